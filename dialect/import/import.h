@@ -1,0 +1,23 @@
+//===-- import.h - checkpoint files to resq modules -----------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef RESQ_DIALECT_IMPORT_H
+#define RESQ_DIALECT_IMPORT_H
+
+#include "base/error.h"
+#include "mlir-c/IR.h"
+
+/// A GGUF v2/v3 file of architecture llama as a module: @forward(tokens, positions, sequences, logit_rows) -> logits,
+/// one resq.param a tensor (leaf, deinterleave for q and k), one f16 kv_cache a layer, the tokenizer. Module attributes:
+/// resq.version (i64), resq.context_length (i64), resq.name (string). Null module on failure.
+/// Param names: "embedding", "head" (absent when tied: head reads @embedding), "final_norm",
+/// "l<i>.attn_norm", "l<i>.q", "l<i>.k", "l<i>.v", "l<i>.o", "l<i>.mlp_norm", "l<i>.gate", "l<i>.up", "l<i>.down".
+/// Every op's location is a NameLoc "l<i>.q" etc. over the file.
+MlirModule resq_import_gguf(MlirContext ctx, const char *path, resq_error *err);
+
+/// A .mlir or bytecode module, parsed with depth and size limits (docs/dialect.md), diagnostics into err.
+MlirModule resq_import_mlir(MlirContext ctx, const char *path, resq_error *err);
+
+/// By content: "GGUF" magic, MLIR bytecode magic, or text.
+MlirModule resq_import(MlirContext ctx, const char *path, resq_error *err);
+
+#endif // RESQ_DIALECT_IMPORT_H

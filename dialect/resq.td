@@ -1,0 +1,562 @@
+//===-- resq.td - the resq dialect: types, attributes, symbols, ops -------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One file says what a module may contain. Hook bodies (verifiers, folders,
+// inference) are C functions in dialect/hooks_*.c, behind dialect/dialect.cpp.
+// Constraints are numbered per op (C1, C2, ...); verifiers cite the number and
+// say what was found and what is allowed; tests/dialect/errors.mlir covers each.
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_TD
+#define RESQ_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+
+def Resq_Dialect : Dialect {
+  let name = "resq";
+  let cppNamespace = "::resq";
+  let summary = "4-bit language models: graphs, parameter recipes, caches";
+  let description = [{
+    A module holds parameters as symbols (`resq.param`), key/value caches
+    (`resq.kv_cache`), at most one tokenizer, and `func.func`s over row tensors.
+    Weights never stand in the IR: a parameter's region says how it is made from
+    a checkpoint, and `--resq-materialize` evaluates it.
+  }];
+  let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
+}
+
+//===-- Types -------------------------------------------------------------===//
+
+class Resq_Type<string name, string mnem> : TypeDef<Resq_Dialect, name> {
+  let mnemonic = mnem;
+}
+
+def Resq_QuantType : Resq_Type<"Quant", "quant"> {
+  let summary = "an integer code with a scale a group of the last dimension";
+  let description = [{
+    Element type of a quantised tensor. `bits` wide codes; every `group`
+    consecutive elements of the last dimension share one scale, and one zero
+    point where `zero` is true. x ~= scale * (code - zero_point). Activations are asymmetric (zero = true)
+    and made by `resq.quantize`, weights symmetric and made by
+    `resq.quantize_weight`. `layout` names the storage order:
+    "row" (activations, unpacked weights) or "n16k4" (tiles of 16 output
+    channels by 4 inputs: docs/artifact-format.md).
+    C1: bits is 2..8. C2: group >= 1. C3: layout is "row" or "n16k4".
+  }];
+  let parameters = (ins "unsigned":$bits, "int64_t":$group, "bool":$zero,
+                        StringRefParameter<"storage order">:$layout);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Resq_PanelType : Resq_Type<"Panel", "panel"> {
+  let summary = "a float weight stored in tiles of 16 output channels";
+  let description = [{
+    Element type of a [out, in] float matrix in tiles of 16 rows:
+    element (n, k) stands at index ((n / 16) * K + k) * 16 + n % 16; rows are padded with zeros to a multiple of 16.
+    C1: element is f32, bf16 or f16.
+  }];
+  let parameters = (ins "::mlir::Type":$element);
+  let assemblyFormat = "`<` $element `>`";
+  let genVerifyDecl = 1;
+}
+
+//===-- Attributes --------------------------------------------------------===//
+
+def Resq_KvCodeAttr : AttrDef<Resq_Dialect, "KvCode"> {
+  let mnemonic = "kv_code";
+  let summary = "how one head vector is held in a cache";
+  let description = [{
+    `kind`: "f32", "f16" (as is; bits and high are 0) or "int": per token and
+    head, the first head_size - high elements in `bits` bits and the last `high`
+    in `high_bits`, each part asymmetric with its own f16 scale and u8 zero point.
+    C1: kind is one of them. C2: int: bits in {2,3,4,8}, high_bits = 8, 0 <= high < head_size.
+  }];
+  let parameters = (ins StringRefParameter<"kind">:$kind, DefaultValuedParameter<"unsigned", "0">:$bits,
+                        DefaultValuedParameter<"unsigned", "0">:$high, DefaultValuedParameter<"unsigned", "0">:$high_bits);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+//===-- Base classes ------------------------------------------------------===//
+
+class Resq_Op<string mnemonic, list<Trait> traits = []> : Op<Resq_Dialect, mnemonic, traits>;
+
+// Row tensors: [rows, width]; rows may be dynamic, width is static.
+class Rows<string what> : Type<CPred<"::llvm::isa<::mlir::RankedTensorType>($_self)">, what>;
+def Resq_Rows  : Rows<"tensor of rows [rows, width]">;
+def Resq_Ids   : Rows<"tensor of i32 [rows]">;
+def Resq_Param : Rows<"parameter tensor">;
+
+//===-- Symbols -----------------------------------------------------------===//
+
+def Resq_CheckpointOp : Resq_Op<"checkpoint", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+  let summary = "the file that leaves are read from";
+  let description = [{
+    C1: format is "gguf". `digest` (xxh3-128 hex of the file) is empty when unknown.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$path, StrAttr:$format,
+                       DefaultValuedStrAttr<StrAttr, "">:$digest);
+  let assemblyFormat = "$sym_name $path `,` $format attr-dict";
+  let hasVerifier = 1;
+}
+
+def Resq_ParamOp : Resq_Op<"param", [Symbol, HasParent<"::mlir::ModuleOp">, IsolatedFromAbove, NoRegionArguments]> {
+  let summary = "a parameter: a symbol and the recipe that makes its value";
+  let description = [{
+    The region holds recipe ops ending in `resq.yield` of the declared type, or is empty, and then
+    the value is external: `offset` and `size` say where in the parameter file (after `--resq-materialize`),
+    or the host binds it by name.
+    C1: the region is empty or ends in resq.yield of the declared type.
+    C2: only recipe ops (`leaf`, `moment`, ... and `get` of other params) stand in it.
+    C3: params do not depend on themselves. C4: the type is a statically shaped tensor.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type,
+                       OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$size);
+  let regions = (region AnyRegion:$recipe);
+  let assemblyFormat = "$sym_name `:` $type attr-dict-with-keyword ($recipe^)?";
+  let hasVerifier = 1;
+}
+
+def Resq_KvCacheOp : Resq_Op<"kv_cache", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+  let summary = "the key/value cache of one layer";
+  let description = [{
+    Holds, for every sequence and position, `heads` key and value vectors of
+    `head_size`. Capacity and the number of sequences are chosen when a session opens.
+    C1: heads and head_size >= 1. C2: the codes fit head_size.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$head_size,
+                       Resq_KvCodeAttr:$keys, Resq_KvCodeAttr:$values);
+  let assemblyFormat = "$sym_name `heads` $heads `size` $head_size `keys` $keys `values` $values attr-dict";
+  let hasVerifier = 1;
+}
+
+def Resq_TokenizerOp : Resq_Op<"tokenizer", [Symbol, HasParent<"::mlir::ModuleOp">]> {
+  let summary = "byte-level BPE: tables in the checkpoint, rules here";
+  let description = [{
+    `kind` "bpe"; `pre` names the pre-tokenizer (smollm, gpt2, llama3, qwen2, ...);
+    vocabulary, merges and token types are read from @checkpoint's metadata.
+    C1: kind is "bpe". C2: checkpoint names a resq.checkpoint. C3: token ids are >= -1 (-1: none).
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$checkpoint, StrAttr:$kind, StrAttr:$pre,
+                       I64Attr:$bos, I64Attr:$eos, BoolAttr:$add_bos, StrAttr:$chat_template);
+  let assemblyFormat = "$sym_name `from` $checkpoint $kind $pre attr-dict";
+  let hasVerifier = 1;
+}
+
+def Resq_YieldOp : Resq_Op<"yield", [Pure, Terminator, HasParent<"ParamOp">]> {
+  let summary = "the value of a parameter";
+  let arguments = (ins Resq_Param:$value);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
+}
+
+//===-- Model ops: rows in, rows out --------------------------------------===//
+
+def Resq_GetOp : Resq_Op<"get", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the value of a parameter, in a function or in another recipe";
+  let description = [{ C1: the symbol is a resq.param. C2: of this type. }];
+  let arguments = (ins FlatSymbolRefAttr:$param);
+  let results = (outs Resq_Param:$value);
+  let assemblyFormat = "$param attr-dict `:` type($value)";
+}
+
+def Resq_EmbedOp : Resq_Op<"embed", [Pure]> {
+  let summary = "y[r, :] = table[token[r], :]";
+  let description = [{
+    Ids outside the table are clamped into it (the runtime rejects them earlier).
+    C1: tokens is tensor<Rxi32>. C2: table is [vocabulary, width] of f32, bf16, f16 or a panel. C3: y is [R, width] of f32.
+  }];
+  let arguments = (ins Resq_Ids:$tokens, Resq_Param:$table);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$tokens `,` $table attr-dict `:` type($tokens) `,` type($table) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure]> {
+  let summary = "y = x / sqrt(mean(x^2) + eps) * gain";
+  let description = [{ C1: x and y have the same type, [R, width] of f32. C2: gain, if any, is [width] of f32. C3: eps >= 0 }];
+  let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$gain, F32Attr:$eps);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$x (`gain` $gain^ `:` type($gain))? attr-dict `:` type($x) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_LinearOp : Resq_Op<"linear", [Pure]> {
+  let summary = "y = x W^T + b";
+  let description = [{
+    W is [out, in]: f32, bf16, f16 or a panel of them, widened to f32.
+    `name` (optional, "l0.q") names it in profiles, reports and calibration sites.
+    C1: x is [R, in] f32, y [R, out] f32. C2: W is [out, in]. C3: bias, if any, is [out] f32.
+  }];
+  let arguments = (ins Resq_Rows:$x, Resq_Param:$weight, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$x `,` $weight (`bias` $bias^ `:` type($bias))? attr-dict `:` type($x) `,` type($weight) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_HeadOp : Resq_Op<"head", [Pure]> {
+  let summary = "logits = x W^T: a linear that schemes treat apart";
+  let description = [{ C1..C2 as linear, without a bias. }];
+  let arguments = (ins Resq_Rows:$x, Resq_Param:$weight);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$x `,` $weight attr-dict `:` type($x) `,` type($weight) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_RopeAnglesOp : Resq_Op<"rope_angles", [Pure]> {
+  let summary = "cos and sin of position * inverse frequency";
+  let description = [{
+    inv_freq[i] = 1 / base^(2i / size) in f32 (divided by factors[i] where given); y[r, i] = cos(a), y[r, size/2 + i] = sin(a),
+    a = f32(position[r]) * inv_freq[i].
+    C1: positions is tensor<Rxi32>. C2: y is [R, size] of f32, size even. C3: base > 0. C4: factors, if any, is [size / 2] of f32.
+  }];
+  let arguments = (ins Resq_Ids:$positions, Optional<Resq_Param>:$factors, F32Attr:$base);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$positions (`factors` $factors^ `:` type($factors))? attr-dict `:` type($positions) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_RopeOp : Resq_Op<"rope", [Pure]> {
+  let summary = "rotary embedding of each head, half-split pairs (i, i + size/2)";
+  let description = [{
+    The first `angles` width elements of each head turn, the others pass.
+    C1: x and y have the same type [R, heads * head_size] f32. C2: width is a multiple of head_size.
+    C3: angles is [R, size], size <= head_size, even.
+  }];
+  let arguments = (ins Resq_Rows:$x, Resq_Rows:$angles, I64Attr:$head_size);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$x `,` $angles `head_size` $head_size attr-dict `:` type($x) `,` type($angles) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_KvAppendOp : Resq_Op<"kv_append", [AllTypesMatch<["positions", "sequences"]>, MemoryEffects<[MemWrite]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "codes one key and one value a row into a cache";
+  let description = [{
+    Row r goes to position[r] of sequence[r].
+    C1: cache names a resq.kv_cache. C2: keys and values are [R, heads * head_size] of f32. C3: positions and sequences are tensor<Rxi32>.
+  }];
+  let arguments = (ins Resq_Rows:$keys, Resq_Rows:$values, Resq_Ids:$positions, Resq_Ids:$sequences, FlatSymbolRefAttr:$cache);
+  let assemblyFormat = "$cache `,` $keys `,` $values `at` $positions `,` $sequences attr-dict `:` type($keys) `,` type($values) `,` type($positions)";
+}
+
+def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequences"]>, MemoryEffects<[MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "causal softmax attention of each row over its sequence's cache";
+  let description = [{
+    Row r, query head h reads positions 0..position[r] of sequence[r], kv head h / (heads / kv_heads):
+    p = softmax(scale * q . k), y = sum p v, on decoded f32 keys and values.
+    C1: cache names a resq.kv_cache. C2: q and y are [R, heads * head_size] of f32, heads a multiple of the cache's.
+    C3: positions and sequences are tensor<Rxi32>.
+  }];
+  let arguments = (ins Resq_Rows:$q, Resq_Ids:$positions, Resq_Ids:$sequences, FlatSymbolRefAttr:$cache, F32Attr:$scale);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$cache `,` $q `at` $positions `,` $sequences attr-dict `:` type($q) `,` type($positions) `->` type($y)";
+}
+
+def Resq_GateOp : Resq_Op<"gate", [Pure]> {
+  let summary = "y = silu(gate) * up";
+  let description = [{ C1: gate, up and y have the same type. C2: activation is "silu". }];
+  let arguments = (ins Resq_Rows:$gate, Resq_Rows:$up, DefaultValuedStrAttr<StrAttr, "silu">:$activation);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$gate `,` $up attr-dict `:` type($gate) `,` type($up) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_AddOp : Resq_Op<"add", [Pure, Commutative, SameOperandsAndResultType]> {
+  let summary = "y = a + b, in functions and recipes";
+  let arguments = (ins Resq_Rows:$a, Resq_Rows:$b);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$a `,` $b attr-dict `:` type($y)";
+}
+
+def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure]> {
+  let summary = "y[i, :] = x[rows[i], :]";
+  let description = [{ C1: rows is tensor<Nxi32>. C2: y is [N, width] of x's element type. }];
+  let arguments = (ins Resq_Rows:$x, Resq_Ids:$rows);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$x `,` $rows attr-dict `:` type($x) `,` type($rows) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+//===-- Method ops: on the last dimension, in functions and in recipes ----===//
+
+def Resq_RotateOp : Resq_Op<"rotate", [Pure]> {
+  let summary = "x times a matrix, block by block of the last dimension";
+  let description = [{
+    matrix is [blocks, size, size] or [size, size]. The last dimension of x is g * size long;
+    block j of x is multiplied by matrix[j * blocks / g] (so query heads share their kv head's matrix; a 2-D
+    matrix serves all): y_j = x_j M, or x_j M^T with `transposed`.
+    C1: size divides x's last dimension. C2: blocks divides g. C3: y has x's type. C4: the matrix is f32 or f64, square.
+    Online and orthogonal unless `pair` says that it is one of a balanced pair.
+  }];
+  let arguments = (ins Resq_Rows:$x, Resq_Param:$matrix, UnitAttr:$transposed);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$x `,` $matrix (`transposed` $transposed^)? attr-dict `:` type($x) `,` type($matrix) `->` type($y)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Resq_PermuteOp : Resq_Op<"permute", [Pure]> {
+  let summary = "y[.., i] = x[.., order[i]]";
+  let description = [{ `order` is a constant list, or empty and `indices` a param of i32.
+    C1: exactly one of order and indices is given. C2: order is a permutation of the last dimension. C3: y has x's type. }];
+  let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$indices, OptionalAttr<DenseI64ArrayAttr>:$order);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$x (`by` $indices^ `:` type($indices))? (`order` $order^)? attr-dict `:` type($x) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_HadamardOp : Resq_Op<"hadamard", [Pure]> {
+  let summary = "orthonormal Hadamard transform of blocks of the last dimension";
+  let description = [{
+    Each block of `size` elements is viewed as [K, size / K], size / K a power of two: y = (H_K (x) Sylvester) x / sqrt(size).
+    K is 1 or a Paley order (docs/dialect.md lists them); `transposed` applies the inverse.
+    C1: size divides the last dimension. C2: size has a known factorisation. C3: y has x's type.
+  }];
+  let arguments = (ins Resq_Rows:$x, I64Attr:$size, UnitAttr:$transposed);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$x `size` $size (`transposed` $transposed^)? attr-dict `:` type($x) `->` type($y)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Resq_SplitOp : Resq_Op<"split", [Pure]> {
+  let summary = "the low and the high part of each block of the last dimension";
+  let description = [{
+    The last dimension is made of blocks of `block` elements, the last `high` of which are the high part:
+    low = all blocks' first parts, in order; high = all blocks' last parts.
+    C1: block divides the last dimension. C2: 1 <= high < block. C3: result widths follow.
+  }];
+  let arguments = (ins Resq_Rows:$x, I64Attr:$block, I64Attr:$high);
+  let results = (outs Resq_Rows:$low, Resq_Rows:$high_part);
+  let assemblyFormat = "$x `block` $block `high` $high attr-dict `:` type($x) `->` type($low) `,` type($high_part)";
+  let hasVerifier = 1;
+}
+
+def Resq_JoinOp : Resq_Op<"join", [Pure]> {
+  let summary = "the inverse of split";
+  let description = [{ C1..C3 as split. }];
+  let arguments = (ins Resq_Rows:$low, Resq_Rows:$high_part, I64Attr:$block, I64Attr:$high);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$low `,` $high_part `block` $block `high` $high attr-dict `:` type($low) `,` type($high_part) `->` type($y)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Resq_SliceOp : Resq_Op<"slice", [Pure]> {
+  let summary = "a range of one dimension";
+  let description = [{ C1: 0 <= dim < rank. C2: begin and the result's extent stay inside. C3: other extents agree. }];
+  let arguments = (ins Resq_Rows:$x, I64Attr:$dim, I64Attr:$begin);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$x `dim` $dim `begin` $begin attr-dict `:` type($x) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_ConcatOp : Resq_Op<"concat", [Pure]> {
+  let summary = "tensors side by side along one dimension";
+  let description = [{ C1: at least one operand. C2: extents agree but along dim, where they add up. }];
+  let arguments = (ins Variadic<Resq_Rows>:$parts, I64Attr:$dim);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$parts `dim` $dim attr-dict `:` type($parts) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_QuantizeOp : Resq_Op<"quantize", [Pure]> {
+  let summary = "asymmetric activation codes, a scale per row and group";
+  let description = [{
+    lo = min(0, min x) * clip, hi = max(0, max x) * clip over the group; s = max((hi - lo) / (2^bits - 1), 1e-8);
+    z = rne(-lo / s); code = clamp(rne(x / s) + z, 0, 2^bits - 1). Division is IEEE f32; rne rounds half to even.
+    C1: x is [R, width] f32. C2: the result has x's shape and a quant element, layout "row", zero = true. C3: group divides width. C4: 0 < clip <= 1.
+  }];
+  let arguments = (ins Resq_Rows:$x, DefaultValuedAttr<F32Attr, "1.0f">:$clip);
+  let results = (outs Resq_Rows:$q);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($q)";
+  let hasVerifier = 1;
+}
+
+def Resq_DequantizeOp : Resq_Op<"dequantize", [Pure]> {
+  let summary = "x = scale * (code - zero)";
+  let description = [{ C1: q has a quant element, y its shape and f32. }];
+  let arguments = (ins Resq_Rows:$q);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$q attr-dict `:` type($q) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, AttrSizedOperandSegments]> {
+  let summary = "the sum over branches of integer matrix products";
+  let description = [{
+    y[r, n] = bias[n] + sum over branches i of sw_i[n] * sum over groups g of sx_i[r, g] * (sum over k in g of (qx - z) qw), the inner sum exact in int32;
+    branches and groups are added in order, in f32, products and sums rounded apart.
+    C1: as many activations as weights, at least one. C2: activations are [R, in_i] quant with zero, row layout. C3: weights are [out, in_i] quant without zero, their group the whole row or the activation's.
+    C4: bias, if any, is [out] f32. C5: y is [R, out] f32.
+  }];
+  let arguments = (ins Variadic<Resq_Rows>:$activations, Variadic<Resq_Param>:$weights, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name);
+  let results = (outs Resq_Rows:$y);
+  let assemblyFormat = "$activations `by` $weights (`bias` $bias^ `:` type($bias))? attr-dict `:` type($activations) `by` type($weights) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_ObserveOp : Resq_Op<"observe", [MemoryEffects<[MemWrite]>]> {
+  let summary = "hands rows to calibration: second moments and sampled rows of a site";
+  let description = [{ C1: x is [R, width] f32. C2: block (the moment is [width / block, block, block]) divides width. C3: site is not empty. }];
+  let arguments = (ins Resq_Rows:$x, StrAttr:$site, I64Attr:$block);
+  let assemblyFormat = "$x $site `block` $block attr-dict `:` type($x)";
+  let hasVerifier = 1;
+}
+
+//===-- Recipe ops: evaluated once, by --resq-materialize -----------------===//
+
+def Resq_LeafOp : Resq_Op<"leaf", [Pure, HasParent<"ParamOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a tensor of a checkpoint, decoded to the result type";
+  let description = [{ Shapes are outermost first ([out, in]).
+    C1: checkpoint names a resq.checkpoint. C2: the tensor exists with this shape (checked by materialize). }];
+  let arguments = (ins FlatSymbolRefAttr:$checkpoint, StrAttr:$tensor);
+  let results = (outs Resq_Param:$value);
+  let assemblyFormat = "$checkpoint $tensor attr-dict `:` type($value)";
+}
+
+def Resq_MomentOp : Resq_Op<"moment", [Pure, HasParent<"ParamOp">]> {
+  let summary = "the calibrated second moment of a site: sum over tokens of x^T x";
+  let description = [{ C1: the result is f64, [n, n] or [blocks, n, n]. }];
+  let arguments = (ins StrAttr:$site);
+  let results = (outs Resq_Param:$value);
+  let assemblyFormat = "$site attr-dict `:` type($value)";
+  let hasVerifier = 1;
+}
+
+def Resq_NormalizeTraceOp : Resq_Op<"normalize_trace", [Pure, HasParent<"ParamOp">, SameOperandsAndResultType]> {
+  let summary = "each matrix divided by its trace";
+  let arguments = (ins Resq_Param:$x);
+  let results = (outs Resq_Param:$y);
+  let assemblyFormat = "$x attr-dict `:` type($y)";
+}
+
+def Resq_SumBlocksOp : Resq_Op<"sum_blocks", [Pure, HasParent<"ParamOp">]> {
+  let summary = "[blocks, n, n] summed to [n, n]";
+  let description = [{ C1: shapes follow. }];
+  let arguments = (ins Resq_Param:$x);
+  let results = (outs Resq_Param:$y);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_EigenbasisOp : Resq_Op<"eigenbasis", [Pure, HasParent<"ParamOp">, SameOperandsAndResultType]> {
+  let summary = "orthonormal eigenvectors as columns, eigenvalues ascending";
+  let description = [{ Per matrix of [.., n, n] f64. Sign rule: the entry of largest magnitude (first on ties) of each column is positive. }];
+  let arguments = (ins Resq_Param:$moment);
+  let results = (outs Resq_Param:$basis);
+  let assemblyFormat = "$moment attr-dict `:` type($basis)";
+}
+
+def Resq_RandomOrthogonalOp : Resq_Op<"random_orthogonal", [Pure, HasParent<"ParamOp">]> {
+  let summary = "a seeded block-diagonal orthogonal matrix";
+  let description = [{ [n, n] f64; diagonal blocks of `sizes`, each Haar (QR of a Philox Gaussian, R's diagonal positive). C1: sizes sum to n. }];
+  let arguments = (ins DenseI64ArrayAttr:$sizes, I64Attr:$seed);
+  let results = (outs Resq_Param:$value);
+  let assemblyFormat = "$sizes `seed` $seed attr-dict `:` type($value)";
+  let hasVerifier = 1;
+}
+
+def Resq_HadamardMatrixOp : Resq_Op<"hadamard_matrix", [Pure, HasParent<"ParamOp">]> {
+  let summary = "the orthonormal Hadamard matrix of resq.hadamard, rows by random signs";
+  let description = [{ [n, n] f64: diag(signs of `seed`) times H; seed 0 means no signs. Where no Hadamard matrix is known and `or_orthogonal` stands, a Haar matrix of the seed. C1: n has a known factorisation, or or_orthogonal. }];
+  let arguments = (ins I64Attr:$seed, UnitAttr:$or_orthogonal);
+  let results = (outs Resq_Param:$value);
+  let assemblyFormat = "`seed` $seed (`or_orthogonal` $or_orthogonal^)? attr-dict `:` type($value)";
+  let hasVerifier = 1;
+}
+
+def Resq_MatmulOp : Resq_Op<"matmul", [Pure, HasParent<"ParamOp">]> {
+  let summary = "a b, in f64; a leading batch of either is kept, a 2-D operand serves all";
+  let description = [{ C1: shapes agree. }];
+  let arguments = (ins Resq_Param:$a, Resq_Param:$b);
+  let results = (outs Resq_Param:$y);
+  let assemblyFormat = "$a `,` $b attr-dict `:` type($a) `,` type($b) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_TransposeOp : Resq_Op<"transpose", [Pure, HasParent<"ParamOp">]> {
+  let summary = "the last two dimensions swapped";
+  let description = [{ C1: shapes follow. }];
+  let arguments = (ins Resq_Param:$x);
+  let results = (outs Resq_Param:$y);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Resq_KronOp : Resq_Op<"kron", [Pure, HasParent<"ParamOp">]> {
+  let summary = "the Kronecker product a (x) b of two matrices";
+  let description = [{ C1: shapes follow. }];
+  let arguments = (ins Resq_Param:$a, Resq_Param:$b);
+  let results = (outs Resq_Param:$y);
+  let assemblyFormat = "$a `,` $b attr-dict `:` type($a) `,` type($b) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_EyeOp : Resq_Op<"eye", [Pure, HasParent<"ParamOp">]> {
+  let summary = "the identity matrix";
+  let description = [{ C1: [n, n] of f64 or f32. }];
+  let arguments = (ins);
+  let results = (outs Resq_Param:$value);
+  let assemblyFormat = "attr-dict `:` type($value)";
+  let hasVerifier = 1;
+}
+
+def Resq_ScaleColumnsOp : Resq_Op<"scale_columns", [Pure, HasParent<"ParamOp">]> {
+  let summary = "x[.., i] * gain[i]: a norm's gain folded into a weight";
+  let description = [{ C1: gain is [width]. C2: y has x's type. }];
+  let arguments = (ins Resq_Param:$x, Resq_Param:$gain);
+  let results = (outs Resq_Param:$y);
+  let assemblyFormat = "$x `,` $gain attr-dict `:` type($x) `,` type($gain) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_DeinterleaveOp : Resq_Op<"deinterleave", [Pure, HasParent<"ParamOp">]> {
+  let summary = "rows of each head from interleaved to half-split RoPE order";
+  let description = [{ [heads * size, in] (or [heads * size]); within a head new row i = old row 2i, new row size/2 + i = old row 2i + 1. C1: rows is a multiple of 2 * heads. C2: y has x's type. }];
+  let arguments = (ins Resq_Param:$x, I64Attr:$heads);
+  let results = (outs Resq_Param:$y);
+  let assemblyFormat = "$x `heads` $heads attr-dict `:` type($x) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_CastOp : Resq_Op<"cast", [Pure, HasParent<"ParamOp">]> {
+  let summary = "element type changed, rounding to nearest even";
+  let description = [{ C1: shapes agree. C2: float element types. }];
+  let arguments = (ins Resq_Param:$x);
+  let results = (outs Resq_Param:$y);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def Resq_QuantizeWeightOp : Resq_Op<"quantize_weight", [Pure, HasParent<"ParamOp">]> {
+  let summary = "symmetric codes, a scale per output channel and group";
+  let description = [{
+    Per row and group: of scales bf16(p * max|w| / (2^(bits-1) - 1)), p = 1 - i * 0.025, i < `steps`, the first with the least
+    sum |w - s * clamp(rne(w / s), -2^(bits-1), 2^(bits-1) - 1)|^norm; steps = 1 means no search.
+    C1: x is [out, in] float. C2: y is [out, in] quant without zero, layout "row". C3: group divides in. C4: steps is 1..39.
+  }];
+  let arguments = (ins Resq_Param:$x, DefaultValuedAttr<I64Attr, "28">:$steps, DefaultValuedAttr<F32Attr, "2.4f">:$norm);
+  let results = (outs Resq_Param:$y);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_PackOp : Resq_Op<"pack", [Pure, HasParent<"ParamOp">]> {
+  let summary = "the stored order: float to panel, or quant row to quant n16k4";
+  let description = [{ C1: [out, in]. C2: x float and y a panel (rounded to its element), or x quant "row" and y the same quant "n16k4". }];
+  let arguments = (ins Resq_Param:$x);
+  let results = (outs Resq_Param:$y);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+#endif // RESQ_TD

@@ -1,0 +1,38 @@
+//===-- file.h - mapped input, atomic output ------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef RESQ_BASE_FILE_H
+#define RESQ_BASE_FILE_H
+
+#include "base/error.h"
+#include <stdint.h>
+#include <stdio.h>
+
+/// A regular file mapped read-only. data is NULL when size is 0.
+typedef struct resq_map {
+  const uint8_t *data;
+  uint64_t size;
+} resq_map;
+
+/// Maps a regular file; a directory, device or pipe is refused (RESQ_IO).
+bool resq_map_open(resq_map *out_map, const char *path, resq_error *err);
+void resq_map_close(resq_map *map);
+
+/// An output file, written under a temporary name beside `path` and renamed by commit.
+typedef struct resq_out resq_out;
+
+/// Creates the temporary file with `mode` (0644, 0755 for executables). NULL on failure.
+resq_out *resq_out_create(const char *path, unsigned mode, resq_error *err);
+/// Appends. Short writes, EINTR and a full disk are handled; false leaves only `discard` to call.
+bool resq_out_write(resq_out *out, const void *data, uint64_t size, resq_error *err);
+/// Appends zeros up to a multiple of `alignment`.
+bool resq_out_align(resq_out *out, uint64_t alignment, resq_error *err);
+/// Bytes written so far.
+uint64_t resq_out_position(const resq_out *out);
+/// The temporary name, for tools that write the file themselves (a linker); valid until commit or discard.
+const char *resq_out_temporary(const resq_out *out);
+/// fsync, rename to the final name; frees out. On failure the temporary file is removed.
+bool resq_out_commit(resq_out *out, resq_error *err);
+/// Removes the temporary file; frees out. NULL is fine.
+void resq_out_discard(resq_out *out);
+
+#endif // RESQ_BASE_FILE_H

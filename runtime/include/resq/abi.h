@@ -1,0 +1,119 @@
+//===-- resq/abi.h - what compiled code and the runtime agree on ----------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The compiler (lowering/cpu/) emits one `resq_program` per artifact and, per
+// entry and ISA level, one function `void f(resq_worker *)`. The runtime
+// (runtime/exec/) calls it from every thread of a call at once (SPMD). Kernels
+// (runtime/kernels/) share work inside an op by tickets. Freestanding: kernels
+// include this header.
+//
+// Layout changes raise RESQ_ABI_VERSION; the runtime refuses another version.
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_ABI_H
+#define RESQ_ABI_H
+
+#include <stdint.h>
+
+#define RESQ_ABI_VERSION 1
+
+/// Bytes of private scratch a thread brings to a call, 64-byte aligned.
+#define RESQ_SCRATCH_BYTES (1 << 20)
+/// Sequence capacity (tokens) is always a multiple of this.
+#define RESQ_CAPACITY_STEP 64
+/// Every buffer of the workspace, every parameter and every cache is aligned to it.
+#define RESQ_ALIGNMENT 64
+
+/// Calibration and test hook: rows of a site, called by thread 0 only, all threads
+/// waiting. x is [rows, width] f32 with row stride ld (elements).
+typedef void (*resq_observer)(void *user, int32_t site, const float *x,
+                              int64_t rows, int64_t width, int64_t ld);
+
+/// One call of one entry; shared by its threads, read-only but for tickets.
+typedef struct resq_call {
+  const uint8_t *params;        ///< parameter section, mapped
+  uint8_t *workspace;           ///< arena of entry.workspace_bytes
+  uint8_t *const *caches;       ///< [n_caches] storage of each cache
+  int64_t capacity;             ///< tokens a sequence holds
+  int64_t sequences;            ///< sequences in each cache
+  void *const *args;            ///< inputs, then results, dense row-major
+  const int64_t *rows;          ///< leading extent of each of args
+  int32_t *tickets;             ///< [n_ops] chunk counters, zero at the start
+  void *barrier;                ///< the runtime's own
+  void *profile;                ///< NULL, or the runtime's own
+  resq_observer observe;        ///< NULL unless calibrating
+  void *observe_user;
+} resq_call;
+
+/// What one thread of a call sees.
+typedef struct resq_worker {
+  resq_call *call;
+  int32_t index;                ///< this thread, 0 .. count - 1
+  int32_t count;
+  uint8_t *scratch;             ///< RESQ_SCRATCH_BYTES, this thread's own
+} resq_worker;
+
+/// The next chunk of op's work: 0, 1, 2, ... over all threads; each once.
+static inline int64_t resq_next_chunk(resq_worker *w, int32_t op) {
+  return __atomic_fetch_add(&w->call->tickets[op], 1, __ATOMIC_RELAXED);
+}
+
+/// Provided by the runtime to compiled code. All threads wait for each other;
+/// what they wrote before is seen by all after.
+void resq_barrier(resq_worker *w);
+/// After each op, every thread: time goes to `op` when the call is profiled.
+void resq_op_done(resq_worker *w, int32_t op);
+
+typedef enum resq_dtype { RESQ_F32 = 0, RESQ_I32 = 1 } resq_dtype;
+
+/// An argument or result: [rows, width], rows dynamic when -1. Ids have width 0.
+typedef struct resq_arg {
+  const char *name;
+  int32_t dtype;                ///< resq_dtype
+  int32_t is_result;
+  int64_t rows;                 ///< -1: dynamic
+  int64_t width;                ///< 0: a 1-D tensor
+} resq_arg;
+
+/// One function at one ISA level for at most max_rows rows a call (a longer one is cut by the runtime).
+typedef struct resq_entry {
+  const char *function;         ///< func.func's name, "forward"
+  const char *level;            ///< "generic", "avx512", ...: runtime/exec/cpu.h
+  void (*run)(resq_worker *);
+  int64_t max_rows;
+  int64_t workspace_bytes;
+  int32_t n_args;
+  int32_t n_ops;
+  const resq_arg *args;
+  const char *const *op_names;  ///< [n_ops] "l0.q: qlinear 576x576", from locations
+} resq_entry;
+
+/// A key/value cache: bytes for one token of one sequence, keys then values.
+typedef struct resq_cache {
+  const char *name;
+  int64_t bytes_per_token;
+  double bits_per_element;      ///< what the code costs, scales included
+} resq_cache;
+
+/// A parameter as it lies in the parameter section.
+typedef struct resq_param {
+  const char *name;
+  const char *type;             ///< MLIR type text
+  uint64_t offset, size;
+  int64_t elements;             ///< logical weights, for honest bits
+} resq_param;
+
+typedef struct resq_program {
+  uint32_t abi_version;
+  int32_t n_entries, n_caches, n_params, n_sites;
+  const resq_entry *entries;
+  const resq_cache *caches;
+  const resq_param *params;
+  const char *const *sites;     ///< names of resq.observe sites
+  const char *scheme;           ///< e.g. "resq-w4a4kv4"
+  int64_t context_length;       ///< of the model, 0 when unknown
+} resq_program;
+
+/// The one symbol an artifact's compiled object exports.
+extern const resq_program resq_program_v1;
+
+#endif // RESQ_ABI_H

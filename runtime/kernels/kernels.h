@@ -1,0 +1,234 @@
+//===-- kernels.h - every microkernel, its arithmetic and its layouts -----===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Freestanding C, one file an op and ISA: kernels/<op>_generic.c and
+// kernels/arch/x86_64/<op>_avx512.c. Each file is built twice: to LLVM bitcode,
+// embedded in the compiler and specialised per shape (every int64_t after `rows` is a
+// constant there), and natively, for tests and benchmarks. RESQ_KERNEL(name) adds
+// the level's suffix, so all levels link side by side: resq_linear_f32_generic.
+//
+// Contract of all: every thread of the call calls the kernel with the same
+// arguments; chunks of work are handed out by resq_next_chunk(w, op); no barrier
+// inside. Pointers do not alias unless said. ld* are row strides in elements of
+// the matrix named. No libc (mem* builtins are fine), no allocation, no globals
+// with state. Generic kernels pin the arithmetic that the dialect documents:
+// compile with -ffp-contract=off; AVX-512 float kernels may use FMA and reorder
+// sums (bounds are stated in tests), integer results must agree exactly.
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_KERNELS_H
+#define RESQ_KERNELS_H
+
+#include "resq/abi.h"
+#include <stddef.h>
+
+#ifndef RESQ_LEVEL
+#define RESQ_LEVEL generic
+#endif
+#define RESQ_CAT_(a, b) a##_##b
+#define RESQ_CAT(a, b) RESQ_CAT_(a, b)
+#define RESQ_KERNEL(name) RESQ_CAT(name, RESQ_LEVEL)
+
+typedef uint16_t resq_bf16;
+typedef uint16_t resq_f16; // IEEE half bits
+
+/// Output channels a panel tile.
+#define RESQ_TILE_N 16
+
+//===-- Float weights -----------------------------------------------------===//
+// Panel of [n, k]: element (n, k) at ((n / 16) * k_total + k) * 16 + n % 16 of T;
+// n padded with zeros to a multiple of 16. T is float, resq_bf16 or resq_f16.
+
+/// y[r, 0..width) = table[clamp(token[r], 0, vocabulary - 1)], widened to f32.
+#define RESQ_DECLARE_EMBED(T, suffix)                                          \
+  void RESQ_KERNEL(resq_embed_##suffix)(                                       \
+      resq_worker *w, int32_t op, const int32_t *tokens, const T *panel,       \
+      float *y, int64_t rows, int64_t ldy, int64_t vocabulary, int64_t width)
+RESQ_DECLARE_EMBED(float, f32);
+RESQ_DECLARE_EMBED(resq_bf16, bf16);
+RESQ_DECLARE_EMBED(resq_f16, f16);
+
+/// y[r, 0..n) = x[r, 0..k) W^T + bias (NULL: none). Weights widened to f32.
+/// rows is small (decode, 1..16) or a prefill chunk: two loops, one result bound.
+#define RESQ_DECLARE_LINEAR(T, suffix)                                         \
+  void RESQ_KERNEL(resq_linear_##suffix)(                                      \
+      resq_worker *w, int32_t op, const float *x, const T *panel,              \
+      const float *bias, float *y, int64_t rows, int64_t ldx, int64_t ldy,     \
+      int64_t n, int64_t k)
+RESQ_DECLARE_LINEAR(float, f32);
+RESQ_DECLARE_LINEAR(resq_bf16, bf16);
+RESQ_DECLARE_LINEAR(resq_f16, f16);
+
+//===-- Row ops -----------------------------------------------------------===//
+
+/// y = x / sqrt(mean(x^2) + eps) * gain (NULL: 1). y may be x.
+void RESQ_KERNEL(resq_rms_norm)(resq_worker *w, int32_t op, const float *x,
+                                const float *gain, float *y, int64_t rows,
+                                int64_t ldx, int64_t ldy, int64_t width,
+                                float eps);
+
+/// y[r, i] = cos a, y[r, size/2 + i] = sin a, a = (float)position * inv_freq[i];
+/// inv_freq[i] = 1 / base^(2i/size), / factors[i] (NULL: 1). a up to 2^20: |error| <= 1e-6.
+void RESQ_KERNEL(resq_rope_angles)(resq_worker *w, int32_t op,
+                                   const int32_t *positions,
+                                   const float *inv_freq, float *y,
+                                   int64_t rows, int64_t size);
+
+/// Half-split rotation of the first `size` elements of each head, the rest copied. y may be x.
+void RESQ_KERNEL(resq_rope)(resq_worker *w, int32_t op, const float *x,
+                            const float *angles, float *y, int64_t rows,
+                            int64_t ldx, int64_t ldy, int64_t heads,
+                            int64_t head_size, int64_t size);
+
+/// y = silu(gate) * up = gate / (1 + exp(-gate)) * up. y may be either.
+void RESQ_KERNEL(resq_silu_gate)(resq_worker *w, int32_t op, const float *gate,
+                                 const float *up, float *y, int64_t rows,
+                                 int64_t ldg, int64_t ldu, int64_t ldy,
+                                 int64_t width);
+
+/// y = a + b. y may be either.
+void RESQ_KERNEL(resq_add)(resq_worker *w, int32_t op, const float *a,
+                           const float *b, float *y, int64_t rows, int64_t lda,
+                           int64_t ldb, int64_t ldy, int64_t width);
+
+/// y[i] = x[index[i]] for i < rows; indices are valid (the runtime checks). Also copies strided rows.
+void RESQ_KERNEL(resq_gather_rows)(resq_worker *w, int32_t op, const float *x,
+                                   const int32_t *index, float *y, int64_t rows,
+                                   int64_t ldx, int64_t ldy, int64_t width);
+
+/// y[r, i] = x[r, order[i]]. y is not x. order is i32 [width].
+void RESQ_KERNEL(resq_permute)(resq_worker *w, int32_t op, const float *x,
+                               const int32_t *order, float *y, int64_t rows,
+                               int64_t ldx, int64_t ldy, int64_t width);
+
+/// low = first block - high elements of each block, high = the last: two dense outputs.
+void RESQ_KERNEL(resq_split)(resq_worker *w, int32_t op, const float *x,
+                             float *low, float *high_part, int64_t rows, int64_t ldx,
+                             int64_t ld_low, int64_t ld_high, int64_t width,
+                             int64_t block, int64_t high);
+/// The inverse of resq_split.
+void RESQ_KERNEL(resq_join)(resq_worker *w, int32_t op, const float *low,
+                            const float *high_part, float *y, int64_t rows, int64_t ld_low,
+                            int64_t ld_high, int64_t ldy, int64_t width,
+                            int64_t block, int64_t high);
+
+//===-- Rotations ---------------------------------------------------------===//
+
+/// Block j of x (groups blocks of size) times matrix[j * blocks / groups]:
+/// matrix is [blocks, size, size] f32 row-major, y_j = x_j M. y is not x.
+void RESQ_KERNEL(resq_rotate)(resq_worker *w, int32_t op, const float *x,
+                              const float *matrix, float *y, int64_t rows,
+                              int64_t ldx, int64_t ldy, int64_t groups,
+                              int64_t size, int64_t blocks);
+
+/// Orthonormal Hadamard of each block of `size` of the row: block viewed as [order, size / order]
+/// row-major, size / order a power of two: Sylvester butterflies along the last axis, the
+/// order x order matrix (signs, i8 row-major, NULL when order is 1) along the first, / sqrt(size). y may be x.
+void RESQ_KERNEL(resq_hadamard)(resq_worker *w, int32_t op, const float *x,
+                                const int8_t *signs, float *y, int64_t rows,
+                                int64_t ldx, int64_t ldy, int64_t width,
+                                int64_t size, int64_t order);
+
+//===-- Quantised activations and weights ---------------------------------===//
+// Activation row (bits b, groups of `group`, K = width): each group's codes padded to a
+// multiple of 8 with zeros: padded_k = (width / group) * round_up(group, 8); row stride of codes
+// is round_up(padded_k, 64). A stored code is
+//   b <= 7:  q - z          (zero point removed; shift = 0)
+//   b == 8:  q - 128        (shift = 128 - z)
+// so that sum_k (q - z) qw = sum_k code qw + shift * sum_k qw.
+// Each row has width / group resq_quant_meta, after all rows' codes; the buffer is
+//   [rows_max, code_stride] int8, then [rows_max, width / group] resq_quant_meta.
+
+typedef struct resq_quant_meta {
+  float scale;
+  int32_t shift;                ///< 0, or 128 - zero point
+  int32_t sum;                  ///< sum of the group's stored codes
+} resq_quant_meta;
+
+static inline int64_t resq_round_up(int64_t x, int64_t step) {
+  return (x + step - 1) / step * step;
+}
+/// Padded K of a quantised row or weight.
+static inline int64_t resq_padded_k(int64_t width, int64_t group) {
+  return width / group * resq_round_up(group, 8);
+}
+static inline int64_t resq_code_stride(int64_t width, int64_t group) {
+  return resq_round_up(resq_padded_k(width, group), 64);
+}
+
+/// The quantiser of resq.quantize, clip folded in. bits 2..8.
+void RESQ_KERNEL(resq_quantize)(resq_worker *w, int32_t op, const float *x,
+                                int8_t *codes, resq_quant_meta *meta,
+                                int64_t rows, int64_t ldx, int64_t width,
+                                int64_t group, int64_t bits, float clip);
+
+// Weight [n, k] symmetric, `bits` wide, groups along k (w_group = k or the activation's group):
+//   [tiles of 16 channels][padded_k / 8 steps of 64 bytes, bits <= 4 | padded_k / 4 steps of 64 bytes, bits 5..8]
+//   then bf16 scales [k / w_group, n padded to 16].
+// k is padded per ACTIVATION group as above (pad weights are zero).
+// bits <= 4: byte 4c + j of a step: low nibble = w(c, 8s + j) + 8, high nibble = w(c, 8s + 4 + j) + 8.
+// bits 5..8: byte 4c + j: w(c, 4s + j) + 128. Channels past n hold zero weights and zero scales.
+
+/// One branch of a qlinear.
+typedef struct resq_qbranch {
+  const int8_t *codes;          ///< activation codes
+  const resq_quant_meta *meta;
+  const uint8_t *weight;        ///< packed weight, scales behind the codes
+} resq_qbranch;
+
+/// y = bias + sum over branches (1 or 2), see resq.qlinear. For branch i (a: first, b: second; k_b = 0: none):
+/// k, activation group, weight group, activation bits, weight bits. Single rows and prefill alike.
+void RESQ_KERNEL(resq_qlinear)(
+    resq_worker *w, int32_t op, const int8_t *codes_a, const resq_quant_meta *meta_a,
+    const uint8_t *weight_a, const int8_t *codes_b, const resq_quant_meta *meta_b,
+    const uint8_t *weight_b, const float *bias, float *y, int64_t rows,
+    int64_t ldy, int64_t n, int64_t k_a, int64_t group_a, int64_t wgroup_a,
+    int64_t abits_a, int64_t wbits_a, int64_t k_b, int64_t group_b,
+    int64_t wgroup_b, int64_t abits_b, int64_t wbits_b);
+
+//===-- Cache -------------------------------------------------------------===//
+// A cache holds sequences * capacity * bytes_per_token bytes; sequence s starts at
+// s * capacity * bytes_per_token. Inside a sequence: all keys of head 0, head 1, ...,
+// then all values of head 0, ...: (head, position) vector-major, layout private to the
+// two kernels of a code but with these sizes per vector:
+//   f32: 4 * size.  f16: 2 * size.
+//   int (bits, high, high_bits = 8): codes of the low part round_up(low * bits, 8) / 8 bytes, high bytes,
+//   and per part (low; high if high > 0) an f16 scale and a u8 zero point:
+//     low_bytes + high + 3 * (1 + (high > 0)) bytes; a sequence's region for one head is
+//     capacity (a multiple of 64) times that, so codes, scales and zeros may stand in separate planes or
+//     tiles of 16 tokens, whatever attention reads fastest.
+// Quantiser of a part (bits b): as resq.quantize with clip 1 but the scale rounded UP-or-nearest to f16 first
+// (s16 = f16(s), nearest even; if it rounds to 0, the smallest positive f16), then z = clamp(rne(-lo / s16), 0, 2^b - 1),
+// code = clamp(rne(x / s16) + z, 0, 2^b - 1), decoded as s16 * (code - z).
+
+typedef struct resq_kv_code {
+  int32_t kind;                 ///< 0 f32, 1 f16, 2 int
+  int32_t bits, high;           ///< int: low bits (2, 3, 4, 8) and high elements (8 bits)
+} resq_kv_code;
+
+static inline int64_t resq_kv_vector_bytes(int64_t kind, int64_t bits,
+                                           int64_t high, int64_t size) {
+  if (kind == 0)
+    return 4 * size;
+  if (kind == 1)
+    return 2 * size;
+  return ((size - high) * bits + 7) / 8 + high + 3 * (high > 0 ? 2 : 1);
+}
+
+/// Row r's k and v (heads vectors each) coded to positions[r] of sequences[r].
+void RESQ_KERNEL(resq_kv_append)(
+    resq_worker *w, int32_t op, const float *k, const float *v,
+    const int32_t *positions, const int32_t *sequences, uint8_t *cache,
+    int64_t rows, int64_t ldk, int64_t ldv, int64_t capacity, int64_t heads,
+    int64_t head_size, int64_t k_kind, int64_t k_bits, int64_t k_high,
+    int64_t v_kind, int64_t v_bits, int64_t v_high);
+
+/// Causal attention over the cache: see resq.attention. Online softmax over blocks of positions is fine.
+/// Rows of the same sequence with consecutive positions may share the decoding of a block (prefill).
+void RESQ_KERNEL(resq_attention)(
+    resq_worker *w, int32_t op, const float *q, const int32_t *positions,
+    const int32_t *sequences, const uint8_t *cache, float *y, int64_t rows,
+    int64_t ldq, int64_t ldy, int64_t capacity, int64_t heads, int64_t kv_heads,
+    int64_t head_size, float scale, int64_t k_kind, int64_t k_bits,
+    int64_t k_high, int64_t v_kind, int64_t v_bits, int64_t v_high);
+
+#endif // RESQ_KERNELS_H
