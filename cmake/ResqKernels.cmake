@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# Builds runtime/kernels twice: a native library resq_kernels for tests and benchmarks, and one
+# bitcode file a level, ${CMAKE_BINARY_DIR}/kernels/<level>.bc, which the compiler embeds.
+find_program(RESQ_CLANG NAMES clang-22 HINTS /usr/lib/llvm-22/bin REQUIRED)
+find_program(RESQ_LLVM_LINK NAMES llvm-link-22 llvm-link HINTS /usr/lib/llvm-22/bin REQUIRED)
+
+set(kernel_dir ${CMAKE_SOURCE_DIR}/runtime/kernels)
+set(kernel_flags -O3 -ffreestanding -fno-math-errno -ffp-contract=off -fno-strict-aliasing)
+set(RESQ_FLAGS_generic -march=x86-64)
+set(RESQ_FLAGS_avx512 -march=x86-64-v4 -mavx512vnni -mavx512bf16 -mavx512vbmi -mprefer-vector-width=512)
+file(GLOB RESQ_SOURCES_generic CONFIGURE_DEPENDS ${kernel_dir}/*_generic.c)
+file(GLOB RESQ_SOURCES_avx512 CONFIGURE_DEPENDS ${kernel_dir}/arch/x86_64/*_avx512.c)
+file(GLOB kernel_headers CONFIGURE_DEPENDS ${kernel_dir}/*.h ${kernel_dir}/arch/x86_64/*.h
+     ${CMAKE_SOURCE_DIR}/runtime/include/resq/abi.h)
+
+add_library(resq_kernels STATIC ${RESQ_SOURCES_generic} ${RESQ_SOURCES_avx512}
+            ${CMAKE_SOURCE_DIR}/runtime/base/error.c)
+target_include_directories(resq_kernels PUBLIC ${CMAKE_SOURCE_DIR}/runtime ${CMAKE_SOURCE_DIR}/runtime/include
+                           ${kernel_dir})
+set(RESQ_BITCODE)
+foreach(level generic avx512)
+  set(objects)
+  set_source_files_properties(${RESQ_SOURCES_${level}} TARGET_DIRECTORY resq_kernels PROPERTIES
+    COMPILE_OPTIONS "${kernel_flags};${RESQ_FLAGS_${level}};-DRESQ_LEVEL=${level}"
+    OBJECT_DEPENDS "${kernel_headers}")
+  foreach(source ${RESQ_SOURCES_${level}})
+    get_filename_component(name ${source} NAME_WE)
+    set(bc ${CMAKE_BINARY_DIR}/kernels/${name}.bc)
+    # Vectorised after specialisation, when shapes are constants: no loop passes here.
+    add_custom_command(OUTPUT ${bc}
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels
+      COMMAND ${RESQ_CLANG} --target=x86_64-pc-linux-gnu -std=gnu17 ${kernel_flags} ${RESQ_FLAGS_${level}}
+              -Xclang -disable-llvm-passes -DRESQ_LEVEL=${level} -Wall -Wextra -Werror
+              -I${CMAKE_SOURCE_DIR}/runtime -I${CMAKE_SOURCE_DIR}/runtime/include -I${kernel_dir}
+              -emit-llvm -c ${source} -o ${bc}
+      DEPENDS ${source} ${kernel_headers} VERBATIM)
+    list(APPEND objects ${bc})
+  endforeach()
+  if(objects)
+    set(linked ${CMAKE_BINARY_DIR}/kernels/${level}.linked.bc)
+    add_custom_command(OUTPUT ${linked} COMMAND ${RESQ_LLVM_LINK} ${objects} -o ${linked}
+                       DEPENDS ${objects} VERBATIM)
+    list(APPEND RESQ_BITCODE ${linked})
+  endif()
+endforeach()
+add_custom_target(resq_bitcode ALL DEPENDS ${RESQ_BITCODE})
