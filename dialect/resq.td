@@ -552,8 +552,13 @@ def Resq_QuantizeWeightOp : Resq_Op<"quantize_weight", [Pure, HasParent<"ParamOp
 
 def Resq_PackOp : Resq_Op<"pack", [Pure, HasParent<"ParamOp">]> {
   let summary = "the stored order: float to panel, or quant row to quant n16k4";
-  let description = [{ C1: [out, in]. C2: x float and y a panel (rounded to its element), or x quant "row" and y the same quant "n16k4". }];
-  let arguments = (ins Resq_Param:$x);
+  let description = [{
+    `group` is the group of the activation that the weight meets (default: the weight's own group): each of its groups is
+    padded to a multiple of 8 inputs in the stored order, as the activation's codes are.
+    C1: [out, in]. C2: x float and y a panel (rounded to its element), or x quant "row" and y the same quant "n16k4".
+    C3: group, if any, divides in; the weight's own group is it or the whole row.
+  }];
+  let arguments = (ins Resq_Param:$x, OptionalAttr<I64Attr>:$group);
   let results = (outs Resq_Param:$y);
   let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
   let hasVerifier = 1;

@@ -53,6 +53,10 @@ typedef struct resq_artifact {
 /// Maps `path` and checks footer, table, bounds, alignment and table hash. Sections' hashes are checked
 /// by resq_artifact_verify (whole file read: `info --verify`).
 bool resq_artifact_open(resq_artifact *out, const char *path, resq_error *err);
+/// The same checks on bytes in memory, 8-aligned, which must outlive `out` and stay the caller's: don't close it.
+bool resq_artifact_view(resq_artifact *out, const uint8_t *data, uint64_t size, resq_error *err);
+/// Whether the bytes end in a footer at all (its contents unchecked).
+bool resq_artifact_has_trailer(const uint8_t *data, uint64_t size);
 bool resq_artifact_verify(const resq_artifact *a, resq_error *err);
 /// Bytes of a section, or false with *out_size = 0 when absent.
 bool resq_artifact_section(const resq_artifact *a, resq_section_kind kind,

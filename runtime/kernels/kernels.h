@@ -111,6 +111,10 @@ void RESQ_KERNEL(resq_join)(resq_worker *w, int32_t op, const float *low,
                             int64_t ld_high, int64_t ldy, int64_t width,
                             int64_t block, int64_t high);
 
+/// Thread 0 hands x to call->observe; others pass by. The next writer of x waits (a barrier of the compiler's).
+void RESQ_KERNEL(resq_observe)(resq_worker *w, int32_t op, const float *x, int64_t rows,
+                               int64_t site, int64_t width, int64_t ld);
+
 //===-- Rotations ---------------------------------------------------------===//
 
 /// Block j of x (groups blocks of size) times matrix[j * blocks / groups]:

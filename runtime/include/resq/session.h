@@ -21,7 +21,10 @@ typedef struct resq_session resq_session;
 struct resq_program;
 
 /// Why a call failed; static storage inside the caller's struct.
-typedef struct resq_message { char text[1024]; } resq_message;
+typedef struct resq_message {
+  char text[1024];
+  int code; ///< runtime/base/error.h's resq_code, also the exit code of tools
+} resq_message;
 
 /// `program` and the sections appended to the file at `path` (NULL: the file this code was loaded from). `path`
 /// may lack sections when the program has no parameters. NULL on failure.

@@ -1,0 +1,439 @@
+//===-- cache.mlir - key/value caches: codes and attention ----------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A cache is bytes; the order of a vector's bytes is private to these definitions
+// (kernels have their own), its codes and size are not. Token t of sequence s
+// begins at (s * capacity + t) * bytes per token: keys of all heads, then values.
+// A vector of kind 0 (f32) or 1 (f16) holds its elements, little endian. Kind 2
+// (int): codes of the low part as a stream of bits, a byte for each high element,
+// then a part's f16 scale and u8 zero point: of the low, then of the high part.
+//
+// The scf loops keep the order of effects; `kind`, `bits`, `high` are constants in
+// every use, so that the branches on them fold.
+//===----------------------------------------------------------------------===//
+
+// Bytes of the low codes of a vector: round up (size - high) * bits / 8.
+func.func @resq.def.kv_low_bytes(%size: index, %bits: index, %high: index) -> index {
+  %c7 = arith.constant 7 : index
+  %c8 = arith.constant 8 : index
+  %low = arith.subi %size, %high : index
+  %low_bits = arith.muli %low, %bits : index
+  %above = arith.addi %low_bits, %c7 : index
+  %bytes = arith.divui %above, %c8 : index
+  return %bytes : index
+}
+
+func.func @resq.def.kv_vector_bytes(%size: index, %kind: index, %bits: index, %high: index) -> index {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %c4 = arith.constant 4 : index
+  %c6 = arith.constant 6 : index
+  %as_f32 = arith.muli %size, %c4 : index
+  %as_f16 = arith.muli %size, %c2 : index
+  %low = func.call @resq.def.kv_low_bytes(%size, %bits, %high) : (index, index, index) -> index
+  %codes = arith.addi %low, %high : index
+  %has_high = arith.cmpi ne, %high, %c0 : index
+  %scales = arith.select %has_high, %c6, %c3 : index
+  %as_int = arith.addi %codes, %scales : index
+  %is_f32 = arith.cmpi eq, %kind, %c0 : index
+  %is_f16 = arith.cmpi eq, %kind, %c1 : index
+  %float = arith.select %is_f32, %as_f32, %as_f16 : index
+  %is_float = arith.ori %is_f32, %is_f16 : i1
+  %bytes = arith.select %is_float, %float, %as_int : index
+  return %bytes : index
+}
+
+//===-- Bytes -------------------------------------------------------------===//
+
+func.func @resq.def.load_i16(%cache: memref<?xi8>, %at: index) -> i16 {
+  %c1 = arith.constant 1 : index
+  %eight = arith.constant 8 : i16
+  %next = arith.addi %at, %c1 : index
+  %a = memref.load %cache[%at] : memref<?xi8>
+  %b = memref.load %cache[%next] : memref<?xi8>
+  %low = arith.extui %a : i8 to i16
+  %wide = arith.extui %b : i8 to i16
+  %high = arith.shli %wide, %eight : i16
+  %value = arith.ori %low, %high : i16
+  return %value : i16
+}
+
+func.func @resq.def.store_i16(%cache: memref<?xi8>, %at: index, %value: i16) {
+  %c1 = arith.constant 1 : index
+  %eight = arith.constant 8 : i16
+  %next = arith.addi %at, %c1 : index
+  %shifted = arith.shrui %value, %eight : i16
+  %a = arith.trunci %value : i16 to i8
+  %b = arith.trunci %shifted : i16 to i8
+  memref.store %a, %cache[%at] : memref<?xi8>
+  memref.store %b, %cache[%next] : memref<?xi8>
+  return
+}
+
+//===-- Append ------------------------------------------------------------===//
+
+// The codes of x[row, begin ..< begin + count] in `bits` bits each: a stream of bits from byte `codes`,
+// scale and zero point at byte `scale_at`. As resq.quantize, but the scale is rounded to f16 first.
+func.func @resq.def.kv_store_part(%cache: memref<?xi8>, %codes: index, %scale_at: index,
+    %x: tensor<?x?xf32>, %row: index, %begin: index, %count: index, %bits: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c7 = arith.constant 7 : index
+  %c8 = arith.constant 8 : index
+  %zero_byte = arith.constant 0 : i8
+  %one = arith.constant 1 : i32
+  %zero = arith.constant 0.0 : f32
+  %least = arith.constant 1.0e-8 : f32
+  %zero_f16 = arith.constant 0.0 : f16
+  %least_f16 = arith.constant 0x0001 : f16
+  %bits_i32 = arith.index_cast %bits : index to i32
+  %levels = arith.shli %one, %bits_i32 : i32
+  %top_i32 = arith.subi %levels, %one : i32
+  %top = arith.sitofp %top_i32 : i32 to f32
+
+  %lo, %hi = scf.for %i = %c0 to %count step %c1 iter_args(%l = %zero, %h = %zero) -> (f32, f32) {
+    %column = arith.addi %begin, %i : index
+    %e = tensor.extract %x[%row, %column] : tensor<?x?xf32>
+    %next_l = arith.minnumf %e, %l : f32
+    %next_h = arith.maxnumf %e, %h : f32
+    scf.yield %next_l, %next_h : f32, f32
+  }
+  %range = arith.subf %hi, %lo : f32
+  %step = arith.divf %range, %top : f32
+  %wanted = arith.maxnumf %step, %least : f32
+  %rounded_scale = arith.truncf %wanted : f32 to f16
+  %is_zero = arith.cmpf oeq, %rounded_scale, %zero_f16 : f16
+  %scale_f16 = arith.select %is_zero, %least_f16, %rounded_scale : f16
+  %scale = arith.extf %scale_f16 : f16 to f32
+  %minus = arith.negf %lo : f32
+  %z_quotient = arith.divf %minus, %scale : f32
+  %z_rounded = math.roundeven %z_quotient : f32
+  %z_above = arith.maxnumf %z_rounded, %zero : f32
+  %z = arith.minnumf %z_above, %top : f32
+  %z_i32 = arith.fptosi %z : f32 to i32
+  %z_byte = arith.trunci %z_i32 : i32 to i8
+  %scale_bits = arith.bitcast %scale_f16 : f16 to i16
+  func.call @resq.def.store_i16(%cache, %scale_at, %scale_bits) : (memref<?xi8>, index, i16) -> ()
+  %z_at = arith.addi %scale_at, %c2 : index
+  memref.store %z_byte, %cache[%z_at] : memref<?xi8>
+
+  %total_bits = arith.muli %count, %bits : index
+  %bits_above = arith.addi %total_bits, %c7 : index
+  %bytes = arith.divui %bits_above, %c8 : index
+  scf.for %i = %c0 to %bytes step %c1 {
+    %at = arith.addi %codes, %i : index
+    memref.store %zero_byte, %cache[%at] : memref<?xi8>
+  }
+  scf.for %i = %c0 to %count step %c1 {
+    %column = arith.addi %begin, %i : index
+    %e = tensor.extract %x[%row, %column] : tensor<?x?xf32>
+    %quotient = arith.divf %e, %scale : f32
+    %rounded = math.roundeven %quotient : f32
+    %sum = arith.addf %rounded, %z : f32
+    %above = arith.maxnumf %sum, %zero : f32
+    %inside = arith.minnumf %above, %top : f32
+    %code = arith.fptosi %inside : f32 to i32
+    %first_bit = arith.muli %i, %bits : index
+    scf.for %b = %c0 to %bits step %c1 {
+      %b_i32 = arith.index_cast %b : index to i32
+      %shifted = arith.shrui %code, %b_i32 : i32
+      %bit = arith.andi %shifted, %one : i32
+      %position = arith.addi %first_bit, %b : index
+      %byte = arith.divui %position, %c8 : index
+      %inside_byte = arith.remui %position, %c8 : index
+      %inside_i32 = arith.index_cast %inside_byte : index to i32
+      %placed = arith.shli %bit, %inside_i32 : i32
+      %placed_byte = arith.trunci %placed : i32 to i8
+      %at = arith.addi %codes, %byte : index
+      %old = memref.load %cache[%at] : memref<?xi8>
+      %new = arith.ori %old, %placed_byte : i8
+      memref.store %new, %cache[%at] : memref<?xi8>
+    }
+  }
+  return
+}
+
+// x[row, begin ..< begin + size] to the vector at byte `base`.
+func.func @resq.def.kv_store(%cache: memref<?xi8>, %base: index, %x: tensor<?x?xf32>, %row: index,
+    %begin: index, %size: index, %kind: index, %bits: index, %high: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %sixteen = arith.constant 16 : i32
+  %is_f32 = arith.cmpi eq, %kind, %c0 : index
+  scf.if %is_f32 {
+    scf.for %i = %c0 to %size step %c1 {
+      %column = arith.addi %begin, %i : index
+      %e = tensor.extract %x[%row, %column] : tensor<?x?xf32>
+      %word = arith.bitcast %e : f32 to i32
+      %upper = arith.shrui %word, %sixteen : i32
+      %a = arith.trunci %word : i32 to i16
+      %b = arith.trunci %upper : i32 to i16
+      %offset = arith.muli %i, %c4 : index
+      %at = arith.addi %base, %offset : index
+      %next = arith.addi %at, %c2 : index
+      func.call @resq.def.store_i16(%cache, %at, %a) : (memref<?xi8>, index, i16) -> ()
+      func.call @resq.def.store_i16(%cache, %next, %b) : (memref<?xi8>, index, i16) -> ()
+    }
+  }
+  %is_f16 = arith.cmpi eq, %kind, %c1 : index
+  scf.if %is_f16 {
+    scf.for %i = %c0 to %size step %c1 {
+      %column = arith.addi %begin, %i : index
+      %e = tensor.extract %x[%row, %column] : tensor<?x?xf32>
+      %half = arith.truncf %e : f32 to f16
+      %word = arith.bitcast %half : f16 to i16
+      %offset = arith.muli %i, %c2 : index
+      %at = arith.addi %base, %offset : index
+      func.call @resq.def.store_i16(%cache, %at, %word) : (memref<?xi8>, index, i16) -> ()
+    }
+  }
+  %is_int = arith.cmpi eq, %kind, %c2 : index
+  scf.if %is_int {
+    %low = arith.subi %size, %high : index
+    %low_bytes = func.call @resq.def.kv_low_bytes(%size, %bits, %high) : (index, index, index) -> index
+    %high_codes = arith.addi %base, %low_bytes : index
+    %low_scale = arith.addi %high_codes, %high : index
+    func.call @resq.def.kv_store_part(%cache, %base, %low_scale, %x, %row, %begin, %low, %bits)
+        : (memref<?xi8>, index, index, tensor<?x?xf32>, index, index, index, index) -> ()
+    %has_high = arith.cmpi ne, %high, %c0 : index
+    scf.if %has_high {
+      %high_scale = arith.addi %low_scale, %c3 : index
+      %high_begin = arith.addi %begin, %low : index
+      func.call @resq.def.kv_store_part(%cache, %high_codes, %high_scale, %x, %row, %high_begin, %high, %c8)
+          : (memref<?xi8>, index, index, tensor<?x?xf32>, index, index, index, index) -> ()
+    }
+  }
+  return
+}
+
+// Row r's keys and values to positions[r] of sequences[r].
+func.func @resq.def.kv_append(%keys: tensor<?x?xf32>, %values: tensor<?x?xf32>,
+    %positions: tensor<?xi32>, %sequences: tensor<?xi32>, %cache: memref<?xi8>, %capacity: index,
+    %size: index, %k_kind: index, %k_bits: index, %k_high: index,
+    %v_kind: index, %v_bits: index, %v_high: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %rows = tensor.dim %keys, %c0 : tensor<?x?xf32>
+  %width = tensor.dim %keys, %c1 : tensor<?x?xf32>
+  %heads = arith.divui %width, %size : index
+  %k_bytes = func.call @resq.def.kv_vector_bytes(%size, %k_kind, %k_bits, %k_high)
+      : (index, index, index, index) -> index
+  %v_bytes = func.call @resq.def.kv_vector_bytes(%size, %v_kind, %v_bits, %v_high)
+      : (index, index, index, index) -> index
+  %both = arith.addi %k_bytes, %v_bytes : index
+  %token_bytes = arith.muli %both, %heads : index
+  %all_keys = arith.muli %k_bytes, %heads : index
+  scf.for %r = %c0 to %rows step %c1 {
+    %position_i32 = tensor.extract %positions[%r] : tensor<?xi32>
+    %sequence_i32 = tensor.extract %sequences[%r] : tensor<?xi32>
+    %position = arith.index_cast %position_i32 : i32 to index
+    %sequence = arith.index_cast %sequence_i32 : i32 to index
+    %first = arith.muli %sequence, %capacity : index
+    %token = arith.addi %first, %position : index
+    %base = arith.muli %token, %token_bytes : index
+    %v_base = arith.addi %base, %all_keys : index
+    scf.for %h = %c0 to %heads step %c1 {
+      %begin = arith.muli %h, %size : index
+      %k_offset = arith.muli %h, %k_bytes : index
+      %v_offset = arith.muli %h, %v_bytes : index
+      %k_at = arith.addi %base, %k_offset : index
+      %v_at = arith.addi %v_base, %v_offset : index
+      func.call @resq.def.kv_store(%cache, %k_at, %keys, %r, %begin, %size, %k_kind, %k_bits, %k_high)
+          : (memref<?xi8>, index, tensor<?x?xf32>, index, index, index, index, index, index) -> ()
+      func.call @resq.def.kv_store(%cache, %v_at, %values, %r, %begin, %size, %v_kind, %v_bits, %v_high)
+          : (memref<?xi8>, index, tensor<?x?xf32>, index, index, index, index, index, index) -> ()
+    }
+  }
+  return
+}
+
+//===-- Attention ---------------------------------------------------------===//
+
+// Element i of a part: scale * (code - zero).
+func.func @resq.def.kv_load_part(%cache: memref<?xi8>, %codes: index, %scale_at: index, %i: index,
+                                         %bits: index) -> f32 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c8 = arith.constant 8 : index
+  %zero = arith.constant 0 : i32
+  %one = arith.constant 1 : i32
+  %first_bit = arith.muli %i, %bits : index
+  %code = scf.for %b = %c0 to %bits step %c1 iter_args(%so_far = %zero) -> (i32) {
+    %position = arith.addi %first_bit, %b : index
+    %byte = arith.divui %position, %c8 : index
+    %inside_byte = arith.remui %position, %c8 : index
+    %at = arith.addi %codes, %byte : index
+    %stored = memref.load %cache[%at] : memref<?xi8>
+    %wide = arith.extui %stored : i8 to i32
+    %inside_i32 = arith.index_cast %inside_byte : index to i32
+    %shifted = arith.shrui %wide, %inside_i32 : i32
+    %bit = arith.andi %shifted, %one : i32
+    %b_i32 = arith.index_cast %b : index to i32
+    %placed = arith.shli %bit, %b_i32 : i32
+    %next = arith.ori %so_far, %placed : i32
+    scf.yield %next : i32
+  }
+  %scale_bits = func.call @resq.def.load_i16(%cache, %scale_at) : (memref<?xi8>, index) -> i16
+  %scale_f16 = arith.bitcast %scale_bits : i16 to f16
+  %scale = arith.extf %scale_f16 : f16 to f32
+  %z_at = arith.addi %scale_at, %c2 : index
+  %z_byte = memref.load %cache[%z_at] : memref<?xi8>
+  %z = arith.extui %z_byte : i8 to i32
+  %difference = arith.subi %code, %z : i32
+  %value = arith.sitofp %difference : i32 to f32
+  %e = arith.mulf %scale, %value : f32
+  return %e : f32
+}
+
+// Element i of the vector at byte `base`, decoded.
+func.func @resq.def.kv_load(%cache: memref<?xi8>, %base: index, %i: index, %size: index,
+                                    %kind: index, %bits: index, %high: index) -> f32 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %sixteen = arith.constant 16 : i32
+  %is_f32 = arith.cmpi eq, %kind, %c0 : index
+  %e = scf.if %is_f32 -> (f32) {
+    %offset = arith.muli %i, %c4 : index
+    %at = arith.addi %base, %offset : index
+    %next = arith.addi %at, %c2 : index
+    %a = func.call @resq.def.load_i16(%cache, %at) : (memref<?xi8>, index) -> i16
+    %b = func.call @resq.def.load_i16(%cache, %next) : (memref<?xi8>, index) -> i16
+    %lower = arith.extui %a : i16 to i32
+    %wide = arith.extui %b : i16 to i32
+    %upper = arith.shli %wide, %sixteen : i32
+    %word = arith.ori %lower, %upper : i32
+    %f = arith.bitcast %word : i32 to f32
+    scf.yield %f : f32
+  } else {
+    %is_f16 = arith.cmpi eq, %kind, %c1 : index
+    %g = scf.if %is_f16 -> (f32) {
+      %offset = arith.muli %i, %c2 : index
+      %at = arith.addi %base, %offset : index
+      %word = func.call @resq.def.load_i16(%cache, %at) : (memref<?xi8>, index) -> i16
+      %half = arith.bitcast %word : i16 to f16
+      %f = arith.extf %half : f16 to f32
+      scf.yield %f : f32
+    } else {
+      %low = arith.subi %size, %high : index
+      %low_bytes = func.call @resq.def.kv_low_bytes(%size, %bits, %high) : (index, index, index) -> index
+      %high_codes = arith.addi %base, %low_bytes : index
+      %low_scale = arith.addi %high_codes, %high : index
+      %is_low = arith.cmpi ult, %i, %low : index
+      %f = scf.if %is_low -> (f32) {
+        %l = func.call @resq.def.kv_load_part(%cache, %base, %low_scale, %i, %bits)
+            : (memref<?xi8>, index, index, index, index) -> f32
+        scf.yield %l : f32
+      } else {
+        %high_scale = arith.addi %low_scale, %c3 : index
+        %past = arith.subi %i, %low : index
+        %h = func.call @resq.def.kv_load_part(%cache, %high_codes, %high_scale, %past, %c8)
+            : (memref<?xi8>, index, index, index, index) -> f32
+        scf.yield %h : f32
+      }
+      scf.yield %f : f32
+    }
+    scf.yield %g : f32
+  }
+  return %e : f32
+}
+
+// Row r, query head h over positions 0 .. positions[r] of sequences[r]: p = softmax(scale * q . k), y = sum p v.
+// Sums run over increasing element and position; p is divided by its sum before it weighs values.
+func.func @resq.def.attention(%q: tensor<?x?xf32>, %positions: tensor<?xi32>,
+    %sequences: tensor<?xi32>, %cache: memref<?xi8>, %capacity: index, %scale: f32,
+    %kv_heads: index, %size: index, %k_kind: index, %k_bits: index, %k_high: index,
+    %v_kind: index, %v_bits: index, %v_high: index) -> tensor<?x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF800000 : f32
+  %rows = tensor.dim %q, %c0 : tensor<?x?xf32>
+  %width = tensor.dim %q, %c1 : tensor<?x?xf32>
+  %heads = arith.divui %width, %size : index
+  %shared = arith.divui %heads, %kv_heads : index
+  %k_bytes = func.call @resq.def.kv_vector_bytes(%size, %k_kind, %k_bits, %k_high)
+      : (index, index, index, index) -> index
+  %v_bytes = func.call @resq.def.kv_vector_bytes(%size, %v_kind, %v_bits, %v_high)
+      : (index, index, index, index) -> index
+  %both = arith.addi %k_bytes, %v_bytes : index
+  %token_bytes = arith.muli %both, %kv_heads : index
+  %all_keys = arith.muli %k_bytes, %kv_heads : index
+  %init = tensor.empty(%rows, %width) : tensor<?x?xf32>
+  %y = scf.for %r = %c0 to %rows step %c1 iter_args(%y_r = %init) -> (tensor<?x?xf32>) {
+    %position_i32 = tensor.extract %positions[%r] : tensor<?xi32>
+    %sequence_i32 = tensor.extract %sequences[%r] : tensor<?xi32>
+    %position = arith.index_cast %position_i32 : i32 to index
+    %sequence = arith.index_cast %sequence_i32 : i32 to index
+    %count = arith.addi %position, %c1 : index
+    %first = arith.muli %sequence, %capacity : index
+    %y_heads = scf.for %h = %c0 to %heads step %c1 iter_args(%y_h = %y_r) -> (tensor<?x?xf32>) {
+      %begin = arith.muli %h, %size : index
+      %kv_head = arith.divui %h, %shared : index
+      %k_offset = arith.muli %kv_head, %k_bytes : index
+      %v_offset_head = arith.muli %kv_head, %v_bytes : index
+      %v_offset = arith.addi %all_keys, %v_offset_head : index
+
+      %scores_init = tensor.empty(%count) : tensor<?xf32>
+      %scores, %most = scf.for %t = %c0 to %count step %c1
+          iter_args(%s_t = %scores_init, %most_t = %lowest) -> (tensor<?xf32>, f32) {
+        %token = arith.addi %first, %t : index
+        %token_at = arith.muli %token, %token_bytes : index
+        %k_at = arith.addi %token_at, %k_offset : index
+        %dot = scf.for %d = %c0 to %size step %c1 iter_args(%sum = %zero) -> (f32) {
+          %column = arith.addi %begin, %d : index
+          %a = tensor.extract %q[%r, %column] : tensor<?x?xf32>
+          %b = func.call @resq.def.kv_load(%cache, %k_at, %d, %size, %k_kind, %k_bits, %k_high)
+              : (memref<?xi8>, index, index, index, index, index, index) -> f32
+          %p = arith.mulf %a, %b : f32
+          %next = arith.addf %sum, %p : f32
+          scf.yield %next : f32
+        }
+        %score = arith.mulf %scale, %dot : f32
+        %s_next = tensor.insert %score into %s_t[%t] : tensor<?xf32>
+        %most_next = arith.maxnumf %score, %most_t : f32
+        scf.yield %s_next, %most_next : tensor<?xf32>, f32
+      }
+      %powers, %total = scf.for %t = %c0 to %count step %c1
+          iter_args(%p_t = %scores, %sum = %zero) -> (tensor<?xf32>, f32) {
+        %score = tensor.extract %p_t[%t] : tensor<?xf32>
+        %below = arith.subf %score, %most : f32
+        %power = math.exp %below : f32
+        %p_next = tensor.insert %power into %p_t[%t] : tensor<?xf32>
+        %next = arith.addf %sum, %power : f32
+        scf.yield %p_next, %next : tensor<?xf32>, f32
+      }
+      %y_elements = scf.for %d = %c0 to %size step %c1 iter_args(%y_d = %y_h) -> (tensor<?x?xf32>) {
+        %mix = scf.for %t = %c0 to %count step %c1 iter_args(%sum = %zero) -> (f32) {
+          %token = arith.addi %first, %t : index
+          %token_at = arith.muli %token, %token_bytes : index
+          %v_at = arith.addi %token_at, %v_offset : index
+          %power = tensor.extract %powers[%t] : tensor<?xf32>
+          %share = arith.divf %power, %total : f32
+          %v = func.call @resq.def.kv_load(%cache, %v_at, %d, %size, %v_kind, %v_bits, %v_high)
+              : (memref<?xi8>, index, index, index, index, index, index) -> f32
+          %p = arith.mulf %share, %v : f32
+          %next = arith.addf %sum, %p : f32
+          scf.yield %next : f32
+        }
+        %column = arith.addi %begin, %d : index
+        %y_next = tensor.insert %mix into %y_d[%r, %column] : tensor<?x?xf32>
+        scf.yield %y_next : tensor<?x?xf32>
+      }
+      scf.yield %y_elements : tensor<?x?xf32>
+    }
+    scf.yield %y_heads : tensor<?x?xf32>
+  }
+  return %y : tensor<?x?xf32>
+}

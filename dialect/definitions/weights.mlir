@@ -1,0 +1,252 @@
+//===-- weights.mlir - what stored parameters mean ------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Float weights are widened to f32; the layouts of runtime/kernels/kernels.h are
+// undone by index arithmetic, so that every other definition sees plain matrices.
+//===----------------------------------------------------------------------===//
+
+func.func @resq.def.widen_bf16(%w: tensor<?x?xbf16>) -> tensor<?x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = tensor.dim %w, %c0 : tensor<?x?xbf16>
+  %k = tensor.dim %w, %c1 : tensor<?x?xbf16>
+  %init = tensor.empty(%n, %k) : tensor<?x?xf32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<?x?xbf16>) outs(%init : tensor<?x?xf32>) {
+  ^bb0(%e: bf16, %out: f32):
+    %f = arith.extf %e : bf16 to f32
+    linalg.yield %f : f32
+  } -> tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
+
+func.func @resq.def.widen_f16(%w: tensor<?x?xf16>) -> tensor<?x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = tensor.dim %w, %c0 : tensor<?x?xf16>
+  %k = tensor.dim %w, %c1 : tensor<?x?xf16>
+  %init = tensor.empty(%n, %k) : tensor<?x?xf32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<?x?xf16>) outs(%init : tensor<?x?xf32>) {
+  ^bb0(%e: f16, %out: f32):
+    %f = arith.extf %e : f16 to f32
+    linalg.yield %f : f32
+  } -> tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
+
+// f64 rotations are rounded once, to f32.
+func.func @resq.def.narrow_f64(%w: tensor<?x?x?xf64>) -> tensor<?x?x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %b = tensor.dim %w, %c0 : tensor<?x?x?xf64>
+  %n = tensor.dim %w, %c1 : tensor<?x?x?xf64>
+  %k = tensor.dim %w, %c2 : tensor<?x?x?xf64>
+  %init = tensor.empty(%b, %n, %k) : tensor<?x?x?xf32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(b, i, j) -> (b, i, j)>, affine_map<(b, i, j) -> (b, i, j)>],
+      iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%w : tensor<?x?x?xf64>) outs(%init : tensor<?x?x?xf32>) {
+  ^bb0(%e: f64, %out: f32):
+    %f = arith.truncf %e : f64 to f32
+    linalg.yield %f : f32
+  } -> tensor<?x?x?xf32>
+  return %y : tensor<?x?x?xf32>
+}
+
+// Panel: element (n, k) stands at [n / 16, k, n % 16].
+func.func @resq.def.unpack_panel_f32(%w: tensor<?x?x16xf32>, %n: index) -> tensor<?x?xf32> {
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : index
+  %k = tensor.dim %w, %c1 : tensor<?x?x16xf32>
+  %init = tensor.empty(%n, %k) : tensor<?x?xf32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      outs(%init : tensor<?x?xf32>) {
+  ^bb0(%out: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %tile = arith.divui %i, %c16 : index
+    %lane = arith.remui %i, %c16 : index
+    %e = tensor.extract %w[%tile, %j, %lane] : tensor<?x?x16xf32>
+    linalg.yield %e : f32
+  } -> tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
+
+func.func @resq.def.unpack_panel_bf16(%w: tensor<?x?x16xbf16>, %n: index) -> tensor<?x?xf32> {
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : index
+  %k = tensor.dim %w, %c1 : tensor<?x?x16xbf16>
+  %init = tensor.empty(%n, %k) : tensor<?x?xf32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      outs(%init : tensor<?x?xf32>) {
+  ^bb0(%out: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %tile = arith.divui %i, %c16 : index
+    %lane = arith.remui %i, %c16 : index
+    %e = tensor.extract %w[%tile, %j, %lane] : tensor<?x?x16xbf16>
+    %f = arith.extf %e : bf16 to f32
+    linalg.yield %f : f32
+  } -> tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
+
+func.func @resq.def.unpack_panel_f16(%w: tensor<?x?x16xf16>, %n: index) -> tensor<?x?xf32> {
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : index
+  %k = tensor.dim %w, %c1 : tensor<?x?x16xf16>
+  %init = tensor.empty(%n, %k) : tensor<?x?xf32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      outs(%init : tensor<?x?xf32>) {
+  ^bb0(%out: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %tile = arith.divui %i, %c16 : index
+    %lane = arith.remui %i, %c16 : index
+    %e = tensor.extract %w[%tile, %j, %lane] : tensor<?x?x16xf16>
+    %f = arith.extf %e : f16 to f32
+    linalg.yield %f : f32
+  } -> tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
+
+// n16k4 codes of at most 4 bits. `group` is the activation's: each group's k is padded to a multiple of 8
+// (`padded` in all). Byte 4c + j of a step of 64 holds w(c, 8s + j) + 8 low and w(c, 8s + 4 + j) + 8 high.
+func.func @resq.def.unpack_codes_4(%w: tensor<?xi8>, %n: index, %k: index, %group: index)
+    -> tensor<?x?xi32> {
+  %c4 = arith.constant 4 : index
+  %c7 = arith.constant 7 : index
+  %c8 = arith.constant 8 : index
+  %c16 = arith.constant 16 : index
+  %c64 = arith.constant 64 : index
+  %groups = arith.divui %k, %group : index
+  %above = arith.addi %group, %c7 : index
+  %eights = arith.divui %above, %c8 : index
+  %padded_group = arith.muli %eights, %c8 : index
+  %steps = arith.muli %groups, %eights : index
+  %bias = arith.constant 8 : i32
+  %mask = arith.constant 15 : i32
+  %init = tensor.empty(%n, %k) : tensor<?x?xi32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      outs(%init : tensor<?x?xi32>) {
+  ^bb0(%out: i32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %tile = arith.divui %i, %c16 : index
+    %lane = arith.remui %i, %c16 : index
+    %g = arith.divui %j, %group : index
+    %inside = arith.remui %j, %group : index
+    %before = arith.muli %g, %padded_group : index
+    %at = arith.addi %before, %inside : index
+    %step = arith.divui %at, %c8 : index
+    %part = arith.remui %at, %c8 : index
+    %column = arith.remui %part, %c4 : index
+    %half = arith.divui %part, %c4 : index
+    %tile_step = arith.muli %tile, %steps : index
+    %block = arith.addi %tile_step, %step : index
+    %block_byte = arith.muli %block, %c64 : index
+    %lane_byte = arith.muli %lane, %c4 : index
+    %sum = arith.addi %block_byte, %lane_byte : index
+    %byte = arith.addi %sum, %column : index
+    %stored = tensor.extract %w[%byte] : tensor<?xi8>
+    %wide = arith.extui %stored : i8 to i32
+    %shift_index = arith.muli %half, %c4 : index
+    %shift = arith.index_cast %shift_index : index to i32
+    %shifted = arith.shrui %wide, %shift : i32
+    %nibble = arith.andi %shifted, %mask : i32
+    %code = arith.subi %nibble, %bias : i32
+    linalg.yield %code : i32
+  } -> tensor<?x?xi32>
+  return %y : tensor<?x?xi32>
+}
+
+// n16k4 codes of 5 to 8 bits: byte 4c + j of a step holds w(c, 4s + j) + 128.
+func.func @resq.def.unpack_codes_8(%w: tensor<?xi8>, %n: index, %k: index, %group: index)
+    -> tensor<?x?xi32> {
+  %c4 = arith.constant 4 : index
+  %c7 = arith.constant 7 : index
+  %c8 = arith.constant 8 : index
+  %c16 = arith.constant 16 : index
+  %c64 = arith.constant 64 : index
+  %groups = arith.divui %k, %group : index
+  %above = arith.addi %group, %c7 : index
+  %eights = arith.divui %above, %c8 : index
+  %padded_group = arith.muli %eights, %c8 : index
+  %padded = arith.muli %groups, %padded_group : index
+  %steps = arith.divui %padded, %c4 : index
+  %bias = arith.constant 128 : i32
+  %init = tensor.empty(%n, %k) : tensor<?x?xi32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      outs(%init : tensor<?x?xi32>) {
+  ^bb0(%out: i32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %tile = arith.divui %i, %c16 : index
+    %lane = arith.remui %i, %c16 : index
+    %g = arith.divui %j, %group : index
+    %inside = arith.remui %j, %group : index
+    %before = arith.muli %g, %padded_group : index
+    %at = arith.addi %before, %inside : index
+    %step = arith.divui %at, %c4 : index
+    %column = arith.remui %at, %c4 : index
+    %tile_step = arith.muli %tile, %steps : index
+    %block = arith.addi %tile_step, %step : index
+    %block_byte = arith.muli %block, %c64 : index
+    %lane_byte = arith.muli %lane, %c4 : index
+    %sum = arith.addi %block_byte, %lane_byte : index
+    %byte = arith.addi %sum, %column : index
+    %stored = tensor.extract %w[%byte] : tensor<?xi8>
+    %wide = arith.extui %stored : i8 to i32
+    %code = arith.subi %wide, %bias : i32
+    linalg.yield %code : i32
+  } -> tensor<?x?xi32>
+  return %y : tensor<?x?xi32>
+}
+
+// The bf16 scales behind the codes, from byte `begin`: [groups, n padded to 16].
+func.func @resq.def.unpack_scales(%w: tensor<?xi8>, %begin: index, %n: index, %groups: index)
+    -> tensor<?x?xf32> {
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c15 = arith.constant 15 : index
+  %c16 = arith.constant 16 : index
+  %c16_i32 = arith.constant 16 : i32
+  %c24_i32 = arith.constant 24 : i32
+  %above = arith.addi %n, %c15 : index
+  %tiles = arith.divui %above, %c16 : index
+  %padded = arith.muli %tiles, %c16 : index
+  %init = tensor.empty(%n, %groups) : tensor<?x?xf32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(i, g) -> (i, g)>], iterator_types = ["parallel", "parallel"]}
+      outs(%init : tensor<?x?xf32>) {
+  ^bb0(%out: f32):
+    %i = linalg.index 0 : index
+    %g = linalg.index 1 : index
+    %row = arith.muli %g, %padded : index
+    %element = arith.addi %row, %i : index
+    %offset = arith.muli %element, %c2 : index
+    %low_byte = arith.addi %begin, %offset : index
+    %high_byte = arith.addi %low_byte, %c1 : index
+    %low = tensor.extract %w[%low_byte] : tensor<?xi8>
+    %high = tensor.extract %w[%high_byte] : tensor<?xi8>
+    %low_wide = arith.extui %low : i8 to i32
+    %high_wide = arith.extui %high : i8 to i32
+    %low_bits = arith.shli %low_wide, %c16_i32 : i32
+    %high_bits = arith.shli %high_wide, %c24_i32 : i32
+    %bits = arith.ori %low_bits, %high_bits : i32
+    %scale = arith.bitcast %bits : i32 to f32
+    linalg.yield %scale : f32
+  } -> tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}

@@ -1,0 +1,191 @@
+//===-- dialect.cpp - generated classes of the dialect, bodies in C -------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The one C++ file of the dialect: it holds what TableGen made of resq.td and
+// forwards every body to a C function of hooks.h. An op with a new verifier or
+// folder needs one line below; its meaning goes into hooks_*.c.
+//===----------------------------------------------------------------------===//
+#ifndef __clang__
+#error "libMLIR.so is built with clang, and g++ names traits otherwise: set CMAKE_CXX_COMPILER to clang++-22"
+#endif
+#include "dialect/hooks.h"
+#include "mlir/Bytecode/BytecodeImplementation.h"
+#include "mlir/CAPI/IR.h"
+#include "mlir/CAPI/Registration.h"
+#include "mlir/CAPI/Support.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "resq/dialect.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include "ResqDialect.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "ResqTypes.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "ResqAttrs.h.inc"
+#define GET_OP_CLASSES
+#include "ResqOps.h.inc"
+
+#include "ResqDialect.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "ResqTypes.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "ResqAttrs.cpp.inc"
+#define GET_OP_CLASSES
+#include "ResqOps.cpp.inc"
+
+using namespace mlir;
+using namespace resq;
+
+//===-- Dialect -----------------------------------------------------------===//
+
+namespace {
+/// Bytecode carries the version of the dialect that wrote it; types and attributes stay in text form.
+struct ResqVersion : DialectVersion {
+  uint64_t number = 0;
+};
+
+struct ResqBytecode : BytecodeDialectInterface {
+  explicit ResqBytecode(Dialect *dialect) : BytecodeDialectInterface(dialect) {}
+
+  void writeVersion(DialectBytecodeWriter &writer) const override {
+    writer.writeVarInt(RESQ_DIALECT_VERSION);
+  }
+
+  std::unique_ptr<DialectVersion> readVersion(DialectBytecodeReader &reader) const override {
+    auto version = std::make_unique<ResqVersion>();
+    if (failed(reader.readVarInt(version->number)))
+      return nullptr;
+    if (resqCheckVersion(wrap(Location(UnknownLoc::get(getContext()))), version->number))
+      return version;
+    return nullptr;
+  }
+};
+} // namespace
+
+void ResqDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "ResqTypes.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "ResqAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "ResqOps.cpp.inc"
+      >();
+  addInterfaces<ResqBytecode>();
+}
+
+MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(Resq, resq, resq::ResqDialect)
+
+//===-- Types and attributes ----------------------------------------------===//
+
+// Their verifiers write a message and this file emits it: an op's parser takes any diagnostic that
+// is begun, even one that is abandoned, for an error of its own.
+
+LogicalResult QuantType::verify(function_ref<InFlightDiagnostic()> emitError, unsigned bits,
+                                int64_t group, bool, StringRef layout) {
+  resq_message message;
+  if (resqVerifyQuant(bits, group, wrap(layout), &message))
+    return success();
+  return emitError() << message.text;
+}
+
+LogicalResult PanelType::verify(function_ref<InFlightDiagnostic()> emitError, Type element) {
+  resq_message message;
+  if (resqVerifyPanel(wrap(element), &message))
+    return success();
+  return emitError() << message.text;
+}
+
+LogicalResult KvCodeAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef kind,
+                                 unsigned bits, unsigned high, unsigned highBits) {
+  resq_message message;
+  if (resqVerifyKvCode(wrap(kind), bits, high, highBits, &message))
+    return success();
+  return emitError() << message.text;
+}
+
+bool resqTypeIsQuant(MlirType type) { return isa<QuantType>(unwrap(type)); }
+MlirType resqQuantTypeGet(MlirContext ctx, unsigned bits, int64_t group, bool zero,
+                          MlirStringRef layout) {
+  Location unknown = UnknownLoc::get(unwrap(ctx));
+  return wrap(QuantType::getChecked(unknown, unwrap(ctx), bits, group, zero, unwrap(layout)));
+}
+unsigned resqQuantTypeGetBits(MlirType type) { return cast<QuantType>(unwrap(type)).getBits(); }
+int64_t resqQuantTypeGetGroup(MlirType type) { return cast<QuantType>(unwrap(type)).getGroup(); }
+bool resqQuantTypeGetZero(MlirType type) { return cast<QuantType>(unwrap(type)).getZero(); }
+MlirStringRef resqQuantTypeGetLayout(MlirType type) {
+  return wrap(cast<QuantType>(unwrap(type)).getLayout());
+}
+
+bool resqTypeIsPanel(MlirType type) { return isa<PanelType>(unwrap(type)); }
+MlirType resqPanelTypeGet(MlirType element) {
+  Type type = unwrap(element);
+  Location unknown = UnknownLoc::get(type.getContext());
+  return wrap(PanelType::getChecked(unknown, type.getContext(), type));
+}
+MlirType resqPanelTypeGetElement(MlirType type) {
+  return wrap(cast<PanelType>(unwrap(type)).getElement());
+}
+
+bool resqAttrIsKvCode(MlirAttribute attr) { return isa<KvCodeAttr>(unwrap(attr)); }
+MlirAttribute resqKvCodeAttrGet(MlirContext ctx, MlirStringRef kind, unsigned bits, unsigned high,
+                                unsigned high_bits) {
+  Location unknown = UnknownLoc::get(unwrap(ctx));
+  return wrap(KvCodeAttr::getChecked(unknown, unwrap(ctx), unwrap(kind), bits, high, high_bits));
+}
+MlirStringRef resqKvCodeAttrGetKind(MlirAttribute attr) {
+  return wrap(cast<KvCodeAttr>(unwrap(attr)).getKind());
+}
+unsigned resqKvCodeAttrGetBits(MlirAttribute attr) {
+  return cast<KvCodeAttr>(unwrap(attr)).getBits();
+}
+unsigned resqKvCodeAttrGetHigh(MlirAttribute attr) {
+  return cast<KvCodeAttr>(unwrap(attr)).getHigh();
+}
+unsigned resqKvCodeAttrGetHighBits(MlirAttribute attr) {
+  return cast<KvCodeAttr>(unwrap(attr)).getHighBits();
+}
+
+void resqEmitRemark(MlirLocation loc, const char *message) { emitRemark(unwrap(loc)) << message; }
+
+//===-- Verifiers, symbol uses, folders -----------------------------------===//
+
+#define RESQ_VERIFIER(op)                                                                          \
+  LogicalResult op##Op::verify() { return success(resqVerify##op(wrap(getOperation()))); }
+
+#define RESQ_FOLDER(op)                                                                            \
+  OpFoldResult op##Op::fold(FoldAdaptor) {                                                         \
+    return unwrap(resqFold##op(wrap(getOperation())));                                             \
+  }
+
+/// Lookup of a symbol for C: the table is the collection of the running verification.
+struct LookupScope {
+  SymbolTableCollection *tables;
+  Operation *from;
+};
+static MlirOperation lookUp(void *scope, MlirStringRef name) {
+  auto *in = static_cast<LookupScope *>(scope);
+  auto symbol = StringAttr::get(in->from->getContext(), unwrap(name));
+  return wrap(in->tables->lookupNearestSymbolFrom(in->from, symbol));
+}
+
+#define RESQ_SYMBOL_USER(op)                                                                       \
+  LogicalResult op##Op::verifySymbolUses(SymbolTableCollection &tables) {                          \
+    LookupScope scope = {&tables, getOperation()};                                                 \
+    return success(resqVerifyUses##op(wrap(getOperation()), {lookUp, &scope}));                    \
+  }
+
+#include "dialect/hooks.def"

@@ -1,0 +1,47 @@
+//===-- hooks.h - the C bodies behind dialect.cpp -------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A verifier says true when all is well, and false after one emitted error that
+// cites the constraint's number in resq.td. A folder gives the value that the op's
+// result equals, or a null value.
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_DIALECT_HOOKS_H
+#define RESQ_DIALECT_HOOKS_H
+
+#include "mlir-c/IR.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// A symbol table to look in: null when there is no such symbol.
+typedef struct resq_lookup {
+  MlirOperation (*find)(void *scope, MlirStringRef name);
+  void *scope;
+} resq_lookup;
+
+/// What a type or attribute verifier found: it has no location to report at.
+typedef struct resq_message {
+  char text[256];
+} resq_message;
+
+bool resqVerifyQuant(unsigned bits, int64_t group, MlirStringRef layout, resq_message *out);
+bool resqVerifyPanel(MlirType element, resq_message *out);
+bool resqVerifyKvCode(MlirStringRef kind, unsigned bits, unsigned high, unsigned high_bits,
+                      resq_message *out);
+bool resqCheckVersion(MlirLocation loc, uint64_t version);
+
+/// The C API emits errors only; this one is a remark.
+void resqEmitRemark(MlirLocation loc, const char *message);
+
+#define RESQ_VERIFIER(op) bool resqVerify##op(MlirOperation op);
+#define RESQ_SYMBOL_USER(op) bool resqVerifyUses##op(MlirOperation op, resq_lookup symbols);
+#define RESQ_FOLDER(op) MlirValue resqFold##op(MlirOperation op);
+#include "dialect/hooks.def"
+
+#ifdef __cplusplus
+}
+#endif
+#endif // RESQ_DIALECT_HOOKS_H

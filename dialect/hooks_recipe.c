@@ -1,0 +1,189 @@
+//===-- hooks_recipe.c - verifiers of the recipe ops ----------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Values in recipes have static shapes: each op here checks that of its result.
+//===----------------------------------------------------------------------===//
+#include "dialect/check.h"
+#include "dialect/hooks.h"
+#include <inttypes.h>
+
+static bool is_f64(MlirValue v) { return mlirTypeIsAF64(resq_element(v)); }
+
+/// [n, n], or [blocks, n, n] where rank is 3.
+static bool is_square(MlirValue v, int64_t rank) {
+  return resq_rank(v) == rank && resq_is_static(v) &&
+         resq_dim(v, (intptr_t)rank - 2) == resq_dim(v, (intptr_t)rank - 1);
+}
+
+static bool same_element(MlirValue a, MlirValue b) {
+  return mlirTypeEqual(resq_element(a), resq_element(b));
+}
+
+bool resqVerifyMoment(MlirOperation op) {
+  MlirValue v = resq_result(op, 0);
+  if (!is_f64(v) || !(is_square(v, 2) || is_square(v, 3)))
+    return resq_refuse(op, "C1: the result is %s: allowed is [n, n] or [blocks, n, n] of f64", RESQ_TYPE(v));
+  return true;
+}
+
+bool resqVerifySumBlocks(MlirOperation op) {
+  MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
+  if (!is_square(x, 3) || !is_square(y, 2) || resq_width(x) != resq_width(y) || !same_element(x, y))
+    return resq_refuse(op, "C1: x is %s and y is %s: allowed is [blocks, n, n] to [n, n], one element type",
+                       RESQ_TYPE(x), RESQ_TYPE(y));
+  return true;
+}
+
+bool resqVerifyRandomOrthogonal(MlirOperation op) {
+  MlirValue v = resq_result(op, 0);
+  MlirAttribute sizes = resq_op_attr(op, "sizes");
+  if (!is_square(v, 2) || !is_f64(v))
+    return resq_refuse(op, "C1: the result is %s: allowed is [n, n] of f64", RESQ_TYPE(v));
+  int64_t n = resq_width(v), left = n;
+  for (intptr_t i = 0; i < mlirDenseArrayGetNumElements(sizes); i++) {
+    int64_t size = mlirDenseI64ArrayGetElement(sizes, i);
+    if (size < 1 || size > left)
+      return resq_refuse(op, "C1: sizes[%" PRIdPTR "] is %" PRId64 " where %" PRId64 " of %" PRId64
+                             " rows are left: allowed are sizes from 1 that sum to the order",
+                         i, size, left, n);
+    left -= size;
+  }
+  if (left)
+    return resq_refuse(op, "C1: sizes sum to %" PRId64 ": allowed is %" PRId64, n - left, n);
+  return true;
+}
+
+bool resqVerifyHadamardMatrix(MlirOperation op) {
+  MlirValue v = resq_result(op, 0);
+  if (!is_square(v, 2) || !is_f64(v))
+    return resq_refuse(op, "C1: the result is %s: allowed is [n, n] of f64", RESQ_TYPE(v));
+  if (!resq_op_has(op, "or_orthogonal") && !resqHadamardOrder(resq_width(v)))
+    return resq_refuse(op, "C1: no Hadamard matrix of order %" PRId64
+                           " is known here: allowed is K * 2^n for K = 1 or a Paley order (docs/dialect.md), or or_orthogonal",
+                       resq_width(v));
+  return true;
+}
+
+/// y = a b: a leading batch of either is kept, and two batches are the same.
+static bool product_fits(MlirValue a, MlirValue b, MlirValue y) {
+  int64_t ra = resq_rank(a), rb = resq_rank(b), r = ra > rb ? ra : rb;
+  if (ra < 2 || ra > 3 || rb < 2 || rb > 3 || resq_rank(y) != r)
+    return false;
+  if (resq_width(a) != resq_dim(b, (intptr_t)rb - 2) || resq_width(y) != resq_width(b) ||
+      resq_dim(y, (intptr_t)r - 2) != resq_dim(a, (intptr_t)ra - 2))
+    return false;
+  return (ra < 3 || resq_dim(y, 0) == resq_dim(a, 0)) && (rb < 3 || resq_dim(y, 0) == resq_dim(b, 0));
+}
+
+bool resqVerifyMatmul(MlirOperation op) {
+  MlirValue a = resq_operand(op, 0), b = resq_operand(op, 1), y = resq_result(op, 0);
+  if (!product_fits(a, b, y) || !resq_is_float(a) || !resq_is_float(b) || !resq_is_float(y))
+    return resq_refuse(op, "C1: a is %s, b is %s and y is %s: allowed is [.., m, k] by [.., k, n] to [.., m, n] of floats",
+                       RESQ_TYPE(a), RESQ_TYPE(b), RESQ_TYPE(y));
+  return true;
+}
+
+bool resqVerifyTranspose(MlirOperation op) {
+  MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
+  int64_t rank = resq_rank(x);
+  bool fits = rank >= 2 && resq_rank(y) == rank && same_element(x, y);
+  for (int64_t i = 0; fits && i < rank; i++) {
+    int64_t from = i < rank - 2 ? i : i == rank - 2 ? rank - 1 : rank - 2;
+    fits = resq_dim(y, (intptr_t)i) == resq_dim(x, (intptr_t)from);
+  }
+  if (!fits)
+    return resq_refuse(op, "C1: x is %s and y is %s: allowed is [.., m, n] to [.., n, m], one element type",
+                       RESQ_TYPE(x), RESQ_TYPE(y));
+  return true;
+}
+
+bool resqVerifyKron(MlirOperation op) {
+  MlirValue a = resq_operand(op, 0), b = resq_operand(op, 1), y = resq_result(op, 0);
+  bool fits = resq_rank(a) == 2 && resq_rank(b) == 2 && resq_rank(y) == 2 && resq_is_static(a) &&
+              resq_is_static(b) && same_element(a, b) && same_element(a, y);
+  for (intptr_t i = 0; fits && i < 2; i++) {
+    int64_t extent;
+    fits = !__builtin_mul_overflow(resq_dim(a, i), resq_dim(b, i), &extent) && extent == resq_dim(y, i);
+  }
+  if (!fits)
+    return resq_refuse(op, "C1: a is %s, b is %s and y is %s: allowed is [m, n] by [p, q] to [m * p, n * q], one element type",
+                       RESQ_TYPE(a), RESQ_TYPE(b), RESQ_TYPE(y));
+  return true;
+}
+
+bool resqVerifyEye(MlirOperation op) {
+  MlirValue v = resq_result(op, 0);
+  if (!is_square(v, 2) || !(is_f64(v) || resq_is_f32(v)))
+    return resq_refuse(op, "C1: the result is %s: allowed is [n, n] of f64 or f32", RESQ_TYPE(v));
+  return true;
+}
+
+bool resqVerifyScaleColumns(MlirOperation op) {
+  MlirValue x = resq_operand(op, 0), gain = resq_operand(op, 1), y = resq_result(op, 0);
+  if (resq_rank(gain) != 1 || !resq_is_float(gain) || resq_rank(x) < 1 || resq_dim(gain, 0) < 0 ||
+      resq_dim(gain, 0) != resq_width(x))
+    return resq_refuse(op, "C1: gain is %s, but x is %s: allowed is [width] of a float", RESQ_TYPE(gain),
+                       RESQ_TYPE(x));
+  if (!resq_same_type(x, y))
+    return resq_refuse(op, "C2: y is %s: allowed is x's type, %s", RESQ_TYPE(y), RESQ_TYPE(x));
+  return true;
+}
+
+bool resqVerifyDeinterleave(MlirOperation op) {
+  MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
+  int64_t heads = resq_op_i64(op, "heads"), rows = resq_rank(x) < 1 ? 0 : resq_dim(x, 0);
+  if (heads < 1 || rows < 1 || rows % heads || rows / heads % 2)
+    return resq_refuse(op, "C1: heads is %" PRId64 ", but x is %s: allowed is a number of rows that is a multiple of 2 * heads",
+                       heads, RESQ_TYPE(x));
+  if (!resq_same_type(x, y))
+    return resq_refuse(op, "C2: y is %s: allowed is x's type, %s", RESQ_TYPE(y), RESQ_TYPE(x));
+  return true;
+}
+
+bool resqVerifyCast(MlirOperation op) {
+  MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
+  if (!resq_shapes_agree(x, y, -1))
+    return resq_refuse(op, "C1: y is %s: allowed is x's shape, that of %s", RESQ_TYPE(y), RESQ_TYPE(x));
+  if (!resq_is_float(x) || !resq_is_float(y))
+    return resq_refuse(op, "C2: x is %s and y is %s: allowed is f16, bf16, f32 or f64", RESQ_TYPE(x), RESQ_TYPE(y));
+  return true;
+}
+
+bool resqVerifyQuantizeWeight(MlirOperation op) {
+  MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
+  int64_t steps = resq_op_i64(op, "steps");
+  if (resq_rank(x) != 2 || !resq_is_static(x) || !resq_is_float(x))
+    return resq_refuse(op, "C1: x is %s: allowed is [out, in] of a float", RESQ_TYPE(x));
+  MlirType quant = resq_element(y);
+  if (!resqTypeIsQuant(quant) || !resq_is_static(y) || !resq_shapes_agree(x, y, -1) ||
+      resqQuantTypeGetZero(quant) || !resq_str_eq(resqQuantTypeGetLayout(quant), "row"))
+    return resq_refuse(op, "C2: y is %s, but x is %s: allowed is x's shape of quant with zero = false, layout = \"row\"",
+                       RESQ_TYPE(y), RESQ_TYPE(x));
+  if (resq_width(x) % resqQuantTypeGetGroup(quant))
+    return resq_refuse(op, "C3: group is %" PRId64 ", but x is %" PRId64 " wide: allowed is a divisor of it",
+                       resqQuantTypeGetGroup(quant), resq_width(x));
+  if (steps < 1 || steps > 39)
+    return resq_refuse(op, "C4: steps is %" PRId64 ": allowed is 1 to 39", steps);
+  return true;
+}
+
+/// The same quant type but for its layout, row to n16k4.
+static bool is_retiled(MlirType row, MlirType tiled) {
+  return resqTypeIsQuant(row) && resqTypeIsQuant(tiled) &&
+         resqQuantTypeGetBits(row) == resqQuantTypeGetBits(tiled) &&
+         resqQuantTypeGetGroup(row) == resqQuantTypeGetGroup(tiled) &&
+         resqQuantTypeGetZero(row) == resqQuantTypeGetZero(tiled) &&
+         resq_str_eq(resqQuantTypeGetLayout(row), "row") &&
+         resq_str_eq(resqQuantTypeGetLayout(tiled), "n16k4");
+}
+
+bool resqVerifyPack(MlirOperation op) {
+  MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
+  if (resq_rank(x) != 2 || !resq_is_static(x) || !resq_is_static(y) || !resq_shapes_agree(x, y, -1))
+    return resq_refuse(op, "C1: x is %s and y is %s: allowed is [out, in] for both", RESQ_TYPE(x), RESQ_TYPE(y));
+  bool to_panel = resq_is_float(x) && resqTypeIsPanel(resq_element(y));
+  if (!to_panel && !is_retiled(resq_element(x), resq_element(y)))
+    return resq_refuse(op, "C2: x is %s and y is %s: allowed is a float to a panel, or quant \"row\" to the same quant \"n16k4\"",
+                       RESQ_TYPE(x), RESQ_TYPE(y));
+  return true;
+}

@@ -1,0 +1,229 @@
+//===-- hooks_symbols.c - symbols and those who name them -----------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/check.h"
+#include "dialect/hooks.h"
+#include <inttypes.h>
+#include <stdlib.h>
+
+// A file of an older version would be upgraded here; there is none yet.
+bool resqCheckVersion(MlirLocation loc, uint64_t version) {
+  if (version == RESQ_DIALECT_VERSION)
+    return true;
+  resq_emit_error_at(loc, "the bytecode holds resq dialect version %" PRIu64 ": allowed is %d", version,
+                     RESQ_DIALECT_VERSION);
+  return false;
+}
+
+bool resqVerifyCheckpoint(MlirOperation op) {
+  MlirStringRef format = resq_op_str(op, "format");
+  if (!resq_str_eq(format, "gguf"))
+    return resq_refuse(op, "C1: format is \"%.*s\": allowed is \"gguf\"", (int)format.length, format.data);
+  return true;
+}
+
+bool resqVerifyKvCache(MlirOperation op) {
+  int64_t heads = resq_op_i64(op, "heads"), head_size = resq_op_i64(op, "head_size");
+  if (heads < 1 || head_size < 1)
+    return resq_refuse(op, "C1: heads is %" PRId64 " and head_size is %" PRId64 ": allowed is 1 or more",
+                       heads, head_size);
+  static const char *const sides[] = {"keys", "values"};
+  for (int i = 0; i < 2; i++) {
+    unsigned high = resqKvCodeAttrGetHigh(resq_op_attr(op, sides[i]));
+    if (high >= head_size)
+      return resq_refuse(op, "C2: %s hold %u high elements, but head_size is %" PRId64
+                             ": allowed is 0 to %" PRId64,
+                         sides[i], high, head_size, head_size - 1);
+  }
+  return true;
+}
+
+// The checkpoint is looked up among the siblings: ODS gives this op no symbol-use interface.
+bool resqVerifyTokenizer(MlirOperation op) {
+  MlirStringRef kind = resq_op_str(op, "kind"), checkpoint = resq_op_str(op, "checkpoint");
+  if (!resq_str_eq(kind, "bpe"))
+    return resq_refuse(op, "C1: kind is \"%.*s\": allowed is \"bpe\"", (int)kind.length, kind.data);
+  MlirOperation module = mlirOperationGetParentOperation(op);
+  if (!resq_op_is(resq_symbol(module, checkpoint), "resq.checkpoint"))
+    return resq_refuse(op, "C2: @%.*s is not a resq.checkpoint: allowed is the name of one",
+                       (int)checkpoint.length, checkpoint.data);
+  static const char *const ids[] = {"bos", "eos"};
+  for (int i = 0; i < 2; i++)
+    if (resq_op_i64(op, ids[i]) < -1)
+      return resq_refuse(op, "C3: %s is %" PRId64 ": allowed is a token id, or -1 for none", ids[i],
+                         resq_op_i64(op, ids[i]));
+  return true;
+}
+
+//===-- Parameters --------------------------------------------------------===//
+
+static const char *const recipe_ops[] = {
+    "resq.leaf", "resq.get", "resq.moment", "resq.normalize_trace", "resq.sum_blocks",
+    "resq.eigenbasis", "resq.random_orthogonal", "resq.hadamard_matrix", "resq.matmul",
+    "resq.transpose", "resq.kron", "resq.eye", "resq.scale_columns", "resq.deinterleave",
+    "resq.cast", "resq.quantize_weight", "resq.pack", "resq.add", "resq.rotate", "resq.permute",
+    "resq.hadamard", "resq.split", "resq.join", "resq.slice", "resq.concat", "resq.yield"};
+
+static bool is_recipe_op(MlirOperation op) {
+  for (size_t i = 0; i < sizeof recipe_ops / sizeof *recipe_ops; i++)
+    if (resq_op_is(op, recipe_ops[i]))
+      return true;
+  return false;
+}
+
+static MlirBlock recipe_of(MlirOperation param) {
+  return mlirRegionGetFirstBlock(mlirOperationGetRegion(param, 0));
+}
+
+bool resqVerifyParam(MlirOperation op) {
+  MlirType type = mlirTypeAttrGetValue(resq_op_attr(op, "type"));
+  if (!mlirTypeIsARankedTensor(type) || !mlirShapedTypeHasStaticShape(type))
+    return resq_refuse(op, "C4: the type is %s: allowed is a tensor of static shape",
+                       resq_print_type(type).text);
+  MlirBlock recipe = recipe_of(op);
+  if (mlirBlockIsNull(recipe))
+    return true;
+  if (!mlirBlockIsNull(mlirBlockGetNextInRegion(recipe)))
+    return resq_refuse(op, "C1: the recipe has several blocks: allowed is one that ends in resq.yield");
+  MlirOperation last = {NULL}, at = mlirBlockGetFirstOperation(recipe);
+  for (; !mlirOperationIsNull(at); last = at, at = mlirOperationGetNextInBlock(at)) {
+    MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(at));
+    if (!is_recipe_op(at))
+      return resq_refuse(at, "C2: %.*s stands in a recipe: allowed are recipe ops (docs/dialect.md)",
+                         (int)name.length, name.data);
+  }
+  if (!resq_op_is(last, "resq.yield"))
+    return resq_refuse(op, "C1: the recipe does not end in resq.yield: allowed is one of %s",
+                       resq_print_type(type).text);
+  MlirType yielded = mlirValueGetType(resq_operand(last, 0));
+  if (!mlirTypeEqual(yielded, type))
+    return resq_refuse(op, "C1: the recipe yields %s: allowed is the declared type, %s",
+                       resq_print_type(yielded).text, resq_print_type(type).text);
+  return true;
+}
+
+//===-- Dependence of params: a bounded search, with its own stack --------===//
+
+enum { max_dependences = 4096, set_size = 2 * max_dependences };
+
+typedef struct param_search {
+  void *seen[set_size];              ///< open addressing by pointer
+  MlirOperation stack[max_dependences];
+  int n_seen, n_stack;
+} param_search;
+
+/// Queues a param that was not seen; false when there are too many.
+static bool reach(param_search *s, MlirOperation param) {
+  size_t slot = ((uintptr_t)param.ptr >> 4) % set_size;
+  for (; s->seen[slot]; slot = (slot + 1) % set_size)
+    if (s->seen[slot] == param.ptr)
+      return true;
+  if (s->n_seen == max_dependences)
+    return false;
+  s->seen[slot] = param.ptr;
+  s->n_seen++;
+  s->stack[s->n_stack++] = param;
+  return true;
+}
+
+/// Refuses a get inside @user's recipe from which @user can be reached again.
+static bool verify_acyclic(MlirOperation get, MlirOperation user, MlirOperation start,
+                           resq_lookup symbols) {
+  param_search *s = calloc(1, sizeof *s);
+  if (!s)
+    return resq_refuse(get, "out of memory");
+  bool ok = reach(s, start), cyclic = false;
+  while (ok && !cyclic && s->n_stack) {
+    MlirOperation param = s->stack[--s->n_stack];
+    cyclic = mlirOperationEqual(param, user);
+    MlirBlock recipe = recipe_of(param);
+    if (mlirBlockIsNull(recipe))
+      continue;
+    MlirOperation at = mlirBlockGetFirstOperation(recipe);
+    for (; ok && !mlirOperationIsNull(at); at = mlirOperationGetNextInBlock(at)) {
+      if (!resq_op_is(at, "resq.get"))
+        continue;
+      MlirOperation next = symbols.find(symbols.scope, resq_op_str(at, "param"));
+      ok = !resq_op_is(next, "resq.param") || reach(s, next);
+    }
+  }
+  free(s);
+  MlirStringRef name = resq_op_str(user, "sym_name");
+  if (cyclic)
+    return resq_refuse(get, "C3: @%.*s depends on itself through this get: allowed are params that do not",
+                       (int)name.length, name.data);
+  if (!ok)
+    return resq_refuse(get, "C3: @%.*s depends on more than %d params: allowed are at most so many",
+                       (int)name.length, name.data, max_dependences);
+  return true;
+}
+
+bool resqVerifyUsesGet(MlirOperation op, resq_lookup symbols) {
+  MlirStringRef name = resq_op_str(op, "param");
+  MlirOperation param = symbols.find(symbols.scope, name);
+  if (!resq_op_is(param, "resq.param"))
+    return resq_refuse(op, "C1: @%.*s is not a resq.param: allowed is the name of one", (int)name.length,
+                       name.data);
+  MlirType declared = mlirTypeAttrGetValue(resq_op_attr(param, "type"));
+  if (!mlirTypeEqual(declared, mlirValueGetType(resq_result(op, 0))))
+    return resq_refuse(op, "C2: the result is %s: allowed is @%.*s's type, %s",
+                       RESQ_TYPE(resq_result(op, 0)), (int)name.length, name.data,
+                       resq_print_type(declared).text);
+  MlirOperation user = mlirOperationGetParentOperation(op);
+  return !resq_op_is(user, "resq.param") || verify_acyclic(op, user, param, symbols);
+}
+
+bool resqVerifyUsesLeaf(MlirOperation op, resq_lookup symbols) {
+  MlirStringRef name = resq_op_str(op, "checkpoint");
+  if (!resq_op_is(symbols.find(symbols.scope, name), "resq.checkpoint"))
+    return resq_refuse(op, "C1: @%.*s is not a resq.checkpoint: allowed is the name of one",
+                       (int)name.length, name.data);
+  return true;
+}
+
+//===-- Caches ------------------------------------------------------------===//
+
+/// The heads of the cache that op names, and the width of their vectors side by side; C1.
+static bool cache_shape(MlirOperation op, resq_lookup symbols, int64_t *heads, int64_t *head_size) {
+  MlirStringRef name = resq_op_str(op, "cache");
+  MlirOperation cache = symbols.find(symbols.scope, name);
+  if (!resq_op_is(cache, "resq.kv_cache"))
+    return resq_refuse(op, "C1: @%.*s is not a resq.kv_cache: allowed is the name of one",
+                       (int)name.length, name.data);
+  *heads = resq_op_i64(cache, "heads");
+  *head_size = resq_op_i64(cache, "head_size");
+  return true;
+}
+
+/// C3, and that the rows agree: every row has a position and a sequence.
+static bool verify_places(MlirOperation op, MlirValue x, MlirValue positions) {
+  if (resq_is_ids(positions) && resq_extents_agree(resq_dim(positions, 0), resq_dim(x, 0)))
+    return true;
+  return resq_refuse(op, "C3: positions and sequences are %s, but the rows are %s: allowed is tensor<Rxi32>",
+                     RESQ_TYPE(positions), RESQ_TYPE(x));
+}
+
+bool resqVerifyUsesKvAppend(MlirOperation op, resq_lookup symbols) {
+  MlirValue keys = resq_operand(op, 0), values = resq_operand(op, 1);
+  int64_t heads = 1, size = 1;
+  if (!cache_shape(op, symbols, &heads, &size))
+    return false;
+  if (!resq_is_f32_rows(keys) || !resq_same_type(keys, values) || resq_width(keys) % size ||
+      resq_width(keys) / size != heads)
+    return resq_refuse(op, "C2: keys is %s and values is %s, but the cache has %" PRId64 " heads of %" PRId64
+                           ": allowed is [R, heads * head_size] of f32",
+                       RESQ_TYPE(keys), RESQ_TYPE(values), heads, size);
+  return verify_places(op, keys, resq_operand(op, 2));
+}
+
+bool resqVerifyUsesAttention(MlirOperation op, resq_lookup symbols) {
+  MlirValue q = resq_operand(op, 0), y = resq_result(op, 0);
+  int64_t heads = 1, size = 1;
+  if (!cache_shape(op, symbols, &heads, &size))
+    return false;
+  if (!resq_is_f32_rows(q) || !resq_same_type(q, y) || resq_width(q) < 1 || resq_width(q) % size ||
+      resq_width(q) / size % heads)
+    return resq_refuse(op, "C2: q is %s and y is %s, but the cache has %" PRId64 " heads of %" PRId64
+                           ": allowed is [R, heads * head_size] of f32, heads a multiple of the cache's",
+                       RESQ_TYPE(q), RESQ_TYPE(y), heads, size);
+  return verify_places(op, q, resq_operand(op, 1));
+}

@@ -1,0 +1,371 @@
+//===-- import_gguf.c - a llama checkpoint as a resq module ---------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The module says how to compute the model and where its tensors stand; no weight
+// is read here. GGUF stores q and k with the rows of each head interleaved for
+// RoPE pairs (2i, 2i + 1); resq.rope turns pairs (i, i + size/2), so those two
+// params put the rows back.
+//===----------------------------------------------------------------------===//
+#include "dialect/build.h"
+#include "dialect/import/capture.h"
+#include "dialect/import/import.h"
+#include "dialect/import/llama_config.h"
+#include "dialect/import/tokenizer_source.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { DYNAMIC = -1, MAX_SYMBOL = 64 };
+
+/// What every step needs. `values` are the function's, so far.
+typedef struct importer {
+  MlirContext ctx;
+  const resq_gguf *gguf;
+  resq_llama_config config;
+  resq_llama_tensor tensors[RESQ_LLAMA_SITES];
+  MlirLocation file;
+  MlirBlock module, body;
+  MlirType f32;
+  MlirValue tokens, positions, sequences, logit_rows, angles;
+} importer;
+
+//===-- Names, types, builders --------------------------------------------===//
+
+static MlirType vector_type(const importer *im, int64_t size) {
+  return resq_tensor(im->f32, 1, &size);
+}
+
+static MlirType matrix_type(const importer *im, int64_t rows, int64_t columns) {
+  const int64_t shape[] = {rows, columns};
+  return resq_tensor(im->f32, 2, shape);
+}
+
+static MlirType rows_type(const importer *im, int64_t width) {
+  return matrix_type(im, DYNAMIC, width);
+}
+
+/// A place at the end of `block` with location "name" over the file.
+static resq_builder at(const importer *im, MlirBlock block, const char *name) {
+  return resq_build_at_end(block, mlirLocationNameGet(im->ctx, resq_str(name), im->file));
+}
+
+/// "l<layer>.<site>"
+static const char *symbol(char buffer[MAX_SYMBOL], int64_t layer, const char *site) {
+  snprintf(buffer, MAX_SYMBOL, "l%" PRId64 ".%s", layer, site);
+  return buffer;
+}
+
+//===-- Params ------------------------------------------------------------===//
+
+/// resq.param @name, read from `tensor`; its rows put in half-split order when `deinterleaved_heads` is not 0.
+static void add_param(const importer *im, const char *name, const char *tensor, MlirType type,
+                      int64_t deinterleaved_heads) {
+  resq_builder top = at(im, im->module, name);
+  MlirBlock recipe;
+  resq_build_param(&top, name, type, &recipe);
+  resq_builder b = at(im, recipe, name);
+  const MlirNamedAttribute leaf[] = {resq_attr_sym(im->ctx, "checkpoint", "checkpoint"),
+                                     resq_attr_str(im->ctx, "tensor", tensor)};
+  MlirValue value = resq_build_value(&b, "resq.leaf", 0, NULL, type, 2, leaf);
+  if (deinterleaved_heads) {
+    MlirNamedAttribute heads = resq_attr_i64(im->ctx, "heads", deinterleaved_heads);
+    value = resq_build_value(&b, "resq.deinterleave", 1, &value, type, 1, &heads);
+  }
+  resq_build_yield(recipe, value);
+}
+
+static bool has_bias(const importer *im, int64_t layer, const resq_llama_tensor *tensor) {
+  char name[RESQ_GGUF_MAX_NAME + 1];
+  resq_llama_tensor_name(name, layer, tensor->stem, "bias");
+  return tensor->may_have_bias && resq_gguf_find(im->gguf, name);
+}
+
+static void add_layer_params(const importer *im, int64_t layer) {
+  for (int i = 0; i < RESQ_LLAMA_SITES; ++i) {
+    const resq_llama_tensor *tensor = &im->tensors[i];
+    int64_t heads = i == RESQ_LLAMA_Q ? im->config.heads : i == RESQ_LLAMA_K ? im->config.kv_heads : 0;
+    char name[MAX_SYMBOL], site[32], stored[RESQ_GGUF_MAX_NAME + 1];
+    resq_llama_tensor_name(stored, layer, tensor->stem, "weight");
+    add_param(im, symbol(name, layer, tensor->site), stored,
+              resq_tensor(im->f32, tensor->rank, tensor->shape), heads);
+    if (!has_bias(im, layer, tensor))
+      continue;
+    resq_llama_tensor_name(stored, layer, tensor->stem, "bias");
+    snprintf(site, sizeof site, "%s_bias", tensor->site);
+    add_param(im, symbol(name, layer, site), stored, vector_type(im, tensor->shape[0]), heads);
+  }
+}
+
+static void add_params(const importer *im) {
+  const resq_llama_config *c = &im->config;
+  MlirType table = matrix_type(im, c->vocabulary, c->width);
+  add_param(im, "embedding", "token_embd.weight", table, 0);
+  if (c->rope_factors)
+    add_param(im, "rope_factors", "rope_freqs.weight", vector_type(im, c->head_size / 2), 0);
+  for (int64_t layer = 0; layer < c->layers; ++layer)
+    add_layer_params(im, layer);
+  add_param(im, "final_norm", "output_norm.weight", vector_type(im, c->width), 0);
+  if (!c->tied)
+    add_param(im, "head", "output.weight", table, 0);
+}
+
+//===-- Other symbols -----------------------------------------------------===//
+
+static void add_checkpoint(const importer *im) {
+  // The digest names the weights: results cached under it can't be taken for another file's.
+  XXH128_canonical_t digest;
+  XXH128_canonicalFromHash(&digest, XXH3_128bits(im->gguf->map.data, (size_t)im->gguf->map.size));
+  char hex[2 * sizeof digest.digest + 1];
+  for (size_t i = 0; i < sizeof digest.digest; ++i)
+    snprintf(hex + 2 * i, 3, "%02x", digest.digest[i]);
+  resq_builder b = at(im, im->module, "checkpoint");
+  const MlirNamedAttribute attrs[] = {resq_attr_str(im->ctx, "sym_name", "checkpoint"),
+                                      resq_attr_str(im->ctx, "path", im->gguf->path),
+                                      resq_attr_str(im->ctx, "format", "gguf"),
+                                      resq_attr_str(im->ctx, "digest", hex)};
+  resq_build_op(&b, "resq.checkpoint", 0, NULL, 0, NULL, 4, attrs);
+}
+
+static bool add_tokenizer(const importer *im, resq_error *err) {
+  if (!resq_import_has_tokenizer(im->gguf))
+    return true;
+  resq_tokenizer_source source;
+  if (!resq_import_tokenizer_source(im->gguf, &source, err))
+    return false;
+  resq_builder b = at(im, im->module, "tokenizer");
+  const MlirNamedAttribute attrs[] = {
+      resq_attr_str(im->ctx, "sym_name", "tokenizer"),
+      resq_attr_sym(im->ctx, "checkpoint", "checkpoint"),
+      resq_attr_str(im->ctx, "kind", "bpe"),
+      resq_attr_str(im->ctx, "pre", source.pre),
+      resq_attr_i64(im->ctx, "bos", source.bos),
+      resq_attr_i64(im->ctx, "eos", source.eos),
+      resq_attr(im->ctx, "add_bos", mlirBoolAttrGet(im->ctx, source.add_bos)),
+      resq_attr_str(im->ctx, "chat_template", source.chat_template),
+  };
+  resq_build_op(&b, "resq.tokenizer", 0, NULL, 0, NULL, 8, attrs);
+  resq_import_tokenizer_source_free(&source);
+  return true;
+}
+
+static void add_caches(const importer *im) {
+  MlirAttribute code = resqKvCodeAttrGet(im->ctx, resq_str("f16"), 0, 0, 0);
+  for (int64_t layer = 0; layer < im->config.layers; ++layer) {
+    char name[MAX_SYMBOL];
+    snprintf(name, sizeof name, "l%" PRId64, layer);
+    resq_builder b = at(im, im->module, name);
+    const MlirNamedAttribute attrs[] = {resq_attr_str(im->ctx, "sym_name", name),
+                                        resq_attr_i64(im->ctx, "heads", im->config.kv_heads),
+                                        resq_attr_i64(im->ctx, "head_size", im->config.head_size),
+                                        resq_attr(im->ctx, "keys", code),
+                                        resq_attr(im->ctx, "values", code)};
+    resq_build_op(&b, "resq.kv_cache", 0, NULL, 0, NULL, 5, attrs);
+  }
+}
+
+//===-- The graph ---------------------------------------------------------===//
+
+/// rms_norm of x by the gain param `name`; the op is called `name`, too.
+static MlirValue build_norm(const importer *im, const char *name, MlirValue x) {
+  resq_builder b = at(im, im->body, name);
+  const MlirValue operands[] = {x, resq_build_get(&b, name, vector_type(im, im->config.width))};
+  MlirNamedAttribute eps = resq_attr_f32(im->ctx, "eps", im->config.eps);
+  return resq_build_value(&b, "resq.rms_norm", 2, operands, rows_type(im, im->config.width), 1, &eps);
+}
+
+static MlirValue build_linear(const importer *im, int64_t layer, resq_llama_site site, MlirValue x) {
+  const resq_llama_tensor *tensor = &im->tensors[site];
+  char name[MAX_SYMBOL], bias_site[32], bias_name[MAX_SYMBOL];
+  resq_builder b = at(im, im->body, symbol(name, layer, tensor->site));
+  MlirValue operands[3] = {x, resq_build_get(&b, name, resq_tensor(im->f32, 2, tensor->shape))};
+  intptr_t count = 2;
+  if (has_bias(im, layer, tensor)) {
+    snprintf(bias_site, sizeof bias_site, "%s_bias", tensor->site);
+    operands[count++] = resq_build_get(&b, symbol(bias_name, layer, bias_site),
+                                       vector_type(im, tensor->shape[0]));
+  }
+  MlirNamedAttribute attr = resq_attr_str(im->ctx, "name", name);
+  return resq_build_value(&b, "resq.linear", count, operands, rows_type(im, tensor->shape[0]), 1, &attr);
+}
+
+static MlirValue build_rope(const importer *im, const char *name, MlirValue x) {
+  resq_builder b = at(im, im->body, name);
+  const MlirValue operands[] = {x, im->angles};
+  MlirNamedAttribute size = resq_attr_i64(im->ctx, "head_size", im->config.head_size);
+  return resq_build_value(&b, "resq.rope", 2, operands, mlirValueGetType(x), 1, &size);
+}
+
+static MlirValue build_add(const importer *im, const char *name, MlirValue a, MlirValue b) {
+  resq_builder builder = at(im, im->body, name);
+  const MlirValue operands[] = {a, b};
+  return resq_build_value(&builder, "resq.add", 2, operands, mlirValueGetType(a), 0, NULL);
+}
+
+/// Keys and values into the layer's cache, then queries over it.
+static MlirValue build_cached_attention(const importer *im, int64_t layer, MlirValue q, MlirValue k,
+                                        MlirValue v) {
+  char cache[MAX_SYMBOL], name[MAX_SYMBOL];
+  snprintf(cache, sizeof cache, "l%" PRId64, layer);
+  resq_builder append = at(im, im->body, symbol(name, layer, "kv"));
+  const MlirValue stored[] = {k, v, im->positions, im->sequences};
+  const MlirNamedAttribute attrs[] = {
+      resq_attr_sym(im->ctx, "cache", cache),
+      resq_attr_f32(im->ctx, "scale", 1.0f / sqrtf((float)im->config.head_size))};
+  resq_build_op(&append, "resq.kv_append", 4, stored, 0, NULL, 1, attrs);
+  resq_builder attend = at(im, im->body, symbol(name, layer, "attention"));
+  const MlirValue asked[] = {q, im->positions, im->sequences};
+  return resq_build_value(&attend, "resq.attention", 3, asked, mlirValueGetType(q), 2, attrs);
+}
+
+static MlirValue build_layer(const importer *im, int64_t layer, MlirValue x) {
+  char name[MAX_SYMBOL];
+  MlirValue n = build_norm(im, symbol(name, layer, "attn_norm"), x);
+  MlirValue q = build_linear(im, layer, RESQ_LLAMA_Q, n);
+  MlirValue k = build_linear(im, layer, RESQ_LLAMA_K, n);
+  MlirValue v = build_linear(im, layer, RESQ_LLAMA_V, n);
+  q = build_rope(im, symbol(name, layer, "q_rope"), q);
+  k = build_rope(im, symbol(name, layer, "k_rope"), k);
+  MlirValue heads = build_cached_attention(im, layer, q, k, v);
+  MlirValue o = build_linear(im, layer, RESQ_LLAMA_O, heads);
+  x = build_add(im, symbol(name, layer, "attn_add"), x, o);
+
+  n = build_norm(im, symbol(name, layer, "mlp_norm"), x);
+  const MlirValue branches[] = {build_linear(im, layer, RESQ_LLAMA_GATE, n),
+                                build_linear(im, layer, RESQ_LLAMA_UP, n)};
+  resq_builder b = at(im, im->body, symbol(name, layer, "act"));
+  MlirNamedAttribute silu = resq_attr_str(im->ctx, "activation", "silu");
+  MlirValue gated = resq_build_value(&b, "resq.gate", 2, branches, rows_type(im, im->config.mlp_width),
+                                     1, &silu);
+  MlirValue down = build_linear(im, layer, RESQ_LLAMA_DOWN, gated);
+  return build_add(im, symbol(name, layer, "mlp_add"), x, down);
+}
+
+static MlirValue build_embed(const importer *im) {
+  const resq_llama_config *c = &im->config;
+  resq_builder b = at(im, im->body, "embedding");
+  const MlirValue operands[] = {
+      im->tokens, resq_build_get(&b, "embedding", matrix_type(im, c->vocabulary, c->width))};
+  return resq_build_value(&b, "resq.embed", 2, operands, rows_type(im, c->width), 0, NULL);
+}
+
+static MlirValue build_angles(const importer *im) {
+  const resq_llama_config *c = &im->config;
+  resq_builder b = at(im, im->body, "rope_angles");
+  MlirValue operands[2] = {im->positions};
+  if (c->rope_factors)
+    operands[1] = resq_build_get(&b, "rope_factors", vector_type(im, c->head_size / 2));
+  MlirNamedAttribute base = resq_attr_f32(im->ctx, "base", c->rope_base);
+  return resq_build_value(&b, "resq.rope_angles", c->rope_factors ? 2 : 1, operands,
+                          rows_type(im, c->head_size), 1, &base);
+}
+
+/// Only the rows whose logits were asked for go through the head, which is the model's largest matrix.
+static MlirValue build_logits(const importer *im, MlirValue x) {
+  const resq_llama_config *c = &im->config;
+  resq_builder b = at(im, im->body, "logit_rows");
+  const MlirValue picked[] = {x, im->logit_rows};
+  x = resq_build_value(&b, "resq.gather_rows", 2, picked, rows_type(im, c->width), 0, NULL);
+  x = build_norm(im, "final_norm", x);
+  b = at(im, im->body, "head");
+  const MlirValue operands[] = {x, resq_build_get(&b, c->tied ? "embedding" : "head",
+                                                  matrix_type(im, c->vocabulary, c->width))};
+  return resq_build_value(&b, "resq.head", 2, operands, rows_type(im, c->vocabulary), 0, NULL);
+}
+
+static void add_forward(importer *im) {
+  enum { ARGUMENTS = 4 };
+  static const char *const names[ARGUMENTS] = {"tokens", "positions", "sequences", "logit_rows"};
+  const int64_t dynamic = DYNAMIC;
+  MlirType ids = resq_tensor(mlirIntegerTypeGet(im->ctx, 32), 1, &dynamic);
+  MlirType types[ARGUMENTS], logits = rows_type(im, im->config.vocabulary);
+  MlirLocation locations[ARGUMENTS];
+  for (int i = 0; i < ARGUMENTS; ++i) {
+    types[i] = ids;
+    locations[i] = mlirLocationNameGet(im->ctx, resq_str(names[i]), im->file);
+  }
+  MlirRegion region = mlirRegionCreate();
+  im->body = mlirBlockCreate(ARGUMENTS, types, locations);
+  mlirRegionAppendOwnedBlock(region, im->body);
+  MlirLocation loc = mlirLocationNameGet(im->ctx, resq_str("forward"), im->file);
+  MlirOperationState state = mlirOperationStateGet(resq_str("func.func"), loc);
+  MlirType type = mlirFunctionTypeGet(im->ctx, ARGUMENTS, types, 1, &logits);
+  const MlirNamedAttribute attrs[] = {resq_attr_str(im->ctx, "sym_name", "forward"),
+                                      resq_attr(im->ctx, "function_type", mlirTypeAttrGet(type))};
+  mlirOperationStateAddAttributes(&state, 2, attrs);
+  mlirOperationStateAddOwnedRegions(&state, 1, &region);
+  mlirBlockAppendOwnedOperation(im->module, mlirOperationCreate(&state));
+
+  im->tokens = mlirBlockGetArgument(im->body, 0);
+  im->positions = mlirBlockGetArgument(im->body, 1);
+  im->sequences = mlirBlockGetArgument(im->body, 2);
+  im->logit_rows = mlirBlockGetArgument(im->body, 3);
+  MlirValue x = build_embed(im);
+  im->angles = build_angles(im);
+  for (int64_t layer = 0; layer < im->config.layers; ++layer)
+    x = build_layer(im, layer, x);
+  x = build_logits(im, x);
+  resq_builder b = at(im, im->body, "forward");
+  resq_build_op(&b, "func.return", 1, &x, 0, NULL, 0, NULL);
+}
+
+//===-- The module --------------------------------------------------------===//
+
+static void set_module_attributes(const importer *im, MlirOperation module) {
+  MlirType i64 = mlirIntegerTypeGet(im->ctx, 64);
+  MlirStringRef name = mlirStringRefCreate(im->config.name.data, im->config.name.size);
+  mlirOperationSetDiscardableAttributeByName(module, resq_str("resq.version"),
+                                             mlirIntegerAttrGet(i64, RESQ_DIALECT_VERSION));
+  mlirOperationSetDiscardableAttributeByName(module, resq_str("resq.context_length"),
+                                             mlirIntegerAttrGet(i64, im->config.context_length));
+  mlirOperationSetDiscardableAttributeByName(module, resq_str("resq.name"),
+                                             mlirStringAttrGet(im->ctx, name));
+}
+
+static MlirModule build_module(MlirContext ctx, const resq_gguf *gguf,
+                               const resq_llama_config *config, resq_error *err) {
+  importer im = {.ctx = ctx, .gguf = gguf, .config = *config, .f32 = mlirF32TypeGet(ctx)};
+  resq_llama_layer_tensors(config, im.tensors);
+  im.file = mlirLocationFileLineColGet(ctx, resq_str(gguf->path), 0, 0);
+  MlirModule module = mlirModuleCreateEmpty(im.file);
+  im.module = mlirModuleGetBody(module);
+  set_module_attributes(&im, mlirModuleGetOperation(module));
+  add_checkpoint(&im);
+  if (!add_tokenizer(&im, err)) {
+    mlirModuleDestroy(module);
+    return (MlirModule){NULL};
+  }
+  add_params(&im);
+  add_caches(&im);
+  add_forward(&im);
+  return module;
+}
+
+/// The file was checked before; a module that does not verify is a defect of ours, and said as MLIR says it.
+static bool verify(MlirContext ctx, MlirModule module, resq_error *err) {
+  resq_capture capture;
+  resq_capture_begin(&capture, ctx, err);
+  bool ok = mlirOperationVerify(mlirModuleGetOperation(module));
+  bool silent = resq_capture_end(&capture);
+  if (!ok && silent)
+    resq_fail(err, RESQ_FAILED, "the imported module does not verify");
+  return ok;
+}
+
+MlirModule resq_import_gguf(MlirContext ctx, const char *path, resq_error *err) {
+  MlirModule module = {NULL};
+  resq_gguf gguf;
+  resq_llama_config config;
+  if (!resq_gguf_open(&gguf, path, err))
+    return module;
+  if (resq_llama_config_read(&gguf, &config, err))
+    module = build_module(ctx, &gguf, &config, err);
+  resq_gguf_close(&gguf);
+  if (!mlirModuleIsNull(module) && !verify(ctx, module, err)) {
+    mlirModuleDestroy(module);
+    module = (MlirModule){NULL};
+  }
+  return module;
+}

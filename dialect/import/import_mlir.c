@@ -1,0 +1,114 @@
+//===-- import_mlir.c - text or bytecode to a module, with limits ---------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// MLIR's parsers trust their input: text nested deep enough overflows the stack,
+// and some damaged bytecode aborts. Text is scanned before it is parsed; bytecode,
+// which can't be scanned, is parsed in a child process first.
+//===----------------------------------------------------------------------===//
+#include "base/file.h"
+#include "dialect/build.h"
+#include "dialect/import/capture.h"
+#include "dialect/import/import.h"
+#include "dialect/import/text_scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const uint64_t max_file_size = 256ull << 20;
+
+static MlirModule parse(MlirContext ctx, const char *path, resq_error *err) {
+  resq_capture capture;
+  resq_capture_begin(&capture, ctx, err);
+  MlirModule module = mlirModuleCreateParseFromFile(ctx, resq_str(path));
+  bool silent = resq_capture_end(&capture);
+  if (mlirModuleIsNull(module) && silent)
+    resq_fail(err, RESQ_BAD_INPUT, "%s: MLIR does not parse this file and doesn't say why", path);
+  return module;
+}
+
+//===-- Bytecode ----------------------------------------------------------===//
+
+/// What the child does: parse within bounds and say nothing. A refusal is told by the exit status, too: the parent parses
+/// again to get the message.
+static void try_bytecode(MlirContext ctx, const char *path) {
+  const struct rlimit no_core = {0, 0}, cpu = {60, 60}, memory = {8ull << 30, 8ull << 30};
+  setrlimit(RLIMIT_CORE, &no_core);
+  setrlimit(RLIMIT_CPU, &cpu);
+  setrlimit(RLIMIT_AS, &memory);
+  int null = open("/dev/null", O_WRONLY);
+  if (null >= 0)
+    dup2(null, STDERR_FILENO); // LLVM's last words, with a stack trace
+  resq_error ignored;
+  parse(ctx, path, &ignored);
+  _exit(0);
+}
+
+static bool bytecode_is_harmless(MlirContext ctx, const char *path, resq_error *err) {
+  pid_t child = fork();
+  if (child < 0)
+    return resq_fail(err, RESQ_NO_MEMORY, "%s: can't start a process to check bytecode: %s", path,
+                     strerror(errno));
+  if (child == 0)
+    try_bytecode(ctx, path);
+  int status;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR)
+      return resq_fail(err, RESQ_FAILED, "%s: can't wait for the check of bytecode: %s", path,
+                       strerror(errno));
+  return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+         resq_fail(err, RESQ_BAD_INPUT, "%s: damaged MLIR bytecode: parsing it crashes", path);
+}
+
+//===-- The module --------------------------------------------------------===//
+
+/// Modules of a later dialect may mean something else by the same words.
+static bool check_version(MlirModule module, const char *path, resq_error *err) {
+  MlirAttribute version = mlirOperationGetDiscardableAttributeByName(mlirModuleGetOperation(module),
+                                                                     resq_str("resq.version"));
+  if (mlirAttributeIsNull(version))
+    return true;
+  bool readable = mlirAttributeIsAInteger(version) &&
+                  mlirIntegerTypeGetWidth(mlirAttributeGetType(version)) == 64;
+  int64_t found = readable ? mlirIntegerAttrGetValueInt(version) : 0;
+  return (found >= 1 && found <= RESQ_DIALECT_VERSION) ||
+         resq_fail(err, RESQ_BAD_INPUT, "%s: resq.version is %" PRId64 "; this resq reads 1 to %d", path,
+                   found, RESQ_DIALECT_VERSION);
+}
+
+static bool check_file(MlirContext ctx, const char *path, const resq_map *map, resq_error *err) {
+  if (map->size > max_file_size)
+    return resq_fail(err, RESQ_BAD_INPUT, "%s: %" PRIu64 " bytes; at most %" PRIu64 " are allowed", path,
+                     map->size, max_file_size);
+  if (map->size == 0)
+    return resq_fail(err, RESQ_BAD_INPUT, "%s: the file is empty", path);
+  if (map->size >= 4 && memcmp(map->data, "ML\xefR", 4) == 0)
+    return bytecode_is_harmless(ctx, path, err);
+  const void *nul = memchr(map->data, '\0', (size_t)map->size);
+  if (nul) // the lexer would skip it; no text has one
+    return resq_fail(err, RESQ_BAD_INPUT,
+                     "%s: neither GGUF nor MLIR: a NUL byte at offset %td, and no known magic", path,
+                     (const uint8_t *)nul - map->data);
+  return resq_text_scan((const char *)map->data, map->size, path, err);
+}
+
+MlirModule resq_import_mlir(MlirContext ctx, const char *path, resq_error *err) {
+  MlirModule module = {NULL};
+  resq_map map;
+  if (!resq_map_open(&map, path, err))
+    return module;
+  bool ok = check_file(ctx, path, &map, err);
+  resq_map_close(&map);
+  if (!ok)
+    return module;
+  module = parse(ctx, path, err);
+  if (!mlirModuleIsNull(module) && !check_version(module, path, err)) {
+    mlirModuleDestroy(module);
+    module = (MlirModule){NULL};
+  }
+  return module;
+}

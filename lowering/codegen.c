@@ -1,0 +1,154 @@
+//===-- codegen.c ---------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "lowering/codegen.h"
+
+#include "dialect/build.h"
+#include "lowering/cpu/lower_cpu.h"
+#if __has_include("lowering/definition.h")
+#include "lowering/definition.h"
+#endif
+#include "lowering/program.h"
+#include "lowering/scheme.h"
+#include "resq/abi.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+//===-- Text --------------------------------------------------------------===//
+
+static void append(MlirStringRef part, void *user) {
+  resq_bytes *out = user;
+  uint8_t *grown = realloc(out->data, out->size + part.length + 1);
+  if (!grown)
+    return;
+  memcpy(grown + out->size, part.data, part.length);
+  out->data = grown;
+  out->size += part.length;
+}
+
+bool resq_print_module(MlirOperation module, resq_bytes *out, resq_error *err) {
+  *out = (resq_bytes){NULL, 0};
+  mlirOperationPrint(module, append, out);
+  return out->data || resq_fail(err, RESQ_NO_MEMORY, "no memory for the module's text");
+}
+
+//===-- Levels ------------------------------------------------------------===//
+
+/// The next name of a comma-separated list into out; false at its end.
+static bool next_name(const char **list, char *out, size_t size) {
+  if (!**list)
+    return false;
+  size_t n = strcspn(*list, ",");
+  snprintf(out, size, "%.*s", (int)n, *list);
+  *list += n + ((*list)[n] == ',');
+  return true;
+}
+
+bool resq_codegen_check_levels(const char *levels, resq_error *err) {
+  char name[64], seen[256] = ",";
+  if (!*levels)
+    return resq_fail(err, RESQ_USAGE, "--levels is empty; allowed: %s", resq_level_names());
+  for (const char *rest = levels; next_name(&rest, name, sizeof name);) {
+    if (!resq_level_find(name))
+      return resq_fail(err, RESQ_USAGE, "level '%s' is not known; allowed: %s", name, resq_level_names());
+    char marked[80];
+    snprintf(marked, sizeof marked, ",%s,", name);
+    if (strstr(seen, marked))
+      return resq_fail(err, RESQ_USAGE, "level '%s' stands twice in --levels", name);
+    snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s,", name);
+  }
+  return true;
+}
+
+/// The module lowered for one level and entry; null after an error.
+static MlirOperation lower_variant(MlirOperation module, const resq_level *level, int64_t rows, resq_error *err) {
+  MlirOperation copy = mlirOperationClone(module);
+  bool ok;
+  if (level->bitcode) {
+    // Diagnostics of our own lowering say what is missing; they reach err through a pipeline's listener.
+    char pipeline[96];
+    snprintf(pipeline, sizeof pipeline, "resq-lower-cpu{level=%s rows=%lld}", level->name, (long long)rows);
+    ok = resq_run_pipeline(mlirModuleFromOperation(copy), pipeline, NULL, NULL, err);
+  } else {
+    ok = resq_run_pipeline(mlirModuleFromOperation(copy), "resq-lower-generic", NULL, NULL, err) &&
+#if __has_include("lowering/definition.h")
+         resq_lower_definition(copy, rows, err);
+#else
+         false;
+#endif
+  }
+  if (ok)
+    return copy;
+  mlirOperationDestroy(copy);
+  return (MlirOperation){NULL};
+}
+
+//===-- The whole ---------------------------------------------------------===//
+
+typedef struct object_list {
+  char **paths;
+  int count;
+} object_list;
+
+static bool add_object(object_list *l, const resq_workdir *work, resq_bytes *bytes, resq_error *err) {
+  char name[32], path[PATH_MAX];
+  snprintf(name, sizeof name, "%d.o", l->count);
+  bool ok = resq_workdir_write(work, name, bytes->data, bytes->size, path, err);
+  resq_bytes_free(bytes);
+  if (!ok)
+    return false;
+  l->paths = realloc(l->paths, (size_t)(l->count + 1) * sizeof *l->paths);
+  l->paths[l->count++] = strdup(path);
+  return true;
+}
+
+static bool add_variant(MlirOperation module, const resq_level *level, int64_t rows, resq_program_builder *program,
+                        object_list *objects, const resq_workdir *work, resq_error *err) {
+  MlirOperation lowered = lower_variant(module, level, rows, err);
+  if (mlirOperationIsNull(lowered))
+    return false;
+  resq_program_add_entries(program, lowered);
+  resq_bytes code;
+  bool ok = resq_object_emit(lowered, level, RESQ_OBJECT_CODE, &code, err) && add_object(objects, work, &code, err);
+  mlirOperationDestroy(lowered);
+  return ok;
+}
+
+bool resq_codegen(MlirOperation module, const resq_codegen_options *options, resq_link_kind kind, bool loose,
+                  const resq_workdir *work, const char *output, resq_stages *stages, resq_error *err) {
+  object_list objects = {NULL, 0};
+  resq_program_builder *program = resq_program_begin(module, options->scheme);
+  const int64_t rows[] = {options->decode_rows, options->prefill_rows};
+  char name[64];
+  bool ok = true;
+  for (const char *rest = options->levels; ok && next_name(&rest, name, sizeof name);)
+    for (int i = 0; ok && i < 2; i++)
+      if (rows[i] > 0) {
+        resq_stage_progress(stages, objects.count, 5, name);
+        ok = add_variant(module, resq_level_find(name), rows[i], program, &objects, work, err);
+      }
+  resq_bytes table;
+  ok = ok && resq_program_emit(program, &table, err) && add_object(&objects, work, &table, err);
+  ok = ok && resq_link(kind, loose, (const char *const *)objects.paths, objects.count, output, err);
+  resq_program_free(program);
+  for (int i = 0; i < objects.count; i++)
+    free(objects.paths[i]);
+  free(objects.paths);
+  return ok;
+}
+
+bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options, bool lowered_text,
+                      resq_object_form form, resq_bytes *out, resq_error *err) {
+  char name[64];
+  const char *rest = options->levels;
+  next_name(&rest, name, sizeof name);
+  const resq_level *level = resq_level_find(name);
+  int64_t rows = options->decode_rows ? options->decode_rows : options->prefill_rows;
+  MlirOperation lowered = lower_variant(module, level, rows, err);
+  if (mlirOperationIsNull(lowered))
+    return false;
+  bool ok = lowered_text ? resq_print_module(lowered, out, err) : resq_object_emit(lowered, level, form, out, err);
+  mlirOperationDestroy(lowered);
+  return ok;
+}

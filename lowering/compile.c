@@ -1,0 +1,276 @@
+//===-- compile.c - the pipeline, from a model file to an artifact --------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//   import -> scheme's passes -> (calibrate) -> pack -> materialize -> code -> link -> artifact
+//===----------------------------------------------------------------------===//
+#define _GNU_SOURCE
+#include "lowering/compile.h"
+
+#include "dialect/build.h"
+#include "dialect/import/import.h"
+#include "lowering/artifact_write.h"
+#include "lowering/calibrate.h"
+#include "lowering/codegen.h"
+#include "lowering/header.h"
+#include "lowering/materialize/materialize.h"
+#include "lowering/module_tokenizer.h"
+#include "lowering/scheme.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DEFAULT_SCHEME "resq-w4a8kv4"
+#define DEFAULT_LEVELS "generic,avx512"
+
+typedef struct compiling {
+  const resq_compile_options *options;
+  const char *scheme, *levels;
+  resq_stages stages;
+  resq_workdir work;
+  MlirContext ctx;
+  MlirModule module;
+  resq_statistics *statistics;
+} compiling;
+
+static MlirOperation root(const compiling *c) { return mlirModuleGetOperation(c->module); }
+
+static void print_remark(const char *text, void *user) {
+  compiling *c = user;
+  if (!c->options->verbose)
+    return;
+  resq_stages_clear(&c->stages);
+  fprintf(stderr, "  remark: %s\n", text);
+}
+
+/// Text to the output file or standard output.
+static bool write_bytes(const compiling *c, const resq_bytes *bytes, resq_error *err) {
+  const char *path = c->options->output;
+  if (!strcmp(path, "-")) {
+    if (fwrite(bytes->data, 1, bytes->size, stdout) == bytes->size && !fflush(stdout))
+      return true;
+    return resq_fail(err, RESQ_IO, "standard output: write failed");
+  }
+  resq_out *out = resq_out_create(path, 0644, err);
+  if (!out)
+    return false;
+  if (resq_out_write(out, bytes->data, bytes->size, err))
+    return resq_out_commit(out, err);
+  resq_out_discard(out);
+  return false;
+}
+
+static bool emit_text(const compiling *c, resq_error *err) {
+  resq_bytes text;
+  bool ok = resq_print_module(root(c), &text, err) && write_bytes(c, &text, err);
+  resq_bytes_free(&text);
+  return ok;
+}
+
+//===-- Stages ------------------------------------------------------------===//
+
+/// Refuses early what would fail after minutes: an output that cannot be made.
+static bool check_output(const compiling *c, resq_error *err) {
+  const char *path = c->options->output;
+  bool text = c->options->emit != RESQ_EMIT_EXE && c->options->emit != RESQ_EMIT_SHARED;
+  if (!strcmp(path, "-"))
+    return text || resq_fail(err, RESQ_USAGE, "-o -: only text forms go to standard output");
+  struct stat in, out;
+  if (!stat(c->options->input, &in) && !stat(path, &out) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+    return resq_fail(err, RESQ_USAGE, "%s: the output is the input", path);
+  resq_out *probe = resq_out_create(path, 0644, err);
+  resq_out_discard(probe);
+  return probe != NULL;
+}
+
+static bool import_module(compiling *c, resq_error *err) {
+  resq_stage(&c->stages, "import");
+  c->ctx = resqContextCreate();
+  c->module = resq_import(c->ctx, c->options->input, err);
+  if (mlirModuleIsNull(c->module))
+    return false;
+  return true;
+}
+
+static bool get_statistics(compiling *c, MlirModule imported, const char *sites, resq_error *err) {
+  if (c->options->statistics && !c->options->calibrate_only) {
+    resq_stage(&c->stages, "statistics");
+    c->statistics = resq_statistics_load(c->options->statistics, err);
+    return c->statistics != NULL;
+  }
+  resq_stage(&c->stages, "calibrate");
+  c->statistics = resq_calibrate(imported, sites, c->options, &c->work, &c->stages, err);
+  return c->statistics != NULL;
+}
+
+/// The scheme's passes on the module, and the statistics that its recipes ask for.
+static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
+  const resq_compile_options *o = c->options;
+  char *pipeline = o->pipeline ? strdup(o->pipeline) : resq_scheme_pipeline(c->scheme, o->kv, o->seed, err);
+  if (!pipeline)
+    return false;
+  MlirModule imported = mlirModuleFromOperation(mlirOperationClone(root(c)));
+  resq_stage(&c->stages, "passes");
+  bool ok = !*pipeline || resq_run_pipeline(c->module, pipeline, print_remark, c, err);
+  free(pipeline);
+  char *sites = ok ? resq_moment_sites(root(c)) : NULL;
+  if (ok && calibrate && (*sites || o->calibrate_only))
+    ok = get_statistics(c, imported, sites, err);
+  free(sites);
+  mlirModuleDestroy(imported);
+  return ok;
+}
+
+static bool pack(compiling *c, resq_error *err) {
+  char *pipeline = resq_scheme_pack(c->scheme, c->options->weights, err);
+  bool ok = pipeline && resq_run_pipeline(c->module, pipeline, print_remark, c, err);
+  free(pipeline);
+  return ok;
+}
+
+static void materialize_progress(void *user, int64_t done, int64_t total, const char *param) {
+  resq_stage_progress(user, done, total, param);
+}
+
+static bool materialize(compiling *c, const char *path, resq_error *err) {
+  resq_stage(&c->stages, "materialize");
+  resq_out *out = resq_out_create(path, 0600, err);
+  resq_materialize_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
+                                      .threads = c->options->threads, .progress = materialize_progress,
+                                      .progress_user = &c->stages};
+  if (!out || !resq_materialize(root(c), out, &options, err)) {
+    resq_out_discard(out);
+    return false;
+  }
+  char note[64];
+  snprintf(note, sizeof note, "%.1f MB of parameters", (double)resq_out_position(out) / 1e6);
+  if (!resq_out_commit(out, err))
+    return false;
+  resq_stage_end(&c->stages, note);
+  return true;
+}
+
+//===-- Artifact ----------------------------------------------------------===//
+
+/// Facts for `info`: nothing that differs between two compiles of the same thing.
+static char *metadata_text(const compiling *c) {
+  json_t *m = json_object();
+  MlirStringRef name = resq_op_str(root(c), "resq.name");
+  json_object_set_new(m, "name", json_stringn(name.data ? name.data : "", name.length));
+  json_object_set_new(m, "scheme", json_string(c->scheme));
+  json_object_set_new(m, "seed", json_integer(c->options->seed));
+  json_object_set_new(m, "version", json_string("0.1.0"));
+  json_object_set_new(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
+  if (resq_op_has(root(c), "resq.context_length"))
+    json_object_set_new(m, "context_length", json_integer(resq_op_i64(root(c), "resq.context_length")));
+  char *text = json_dumps(m, JSON_SORT_KEYS | JSON_COMPACT);
+  json_decref(m);
+  return text;
+}
+
+static resq_codegen_options codegen_options(const compiling *c) {
+  const resq_compile_options *o = c->options;
+  return (resq_codegen_options){.levels = c->levels, .decode_rows = o->decode_rows ? o->decode_rows : 16,
+                                .prefill_rows = o->prefill_rows ? o->prefill_rows : 128, .scheme = c->scheme,
+                                .threads = o->threads};
+}
+
+static bool emit_artifact(compiling *c, resq_error *err) {
+  const resq_compile_options *o = c->options;
+  bool shared = o->emit == RESQ_EMIT_SHARED;
+  char params[PATH_MAX], elf[PATH_MAX];
+  resq_workdir_file(&c->work, "params", params);
+  resq_workdir_file(&c->work, "elf", elf);
+  uint8_t *blob = NULL;
+  uint64_t blob_size = 0;
+  char *metadata = metadata_text(c);
+  bool ok = resq_module_tokenizer(root(c), &blob, &blob_size, err) && materialize(c, params, err);
+  if (ok) {
+    resq_stage(&c->stages, "code");
+    resq_codegen_options codegen = codegen_options(c);
+    ok = resq_codegen(root(c), &codegen, shared ? RESQ_LINK_SHARED : RESQ_LINK_EXECUTABLE, false, &c->work, elf,
+                      &c->stages, err);
+  }
+  if (ok) {
+    resq_stage(&c->stages, "write");
+    ok = resq_artifact_assemble(o->output, shared ? 0644 : 0755, elf, params, blob, blob_size, metadata,
+                                strlen(metadata), err);
+  }
+  if (ok && shared)
+    ok = resq_write_header(root(c), o->output, err);
+  if (ok) {
+    struct stat st = {0};
+    stat(o->output, &st);
+    char note[64];
+    snprintf(note, sizeof note, "%.1f MB", (double)st.st_size / 1e6);
+    resq_stage_end(&c->stages, note);
+  }
+  free(metadata);
+  free(blob);
+  return ok;
+}
+
+static bool emit_one(compiling *c, resq_error *err) {
+  char params[PATH_MAX];
+  resq_workdir_file(&c->work, "params", params);
+  if (!materialize(c, params, err))
+    return false;
+  resq_codegen_options codegen = codegen_options(c);
+  resq_bytes out;
+  resq_object_form form = c->options->emit == RESQ_EMIT_OBJ ? RESQ_OBJECT_CODE : RESQ_OBJECT_LLVM;
+  bool ok = resq_codegen_one(root(c), &codegen, c->options->emit == RESQ_EMIT_LOWERED, form, &out, err) &&
+            write_bytes(c, &out, err);
+  resq_bytes_free(&out);
+  return ok;
+}
+
+static bool run(compiling *c, resq_error *err) {
+  const resq_compile_options *o = c->options;
+  if (o->calibrate_only) {
+    if (!o->statistics)
+      return resq_fail(err, RESQ_USAGE, "--calibrate-only needs --statistics=FILE to write to");
+  } else if (!check_output(c, err)) {
+    return false;
+  }
+  if (!resq_codegen_check_levels(c->levels, err) || !resq_workdir_create(&c->work, err) || !import_module(c, err))
+    return false;
+  if (o->emit == RESQ_EMIT_IMPORT)
+    return emit_text(c, err);
+  bool numbers = o->emit != RESQ_EMIT_RESQ && o->emit != RESQ_EMIT_GENERIC;
+  if (!apply_scheme(c, numbers || o->calibrate_only, err))
+    return false;
+  if (o->calibrate_only)
+    return resq_statistics_save(c->statistics, o->statistics, err);
+  if (o->emit == RESQ_EMIT_GENERIC)
+    return resq_run_pipeline(c->module, "resq-lower-generic", print_remark, c, err) && emit_text(c, err);
+  if (!pack(c, err))
+    return false;
+  if (o->emit == RESQ_EMIT_RESQ)
+    return emit_text(c, err);
+  if (o->emit == RESQ_EMIT_EXE || o->emit == RESQ_EMIT_SHARED)
+    return emit_artifact(c, err);
+  return emit_one(c, err);
+}
+
+bool resq_compile(const resq_compile_options *options, resq_error *err) {
+  compiling c = {.options = options};
+  c.scheme = options->scheme ? options->scheme : DEFAULT_SCHEME;
+  c.levels = options->levels ? options->levels : DEFAULT_LEVELS;
+  resq_stages_init(&c.stages, options->verbose);
+  bool ok = run(&c, err);
+  if (ok)
+    resq_stage_end(&c.stages, NULL);
+  else
+    resq_stages_clear(&c.stages);
+  if (c.statistics)
+    resq_statistics_destroy(c.statistics);
+  if (!mlirModuleIsNull(c.module))
+    mlirModuleDestroy(c.module);
+  if (!mlirContextIsNull(c.ctx))
+    mlirContextDestroy(c.ctx);
+  resq_workdir_remove(&c.work);
+  return ok;
+}

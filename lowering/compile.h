@@ -1,0 +1,48 @@
+//===-- compile.h - a model file to an artifact: resqc as a library -------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef RESQ_LOWERING_COMPILE_H
+#define RESQ_LOWERING_COMPILE_H
+
+#include "base/error.h"
+#include <stdint.h>
+
+typedef enum resq_emit {
+  RESQ_EMIT_EXE,     ///< an executable with its parameters
+  RESQ_EMIT_SHARED,  ///< a shared library and a header OUT.h
+  RESQ_EMIT_IMPORT,  ///< the module as imported, text
+  RESQ_EMIT_RESQ,    ///< after the scheme's passes, text
+  RESQ_EMIT_GENERIC, ///< resq ops as their definitions in upstream dialects, text
+  RESQ_EMIT_LOWERED, ///< kernel calls of the first level and decode entry, text (parameters are laid out, not computed)
+  RESQ_EMIT_LLVM,    ///< the same, optimised LLVM IR
+  RESQ_EMIT_OBJ,     ///< the same, an object file
+} resq_emit;
+
+typedef struct resq_compile_options {
+  const char *input;
+  const char *output;       ///< "-" for standard output (text forms)
+  const char *scheme;       ///< schemes.def; NULL: "resq-w4a8kv4"
+  const char *kv;           ///< options of --resq-kv that replace the scheme's, "keys=resq values=resq"; NULL: none.
+                            ///< One word W means "keys=W values=W".
+  const char *pipeline;     ///< a pass pipeline instead of the scheme's method; NULL
+  const char *weights;      ///< element of float linears (f32, bf16, f16); NULL: the scheme's
+  resq_emit emit;
+  const char *levels;       ///< comma-separated; NULL: "generic,avx512"
+  int64_t decode_rows, prefill_rows; ///< 0: 16 and 128
+  const char *calibration;  ///< text file; NULL: text sampled from the model itself
+  int64_t calibration_windows;       ///< of 2,048 tokens; 0: 64 (16 when sampled)
+  const char *statistics;   ///< file to read statistics from, or to write with calibrate_only; NULL
+  bool calibrate_only;
+  const char *cache;        ///< folder of evaluated params and statistics; NULL: none
+  int64_t seed;
+  int threads;              ///< 0: all
+  bool verbose;
+} resq_compile_options;
+
+/// Compiles. On failure nothing is written and *err says why.
+bool resq_compile(const resq_compile_options *options, resq_error *err);
+
+/// Names and summaries of schemes, for --help: index i, or NULL past the end.
+const char *resq_scheme_name(int i);
+const char *resq_scheme_summary(int i);
+
+#endif // RESQ_LOWERING_COMPILE_H

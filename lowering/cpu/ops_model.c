@@ -1,0 +1,252 @@
+//===-- ops_model.c - model ops to kernel calls ---------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Each emitter lists a kernel's arguments in the order of kernels.h.
+//===----------------------------------------------------------------------===//
+#include "lowering/cpu/emit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static MlirValue operand(MlirOperation op, intptr_t i) { return mlirOperationGetOperand(op, i); }
+static MlirValue result(MlirOperation op) { return mlirOperationGetResult(op, 0); }
+
+/// "f32", "bf16" or "f16" of a panel weight; NULL after an error.
+static const char *panel_suffix(lowering *l, MlirOperation op, MlirValue weight) {
+  MlirType element = resq_element(weight);
+  if (!resqTypeIsPanel(element)) {
+    lower_fail(l, op, "weight is not stored as a panel: run --resq-pack first");
+    return NULL;
+  }
+  element = resqPanelTypeGetElement(element);
+  return mlirTypeIsABF16(element) ? "bf16" : mlirTypeIsAF16(element) ? "f16" : "f32";
+}
+
+static void emit_get(lowering *l, MlirOperation op) {
+  MlirOperation param = resq_symbol(l->module, resq_op_str(op, "param"));
+  MlirStringRef name = resq_op_str(op, "param");
+  if (mlirOperationIsNull(param) || !resq_op_has(param, "offset")) {
+    lower_fail(l, op, "param @%.*s has no offset: run --resq-materialize first", (int)name.length,
+               name.data);
+    return;
+  }
+  // A param is no row value: its place is made here and its row fields stay unused.
+  place *p = place_view(l, result(op), &(place){.kind = PLACE_PARAM}, 0);
+  p->offset = resq_op_i64(param, "offset");
+}
+
+static void emit_embed(lowering *l, MlirOperation op) {
+  const char *suffix = panel_suffix(l, op, operand(op, 1));
+  if (!suffix)
+    return;
+  char name[32];
+  snprintf(name, sizeof name, "resq_embed_%s", suffix);
+  kernel_call k;
+  kernel_begin(&k, l, op, name);
+  const int rows_of = place_of(l, operand(op, 0))->rows_of;
+  place *y = place_rows(l, result(op), rows_of);
+  kernel_read(&k, place_of(l, operand(op, 0)));
+  kernel_read(&k, place_of(l, operand(op, 1)));
+  kernel_write(&k, y);
+  kernel_rows(&k, y);
+  kernel_const(&k, y->stride);
+  kernel_const(&k, resq_dim(operand(op, 1), 0));
+  kernel_const(&k, resq_width(result(op)));
+  kernel_end(&k);
+}
+
+static void emit_rms_norm(lowering *l, MlirOperation op) {
+  kernel_call k;
+  kernel_begin(&k, l, op, "resq_rms_norm");
+  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
+  const place *x = place_of(l, operand(op, 0));
+  kernel_read(&k, x);
+  if (mlirOperationGetNumOperands(op) > 1)
+    kernel_read(&k, place_of(l, operand(op, 1)));
+  else
+    kernel_null(&k);
+  kernel_write(&k, y);
+  kernel_rows(&k, y);
+  kernel_const(&k, x->stride);
+  kernel_const(&k, y->stride);
+  kernel_const(&k, resq_width(result(op)));
+  kernel_float(&k, (float)resq_op_f64(op, "eps"));
+  kernel_end(&k);
+}
+
+static void emit_linear(lowering *l, MlirOperation op) {
+  const char *suffix = panel_suffix(l, op, operand(op, 1));
+  if (!suffix)
+    return;
+  char name[32];
+  snprintf(name, sizeof name, "resq_linear_%s", suffix);
+  kernel_call k;
+  kernel_begin(&k, l, op, name);
+  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
+  const place *x = place_of(l, operand(op, 0));
+  kernel_read(&k, x);
+  kernel_read(&k, place_of(l, operand(op, 1)));
+  if (mlirOperationGetNumOperands(op) > 2)
+    kernel_read(&k, place_of(l, operand(op, 2)));
+  else
+    kernel_null(&k);
+  kernel_write(&k, y);
+  kernel_rows(&k, y);
+  kernel_const(&k, x->stride);
+  kernel_const(&k, y->stride);
+  kernel_const(&k, resq_dim(operand(op, 1), 0));
+  kernel_const(&k, resq_dim(operand(op, 1), 1));
+  kernel_end(&k);
+}
+
+static void emit_rope_angles(lowering *l, MlirOperation op) {
+  if (mlirOperationGetNumOperands(op) > 1) {
+    lower_fail(l, op, "rope_angles with factors is not lowered to kernels yet");
+    return;
+  }
+  kernel_call k;
+  kernel_begin(&k, l, op, "resq_rope_angles");
+  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
+  int64_t size = resq_width(result(op));
+  float base = (float)resq_op_f64(op, "base");
+  float *inv_freq = malloc((size_t)size / 2 * sizeof *inv_freq);
+  for (int64_t i = 0; i < size / 2; i++)
+    inv_freq[i] = 1.0f / powf(base, (float)(2 * i) / (float)size);
+  kernel_read(&k, place_of(l, operand(op, 0)));
+  kernel_value(&k, emit_table(l, "inv_freq", inv_freq, size / 2 * 4, TABLE_F32));
+  free(inv_freq);
+  kernel_write(&k, y);
+  kernel_rows(&k, y);
+  kernel_const(&k, size);
+  kernel_end(&k);
+}
+
+static void emit_rope(lowering *l, MlirOperation op) {
+  kernel_call k;
+  kernel_begin(&k, l, op, "resq_rope");
+  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
+  const place *x = place_of(l, operand(op, 0));
+  int64_t head_size = resq_op_i64(op, "head_size");
+  kernel_read(&k, x);
+  kernel_read(&k, place_of(l, operand(op, 1)));
+  kernel_write(&k, y);
+  kernel_rows(&k, y);
+  kernel_const(&k, x->stride);
+  kernel_const(&k, y->stride);
+  kernel_const(&k, resq_width(result(op)) / head_size);
+  kernel_const(&k, head_size);
+  kernel_const(&k, resq_width(operand(op, 1)));
+  kernel_end(&k);
+}
+
+/// kind, bits, high of a cache code.
+static void kernel_code(kernel_call *k, MlirAttribute code) {
+  MlirStringRef kind = resqKvCodeAttrGetKind(code);
+  kernel_const(k, resq_str_eq(kind, "f32") ? 0 : resq_str_eq(kind, "f16") ? 1 : 2);
+  kernel_const(k, resqKvCodeAttrGetBits(code));
+  kernel_const(k, resqKvCodeAttrGetHigh(code));
+}
+
+static MlirValue emit_capacity(lowering *l) {
+  return emit_load(l, l->call, offsetof(resq_call, capacity), mlirIntegerTypeGet(l->ctx, 64));
+}
+
+static void emit_kv_append(lowering *l, MlirOperation op) {
+  MlirStringRef name = resq_op_str(op, "cache");
+  MlirOperation cache = resq_symbol(l->module, name);
+  const place *key = place_of(l, operand(op, 0)), *value = place_of(l, operand(op, 1));
+  kernel_call k;
+  kernel_begin(&k, l, op, "resq_kv_append");
+  kernel_read(&k, key);
+  kernel_read(&k, value);
+  kernel_read(&k, place_of(l, operand(op, 2)));
+  kernel_read(&k, place_of(l, operand(op, 3)));
+  kernel_cache(&k, name, true);
+  kernel_rows(&k, key);
+  kernel_const(&k, key->stride);
+  kernel_const(&k, value->stride);
+  kernel_value(&k, emit_capacity(l));
+  kernel_const(&k, resq_op_i64(cache, "heads"));
+  kernel_const(&k, resq_op_i64(cache, "head_size"));
+  kernel_code(&k, resq_op_attr(cache, "keys"));
+  kernel_code(&k, resq_op_attr(cache, "values"));
+  kernel_end(&k);
+}
+
+static void emit_attention(lowering *l, MlirOperation op) {
+  MlirStringRef name = resq_op_str(op, "cache");
+  MlirOperation cache = resq_symbol(l->module, name);
+  int64_t head_size = resq_op_i64(cache, "head_size");
+  kernel_call k;
+  kernel_begin(&k, l, op, "resq_attention");
+  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
+  const place *q = place_of(l, operand(op, 0));
+  kernel_read(&k, q);
+  kernel_read(&k, place_of(l, operand(op, 1)));
+  kernel_read(&k, place_of(l, operand(op, 2)));
+  kernel_cache(&k, name, false);
+  kernel_write(&k, y);
+  kernel_rows(&k, y);
+  kernel_const(&k, q->stride);
+  kernel_const(&k, y->stride);
+  kernel_value(&k, emit_capacity(l));
+  kernel_const(&k, resq_width(operand(op, 0)) / head_size);
+  kernel_const(&k, resq_op_i64(cache, "heads"));
+  kernel_const(&k, head_size);
+  kernel_float(&k, (float)resq_op_f64(op, "scale"));
+  kernel_code(&k, resq_op_attr(cache, "keys"));
+  kernel_code(&k, resq_op_attr(cache, "values"));
+  kernel_end(&k);
+}
+
+/// y = f(a, b) on rows of one width: gate and add.
+static void emit_binary(lowering *l, MlirOperation op, const char *name) {
+  kernel_call k;
+  kernel_begin(&k, l, op, name);
+  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
+  const place *a = place_of(l, operand(op, 0)), *b = place_of(l, operand(op, 1));
+  kernel_read(&k, a);
+  kernel_read(&k, b);
+  kernel_write(&k, y);
+  kernel_rows(&k, y);
+  kernel_const(&k, a->stride);
+  kernel_const(&k, b->stride);
+  kernel_const(&k, y->stride);
+  kernel_const(&k, resq_width(result(op)));
+  kernel_end(&k);
+}
+
+static void emit_gate(lowering *l, MlirOperation op) { emit_binary(l, op, "resq_silu_gate"); }
+static void emit_add(lowering *l, MlirOperation op) { emit_binary(l, op, "resq_add"); }
+
+static void emit_gather_rows(lowering *l, MlirOperation op) {
+  kernel_call k;
+  kernel_begin(&k, l, op, "resq_gather_rows");
+  place *y = place_rows(l, result(op), place_of(l, operand(op, 1))->rows_of);
+  const place *x = place_of(l, operand(op, 0));
+  kernel_read(&k, x);
+  kernel_read(&k, place_of(l, operand(op, 1)));
+  kernel_write(&k, y);
+  kernel_rows(&k, y);
+  kernel_const(&k, x->stride);
+  kernel_const(&k, y->stride);
+  kernel_const(&k, resq_width(result(op)));
+  kernel_end(&k);
+}
+
+const op_emitter model_op_emitters[] = {
+    {"resq.get", emit_get},
+    {"resq.embed", emit_embed},
+    {"resq.rms_norm", emit_rms_norm},
+    {"resq.linear", emit_linear},
+    {"resq.head", emit_linear},
+    {"resq.rope_angles", emit_rope_angles},
+    {"resq.rope", emit_rope},
+    {"resq.kv_append", emit_kv_append},
+    {"resq.attention", emit_attention},
+    {"resq.gate", emit_gate},
+    {"resq.add", emit_add},
+    {"resq.gather_rows", emit_gather_rows},
+    {NULL, NULL},
+};

@@ -1,0 +1,13 @@
+//===-- header.h - the C header beside a compiled shared library ----------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef RESQ_LOWERING_HEADER_H
+#define RESQ_LOWERING_HEADER_H
+
+#include "base/error.h"
+#include "mlir-c/IR.h"
+
+/// Writes "<output without .so>.h": one static inline wrapper a public function over resq/session.h's resq_session_call, with shapes
+/// and types of its arguments in the comment.
+bool resq_write_header(MlirOperation module, const char *output, resq_error *err);
+
+#endif // RESQ_LOWERING_HEADER_H

@@ -1,0 +1,26 @@
+//===-- levels.c ----------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "lowering/levels.h"
+
+#include <string.h>
+
+extern const unsigned char resq_kernels_generic[], resq_kernels_generic_end[];
+extern const unsigned char resq_kernels_avx512[], resq_kernels_avx512_end[];
+
+const resq_level *resq_level_find(const char *name) {
+  // Features are those of cmake/ResqKernels.cmake: kernels bring them as function attributes too.
+  static const char avx512_features[] =
+      "+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,+avx512vnni,+avx512bf16,+avx512vbmi,"
+      "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+movbe,+popcnt";
+  static resq_level levels[] = {
+      {"definition", "x86-64", "", NULL, NULL},
+      {"generic", "x86-64", "", resq_kernels_generic, resq_kernels_generic_end},
+      {"avx512", "x86-64-v4", avx512_features, resq_kernels_avx512, resq_kernels_avx512_end},
+  };
+  for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+    if (!strcmp(levels[i].name, name))
+      return &levels[i];
+  return NULL;
+}
+
+const char *resq_level_names(void) { return "definition, generic, avx512"; }

@@ -1,0 +1,126 @@
+//===-- link.c ------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#define _GNU_SOURCE
+#include "lowering/link.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+bool resq_runtime_folder(char *out, size_t size, resq_error *err) {
+  const char *given = getenv("RESQ_LIBRARY_PATH");
+  char own[PATH_MAX] = "";
+  Dl_info info;
+  if (dladdr(&resq_runtime_folder, &info) && info.dli_fname && realpath(info.dli_fname, own)) {
+    char *slash = strrchr(own, '/');
+    if (slash)
+      *slash = 0;
+  }
+  const char *const roots[] = {given ? given : own, own};
+  static const char *const below[] = {"", "/resq"};
+  for (int r = 0; r < 2; r++)
+    for (int s = 0; s < 2; s++) {
+      char probe[PATH_MAX + 64];
+      snprintf(probe, sizeof probe, "%s%s/libresq_runtime.a", roots[r], below[s]);
+      if (!access(probe, R_OK)) {
+        snprintf(out, size, "%s%s", roots[r], below[s]);
+        return true;
+      }
+    }
+  return resq_fail(err, RESQ_FAILED,
+                   "libresq_runtime.a not found in %s: set RESQ_LIBRARY_PATH to the folder that holds it",
+                   roots[0]);
+}
+
+/// Runs a command, its stderr into `log`. False when it cannot be started.
+static bool run(char *const *argv, const char *log, int *out_status) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 2, log, 01 | 0100 | 01000, 0600); // O_WRONLY O_CREAT O_TRUNC
+  posix_spawn_file_actions_adddup2(&actions, 2, 1);
+  pid_t pid;
+  int failed = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (failed)
+    return false;
+  int status;
+  while (waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR)
+      return false;
+  *out_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  // 127: the shell's word for "no such command", which posix_spawn implementations may give.
+  return *out_status != 127;
+}
+
+static void first_lines(const char *path, char *out, size_t size) {
+  FILE *f = fopen(path, "r");
+  size_t n = f ? fread(out, 1, size - 1, f) : 0;
+  out[n] = 0;
+  if (f)
+    fclose(f);
+  while (n && (out[n - 1] == '\n' || out[n - 1] == ' '))
+    out[--n] = 0;
+}
+
+bool resq_link(resq_link_kind kind, bool loose, const char *const *objects, int n_objects,
+               const char *output, resq_error *err) {
+  char folder[PATH_MAX], runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8];
+  if (!resq_runtime_folder(folder, sizeof folder, err))
+    return false;
+  snprintf(runtime, sizeof runtime, "%s/libresq_runtime.a", folder);
+  snprintf(cli, sizeof cli, "%s/libresq_command_line.a", folder);
+  snprintf(log, sizeof log, "%s.log", output);
+
+  const char **argv = calloc((size_t)n_objects + 24, sizeof *argv);
+  int n = 1;
+  bool shared = kind == RESQ_LINK_SHARED;
+  if (shared)
+    argv[n++] = "-shared";
+  for (int i = 0; i < n_objects; i++)
+    argv[n++] = objects[i];
+  if (loose) {
+    // Its runtime is the loading process's.
+  } else if (shared) {
+    // The session API is what the library offers; nothing refers to it from inside.
+    argv[n++] = "-Wl,--whole-archive";
+    argv[n++] = runtime;
+    argv[n++] = "-Wl,--no-whole-archive";
+  } else {
+    argv[n++] = cli;
+    argv[n++] = runtime;
+  }
+  static const char *const rest[] = {"-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-Wl,--build-id=none",
+                                     "-Wl,-s", "-lm", "-pthread", "-o"};
+  for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+    argv[n++] = rest[i];
+  argv[n++] = output;
+
+  const char *chosen = getenv("RESQ_CC");
+  const char *const drivers[] = {chosen ? chosen : "cc", "gcc", "clang", "clang-22"};
+  bool started = false;
+  int status = 0;
+  for (size_t i = 0; i < (chosen ? 1 : 4) && !started; i++) {
+    argv[0] = drivers[i];
+    started = run((char *const *)argv, log, &status);
+  }
+  free(argv);
+  bool ok = started && status == 0;
+  if (!started)
+    resq_fail(err, RESQ_FAILED, "no C compiler driver to link with (tried %s%s): install gcc, or set RESQ_CC",
+              drivers[0], chosen ? "" : ", gcc, clang, clang-22");
+  else if (!ok) {
+    char text[700];
+    first_lines(log, text, sizeof text);
+    resq_fail(err, RESQ_FAILED, "linking failed: %s", text);
+  }
+  unlink(log);
+  return ok;
+}

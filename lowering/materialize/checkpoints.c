@@ -1,0 +1,102 @@
+//===-- checkpoints.c -----------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The files behind resq.checkpoint, opened once, and what identifies their contents.
+//===----------------------------------------------------------------------===//
+#include "evaluate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+/// The digest that the module states must be the file's: weights of another file would go unnoticed.
+static bool check_digest(resq_checkpoint *c, const char *path, MlirStringRef stated,
+                         resq_error *err) {
+  XXH128_hash_t hash = XXH3_128bits(c->gguf.map.data, c->gguf.map.size);
+  char hex[33];
+  snprintf(hex, sizeof hex, "%016llx%016llx", (unsigned long long)hash.high64,
+           (unsigned long long)hash.low64);
+  c->digest[0] = hash.low64;
+  c->digest[1] = hash.high64;
+  if (stated.length != 32 || strncasecmp(stated.data, hex, 32) != 0)
+    return resq_fail(err, RESQ_BAD_INPUT,
+                     "'%s' has changed: its digest is %s, but the module was made from %.*s", path,
+                     hex, (int)(stated.length < 64 ? stated.length : 64), stated.data);
+  return true;
+}
+
+/// Without a digest: path, size and time of change stand for the contents.
+static bool identify_by_name(resq_checkpoint *c, const char *path, resq_error *err) {
+  struct stat info;
+  if (stat(path, &info) != 0)
+    return resq_fail(err, RESQ_IO, "cannot inspect '%s'", path);
+  char *real = realpath(path, NULL);
+  const char *name = real ? real : path;
+  int64_t facts[3] = {(int64_t)info.st_size, (int64_t)info.st_mtim.tv_sec,
+                      (int64_t)info.st_mtim.tv_nsec};
+  XXH128_hash_t hash = XXH3_128bits_withSeed(name, strlen(name), XXH3_64bits(facts, sizeof facts));
+  free(real);
+  c->digest[0] = hash.low64;
+  c->digest[1] = hash.high64;
+  return true;
+}
+
+static bool open_checkpoint(resq_checkpoint *c, MlirOperation op, resq_error *err) {
+  MlirStringRef format = resq_op_str(op, "format"), path_text = resq_op_str(op, "path");
+  if (!resq_str_eq(format, "gguf"))
+    return resq_fail(err, RESQ_BAD_INPUT, "checkpoint format \"%.*s\"; \"gguf\" is read",
+                     (int)format.length, format.data);
+  char *path = strndup(path_text.data, path_text.length);
+  if (!path)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory to open a checkpoint");
+  bool ok = resq_gguf_open(&c->gguf, path, err);
+  MlirStringRef digest = resq_op_str(op, "digest");
+  if (ok) {
+    ok = digest.length > 0 ? check_digest(c, path, digest, err) : identify_by_name(c, path, err);
+    if (!ok)
+      resq_gguf_close(&c->gguf);
+  }
+  free(path);
+  return ok;
+}
+
+resq_checkpoint *resq_checkpoint_get(resq_evaluator *e, MlirStringRef name, resq_error *err) {
+  for (int32_t i = 0; i < e->n_checkpoints; ++i)
+    if (resq_str_eq(name, e->checkpoints[i].symbol))
+      return &e->checkpoints[i];
+  MlirOperation op = resq_symbol(e->module, name);
+  if (mlirOperationIsNull(op) || !resq_op_is(op, "resq.checkpoint")) {
+    resq_fail(err, RESQ_BAD_INPUT, "no resq.checkpoint @%.*s", (int)name.length, name.data);
+    return NULL;
+  }
+  resq_checkpoint *list =
+      realloc(e->checkpoints, (size_t)(e->n_checkpoints + 1) * sizeof *e->checkpoints);
+  char *symbol = strndup(name.data, name.length);
+  if (list)
+    e->checkpoints = list;
+  if (!list || !symbol) {
+    free(symbol);
+    resq_fail(err, RESQ_NO_MEMORY, "no memory to open a checkpoint");
+    return NULL;
+  }
+  resq_checkpoint *c = &list[e->n_checkpoints];
+  memset(c, 0, sizeof *c);
+  c->symbol = symbol;
+  if (!open_checkpoint(c, op, err)) {
+    free(symbol);
+    return NULL;
+  }
+  ++e->n_checkpoints;
+  return c;
+}
+
+void resq_checkpoints_close(resq_evaluator *e) {
+  for (int32_t i = 0; i < e->n_checkpoints; ++i) {
+    resq_gguf_close(&e->checkpoints[i].gguf);
+    free(e->checkpoints[i].symbol);
+  }
+  free(e->checkpoints);
+}

@@ -1,0 +1,162 @@
+//===-- evaluate.c --------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Values on demand. What several nodes read is computed once and kept until the last
+// written param that needs it; all else lives while its reader runs.
+//===----------------------------------------------------------------------===//
+#include "evaluate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS(n) RESQ_MODE_ROWS, n, false
+static const resq_rule rules[] = {
+    {"resq.leaf", RESQ_MODE_SOURCE, 0, false, resq_evaluate_leaf},
+    {"resq.moment", RESQ_MODE_SOURCE, 0, false, resq_evaluate_moment},
+    {"arith.constant", RESQ_MODE_SOURCE, 0, false, resq_evaluate_constant},
+    {"resq.eye", RESQ_MODE_SOURCE, 0, false, resq_evaluate_eye},
+    {"resq.random_orthogonal", RESQ_MODE_WHOLE, 0, true, resq_evaluate_random_orthogonal},
+    {"resq.hadamard_matrix", RESQ_MODE_WHOLE, 0, false, resq_evaluate_hadamard_matrix},
+    {"resq.normalize_trace", RESQ_MODE_WHOLE, 0, false, resq_evaluate_normalize_trace},
+    {"resq.sum_blocks", RESQ_MODE_WHOLE, 0, false, resq_evaluate_sum_blocks},
+    {"resq.eigenbasis", RESQ_MODE_WHOLE, 0, true, resq_evaluate_eigenbasis},
+    {"resq.matmul", RESQ_MODE_WHOLE, 0, true, resq_evaluate_matmul},
+    {"resq.transpose", RESQ_MODE_WHOLE, 0, false, resq_evaluate_transpose},
+    {"resq.kron", RESQ_MODE_WHOLE, 0, false, resq_evaluate_kron},
+    {"resq.deinterleave", RESQ_MODE_WHOLE, 0, false, resq_evaluate_deinterleave},
+    {"resq.rotate", ROWS(1), resq_evaluate_rotate},
+    {"resq.hadamard", ROWS(1), resq_evaluate_hadamard},
+    {"resq.permute", ROWS(1), resq_evaluate_permute},
+    {"resq.split", ROWS(1), resq_evaluate_split},
+    {"resq.join", ROWS(-1), resq_evaluate_join},
+    {"resq.slice", ROWS(1), resq_evaluate_slice},
+    {"resq.concat", ROWS(-1), resq_evaluate_concat},
+    {"resq.add", ROWS(-1), resq_evaluate_add},
+    {"resq.scale_columns", ROWS(1), resq_evaluate_scale_columns},
+    {"resq.cast", ROWS(1), resq_evaluate_cast},
+    {"resq.quantize_weight", ROWS(1), resq_evaluate_quantize_weight},
+    {"resq.dequantize", ROWS(1), resq_evaluate_dequantize},
+    {"resq.pack", ROWS(1), NULL}, // done by store.c, which writes tiles as they come
+};
+
+const resq_rule *resq_rule_find(MlirStringRef name) {
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; ++i)
+    if (resq_str_eq(name, rules[i].name))
+      return &rules[i];
+  return NULL;
+}
+
+bool resq_out_of_memory(resq_error *err, const resq_tensor_info *info) {
+  return resq_fail(err, RESQ_NO_MEMORY, "no memory for a value of %lld x %lld",
+                   (long long)info->rows, (long long)info->width);
+}
+
+/// A param's value has its declared type: what is stored and what others get are the same numbers.
+static bool round_to_type(const resq_tensor_info *info, resq_value *from, resq_value **out,
+                          resq_error *err) {
+  if (!resq_value_is_float(from)) {
+    *out = resq_value_retain(from);
+    return true;
+  }
+  resq_value_kind kind = info->element == RESQ_FLOAT_F64 ? RESQ_VALUE_F64 : RESQ_VALUE_F32;
+  if (info->element == RESQ_FLOAT_F32 || info->element == RESQ_FLOAT_F64) {
+    *out = resq_value_convert(from, kind);
+    return *out || resq_out_of_memory(err, info);
+  }
+  resq_node cast = {.info = *info};
+  return resq_evaluate_cast(NULL, &cast, (resq_range){0, from->rows}, &from, out, err);
+}
+
+static bool run_rule(resq_evaluator *e, const resq_node *node, resq_range range,
+                     resq_value **operands, resq_value **out, resq_error *err) {
+  if (!node->rule)
+    return round_to_type(&node->info, operands[0], out, err);
+  if (!node->rule->run)
+    return resq_fail(err, RESQ_BAD_INPUT,
+                     "a packed value can only be yielded by a param that functions read");
+  return node->rule->run(e, node, range, operands, out, err);
+}
+
+/// Operands, then the op, for a range.
+static bool compute(resq_evaluator *e, int32_t index, resq_range range, resq_value **out,
+                    resq_error *err) {
+  const resq_node *node = &e->nodes[index];
+  resq_value **operands = calloc((size_t)node->n_operands + 1, sizeof *operands);
+  if (!operands)
+    return resq_out_of_memory(err, &node->info);
+  int ranged = node->mode != RESQ_MODE_ROWS ? 0 : node->rule ? node->rule->ranged : 1;
+  bool part = range.rows < node->info.rows, ok = true;
+  for (int32_t i = 0; ok && i < node->n_operands; ++i) {
+    bool follows = ranged < 0 || i < ranged;
+    resq_range all = {0, e->nodes[node->operands[i]].info.rows};
+    // A whole operand beside a part of rows is asked for again with the next part.
+    ok = resq_evaluate(e, node->operands[i], follows ? range : all, part && !follows, &operands[i],
+                       err);
+  }
+  if (ok) {
+    ok = run_rule(e, node, range, operands, out, err);
+    if (!ok && mlirOperationIsNull(e->culprit))
+      e->culprit = node->op;
+  }
+  for (int32_t i = 0; i < node->n_operands; ++i)
+    resq_value_release(operands[i]);
+  free(operands);
+  return ok;
+}
+
+//===-- Cached intermediates ----------------------------------------------===//
+
+/// Params that other recipes get (a basis) and that cost more than reading them back.
+static bool is_cached(const resq_evaluator *e, const resq_node *node) {
+  return e->cache && !node->rule && node->costly && node->info.kind == RESQ_ELEMENT_FLOAT &&
+         (node->info.element == RESQ_FLOAT_F64 || node->info.element == RESQ_FLOAT_F32);
+}
+
+static resq_value *load_cached(resq_evaluator *e, const resq_node *node) {
+  resq_value_kind kind = node->info.element == RESQ_FLOAT_F64 ? RESQ_VALUE_F64 : RESQ_VALUE_F32;
+  uint64_t size =
+      (uint64_t)(node->info.rows * node->info.width * resq_value_element_size(kind));
+  resq_map view;
+  if (!resq_param_cache_load(e->cache, node->key, size, &view))
+    return NULL;
+  resq_value *v = resq_value_create(kind, node->info.rows, node->info.width);
+  if (v)
+    memcpy(v->data, view.data, size);
+  resq_map_close(&view);
+  return v;
+}
+
+static void save_cached(resq_evaluator *e, const resq_node *node, const resq_value *v) {
+  resq_param_entry *entry = resq_param_cache_begin(e->cache, node->key);
+  resq_param_entry_write(entry, v->data,
+                         (uint64_t)(v->rows * v->width * resq_value_element_size(v->kind)));
+  resq_param_entry_commit(entry);
+}
+
+static bool compute_whole(resq_evaluator *e, int32_t index, resq_value **out, resq_error *err) {
+  const resq_node *node = &e->nodes[index];
+  bool cached = is_cached(e, node);
+  if (cached && (*out = load_cached(e, node)))
+    return true;
+  if (!compute(e, index, (resq_range){0, node->info.rows}, out, err))
+    return false;
+  if (cached)
+    save_cached(e, node, *out);
+  return true;
+}
+
+bool resq_evaluate(resq_evaluator *e, int32_t index, resq_range range, bool keep, resq_value **out,
+                   resq_error *err) {
+  resq_node *node = &e->nodes[index];
+  bool part = range.rows < node->info.rows;
+  bool is_source = node->mode == RESQ_MODE_SOURCE;
+  if (!node->memo && !is_source && !(node->users > 1) && !keep &&
+      !(part && node->mode == RESQ_MODE_WHOLE))
+    return part ? compute(e, index, range, out, err) : compute_whole(e, index, out, err);
+  if (!node->memo && is_source && !keep)
+    return compute(e, index, range, out, err);
+  if (!node->memo && !compute_whole(e, index, &node->memo, err))
+    return false;
+  *out = resq_value_view(node->memo, range.begin, range.rows);
+  return *out || resq_out_of_memory(err, &node->info);
+}

@@ -1,0 +1,229 @@
+//===-- evaluate_source.c -------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where values come from: checkpoints, calibration, constants and seeds.
+//===----------------------------------------------------------------------===//
+#include "evaluate.h"
+#include "linalg.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/// *out of a kind and a range's size.
+static bool create(const resq_node *node, resq_value_kind kind, int64_t rows, resq_value **out,
+                   resq_error *err) {
+  *out = resq_value_create(kind, rows, node->info.width);
+  return *out || resq_out_of_memory(err, &node->info);
+}
+
+static void drop(resq_value **out) {
+  resq_value_release(*out);
+  *out = NULL;
+}
+
+//===-- Leaves ------------------------------------------------------------===//
+
+/// "576x1536" of extents, outermost first.
+static const char *extents_text(char *buffer, size_t size, const int64_t *extents, int n) {
+  size_t at = 0;
+  buffer[0] = 0;
+  for (int i = 0; i < n && at + 24 < size; ++i)
+    at += (size_t)snprintf(buffer + at, size - at, "%s%lld", i ? "x" : "", (long long)extents[i]);
+  return buffer;
+}
+
+static bool check_extents(const resq_checkpoint *c, const resq_gguf_tensor *tensor,
+                          const resq_tensor_info *info, resq_error *err) {
+  int64_t found[RESQ_GGUF_MAX_DIMS];
+  bool same = (int)tensor->n_dims == info->rank;
+  for (uint32_t i = 0; i < tensor->n_dims; ++i) {
+    found[i] = (int64_t)resq_gguf_outer_dim(tensor, i);
+    same = same && found[i] == info->shape[i];
+  }
+  char have[128], want[128];
+  return same ||
+         resq_fail(err, RESQ_BAD_INPUT, "tensor '%s' of '%s' is %s, but the recipe says %s",
+                   tensor->name, c->gguf.path,
+                   extents_text(have, sizeof have, found, (int)tensor->n_dims),
+                   extents_text(want, sizeof want, info->shape, info->rank));
+}
+
+RESQ_DECLARE_RULE(leaf) {
+  (void)operands;
+  resq_checkpoint *c = resq_checkpoint_get(e, resq_op_str(node->op, "checkpoint"), err);
+  if (!c)
+    return false;
+  MlirStringRef text = resq_op_str(node->op, "tensor");
+  char name[RESQ_GGUF_MAX_NAME + 2];
+  snprintf(name, sizeof name, "%.*s", (int)text.length, text.data);
+  const resq_gguf_tensor *tensor = resq_gguf_find(&c->gguf, name);
+  if (!tensor)
+    return resq_fail(err, RESQ_BAD_INPUT, "'%s' has no tensor '%s'", c->gguf.path, name);
+  if (node->info.kind != RESQ_ELEMENT_FLOAT)
+    return resq_fail(err, RESQ_BAD_INPUT, "a leaf is decoded to a float type only");
+  if (!check_extents(c, tensor, &node->info, err) ||
+      !create(node, RESQ_VALUE_F32, range.rows, out, err))
+    return false;
+  if (!resq_gguf_decode_rows(&c->gguf, tensor, (uint64_t)range.begin,
+                             (uint64_t)(range.begin + range.rows), resq_f32(*out), err)) {
+    drop(out);
+    return false;
+  }
+  if (node->info.element == RESQ_FLOAT_F32 || node->info.element == RESQ_FLOAT_F64)
+    return true;
+  resq_value *raw = *out;
+  bool ok = resq_evaluate_cast(e, node, range, &raw, out, err);
+  resq_value_release(raw);
+  return ok;
+}
+
+//===-- Calibration -------------------------------------------------------===//
+
+RESQ_DECLARE_RULE(moment) {
+  (void)operands;
+  MlirStringRef text = resq_op_str(node->op, "site");
+  if (!e->statistics)
+    return resq_fail(err, RESQ_FAILED, "site '%.*s' needs calibration, and there are no statistics",
+                     (int)text.length, text.data);
+  char site[1024];
+  snprintf(site, sizeof site, "%.*s", (int)text.length, text.data);
+  int64_t n = node->info.width;
+  const double *moment = resq_statistics_moment(e->statistics, site, node->info.rows / n, n, err);
+  if (!moment || !create(node, RESQ_VALUE_F64, range.rows, out, err))
+    return false;
+  memcpy((*out)->data, moment + range.begin * n, (size_t)(range.rows * n) * sizeof(double));
+  return true;
+}
+
+//===-- Constants ---------------------------------------------------------===//
+
+static double constant_f64(MlirAttribute value, bool is_single, bool splat, int64_t i) {
+  if (is_single)
+    return (double)(splat ? mlirDenseElementsAttrGetFloatSplatValue(value)
+                          : mlirDenseElementsAttrGetFloatValue(value, i));
+  return splat ? mlirDenseElementsAttrGetDoubleSplatValue(value)
+               : mlirDenseElementsAttrGetDoubleValue(value, i);
+}
+
+RESQ_DECLARE_RULE(constant) {
+  (void)e, (void)operands;
+  MlirAttribute value = resq_op_attr(node->op, "value");
+  const resq_tensor_info *info = &node->info;
+  bool is_float = info->kind == RESQ_ELEMENT_FLOAT &&
+                  (info->element == RESQ_FLOAT_F32 || info->element == RESQ_FLOAT_F64);
+  if (mlirAttributeIsNull(value) || !mlirAttributeIsADenseElements(value) ||
+      (!is_float && info->kind != RESQ_ELEMENT_I32))
+    return resq_fail(err, RESQ_BAD_INPUT, "a constant is a dense<> of f32, f64 or i32");
+  bool splat = mlirDenseElementsAttrIsSplat(value), single = info->element == RESQ_FLOAT_F32;
+  resq_value_kind kind = !is_float ? RESQ_VALUE_I32 : single ? RESQ_VALUE_F32 : RESQ_VALUE_F64;
+  if (!create(node, kind, range.rows, out, err))
+    return false;
+  int64_t first = range.begin * info->width;
+  for (int64_t i = 0; i < range.rows * info->width; ++i) {
+    if (!is_float)
+      resq_i32(*out)[i] = splat ? mlirDenseElementsAttrGetInt32SplatValue(value)
+                                : mlirDenseElementsAttrGetInt32Value(value, first + i);
+    else if (single)
+      resq_f32(*out)[i] = (float)constant_f64(value, true, splat, first + i);
+    else
+      resq_f64(*out)[i] = constant_f64(value, false, splat, first + i);
+  }
+  return true;
+}
+
+RESQ_DECLARE_RULE(eye) {
+  (void)e, (void)operands;
+  if (node->info.kind != RESQ_ELEMENT_FLOAT || node->info.rank != 2 ||
+      node->info.rows != node->info.width)
+    return resq_fail(err, RESQ_BAD_INPUT, "resq.eye makes a square float matrix");
+  if (!create(node, RESQ_VALUE_F64, range.rows, out, err))
+    return false;
+  memset((*out)->data, 0, (size_t)(range.rows * node->info.width) * sizeof(double));
+  for (int64_t r = 0; r < range.rows; ++r)
+    resq_f64(*out)[r * node->info.width + range.begin + r] = 1;
+  return true;
+}
+
+//===-- Seeds -------------------------------------------------------------===//
+
+static bool create_square(const resq_node *node, const char *what, resq_value **out,
+                          resq_error *err) {
+  if (node->info.rank != 2 || node->info.rows != node->info.width ||
+      node->info.kind != RESQ_ELEMENT_FLOAT)
+    return resq_fail(err, RESQ_BAD_INPUT, "%s makes a square matrix of f64", what);
+  if (!create(node, RESQ_VALUE_F64, node->info.rows, out, err))
+    return false;
+  memset((*out)->data, 0, (size_t)(node->info.rows * node->info.width) * sizeof(double));
+  return true;
+}
+
+/// Blocks take their normals from one stream, one after another; each starts at an even place.
+RESQ_DECLARE_RULE(random_orthogonal) {
+  (void)e, (void)range, (void)operands;
+  MlirAttribute sizes = resq_op_attr(node->op, "sizes");
+  uint64_t seed = (uint64_t)resq_op_i64(node->op, "seed"), first = 0;
+  if (!create_square(node, "resq.random_orthogonal", out, err))
+    return false;
+  int64_t n = node->info.width, at = 0;
+  bool ok = !mlirAttributeIsNull(sizes) && mlirAttributeIsADenseI64Array(sizes);
+  for (intptr_t i = 0; ok && i < mlirDenseArrayGetNumElements(sizes); ++i) {
+    int64_t size = mlirDenseI64ArrayGetElement(sizes, i);
+    ok = size >= 0 && size <= n - at;
+    if (!ok)
+      break;
+    if (!resq_haar(resq_f64(*out) + at * n + at, n, size, seed, first, err)) {
+      drop(out);
+      return false;
+    }
+    first += (uint64_t)(size * size + 1) / 2 * 2;
+    at += size;
+  }
+  if (ok && at == n)
+    return true;
+  drop(out);
+  return resq_fail(err, RESQ_BAD_INPUT, "resq.random_orthogonal: sizes must sum to %lld",
+                   (long long)n);
+}
+
+static void fill_hadamard(double *out, const int8_t *signs, int64_t order, int64_t n,
+                          const double *row_signs) {
+  int64_t span = n / order;
+  double unit = 1.0 / sqrt((double)n);
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      int sign = signs[i / span * order + j / span];
+      if (__builtin_parityll((unsigned long long)(i % span & j % span)))
+        sign = -sign;
+      out[i * n + j] = sign * row_signs[i] * unit;
+    }
+}
+
+RESQ_DECLARE_RULE(hadamard_matrix) {
+  (void)e, (void)range, (void)operands;
+  if (!create_square(node, "resq.hadamard_matrix", out, err))
+    return false;
+  int64_t n = node->info.width, order = resqHadamardOrder(n);
+  uint64_t seed = (uint64_t)resq_op_i64(node->op, "seed");
+  bool ok = true;
+  if (order == 0 && !resq_op_has(node->op, "or_orthogonal")) {
+    ok = resq_fail(err, RESQ_BAD_INPUT, "no Hadamard matrix of order %lld is known", (long long)n);
+  } else if (order == 0) {
+    ok = resq_haar(resq_f64(*out), n, n, seed, 0, err);
+  } else {
+    int8_t *signs = malloc((size_t)(order * order));
+    double *row_signs = malloc((size_t)n * sizeof *row_signs);
+    ok = (signs && row_signs) || resq_out_of_memory(err, &node->info);
+    if (ok) {
+      resqHadamardSigns(order, signs);
+      resq_random_signs(row_signs, n, seed);
+      fill_hadamard(resq_f64(*out), signs, order, n, row_signs);
+    }
+    free(signs);
+    free(row_signs);
+  }
+  if (!ok)
+    drop(out);
+  return ok;
+}

@@ -1,0 +1,101 @@
+//===-- materialize.c -----------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Params one after another in module order, so that the memory in use follows the
+// largest layer; the module is rewritten when all of them are written.
+//===----------------------------------------------------------------------===//
+#include "materialize.h"
+
+#include "evaluate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PARAM_ALIGNMENT = 64 };
+
+static void report(const resq_materialize_options *options, const resq_evaluator *e, int32_t done) {
+  if (!options->progress)
+    return;
+  char name[256] = "";
+  if (done < e->n_sinks) {
+    MlirStringRef text = resq_op_str(e->sinks[done].op, "sym_name");
+    snprintf(name, sizeof name, "%.*s", (int)text.length, text.data);
+  }
+  options->progress(options->progress_user, done, e->n_sinks, name);
+}
+
+static bool write_sinks(resq_evaluator *e, resq_out *out, const resq_materialize_options *options,
+                        resq_error *err) {
+  uint64_t start = resq_out_position(out);
+  for (int32_t i = 0; i < e->n_sinks; ++i) {
+    report(options, e, i);
+    // Offsets count from the start, which is aligned where a section begins.
+    uint64_t missing = (PARAM_ALIGNMENT - (resq_out_position(out) - start) % PARAM_ALIGNMENT) %
+                       PARAM_ALIGNMENT;
+    static const uint8_t zeros[PARAM_ALIGNMENT];
+    if (!resq_out_write(out, zeros, missing, err))
+      return false;
+    e->sinks[i].offset = resq_out_position(out) - start;
+    if (!resq_store_sink(e, i, out, err))
+      return false;
+  }
+  report(options, e, e->n_sinks);
+  return true;
+}
+
+//===-- The module --------------------------------------------------------===//
+
+static void empty_region(MlirOperation param) {
+  MlirRegion region = mlirOperationGetRegion(param, 0);
+  for (MlirBlock block = mlirRegionGetFirstBlock(region); !mlirBlockIsNull(block);
+       block = mlirRegionGetFirstBlock(region)) {
+    mlirBlockDetach(block);
+    mlirBlockDestroy(block);
+  }
+}
+
+static void set_i64(MlirOperation op, const char *name, uint64_t value) {
+  MlirType type = mlirIntegerTypeGet(mlirOperationGetContext(op), 64);
+  mlirOperationSetAttributeByName(op, resq_str(name),
+                                  mlirIntegerAttrGet(type, (int64_t)value));
+}
+
+static void rewrite(resq_evaluator *e) {
+  for (int32_t i = 0; i < e->n_sinks; ++i) {
+    set_i64(e->sinks[i].op, "offset", e->sinks[i].offset);
+    set_i64(e->sinks[i].op, "size", e->sinks[i].size);
+  }
+  MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(e->module, 0));
+  int32_t sink = 0;
+  for (MlirOperation op = mlirBlockGetFirstOperation(body), next; !mlirOperationIsNull(op);
+       op = next) {
+    next = mlirOperationGetNextInBlock(op);
+    if (!resq_op_is(op, "resq.param"))
+      continue;
+    // Sinks are in module order. Params that only recipes read go, with all recipes.
+    if (sink < e->n_sinks && mlirOperationEqual(op, e->sinks[sink].op)) {
+      empty_region(op);
+      ++sink;
+    } else {
+      mlirOperationDestroy(op);
+    }
+  }
+}
+
+bool resq_materialize(MlirOperation module, resq_out *out, const resq_materialize_options *options,
+                      resq_error *err) {
+  static const resq_materialize_options defaults = {0};
+  if (!options)
+    options = &defaults;
+  resq_evaluator e = {
+      .module = module, .statistics = options->statistics, .threads = options->threads};
+  if (options->cache_directory && !(e.cache = resq_param_cache_open(options->cache_directory, err)))
+    return false;
+  bool ok = resq_plan(&e, err) && write_sinks(&e, out, options, err);
+  if (ok)
+    rewrite(&e);
+  resq_plan_free(&e);
+  resq_checkpoints_close(&e);
+  resq_param_cache_close(e.cache);
+  return ok;
+}

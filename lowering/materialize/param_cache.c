@@ -1,0 +1,176 @@
+//===-- param_cache.c -----------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Entries are files "<directory>/<32 hex digits>.param".
+//===----------------------------------------------------------------------===//
+#include "param_cache.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#define MAGIC "RESQPARM"
+
+typedef struct footer {
+  uint64_t key[2];
+  uint64_t hash[2];  ///< XXH3-128 of the bytes
+  uint64_t size;
+  uint32_t version;
+  uint32_t reserved;
+  char magic[8];
+} footer;
+
+_Static_assert(sizeof(footer) == 56, "written as it stands");
+
+struct resq_param_cache {
+  char *directory;
+};
+
+struct resq_param_entry {
+  resq_out *out;
+  XXH3_state_t *hash;
+  uint64_t key[2];
+  bool failed;
+};
+
+//===-- Directory ---------------------------------------------------------===//
+
+/// mkdir -p: each prefix that ends before a slash, then all of it.
+static bool make_directories(char *path, resq_error *err) {
+  for (char *at = path + 1;; ++at) {
+    if (*at != '/' && *at != 0)
+      continue;
+    char held = *at;
+    *at = 0;
+    bool failed = mkdir(path, 0777) != 0 && errno != EEXIST;
+    if (failed)
+      resq_fail(err, RESQ_IO, "cannot create cache directory '%s': %s", path, strerror(errno));
+    *at = held;
+    if (failed)
+      return false;
+    if (held == 0)
+      break;
+  }
+  struct stat info;
+  if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+    return resq_fail(err, RESQ_IO, "cache '%s' is not a directory", path);
+  return true;
+}
+
+resq_param_cache *resq_param_cache_open(const char *directory, resq_error *err) {
+  if (!directory[0]) {
+    resq_fail(err, RESQ_USAGE, "the cache directory has an empty name");
+    return NULL;
+  }
+  resq_param_cache *c = calloc(1, sizeof *c);
+  if (c)
+    c->directory = strdup(directory);
+  if (!c || !c->directory)
+    resq_fail(err, RESQ_NO_MEMORY, "no memory for the cache");
+  else if (make_directories(c->directory, err))
+    return c;
+  resq_param_cache_close(c);
+  return NULL;
+}
+
+void resq_param_cache_close(resq_param_cache *c) {
+  if (!c)
+    return;
+  free(c->directory);
+  free(c);
+}
+
+/// malloc'ed.
+static char *entry_path(const resq_param_cache *c, const uint64_t key[2]) {
+  size_t size = strlen(c->directory) + 48;
+  char *path = malloc(size);
+  if (path)
+    snprintf(path, size, "%s/%016llx%016llx.param", c->directory, (unsigned long long)key[1],
+             (unsigned long long)key[0]);
+  return path;
+}
+
+//===-- Reading -----------------------------------------------------------===//
+
+static bool is_whole(const resq_map *map, const uint64_t key[2], uint64_t size) {
+  footer f;
+  if (map->size < sizeof f || map->size - sizeof f != size)
+    return false;
+  memcpy(&f, map->data + size, sizeof f);
+  if (memcmp(f.magic, MAGIC, sizeof f.magic) != 0 || f.version != RESQ_PARAM_CACHE_VERSION ||
+      f.size != size || f.key[0] != key[0] || f.key[1] != key[1])
+    return false;
+  XXH128_hash_t hash = XXH3_128bits(map->data, size);
+  return hash.low64 == f.hash[0] && hash.high64 == f.hash[1];
+}
+
+bool resq_param_cache_load(resq_param_cache *c, const uint64_t key[2], uint64_t size,
+                           resq_map *view) {
+  char *path = entry_path(c, key);
+  bool ok = path && resq_map_open(view, path, NULL);
+  free(path);
+  if (ok && !is_whole(view, key, size)) {
+    resq_map_close(view);
+    ok = false;
+  }
+  return ok;
+}
+
+//===-- Writing -----------------------------------------------------------===//
+
+static void free_entry(resq_param_entry *entry) {
+  XXH3_freeState(entry->hash);
+  free(entry);
+}
+
+resq_param_entry *resq_param_cache_begin(resq_param_cache *c, const uint64_t key[2]) {
+  resq_param_entry *entry = calloc(1, sizeof *entry);
+  char *path = entry_path(c, key);
+  if (entry && path) {
+    entry->hash = XXH3_createState();
+    entry->out = entry->hash ? resq_out_create(path, 0644, NULL) : NULL;
+  }
+  free(path);
+  if (!entry || !entry->out) {
+    if (entry)
+      free_entry(entry);
+    return NULL;
+  }
+  memcpy(entry->key, key, sizeof entry->key);
+  XXH3_128bits_reset(entry->hash);
+  return entry;
+}
+
+void resq_param_entry_write(resq_param_entry *entry, const void *data, uint64_t size) {
+  if (!entry || entry->failed || size == 0)
+    return;
+  XXH3_128bits_update(entry->hash, data, size);
+  entry->failed = !resq_out_write(entry->out, data, size, NULL);
+}
+
+void resq_param_entry_commit(resq_param_entry *entry) {
+  if (!entry)
+    return;
+  footer f = {.size = resq_out_position(entry->out), .version = RESQ_PARAM_CACHE_VERSION};
+  memcpy(f.magic, MAGIC, sizeof f.magic);
+  memcpy(f.key, entry->key, sizeof f.key);
+  XXH128_hash_t hash = XXH3_128bits_digest(entry->hash);
+  f.hash[0] = hash.low64;
+  f.hash[1] = hash.high64;
+  resq_param_entry_write(entry, &f, sizeof f);
+  if (entry->failed)
+    resq_out_discard(entry->out);
+  else
+    resq_out_commit(entry->out, NULL);
+  free_entry(entry);
+}
+
+void resq_param_entry_discard(resq_param_entry *entry) {
+  if (!entry)
+    return;
+  resq_out_discard(entry->out);
+  free_entry(entry);
+}

@@ -1,0 +1,460 @@
+//===-- plan.c ------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From recipes to numbered nodes. A node's key hashes its op, attributes, types,
+// operands' keys and, at leaves, the data: equal keys are equal values, in this
+// module and in the cache.
+//===----------------------------------------------------------------------===//
+#include "evaluate.h"
+
+#include "base/checked.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { MAX_RECIPE_OPS = 4096 };
+
+typedef enum state { UNSEEN, OPEN, DONE } state;
+
+typedef struct param {
+  MlirOperation op;
+  MlirStringRef name;
+  state state;
+  bool used;       ///< by a function
+  int32_t node;
+} param;
+
+typedef struct binding {
+  const void *value;
+  int32_t node;
+} binding;
+
+typedef struct planner {
+  resq_evaluator *e;
+  param *params;
+  int32_t n_params;
+  resq_error *err;
+  bool blamed;     ///< the innermost recipe has put itself before the message
+} planner;
+
+//===-- Messages ----------------------------------------------------------===//
+
+typedef struct text {
+  char *at;
+  size_t room;
+} text;
+
+static void append(MlirStringRef piece, void *opaque) {
+  text *t = opaque;
+  size_t n = piece.length < t->room ? piece.length : t->room;
+  memcpy(t->at, piece.data, n);
+  t->at += n;
+  t->room -= n;
+}
+
+void resq_blame(resq_error *err, MlirOperation op) {
+  if (!err || mlirOperationIsNull(op))
+    return;
+  char where[256];
+  text t = {where, sizeof where - 1};
+  mlirLocationPrint(mlirOperationGetLocation(op), append, &t);
+  *t.at = 0;
+  MlirOperation owner = op;
+  while (!mlirOperationIsNull(owner) && !resq_op_is(owner, "resq.param"))
+    owner = mlirOperationGetParentOperation(owner);
+  MlirStringRef name = mlirOperationIsNull(owner) ? (MlirStringRef){"?", 1}
+                                                  : resq_op_str(owner, "sym_name");
+  resq_fail_in(err, "param @%.*s at %s", (int)name.length, name.data, where);
+}
+
+static bool fail_at(planner *p, MlirOperation op) {
+  if (!p->blamed)
+    resq_blame(p->err, op);
+  p->blamed = true;
+  return false;
+}
+
+static bool no_memory(resq_error *err) {
+  return resq_fail(err, RESQ_NO_MEMORY, "no memory to plan the recipes");
+}
+
+//===-- Types -------------------------------------------------------------===//
+
+static void element_info(MlirType element, resq_tensor_info *info) {
+  info->kind = RESQ_ELEMENT_FLOAT;
+  if (mlirTypeIsAF32(element)) {
+    info->element = RESQ_FLOAT_F32;
+  } else if (mlirTypeIsAF64(element)) {
+    info->element = RESQ_FLOAT_F64;
+  } else if (mlirTypeIsABF16(element)) {
+    info->element = RESQ_FLOAT_BF16;
+  } else if (mlirTypeIsAF16(element)) {
+    info->element = RESQ_FLOAT_F16;
+  } else if (mlirTypeIsAInteger(element) && mlirIntegerTypeGetWidth(element) == 32) {
+    info->kind = RESQ_ELEMENT_I32;
+  } else if (resqTypeIsPanel(element)) {
+    element_info(resqPanelTypeGetElement(element), info);
+    info->kind = info->kind == RESQ_ELEMENT_FLOAT ? RESQ_ELEMENT_PANEL : RESQ_ELEMENT_OTHER;
+  } else if (resqTypeIsQuant(element)) {
+    info->kind = RESQ_ELEMENT_QUANT;
+    info->bits = (int)resqQuantTypeGetBits(element);
+    info->group = resqQuantTypeGetGroup(element);
+    info->zero = resqQuantTypeGetZero(element);
+    info->tiled = resq_str_eq(resqQuantTypeGetLayout(element), "n16k4");
+  } else {
+    info->kind = RESQ_ELEMENT_OTHER;
+  }
+}
+
+bool resq_tensor_info_get(MlirType type, resq_tensor_info *info, resq_error *err) {
+  memset(info, 0, sizeof *info);
+  if (!mlirTypeIsARankedTensor(type) || !mlirShapedTypeHasStaticShape(type))
+    return resq_fail(err, RESQ_BAD_INPUT, "its type is not a statically shaped tensor");
+  int64_t rank = mlirShapedTypeGetRank(type);
+  if (rank > RESQ_MAX_RANK)
+    return resq_fail(err, RESQ_BAD_INPUT, "its type has rank %lld; at most %d is allowed",
+                     (long long)rank, RESQ_MAX_RANK);
+  info->rank = (int)rank;
+  uint64_t count = 1;
+  for (int64_t i = 0; i < rank; ++i) {
+    info->shape[i] = mlirShapedTypeGetDimSize(type, i);
+    if (info->shape[i] < 1 || !resq_mul_u64(count, (uint64_t)info->shape[i], &count) ||
+        count > (uint64_t)1 << 40)
+      return resq_fail(err, RESQ_BAD_INPUT,
+                       "its type has an extent of 0 or more than 2^40 elements");
+  }
+  info->width = rank > 0 ? info->shape[rank - 1] : 1;
+  info->rows = (int64_t)count / info->width;
+  element_info(mlirShapedTypeGetElementType(type), info);
+  return true;
+}
+
+//===-- Keys --------------------------------------------------------------===//
+
+static void hash_text(MlirStringRef piece, void *state) {
+  XXH3_128bits_update(state, piece.data, piece.length);
+}
+
+/// Ends a text, so that two texts never read as one other.
+static void hash_end(XXH3_state_t *state) { XXH3_128bits_update(state, "\0;", 2); }
+
+static bool hash_op(resq_evaluator *e, const resq_node *node, const char *kind, MlirType type,
+                    XXH3_state_t *state, resq_error *err) {
+  const uint32_t version = RESQ_PARAM_CACHE_VERSION;
+  XXH3_128bits_update(state, &version, sizeof version);
+  XXH3_128bits_update(state, kind, strlen(kind) + 1);
+  XXH3_128bits_update(state, &node->result, sizeof node->result);
+  mlirTypePrint(type, hash_text, state);
+  hash_end(state);
+  for (int32_t i = 0; i < node->n_operands; ++i)
+    XXH3_128bits_update(state, e->nodes[node->operands[i]].key, sizeof node->key);
+  if (!node->rule)
+    return true;
+  for (intptr_t i = 0; i < mlirOperationGetNumAttributes(node->op); ++i) {
+    MlirNamedAttribute attr = mlirOperationGetAttribute(node->op, i);
+    hash_text(mlirIdentifierStr(attr.name), state);
+    hash_end(state);
+    mlirAttributePrint(attr.attribute, hash_text, state);
+    hash_end(state);
+  }
+  if (strcmp(kind, "resq.leaf") == 0) {
+    resq_checkpoint *c = resq_checkpoint_get(e, resq_op_str(node->op, "checkpoint"), err);
+    if (!c)
+      return false;
+    XXH3_128bits_update(state, c->digest, sizeof c->digest);
+  }
+  if (strcmp(kind, "resq.moment") == 0 && e->statistics) {
+    MlirStringRef site = resq_op_str(node->op, "site");
+    char name[1024];
+    snprintf(name, sizeof name, "%.*s", (int)site.length, site.data);
+    int32_t index = resq_statistics_find(e->statistics, name);
+    uint64_t digest[2] = {0};
+    if (index >= 0)
+      resq_statistics_digest(e->statistics, index, digest);
+    XXH3_128bits_update(state, digest, sizeof digest);
+  }
+  return true;
+}
+
+static bool compute_key(resq_evaluator *e, resq_node *node, const char *kind, MlirType type,
+                        resq_error *err) {
+  XXH3_state_t *state = XXH3_createState();
+  if (!state)
+    return no_memory(err);
+  XXH3_128bits_reset(state);
+  bool ok = hash_op(e, node, kind, type, state, err);
+  XXH128_hash_t hash = XXH3_128bits_digest(state);
+  XXH3_freeState(state);
+  node->key[0] = hash.low64;
+  node->key[1] = hash.high64;
+  return ok;
+}
+
+//===-- The table of nodes ------------------------------------------------===//
+
+static int32_t *slot_of(resq_evaluator *e, const uint64_t key[2]) {
+  uint32_t mask = (uint32_t)e->by_key_capacity - 1, at = (uint32_t)key[0] & mask;
+  while (e->by_key[at] >= 0 && memcmp(e->nodes[e->by_key[at]].key, key, 16) != 0)
+    at = (at + 1) & mask;
+  return &e->by_key[at];
+}
+
+static bool grow(resq_evaluator *e) {
+  if (e->n_nodes < e->node_capacity)
+    return true;
+  int32_t capacity = e->node_capacity ? 2 * e->node_capacity : 256;
+  resq_node *nodes = realloc(e->nodes, (size_t)capacity * sizeof *nodes);
+  if (!nodes)
+    return false;
+  e->nodes = nodes;
+  int32_t *table = malloc((size_t)capacity * 4 * sizeof *table);
+  if (!table)
+    return false;
+  free(e->by_key);
+  e->by_key = table;
+  e->by_key_capacity = capacity * 4;
+  memset(table, 0xff, (size_t)capacity * 4 * sizeof *table);
+  e->node_capacity = capacity;
+  for (int32_t i = 0; i < e->n_nodes; ++i)
+    *slot_of(e, nodes[i].key) = i;
+  return true;
+}
+
+/// The node equal to *node, which is added when there is none. Takes node->operands.
+static bool intern(resq_evaluator *e, resq_node *node, const char *kind, MlirType type,
+                   int32_t *out, resq_error *err) {
+  node->last_sink = -1;
+  for (int32_t i = 0; i < node->n_operands; ++i) {
+    const resq_node *operand = &e->nodes[node->operands[i]];
+    node->depth = operand->depth + 1 > node->depth ? operand->depth + 1 : node->depth;
+    // Rows of weights through a costly basis are cached where they are stored, not on the way.
+    if (!node->rule || node->mode == RESQ_MODE_WHOLE)
+      node->costly = node->costly || operand->costly;
+  }
+  bool ok = node->depth <= RESQ_MAX_RECIPE_DEPTH ||
+            resq_fail(err, RESQ_BAD_INPUT, "a recipe is more than %d ops deep",
+                      RESQ_MAX_RECIPE_DEPTH);
+  ok = ok && compute_key(e, node, kind, type, err) && (grow(e) || no_memory(err));
+  int32_t *slot = ok ? slot_of(e, node->key) : NULL;
+  if (!ok || *slot >= 0) {
+    free(node->operands);
+    if (ok)
+      *out = *slot;
+    return ok;
+  }
+  *out = *slot = e->n_nodes;
+  e->nodes[e->n_nodes++] = *node;
+  for (int32_t i = 0; i < node->n_operands; ++i)
+    ++e->nodes[node->operands[i]].users;
+  return true;
+}
+
+//===-- Recipes -----------------------------------------------------------===//
+
+static bool plan_param(planner *p, int32_t index, int nesting);
+
+static int32_t find_param(const planner *p, MlirStringRef name) {
+  for (int32_t i = 0; i < p->n_params; ++i)
+    if (mlirStringRefEqual(p->params[i].name, name))
+      return i;
+  return -1;
+}
+
+static bool plan_get(planner *p, MlirOperation op, int nesting, int32_t *out) {
+  MlirStringRef name = resq_op_str(op, "param");
+  int32_t index = find_param(p, name);
+  if (index < 0)
+    return resq_fail(p->err, RESQ_BAD_INPUT, "no resq.param @%.*s", (int)name.length, name.data);
+  if (p->params[index].state == OPEN)
+    return resq_fail(p->err, RESQ_BAD_INPUT, "the recipe depends on itself through @%.*s",
+                     (int)name.length, name.data);
+  if (!plan_param(p, index, nesting + 1))
+    return false;
+  *out = p->params[index].node;
+  return true;
+}
+
+static int32_t bound_node(const binding *bindings, int32_t n, MlirValue value) {
+  while (n-- > 0)
+    if (bindings[n].value == value.ptr)
+      return bindings[n].node;
+  return -1;
+}
+
+/// slice and concat follow rows along the last dimension only.
+static resq_mode settle_mode(const resq_node *node) {
+  if (resq_op_is(node->op, "resq.slice") || resq_op_is(node->op, "resq.concat"))
+    return resq_op_i64(node->op, "dim") == node->info.rank - 1 ? RESQ_MODE_ROWS : RESQ_MODE_WHOLE;
+  return node->rule->mode;
+}
+
+static bool plan_result(planner *p, MlirOperation op, const resq_rule *rule, int result,
+                        const binding *bindings, int32_t n_bindings, int32_t *out) {
+  MlirType type = mlirValueGetType(mlirOperationGetResult(op, result));
+  resq_node node = {.op = op, .rule = rule, .result = result, .costly = rule->costly};
+  if (!resq_tensor_info_get(type, &node.info, p->err))
+    return false;
+  node.mode = settle_mode(&node);
+  node.n_operands = (int32_t)mlirOperationGetNumOperands(op);
+  node.operands = calloc((size_t)node.n_operands + 1, sizeof *node.operands);
+  if (!node.operands)
+    return no_memory(p->err);
+  for (int32_t i = 0; i < node.n_operands; ++i) {
+    node.operands[i] = bound_node(bindings, n_bindings, mlirOperationGetOperand(op, i));
+    if (node.operands[i] < 0) {
+      free(node.operands);
+      return resq_fail(p->err, RESQ_BAD_INPUT, "operand %d is not made in the recipe", i);
+    }
+  }
+  return intern(p->e, &node, rule->name, type, out, p->err);
+}
+
+/// Binds the results of one recipe op.
+static bool plan_op(planner *p, MlirOperation op, int nesting, binding *bindings, int32_t *n) {
+  MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
+  intptr_t results = mlirOperationGetNumResults(op);
+  if (results > 2 || *n + results > 2 * MAX_RECIPE_OPS)
+    return resq_fail(p->err, RESQ_BAD_INPUT, "a recipe has more than %d ops", MAX_RECIPE_OPS);
+  if (resq_op_is(op, "resq.get")) {
+    bindings[*n].value = mlirOperationGetResult(op, 0).ptr;
+    return plan_get(p, op, nesting, &bindings[(*n)++].node);
+  }
+  const resq_rule *rule = resq_rule_find(name);
+  if (!rule)
+    return resq_fail(p->err, RESQ_BAD_INPUT, "'%.*s' cannot be evaluated in a recipe",
+                     (int)name.length, name.data);
+  int32_t before = *n;
+  for (intptr_t r = 0; r < results; ++r) {
+    int32_t node;
+    if (!plan_result(p, op, rule, (int)r, bindings, before, &node))
+      return false;
+    bindings[(*n)++] = (binding){mlirOperationGetResult(op, r).ptr, node};
+  }
+  return true;
+}
+
+static bool plan_yield(planner *p, param *at, int32_t value) {
+  MlirType type = mlirTypeAttrGetValue(resq_op_attr(at->op, "type"));
+  resq_node node = {.op = at->op, .mode = RESQ_MODE_ROWS, .n_operands = 1};
+  if (!resq_tensor_info_get(type, &node.info, p->err))
+    return false;
+  const resq_tensor_info *from = &p->e->nodes[value].info;
+  if (from->rows != node.info.rows || from->width != node.info.width ||
+      from->kind != node.info.kind)
+    return resq_fail(p->err, RESQ_BAD_INPUT, "the yielded value is not of the param's type");
+  node.operands = malloc(sizeof *node.operands);
+  if (!node.operands)
+    return no_memory(p->err);
+  node.operands[0] = value;
+  return intern(p->e, &node, "resq.param", type, &at->node, p->err);
+}
+
+static bool plan_block(planner *p, param *at, MlirBlock block, int nesting, binding *bindings) {
+  int32_t n = 0;
+  for (MlirOperation op = mlirBlockGetFirstOperation(block); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
+    bool is_yield = resq_op_is(op, "resq.yield");
+    int32_t value = is_yield ? bound_node(bindings, n, mlirOperationGetOperand(op, 0)) : -1;
+    bool ok = is_yield ? value >= 0 && plan_yield(p, at, value)
+                       : plan_op(p, op, nesting, bindings, &n);
+    if (!ok)
+      return fail_at(p, op);
+    if (is_yield)
+      return true;
+  }
+  resq_fail(p->err, RESQ_BAD_INPUT, "the recipe does not end in resq.yield");
+  return fail_at(p, at->op);
+}
+
+static bool plan_param(planner *p, int32_t index, int nesting) {
+  param *at = &p->params[index];
+  if (at->state == DONE)
+    return true;
+  if (nesting > RESQ_MAX_PARAM_NESTING)
+    return resq_fail(p->err, RESQ_BAD_INPUT, "params read each other more than %d deep",
+                     RESQ_MAX_PARAM_NESTING);
+  MlirRegion region = mlirOperationGetRegion(at->op, 0);
+  MlirBlock block = mlirRegionGetFirstBlock(region);
+  if (mlirBlockIsNull(block)) {
+    resq_fail(p->err, RESQ_BAD_INPUT,
+              resq_op_has(at->op, "offset")
+                  ? "it is materialized already"
+                  : "it has no recipe; a param that is read must say how it is made");
+    return fail_at(p, at->op);
+  }
+  at->state = OPEN;
+  binding *bindings = malloc(2 * MAX_RECIPE_OPS * sizeof *bindings);
+  bool ok = bindings ? plan_block(p, at, block, nesting, bindings) : no_memory(p->err);
+  free(bindings);
+  at->state = DONE;
+  return ok;
+}
+
+//===-- Sinks -------------------------------------------------------------===//
+
+static void mark_used(MlirOperation get, void *opaque) {
+  planner *p = opaque;
+  int32_t index = find_param(p, resq_op_str(get, "param"));
+  if (index >= 0)
+    p->params[index].used = true;
+}
+
+static bool collect_params(planner *p) {
+  MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(p->e->module, 0));
+  int32_t count = 0;
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op))
+    count += resq_op_is(op, "resq.param");
+  p->params = calloc((size_t)count + 1, sizeof *p->params);
+  p->e->sinks = calloc((size_t)count + 1, sizeof *p->e->sinks);
+  if (!p->params || !p->e->sinks)
+    return no_memory(p->err);
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op))
+    if (resq_op_is(op, "resq.param"))
+      p->params[p->n_params++] = (param){.op = op, .name = resq_op_str(op, "sym_name")};
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op))
+    if (!resq_op_is(op, "resq.param"))
+      resq_for_each(op, "resq.get", mark_used, p);
+  return true;
+}
+
+/// A node is needed until the last sink that reaches it: going backwards, the first to come is the last.
+static void mark_last_sink(resq_evaluator *e, int32_t node, int32_t sink) {
+  if (e->nodes[node].last_sink >= 0)
+    return;
+  e->nodes[node].last_sink = sink;
+  for (int32_t i = 0; i < e->nodes[node].n_operands; ++i)
+    mark_last_sink(e, e->nodes[node].operands[i], sink);
+}
+
+bool resq_plan(resq_evaluator *e, resq_error *err) {
+  planner p = {.e = e, .err = err};
+  bool ok = collect_params(&p);
+  for (int32_t i = 0; ok && i < p.n_params; ++i) {
+    if (!p.params[i].used)
+      continue;
+    ok = plan_param(&p, i, 0);
+    if (ok) {
+      e->sinks[e->n_sinks++] = (resq_sink){.op = p.params[i].op, .node = p.params[i].node};
+      ++e->nodes[p.params[i].node].users;
+    }
+  }
+  for (int32_t s = e->n_sinks - 1; ok && s >= 0; --s)
+    mark_last_sink(e, e->sinks[s].node, s);
+  free(p.params);
+  return ok;
+}
+
+void resq_plan_free(resq_evaluator *e) {
+  for (int32_t i = 0; i < e->n_nodes; ++i) {
+    resq_value_release(e->nodes[i].memo);
+    free(e->nodes[i].operands);
+  }
+  free(e->nodes);
+  free(e->by_key);
+  free(e->sinks);
+}

@@ -1,0 +1,262 @@
+//===-- object.c - translation, kernel linking, specialisation, code ------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Kernels arrive as unoptimised bitcode and wrappers call them with constant shapes. Everything of a
+// kernel is inlined into its wrappers, so that loops over shapes are loops over constants; wrappers
+// themselves are not inlined: all layers share them, and a forward stays a short list of calls.
+//===----------------------------------------------------------------------===//
+#include "lowering/object.h"
+
+#include "dialect/build.h"
+#include "mlir-c/Pass.h"
+#include "mlir-c/Target/LLVMIR.h"
+
+#include <llvm-c/BitReader.h>
+#include <llvm-c/Core.h>
+#include <llvm-c/Linker.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RESQ_TRIPLE "x86_64-pc-linux-gnu"
+
+void resq_bytes_free(resq_bytes *bytes) {
+  free(bytes->data);
+  *bytes = (resq_bytes){NULL, 0};
+}
+
+//===-- MLIR side ---------------------------------------------------------===//
+
+typedef struct first_diagnostic {
+  char text[512];
+} first_diagnostic;
+
+static void append_text(MlirStringRef part, void *user) {
+  first_diagnostic *d = user;
+  size_t used = strlen(d->text), room = sizeof d->text - 1 - used;
+  size_t n = part.length < room ? part.length : room;
+  memcpy(d->text + used, part.data, n);
+  d->text[used + n] = 0;
+}
+
+static MlirLogicalResult keep_first(MlirDiagnostic diagnostic, void *user) {
+  first_diagnostic *d = user;
+  if (!d->text[0] && mlirDiagnosticGetSeverity(diagnostic) == MlirDiagnosticError)
+    mlirDiagnosticPrint(diagnostic, append_text, d);
+  return mlirLogicalResultSuccess();
+}
+
+static bool to_llvm_dialect(MlirOperation module, resq_error *err) {
+  MlirContext ctx = mlirOperationGetContext(module);
+  MlirPassManager pm = mlirPassManagerCreate(ctx);
+  first_diagnostic d = {{0}};
+  MlirDiagnosticHandlerID handler = mlirContextAttachDiagnosticHandler(ctx, keep_first, &d, NULL);
+  bool ok = mlirLogicalResultIsSuccess(mlirParsePassPipeline(
+                mlirPassManagerGetAsOpPassManager(pm),
+                resq_str("convert-func-to-llvm,convert-arith-to-llvm,reconcile-unrealized-casts"),
+                append_text, &d)) &&
+            mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, module));
+  mlirContextDetachDiagnosticHandler(ctx, handler);
+  mlirPassManagerDestroy(pm);
+  return ok || resq_fail(err, RESQ_FAILED, "lowering to the LLVM dialect: %s", d.text);
+}
+
+//===-- LLVM side ---------------------------------------------------------===//
+
+static void add_flag(LLVMContextRef ctx, LLVMValueRef f, const char *name) {
+  unsigned kind = LLVMGetEnumAttributeKindForName(name, strlen(name));
+  LLVMAddAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                          LLVMCreateEnumAttribute(ctx, kind, 0));
+}
+
+/// The CPU and features of the level on one function: inlining needs them equal on both sides.
+static void set_target(LLVMContextRef ctx, LLVMValueRef f, const resq_level *level, LLVMValueRef model) {
+  static const char *const copied[] = {"target-cpu", "target-features", "tune-cpu",
+                                       "prefer-vector-width", "min-legal-vector-width"};
+  for (size_t i = 0; i < sizeof copied / sizeof *copied; i++) {
+    unsigned length = (unsigned)strlen(copied[i]);
+    LLVMAttributeRef a = model ? LLVMGetStringAttributeAtIndex(model, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                                                               copied[i], length)
+                               : NULL;
+    if (a)
+      LLVMAddAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
+  }
+  if (!model) {
+    LLVMAddTargetDependentFunctionAttr(f, "target-cpu", level->cpu);
+    if (*level->features)
+      LLVMAddTargetDependentFunctionAttr(f, "target-features", level->features);
+  }
+  (void)ctx;
+}
+
+/// Links the level's kernels and sets linkage and inlining of everything.
+static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_level *level,
+                         resq_error *err) {
+  LLVMValueRef model = NULL;
+  LLVMModuleRef kernels = NULL;
+  if (level->bitcode) {
+    LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRange(
+        (const char *)level->bitcode, (size_t)(level->bitcode_end - level->bitcode), level->name, 0);
+    bool unreadable = LLVMParseBitcodeInContext2(ctx, buffer, &kernels);
+    LLVMDisposeMemoryBuffer(buffer);
+    if (unreadable)
+      return resq_fail(err, RESQ_FAILED, "kernels of level %s: unreadable bitcode", level->name);
+    for (LLVMValueRef f = LLVMGetFirstFunction(kernels); f; f = LLVMGetNextFunction(f))
+      if (!LLVMIsDeclaration(f))
+        model = f;
+  }
+  // Our own functions first, while they can be told from kernels. Entries are <function>__<level>__r<rows>.
+  char entry_mark[64];
+  snprintf(entry_mark, sizeof entry_mark, "__%s__r", level->name);
+  for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
+    if (LLVMIsDeclaration(f))
+      continue;
+    set_target(ctx, f, level, model);
+    size_t length;
+    const char *name = LLVMGetValueName2(f, &length);
+    if (strstr(name, entry_mark)) {
+      LLVMSetLinkage(f, LLVMExternalLinkage);
+      LLVMSetVisibility(f, LLVMHiddenVisibility);
+    } else {
+      LLVMSetLinkage(f, LLVMInternalLinkage);
+      add_flag(ctx, f, "noinline");
+    }
+  }
+  if (!kernels)
+    return true;
+  for (LLVMValueRef f = LLVMGetFirstFunction(kernels); f; f = LLVMGetNextFunction(f)) {
+    // -ffreestanding leaves it on kernels; it would stop inlining into code without it.
+    LLVMRemoveStringAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, "no-builtins", 11);
+    if (LLVMIsDeclaration(f))
+      continue;
+    unsigned noinline = LLVMGetEnumAttributeKindForName("noinline", 8);
+    if (!LLVMGetEnumAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, noinline))
+      add_flag(ctx, f, "alwaysinline");
+  }
+  size_t n_names = 0;
+  char **names = NULL;
+  for (LLVMValueRef f = LLVMGetFirstFunction(kernels); f; f = LLVMGetNextFunction(f))
+    if (!LLVMIsDeclaration(f)) {
+      size_t length;
+      names = realloc(names, (n_names + 1) * sizeof *names);
+      names[n_names++] = strdup(LLVMGetValueName2(f, &length));
+    }
+  LLVMSetTarget(kernels, LLVMGetTarget(module));
+  LLVMSetDataLayout(kernels, LLVMGetDataLayoutStr(module));
+  bool ok = !LLVMLinkModules2(module, kernels);
+  for (size_t i = 0; i < n_names; i++) {
+    LLVMValueRef f = ok ? LLVMGetNamedFunction(module, names[i]) : NULL;
+    if (f) {
+      LLVMSetLinkage(f, LLVMInternalLinkage);
+      LLVMSetVisibility(f, LLVMDefaultVisibility);
+    }
+    free(names[i]);
+  }
+  free(names);
+  return ok || resq_fail(err, RESQ_FAILED, "kernels of level %s do not link", level->name);
+}
+
+static LLVMTargetMachineRef create_target_machine(const resq_level *level, resq_error *err) {
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86Target();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86AsmPrinter();
+  LLVMInitializeX86AsmParser();
+  LLVMTargetRef target;
+  char *message = NULL;
+  if (LLVMGetTargetFromTriple(RESQ_TRIPLE, &target, &message)) {
+    resq_fail(err, RESQ_FAILED, "%s: %s", RESQ_TRIPLE, message);
+    LLVMDisposeMessage(message);
+    return NULL;
+  }
+  return LLVMCreateTargetMachine(target, RESQ_TRIPLE, level->cpu, level->features,
+                                 LLVMCodeGenLevelAggressive, LLVMRelocPIC, LLVMCodeModelDefault);
+}
+
+static void set_layout(LLVMModuleRef module, LLVMTargetMachineRef machine) {
+  LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+  char *text = LLVMCopyStringRepOfTargetData(layout);
+  LLVMSetTarget(module, RESQ_TRIPLE);
+  LLVMSetDataLayout(module, text);
+  LLVMDisposeMessage(text);
+  LLVMDisposeTargetData(layout);
+}
+
+static bool copy_out(const char *data, size_t size, resq_bytes *out, resq_error *err) {
+  out->data = malloc(size + 1);
+  if (!out->data)
+    return resq_fail(err, RESQ_NO_MEMORY, "%zu bytes for object code", size);
+  memcpy(out->data, data, size);
+  out->size = size;
+  return true;
+}
+
+static bool emit(LLVMModuleRef module, LLVMTargetMachineRef machine, resq_object_form form,
+                 resq_bytes *out, resq_error *err) {
+  if (form == RESQ_OBJECT_LLVM) {
+    char *text = LLVMPrintModuleToString(module);
+    bool ok = copy_out(text, strlen(text), out, err);
+    LLVMDisposeMessage(text);
+    return ok;
+  }
+  LLVMMemoryBufferRef buffer = NULL;
+  char *message = NULL;
+  LLVMCodeGenFileType type = form == RESQ_OBJECT_ASSEMBLY ? LLVMAssemblyFile : LLVMObjectFile;
+  if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, type, &message, &buffer)) {
+    resq_fail(err, RESQ_FAILED, "code generation: %s", message);
+    LLVMDisposeMessage(message);
+    return false;
+  }
+  bool ok = copy_out(LLVMGetBufferStart(buffer), LLVMGetBufferSize(buffer), out, err);
+  LLVMDisposeMemoryBuffer(buffer);
+  return ok;
+}
+
+bool resq_object_emit(MlirOperation module, const resq_level *level, resq_object_form form,
+                      resq_bytes *out, resq_error *err) {
+  *out = (resq_bytes){NULL, 0};
+  if (!to_llvm_dialect(module, err))
+    return false;
+  LLVMTargetMachineRef machine = create_target_machine(level, err);
+  if (!machine)
+    return false;
+  LLVMContextRef ctx = LLVMContextCreate();
+  LLVMModuleRef llvm = mlirTranslateModuleToLLVMIR(module, ctx);
+  bool ok = llvm || resq_fail(err, RESQ_FAILED, "translation to LLVM IR failed");
+  if (ok) {
+    set_layout(llvm, machine);
+    ok = link_kernels(ctx, llvm, level, err);
+  }
+  if (ok) {
+    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    LLVMErrorRef failed = LLVMRunPasses(llvm, "default<O3>", machine, options);
+    LLVMDisposePassBuilderOptions(options);
+    if (failed) {
+      char *message = LLVMGetErrorMessage(failed);
+      ok = resq_fail(err, RESQ_FAILED, "optimisation: %s", message);
+      LLVMDisposeErrorMessage(message);
+    }
+  }
+  ok = ok && emit(llvm, machine, form, out, err);
+  if (llvm)
+    LLVMDisposeModule(llvm);
+  LLVMContextDispose(ctx);
+  LLVMDisposeTargetMachine(machine);
+  return ok;
+}
+
+bool resq_object_from_llvm(LLVMModuleRef module, const resq_level *level, resq_bytes *out,
+                           resq_error *err) {
+  *out = (resq_bytes){NULL, 0};
+  LLVMTargetMachineRef machine = create_target_machine(level, err);
+  if (!machine)
+    return false;
+  set_layout(module, machine);
+  bool ok = emit(module, machine, RESQ_OBJECT_CODE, out, err);
+  LLVMDisposeTargetMachine(machine);
+  return ok;
+}

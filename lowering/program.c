@@ -1,0 +1,204 @@
+//===-- program.c - resq_program_v1 as LLVM constants ---------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Structures are unpacked LLVM structs of the same fields as resq/abi.h: natural alignment on both
+// sides, so the layouts agree; tests/unit/program_test.c checks it through the C declarations.
+//===----------------------------------------------------------------------===//
+#include "lowering/program.h"
+
+#include "dialect/build.h"
+#include "kernels/kernels.h"
+#include "lowering/cpu/lower_cpu.h"
+#include "resq/abi.h"
+
+#include <llvm-c/Core.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/TargetMachine.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+struct resq_program_builder {
+  LLVMContextRef ctx;
+  LLVMModuleRef module;
+  LLVMTypeRef ptr, i32, i64, f64;
+  struct list { LLVMValueRef *items; unsigned count; } entries, caches, params, sites;
+  LLVMValueRef scheme;
+  int64_t context_length;
+};
+
+static void push(struct list *l, LLVMValueRef v) {
+  l->items = realloc(l->items, (l->count + 1) * sizeof *l->items);
+  l->items[l->count++] = v;
+}
+
+static LLVMValueRef const_i32(resq_program_builder *b, int64_t v) {
+  return LLVMConstInt(b->i32, (unsigned long long)v, 1);
+}
+static LLVMValueRef const_i64(resq_program_builder *b, int64_t v) {
+  return LLVMConstInt(b->i64, (unsigned long long)v, 1);
+}
+
+static LLVMValueRef global(resq_program_builder *b, LLVMTypeRef type, LLVMValueRef value) {
+  LLVMValueRef g = LLVMAddGlobal(b->module, type, "");
+  LLVMSetInitializer(g, value);
+  LLVMSetGlobalConstant(g, 1);
+  LLVMSetLinkage(g, LLVMPrivateLinkage);
+  return g;
+}
+
+static LLVMValueRef const_text(resq_program_builder *b, const char *data, size_t length) {
+  LLVMValueRef text = LLVMConstStringInContext2(b->ctx, data, length, 0);
+  return global(b, LLVMTypeOf(text), text);
+}
+
+static LLVMValueRef const_str(resq_program_builder *b, MlirStringRef s) {
+  return const_text(b, s.data ? s.data : "", s.length);
+}
+
+/// A pointer to an array of the list's items; null when empty.
+static LLVMValueRef const_list(resq_program_builder *b, LLVMTypeRef type, const struct list *l) {
+  if (!l->count)
+    return LLVMConstNull(b->ptr);
+  LLVMValueRef array = LLVMConstArray2(type, l->items, l->count);
+  return global(b, LLVMTypeOf(array), array);
+}
+
+static LLVMValueRef const_struct(resq_program_builder *b, LLVMValueRef *fields, unsigned n) {
+  return LLVMConstStructInContext(b->ctx, fields, n, 0);
+}
+
+/// Element type of a list of structs: taken from the first, which all share.
+static LLVMTypeRef list_type(resq_program_builder *b, const struct list *l) {
+  return l->count ? LLVMTypeOf(l->items[0]) : b->ptr;
+}
+
+static void add_cache(resq_program_builder *b, MlirOperation op) {
+  int64_t heads = resq_op_i64(op, "heads"), size = resq_op_i64(op, "head_size"), bytes = 0;
+  static const char *const sides[] = {"keys", "values"};
+  for (int i = 0; i < 2; i++) {
+    MlirAttribute code = resq_op_attr(op, sides[i]);
+    MlirStringRef kind = resqKvCodeAttrGetKind(code);
+    bytes += heads * resq_kv_vector_bytes(resq_str_eq(kind, "f32") ? 0 : resq_str_eq(kind, "f16") ? 1 : 2,
+                                          resqKvCodeAttrGetBits(code), resqKvCodeAttrGetHigh(code), size);
+  }
+  double bits = (double)bytes * 8 / (double)(2 * heads * size);
+  LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")), const_i64(b, bytes),
+                           LLVMConstReal(b->f64, bits)};
+  push(&b->caches, const_struct(b, fields, 3));
+}
+
+static void collect_type(MlirStringRef part, void *user) {
+  char *text = user;
+  strncat(text, part.data, part.length < 200 - strlen(text) ? part.length : 199 - strlen(text));
+}
+
+static void add_param(resq_program_builder *b, MlirOperation op) {
+  MlirType type = mlirTypeAttrGetValue(resq_op_attr(op, "type"));
+  char text[256] = "";
+  mlirTypePrint(type, collect_type, text);
+  int64_t elements = 1;
+  for (intptr_t i = 0; i < mlirShapedTypeGetRank(type); i++)
+    elements *= mlirShapedTypeGetDimSize(type, i);
+  LLVMValueRef fields[] = {
+      const_str(b, resq_op_str(op, "sym_name")), const_text(b, text, strlen(text)),
+      const_i64(b, resq_op_i64(op, "offset")), const_i64(b, resq_op_i64(op, "size")),
+      const_i64(b, elements)};
+  push(&b->params, const_struct(b, fields, 5));
+}
+
+resq_program_builder *resq_program_begin(MlirOperation module, const char *scheme) {
+  resq_program_builder *b = calloc(1, sizeof *b);
+  b->ctx = LLVMContextCreate();
+  b->module = LLVMModuleCreateWithNameInContext("resq_program", b->ctx);
+  b->ptr = LLVMPointerTypeInContext(b->ctx, 0);
+  b->i32 = LLVMInt32TypeInContext(b->ctx);
+  b->i64 = LLVMInt64TypeInContext(b->ctx);
+  b->f64 = LLVMDoubleTypeInContext(b->ctx);
+  b->scheme = const_text(b, scheme, strlen(scheme));
+  b->context_length = resq_op_has(module, "resq.context_length") ? resq_op_i64(module, "resq.context_length") : 0;
+  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
+    if (resq_op_is(op, "resq.kv_cache"))
+      add_cache(b, op);
+    else if (resq_op_is(op, "resq.param") && resq_op_has(op, "offset"))
+      add_param(b, op);
+  }
+  int32_t n_sites;
+  MlirStringRef *sites = resq_sites(module, &n_sites);
+  for (int32_t i = 0; i < n_sites; i++)
+    push(&b->sites, const_str(b, sites[i]));
+  free(sites);
+  return b;
+}
+
+static LLVMValueRef const_argument(resq_program_builder *b, MlirAttribute dict) {
+  MlirAttribute name = mlirDictionaryAttrGetElementByName(dict, resq_str("name"));
+#define FIELD(key) mlirIntegerAttrGetValueInt(mlirDictionaryAttrGetElementByName(dict, resq_str(key)))
+  bool is_result = mlirBoolAttrGetValue(mlirDictionaryAttrGetElementByName(dict, resq_str("is_result")));
+  LLVMValueRef fields[] = {const_str(b, mlirStringAttrGetValue(name)), const_i32(b, FIELD("dtype")),
+                           const_i32(b, is_result), const_i64(b, FIELD("rows")), const_i64(b, FIELD("width"))};
+#undef FIELD
+  return const_struct(b, fields, 5);
+}
+
+static void add_entry(resq_program_builder *b, MlirOperation func) {
+  struct list args = {NULL, 0}, names = {NULL, 0};
+  MlirAttribute arg_attrs = resq_op_attr(func, "resq.args");
+  for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(arg_attrs); i++)
+    push(&args, const_argument(b, mlirArrayAttrGetElement(arg_attrs, i)));
+  MlirAttribute op_names = resq_op_attr(func, "resq.op_names");
+  for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(op_names); i++)
+    push(&names, const_str(b, mlirStringAttrGetValue(mlirArrayAttrGetElement(op_names, i))));
+
+  MlirStringRef symbol = resq_op_str(func, "sym_name");
+  char *name = strndup(symbol.data, symbol.length);
+  LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(b->ctx), &b->ptr, 1, 0);
+  LLVMValueRef run = LLVMAddFunction(b->module, name, type);
+  LLVMSetVisibility(run, LLVMHiddenVisibility);
+  free(name);
+  LLVMValueRef fields[] = {
+      const_str(b, resq_op_str(func, "resq.function")), const_str(b, resq_op_str(func, "resq.level")), run,
+      const_i64(b, resq_op_i64(func, "resq.max_rows")), const_i64(b, resq_op_i64(func, "resq.workspace")),
+      const_i32(b, args.count), const_i32(b, names.count),
+      const_list(b, list_type(b, &args), &args), const_list(b, b->ptr, &names)};
+  push(&b->entries, const_struct(b, fields, 9));
+  free(args.items);
+  free(names.items);
+}
+
+void resq_program_add_entries(resq_program_builder *b, MlirOperation lowered) {
+  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(lowered));
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op))
+    if (resq_op_has(op, "resq.function"))
+      add_entry(b, op);
+}
+
+bool resq_program_emit(resq_program_builder *b, resq_bytes *out, resq_error *err) {
+  LLVMValueRef fields[] = {
+      const_i32(b, RESQ_ABI_VERSION), const_i32(b, b->entries.count), const_i32(b, b->caches.count),
+      const_i32(b, b->params.count), const_i32(b, b->sites.count),
+      const_list(b, list_type(b, &b->entries), &b->entries),
+      const_list(b, list_type(b, &b->caches), &b->caches),
+      const_list(b, list_type(b, &b->params), &b->params),
+      const_list(b, b->ptr, &b->sites), b->scheme, const_i64(b, b->context_length)};
+  LLVMValueRef program = const_struct(b, fields, sizeof fields / sizeof *fields);
+  LLVMValueRef g = LLVMAddGlobal(b->module, LLVMTypeOf(program), "resq_program_v1");
+  LLVMSetInitializer(g, program);
+  LLVMSetGlobalConstant(g, 1);
+  return resq_object_from_llvm(b->module, resq_level_find("generic"), out, err);
+}
+
+void resq_program_free(resq_program_builder *b) {
+  if (!b)
+    return;
+  free(b->entries.items);
+  free(b->caches.items);
+  free(b->params.items);
+  free(b->sites.items);
+  LLVMDisposeModule(b->module);
+  LLVMContextDispose(b->ctx);
+  free(b);
+}

@@ -1,0 +1,22 @@
+//===-- workdir.h - a folder for intermediate files -----------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef RESQ_LOWERING_WORKDIR_H
+#define RESQ_LOWERING_WORKDIR_H
+
+#include "base/error.h"
+#include <limits.h>
+
+/// $TMPDIR/resq-XXXXXX (or /tmp), removed with all files in it.
+typedef struct resq_workdir {
+  char path[PATH_MAX];
+} resq_workdir;
+
+bool resq_workdir_create(resq_workdir *w, resq_error *err);
+void resq_workdir_remove(resq_workdir *w);
+/// path/name into out.
+void resq_workdir_file(const resq_workdir *w, const char *name, char out[PATH_MAX]);
+/// Writes a whole file in it.
+bool resq_workdir_write(const resq_workdir *w, const char *name, const void *data, size_t size,
+                        char out_path[PATH_MAX], resq_error *err);
+
+#endif // RESQ_LOWERING_WORKDIR_H

@@ -1,0 +1,294 @@
+//===-- fold_rotations.c - --resq-fold-rotations --------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Rotations that --resq-split and --resq-kv put into the graph cancel and merge into weights:
+//
+//   stream    rotate(rms_norm(x), U), U orthogonal and x in a residual stream: the stream itself is rotated. What is
+//             added to it (embeddings, linears) is rotated in its weight, what reads it cancels
+//             or takes U into its columns. rms_norm without gain commutes with U.
+//   attention rotate(attention(@c), M): attention is linear in the values, so they are rotated instead.
+//   output    rotate(linear(x, W), M) = linear(x, M^T W), through adds.
+//   input     linear(rotate(x, M^T), W) = linear(x, W M): only inverse rotations (`transposed`), which
+//             exist to be taken away.
+//
+// What cannot merge stays online, with a remark.
+//===----------------------------------------------------------------------===//
+#include "passes/pass.h"
+#include "passes/recipe.h"
+#include "passes/stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+//===-- Edits of weights --------------------------------------------------===//
+
+typedef struct turn {
+  MlirOperation matrix; ///< param
+  bool transposed;
+} turn;
+
+/// W -> W M (or W M^T): the columns, for what a linear reads. Also rows of an embedding.
+static MlirValue turn_columns(const resq_builder *b, MlirValue w, void *user) {
+  const turn *t = user;
+  return resq_make_rotate(b, w, resq_get_param(b, t->matrix), t->transposed);
+}
+
+/// W -> M^T W (or M W): the rows, for what a linear gives; blocks of rows when M is blocked.
+static MlirValue turn_rows(const resq_builder *b, MlirValue w, void *user) {
+  const turn *t = user;
+  MlirValue columns = resq_make_transpose(b, w);
+  MlirValue turned = resq_make_rotate(b, columns, resq_get_param(b, t->matrix), t->transposed);
+  return resq_make_transpose(b, turned);
+}
+
+//===-- Output: linears and adds of linears -------------------------------===//
+
+/// True when a rotation of v can be taken by the weights that make it; v's only reader is the rotation.
+static bool can_turn_output(MlirOperation module, MlirValue v) {
+  if (!resq_has_one_use(v))
+    return false;
+  MlirOperation def = resq_defining_op(v);
+  if (mlirOperationIsNull(def))
+    return false;
+  if (resq_op_is(def, "resq.add"))
+    return can_turn_output(module, mlirOperationGetOperand(def, 0)) &&
+           can_turn_output(module, mlirOperationGetOperand(def, 1));
+  if (!resq_op_is(def, "resq.linear"))
+    return false;
+  bool bias_ok = mlirOperationGetNumOperands(def) < 3 || !mlirOperationIsNull(resq_operand_param(module, def, 2));
+  return bias_ok && !mlirOperationIsNull(resq_operand_param(module, def, 1));
+}
+
+static void turn_linear_output(MlirOperation module, MlirOperation linear, turn *t) {
+  resq_edit_recipe(module, resq_own_param(module, linear, 1, "turned"), turn_rows, t);
+  if (mlirOperationGetNumOperands(linear) > 2)
+    resq_edit_recipe(module, resq_own_param(module, linear, 2, "turned"), turn_columns, t);
+}
+
+static void turn_output(MlirOperation module, MlirValue v, turn *t) {
+  MlirOperation def = resq_defining_op(v);
+  if (resq_op_is(def, "resq.add")) {
+    turn_output(module, mlirOperationGetOperand(def, 0), t);
+    turn_output(module, mlirOperationGetOperand(def, 1), t);
+  } else {
+    turn_linear_output(module, def, t);
+  }
+}
+
+static MlirOperation matrix_param(MlirOperation module, MlirOperation rotate) {
+  return resq_operand_param(module, rotate, 1);
+}
+
+/// Replaces a rotate by its input and erases what dies.
+static void remove_rotate(MlirOperation rotate) {
+  MlirValue x = mlirOperationGetOperand(rotate, 0);
+  MlirOperation get = resq_defining_op(mlirOperationGetOperand(rotate, 1));
+  resq_replace(rotate, 1, &x);
+  if (!resq_is_used(mlirOperationGetResult(get, 0)))
+    mlirOperationDestroy(get);
+}
+
+static void visit_output(MlirOperation rotate, void *user) {
+  MlirOperation module = *(MlirOperation *)user;
+  if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func"))
+    return;
+  MlirOperation matrix = matrix_param(module, rotate);
+  MlirValue x = mlirOperationGetOperand(rotate, 0);
+  if (mlirOperationIsNull(matrix) || !can_turn_output(module, x))
+    return;
+  turn t = {matrix, resq_op_has(rotate, "transposed")};
+  turn_output(module, x, &t);
+  remove_rotate(rotate);
+}
+
+//===-- Input: inverse rotations ------------------------------------------===//
+
+static void visit_input(MlirOperation rotate, void *user) {
+  MlirOperation module = *(MlirOperation *)user;
+  if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func") || !resq_op_has(rotate, "transposed"))
+    return;
+  MlirOperation matrix = matrix_param(module, rotate);
+  intptr_t n;
+  MlirOperation *users = resq_users(mlirOperationGetResult(rotate, 0), &n);
+  bool ok = n > 0 && !mlirOperationIsNull(matrix);
+  for (intptr_t i = 0; i < n; i++)
+    ok = ok && resq_op_is(users[i], "resq.linear") &&
+         !mlirOperationIsNull(resq_operand_param(module, users[i], 1));
+  if (ok) {
+    turn t = {matrix, false}; // x M^T W^T = x (W M)^T
+    for (intptr_t i = 0; i < n; i++)
+      resq_edit_recipe(module, resq_own_param(module, users[i], 1, "turned"), turn_columns, &t);
+    remove_rotate(rotate);
+  }
+  free(users);
+}
+
+//===-- Attention: values instead of what is read -------------------------===//
+
+typedef struct cache_use {
+  MlirStringRef cache;
+  MlirOperation append, attention;
+  intptr_t appends, attentions;
+} cache_use;
+
+static void note_append(MlirOperation op, void *user) {
+  cache_use *u = user;
+  if (mlirStringRefEqual(resq_op_str(op, "cache"), u->cache)) {
+    u->append = op;
+    u->appends++;
+  }
+}
+
+static void note_attention(MlirOperation op, void *user) {
+  cache_use *u = user;
+  if (mlirStringRefEqual(resq_op_str(op, "cache"), u->cache)) {
+    u->attention = op;
+    u->attentions++;
+  }
+}
+
+static void visit_attention(MlirOperation rotate, void *user) {
+  MlirOperation module = *(MlirOperation *)user;
+  MlirValue x = mlirOperationGetOperand(rotate, 0);
+  if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func") ||
+      !resq_value_is_from(x, "resq.attention") || !resq_has_one_use(x) ||
+      mlirOperationIsNull(matrix_param(module, rotate)))
+    return;
+  cache_use u = {.cache = resq_op_str(resq_defining_op(x), "cache")};
+  resq_for_each(module, "resq.kv_append", note_append, &u);
+  resq_for_each(module, "resq.attention", note_attention, &u);
+  MlirOperation cache = resq_symbol(module, u.cache);
+  if (u.appends != 1 || u.attentions != 1 ||
+      resq_width(mlirOperationGetOperand(rotate, 1)) != resq_op_i64(cache, "head_size"))
+    return;
+  // Move the rotation to the values: visit_output then folds it into what makes them.
+  resq_builder b = resq_build_before(u.append);
+  MlirValue values = mlirOperationGetOperand(u.append, 1);
+  MlirValue turned = resq_make_rotate(&b, values, resq_get_param(&b, matrix_param(module, rotate)),
+                                      resq_op_has(rotate, "transposed"));
+  mlirOperationSetOperand(u.append, 1, turned);
+  remove_rotate(rotate);
+}
+
+//===-- Stream ------------------------------------------------------------===//
+
+typedef struct streaming {
+  MlirOperation module;
+  bool changed;
+} streaming;
+
+/// The matrix that the readers of the stream's norms are rotated by: null when there are two, or none.
+static MlirOperation common_matrix(MlirOperation module, MlirOperation *norms, intptr_t n_norms) {
+  MlirOperation found = {NULL};
+  for (intptr_t i = 0; i < n_norms; i++) {
+    intptr_t n;
+    MlirOperation *users = resq_users(mlirOperationGetResult(norms[i], 0), &n);
+    bool mixed = false;
+    for (intptr_t j = 0; j < n; j++)
+      if (resq_op_is(users[j], "resq.rotate")) {
+        MlirOperation matrix = matrix_param(module, users[j]);
+        if (mlirOperationIsNull(matrix) || resq_op_has(users[j], "transposed") ||
+            mlirShapedTypeGetRank(resq_param_type(matrix)) != 2 ||
+            (!mlirOperationIsNull(found) && !mlirOperationEqual(found, matrix)))
+          mixed = true;
+        found = matrix;
+      }
+    free(users);
+    if (mixed)
+      return (MlirOperation){NULL};
+  }
+  return found;
+}
+
+/// Why the stream cannot be rotated; NULL when it can.
+static const char *stream_obstacle(MlirOperation module, const resq_stream *s, MlirOperation *norms,
+                                   intptr_t n_norms) {
+  for (intptr_t i = 0; i < s->count; i++) {
+    MlirOperation def = resq_defining_op(s->values[i]);
+    if (mlirOperationIsNull(def))
+      return "a function argument is added to it";
+    bool weighted = resq_op_is(def, "resq.linear") || resq_op_is(def, "resq.embed");
+    if (!weighted && !resq_op_is(def, "resq.add") && !resq_op_is(def, "resq.gather_rows"))
+      return "something other than an embedding or a linear is added to it";
+    if (weighted && mlirOperationIsNull(resq_operand_param(module, def, 1)))
+      return "a weight that writes to it has no recipe";
+    intptr_t n;
+    MlirOperation *users = resq_users(s->values[i], &n);
+    bool ok = true;
+    for (intptr_t j = 0; j < n; j++)
+      ok = ok && (resq_op_is(users[j], "resq.add") || resq_op_is(users[j], "resq.gather_rows") ||
+                  resq_op_is(users[j], "resq.rms_norm"));
+    free(users);
+    if (!ok)
+      return "something other than a norm reads it";
+  }
+  for (intptr_t i = 0; i < n_norms; i++) {
+    if (mlirOperationGetNumOperands(norms[i]) > 1)
+      return "a norm has a gain (--resq-fold-norm first)";
+    intptr_t n;
+    MlirOperation *users = resq_users(mlirOperationGetResult(norms[i], 0), &n);
+    bool ok = true;
+    for (intptr_t j = 0; j < n; j++)
+      ok = ok && (resq_op_is(users[j], "resq.rotate") ||
+                  ((resq_op_is(users[j], "resq.linear") || resq_op_is(users[j], "resq.head")) &&
+                   !mlirOperationIsNull(resq_operand_param(module, users[j], 1))));
+    free(users);
+    if (!ok)
+      return "a norm is read by something that cannot take the rotation";
+  }
+  return NULL;
+}
+
+static void rotate_stream(MlirOperation module, const resq_stream *s, MlirOperation *norms,
+                          intptr_t n_norms, MlirOperation matrix) {
+  turn t = {matrix, false};
+  for (intptr_t i = 0; i < n_norms; i++) {
+    intptr_t n;
+    MlirOperation *users = resq_users(mlirOperationGetResult(norms[i], 0), &n);
+    for (intptr_t j = 0; j < n; j++) {
+      if (resq_op_is(users[j], "resq.rotate"))
+        remove_rotate(users[j]);
+      else // x W^T = (x U)(W U)^T
+        resq_edit_recipe(module, resq_own_param(module, users[j], 1, "turned"), turn_columns, &t);
+    }
+    free(users);
+  }
+  for (intptr_t i = 0; i < s->count; i++) {
+    MlirOperation def = resq_defining_op(s->values[i]);
+    if (resq_op_is(def, "resq.linear"))
+      turn_linear_output(module, def, &t);
+    else if (resq_op_is(def, "resq.embed"))
+      resq_edit_recipe(module, resq_own_param(module, def, 1, "turned"), turn_columns, &t);
+  }
+}
+
+static void visit_stream(MlirOperation norm, void *user) {
+  streaming *st = user;
+  if (mlirValueIsABlockArgument(mlirOperationGetOperand(norm, 0)))
+    return;
+  resq_stream s = resq_stream_of(mlirOperationGetOperand(norm, 0));
+  intptr_t n_norms;
+  MlirOperation *norms = resq_stream_norms(&s, &n_norms);
+  MlirOperation matrix = common_matrix(st->module, norms, n_norms);
+  if (!mlirOperationIsNull(matrix)) {
+    const char *why_not = stream_obstacle(st->module, &s, norms, n_norms);
+    if (!why_not) {
+      rotate_stream(st->module, &s, norms, n_norms, matrix);
+      st->changed = true;
+    } else if (mlirOperationEqual(norm, norms[0])) {
+      resq_emit_remark(norm, "the residual stream is not rotated, rotations stay online: %s", why_not);
+    }
+  }
+  free(norms);
+  resq_stream_free(&s);
+}
+
+bool resq_pass_fold_rotations(MlirOperation module, resq_pass *pass) {
+  (void)pass;
+  streaming st = {module, false};
+  resq_for_each(module, "resq.rms_norm", visit_stream, &st);
+  resq_for_each(module, "resq.rotate", visit_attention, &module);
+  resq_for_each(module, "resq.rotate", visit_input, &module);
+  resq_for_each(module, "resq.rotate", visit_output, &module);
+  return true;
+}

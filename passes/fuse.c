@@ -1,0 +1,160 @@
+//===-- fuse.c - --resq-fuse: linears that share an input are one ---------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// q, k and v, or gate and up, read the same rows: their weights are put on top of each other (resq.concat), and
+// each result is a slice, which costs nothing (kernels take row strides). Fewer, larger
+// products: fewer barriers, better tiles. The function computed is the same, bit for bit.
+//===----------------------------------------------------------------------===//
+#include "passes/pass.h"
+#include "passes/recipe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_FUSED 8
+
+/// Operand layout of a fusable op: activations, weights, optional bias.
+typedef struct shape_of_op {
+  int activations;
+  bool bias;
+} shape_of_op;
+
+static shape_of_op shape_of(MlirOperation op) {
+  if (resq_op_is(op, "resq.linear"))
+    return (shape_of_op){1, mlirOperationGetNumOperands(op) > 2};
+  MlirAttribute segments = resq_op_attr(op, "operandSegmentSizes");
+  return (shape_of_op){mlirDenseI32ArrayGetElement(segments, 0), mlirDenseI32ArrayGetElement(segments, 2) != 0};
+}
+
+static bool weights_have_recipes(MlirOperation module, MlirOperation op) {
+  shape_of_op s = shape_of(op);
+  for (int i = 0; i < s.activations + s.bias; i++)
+    if (mlirOperationIsNull(resq_operand_param(module, op, s.activations + i)))
+      return false;
+  return true;
+}
+
+/// True when b reads what a reads, with weights of the same element type.
+static bool fusable(MlirOperation a, MlirOperation b) {
+  if (!mlirIdentifierEqual(mlirOperationGetName(a), mlirOperationGetName(b)))
+    return false;
+  shape_of_op sa = shape_of(a), sb = shape_of(b);
+  if (sa.activations != sb.activations || sa.bias != sb.bias)
+    return false;
+  for (int i = 0; i < sa.activations; i++)
+    if (!mlirValueEqual(mlirOperationGetOperand(a, i), mlirOperationGetOperand(b, i)) ||
+        !mlirTypeEqual(resq_element(mlirOperationGetOperand(a, sa.activations + i)),
+                       resq_element(mlirOperationGetOperand(b, sa.activations + i))))
+      return false;
+  return true;
+}
+
+typedef struct group {
+  MlirOperation module;
+  MlirOperation ops[MAX_FUSED];
+  int count, operand;
+} group;
+
+/// The operand of every op of the group, one on top of the other.
+static MlirValue make_concat(const resq_builder *b, void *user) {
+  const group *g = user;
+  MlirValue parts[MAX_FUSED];
+  int64_t shape[2] = {0, 0};
+  intptr_t rank = 0;
+  for (int i = 0; i < g->count; i++) {
+    parts[i] = resq_get_param(b, resq_operand_param(g->module, g->ops[i], g->operand));
+    rank = mlirShapedTypeGetRank(mlirValueGetType(parts[i]));
+    shape[0] += resq_dim(parts[i], 0);
+    shape[1] = resq_width(parts[i]);
+  }
+  MlirNamedAttribute dim = resq_attr_i64(b->ctx, "dim", 0);
+  return resq_build_value(b, "resq.concat", g->count, parts, resq_tensor(resq_element(parts[0]), rank, shape),
+                          1, &dim);
+}
+
+/// "l0.q", "l0.k", "l0.v" -> "l0.q+k+v".
+static void fused_name(const group *g, char *out, size_t size) {
+  int n = 0;
+  out[0] = 0;
+  for (int i = 0; i < g->count && n < (int)size - 1; i++) {
+    MlirStringRef name = resq_op_str(g->ops[i], "name");
+    const char *text = name.data ? name.data : "linear";
+    size_t length = name.data ? name.length : 6, from = 0;
+    for (size_t k = 0; i && k < length; k++)
+      if (text[k] == '.')
+        from = k + 1;
+    n += snprintf(out + n, size - (size_t)n, "%s%.*s", i ? "+" : "", (int)(length - from), text + from);
+  }
+}
+
+static void fuse_group(group *g) {
+  MlirOperation first = g->ops[0];
+  shape_of_op s = shape_of(first);
+  char name[200], symbol[240];
+  fused_name(g, name, sizeof name);
+  resq_builder b = resq_build_before(first);
+  MlirOperation func = mlirOperationGetParentOperation(first);
+  MlirValue operands[2 * 2 + 1];
+  int count = 0;
+  for (int i = 0; i < s.activations; i++)
+    operands[count++] = mlirOperationGetOperand(first, i);
+  for (int i = 0; i < s.activations + s.bias; i++) {
+    g->operand = s.activations + i;
+    snprintf(symbol, sizeof symbol, "%s.%s", name, i >= s.activations ? "bias" : i ? "high" : s.activations > 1 ? "low" : "weight");
+    operands[count++] = resq_get_param(&b, resq_new_param(g->module, func, symbol, make_concat, g));
+  }
+  int64_t shape[] = {resq_dim(operands[0], 0), resq_dim(operands[s.activations], 0)};
+  MlirType type = resq_tensor(mlirF32TypeGet(b.ctx), 2, shape);
+  int32_t segments[] = {s.activations, s.activations, s.bias};
+  MlirNamedAttribute attrs[] = {resq_attr_str(b.ctx, "name", name), resq_attr_segments(b.ctx, 3, segments)};
+  bool quantized = resq_op_is(first, "resq.qlinear");
+  MlirValue y = resq_build_value(&b, quantized ? "resq.qlinear" : "resq.linear", count, operands, type,
+                                 quantized ? 2 : 1, attrs);
+  int64_t begin = 0;
+  for (int i = 0; i < g->count; i++) {
+    MlirType part = mlirValueGetType(mlirOperationGetResult(g->ops[i], 0));
+    MlirNamedAttribute where[] = {resq_attr_i64(b.ctx, "dim", 1), resq_attr_i64(b.ctx, "begin", begin)};
+    begin += mlirShapedTypeGetDimSize(part, 1);
+    MlirValue slice = resq_build_value(&b, "resq.slice", 1, &y, part, 2, where);
+    for (MlirOpOperand use; !mlirOpOperandIsNull(use = mlirValueGetFirstUse(mlirOperationGetResult(g->ops[i], 0)));)
+      mlirOperationSetOperand(mlirOpOperandGetOwner(use), mlirOpOperandGetOperandNumber(use), slice);
+    resq_erase_dead(g->ops[i]);
+  }
+}
+
+typedef struct op_list {
+  MlirOperation *ops;
+  intptr_t count;
+} op_list;
+
+static void collect(MlirOperation op, void *user) {
+  op_list *l = user;
+  if (!resq_op_is(mlirOperationGetParentOperation(op), "func.func"))
+    return;
+  l->ops = realloc(l->ops, sizeof *l->ops * (size_t)(l->count + 1));
+  l->ops[l->count++] = op;
+}
+
+bool resq_pass_fuse(MlirOperation module, resq_pass *pass) {
+  (void)pass;
+  static const char *const names[] = {"resq.linear", "resq.qlinear"};
+  for (size_t k = 0; k < 2; k++) {
+    op_list l = {NULL, 0};
+    resq_for_each(module, names[k], collect, &l);
+    for (intptr_t i = 0; i < l.count; i++) {
+      if (mlirOperationIsNull(l.ops[i]) || !weights_have_recipes(module, l.ops[i]))
+        continue;
+      group g = {.module = module, .ops = {l.ops[i]}, .count = 1};
+      for (intptr_t j = i + 1; j < l.count && g.count < MAX_FUSED; j++)
+        if (!mlirOperationIsNull(l.ops[j]) && fusable(l.ops[i], l.ops[j]) && weights_have_recipes(module, l.ops[j])) {
+          g.ops[g.count++] = l.ops[j];
+          l.ops[j].ptr = NULL;
+        }
+      if (g.count > 1)
+        fuse_group(&g);
+    }
+    free(l.ops);
+  }
+  return true;
+}

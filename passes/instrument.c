@@ -1,0 +1,83 @@
+//===-- instrument.c - --resq-instrument: observers on calibration sites --===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Runs on a copy of the module after --resq-fold-norm, before anything is split or rotated, so that
+// statistics are those of the exact model. Sites (docs/passes.md):
+//   <linear>.in      the value that linear (the first of its readers) reads
+//   <cache>.keys     what kv_append codes, per head      <cache>.values  likewise
+//   <cache>.queries  what attention reads, per head
+// `sites` lists the ones wanted, comma-separated; empty means all.
+//===----------------------------------------------------------------------===//
+#include "passes/pass.h"
+#include "passes/recipe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct instrumenting {
+  MlirOperation module;
+  MlirStringRef wanted;
+} instrumenting;
+
+static bool is_wanted(const instrumenting *in, const char *site) {
+  if (!in->wanted.length)
+    return true;
+  size_t n = strlen(site);
+  const char *at = in->wanted.data, *end = at + in->wanted.length;
+  while (at < end) {
+    const char *comma = memchr(at, ',', (size_t)(end - at));
+    size_t length = (size_t)((comma ? comma : end) - at);
+    if (length == n && !memcmp(at, site, n))
+      return true;
+    at += length + 1;
+  }
+  return false;
+}
+
+static void observe(const instrumenting *in, MlirOperation before, MlirValue x, const char *site,
+                    int64_t block) {
+  if (!*site || !is_wanted(in, site))
+    return;
+  resq_builder b = resq_build_before(before);
+  MlirNamedAttribute attrs[] = {resq_attr_str(b.ctx, "site", site), resq_attr_i64(b.ctx, "block", block)};
+  resq_build_op(&b, "resq.observe", 1, &x, 0, NULL, 2, attrs);
+}
+
+static void visit_linear(MlirOperation op, void *user) {
+  MlirValue x = mlirOperationGetOperand(op, 0);
+  char *site = resq_site_of(x);
+  // Once a value: at the reader that names the site.
+  MlirStringRef name = resq_op_str(op, "name");
+  if (name.data && strlen(site) == name.length + 3 && !memcmp(site, name.data, name.length))
+    observe(user, op, x, site, resq_width(x));
+  free(site);
+}
+
+static void visit_append(MlirOperation op, void *user) {
+  const instrumenting *in = user;
+  MlirStringRef cache = resq_op_str(op, "cache");
+  int64_t size = resq_op_i64(resq_symbol(in->module, cache), "head_size");
+  char site[256];
+  snprintf(site, sizeof site, "%.*s.keys", (int)cache.length, cache.data);
+  observe(in, op, mlirOperationGetOperand(op, 0), site, size);
+  snprintf(site, sizeof site, "%.*s.values", (int)cache.length, cache.data);
+  observe(in, op, mlirOperationGetOperand(op, 1), site, size);
+}
+
+static void visit_attention(MlirOperation op, void *user) {
+  const instrumenting *in = user;
+  MlirStringRef cache = resq_op_str(op, "cache");
+  char site[256];
+  snprintf(site, sizeof site, "%.*s.queries", (int)cache.length, cache.data);
+  observe(in, op, mlirOperationGetOperand(op, 0), site,
+          resq_op_i64(resq_symbol(in->module, cache), "head_size"));
+}
+
+bool resq_pass_instrument(MlirOperation module, resq_pass *pass) {
+  instrumenting in = {module, resq_pass_string(pass, "sites")};
+  resq_for_each(module, "resq.linear", visit_linear, &in);
+  resq_for_each(module, "resq.kv_append", visit_append, &in);
+  resq_for_each(module, "resq.attention", visit_attention, &in);
+  return true;
+}

@@ -1,0 +1,140 @@
+//===-- pack.c - --resq-pack: stored orders that kernels read -------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The last pass before parameters are materialised. Float weights become panels of the chosen
+// element type, quantised ones n16k4 tiles, online rotation matrices f32. Numbers
+// change only by that rounding (none for f32).
+//===----------------------------------------------------------------------===//
+#include "passes/pass.h"
+#include "passes/recipe.h"
+
+#include <stdio.h>
+
+typedef struct packing {
+  MlirOperation module;
+  MlirType weights, head;
+  int64_t group; ///< of the activation that meets a quantised weight
+  bool ok;
+} packing;
+
+static MlirValue pack_panel(const resq_builder *b, MlirValue value, void *user) {
+  MlirType *element = user, type = mlirValueGetType(value);
+  int64_t shape[] = {mlirShapedTypeGetDimSize(type, 0), mlirShapedTypeGetDimSize(type, 1)};
+  return resq_make_unary(b, "resq.pack", value, resq_tensor(resqPanelTypeGet(*element), 2, shape));
+}
+
+/// Packed in place when only functions read the param (a head and an embedding may share it).
+static void pack_float(packing *p, MlirOperation op, MlirType element) {
+  MlirType type = resq_element(mlirOperationGetOperand(op, 1));
+  if (resqTypeIsPanel(type))
+    return;
+  MlirOperation param = resq_operand_param(p->module, op, 1);
+  if (!mlirOperationIsNull(param) && resq_read_by_recipes(p->module, param))
+    param = resq_own_param(p->module, op, 1, "packed");
+  if (mlirOperationIsNull(param)) {
+    resq_emit_error(op, "the weight has no recipe to pack: it must be a resq.param with a region");
+    p->ok = false;
+    return;
+  }
+  resq_edit_recipe(p->module, param, pack_panel, &element);
+}
+
+static void pack_linear(MlirOperation op, void *user) { pack_float(user, op, ((packing *)user)->weights); }
+static void pack_head(MlirOperation op, void *user) { pack_float(user, op, ((packing *)user)->head); }
+
+static MlirValue pack_codes(const resq_builder *b, MlirValue value, void *user) {
+  packing *p = user;
+  MlirType type = mlirValueGetType(value), codes = mlirShapedTypeGetElementType(type);
+  MlirType packed = resqQuantTypeGet(b->ctx, resqQuantTypeGetBits(codes), resqQuantTypeGetGroup(codes),
+                                     resqQuantTypeGetZero(codes), resq_str("n16k4"));
+  int64_t shape[] = {mlirShapedTypeGetDimSize(type, 0), mlirShapedTypeGetDimSize(type, 1)};
+  MlirNamedAttribute group = resq_attr_i64(b->ctx, "group", p->group);
+  return resq_build_value(b, "resq.pack", 1, &value, resq_tensor(packed, 2, shape), 1, &group);
+}
+
+static void pack_qlinear(MlirOperation op, void *user) {
+  packing *p = user;
+  int branches = mlirDenseI32ArrayGetElement(resq_op_attr(op, "operandSegmentSizes"), 0);
+  for (int i = 0; i < branches; i++) {
+    if (resq_str_eq(resqQuantTypeGetLayout(resq_element(mlirOperationGetOperand(op, branches + i))), "n16k4"))
+      continue;
+    MlirOperation param = resq_own_param(p->module, op, branches + i, "packed");
+    if (mlirOperationIsNull(param)) {
+      resq_emit_error(op, "weight %d has no recipe to pack: it must be a resq.param with a region", i);
+      p->ok = false;
+      return;
+    }
+    p->group = resqQuantTypeGetGroup(resq_element(mlirOperationGetOperand(op, i)));
+    resq_edit_recipe(p->module, param, pack_codes, p);
+  }
+}
+
+static MlirValue to_f32(const resq_builder *b, MlirValue value, void *user) {
+  (void)user;
+  MlirType type = mlirValueGetType(value);
+  intptr_t rank = mlirShapedTypeGetRank(type);
+  int64_t shape[8];
+  for (intptr_t i = 0; i < rank; i++)
+    shape[i] = mlirShapedTypeGetDimSize(type, i);
+  return resq_make_unary(b, "resq.cast", value, resq_tensor(mlirF32TypeGet(b->ctx), rank, shape));
+}
+
+static MlirValue transpose(const resq_builder *b, MlirValue value, void *user) {
+  (void)user;
+  return resq_make_transpose(b, value);
+}
+
+/// An online rotation reads an f32 matrix, as it stands: a transposed one is transposed in its recipe.
+static void pack_rotate(MlirOperation op, void *user) {
+  packing *p = user;
+  if (!resq_op_is(mlirOperationGetParentOperation(op), "func.func"))
+    return;
+  bool wide = mlirTypeIsAF64(resq_element(mlirOperationGetOperand(op, 1)));
+  bool turned = resq_op_has(op, "transposed");
+  if (!wide && !turned)
+    return;
+  // A get of its own with other types than the recipes see: never edit a param that recipes share.
+  MlirOperation param = resq_own_param(p->module, op, 1, turned ? "transposed" : "online");
+  if (mlirOperationIsNull(param)) {
+    resq_emit_error(op, "the matrix has no recipe: it must be a resq.param with a region");
+    p->ok = false;
+    return;
+  }
+  if (wide)
+    resq_edit_recipe(p->module, param, to_f32, NULL);
+  if (turned) {
+    resq_edit_recipe(p->module, param, transpose, NULL);
+    resq_builder b = resq_build_before(op);
+    MlirValue y = resq_make_rotate(&b, mlirOperationGetOperand(op, 0), mlirOperationGetOperand(op, 1), false);
+    resq_replace(op, 1, &y);
+  }
+}
+
+/// f32, bf16 or f16 by option text; null after an error.
+static MlirType element_option(MlirOperation module, resq_pass *pass, const char *option) {
+  MlirContext ctx = mlirOperationGetContext(module);
+  MlirStringRef text = resq_pass_string(pass, option);
+  if (resq_str_eq(text, "f32"))
+    return mlirF32TypeGet(ctx);
+  if (resq_str_eq(text, "bf16"))
+    return mlirBF16TypeGet(ctx);
+  if (resq_str_eq(text, "f16"))
+    return mlirF16TypeGet(ctx);
+  resq_emit_error(module, "resq-pack: %s is '%.*s', allowed: f32, bf16, f16", option, (int)text.length,
+                  text.data);
+  return (MlirType){NULL};
+}
+
+bool resq_pass_pack(MlirOperation module, resq_pass *pass) {
+  packing p = {.module = module, .ok = true};
+  p.weights = element_option(module, pass, "weights");
+  p.head = element_option(module, pass, "head");
+  if (mlirTypeIsNull(p.weights) || mlirTypeIsNull(p.head))
+    return false;
+  resq_for_each(module, "resq.linear", pack_linear, &p);
+  resq_for_each(module, "resq.head", pack_head, &p);
+  resq_for_each(module, "resq.embed", pack_head, &p);
+  resq_for_each(module, "resq.qlinear", pack_qlinear, &p);
+  resq_for_each(module, "resq.rotate", pack_rotate, &p);
+  return p.ok;
+}

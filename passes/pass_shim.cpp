@@ -1,0 +1,186 @@
+//===-- pass_shim.cpp - MLIR passes made of C descriptors -----------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The one C++ file of the passes: it turns each row of passes.def into an
+// mlir::Pass, and holds resq-opt's main and the entry points by which mlir-opt
+// loads this library as a plugin. A new pass needs no line here.
+//===----------------------------------------------------------------------===//
+#include "passes/pass.h"
+#include "mlir/CAPI/IR.h"
+#include "mlir/CAPI/Support.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "mlir/Tools/Plugins/DialectPlugin.h"
+#include "mlir/Tools/Plugins/PassPlugin.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "resq/dialect.h"
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+using namespace mlir;
+
+//===-- A pass over a descriptor ------------------------------------------===//
+
+namespace {
+/// Options in descriptor order; of the four, the one of the option's kind is set.
+struct OptionSlot {
+  std::unique_ptr<Pass::Option<int64_t>> number;
+  std::unique_ptr<Pass::Option<bool>> flag;
+  std::unique_ptr<Pass::Option<double>> real;
+  std::unique_ptr<Pass::Option<std::string>> text;
+};
+
+class CPass : public Pass {
+public:
+  explicit CPass(const resq_pass_info &info)
+      : Pass(TypeID::getFromOpaquePointer(&info), ModuleOp::getOperationName()), info(info) {
+    for (intptr_t i = 0; i < info.n_options; i++)
+      slots.push_back(makeSlot(info.options[i]));
+  }
+
+  StringRef getArgument() const override { return info.flag; }
+  StringRef getName() const override { return info.flag; }
+  StringRef getDescription() const override { return info.summary; }
+  bool canScheduleOn(RegisteredOperationName name) const override {
+    return name.getStringRef() == ModuleOp::getOperationName();
+  }
+  std::unique_ptr<Pass> clonePass() const override { return std::make_unique<CPass>(info); }
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    mlirDialectHandleInsertDialect(mlirGetDialectHandle__resq__(), wrap(&registry));
+    registry.insert<arith::ArithDialect, bufferization::BufferizationDialect, cf::ControlFlowDialect,
+                    func::FuncDialect, gpu::GPUDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
+                    math::MathDialect, memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect,
+                    tensor::TensorDialect, vector::VectorDialect>();
+  }
+
+  void runOnOperation() override {
+    if (!info.run) {
+      getOperation()->emitError() << "pass " << info.flag << " is left out of this build";
+      return signalPassFailure();
+    }
+    if (!info.run(wrap(getOperation()), reinterpret_cast<resq_pass *>(this)))
+      signalPassFailure();
+  }
+
+  /// The slot of an option that passes.def gives this pass; null for a name it does not have.
+  const OptionSlot *find(const char *name, resq_option_kind kind) const {
+    for (intptr_t i = 0; i < info.n_options; i++)
+      if (info.options[i].kind == kind && !std::strcmp(info.options[i].name, name))
+        return &slots[i];
+    emitError(UnknownLoc::get(&const_cast<CPass *>(this)->getContext()))
+        << "pass " << info.flag << " reads an option '" << name
+        << "' that passes.def does not give it with this kind";
+    return nullptr;
+  }
+
+private:
+  OptionSlot makeSlot(const resq_option &option) {
+    OptionSlot slot;
+    llvm::cl::desc help(option.help);
+    switch (option.kind) {
+    case RESQ_OPTION_INT:
+      slot.number = std::make_unique<Option<int64_t>>(
+          *this, option.name, help,
+          llvm::cl::init((int64_t)std::strtoll(option.fallback, nullptr, 10)));
+      break;
+    case RESQ_OPTION_BOOL:
+      slot.flag = std::make_unique<Option<bool>>(
+          *this, option.name, help, llvm::cl::init(!std::strcmp(option.fallback, "true")));
+      break;
+    case RESQ_OPTION_FLOAT:
+      slot.real = std::make_unique<Option<double>>(
+          *this, option.name, help, llvm::cl::init(std::strtod(option.fallback, nullptr)));
+      break;
+    case RESQ_OPTION_STRING:
+      slot.text = std::make_unique<Option<std::string>>(
+          *this, option.name, help, llvm::cl::init(std::string(option.fallback)));
+      break;
+    }
+    return slot;
+  }
+
+  const resq_pass_info &info;
+  std::vector<OptionSlot> slots;
+};
+} // namespace
+
+static const OptionSlot *slotOf(const resq_pass *pass, const char *option, resq_option_kind kind) {
+  return reinterpret_cast<const CPass *>(pass)->find(option, kind);
+}
+
+int64_t resq_pass_int(const resq_pass *pass, const char *option) {
+  const OptionSlot *slot = slotOf(pass, option, RESQ_OPTION_INT);
+  return slot ? slot->number->getValue() : 0;
+}
+
+bool resq_pass_bool(const resq_pass *pass, const char *option) {
+  const OptionSlot *slot = slotOf(pass, option, RESQ_OPTION_BOOL);
+  return slot && slot->flag->getValue();
+}
+
+double resq_pass_float(const resq_pass *pass, const char *option) {
+  const OptionSlot *slot = slotOf(pass, option, RESQ_OPTION_FLOAT);
+  return slot ? slot->real->getValue() : 0;
+}
+
+MlirStringRef resq_pass_string(const resq_pass *pass, const char *option) {
+  const OptionSlot *slot = slotOf(pass, option, RESQ_OPTION_STRING);
+  return slot ? wrap(StringRef(slot->text->getValue())) : MlirStringRef{nullptr, 0};
+}
+
+//===-- Registration ------------------------------------------------------===//
+
+void resqRegisterPasses(void) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    for (intptr_t i = 0; i < resq_n_passes; i++)
+      registerPass([i]() -> std::unique_ptr<Pass> {
+        return std::make_unique<CPass>(resq_passes[i]);
+      });
+  });
+}
+
+static void registerDialect(DialectRegistry *registry) {
+  mlirDialectHandleInsertDialect(mlirGetDialectHandle__resq__(), wrap(registry));
+}
+
+int resqOptMain(int argc, char **argv) {
+  registerAllPasses();
+  resqRegisterPasses();
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllExtensions(registry);
+  registerAllToLLVMIRTranslations(registry);
+  registerAllGPUToLLVMIRTranslations(registry);
+  registerDialect(&registry);
+  return asMainReturnCode(MlirOptMain(argc, argv, "resq optimizer driver\n", registry));
+}
+
+extern "C" LLVM_ATTRIBUTE_WEAK PassPluginLibraryInfo mlirGetPassPluginInfo() {
+  return {MLIR_PLUGIN_API_VERSION, "resq", "0.1", [] { resqRegisterPasses(); }};
+}
+
+extern "C" LLVM_ATTRIBUTE_WEAK DialectPluginLibraryInfo mlirGetDialectPluginInfo() {
+  return {MLIR_PLUGIN_API_VERSION, "resq", "0.1", registerDialect};
+}

@@ -1,0 +1,259 @@
+//===-- recipe.c ----------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/recipe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+MlirStringRef resq_param_name(MlirOperation param) { return resq_op_str(param, "sym_name"); }
+
+MlirType resq_param_type(MlirOperation param) {
+  return mlirTypeAttrGetValue(resq_op_attr(param, "type"));
+}
+
+static bool has_recipe(MlirOperation param) {
+  return !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(param, 0)));
+}
+
+MlirValue resq_get_param(const resq_builder *b, MlirOperation param) {
+  MlirNamedAttribute symbol =
+      resq_attr(b->ctx, "param", mlirFlatSymbolRefAttrGet(b->ctx, resq_param_name(param)));
+  return resq_build_value(b, "resq.get", 0, NULL, resq_param_type(param), 1, &symbol);
+}
+
+MlirOperation resq_operand_param(MlirOperation module, MlirOperation op, intptr_t index) {
+  MlirOperation get = resq_defining_op(mlirOperationGetOperand(op, index));
+  if (mlirOperationIsNull(get) || !resq_op_is(get, "resq.get"))
+    return (MlirOperation){NULL};
+  MlirOperation param = resq_symbol(module, resq_op_str(get, "param"));
+  return mlirOperationIsNull(param) || !has_recipe(param) ? (MlirOperation){NULL} : param;
+}
+
+//===-- Ownership ---------------------------------------------------------===//
+
+typedef struct get_search {
+  MlirStringRef param;
+  intptr_t uses; ///< of all gets' results
+} get_search;
+
+static intptr_t count_uses(MlirValue v) {
+  intptr_t n = 0;
+  for (MlirOpOperand use = mlirValueGetFirstUse(v); !mlirOpOperandIsNull(use);
+       use = mlirOpOperandGetNextUse(use))
+    n++;
+  return n;
+}
+
+static void count_get(MlirOperation get, void *user) {
+  get_search *s = user;
+  if (mlirStringRefEqual(resq_op_str(get, "param"), s->param))
+    s->uses += count_uses(mlirOperationGetResult(get, 0));
+}
+
+static MlirOperation clone_param(MlirOperation module, MlirOperation param, const char *suffix) {
+  char base[256];
+  MlirStringRef old = resq_param_name(param);
+  snprintf(base, sizeof base, "%.*s_%s", (int)old.length, old.data, suffix);
+  char *name = resq_fresh_symbol(module, base);
+  MlirOperation copy = mlirOperationClone(param);
+  mlirOperationSetInherentAttributeByName(
+      copy, resq_str("sym_name"), mlirStringAttrGet(mlirOperationGetContext(param), resq_str(name)));
+  mlirBlockInsertOwnedOperationAfter(mlirOperationGetBlock(param), param, copy);
+  free(name);
+  return copy;
+}
+
+MlirOperation resq_own_param(MlirOperation module, MlirOperation op, intptr_t index,
+                             const char *suffix) {
+  MlirOperation param = resq_operand_param(module, op, index);
+  if (mlirOperationIsNull(param))
+    return param;
+  get_search s = {resq_param_name(param), 0};
+  resq_for_each(module, "resq.get", count_get, &s);
+  if (s.uses == 1)
+    return param;
+  MlirOperation own = clone_param(module, param, suffix);
+  resq_builder b = resq_build_before(op);
+  MlirOperation old = resq_defining_op(mlirOperationGetOperand(op, index));
+  mlirOperationSetOperand(op, index, resq_get_param(&b, own));
+  if (!resq_is_used(mlirOperationGetResult(old, 0)))
+    mlirOperationDestroy(old);
+  return own;
+}
+
+typedef struct recipe_search {
+  MlirStringRef param;
+  bool found;
+} recipe_search;
+
+static void note_recipe_get(MlirOperation get, void *user) {
+  recipe_search *s = user;
+  if (mlirStringRefEqual(resq_op_str(get, "param"), s->param) &&
+      resq_op_is(mlirOperationGetParentOperation(get), "resq.param"))
+    s->found = true;
+}
+
+bool resq_read_by_recipes(MlirOperation module, MlirOperation param) {
+  recipe_search s = {resq_param_name(param), false};
+  resq_for_each(module, "resq.get", note_recipe_get, &s);
+  return s.found;
+}
+
+typedef struct retype {
+  MlirStringRef param;
+  MlirType type;
+} retype;
+
+static void retype_get(MlirOperation get, void *user) {
+  retype *r = user;
+  if (mlirStringRefEqual(resq_op_str(get, "param"), r->param))
+    mlirValueSetType(mlirOperationGetResult(get, 0), r->type);
+}
+
+void resq_edit_recipe(MlirOperation module, MlirOperation param, resq_recipe_edit edit, void *user) {
+  MlirOperation yield =
+      mlirBlockGetTerminator(mlirRegionGetFirstBlock(mlirOperationGetRegion(param, 0)));
+  resq_builder b = resq_build_before(yield);
+  MlirValue value = edit(&b, mlirOperationGetOperand(yield, 0), user);
+  mlirOperationSetOperand(yield, 0, value);
+  MlirType type = mlirValueGetType(value);
+  if (mlirTypeEqual(type, resq_param_type(param)))
+    return;
+  mlirOperationSetInherentAttributeByName(param, resq_str("type"), mlirTypeAttrGet(type));
+  retype r = {resq_param_name(param), type};
+  resq_for_each(module, "resq.get", retype_get, &r);
+}
+
+MlirOperation resq_new_param(MlirOperation module, MlirOperation anchor, const char *base,
+                             resq_recipe_make make, void *user) {
+  resq_builder b = resq_build_before(anchor);
+  char *name = resq_fresh_symbol(module, base);
+  MlirBlock block;
+  // The type is known once the recipe is built; an op needs one from the start.
+  int64_t one = 1;
+  MlirType unknown = resq_tensor(mlirF32TypeGet(b.ctx), 1, &one);
+  MlirOperation param = resq_build_param(&b, name, unknown, &block);
+  free(name);
+  resq_builder inner = resq_build_at_end(block, b.loc);
+  MlirValue value = make(&inner, user);
+  resq_build_yield(block, value);
+  mlirOperationSetInherentAttributeByName(param, resq_str("type"),
+                                          mlirTypeAttrGet(mlirValueGetType(value)));
+  return param;
+}
+
+//===-- Recipe ops --------------------------------------------------------===//
+
+MlirValue resq_make_unary(const resq_builder *b, const char *name, MlirValue x, MlirType result) {
+  return resq_build_value(b, name, 1, &x, result, 0, NULL);
+}
+
+MlirValue resq_make_transpose(const resq_builder *b, MlirValue x) {
+  MlirType type = mlirValueGetType(x);
+  intptr_t rank = mlirShapedTypeGetRank(type);
+  int64_t shape[8];
+  for (intptr_t i = 0; i < rank; i++)
+    shape[i] = mlirShapedTypeGetDimSize(type, i);
+  int64_t last = shape[rank - 1];
+  shape[rank - 1] = shape[rank - 2];
+  shape[rank - 2] = last;
+  return resq_make_unary(b, "resq.transpose", x, resq_tensor(mlirShapedTypeGetElementType(type), rank, shape));
+}
+
+MlirValue resq_make_matmul(const resq_builder *b, MlirValue a, MlirValue c) {
+  MlirType left = mlirValueGetType(a), right = mlirValueGetType(c);
+  intptr_t ranks[] = {mlirShapedTypeGetRank(left), mlirShapedTypeGetRank(right)};
+  MlirType batched = ranks[0] >= ranks[1] ? left : right;
+  intptr_t rank = ranks[0] >= ranks[1] ? ranks[0] : ranks[1];
+  int64_t shape[8];
+  for (intptr_t i = 0; i < rank - 2; i++)
+    shape[i] = mlirShapedTypeGetDimSize(batched, i);
+  shape[rank - 2] = mlirShapedTypeGetDimSize(left, ranks[0] - 2);
+  shape[rank - 1] = mlirShapedTypeGetDimSize(right, ranks[1] - 1);
+  // The result takes the finer element type: f64 with anything is f64.
+  MlirType element = mlirTypeIsAF64(mlirShapedTypeGetElementType(left)) ? mlirShapedTypeGetElementType(left)
+                                                                        : mlirShapedTypeGetElementType(right);
+  MlirValue operands[] = {a, c};
+  return resq_build_value(b, "resq.matmul", 2, operands, resq_tensor(element, rank, shape), 0, NULL);
+}
+
+MlirValue resq_make_rotate(const resq_builder *b, MlirValue x, MlirValue matrix, bool transposed) {
+  MlirValue operands[] = {x, matrix};
+  MlirNamedAttribute attr = resq_attr_unit(b->ctx, "transposed");
+  return resq_build_value(b, "resq.rotate", 2, operands, mlirValueGetType(x), transposed, &attr);
+}
+
+MlirValue resq_make_hadamard(const resq_builder *b, MlirValue x, int64_t size, bool transposed) {
+  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "size", size),
+                                resq_attr_unit(b->ctx, "transposed")};
+  return resq_build_value(b, "resq.hadamard", 1, &x, mlirValueGetType(x), transposed ? 2 : 1, attrs);
+}
+
+//===-- Uses --------------------------------------------------------------===//
+
+bool resq_is_used(MlirValue v) { return !mlirOpOperandIsNull(mlirValueGetFirstUse(v)); }
+bool resq_has_one_use(MlirValue v) { return count_uses(v) == 1; }
+
+MlirOperation *resq_users(MlirValue v, intptr_t *out_count) {
+  intptr_t n = count_uses(v);
+  MlirOperation *users = malloc(sizeof *users * (size_t)(n + 1));
+  // Use lists run backwards.
+  intptr_t i = n;
+  for (MlirOpOperand use = mlirValueGetFirstUse(v); !mlirOpOperandIsNull(use);
+       use = mlirOpOperandGetNextUse(use))
+    users[--i] = mlirOpOperandGetOwner(use);
+  *out_count = n;
+  return users;
+}
+
+void resq_erase_dead(MlirOperation op) {
+  MlirValue operands[32];
+  intptr_t n = mlirOperationGetNumOperands(op);
+  n = n > 32 ? 32 : n;
+  for (intptr_t i = 0; i < n; i++)
+    operands[i] = mlirOperationGetOperand(op, i);
+  mlirOperationDestroy(op);
+  for (intptr_t i = 0; i < n; i++) {
+    bool repeated = false;
+    for (intptr_t j = 0; j < i; j++)
+      repeated |= mlirValueEqual(operands[i], operands[j]);
+    if (repeated || !mlirValueIsAOpResult(operands[i]))
+      continue;
+    MlirOperation def = mlirOpResultGetOwner(operands[i]);
+    MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(def));
+    bool pure = name.length > 5 && !strncmp(name.data, "resq.", 5) && !resq_op_is(def, "resq.attention");
+    for (intptr_t r = 0; pure && r < mlirOperationGetNumResults(def); r++)
+      pure = !resq_is_used(mlirOperationGetResult(def, r));
+    if (pure)
+      resq_erase_dead(def);
+  }
+}
+
+/// True when a stands before b in their common block.
+static bool stands_before(MlirOperation a, MlirOperation b) {
+  for (MlirOperation op = mlirOperationGetNextInBlock(a); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op))
+    if (mlirOperationEqual(op, b))
+      return true;
+  return false;
+}
+
+char *resq_site_of(MlirValue v) {
+  MlirOperation first = {NULL};
+  for (MlirOpOperand use = mlirValueGetFirstUse(v); !mlirOpOperandIsNull(use);
+       use = mlirOpOperandGetNextUse(use)) {
+    MlirOperation user = mlirOpOperandGetOwner(use);
+    if (resq_op_is(user, "resq.linear") && mlirOpOperandGetOperandNumber(use) == 0 &&
+        resq_op_str(user, "name").data &&
+        (mlirOperationIsNull(first) || stands_before(user, first)))
+      first = user;
+  }
+  if (mlirOperationIsNull(first))
+    return strdup("");
+  MlirStringRef name = resq_op_str(first, "name");
+  char *site = malloc(name.length + sizeof ".in");
+  memcpy(site, name.data, name.length);
+  strcpy(site + name.length, ".in");
+  return site;
+}

@@ -1,0 +1,264 @@
+//===-- split.c - --resq-split: linears as exact low and high branches ----===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// y = x W^T becomes, with an orthogonal basis U of x's space whose last `high` columns carry the most
+// variance (ResQ, arXiv 2412.14363):
+//
+//   r = rotate x, U        lo, hi = split r
+//   y = add(linear lo, W_low, linear hi, W_high)      W U = [W_low | W_high]
+//
+// which is the same function. --resq-fold-rotations makes the rotations vanish where they can;
+// --resq-quantize gives the branches their bits. Which basis:
+//   a linear that reads a norm of the residual stream: one U for the whole stream, from the moments of all such
+//     sites, each divided by its trace;
+//   one that reads attention: a basis per kv head of the value vectors, split head by head;
+//   one that reads a gate: none can merge, it is left alone (--resq-insert-hadamard);
+//   any other: a basis of its own.
+// A linear that reads a split already is left alone: splitting twice changes nothing.
+// With `high` = none the basis is applied and nothing is split (QuaRot).
+//===----------------------------------------------------------------------===//
+#include "passes/basis.h"
+#include "passes/pass.h"
+#include "passes/stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/// What a value became: shared by all linears that read it.
+typedef struct split_value {
+  MlirValue x, low, high; ///< high is null when nothing is split: low is the rotated value then
+  MlirOperation basis;
+  int64_t block, high_count;
+} split_value;
+
+typedef struct splitting {
+  MlirOperation module, anchor;
+  resq_basis_kind kind;
+  int64_t fraction, rank, seed; ///< rank 0: size / fraction
+  bool rotate_only, ok;
+  split_value *values;
+  intptr_t n_values;
+  struct { MlirValue norm_input; MlirOperation basis; } *streams;
+  intptr_t n_streams;
+} splitting;
+
+static int64_t high_count(const splitting *s, int64_t size) {
+  if (s->rotate_only)
+    return 0;
+  return s->rank ? s->rank : size / s->fraction;
+}
+
+//===-- Bases -------------------------------------------------------------===//
+
+static MlirOperation stream_basis(splitting *s, MlirValue norm_result) {
+  MlirValue input = mlirOperationGetOperand(resq_defining_op(norm_result), 0);
+  resq_stream stream = resq_stream_of(input);
+  MlirOperation basis = {NULL};
+  for (intptr_t i = 0; i < s->n_streams; i++)
+    if (resq_stream_holds(&stream, s->streams[i].norm_input))
+      basis = s->streams[i].basis;
+  if (mlirOperationIsNull(basis)) {
+    intptr_t n_norms, n_sites = 0;
+    MlirOperation *norms = resq_stream_norms(&stream, &n_norms);
+    char **sites = malloc(sizeof *sites * (size_t)(n_norms + 1));
+    for (intptr_t i = 0; i < n_norms; i++) {
+      char *site = resq_site_of(mlirOperationGetResult(norms[i], 0));
+      if (*site)
+        sites[n_sites++] = site;
+      else
+        free(site);
+    }
+    int64_t size = resq_width(norm_result);
+    resq_basis b = {.kind = s->kind, .size = size, .high = high_count(s, size), .normalize = true,
+                    .seed = s->seed, .sites = (const char *const *)sites, .n_sites = n_sites};
+    basis = resq_basis_param(s->module, s->anchor, "stream.basis", &b);
+    for (intptr_t i = 0; i < n_sites; i++)
+      free(sites[i]);
+    free(sites);
+    free(norms);
+    s->streams = realloc(s->streams, sizeof *s->streams * (size_t)(s->n_streams + 1));
+    s->streams[s->n_streams].norm_input = input;
+    s->streams[s->n_streams++].basis = basis;
+  }
+  resq_stream_free(&stream);
+  return basis;
+}
+
+/// The value basis of a cache: @<cache>.value_basis, made once.
+static MlirOperation value_basis(splitting *s, MlirOperation attention, int64_t *out_size) {
+  MlirStringRef name = resq_op_str(attention, "cache");
+  MlirOperation cache = resq_symbol(s->module, name);
+  char symbol[256], site[256];
+  snprintf(symbol, sizeof symbol, "%.*s.value_basis", (int)name.length, name.data);
+  snprintf(site, sizeof site, "%.*s.values", (int)name.length, name.data);
+  *out_size = resq_op_i64(cache, "head_size");
+  MlirOperation made = resq_symbol(s->module, resq_str(symbol));
+  if (!mlirOperationIsNull(made))
+    return made;
+  const char *sites[] = {site};
+  // The random part is common to all layers and heads, and apart from the stream's.
+  resq_basis b = {.kind = s->kind, .size = *out_size, .high = high_count(s, *out_size),
+                  .blocks = resq_op_i64(cache, "heads"), .seed = s->seed + 1, .sites = sites, .n_sites = 1};
+  return resq_basis_param(s->module, s->anchor, symbol, &b);
+}
+
+static MlirOperation own_basis(splitting *s, MlirOperation linear, MlirValue x) {
+  char *site = resq_site_of(x), symbol[280];
+  if (!*site && s->kind == RESQ_BASIS_PCA) {
+    resq_emit_error(linear, "resq-split: basis=pca needs the linear's `name` to find its calibration site");
+    s->ok = false;
+  }
+  snprintf(symbol, sizeof symbol, "%s.basis", *site ? site : "linear");
+  const char *sites[] = {site};
+  int64_t size = resq_width(x);
+  resq_basis b = {.kind = s->kind, .size = size, .high = high_count(s, size), .seed = s->seed + 2,
+                  .sites = sites, .n_sites = 1};
+  MlirOperation basis = s->ok ? resq_basis_param(s->module, s->anchor, symbol, &b) : (MlirOperation){NULL};
+  free(site);
+  return basis;
+}
+
+//===-- Rewriting ---------------------------------------------------------===//
+
+/// rotate and split of x, before `linear` (its first reader); made once a value. NULL when x is left alone.
+static split_value *split_of(splitting *s, MlirOperation linear, MlirValue x) {
+  for (intptr_t i = 0; i < s->n_values; i++)
+    if (mlirValueEqual(s->values[i].x, x))
+      return &s->values[i];
+  MlirOperation basis;
+  int64_t block = resq_width(x);
+  if (resq_value_is_from(x, "resq.rms_norm"))
+    basis = stream_basis(s, x);
+  else if (resq_value_is_from(x, "resq.attention"))
+    basis = value_basis(s, resq_defining_op(x), &block);
+  else
+    basis = own_basis(s, linear, x);
+  int64_t high = high_count(s, block);
+  if (s->ok && !s->rotate_only && (high < 1 || high >= block)) {
+    resq_emit_error(linear, "resq-split: a high part of %lld in blocks of %lld; allowed: 1 to %lld",
+                    (long long)high, (long long)block, (long long)block - 1);
+    s->ok = false;
+  }
+  if (!s->ok)
+    return NULL;
+
+  resq_builder b = resq_build_before(linear);
+  MlirValue rotated = resq_make_rotate(&b, x, resq_get_param(&b, basis), false);
+  split_value v = {.x = x, .low = rotated, .basis = basis, .block = block, .high_count = high};
+  if (!s->rotate_only) {
+    MlirType type = mlirValueGetType(x);
+    int64_t blocks = resq_width(x) / block, rows = resq_dim(x, 0);
+    int64_t low_shape[] = {rows, blocks * (block - high)}, high_shape[] = {rows, blocks * high};
+    MlirType results[] = {resq_tensor(mlirShapedTypeGetElementType(type), 2, low_shape),
+                          resq_tensor(mlirShapedTypeGetElementType(type), 2, high_shape)};
+    MlirNamedAttribute attrs[] = {resq_attr_i64(b.ctx, "block", block), resq_attr_i64(b.ctx, "high", high)};
+    MlirOperation op = resq_build_op(&b, "resq.split", 1, &rotated, 2, results, 2, attrs);
+    v.low = mlirOperationGetResult(op, 0);
+    v.high = mlirOperationGetResult(op, 1);
+  }
+  s->values = realloc(s->values, sizeof *s->values * (size_t)(s->n_values + 1));
+  s->values[s->n_values] = v;
+  return &s->values[s->n_values++];
+}
+
+typedef struct branch {
+  MlirOperation weight, basis;
+  const split_value *split;
+  bool high;
+} branch;
+
+/// W U, or one part of its columns.
+static MlirValue make_branch(const resq_builder *b, void *user) {
+  const branch *br = user;
+  MlirValue w = resq_make_rotate(b, resq_get_param(b, br->weight), resq_get_param(b, br->basis), false);
+  if (!br->split->high_count)
+    return w;
+  MlirType type = mlirValueGetType(w), element = mlirShapedTypeGetElementType(type);
+  int64_t blocks = resq_width(w) / br->split->block, high = br->split->high_count;
+  int64_t low_shape[] = {resq_dim(w, 0), blocks * (br->split->block - high)};
+  int64_t high_shape[] = {resq_dim(w, 0), blocks * high};
+  MlirType results[] = {resq_tensor(element, 2, low_shape), resq_tensor(element, 2, high_shape)};
+  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "block", br->split->block),
+                                resq_attr_i64(b->ctx, "high", high)};
+  MlirOperation op = resq_build_op(b, "resq.split", 1, &w, 2, results, 2, attrs);
+  return mlirOperationGetResult(op, br->high ? 1 : 0);
+}
+
+static MlirValue build_branch(splitting *s, const resq_builder *b, MlirOperation linear,
+                              MlirOperation weight, const split_value *v, bool high) {
+  char name[256];
+  MlirStringRef old = resq_param_name(weight);
+  snprintf(name, sizeof name, "%.*s.%s", (int)old.length, old.data,
+           s->rotate_only ? "rotated" : high ? "high" : "low");
+  branch br = {weight, v->basis, v, high};
+  // After what it reads: recipes may stand in any order, but people read from top to bottom.
+  MlirOperation param = resq_new_param(s->module, s->anchor, name, make_branch, &br);
+  bool bias = !high && mlirOperationGetNumOperands(linear) > 2;
+  MlirValue operands[] = {high ? v->high : v->low, resq_get_param(b, param),
+                          bias ? mlirOperationGetOperand(linear, 2) : (MlirValue){NULL}};
+  MlirStringRef label = resq_op_str(linear, "name");
+  MlirNamedAttribute attr = resq_attr(b->ctx, "name", mlirStringAttrGet(b->ctx, label));
+  return resq_build_value(b, "resq.linear", bias ? 3 : 2, operands,
+                          mlirValueGetType(mlirOperationGetResult(linear, 0)), label.data ? 1 : 0, &attr);
+}
+
+static void split_linear(MlirOperation linear, void *user) {
+  splitting *s = user;
+  MlirValue x = mlirOperationGetOperand(linear, 0);
+  if (!s->ok || resq_value_is_from(x, "resq.split") || resq_value_is_from(x, "resq.rotate") ||
+      resq_value_is_from(x, "resq.hadamard"))
+    return;
+  if (resq_value_is_from(x, "resq.gate")) {
+    resq_emit_remark(linear, "not split: no basis of a gate's output can merge (--resq-insert-hadamard)");
+    return;
+  }
+  MlirOperation weight = resq_operand_param(s->module, linear, 1);
+  if (mlirOperationIsNull(weight)) {
+    resq_emit_remark(linear, "not split: the weight has no recipe to rotate");
+    return;
+  }
+  const split_value *v = split_of(s, linear, x);
+  if (!v)
+    return;
+  resq_builder b = resq_build_before(linear);
+  MlirValue y = build_branch(s, &b, linear, weight, v, false);
+  if (v->high.ptr) {
+    MlirValue both[] = {y, build_branch(s, &b, linear, weight, v, true)};
+    y = resq_build_value(&b, "resq.add", 2, both, mlirValueGetType(y), 0, NULL);
+  }
+  MlirOperation get = resq_defining_op(mlirOperationGetOperand(linear, 1));
+  resq_replace(linear, 1, &y);
+  if (!resq_is_used(mlirOperationGetResult(get, 0)))
+    mlirOperationDestroy(get);
+}
+
+static void note_first_function(MlirOperation op, void *user) {
+  splitting *s = user;
+  if (mlirOperationIsNull(s->anchor))
+    s->anchor = op;
+}
+
+bool resq_pass_split(MlirOperation module, resq_pass *pass) {
+  splitting s = {.module = module, .ok = true};
+  MlirStringRef basis = resq_pass_string(pass, "basis");
+  if (!resq_basis_parse(basis, &s.kind)) {
+    resq_emit_error(module, "resq-split: basis is '%.*s', allowed: pca, random, hadamard", (int)basis.length,
+                    basis.data);
+    return false;
+  }
+  s.fraction = resq_pass_int(pass, "fraction");
+  s.rank = resq_pass_int(pass, "rank");
+  s.seed = resq_pass_int(pass, "seed");
+  s.rotate_only = resq_pass_bool(pass, "rotate-only");
+  if (s.fraction < 2 || s.rank < 0) {
+    resq_emit_error(module, "resq-split: fraction is %lld (allowed: 2 or more), rank is %lld (allowed: 0 or more)",
+                    (long long)s.fraction, (long long)s.rank);
+    return false;
+  }
+  resq_for_each(module, "func.func", note_first_function, &s);
+  resq_for_each(module, "resq.linear", split_linear, &s);
+  free(s.values);
+  free(s.streams);
+  return s.ok;
+}

@@ -1,0 +1,267 @@
+//===-- file.c - mapped input, atomic output ------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Input is mapped, so a checkpoint costs address space and not memory. Output
+// stands under a temporary name until it is complete and on disk: whatever
+// happens before the rename, the final name holds the old file or none.
+//===----------------------------------------------------------------------===//
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+  MAX_ATTEMPTS = 1000,     // temporary names tried before giving up
+  MAX_NAME_IN_TEMP = 200,  // of the final name: leaves room for the rest in NAME_MAX (255)
+  MAX_WRITE = 1 << 30,     // Linux writes at most 2 GiB - 4 KiB a call
+};
+
+static bool fail_errno(resq_error *err, const char *what, const char *path, int code) {
+  return resq_fail(err, code == ENOMEM ? RESQ_NO_MEMORY : RESQ_IO, "cannot %s '%s': %s", what, path,
+                   strerror(code));
+}
+
+static const char *kind_of_file(mode_t mode) {
+  switch (mode & S_IFMT) {
+  case S_IFREG: return "a regular file";
+  case S_IFDIR: return "a directory";
+  case S_IFIFO: return "a pipe";
+  case S_IFCHR: return "a character device";
+  case S_IFBLK: return "a block device";
+  case S_IFSOCK: return "a socket";
+  default: return "a special file";
+  }
+}
+
+//===-- Input -------------------------------------------------------------===//
+
+static bool map_descriptor(resq_map *map, int fd, const char *path, resq_error *err) {
+  struct stat info;
+  if (fstat(fd, &info) != 0)
+    return fail_errno(err, "inspect", path, errno);
+  if (!S_ISREG(info.st_mode))
+    return resq_fail(err, RESQ_IO, "cannot read '%s': it is %s, not a regular file", path,
+                     kind_of_file(info.st_mode));
+  if (info.st_size == 0)
+    return true;
+  if ((uint64_t)info.st_size > SIZE_MAX)
+    return fail_errno(err, "map", path, EFBIG);
+  void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (data == MAP_FAILED)
+    return fail_errno(err, "map", path, errno);
+  map->data = data;
+  map->size = (uint64_t)info.st_size;
+  return true;
+}
+
+bool resq_map_open(resq_map *out_map, const char *path, resq_error *err) {
+  *out_map = (resq_map){0};
+  // O_NONBLOCK: opening a pipe nobody writes to must not hang; regular files ignore it.
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0)
+    return fail_errno(err, "open", path, errno);
+  bool ok = map_descriptor(out_map, fd, path, err);
+  close(fd);
+  return ok;
+}
+
+void resq_map_close(resq_map *map) {
+  if (map->data)
+    munmap((void *)map->data, (size_t)map->size);
+  *map = (resq_map){0};
+}
+
+//===-- Output ------------------------------------------------------------===//
+
+struct resq_out {
+  int fd;
+  bool failed;         // after a failed write the file must not get its final name
+  uint64_t position;
+  char *path;
+  char *temporary;
+};
+
+static size_t directory_length(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/// The final name must be free or an ordinary file that we may replace: renaming over /dev/null or a pipe would replace
+/// the device by a file, and writing into it would not be atomic.
+static bool check_target(const char *path, resq_error *err) {
+  size_t directory = directory_length(path);
+  if (path[directory] == '\0')
+    return resq_fail(err, RESQ_IO, "cannot write '%s': it names no file", path);
+  struct stat info;
+  if (stat(path, &info) != 0) {
+    if (errno == ENOENT)
+      return true;
+    return fail_errno(err, "write", path, errno);
+  }
+  if (!S_ISREG(info.st_mode))
+    return resq_fail(err, RESQ_IO, "cannot write '%s': it is %s, not a regular file", path,
+                     kind_of_file(info.st_mode));
+  if (access(path, W_OK) != 0)
+    return fail_errno(err, "replace", path, errno);
+  return true;
+}
+
+static bool create_temporary(resq_out *out, unsigned mode, resq_error *err) {
+  size_t directory = directory_length(out->path);
+  const char *name = out->path + directory;
+  size_t name_length = strlen(name);
+  if (name_length > MAX_NAME_IN_TEMP)
+    name_length = MAX_NAME_IN_TEMP;
+  size_t capacity = directory + name_length + 64;
+  out->temporary = malloc(capacity);
+  if (!out->temporary)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory to write '%s'", out->path);
+  for (int attempt = 0; attempt < MAX_ATTEMPTS; ++attempt) {
+    snprintf(out->temporary, capacity, "%.*s.%.*s.resq-%ld-%d.tmp", (int)directory, out->path,
+             (int)name_length, name, (long)getpid(), attempt);
+    out->fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+    if (out->fd >= 0)
+      return true;
+    if (errno != EEXIST && errno != EINTR)
+      return fail_errno(err, "create", out->temporary, errno);
+  }
+  return resq_fail(err, RESQ_IO, "cannot create '%s': too many left-over temporary files beside it",
+                   out->temporary);
+}
+
+static void free_out(resq_out *out) {
+  if (out->fd >= 0)
+    close(out->fd);
+  free(out->temporary);
+  free(out->path);
+  free(out);
+}
+
+resq_out *resq_out_create(const char *path, unsigned mode, resq_error *err) {
+  if (strlen(path) >= PATH_MAX) {
+    resq_fail(err, RESQ_IO, "cannot write a file: its path has %zu bytes; at most %d are allowed",
+              strlen(path), PATH_MAX - 1);
+    return NULL;
+  }
+  if (!check_target(path, err))
+    return NULL;
+  resq_out *out = calloc(1, sizeof *out);
+  char *copy = strdup(path);
+  if (!out || !copy) {
+    free(out);
+    free(copy);
+    resq_fail(err, RESQ_NO_MEMORY, "no memory to write '%s'", path);
+    return NULL;
+  }
+  out->fd = -1;
+  out->path = copy;
+  if (!create_temporary(out, mode, err)) {
+    free_out(out);
+    return NULL;
+  }
+  return out;
+}
+
+bool resq_out_write(resq_out *out, const void *data, uint64_t size, resq_error *err) {
+  const uint8_t *bytes = data;
+  while (size > 0) {
+    ssize_t written = write(out->fd, bytes, (size_t)(size < MAX_WRITE ? size : MAX_WRITE));
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0) {
+      out->failed = true;
+      // A write of 0 bytes that were more than 0 means that the device takes no more.
+      return fail_errno(err, "write", out->path, written < 0 ? errno : ENOSPC);
+    }
+    bytes += written;
+    size -= (uint64_t)written;
+    out->position += (uint64_t)written;
+  }
+  return true;
+}
+
+bool resq_out_align(resq_out *out, uint64_t alignment, resq_error *err) {
+  static const uint8_t zeros[4096];
+  uint64_t missing = alignment > 1 ? (alignment - out->position % alignment) % alignment : 0;
+  while (missing > 0) {
+    uint64_t step = missing < sizeof zeros ? missing : sizeof zeros;
+    if (!resq_out_write(out, zeros, step, err))
+      return false;
+    missing -= step;
+  }
+  return true;
+}
+
+uint64_t resq_out_position(const resq_out *out) { return out->position; }
+
+const char *resq_out_temporary(const resq_out *out) { return out->temporary; }
+
+/// Data to disk, by name: a linker may have put another file where ours was.
+static bool synchronise(const char *temporary, const char *path, resq_error *err) {
+  int fd = open(temporary, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return fail_errno(err, "complete", path, errno);
+  int code = 0;
+  while (fsync(fd) != 0) {
+    code = errno;
+    if (code != EINTR)
+      break;
+    code = 0;
+  }
+  close(fd);
+  // Some file systems have nothing to synchronise.
+  if (code != 0 && code != EINVAL && code != ENOTSUP)
+    return fail_errno(err, "complete", path, code);
+  return true;
+}
+
+/// Makes the rename itself durable. Best effort: the file is complete and has its name already.
+static void synchronise_directory(const char *path) {
+  size_t length = directory_length(path);
+  char *directory = length ? strndup(path, length) : strdup(".");
+  if (!directory)
+    return;
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  free(directory);
+  if (fd < 0)
+    return;
+  fsync(fd);
+  close(fd);
+}
+
+static bool commit(resq_out *out, resq_error *err) {
+  if (out->failed)
+    return resq_fail(err, RESQ_IO, "cannot complete '%s': a write failed", out->path);
+  int closed = close(out->fd);
+  out->fd = -1;
+  if (closed != 0 && errno != EINTR)
+    return fail_errno(err, "complete", out->path, errno);
+  if (!synchronise(out->temporary, out->path, err))
+    return false;
+  if (rename(out->temporary, out->path) != 0)
+    return fail_errno(err, "complete", out->path, errno);
+  synchronise_directory(out->path);
+  return true;
+}
+
+bool resq_out_commit(resq_out *out, resq_error *err) {
+  if (!commit(out, err)) {
+    resq_out_discard(out);
+    return false;
+  }
+  free_out(out);
+  return true;
+}
+
+void resq_out_discard(resq_out *out) {
+  if (!out)
+    return;
+  unlink(out->temporary);
+  free_out(out);
+}

@@ -1,0 +1,152 @@
+//===-- options.c - command lines from tables -----------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// getopt_long over the command's table and the common one. Numbers are taken whole
+// and in range, or refused.
+//===----------------------------------------------------------------------===//
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "cli/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(member) offsetof(resq_run_options, member)
+
+static const resq_flag common_flags[] = {
+    {"help", 'h', RESQ_FLAG_BOOL, NULL, "show this help", 0, 0, AT(help)},
+    {"threads", 't', RESQ_FLAG_INTEGER, "N", "threads; 0: all CPUs (default)", 0, 1024,
+     AT(threads)},
+    {"context", 'c', RESQ_FLAG_INTEGER, "N", "tokens that the cache holds; 0: the model's (default)",
+     0, 1 << 30, AT(context)},
+    {"level", 0, RESQ_FLAG_TEXT, "NAME", "instruction-set level: generic, avx512 (default: best)", 0,
+     0, AT(level)},
+    {"profile", 0, RESQ_FLAG_BOOL, NULL, "print the time per operation and layer to stderr", 0, 0,
+     AT(profile)},
+};
+enum { n_common_flags = sizeof common_flags / sizeof common_flags[0] };
+enum { max_flags = 40, long_base = 256 };
+
+/// Flag i of both tables; NULL past the end. A command that starts nothing has --help only.
+static const resq_flag *flag_at(const resq_command *c, int i) {
+  int n_common = c->runs ? n_common_flags : 1;
+  if (i < c->n_flags)
+    return &c->flags[i];
+  return i - c->n_flags < n_common ? &common_flags[i - c->n_flags] : NULL;
+}
+
+static bool parse_integer(const resq_flag *f, const char *text, int64_t *out, resq_error *err) {
+  char *end;
+  errno = 0;
+  long long v = strtoll(text, &end, 10);
+  bool whole = end != text && !*end && (text[0] == '-' || (text[0] >= '0' && text[0] <= '9'));
+  if (!whole || errno || (double)v < f->low || (double)v > f->high)
+    return resq_fail(err, RESQ_USAGE, "--%s: '%.100s' is not a whole number from %.0f to %.0f",
+                     f->name, text, f->low, f->high);
+  *out = v;
+  return true;
+}
+
+static bool parse_real(const resq_flag *f, const char *text, double *out, resq_error *err) {
+  char *end;
+  errno = 0;
+  double v = strtod(text, &end);
+  // Decimal only: strtod would also take hexadecimal, infinities and NaN.
+  bool whole = end != text && !*end && strspn(text, "+-.0123456789eE") == strlen(text);
+  if (!whole || errno || !isfinite(v) || v < f->low || v > f->high)
+    return resq_fail(err, RESQ_USAGE, "--%s: '%.100s' is not a number from %g to %g", f->name, text,
+                     f->low, f->high);
+  *out = v;
+  return true;
+}
+
+static bool store(const resq_flag *f, const char *text, void *values, resq_error *err) {
+  void *slot = (char *)values + f->offset;
+  switch (f->type) {
+  case RESQ_FLAG_BOOL:
+    *(bool *)slot = true;
+    return true;
+  case RESQ_FLAG_INTEGER:
+    return parse_integer(f, text, slot, err);
+  case RESQ_FLAG_REAL:
+    return parse_real(f, text, slot, err);
+  case RESQ_FLAG_TEXT:
+    *(const char **)slot = text;
+    return true;
+  case RESQ_FLAG_TEXTS: {
+    resq_texts *texts = slot;
+    if (texts->count == RESQ_MAX_TEXTS)
+      return resq_fail(err, RESQ_USAGE, "--%s: more than %d given", f->name, RESQ_MAX_TEXTS);
+    texts->items[texts->count++] = text;
+    return true;
+  }
+  }
+  return false;
+}
+
+static bool take_operand(const resq_command *c, int argc, char **argv, resq_run_options *common,
+                         resq_error *err) {
+  int n = argc - optind;
+  if (common->help)
+    return true;
+  if (n > (c->operand ? 1 : 0))
+    return resq_fail(err, RESQ_USAGE, "%s: unexpected argument '%.100s'", c->name,
+                     argv[optind + (c->operand ? 1 : 0)]);
+  if (n)
+    common->operand = argv[optind];
+  else if (c->operand && c->operand[0] != '[')
+    return resq_fail(err, RESQ_USAGE, "%s: %s is missing", c->name, c->operand);
+  return true;
+}
+
+bool resq_options_parse(const resq_command *c, int argc, char **argv, void *values,
+                        resq_error *err) {
+  struct option longs[max_flags + 1] = {{0}};
+  char letters[2 * max_flags + 2] = ":";
+  size_t used = 1;
+  const resq_flag *f;
+  for (int i = 0; i < max_flags && (f = flag_at(c, i)); ++i) {
+    int argument = f->type == RESQ_FLAG_BOOL ? no_argument : required_argument;
+    longs[i] = (struct option){f->name, argument, NULL, long_base + i};
+    if (!f->letter)
+      continue;
+    letters[used++] = f->letter;
+    if (argument == required_argument)
+      letters[used++] = ':';
+  }
+  letters[used] = 0;
+  memcpy(values, c->defaults, c->values_size);
+  optind = 0; // GNU: start over, also the scanner's hidden state
+  opterr = 0;
+  for (int got; (got = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+    if (got == '?' || got == ':')
+      return resq_fail(err, RESQ_USAGE, "%s: %s '%.100s'; see '%s --help'", c->name,
+                       got == ':' ? "no value after" : "unknown, ambiguous or misused option",
+                       argv[optind - 1], c->name);
+    int i = got >= long_base ? got - long_base : 0;
+    if (got < long_base)
+      while (flag_at(c, i)->letter != got)
+        ++i;
+    if (!store(flag_at(c, i), optarg, values, err))
+      return false;
+  }
+  return take_operand(c, argc, argv, values, err);
+}
+
+void resq_options_help(const char *program, const resq_command *c, FILE *f) {
+  fprintf(f, "usage: %s %s [options]%s%s\n%s\n\n", program, c->name, c->operand ? " " : "",
+          c->operand ? c->operand : "", c->summary);
+  const resq_flag *flag;
+  for (int i = 0; (flag = flag_at(c, i)); ++i) {
+    char left[64];
+    const char *separator = flag->value ? " " : "";
+    snprintf(left, sizeof left, "%c%c%c --%s%s%s", flag->letter ? '-' : ' ',
+             flag->letter ? flag->letter : ' ', flag->letter ? ',' : ' ', flag->name, separator,
+             flag->value ? flag->value : "");
+    fprintf(f, "  %-26s %s\n", left, flag->help);
+  }
+}

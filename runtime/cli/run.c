@@ -1,0 +1,89 @@
+//===-- run.c - the model, tokenizer and session of a command -------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "cli/cli.h"
+
+#include "exec/session_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool resq_fail_message(resq_error *err, const resq_message *why) {
+  return resq_fail(err, (resq_code)why->code, "%s", why->text);
+}
+
+bool resq_run_open(resq_run *run, const resq_cli *cli, resq_error *err) {
+  resq_message why = {{0}, RESQ_FAILED};
+  memset(run, 0, sizeof *run);
+  run->model = resq_model_open(cli->program, cli->path, &why);
+  if (!run->model)
+    return resq_fail_message(err, &why);
+  const uint8_t *blob;
+  uint64_t size;
+  if (!run->model->has_artifact ||
+      !resq_artifact_section(&run->model->artifact, RESQ_SECTION_TOKENIZER, &blob, &size))
+    return true;
+  run->tokenizer = resq_tokenizer_open(blob, size, err);
+  if (run->tokenizer)
+    return true;
+  resq_fail_in(err, "tokenizer section");
+  resq_run_close(run);
+  return false;
+}
+
+bool resq_run_need_tokenizer(const resq_run *run, resq_error *err) {
+  return run->tokenizer || resq_fail(err, RESQ_USAGE, "this program was compiled without a tokenizer");
+}
+
+bool resq_run_start(resq_run *run, const resq_run_options *options, int64_t capacity,
+                    resq_error *err) {
+  resq_message why = {{0}, RESQ_FAILED};
+  resq_session_options o = {.threads = (int)options->threads,
+                            .sequences = 1,
+                            .capacity = options->context > capacity ? options->context : capacity,
+                            .level = options->level};
+  run->session = resq_session_create(run->model, &o, &why);
+  if (!run->session)
+    return resq_fail_message(err, &why);
+  int64_t vocabulary = resq_session_vocabulary(run->session);
+  if (!vocabulary)
+    return resq_fail(err, RESQ_USAGE,
+                     "this program is not a language model: it has no @forward(tokens, positions, "
+                     "sequences, logit_rows) -> logits");
+  if (run->tokenizer && resq_tokenizer_size(run->tokenizer) > vocabulary)
+    return resq_fail(err, RESQ_BAD_INPUT,
+                     "the tokenizer has %" PRId64 " tokens, @forward's logits are %" PRId64 " wide",
+                     resq_tokenizer_size(run->tokenizer), vocabulary);
+  resq_session_profile(run->session, options->profile);
+  return true;
+}
+
+void resq_run_close(resq_run *run) {
+  if (run->session)
+    resq_session_profile_print(run->session, stderr);
+  resq_session_destroy(run->session);
+  if (run->tokenizer)
+    resq_tokenizer_close(run->tokenizer);
+  resq_model_close(run->model);
+  memset(run, 0, sizeof *run);
+}
+
+bool resq_run_forward(const resq_run *run, const int32_t *tokens, int64_t first, int64_t n,
+                      int64_t n_logits, float *logits, resq_error *err) {
+  // A few fixed rows at a time on the stack would cut chunks smaller than the entries': one list, sized once.
+  int32_t *lists = malloc((size_t)n * 3 * sizeof *lists);
+  if (!lists)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId64 " rows", n);
+  int32_t *positions = lists, *sequences = lists + n, *rows = lists + 2 * n;
+  for (int64_t i = 0; i < n; ++i) {
+    positions[i] = (int32_t)(first + i);
+    sequences[i] = 0;
+  }
+  for (int64_t i = 0; i < n_logits; ++i)
+    rows[i] = (int32_t)(n - n_logits + i);
+  resq_message why = {{0}, RESQ_FAILED};
+  bool ok = resq_session_forward(run->session, tokens, positions, sequences, n, rows, n_logits,
+                                 logits, &why);
+  free(lists);
+  return ok || resq_fail_message(err, &why);
+}

@@ -1,0 +1,238 @@
+//===-- session.c - threads and memory of one run -------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// All that a call needs is allocated here, once: a call allocates nothing. Caches are
+// anonymous pages, zero and unbacked until a token is stored.
+//===----------------------------------------------------------------------===//
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "base/checked.h"
+#include "exec/cpu.h"
+#include "exec/session_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/// When neither the caller nor the model says how much a sequence holds.
+#define DEFAULT_CAPACITY 2048
+/// Positions are int32.
+#define MAX_CAPACITY ((int64_t)INT32_MAX / RESQ_CAPACITY_STEP * RESQ_CAPACITY_STEP)
+#define MAX_SEQUENCES ((int64_t)1 << 20)
+
+uint8_t *resq_pages_new(uint64_t size) {
+  void *p = mmap(NULL, size ? size : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return p == MAP_FAILED ? NULL : p;
+}
+
+void resq_pages_free(uint8_t *pages, uint64_t size) {
+  if (pages)
+    munmap(pages, size ? size : 1);
+}
+
+static int by_function_and_rows(const void *a, const void *b) {
+  const resq_entry *x = *(const resq_entry *const *)a, *y = *(const resq_entry *const *)b;
+  int order = strcmp(x->function, y->function);
+  return order ? order : (x->max_rows > y->max_rows) - (x->max_rows < y->max_rows);
+}
+
+const resq_entry **resq_session_entries(const resq_session *s, const char *function, int *count) {
+  const resq_entry **first = NULL;
+  *count = 0;
+  for (int i = 0; i < s->n_entries; ++i) {
+    if (strcmp(s->entries[i]->function, function))
+      continue;
+    if (!first)
+      first = &s->entries[i];
+    ++*count;
+  }
+  return first;
+}
+
+/// (tokens, positions, sequences, logit_rows) -> logits, as resq_session_forward needs it.
+static bool is_forward(const resq_entry *e) {
+  if (e->n_args != 5)
+    return false;
+  for (int i = 0; i < 4; ++i)
+    if (e->args[i].dtype != RESQ_I32 || e->args[i].width || e->args[i].rows != -1 ||
+        e->args[i].is_result)
+      return false;
+  const resq_arg *logits = &e->args[4];
+  return logits->dtype == RESQ_F32 && logits->is_result && logits->width > 0 && logits->rows == -1;
+}
+
+static bool choose_entries(resq_session *s, const char *wanted, resq_error *err) {
+  const resq_program *p = s->model->program;
+  if (!wanted) {
+    wanted = getenv("RESQ_LEVEL");
+    if (wanted && !*wanted)
+      wanted = NULL;
+  }
+  s->level = resq_cpu_choose(p, resq_cpu_features(), wanted, err);
+  if (!s->level)
+    return false;
+  s->entries = calloc((size_t)p->n_entries, sizeof *s->entries);
+  if (!s->entries)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId32 " entries", p->n_entries);
+  for (int32_t i = 0; i < p->n_entries; ++i)
+    if (!strcmp(p->entries[i].level, s->level))
+      s->entries[s->n_entries++] = &p->entries[i];
+  qsort(s->entries, (size_t)s->n_entries, sizeof *s->entries, by_function_and_rows);
+  s->forward = resq_session_entries(s, "forward", &s->n_forward);
+  if (s->forward && !is_forward(s->forward[0])) {
+    s->forward = NULL;
+    s->n_forward = 0;
+  }
+  return true;
+}
+
+static bool choose_capacity(resq_session *s, const resq_session_options *o, resq_error *err) {
+  int64_t capacity = o->capacity ? o->capacity : s->model->program->context_length;
+  if (o->capacity == 0 && capacity <= 0)
+    capacity = DEFAULT_CAPACITY;
+  if (capacity < 1 || capacity > MAX_CAPACITY)
+    return resq_fail(err, RESQ_USAGE, "capacity of %" PRId64 " tokens, allowed: 1 to %" PRId64,
+                     capacity, MAX_CAPACITY);
+  if (o->sequences < 0 || o->sequences > MAX_SEQUENCES)
+    return resq_fail(err, RESQ_USAGE, "%" PRId64 " sequences, allowed: 1 to %" PRId64,
+                     o->sequences, MAX_SEQUENCES);
+  s->capacity = (capacity + RESQ_CAPACITY_STEP - 1) / RESQ_CAPACITY_STEP * RESQ_CAPACITY_STEP;
+  s->sequences = o->sequences ? o->sequences : 1;
+  return true;
+}
+
+static bool allocate_caches(resq_session *s, resq_error *err) {
+  const resq_program *p = s->model->program;
+  size_t n = p->n_caches ? (size_t)p->n_caches : 1;
+  s->caches = calloc(n, sizeof *s->caches);
+  s->cache_bytes = calloc(n, sizeof *s->cache_bytes);
+  if (!s->caches || !s->cache_bytes)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId32 " caches", p->n_caches);
+  for (int32_t i = 0; i < p->n_caches; ++i) {
+    uint64_t bytes;
+    if (resq_mul_u64((uint64_t)p->caches[i].bytes_per_token, (uint64_t)s->capacity, &bytes) &&
+        resq_mul_u64(bytes, (uint64_t)s->sequences, &bytes) && bytes < SIZE_MAX / 2) {
+      s->cache_bytes[i] = bytes;
+      s->caches[i] = resq_pages_new(bytes);
+    }
+    if (!s->caches[i])
+      return resq_fail(err, RESQ_NO_MEMORY,
+                       "no memory for cache %" PRId32 " of %" PRId32 ": %" PRId64
+                       " bytes a token, %" PRId64 " tokens, %" PRId64 " sequences",
+                       i + 1, p->n_caches, p->caches[i].bytes_per_token, s->capacity, s->sequences);
+  }
+  return true;
+}
+
+/// Workspace, tickets and row lists for the entry that needs most of each.
+static bool allocate_for_entries(resq_session *s, resq_error *err) {
+  int32_t ops = 1;
+  for (int i = 0; i < s->n_entries; ++i) {
+    const resq_entry *e = s->entries[i];
+    if ((uint64_t)e->workspace_bytes > s->workspace_bytes)
+      s->workspace_bytes = (uint64_t)e->workspace_bytes;
+    if (e->n_ops > ops)
+      ops = e->n_ops;
+  }
+  int64_t rows = resq_session_chunk(s);
+  s->workspace = resq_pages_new(s->workspace_bytes);
+  s->tickets = calloc((size_t)ops, sizeof *s->tickets);
+  s->chunk_rows = calloc(rows ? (size_t)rows : 1, sizeof *s->chunk_rows);
+  if (!s->workspace || !s->tickets || !s->chunk_rows)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory for a workspace of %" PRIu64 " bytes",
+                     s->workspace_bytes);
+  // Activations are touched all the time: large pages save TLB misses where the system grants them.
+  madvise(s->workspace, s->workspace_bytes, MADV_HUGEPAGE);
+  return true;
+}
+
+static bool start_threads(resq_session *s, int threads, resq_error *err) {
+  if (threads == 0)
+    threads = resq_thread_default();
+  s->pool = resq_pool_create(threads, RESQ_SPIN_NS, err);
+  if (!s->pool)
+    return false;
+  s->scratch_bytes = (uint64_t)threads * RESQ_SCRATCH_BYTES;
+  s->scratch = resq_pages_new(s->scratch_bytes);
+  s->workers = calloc((size_t)threads, sizeof *s->workers);
+  if (!s->scratch || !s->workers)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory for the scratch space of %d threads", threads);
+  for (int i = 0; i < threads; ++i)
+    s->workers[i] = (resq_worker){.call = &s->call,
+                                  .index = i,
+                                  .count = threads,
+                                  .scratch = s->scratch + (uint64_t)i * RESQ_SCRATCH_BYTES};
+  return true;
+}
+
+static void describe_call(resq_session *s) {
+  s->call = (resq_call){.params = s->model->params,
+                        .workspace = s->workspace,
+                        .caches = s->caches,
+                        .capacity = s->capacity,
+                        .sequences = s->sequences,
+                        .tickets = s->tickets,
+                        .barrier = s->pool};
+}
+
+resq_session *resq_session_create(resq_model *model, const resq_session_options *options,
+                                  resq_message *why) {
+  static const resq_session_options defaults = {0};
+  const resq_session_options *o = options ? options : &defaults;
+  resq_error err = {RESQ_FAILED, ""};
+  resq_session *s = calloc(1, sizeof *s);
+  if (!s) {
+    resq_fail(&err, RESQ_NO_MEMORY, "no memory for a session");
+    resq_tell(why, &err);
+    return NULL;
+  }
+  s->model = model;
+  if (choose_entries(s, o->level, &err) && choose_capacity(s, o, &err) &&
+      allocate_caches(s, &err) && allocate_for_entries(s, &err) &&
+      start_threads(s, o->threads, &err)) {
+    describe_call(s);
+    return s;
+  }
+  resq_tell(why, &err);
+  resq_session_destroy(s);
+  return NULL;
+}
+
+void resq_session_destroy(resq_session *s) {
+  if (!s)
+    return;
+  resq_pool_destroy(s->pool);
+  for (int32_t i = 0; s->caches && s->cache_bytes && i < s->model->program->n_caches; ++i)
+    resq_pages_free(s->caches[i], s->cache_bytes[i]);
+  for (int i = 0; s->times && i < s->n_entries; ++i)
+    free(s->times[i].op_ns);
+  resq_pages_free(s->workspace, s->workspace_bytes);
+  resq_pages_free(s->scratch, s->scratch_bytes);
+  free(s->times);
+  free(s->caches);
+  free(s->cache_bytes);
+  free(s->tickets);
+  free(s->chunk_rows);
+  free(s->workers);
+  free(s->entries);
+  free(s);
+}
+
+int64_t resq_session_vocabulary(const resq_session *s) {
+  return s->forward ? s->forward[0]->args[4].width : 0;
+}
+
+int64_t resq_session_chunk(const resq_session *s) {
+  return s->forward ? s->forward[s->n_forward - 1]->max_rows : 0;
+}
+
+int64_t resq_session_capacity(const resq_session *s) { return s->capacity; }
+
+const char *resq_session_level(const resq_session *s) { return s->level; }
+
+void resq_session_observe(resq_session *s, resq_site_observer observe, void *user) {
+  s->call.observe = observe;
+  s->call.observe_user = user;
+}

@@ -1,0 +1,245 @@
+//===-- attention_avx512.c - causal softmax attention over a cache ---------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A chunk is a kv head and up to 32 rows that continue each other in one sequence. Its
+// queries (a row and query head each) form a matrix; block after block of 64 positions is
+// decoded once into panels in scratch, and both products run on the panel kernel with an
+// online softmax between. Blocks start at multiples of 64 and rows do not mix, so a row's
+// result depends neither on the batch nor on the number of threads.
+//===----------------------------------------------------------------------===//
+#include "kv_decode.h"
+#include "panel.h"
+
+enum {
+  MOST_ROWS = 32,
+  MOST_QUERIES = 192,
+  VALUE_STRIDE = (RESQ_KV_BLOCK + 1) * 16 ///< odd in lines: tiles fall on different cache sets
+};
+
+typedef struct shape {
+  int64_t size, padded;         ///< of a head; in whole vectors
+  int64_t key_stride;           ///< between tiles of keys
+} shape;
+
+/// What a chunk works on, in scratch.
+typedef struct state {
+  float *keys, *values;         ///< panels of one block
+  float *q;                     ///< [queries][size], scaled
+  float *p;                     ///< [queries][64] scores, then probabilities
+  float *out;                   ///< [queries][padded]
+  float *largest, *sum, *factor;
+} state;
+
+RESQ_INLINE shape shape_of(int64_t size) {
+  shape s = {size, resq_round_up(size, 16), (size + 1) * 16};
+  return s;
+}
+
+/// Floats of scratch whatever the queries, and a query's.
+RESQ_INLINE int64_t fixed_floats(shape s) {
+  return 4 * s.key_stride + s.padded / 16 * VALUE_STRIDE + 64;
+}
+RESQ_INLINE int64_t query_floats(shape s) { return s.size + s.padded + RESQ_KV_BLOCK + 3; }
+
+RESQ_INLINE state lay_out(uint8_t *scratch, shape s, int64_t queries) {
+  state st;
+  st.keys = (float *)scratch;
+  st.values = st.keys + 4 * s.key_stride;
+  st.p = st.values + s.padded / 16 * VALUE_STRIDE;
+  st.out = st.p + queries * RESQ_KV_BLOCK;
+  st.q = st.out + queries * s.padded;
+  st.largest = st.q + queries * s.size;
+  st.sum = st.largest + queries;
+  st.factor = st.sum + queries;
+  return st;
+}
+
+/// p = q keys for `rows` queries from `at` on.
+RESQ_INLINE void score(const state *st, shape s, int64_t at, int rows) {
+  resq_block block;
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < 4; ++t)
+      block.sum[r][t] = _mm512_setzero_ps();
+  resq_block_multiply(&block, rows, 4, st->q + at * s.size, s.size, st->keys, s.key_stride, s.size,
+                      RESQ_AS_F32, 0);
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < 4; ++t)
+      _mm512_store_ps(st->p + (at + r) * RESQ_KV_BLOCK + t * 16, block.sum[r][t]);
+}
+
+/// out = factor out + p values, for `rows` queries from `at` on and `tiles` tiles of elements.
+RESQ_INLINE void mix(const state *st, shape s, int64_t at, int rows, int64_t tile, int tiles,
+                     int64_t count) {
+  resq_block block;
+  float *out = st->out + at * s.padded + tile * 16;
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; ++t)
+      block.sum[r][t] = _mm512_mul_ps(_mm512_load_ps(out + r * s.padded + t * 16),
+                                      _mm512_set1_ps(st->factor[at + r]));
+  resq_block_multiply(&block, rows, tiles, st->p + at * RESQ_KV_BLOCK, RESQ_KV_BLOCK,
+                      st->values + tile * VALUE_STRIDE, VALUE_STRIDE, count, RESQ_AS_F32, 0);
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; ++t)
+      _mm512_store_ps(out + r * s.padded + t * 16, block.sum[r][t]);
+}
+
+/// All elements of `rows` queries.
+RESQ_INLINE void mix_tiles(const state *st, shape s, int64_t at, int rows, int64_t count) {
+  int64_t tiles = s.padded / 16, whole = tiles / 4 * 4;
+  for (int64_t tile = 0; tile < whole; tile += 4)
+    mix(st, s, at, rows, tile, 4, count);
+  if (tiles - whole == 1)
+    mix(st, s, at, rows, whole, 1, count);
+  else if (tiles - whole == 2)
+    mix(st, s, at, rows, whole, 2, count);
+  else if (tiles - whole == 3)
+    mix(st, s, at, rows, whole, 3, count);
+}
+
+/// Scores of a query to probabilities relative to the largest so far; the first `allowed` count.
+RESQ_INLINE void soften(const state *st, int64_t query, int64_t allowed) {
+  float *p = st->p + query * RESQ_KV_BLOCK;
+  const __m512 never = _mm512_set1_ps(-__builtin_inff());
+  __m512 scores[4], largest = _mm512_set1_ps(st->largest[query]);
+#pragma GCC unroll 4
+  for (int t = 0; t < 4; ++t) {
+    int64_t left = allowed - t * 16;
+    scores[t] = _mm512_mask_loadu_ps(never, resq_lanes(left > 0 ? left : 0), p + t * 16);
+  }
+  __m512 most = _mm512_max_ps(_mm512_max_ps(scores[0], scores[1]),
+                              _mm512_max_ps(scores[2], scores[3]));
+  most = _mm512_max_ps(largest, _mm512_set1_ps(_mm512_reduce_max_ps(most)));
+  __m512 sum = _mm512_setzero_ps();
+#pragma GCC unroll 4
+  for (int t = 0; t < 4; ++t) {
+    __m512 power = resq_exp16(_mm512_sub_ps(scores[t], most));
+    // The exponential stops at e^-104, which is not quite 0: a masked value must not count.
+    int64_t left = allowed - t * 16;
+    power = _mm512_maskz_mov_ps(resq_lanes(left > 0 ? left : 0), power);
+    _mm512_store_ps(p + t * 16, power);
+    sum = _mm512_add_ps(sum, power);
+  }
+  __m512 factor = resq_exp16(_mm512_sub_ps(largest, most));
+  st->factor[query] = _mm512_cvtss_f32(factor);
+  st->sum[query] = st->sum[query] * st->factor[query] + _mm512_reduce_add_ps(sum);
+  st->largest[query] = _mm512_cvtss_f32(most);
+}
+
+/// The queries of `rows` rows: heads [first, first + heads), row after row.
+RESQ_INLINE void load_queries(const state *st, shape s, const float *q, int64_t ldq, int64_t rows,
+                              int64_t heads, float scale) {
+  for (int64_t i = 0; i < rows * heads; ++i) {
+    const float *from = q + i / heads * ldq + i % heads * s.size;
+    for (int64_t e = 0; e < s.size; e += 16) {
+      __mmask16 mask = resq_lanes(s.size - e);
+      __m512 value = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, from + e), _mm512_set1_ps(scale));
+      _mm512_mask_storeu_ps(st->q + i * s.size + e, mask, value);
+      _mm512_store_ps(st->out + i * s.padded + e, _mm512_setzero_ps());
+    }
+    st->largest[i] = -3.0e38f;
+    st->sum[i] = 0.0f;
+  }
+}
+
+RESQ_INLINE void store_results(const state *st, shape s, float *y, int64_t ldy, int64_t rows,
+                               int64_t heads) {
+  for (int64_t i = 0; i < rows * heads; ++i) {
+    float *to = y + i / heads * ldy + i % heads * s.size;
+    for (int64_t e = 0; e < s.size; e += 16)
+      _mm512_mask_storeu_ps(to + e, resq_lanes(s.size - e),
+                            _mm512_div_ps(_mm512_load_ps(st->out + i * s.padded + e),
+                                          _mm512_set1_ps(st->sum[i])));
+  }
+}
+
+/// `rows` rows from position `position` on, `heads` query heads each, whose queries are loaded.
+RESQ_INLINE void attend(const state *st, shape s, const resq_kv_view *key,
+                        const resq_kv_view *value, int64_t position, int64_t rows, int64_t heads) {
+  int64_t positions = position + rows, queries = rows * heads;
+  for (int64_t block = 0; block < positions; block += RESQ_KV_BLOCK) {
+    int64_t left = positions - block, count = left < RESQ_KV_BLOCK ? left : RESQ_KV_BLOCK;
+    for (int64_t t = 0; t < count; t += 16)
+      resq_decode_keys(key, block + t, st->keys + t / 16 * s.key_stride);
+    for (int64_t at = 0; at < queries; at += RESQ_BLOCK_ROWS)
+      RESQ_WITH_ROWS(queries - at, ROWS, score(st, s, at, ROWS))
+    for (int64_t i = 0; i < queries; ++i)
+      soften(st, i, position + i / heads + 1 - block);
+    resq_decode_values(value, block, count, st->values, VALUE_STRIDE);
+    for (int64_t at = 0; at < queries; at += RESQ_BLOCK_ROWS)
+      RESQ_WITH_ROWS(queries - at, ROWS, mix_tiles(st, s, at, ROWS, count))
+  }
+}
+
+/// Rows [begin, end) that continue each other; the `index`th such run of at most `most` rows
+/// counted from row 0, or how many there are when index is past the last.
+RESQ_INLINE int64_t find_run(const int32_t *positions, const int32_t *sequences, int64_t rows,
+                             int64_t most, int64_t index, int64_t *begin, int64_t *end) {
+  int64_t found = 0;
+  *begin = *end = 0;
+  for (int64_t r = 1; r <= rows; ++r) {
+    if (r < rows && r - *begin < most && sequences[r] == sequences[r - 1] &&
+        positions[r] == positions[r - 1] + 1)
+      continue;
+    *end = r;
+    if (found++ == index)
+      return found;
+    *begin = r;
+  }
+  return found;
+}
+
+RESQ_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+RESQ_INLINE void attention(resq_worker *w, int32_t op, const float *q, const int32_t *positions,
+                           const int32_t *sequences, uint8_t *cache, float *y, int64_t rows,
+                           int64_t ldq, int64_t ldy, int64_t capacity, int64_t heads,
+                           int64_t kv_heads, resq_kv_format keys, resq_kv_format values,
+                           float scale) {
+  const shape s = shape_of(keys.size);
+  const int64_t group = heads / kv_heads;
+  const int64_t room =
+      smaller(MOST_QUERIES, (RESQ_SCRATCH_BYTES / 4 - fixed_floats(s)) / query_floats(s));
+  int64_t begin, end, piece = smaller(group, room);
+  const int64_t most = smaller(MOST_ROWS, room / piece);
+  int64_t runs = find_run(positions, sequences, rows, most, rows, &begin, &end);
+  // Few chunks for the threads: the query heads of a group are shared out, too.
+  while (piece > 1 && runs * kv_heads * ((group + piece - 1) / piece) < w->count)
+    piece = (piece + 1) / 2;
+  const int64_t pieces = (group + piece - 1) / piece, chunks = runs * kv_heads * pieces;
+  int64_t chunk;
+  while ((chunk = resq_next_chunk(w, op)) < chunks) {
+    // The last rows read the most positions: they go first.
+    find_run(positions, sequences, rows, most, runs - 1 - chunk / (kv_heads * pieces), &begin, &end);
+    int64_t h = chunk / pieces % kv_heads, first = chunk % pieces * piece;
+    int64_t taken = smaller(piece, group - first), head = h * group + first;
+    resq_kv_view key =
+        resq_kv_head(cache, keys, values, capacity, kv_heads, sequences[begin], h, 1);
+    resq_kv_view value =
+        resq_kv_head(cache, keys, values, capacity, kv_heads, sequences[begin], h, 0);
+    state st = lay_out(w->scratch, s, (end - begin) * taken);
+    load_queries(&st, s, q + begin * ldq + head * s.size, ldq, end - begin, taken, scale);
+    attend(&st, s, &key, &value, positions[begin], end - begin, taken);
+    store_results(&st, s, y + begin * ldy + head * s.size, ldy, end - begin, taken);
+  }
+}
+
+void RESQ_KERNEL(resq_attention)(resq_worker *w, int32_t op, const float *q,
+                                 const int32_t *positions, const int32_t *sequences,
+                                 const uint8_t *cache, float *y, int64_t rows, int64_t ldq,
+                                 int64_t ldy, int64_t capacity, int64_t heads, int64_t kv_heads,
+                                 int64_t head_size, float scale, int64_t k_kind, int64_t k_bits,
+                                 int64_t k_high, int64_t v_kind, int64_t v_bits,
+                                 int64_t v_high) {
+  const resq_kv_format keys = {head_size, k_kind, k_bits, k_high};
+  const resq_kv_format values = {head_size, v_kind, v_bits, v_high};
+  attention(w, op, q, positions, sequences, (uint8_t *)cache, y, rows, ldq, ldy, capacity, heads,
+            kv_heads, keys, values, scale);
+}

@@ -1,0 +1,139 @@
+//===-- qlinear_avx512.c - quantised linears on AVX-512 VNNI --------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Bit-equal to the generic level at any shape, row count and number of threads.
+// Few rows (decode): bound by weight bytes, so each chunk is one contiguous run of
+// tiles, streamed tile by tile with a prefetch ahead. Many rows (prefill): bound by
+// vpdpbusd, so 12 rows x 2 tiles stay in registers, weights in L1, codes in L2.
+//===----------------------------------------------------------------------===//
+#include "qlinear_block_avx512.h"
+
+/// Rows up to which a call is cut by channels only.
+#define FEW_ROWS 16
+/// Rows of a chunk beyond that: eight blocks, so that tile work is amortised.
+#define PREFILL_ROWS 96
+/// Decode chunks are no smaller than this if that leaves one a thread: every run of tiles
+/// begins with a wait and ends with RESQ_STREAM_AHEAD bytes read for another thread.
+#define CHUNK_BYTES 49152
+
+typedef struct qcall {
+  resq_qshape a, b;
+  const float *bias;
+  float *y;
+  int64_t ldy;
+  uint8_t *scratch; ///< partial sums, then sums of weights of a, of b
+} qcall;
+
+RESQ_INLINE __m512i *sums_a(const qcall *c) {
+  return (__m512i *)(c->scratch + RESQ_BLOCK_ROWS * RESQ_BLOCK_TILES * 64);
+}
+
+RESQ_INLINE __m512i *sums_b(const qcall *c) {
+  return sums_a(c) + (c->a.abits == 8 ? resq_qgroups(&c->a) * RESQ_BLOCK_TILES : 0);
+}
+
+RESQ_INLINE void block(const qcall *c, resq_qblock s, int64_t row, int64_t tile) {
+  resq_qtask task = {(float *)c->scratch, sums_a(c), c->bias, c->y, c->ldy, row, tile};
+  resq_qblock_product(&c->a, s, &task, 1);
+  if (c->b.k) {
+    task.sums = sums_b(c);
+    resq_qblock_product(&c->b, s, &task, 0);
+  }
+}
+
+/// Rows [row, end) of one tile, up to four at a time.
+RESQ_INLINE void single_tile(const qcall *c, int64_t row, int64_t end, int64_t tile) {
+  const resq_qblock four = {4, 1, 2, 1}, two = {2, 1, 4, 1},
+                    one = {1, 1, 8, 1};
+  for (; row + 4 <= end; row += 4)
+    block(c, four, row, tile);
+  if (row + 2 <= end) {
+    block(c, two, row, tile);
+    row += 2;
+  }
+  if (row < end)
+    block(c, one, row, tile);
+}
+
+/// Two tiles, 12 rows at a time, then 8 and 4; returns the first row not done.
+RESQ_INLINE int64_t tile_pair(const qcall *c, int64_t row, int64_t end, int64_t tile) {
+  const resq_qblock twelve = {12, 2, 1, 0}, eight = {8, 2, 1, 0},
+                    four = {4, 2, 1, 0};
+  if (c->a.abits == 8)
+    resq_qtile_sums(&c->a, tile, RESQ_BLOCK_TILES, sums_a(c));
+  if (c->b.k && c->b.abits == 8)
+    resq_qtile_sums(&c->b, tile, RESQ_BLOCK_TILES, sums_b(c));
+  for (; row + 12 <= end; row += 12)
+    block(c, twelve, row, tile);
+  if (row + 8 <= end) {
+    block(c, eight, row, tile);
+    row += 8;
+  }
+  if (row + 4 <= end) {
+    block(c, four, row, tile);
+    row += 4;
+  }
+  return row;
+}
+
+/// Asks for what the first tiles of a run would wait for: the prefetch of a stream serves only
+/// what stands RESQ_STREAM_AHEAD behind its beginning.
+RESQ_INLINE void start_streams(const resq_qshape *b, int64_t tile) {
+  const uint8_t *w = resq_qweight(b, tile, 0);
+  for (int64_t i = 0; i < RESQ_STREAM_AHEAD; i += 64)
+    _mm_prefetch((const char *)(w + i), _MM_HINT_T1);
+  for (int64_t t = 0; t < SCALES_AHEAD; t += 2)
+    prefetch_scales(b, tile + t, 0);
+}
+
+/// Rows [row, end) of tiles [tile, tile_end).
+RESQ_INLINE void rows_by_tiles(const qcall *c, int64_t row, int64_t end, int64_t tile,
+                               int64_t tile_end) {
+  for (; tile < tile_end; tile += RESQ_BLOCK_TILES) {
+    const int paired = end - row > 4 && tile + RESQ_BLOCK_TILES <= tile_end;
+    const int64_t left = paired ? tile_pair(c, row, end, tile) : row;
+    for (int64_t t = tile; t < tile + RESQ_BLOCK_TILES && t < tile_end; ++t)
+      single_tile(c, left, end, t);
+  }
+}
+
+/// Chunks of a call of few rows: a few runs of tiles a thread, long enough to stream.
+RESQ_INLINE int64_t decode_chunks(const qcall *c, int64_t threads) {
+  int64_t bytes = resq_packed_scales_offset(c->a.n, c->a.k, c->a.group, c->a.wbits);
+  if (c->b.k)
+    bytes += resq_packed_scales_offset(c->b.n, c->b.k, c->b.group, c->b.wbits);
+  if (threads == 1)
+    return 1;
+  int64_t each = bytes / CHUNK_BYTES / threads;
+  each = each < 1 ? 1 : each > 8 ? 8 : each;
+  const int64_t tiles = resq_qtiles(c->a.n);
+  return each * threads < tiles ? each * threads : tiles;
+}
+
+void RESQ_KERNEL(resq_qlinear)(
+    resq_worker *w, int32_t op, const int8_t *codes_a, const resq_quant_meta *meta_a,
+    const uint8_t *weight_a, const int8_t *codes_b, const resq_quant_meta *meta_b,
+    const uint8_t *weight_b, const float *bias, float *y, int64_t rows, int64_t ldy, int64_t n,
+    int64_t k_a, int64_t group_a, int64_t wgroup_a, int64_t abits_a, int64_t wbits_a,
+    int64_t k_b, int64_t group_b, int64_t wgroup_b, int64_t abits_b, int64_t wbits_b) {
+  const qcall c = {{codes_a, meta_a, weight_a, n, k_a, group_a, wgroup_a, abits_a, wbits_a},
+                   {codes_b, meta_b, weight_b, n, k_b, group_b, wgroup_b, abits_b, wbits_b},
+                   bias, y, ldy, w->scratch};
+  // Few rows: runs of tiles. Many: pairs of tiles by cuts of rows, rows fastest, so that a
+  // pair's weights are read from memory once.
+  const int64_t tiles = resq_qtiles(n), few = rows <= FEW_ROWS;
+  const int64_t cuts = few ? 1 : (rows + PREFILL_ROWS - 1) / PREFILL_ROWS;
+  const int64_t runs = few ? decode_chunks(&c, w->count) : (tiles + 1) / 2;
+  for (int64_t i; (i = resq_next_chunk(w, op)) < cuts * runs;) {
+    const int64_t row = i % cuts * PREFILL_ROWS, run = i / cuts;
+    const int64_t end = row + PREFILL_ROWS < rows ? row + PREFILL_ROWS : rows;
+    const int64_t from = few ? run * tiles / runs : run * 2;
+    const int64_t to = few ? (run + 1) * tiles / runs : from + 2 < tiles ? from + 2 : tiles;
+    if (few) {
+      start_streams(&c.a, from);
+      if (k_b)
+        start_streams(&c.b, from);
+    }
+    rows_by_tiles(&c, row, end, from, to);
+  }
+}

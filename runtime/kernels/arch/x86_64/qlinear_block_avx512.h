@@ -1,0 +1,218 @@
+//===-- qlinear_block_avx512.h - rows by tiles of a quantised linear ------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The register block of qlinear_avx512.c: `rows` x `tiles` accumulators of 16
+// channels fed by vpdpbusd, weights the unsigned operand (stored with an offset),
+// activation codes the signed one, broadcast four at a time from memory. With
+// acc = sum (w + offset) code, what is wanted is
+//   sum code w + shift sum w = acc - offset sum code + shift (sum (w + offset) - offset K),
+// so accumulators start at -offset * meta.sum, and only 8-bit activations, whose
+// shift is not 0, need the sums of weights.
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_QLINEAR_BLOCK_AVX512_H
+#define RESQ_QLINEAR_BLOCK_AVX512_H
+
+#include "qlinear_shape.h"
+#include <immintrin.h>
+
+#ifdef __clang__
+#define RESQ_UNROLL _Pragma("unroll")
+#else
+#define RESQ_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#define RESQ_BLOCK_ROWS 12
+#define RESQ_BLOCK_TILES 2
+#define RESQ_BLOCK_CHAINS 8
+
+/// A single tile is read as one stream with its neighbours and prefetched this far ahead.
+#define RESQ_STREAM_AHEAD 4096
+
+/// How a block is computed: constants where it is called.
+typedef struct resq_qblock {
+  int rows, tiles;
+  int chains;  ///< accumulators a row and tile, to hide latency: 1, 2, 4 or 8
+  int sums;    ///< 1: sum weights on the way, 0: the sums of resq_qtile_sums stand in scratch
+} resq_qblock;
+
+/// What one block reads and writes.
+typedef struct resq_qtask {
+  float *part;          ///< [rows, tiles, 16] partial sums over groups
+  const __m512i *sums;  ///< [groups, RESQ_BLOCK_TILES] sums of weights
+  const float *bias;
+  float *y;
+  int64_t ldy, row, tile;
+} resq_qtask;
+
+/// Weights of one unit (8 inputs): inputs 0..3 and 4..7 of 16 channels, offset.
+RESQ_INLINE void load_unit(const uint8_t *w, int64_t bits, __m512i *low, __m512i *high) {
+  if (bits <= 4) {
+    const __m512i nibble = _mm512_set1_epi8(15), v = _mm512_loadu_si512(w);
+    *low = _mm512_and_si512(v, nibble);
+    *high = _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble);
+  } else {
+    *low = _mm512_loadu_si512(w);
+    *high = _mm512_loadu_si512(w + 64);
+  }
+}
+
+/// acc + the sums of both halves of a unit, per channel.
+RESQ_INLINE __m512i add_unit(__m512i acc, int64_t bits, __m512i low, __m512i high) {
+  const __m512i ones = _mm512_set1_epi8(1);
+  if (bits <= 4) // two nibbles do not leave a byte
+    return _mm512_dpbusd_epi32(acc, _mm512_add_epi8(low, high), ones);
+  return _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(acc, low, ones), high, ones);
+}
+
+/// sum w of a group from sum (w + offset).
+RESQ_INLINE __m512i without_offset(const resq_qshape *b, __m512i sum) {
+  const int32_t offset = resq_packed_offset(b->wbits);
+  return _mm512_sub_epi32(sum, _mm512_set1_epi32((int32_t)(resq_qunits(b) * 8) * offset));
+}
+
+/// Sums of the weights of `tiles` tiles, every group.
+RESQ_INLINE void resq_qtile_sums(const resq_qshape *b, int64_t tile, int tiles, __m512i *sums) {
+  for (int64_t g = 0; g < resq_qgroups(b); ++g)
+    for (int t = 0; t < tiles; ++t) {
+      const uint8_t *w = resq_qweight(b, tile + t, g);
+      __m512i acc = _mm512_setzero_si512(), low, high;
+      for (int64_t u = 0; u < resq_qunits(b); ++u) {
+        load_unit(w + u * resq_qunit_bytes(b), b->wbits, &low, &high);
+        acc = add_unit(acc, b->wbits, low, high);
+      }
+      sums[g * RESQ_BLOCK_TILES + t] = without_offset(b, acc);
+    }
+}
+
+typedef __m512i resq_qacc[RESQ_BLOCK_ROWS][RESQ_BLOCK_TILES][RESQ_BLOCK_CHAINS];
+
+RESQ_INLINE __m512i broadcast4(const int8_t *codes) {
+  int32_t four;
+  __builtin_memcpy(&four, codes, 4);
+  return _mm512_set1_epi32(four);
+}
+
+/// One unit of 8 inputs; the low half goes to chain `chain`, the high half to the next.
+RESQ_INLINE void unit_product(const resq_qshape *b, resq_qblock s, const int8_t *codes,
+                              const uint8_t *w, int chain, resq_qacc acc, __m512i *sums) {
+  const int64_t stride = resq_code_stride(b->k, b->group);
+  const int64_t tile_bytes = resq_packed_tile_bytes(b->k, b->group, b->wbits);
+  const int64_t ahead = s.tiles > 1 ? s.tiles * tile_bytes : RESQ_STREAM_AHEAD;
+  __m512i half[2][RESQ_BLOCK_TILES];
+  RESQ_UNROLL for (int t = 0; t < s.tiles; ++t) {
+    const uint8_t *at = w + t * tile_bytes;
+    load_unit(at, b->wbits, &half[0][t], &half[1][t]);
+    // Into L2: prefetches to L1 run out of its few miss buffers.
+    for (int64_t line = 0; line < resq_qunit_bytes(b); line += 64)
+      _mm_prefetch((const char *)(at + ahead + line), _MM_HINT_T1);
+    if (s.sums && b->abits == 8)
+      sums[t] = add_unit(sums[t], b->wbits, half[0][t], half[1][t]);
+  }
+  RESQ_UNROLL for (int h = 0; h < 2; ++h) {
+    const int c = (chain + h) % s.chains;
+    RESQ_UNROLL for (int r = 0; r < s.rows; ++r) {
+      const __m512i x = broadcast4(codes + r * stride + 4 * h);
+      RESQ_UNROLL for (int t = 0; t < s.tiles; ++t)
+        acc[r][t][c] = _mm512_dpbusd_epi32(acc[r][t][c], half[h][t], x);
+    }
+  }
+}
+
+/// Scales are a stream of their own, one line in two tiles, that hardware does not foresee.
+#define SCALES_AHEAD 8
+RESQ_INLINE void prefetch_scales(const resq_qshape *b, int64_t tile, int64_t g) {
+  _mm_prefetch((const char *)resq_qscales(b, tile, g), _MM_HINT_T0);
+}
+
+/// Exact sums of group g: acc[r][t][0].
+RESQ_INLINE void group_product(const resq_qshape *b, resq_qblock s, const resq_qtask *task,
+                               int64_t g, resq_qacc acc) {
+  const int8_t *codes = resq_qcodes(b, task->row, g);
+  const resq_quant_meta *meta = b->meta + task->row * resq_qgroups(b) + g;
+  const uint8_t *w = resq_qweight(b, task->tile, g);
+  const int64_t bytes = resq_qunit_bytes(b), units = resq_qunits(b);
+  const int step = s.chains > 1 ? s.chains / 2 : 1;
+  __m512i sums[RESQ_BLOCK_TILES] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+  if (g == 0 || !resq_qscale_per_row(b))
+    prefetch_scales(b, task->tile + SCALES_AHEAD, resq_qscale_per_row(b) ? 0 : g);
+  RESQ_UNROLL for (int r = 0; r < s.rows; ++r) {
+    const uint32_t start = (uint32_t)meta[r * resq_qgroups(b)].sum *
+                           (uint32_t)resq_packed_offset(b->wbits);
+    RESQ_UNROLL for (int t = 0; t < s.tiles; ++t) {
+      acc[r][t][0] = _mm512_set1_epi32((int32_t)(0u - start));
+      RESQ_UNROLL for (int c = 1; c < s.chains; ++c)
+        acc[r][t][c] = _mm512_setzero_si512();
+    }
+  }
+  int64_t u = 0;
+  for (; u + step <= units; u += step) {
+    RESQ_UNROLL for (int i = 0; i < step; ++i)
+      unit_product(b, s, codes + (u + i) * 8, w + (u + i) * bytes, 2 * i, acc, sums);
+  }
+  if (step > 1)
+    for (; u < units; ++u)
+      unit_product(b, s, codes + u * 8, w + u * bytes, 0, acc, sums);
+  RESQ_UNROLL for (int r = 0; r < s.rows; ++r)
+    RESQ_UNROLL for (int t = 0; t < s.tiles; ++t) {
+      RESQ_UNROLL for (int c = 1; c < s.chains; ++c)
+        acc[r][t][0] = _mm512_add_epi32(acc[r][t][0], acc[r][t][c]);
+      if (b->abits == 8) {
+        const __m512i sum =
+            s.sums ? without_offset(b, sums[t]) : task->sums[g * RESQ_BLOCK_TILES + t];
+        const __m512i shift = _mm512_set1_epi32(meta[r * resq_qgroups(b)].shift);
+        acc[r][t][0] = _mm512_add_epi32(acc[r][t][0], _mm512_mullo_epi32(sum, shift));
+      }
+    }
+}
+
+/// The lanes of tile `tile` that are channels.
+RESQ_INLINE __mmask16 channel_mask(int64_t n, int64_t tile) {
+  const int64_t left = n - tile * RESQ_TILE_N;
+  return (__mmask16)(left >= RESQ_TILE_N ? 0xffff : (1u << left) - 1);
+}
+
+RESQ_INLINE __m512 load_scales(const resq_bf16 *scales) {
+  const __m256i v = _mm256_loadu_si256((const __m256i *)scales);
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(v), 16));
+}
+
+/// The f32 steps of group g, in the order of qlinear_shape.h. No FMA: every step rounds.
+RESQ_INLINE void group_add(const resq_qshape *b, resq_qblock s, const resq_qtask *task, int first,
+                           int64_t g, resq_qacc acc) {
+  const int per_row = resq_qscale_per_row(b), last = g + 1 == resq_qgroups(b);
+  const resq_quant_meta *meta = b->meta + task->row * resq_qgroups(b) + g;
+  RESQ_UNROLL for (int t = 0; t < s.tiles; ++t) {
+    const __m512 scale = load_scales(resq_qscales(b, task->tile + t, per_row ? 0 : g));
+    const __mmask16 mask = channel_mask(b->n, task->tile + t);
+    const int64_t channel = (task->tile + t) * RESQ_TILE_N;
+    const __m512 bias = task->bias ? _mm512_maskz_loadu_ps(mask, task->bias + channel)
+                                   : _mm512_setzero_ps();
+    RESQ_UNROLL for (int r = 0; r < s.rows; ++r) {
+      float *part = task->part + (r * RESQ_BLOCK_TILES + t) * 16;
+      __m512 v = _mm512_cvtepi32_ps(acc[r][t][0]);
+      v = _mm512_mul_ps(v, _mm512_set1_ps(meta[r * resq_qgroups(b)].scale));
+      if (per_row && g > 0)
+        v = _mm512_add_ps(_mm512_load_ps(part), v);
+      if (per_row && !last) {
+        _mm512_store_ps(part, v);
+        continue;
+      }
+      float *y = task->y + (task->row + r) * task->ldy + channel;
+      const int start = first && (per_row || g == 0);
+      const __m512 before = start ? bias : _mm512_maskz_loadu_ps(mask, y);
+      _mm512_mask_storeu_ps(y, mask, _mm512_add_ps(before, _mm512_mul_ps(scale, v)));
+    }
+  }
+}
+
+/// One branch of a block; the first starts from the bias, the next adds to y.
+RESQ_INLINE void resq_qblock_product(const resq_qshape *b, resq_qblock s, const resq_qtask *task,
+                                     int first) {
+  for (int64_t g = 0; g < resq_qgroups(b); ++g) {
+    resq_qacc acc;
+    group_product(b, s, task, g, acc);
+    group_add(b, s, task, first, g, acc);
+  }
+}
+
+#endif // RESQ_QLINEAR_BLOCK_AVX512_H

@@ -1,0 +1,111 @@
+//===-- attention_generic.c - causal softmax attention over a cache --------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A chunk is a row and a kv head: keys and values are decoded once, 64 positions at a time,
+// for all query heads that share them; the softmax runs online over those blocks, in f32.
+//===----------------------------------------------------------------------===//
+#include "kv_layout.h"
+#include "scalar_math.h"
+
+typedef struct scratch {
+  float *keys;                  ///< [size][16]: a tile of decoded keys
+  float *value;                 ///< [size]
+  float *scores;                ///< [group][64], then probabilities
+  float *largest, *sum;         ///< [group]
+} scratch;
+
+/// A tile of 16 keys, element by element.
+RESQ_INLINE void decode_keys(const resq_kv_view *v, int64_t first, float *keys) {
+  for (int64_t i = 0; i < v->size; ++i)
+    for (int64_t t = 0; t < RESQ_KV_TILE; ++t)
+      keys[i * RESQ_KV_TILE + t] = resq_kv_decode(v, first + t, i);
+}
+
+/// scores[g][at..at+16) = scale * q_g . keys, elements ascending.
+RESQ_INLINE void score_tile(const float *q, const scratch *s, int64_t at, int64_t group,
+                            int64_t size, float scale) {
+  for (int64_t g = 0; g < group; ++g) {
+    float sums[RESQ_KV_TILE] = {0};
+    for (int64_t i = 0; i < size; ++i)
+      for (int64_t t = 0; t < RESQ_KV_TILE; ++t)
+        sums[t] += q[g * size + i] * s->keys[i * RESQ_KV_TILE + t];
+    for (int64_t t = 0; t < RESQ_KV_TILE; ++t)
+      s->scores[g * RESQ_KV_BLOCK + at + t] = sums[t] * scale;
+  }
+}
+
+/// Scores become probabilities relative to the largest so far; what y and sum hold is rescaled.
+RESQ_INLINE void soften(const scratch *s, float *y, int64_t count, int64_t group, int64_t size) {
+  for (int64_t g = 0; g < group; ++g) {
+    float *scores = s->scores + g * RESQ_KV_BLOCK;
+    float largest = s->largest[g];
+    for (int64_t t = 0; t < count; ++t)
+      largest = scores[t] > largest ? scores[t] : largest;
+    float factor = resq_exp(s->largest[g] - largest), sum = s->sum[g] * factor;
+    for (int64_t t = 0; t < count; ++t) {
+      scores[t] = resq_exp(scores[t] - largest);
+      sum += scores[t];
+    }
+    for (int64_t i = 0; i < size; ++i)
+      y[g * size + i] *= factor;
+    s->largest[g] = largest;
+    s->sum[g] = sum;
+  }
+}
+
+/// One row and kv head: q and y are [group, size].
+RESQ_INLINE void attend(const resq_kv_view *key, const resq_kv_view *value, const float *q,
+                        float *y, int64_t positions, int64_t group, int64_t size, float scale,
+                        const scratch *s) {
+  for (int64_t g = 0; g < group; ++g) {
+    s->largest[g] = -3.0e38f;
+    s->sum[g] = 0.0f;
+  }
+  for (int64_t i = 0; i < group * size; ++i)
+    y[i] = 0.0f;
+  for (int64_t block = 0; block < positions; block += RESQ_KV_BLOCK) {
+    int64_t left = positions - block, count = left < RESQ_KV_BLOCK ? left : RESQ_KV_BLOCK;
+    for (int64_t t = 0; t < count; t += RESQ_KV_TILE) {
+      decode_keys(key, block + t, s->keys);
+      score_tile(q, s, t, group, size, scale);
+    }
+    soften(s, y, count, group, size);
+    for (int64_t t = 0; t < count; ++t) {
+      for (int64_t i = 0; i < size; ++i)
+        s->value[i] = resq_kv_decode(value, block + t, i);
+      for (int64_t g = 0; g < group; ++g)
+        for (int64_t i = 0; i < size; ++i)
+          y[g * size + i] += s->scores[g * RESQ_KV_BLOCK + t] * s->value[i];
+    }
+  }
+  for (int64_t g = 0; g < group; ++g)
+    for (int64_t i = 0; i < size; ++i)
+      y[g * size + i] /= s->sum[g];
+}
+
+void RESQ_KERNEL(resq_attention)(resq_worker *w, int32_t op, const float *q,
+                                 const int32_t *positions, const int32_t *sequences,
+                                 const uint8_t *cache, float *y, int64_t rows, int64_t ldq,
+                                 int64_t ldy, int64_t capacity, int64_t heads, int64_t kv_heads,
+                                 int64_t head_size, float scale, int64_t k_kind, int64_t k_bits,
+                                 int64_t k_high, int64_t v_kind, int64_t v_bits,
+                                 int64_t v_high) {
+  resq_kv_format keys = {head_size, k_kind, k_bits, k_high};
+  resq_kv_format values = {head_size, v_kind, v_bits, v_high};
+  int64_t group = heads / kv_heads, chunks = rows * kv_heads, chunk;
+  scratch s;
+  s.keys = (float *)w->scratch;
+  s.value = s.keys + head_size * RESQ_KV_TILE;
+  s.scores = s.value + head_size;
+  s.largest = s.scores + group * RESQ_KV_BLOCK;
+  s.sum = s.largest + group;
+  while ((chunk = resq_next_chunk(w, op)) < chunks) {
+    int64_t r = chunk / kv_heads, h = chunk % kv_heads;
+    resq_kv_view key = resq_kv_head((uint8_t *)cache, keys, values, capacity, kv_heads,
+                                    sequences[r], h, 1);
+    resq_kv_view value = resq_kv_head((uint8_t *)cache, keys, values, capacity, kv_heads,
+                                      sequences[r], h, 0);
+    attend(&key, &value, q + r * ldq + h * group * head_size, y + r * ldy + h * group * head_size,
+           positions[r] + 1, group, head_size, scale, &s);
+  }
+}

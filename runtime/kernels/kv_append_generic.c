@@ -1,0 +1,90 @@
+//===-- kv_append_generic.c - keys and values coded into a cache -----------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The quantiser of kernels.h, element by element; kv_layout.h says where bytes go.
+//===----------------------------------------------------------------------===//
+#include "kv_layout.h"
+#include "scalar_math.h"
+
+enum { ROWS_A_CHUNK = 16 };
+
+/// rne(x / scale), kept where rounding is exact; beyond it every code saturates anyway.
+RESQ_INLINE int32_t steps_of(float x, float scale) {
+  float steps = x / scale;
+  steps = steps > -1024.0f ? steps : -1024.0f;
+  steps = steps < 1024.0f ? steps : 1024.0f;
+  return (int32_t)resq_rne(steps);
+}
+
+RESQ_INLINE int32_t clamp(int32_t x, int32_t most) { return x < 0 ? 0 : x > most ? most : x; }
+
+/// Scale and zero point of a part, and its codes a byte each.
+RESQ_INLINE void code_part(const float *x, int64_t count, int64_t bits, uint8_t *codes,
+                           uint8_t *scale_at, uint8_t *zero_at) {
+  float lo = 0.0f, hi = 0.0f;
+  for (int64_t i = 0; i < count; ++i) {
+    lo = x[i] < lo ? x[i] : lo;
+    hi = x[i] > hi ? x[i] : hi;
+  }
+  uint16_t scale_bits = resq_kv_scale_bits(lo, hi, bits);
+  float scale = resq_f32_from_f16(scale_bits);
+  int32_t most = (1 << bits) - 1, zero = clamp(steps_of(-lo, scale), most);
+  for (int64_t i = 0; i < count; ++i)
+    codes[i] = (uint8_t)clamp(steps_of(x[i], scale) + zero, most);
+  __builtin_memcpy(scale_at, &scale_bits, sizeof(scale_bits));
+  *zero_at = (uint8_t)zero;
+}
+
+/// Byte `byte` of the bit stream of `count` codes.
+RESQ_INLINE uint8_t packed_byte(const uint8_t *codes, int64_t count, int64_t bits, int64_t byte) {
+  uint32_t word = 0;
+  for (int64_t i = byte * 8 / bits; i < count && i * bits < byte * 8 + 8; ++i) {
+    int64_t shift = i * bits - byte * 8;
+    word |= shift < 0 ? (uint32_t)codes[i] >> -shift : (uint32_t)codes[i] << shift;
+  }
+  return (uint8_t)word;
+}
+
+RESQ_INLINE void store(const resq_kv_view *v, const float *x, int64_t position, uint8_t *codes) {
+  if (v->kind == RESQ_KV_INT) {
+    code_part(x, v->low, v->bits, codes, v->scales[0] + 2 * position, v->zeros[0] + position);
+    for (int64_t j = 0; j < v->low_bytes; ++j)
+      *resq_kv_unit(v, position, j) = packed_byte(codes, v->low, v->bits, j);
+    if (v->high > 0)
+      code_part(x + v->low, v->high, 8, codes, v->scales[1] + 2 * position,
+                v->zeros[1] + position);
+    for (int64_t j = 0; j < v->high; ++j)
+      *resq_kv_unit(v, position, v->low_bytes + j) = codes[j];
+    return;
+  }
+  for (int64_t i = 0; i < v->size; ++i) {
+    uint16_t half = resq_f16_from_f32(x[i]);
+    if (v->kind == RESQ_KV_F16)
+      __builtin_memcpy(resq_kv_unit(v, position, i), &half, sizeof(half));
+    else
+      __builtin_memcpy(resq_kv_unit(v, position, i), x + i, sizeof(float));
+  }
+}
+
+void RESQ_KERNEL(resq_kv_append)(resq_worker *w, int32_t op, const float *k, const float *v,
+                                 const int32_t *positions, const int32_t *sequences,
+                                 uint8_t *cache, int64_t rows, int64_t ldk, int64_t ldv,
+                                 int64_t capacity, int64_t heads, int64_t head_size,
+                                 int64_t k_kind, int64_t k_bits, int64_t k_high, int64_t v_kind,
+                                 int64_t v_bits, int64_t v_high) {
+  resq_kv_format keys = {head_size, k_kind, k_bits, k_high};
+  resq_kv_format values = {head_size, v_kind, v_bits, v_high};
+  int64_t chunks = (rows + ROWS_A_CHUNK - 1) / ROWS_A_CHUNK, chunk;
+  while ((chunk = resq_next_chunk(w, op)) < chunks) {
+    for (int64_t r = chunk * ROWS_A_CHUNK; r < rows && r < (chunk + 1) * ROWS_A_CHUNK; ++r) {
+      for (int64_t h = 0; h < heads; ++h) {
+        resq_kv_view key =
+            resq_kv_head(cache, keys, values, capacity, heads, sequences[r], h, 1);
+        resq_kv_view value =
+            resq_kv_head(cache, keys, values, capacity, heads, sequences[r], h, 0);
+        store(&key, k + r * ldk + h * head_size, positions[r], w->scratch);
+        store(&value, v + r * ldv + h * head_size, positions[r], w->scratch);
+      }
+    }
+  }
+}

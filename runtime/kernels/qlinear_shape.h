@@ -1,0 +1,55 @@
+//===-- qlinear_shape.h - one branch of resq_qlinear as kernels pass it ---===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The flat arguments of the kernel gathered, so that helpers take one pointer.
+// Everything is inlined: after specialisation the shape members are constants.
+//
+// The f32 steps that every level takes, in this order, rounded one by one:
+//   t[g]  = (float)(sum over k in g of (q - z) w) * scale_x[r, g]
+//   y     = bias (or 0); then for each branch
+//   wgroup == k:      p = t[0]; p = p + t[g] for g = 1 ...; y = y + scale_w * p
+//   wgroup == group:  y = y + scale_w[g] * t[g] for g = 0 ...
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_QLINEAR_SHAPE_H
+#define RESQ_QLINEAR_SHAPE_H
+
+#include "pack_layout.h"
+
+#define RESQ_INLINE static inline __attribute__((always_inline))
+
+typedef struct resq_qshape {
+  const int8_t *codes;
+  const resq_quant_meta *meta;
+  const uint8_t *weight;
+  int64_t n, k, group, wgroup, abits, wbits;
+} resq_qshape;
+
+RESQ_INLINE int64_t resq_qgroups(const resq_qshape *b) { return b->k / b->group; }
+
+/// Units of 8 inputs in a group.
+RESQ_INLINE int64_t resq_qunits(const resq_qshape *b) { return (b->group + 7) / 8; }
+
+RESQ_INLINE int64_t resq_qtiles(int64_t n) { return (n + RESQ_TILE_N - 1) / RESQ_TILE_N; }
+
+/// Bytes of a unit of 8 inputs by 16 channels: one step of nibbles or two of bytes.
+RESQ_INLINE int64_t resq_qunit_bytes(const resq_qshape *b) { return b->wbits <= 4 ? 64 : 128; }
+
+/// True where a weight scale serves the whole row.
+RESQ_INLINE int resq_qscale_per_row(const resq_qshape *b) { return b->wgroup == b->k; }
+
+RESQ_INLINE const int8_t *resq_qcodes(const resq_qshape *b, int64_t row, int64_t g) {
+  return b->codes + row * resq_code_stride(b->k, b->group) + g * resq_qunits(b) * 8;
+}
+
+RESQ_INLINE const uint8_t *resq_qweight(const resq_qshape *b, int64_t tile, int64_t g) {
+  return b->weight + (tile * resq_qgroups(b) + g) * resq_qunits(b) * resq_qunit_bytes(b);
+}
+
+/// bf16 scales of a tile, weight group g.
+RESQ_INLINE const resq_bf16 *resq_qscales(const resq_qshape *b, int64_t tile, int64_t g) {
+  return (const resq_bf16 *)(b->weight + resq_packed_scales_offset(b->n, b->k, b->group,
+                                                                   b->wbits)) +
+         (g * resq_qtiles(b->n) + tile) * RESQ_TILE_N;
+}
+
+#endif // RESQ_QLINEAR_SHAPE_H

@@ -1,0 +1,51 @@
+//===-- quantize_generic.c - asymmetric activation codes, in plain C ------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The definition of resq.quantize that other levels equal bit for bit.
+//===----------------------------------------------------------------------===//
+#include "quantize_range.h"
+
+static inline resq_quant_meta quantize_group(const float *x, int8_t *codes, int64_t group,
+                                             int64_t bits, float clip) {
+  // A NaN compares false and leaves the extremes as they are.
+  float low = 0.0f, high = 0.0f;
+  for (int64_t i = 0; i < group; ++i) {
+    low = x[i] < low ? x[i] : low;
+    high = x[i] > high ? x[i] : high;
+  }
+  const resq_range range = resq_range_of(low, high, bits, clip);
+  int32_t sum = 0;
+  for (int64_t i = 0; i < group; ++i) {
+    int32_t code = (int32_t)resq_rne(resq_limit_quotient(x[i] / range.scale)) + range.zero;
+    code = code < 0 ? 0 : code > range.top ? range.top : code;
+    code -= range.base;
+    codes[i] = (int8_t)code;
+    sum += code;
+  }
+  return resq_range_meta(range, sum);
+}
+
+static inline void quantize_row(const float *x, int8_t *codes, resq_quant_meta *meta,
+                                int64_t width, int64_t group, int64_t bits, float clip) {
+  const int64_t padded = resq_round_up(group, 8);
+  int64_t at = 0;
+  for (int64_t g = 0; g < width / group; ++g) {
+    meta[g] = quantize_group(x + g * group, codes + at, group, bits, clip);
+    for (int64_t i = group; i < padded; ++i)
+      codes[at + i] = 0;
+    at += padded;
+  }
+  for (; at < resq_code_stride(width, group); ++at)
+    codes[at] = 0;
+}
+
+void RESQ_KERNEL(resq_quantize)(resq_worker *w, int32_t op, const float *x, int8_t *codes,
+                                resq_quant_meta *meta, int64_t rows, int64_t ldx,
+                                int64_t width, int64_t group, int64_t bits, float clip) {
+  const int64_t step = resq_quantize_chunk_rows(rows);
+  const int64_t stride = resq_code_stride(width, group);
+  for (int64_t first; (first = resq_next_chunk(w, op) * step) < rows;)
+    for (int64_t r = first; r < rows && r < first + step; ++r)
+      quantize_row(x + r * ldx, codes + r * stride, meta + r * (width / group), width, group,
+                   bits, clip);
+}

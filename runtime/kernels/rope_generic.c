@@ -1,0 +1,53 @@
+//===-- rope_generic.c - rotary embedding: angles, and the turn of each head -===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Angles are f32 products turned to sin and cos in double.
+//===----------------------------------------------------------------------===//
+#include "rows.h"
+#include "scalar_math.h"
+
+void RESQ_KERNEL(resq_rope_angles)(resq_worker *w, int32_t op, const int32_t *positions,
+                                   const float *inv_freq, float *y, int64_t rows, int64_t size) {
+  resq_span span;
+  // A sine costs as much as some tens of copies.
+  while (resq_next_rows(w, op, rows, size * 16, &span)) {
+    for (int64_t r = span.begin; r < span.end; ++r) {
+      float *restrict cosines = y + r * size, *restrict sines = cosines + size / 2;
+      float position = (float)positions[r];
+      for (int64_t i = 0; i < size / 2; ++i) {
+        double sine, cosine;
+        resq_sin_cos((double)(position * inv_freq[i]), &sine, &cosine);
+        cosines[i] = (float)cosine;
+        sines[i] = (float)sine;
+      }
+    }
+  }
+}
+
+#ifndef RESQ_ROPE_ANGLES_ONLY
+
+/// One head; y may be x.
+static inline void turn(const float *x, const float *angles, float *y, int64_t head_size,
+                        int64_t size) {
+  int64_t half = size / 2;
+  for (int64_t i = 0; i < half; ++i) {
+    float a = x[i], b = x[half + i], c = angles[i], s = angles[half + i];
+    y[i] = a * c - b * s;
+    y[half + i] = b * c + a * s;
+  }
+  for (int64_t i = size; i < head_size; ++i)
+    y[i] = x[i];
+}
+
+void RESQ_KERNEL(resq_rope)(resq_worker *w, int32_t op, const float *x, const float *angles,
+                            float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t heads,
+                            int64_t head_size, int64_t size) {
+  resq_span span;
+  while (resq_next_rows(w, op, rows, heads * head_size, &span))
+    for (int64_t r = span.begin; r < span.end; ++r)
+      for (int64_t h = 0; h < heads; ++h)
+        turn(x + r * ldx + h * head_size, angles + r * size, y + r * ldy + h * head_size,
+             head_size, size);
+}
+
+#endif // RESQ_ROPE_ANGLES_ONLY

@@ -1,0 +1,968 @@
+// Every numbered constraint of resq.td, broken once (coverage.test checks that none is missing).
+// RUN: resq-opt %s --split-input-file --verify-diagnostics
+
+// -----
+
+// expected-error@+1 {{C1: bits is 9: allowed is 2 to 8}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 9, group = 32, zero = true, layout = "row">>)
+
+// -----
+
+// expected-error@+1 {{C2: group is 0: allowed is 1 or more}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 0, zero = true, layout = "row">>)
+
+// -----
+
+// expected-error@+1 {{C3: layout is "col": allowed are "row" and "n16k4"}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "col">>)
+
+// -----
+
+// expected-error@+1 {{C1: a panel's element is f32, bf16 or f16}}
+func.func private @f(tensor<2x32x!resq.panel<f64>>)
+
+// -----
+
+// expected-error@+1 {{C1: kind is "i4": allowed are "f32", "f16" and "int"}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "i4"> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{C1: bits = 4, high = 0, high_bits = 0 with kind "f16": allowed is 0}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "f16", bits = 4> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{C2: bits is 5: allowed are 2, 3, 4 and 8}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "int", bits = 5, high_bits = 8> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{C2: high_bits is 4: allowed is 8}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "int", bits = 4, high_bits = 4> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{'resq.checkpoint' op C1: format is "onnx": allowed is "gguf"}}
+resq.checkpoint @c "m.onnx", "onnx"
+
+// -----
+
+// expected-error@+1 {{'resq.param' op C1: the recipe yields tensor<4xf32>: allowed is the declared type, tensor<8xf32>}}
+resq.param @p : tensor<8xf32> {
+  %0 = resq.get @q : tensor<4xf32>
+  resq.yield %0 : tensor<4xf32>
+}
+resq.param @q : tensor<4xf32>
+
+// -----
+
+// expected-error@+1 {{'resq.param' op C1: the recipe does not end in resq.yield}}
+resq.param @p : tensor<8xf32> {
+  %0 = resq.get @q : tensor<8xf32>
+}
+resq.param @q : tensor<8xf32>
+
+// -----
+
+// expected-error@+1 {{'resq.param' op C1: the recipe has several blocks}}
+"resq.param"() <{sym_name = "p", type = tensor<8xf32>}> ({
+  %0 = "resq.get"() <{param = @q}> : () -> tensor<8xf32>
+  "resq.yield"(%0) : (tensor<8xf32>) -> ()
+^bb1:
+  %1 = "resq.get"() <{param = @q}> : () -> tensor<8xf32>
+  "resq.yield"(%1) : (tensor<8xf32>) -> ()
+}) : () -> ()
+resq.param @q : tensor<8xf32>
+
+// -----
+
+resq.param @p : tensor<8xf32> {
+  // expected-error@+1 {{'arith.constant' op C2: arith.constant stands in a recipe: allowed are recipe ops}}
+  %0 = arith.constant dense<0.0> : tensor<8xf32>
+  resq.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+resq.param @a : tensor<8xf32> {
+  %0 = resq.get @b : tensor<8xf32>
+  resq.yield %0 : tensor<8xf32>
+}
+resq.param @b : tensor<8xf32> {
+  // expected-error@+1 {{'resq.get' op C3: @b depends on itself through this get: allowed are params that do not}}
+  %0 = resq.get @a : tensor<8xf32>
+  resq.yield %0 : tensor<8xf32>
+}
+
+// -----
+
+// expected-error@+1 {{'resq.param' op C4: the type is tensor<?xf32>: allowed is a tensor of static shape}}
+resq.param @p : tensor<?xf32>
+
+// -----
+
+// expected-error@+1 {{'resq.param' op C4: the type is i32: allowed is a tensor of static shape}}
+resq.param @p : i32
+
+// -----
+
+// expected-error@+1 {{'resq.kv_cache' op C1: heads is 0 and head_size is 16: allowed is 1 or more}}
+resq.kv_cache @c heads 0 size 16 keys <kind = "f16"> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{'resq.kv_cache' op C2: values hold 16 high elements, but head_size is 16: allowed is 0 to 15}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "int", bits = 4, high = 16, high_bits = 8>
+
+// -----
+
+resq.checkpoint @ckpt "m.gguf", "gguf"
+// expected-error@+1 {{'resq.tokenizer' op C1: kind is "spm": allowed is "bpe"}}
+resq.tokenizer @t from @ckpt "spm" "gpt2" {bos = 1 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
+
+// -----
+
+// expected-error@+1 {{'resq.tokenizer' op C2: @ckpt is not a resq.checkpoint: allowed is the name of one}}
+resq.tokenizer @t from @ckpt "bpe" "gpt2" {bos = 1 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
+
+// -----
+
+resq.checkpoint @ckpt "m.gguf", "gguf"
+// expected-error@+1 {{'resq.tokenizer' op C3: bos is -2: allowed is a token id, or -1 for none}}
+resq.tokenizer @t from @ckpt "bpe" "gpt2" {bos = -2 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
+
+// -----
+
+func.func @f() {
+  // expected-error@+1 {{'resq.get' op C1: @nothing is not a resq.param: allowed is the name of one}}
+  %0 = resq.get @nothing : tensor<8xf32>
+  return
+}
+
+// -----
+
+resq.param @p : tensor<8xf32>
+func.func @f() {
+  // expected-error@+1 {{'resq.get' op C2: the result is tensor<4xf32>: allowed is @p's type, tensor<8xf32>}}
+  %0 = resq.get @p : tensor<4xf32>
+  return
+}
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  // expected-error@+1 {{'resq.leaf' op C1: @ckpt is not a resq.checkpoint: allowed is the name of one}}
+  %0 = resq.leaf @ckpt "w" : tensor<8x8xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+func.func @f(%t: tensor<4xi64>, %w: tensor<100x8xf32>) {
+  // expected-error@+1 {{'resq.embed' op C1: tokens is tensor<4xi64>: allowed is tensor<Rxi32>}}
+  %y = resq.embed %t, %w : tensor<4xi64>, tensor<100x8xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%t: tensor<4xi32>, %w: tensor<100x8xf64>) {
+  // expected-error@+1 {{'resq.embed' op C2: table is tensor<100x8xf64>: allowed is [vocabulary, width] of f32, bf16, f16 or a panel}}
+  %y = resq.embed %t, %w : tensor<4xi32>, tensor<100x8xf64> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%t: tensor<4xi32>, %w: tensor<100x8xf32>) {
+  // expected-error@+1 {{'resq.embed' op C3: y is tensor<4x9xf32>, but tokens is tensor<4xi32> and table is 8 wide: allowed is [R, 8] of f32}}
+  %y = resq.embed %t, %w : tensor<4xi32>, tensor<100x8xf32> -> tensor<4x9xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf16>) {
+  // expected-error@+1 {{'resq.rms_norm' op C1: x is tensor<4x8xf16> and y is tensor<4x8xf16>: allowed is one type, [R, width] of f32}}
+  %y = resq.rms_norm %x {eps = 1.0e-5 : f32} : tensor<4x8xf16> -> tensor<4x8xf16>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %g: tensor<7xf32>) {
+  // expected-error@+1 {{'resq.rms_norm' op C2: gain is tensor<7xf32>, but x is 8 wide: allowed is [8] of f32}}
+  %y = resq.rms_norm %x gain %g : tensor<7xf32> {eps = 1.0e-5 : f32} : tensor<4x8xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>) {
+  // expected-error@+1 {{'resq.rms_norm' op C3: eps is -1: allowed is 0 or more}}
+  %y = resq.rms_norm %x {eps = -1.0 : f32} : tensor<4x8xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<8xf32>, %w: tensor<16x8xf32>) {
+  // expected-error@+1 {{'resq.linear' op C1: x is tensor<8xf32>: allowed is [R, in] of f32}}
+  %y = resq.linear %x, %w : tensor<8xf32>, tensor<16x8xf32> -> tensor<16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<16x8xf32>) {
+  // expected-error@+1 {{'resq.linear' op C1: y is tensor<4x8xf32>, but x is tensor<4x8xf32> and weight has 16 rows: allowed is [R, 16] of f32}}
+  %y = resq.linear %x, %w : tensor<4x8xf32>, tensor<16x8xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x576xf32>, %w: tensor<576x512xf32>) {
+  // expected-error@+1 {{'resq.linear' op C2: weight is tensor<576x512xf32>, but x is 576 wide: allowed is [out, 576] of f32, bf16, f16 or a panel}}
+  %y = resq.linear %x, %w : tensor<?x576xf32>, tensor<576x512xf32> -> tensor<?x576xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<8xf32>, %w: tensor<16x8xf32>) {
+  // expected-error@+1 {{'resq.head' op C1: x is tensor<8xf32>: allowed is [R, in] of f32}}
+  %y = resq.head %x, %w : tensor<8xf32>, tensor<16x8xf32> -> tensor<16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<16x8xf32>) {
+  // expected-error@+1 {{'resq.head' op C1: y is tensor<4x8xf32>, but x is tensor<4x8xf32> and weight has 16 rows: allowed is [R, 16] of f32}}
+  %y = resq.head %x, %w : tensor<4x8xf32>, tensor<16x8xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x576xf32>, %w: tensor<576x512xf32>) {
+  // expected-error@+1 {{'resq.head' op C2: weight is tensor<576x512xf32>, but x is 576 wide: allowed is [out, 576] of f32, bf16, f16 or a panel}}
+  %y = resq.head %x, %w : tensor<?x576xf32>, tensor<576x512xf32> -> tensor<?x576xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<16x8xf32>, %b: tensor<8xf32>) {
+  // expected-error@+1 {{'resq.linear' op C3: bias is tensor<8xf32>, but y is 16 wide: allowed is [16] of f32}}
+  %y = resq.linear %x, %w bias %b : tensor<8xf32> : tensor<4x8xf32>, tensor<16x8xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%p: tensor<4xf32>) {
+  // expected-error@+1 {{'resq.rope_angles' op C1: positions is tensor<4xf32>: allowed is tensor<Rxi32>}}
+  %y = resq.rope_angles %p {base = 1.0 : f32} : tensor<4xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%p: tensor<4xi32>) {
+  // expected-error@+1 {{'resq.rope_angles' op C2: y is tensor<4x7xf32>, but positions is tensor<4xi32>: allowed is [R, size] of f32, size even}}
+  %y = resq.rope_angles %p {base = 1.0 : f32} : tensor<4xi32> -> tensor<4x7xf32>
+  return
+}
+
+// -----
+
+func.func @f(%p: tensor<4xi32>) {
+  // expected-error@+1 {{'resq.rope_angles' op C3: base is 0: allowed is more than 0}}
+  %y = resq.rope_angles %p {base = 0.0 : f32} : tensor<4xi32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%p: tensor<4xi32>, %g: tensor<8xf32>) {
+  // expected-error@+1 {{'resq.rope_angles' op C4: factors is tensor<8xf32>, but y is 8 wide: allowed is [4] of f32}}
+  %y = resq.rope_angles %p factors %g : tensor<8xf32> {base = 1.0 : f32} : tensor<4xi32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x32xf32>, %a: tensor<4x16xf32>) {
+  // expected-error@+1 {{'resq.rope' op C1: x is tensor<4x16xf32> and y is tensor<4x32xf32>: allowed is one type, [R, heads * head_size] of f32}}
+  %y = resq.rope %a, %x head_size 16 : tensor<4x16xf32>, tensor<4x32xf32> -> tensor<4x32xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x32xf32>, %a: tensor<4x16xf32>) {
+  // expected-error@+1 {{'resq.rope' op C2: x is 32 wide and head_size is 20: allowed is a head_size of at least 1 that divides the width}}
+  %y = resq.rope %x, %a head_size 20 : tensor<4x32xf32>, tensor<4x16xf32> -> tensor<4x32xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x32xf32>, %a: tensor<4x16xf32>) {
+  // expected-error@+1 {{'resq.rope' op C3: angles is tensor<4x16xf32>, but x is tensor<4x32xf32> and head_size is 8: allowed is [R, size] of f32, size even and at most 8}}
+  %y = resq.rope %x, %a head_size 8 : tensor<4x32xf32>, tensor<4x16xf32> -> tensor<4x32xf32>
+  return
+}
+
+// -----
+
+resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>) {
+  // expected-error@+1 {{'resq.kv_append' op C1: @d is not a resq.kv_cache: allowed is the name of one}}
+  resq.kv_append @d, %k, %k at %p, %p : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4xi32>
+  return
+}
+
+// -----
+
+resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+func.func @f(%k: tensor<4x48xf32>, %p: tensor<4xi32>) {
+  // expected-error@+1 {{'resq.kv_append' op C2: keys is tensor<4x48xf32> and values is tensor<4x48xf32>, but the cache has 2 heads of 16: allowed is [R, heads * head_size] of f32}}
+  resq.kv_append @c, %k, %k at %p, %p : tensor<4x48xf32>, tensor<4x48xf32>, tensor<4xi32>
+  return
+}
+
+// -----
+
+resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+func.func @f(%k: tensor<4x32xf32>, %p: tensor<3xi32>) {
+  // expected-error@+1 {{'resq.kv_append' op C3: positions and sequences are tensor<3xi32>, but the rows are tensor<4x32xf32>: allowed is tensor<Rxi32>}}
+  resq.kv_append @c, %k, %k at %p, %p : tensor<4x32xf32>, tensor<4x32xf32>, tensor<3xi32>
+  return
+}
+
+// -----
+
+resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>) {
+  // expected-error@+1 {{'resq.attention' op C1: @d is not a resq.kv_cache: allowed is the name of one}}
+  %y = resq.attention @d, %q at %p, %p {scale = 0.25 : f32} : tensor<4x64xf32>, tensor<4xi32> -> tensor<4x64xf32>
+  return
+}
+
+// -----
+
+resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+func.func @f(%q: tensor<4x48xf32>, %p: tensor<4xi32>) {
+  // expected-error@+1 {{'resq.attention' op C2: q is tensor<4x48xf32> and y is tensor<4x48xf32>, but the cache has 2 heads of 16: allowed is [R, heads * head_size] of f32, heads a multiple of the cache's}}
+  %y = resq.attention @c, %q at %p, %p {scale = 0.25 : f32} : tensor<4x48xf32>, tensor<4xi32> -> tensor<4x48xf32>
+  return
+}
+
+// -----
+
+resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi64>) {
+  // expected-error@+1 {{'resq.attention' op C3: positions and sequences are tensor<4xi64>, but the rows are tensor<4x64xf32>: allowed is tensor<Rxi32>}}
+  %y = resq.attention @c, %q at %p, %p {scale = 0.25 : f32} : tensor<4x64xf32>, tensor<4xi64> -> tensor<4x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %z: tensor<4x9xf32>) {
+  // expected-error@+1 {{'resq.gate' op C1: gate is tensor<4x8xf32>, up is tensor<4x9xf32> and y is tensor<4x8xf32>: allowed is one type for all}}
+  %y = resq.gate %x, %z : tensor<4x8xf32>, tensor<4x9xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>) {
+  // expected-error@+1 {{'resq.gate' op C2: activation is "gelu": allowed is "silu"}}
+  %y = resq.gate %x, %x {activation = "gelu"} : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %r: tensor<2xindex>) {
+  // expected-error@+1 {{'resq.gather_rows' op C1: rows is tensor<2xindex>: allowed is tensor<Nxi32>}}
+  %y = resq.gather_rows %x, %r : tensor<4x8xf32>, tensor<2xindex> -> tensor<2x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>, %r: tensor<2xi32>) {
+  // expected-error@+1 {{'resq.gather_rows' op C2: y is tensor<4x8xf32>, but x is tensor<4x8xf32> and rows is tensor<2xi32>: allowed is [N, width] of x's element}}
+  %y = resq.gather_rows %x, %r : tensor<4x8xf32>, tensor<2xi32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>, %m: tensor<12x12xf32>) {
+  // expected-error@+1 {{'resq.rotate' op C1: x is tensor<?x32xf32>, but matrix is tensor<12x12xf32>: allowed is a last dimension that is a multiple of 12}}
+  %y = resq.rotate %x, %m : tensor<?x32xf32>, tensor<12x12xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>, %m: tensor<3x8x8xf32>) {
+  // expected-error@+1 {{'resq.rotate' op C2: matrix has 3 blocks, but x has 4: allowed is a number that divides them}}
+  %y = resq.rotate %x, %m : tensor<?x32xf32>, tensor<3x8x8xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>, %m: tensor<8x8xf32>) {
+  // expected-error@+1 {{'resq.rotate' op C3: y is tensor<?x16xf32>: allowed is x's type, tensor<?x32xf32>}}
+  %y = resq.rotate %x, %m : tensor<?x32xf32>, tensor<8x8xf32> -> tensor<?x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>, %m: tensor<8x4xf32>) {
+  // expected-error@+1 {{'resq.rotate' op C4: matrix is tensor<8x4xf32>: allowed is [size, size] or [blocks, size, size] of f32 or f64}}
+  %y = resq.rotate %x, %m : tensor<?x32xf32>, tensor<8x4xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<f32>, %m: tensor<8x8xf32>) {
+  // expected-error@+1 {{'resq.rotate' op C1: x is tensor<f32>, but matrix}}
+  %y = resq.rotate %x, %m : tensor<f32>, tensor<8x8xf32> -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>) {
+  // expected-error@+1 {{'resq.permute' op C1: none of order and indices are given: allowed is one}}
+  %y = resq.permute %x : tensor<?x4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>, %i: tensor<4xi32>) {
+  // expected-error@+1 {{'resq.permute' op C1: both of order and indices are given: allowed is one}}
+  %y = resq.permute %x by %i : tensor<4xi32> order [0, 1, 2, 3] : tensor<?x4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>) {
+  // expected-error@+1 {{'resq.permute' op C2: order has 3 entries, but x is tensor<?x4xf32>: allowed is 4}}
+  %y = resq.permute %x order [0, 1, 2] : tensor<?x4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>) {
+  // expected-error@+1 {{'resq.permute' op C2: order[2] is 1: allowed is each of 0 to 3 once}}
+  %y = resq.permute %x order [0, 1, 1, 2] : tensor<?x4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>, %i: tensor<5xi32>) {
+  // expected-error@+1 {{'resq.permute' op C2: indices is tensor<5xi32>, but x is tensor<?x4xf32>: allowed is [4] of i32}}
+  %y = resq.permute %x by %i : tensor<5xi32> : tensor<?x4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x2xf32>) {
+  // expected-error@+1 {{'resq.permute' op C3: y is tensor<?x2xf16>: allowed is x's type, tensor<?x2xf32>}}
+  %y = resq.permute %x order [1, 0] : tensor<?x2xf32> -> tensor<?x2xf16>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.hadamard' op C1: size is 24, but x is tensor<?x32xf32>: allowed is a divisor of the last dimension}}
+  %y = resq.hadamard %x size 24 : tensor<?x32xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x?xf32>) {
+  // expected-error@+1 {{'resq.hadamard' op C1: size is 24, but x is tensor<?x?xf32>: allowed is a divisor of the last dimension}}
+  %y = resq.hadamard %x size 24 : tensor<?x?xf32> -> tensor<?x?xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x18xf32>) {
+  // expected-error@+1 {{'resq.hadamard' op C2: no Hadamard matrix of order 18 is known here: allowed is K * 2^n for K = 1 or a Paley order}}
+  %y = resq.hadamard %x size 18 : tensor<?x18xf32> -> tensor<?x18xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x16xf32>) {
+  // expected-error@+1 {{'resq.hadamard' op C3: y is tensor<?x16xf64>: allowed is x's type, tensor<?x16xf32>}}
+  %y = resq.hadamard %x size 16 : tensor<?x16xf32> -> tensor<?x16xf64>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.split' op C1: block is 12, but the whole is tensor<?x32xf32>: allowed is a divisor of its last dimension}}
+  %l, %h = resq.split %x block 12 high 4 : tensor<?x32xf32> -> tensor<?x24xf32>, tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.split' op C2: high is 16: allowed is 1 to 15}}
+  %l, %h = resq.split %x block 16 high 16 : tensor<?x32xf32> -> tensor<?x24xf32>, tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.split' op C3: the high part is tensor<?x4xf32>, but the whole is tensor<?x32xf32>: allowed is a last dimension of 8, all else the same}}
+  %l, %h = resq.split %x block 16 high 4 : tensor<?x32xf32> -> tensor<?x24xf32>, tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%l: tensor<?x24xf32>, %h: tensor<?x8xf32>) {
+  // expected-error@+1 {{'resq.join' op C1: block is 12, but the whole is tensor<?x32xf32>: allowed is a divisor of its last dimension}}
+  %y = resq.join %l, %h block 12 high 4 : tensor<?x24xf32>, tensor<?x8xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @f(%l: tensor<?x24xf32>, %h: tensor<?x8xf32>) {
+  // expected-error@+1 {{'resq.join' op C2: high is 16: allowed is 1 to 15}}
+  %y = resq.join %l, %h block 16 high 16 : tensor<?x24xf32>, tensor<?x8xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @f(%l: tensor<?x24xf32>, %h: tensor<?x4xf32>) {
+  // expected-error@+1 {{'resq.join' op C3: the high part is tensor<?x4xf32>, but the whole is tensor<?x32xf32>: allowed is a last dimension of 8, all else the same}}
+  %y = resq.join %l, %h block 16 high 4 : tensor<?x24xf32>, tensor<?x4xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.slice' op C1: dim is 2, but x is tensor<?x32xf32>: allowed is 0 to 1}}
+  %y = resq.slice %x dim 2 begin 0 : tensor<?x32xf32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.slice' op C2: begin is 25 and y is tensor<?x8xf32>, but x is tensor<?x32xf32>: allowed is a static range inside x}}
+  %y = resq.slice %x dim 1 begin 25 : tensor<?x32xf32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.slice' op C2: begin is 9223372036854775807 and y}}
+  %y = resq.slice %x dim 1 begin 9223372036854775807 : tensor<?x32xf32> -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.slice' op C3: y is tensor<?x8xf16>, but x is tensor<?x32xf32>: allowed is x's shape and element but along dim 1}}
+  %y = resq.slice %x dim 1 begin 0 : tensor<?x32xf32> -> tensor<?x8xf16>
+  return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error@+1 {{'resq.concat' op C1: there are no parts: allowed is one or more}}
+  %y = "resq.concat"() <{dim = 0 : i64}> : () -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x8xf32>) {
+  // expected-error@+1 {{'resq.concat' op C2: y is tensor<?x17xf32>, but the parts add up to 16 along dim 1: allowed is that}}
+  %y = resq.concat %x, %x dim 1 : tensor<?x8xf32>, tensor<?x8xf32> -> tensor<?x17xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<3x8xf32>) {
+  // expected-error@+1 {{'resq.concat' op C2: part 0 is tensor<3x8xf32>, but y is tensor<4x16xf32>: allowed is y's shape and element, static along dim 1}}
+  %y = resq.concat %x, %x dim 1 : tensor<3x8xf32>, tensor<3x8xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf16>) {
+  // expected-error@+1 {{'resq.quantize' op C1: x is tensor<?x32xf16>: allowed is [R, width] of f32}}
+  %q = resq.quantize %x : tensor<?x32xf16> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.quantize' op C2: q is tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>, but x is tensor<?x32xf32>: allowed is x's shape of quant with zero = true, layout = "row"}}
+  %q = resq.quantize %x : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.quantize' op C3: group is 12, but x is 32 wide: allowed is a divisor of it}}
+  %q = resq.quantize %x : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 12, zero = true, layout = "row">>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.quantize' op C4: clip is 0: allowed is more than 0, at most 1}}
+  %q = resq.quantize %x {clip = 0.0 : f32} : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.dequantize' op C1: q is tensor<?x32xf32> and y is tensor<?x32xf32>: allowed is a quant element, and f32 of the same shape}}
+  %y = resq.dequantize %x : tensor<?x32xf32> -> tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>) {
+  // expected-error@+1 {{'resq.qlinear' op C1: there are 1 activations and 2 weights: allowed is as many of both, at least one}}
+  %y = "resq.qlinear"(%x, %w, %w) <{operandSegmentSizes = array<i32: 1, 2, 0>}> : (tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>, tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>, tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>) -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>) {
+  // expected-error@+1 {{'resq.qlinear' op C2: activation 0 is tensor<?x32xf32>: allowed is [R, in] of quant with zero = true, layout = "row" and a group that divides in}}
+  %y = resq.qlinear %x by %w : tensor<?x32xf32> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>, %w: tensor<64x32x!resq.quant<bits = 4, group = 16, zero = false, layout = "row">>) {
+  // expected-error@+1 {{'resq.qlinear' op C3: weight 0 is tensor<64x32x!resq.quant<bits = 4, group = 16, zero = false, layout = "row">>: allowed is [64, 32] of quant with zero = false and group 32 or 32}}
+  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">> by tensor<64x32x!resq.quant<bits = 4, group = 16, zero = false, layout = "row">> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>, %b: tensor<32xf32>) {
+  // expected-error@+1 {{'resq.qlinear' op C4: bias is tensor<32xf32>, but y is 64 wide: allowed is [64] of f32}}
+  %y = resq.qlinear %x by %w bias %b : tensor<32xf32> : tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>) {
+  // expected-error@+1 {{'resq.qlinear' op C5: y is tensor<?x64xf16>: allowed is [R, out] of f32}}
+  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">> -> tensor<?x64xf16>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf16>) {
+  // expected-error@+1 {{'resq.observe' op C1: x is tensor<?x32xf16>: allowed is [R, width] of f32}}
+  resq.observe %x "s" block 8 : tensor<?x32xf16>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.observe' op C2: block is 12, but x is 32 wide: allowed is a block of at least 1 that divides the width}}
+  resq.observe %x "s" block 12 : tensor<?x32xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.observe' op C3: site is empty: allowed is a name}}
+  resq.observe %x "" block 8 : tensor<?x32xf32>
+  return
+}
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  // expected-error@+1 {{'resq.moment' op C1: the result is tensor<8x4xf64>: allowed is [n, n] or [blocks, n, n] of f64}}
+  %0 = resq.moment "s" : tensor<8x4xf64>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.moment "s" : tensor<2x8x8xf64>
+  // expected-error@+1 {{'resq.sum_blocks' op C1: x is tensor<2x8x8xf64> and y is tensor<4x4xf64>: allowed is [blocks, n, n] to [n, n], one element type}}
+  %1 = resq.sum_blocks %0 : tensor<2x8x8xf64> -> tensor<4x4xf64>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  // expected-error@+1 {{'resq.random_orthogonal' op C1: sizes[1] is 8 where 4 of 8 rows are left: allowed are sizes from 1 that sum to the order}}
+  %0 = resq.random_orthogonal [4, 8] seed 1 : tensor<8x8xf64>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  // expected-error@+1 {{'resq.random_orthogonal' op C1: sizes sum to 6: allowed is 8}}
+  %0 = resq.random_orthogonal [4, 2] seed 1 : tensor<8x8xf64>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  // expected-error@+1 {{'resq.hadamard_matrix' op C1: no Hadamard matrix of order 6 is known here: allowed is K * 2^n for K = 1 or a Paley order (docs/dialect.md), or or_orthogonal}}
+  %0 = resq.hadamard_matrix seed 1 : tensor<6x6xf64>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.eye : tensor<8x8xf32>
+  %1 = resq.eye : tensor<4x4xf32>
+  // expected-error@+1 {{'resq.matmul' op C1: a is tensor<8x8xf32>, b is tensor<4x4xf32> and y is tensor<8x4xf32>: allowed is [.., m, k] by [.., k, n] to [.., m, n] of floats}}
+  %2 = resq.matmul %0, %1 : tensor<8x8xf32>, tensor<4x4xf32> -> tensor<8x4xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @wide : tensor<8x4xf32>
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.get @wide : tensor<8x4xf32>
+  // expected-error@+1 {{'resq.transpose' op C1: x is tensor<8x4xf32> and y is tensor<8x4xf32>: allowed is [.., m, n] to [.., n, m], one element type}}
+  %1 = resq.transpose %0 : tensor<8x4xf32> -> tensor<8x4xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.eye : tensor<8x8xf32>
+  // expected-error@+1 {{'resq.kron' op C1: a is tensor<8x8xf32>, b is tensor<8x8xf32> and y is tensor<64x32xf32>: allowed is [m, n] by [p, q] to [m * p, n * q], one element type}}
+  %1 = resq.kron %0, %0 : tensor<8x8xf32>, tensor<8x8xf32> -> tensor<64x32xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  // expected-error@+1 {{'resq.eye' op C1: the result is tensor<8x4xf32>: allowed is [n, n] of f64 or f32}}
+  %0 = resq.eye : tensor<8x4xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @g : tensor<4xf32>
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.eye : tensor<8x8xf32>
+  %1 = resq.get @g : tensor<4xf32>
+  // expected-error@+1 {{'resq.scale_columns' op C1: gain is tensor<4xf32>, but x is tensor<8x8xf32>: allowed is [width] of a float}}
+  %2 = resq.scale_columns %0, %1 : tensor<8x8xf32>, tensor<4xf32> -> tensor<8x8xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @g : tensor<8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.eye : tensor<8x8xf32>
+  %1 = resq.get @g : tensor<8xf32>
+  // expected-error@+1 {{'resq.scale_columns' op C2: y is tensor<8x8xf16>: allowed is x's type, tensor<8x8xf32>}}
+  %2 = resq.scale_columns %0, %1 : tensor<8x8xf32>, tensor<8xf32> -> tensor<8x8xf16>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.eye : tensor<8x8xf32>
+  // expected-error@+1 {{'resq.deinterleave' op C1: heads is 8, but x is tensor<8x8xf32>: allowed is a number of rows that is a multiple of 2 * heads}}
+  %1 = resq.deinterleave %0 heads 8 : tensor<8x8xf32> -> tensor<8x8xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.eye : tensor<8x8xf32>
+  // expected-error@+1 {{'resq.deinterleave' op C2: y is tensor<8x8xf16>: allowed is x's type, tensor<8x8xf32>}}
+  %1 = resq.deinterleave %0 heads 2 : tensor<8x8xf32> -> tensor<8x8xf16>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.eye : tensor<8x8xf32>
+  // expected-error@+1 {{'resq.cast' op C1: y is tensor<8x4xf16>: allowed is x's shape, that of tensor<8x8xf32>}}
+  %1 = resq.cast %0 : tensor<8x8xf32> -> tensor<8x4xf16>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.eye : tensor<8x8xf32>
+  // expected-error@+1 {{'resq.cast' op C2: x is tensor<8x8xf32> and y is tensor<8x8xi8>: allowed is f16, bf16, f32 or f64}}
+  %1 = resq.cast %0 : tensor<8x8xf32> -> tensor<8x8xi8>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @v : tensor<8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.get @v : tensor<8xf32>
+  // expected-error@+1 {{'resq.quantize_weight' op C1: x is tensor<8xf32>: allowed is [out, in] of a float}}
+  %1 = resq.quantize_weight %0 : tensor<8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.eye : tensor<8x8xf32>
+  // expected-error@+1 {{'resq.quantize_weight' op C2: y is tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "n16k4">>, but x is tensor<8x8xf32>: allowed is x's shape of quant with zero = false, layout = "row"}}
+  %1 = resq.quantize_weight %0 : tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "n16k4">>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.eye : tensor<8x8xf32>
+  // expected-error@+1 {{'resq.quantize_weight' op C3: group is 3, but x is 8 wide: allowed is a divisor of it}}
+  %1 = resq.quantize_weight %0 : tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 3, zero = false, layout = "row">>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.eye : tensor<8x8xf32>
+  // expected-error@+1 {{'resq.quantize_weight' op C4: steps is 40: allowed is 1 to 39}}
+  %1 = resq.quantize_weight %0 {steps = 40 : i64} : tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @v : tensor<8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.get @v : tensor<8xf32>
+  // expected-error@+1 {{'resq.pack' op C1: x is tensor<8xf32> and y is tensor<8x!resq.panel<f32>>: allowed is [out, in] for both}}
+  %1 = resq.pack %0 : tensor<8xf32> -> tensor<8x!resq.panel<f32>>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.eye : tensor<8x8xf32>
+  // expected-error@+1 {{'resq.pack' op C2: x is tensor<8x8xf32> and y is tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>: allowed is a float to a panel, or quant "row" to the same quant "n16k4"}}
+  %1 = resq.pack %0 : tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>

@@ -1,0 +1,163 @@
+// LINK: compiler
+//===-- quantize_weight_test.c - weight codes against the definition ------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The reference is resq.quantize_weight's formula in f64 with libm's pow. The chosen
+// scale may be another than the reference's only when their errors are equal to 1e-5.
+//===----------------------------------------------------------------------===//
+#include "base/philox.h"
+#include "lowering/materialize/quantize_weight.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static float *weights(int64_t count, uint64_t seed) {
+  float *x = malloc((size_t)count * sizeof *x);
+  for (int64_t i = 0; i < count; ++i) {
+    double v = resq_philox_normal(seed, (uint64_t)i);
+    x[i] = (float)(0.02 * (i % 97 == 0 ? v * 6 : v)); // outliers make clipping pay
+  }
+  return x;
+}
+
+static int code_of(float w, float s, int bits) {
+  float q = rintf(w / s), low = (float)-(1 << (bits - 1)), high = (float)((1 << (bits - 1)) - 1);
+  return (int)(q < low ? low : q > high ? high : q);
+}
+
+static double error_of(const float *w, int64_t n, float s, int bits, double norm) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i)
+    sum += pow(fabs((double)w[i] - (double)s * code_of(w[i], s, bits)), norm);
+  return sum;
+}
+
+static float candidate(float peak, int step, int bits) {
+  return resq_round_bf16((float)((1 - step * 0.025) * (double)peak / ((1 << (bits - 1)) - 1)));
+}
+
+static void check_group(const float *w, const resq_weight_code *how, const int8_t *codes,
+                        float scale) {
+  float peak = 0;
+  for (int64_t i = 0; i < how->group; ++i)
+    peak = fabsf(w[i]) > peak ? fabsf(w[i]) : peak;
+  double least = INFINITY;
+  int found = -1;
+  for (int step = 0; step < how->steps; ++step) {
+    float s = candidate(peak, step, how->bits);
+    double error = error_of(w, how->group, s, how->bits, how->norm);
+    least = error < least ? error : least;
+    if (s == scale && found < 0)
+      found = step;
+  }
+  assert_true(found >= 0);
+  assert_true(error_of(w, how->group, scale, how->bits, how->norm) <= least * (1 + 1e-5));
+  for (int64_t i = 0; i < how->group; ++i)
+    assert_int_equal(codes[i], code_of(w[i], scale, how->bits));
+}
+
+static void check(int64_t rows, int64_t width, resq_weight_code how) {
+  float *x = weights(rows * width, 11);
+  int64_t groups = width / how.group;
+  int8_t *codes = malloc((size_t)(rows * width)), *again = malloc((size_t)(rows * width));
+  float *scales = malloc((size_t)(rows * groups) * sizeof *scales);
+  float *scales_again = malloc((size_t)(rows * groups) * sizeof *scales);
+  resq_quantize_weight(1, x, rows, width, &how, codes, scales);
+  resq_quantize_weight(2, x, rows, width, &how, again, scales_again);
+  assert_memory_equal(codes, again, (size_t)(rows * width));
+  assert_memory_equal(scales, scales_again, (size_t)(rows * groups) * sizeof *scales);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t g = 0; g < groups; ++g)
+      check_group(x + r * width + g * how.group, &how, codes + r * width + g * how.group,
+                  scales[r * groups + g]);
+  free(x), free(codes), free(again), free(scales), free(scales_again);
+}
+
+static void test_all_widths_of_codes(void **state) {
+  (void)state;
+  for (int bits = 2; bits <= 8; ++bits)
+    check(9, 120, (resq_weight_code){bits, 120, 28, 2.4});
+}
+
+static void test_groups_and_odd_sizes(void **state) {
+  (void)state;
+  check(33, 504, (resq_weight_code){4, 504, 28, 2.4});
+  check(17, 504, (resq_weight_code){4, 56, 28, 2.4});
+  check(5, 1280, (resq_weight_code){4, 1280, 28, 2.4});
+  check(3, 7, (resq_weight_code){4, 7, 39, 2.4});
+  check(3, 7, (resq_weight_code){8, 1, 28, 2.4});
+}
+
+static void test_norms_and_no_search(void **state) {
+  (void)state;
+  check(8, 64, (resq_weight_code){4, 64, 1, 2.4});
+  check(8, 64, (resq_weight_code){4, 64, 28, 2.0});
+  check(8, 64, (resq_weight_code){3, 64, 28, 1.0});
+  check(8, 64, (resq_weight_code){3, 64, 28, 4.0});
+}
+
+/// A heavy tail must be clipped, or the search does nothing.
+static void test_search_clips(void **state) {
+  (void)state;
+  float x[512];
+  for (int i = 0; i < 512; ++i)
+    x[i] = (float)(0.01 * resq_philox_normal(5, (uint64_t)i));
+  x[100] = 0.08f;
+  int8_t codes[512];
+  float scale;
+  resq_weight_code how = {4, 512, 28, 2.4};
+  resq_quantize_weight(1, x, 1, 512, &how, codes, &scale);
+  assert_true(scale < 0.9f * 0.08f / 7);
+  assert_int_equal(codes[100], 7);
+}
+
+static void test_zeros_and_tiny(void **state) {
+  (void)state;
+  float x[32] = {0};
+  x[16] = 1e-44f;
+  int8_t codes[32];
+  float scales[2];
+  memset(codes, 1, sizeof codes);
+  resq_weight_code how = {4, 16, 28, 2.4};
+  resq_quantize_weight(1, x, 1, 32, &how, codes, scales);
+  assert_true(scales[0] == 0 && scales[1] == 0);
+  for (int i = 0; i < 32; ++i)
+    assert_int_equal(codes[i], 0);
+}
+
+/// numpy: w = [-1, -0.5, 0.25, 0.75], 4 bits, no search: s = bf16(1 / 7) = 0.142578125.
+static void test_known(void **state) {
+  (void)state;
+  const float x[] = {-1.0f, -0.5f, 0.25f, 0.75f};
+  int8_t codes[4];
+  float scale;
+  resq_weight_code how = {4, 4, 1, 2.4};
+  resq_quantize_weight(1, x, 1, 4, &how, codes, &scale);
+  assert_true(scale == 0.142578125f);
+  const int8_t expected[] = {-7, -4, 2, 5};
+  assert_memory_equal(codes, expected, 4);
+}
+
+static void test_bf16(void **state) {
+  (void)state;
+  assert_true(resq_round_bf16(1.00390625f) == 1.0f);       // a tie to even
+  assert_true(resq_round_bf16(1.01171875f) == 1.015625f);  // a tie to even, upwards
+  assert_true(resq_round_bf16(-1.0078125f) == -1.0078125f);
+  assert_true(isinf(resq_round_bf16(3.4028235e38f)));
+  assert_true(isnan(resq_round_bf16(NAN)));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_all_widths_of_codes), cmocka_unit_test(test_groups_and_odd_sizes),
+      cmocka_unit_test(test_norms_and_no_search), cmocka_unit_test(test_search_clips),
+      cmocka_unit_test(test_zeros_and_tiny),      cmocka_unit_test(test_known),
+      cmocka_unit_test(test_bf16),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,206 @@
+// LINK: compiler
+//===-- statistics_test.c - calibration sums, samples and files -----------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "base/philox.h"
+#include "lowering/materialize/statistics.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ROWS = 1500, WIDTH = 320, LD = 333 };
+static const char *const names[] = {"l0.attn", "l0.k", "l0.down"};
+static const int64_t widths[] = {WIDTH, WIDTH, WIDTH};
+static const int64_t blocks[] = {WIDTH, 64, 1};
+
+static float *rows_of_noise(void) {
+  float *x = malloc(sizeof(float[ROWS * LD]));
+  for (int64_t i = 0; i < ROWS * LD; ++i)
+    x[i] = (float)resq_philox_normal(21, (uint64_t)i);
+  return x;
+}
+
+/// All rows to all sites, `chunk` at a time.
+static resq_statistics *collect(const float *x, int64_t chunk, int threads, int64_t samples) {
+  resq_error err;
+  resq_statistics_options options = {.samples = samples, .seed = 5, .threads = threads};
+  resq_statistics *s = resq_statistics_create(3, names, widths, blocks, &options, &err);
+  assert_non_null(s);
+  for (int64_t first = 0; first < ROWS; first += chunk)
+    for (int32_t site = 0; site < 3; ++site)
+      resq_statistics_add(s, site, x + first * LD, ROWS - first < chunk ? ROWS - first : chunk, LD);
+  assert_true(resq_statistics_finish(s, &err));
+  return s;
+}
+
+static const double *moment(const resq_statistics *s, int site) {
+  resq_error err;
+  const double *m =
+      resq_statistics_moment(s, names[site], widths[site] / blocks[site], blocks[site], &err);
+  assert_non_null(m);
+  return m;
+}
+
+static void test_moments_equal_naive(void **state) {
+  (void)state;
+  float *x = rows_of_noise();
+  resq_statistics *s = collect(x, 128, 2, 0);
+  for (int site = 0; site < 3; ++site) {
+    int64_t n = blocks[site];
+    const double *m = moment(s, site);
+    for (int64_t b = 0; b < WIDTH / n; ++b)
+      for (int64_t i = 0; i < n; i += 7)
+        for (int64_t j = 0; j < n; ++j) {
+          double sum = 0;
+          for (int64_t r = 0; r < ROWS; ++r)
+            sum += (double)x[r * LD + b * n + i] * (double)x[r * LD + b * n + j];
+          if (!(fabs(m[(b * n + i) * n + j] - sum) <= 1e-3))
+            fail_msg("site %d (%d, %d): %g, not %g", site, (int)i, (int)j,
+                     m[(b * n + i) * n + j], sum);
+          assert_true(m[(b * n + i) * n + j] == m[(b * n + j) * n + i]);
+        }
+  }
+  assert_int_equal(resq_statistics_rows(s, 0), ROWS);
+  resq_statistics_destroy(s);
+  free(x);
+}
+
+static void test_same_bytes_however_cut(void **state) {
+  (void)state;
+  float *x = rows_of_noise();
+  resq_statistics *a = collect(x, 128, 1, 40);
+  const int64_t chunks[] = {1, 100, 512, 600, ROWS};
+  for (int i = 0; i < 5; ++i) {
+    resq_statistics *b = collect(x, chunks[i], 2, 40);
+    for (int site = 0; site < 3; ++site) {
+      assert_memory_equal(moment(a, site), moment(b, site),
+                          (size_t)(widths[site] * blocks[site]) * sizeof(double));
+      int64_t kept_a, kept_b;
+      const float *rows_a = resq_statistics_samples(a, site, &kept_a);
+      const float *rows_b = resq_statistics_samples(b, site, &kept_b);
+      assert_true(kept_a == 40 && kept_b == 40);
+      assert_memory_equal(rows_a, rows_b, sizeof(float[40 * WIDTH]));
+    }
+    resq_statistics_destroy(b);
+  }
+  resq_statistics_destroy(a);
+  free(x);
+}
+
+/// Samples are rows that were added, each once, in order, from all over.
+static void test_samples(void **state) {
+  (void)state;
+  float *x = rows_of_noise();
+  resq_statistics *s = collect(x, 128, 2, 100);
+  int64_t kept, before = -1, late = 0;
+  const float *rows = resq_statistics_samples(s, 0, &kept);
+  assert_int_equal(kept, 100);
+  for (int64_t i = 0; i < kept; ++i) {
+    int64_t found = -1;
+    for (int64_t r = before + 1; r < ROWS && found < 0; ++r)
+      if (memcmp(rows + i * WIDTH, x + r * LD, sizeof(float[WIDTH])) == 0)
+        found = r;
+    assert_true(found > before);
+    before = found;
+    late += found >= ROWS / 2;
+  }
+  assert_in_range(late, 25, 75);
+  resq_statistics_destroy(s);
+  free(x);
+}
+
+//===-- Files -------------------------------------------------------------===//
+
+static void test_save_and_load(void **state) {
+  (void)state;
+  char path[] = "/tmp/resq_statistics_XXXXXX";
+  close(mkstemp(path));
+  float *x = rows_of_noise();
+  resq_statistics *s = collect(x, 300, 2, 8);
+  resq_error err;
+  assert_true(resq_statistics_save(s, path, &err));
+  resq_statistics *back = resq_statistics_load(path, &err);
+  if (!back)
+    fail_msg("%s", err.message);
+  assert_int_equal(resq_statistics_sites(back), 3);
+  for (int site = 0; site < 3; ++site) {
+    assert_string_equal(resq_statistics_name(back, site), names[site]);
+    assert_memory_equal(moment(s, site), moment(back, site),
+                        (size_t)(widths[site] * blocks[site]) * sizeof(double));
+    uint64_t a[2], b[2];
+    resq_statistics_digest(s, site, a);
+    resq_statistics_digest(back, site, b);
+    assert_memory_equal(a, b, sizeof a);
+    int64_t kept, kept_back;
+    const float *rows = resq_statistics_samples(s, site, &kept);
+    const float *rows_back = resq_statistics_samples(back, site, &kept_back);
+    assert_int_equal(kept, kept_back);
+    assert_memory_equal(rows, rows_back, sizeof(float[8 * WIDTH]));
+  }
+  resq_statistics_destroy(back);
+  resq_statistics_destroy(s);
+  free(x);
+
+  // Damage anywhere is found.
+  FILE *file = fopen(path, "r+b");
+  assert_non_null(file);
+  const long places[] = {3, 9, 40, 100000, -5};
+  for (int i = 0; i < 5; ++i) {
+    fseek(file, places[i], places[i] < 0 ? SEEK_END : SEEK_SET);
+    long at = ftell(file);
+    int byte = fgetc(file);
+    fseek(file, at, SEEK_SET);
+    fputc(byte ^ 0x10, file);
+    fflush(file);
+    assert_null(resq_statistics_load(path, &err));
+    assert_non_null(strstr(err.message, path));
+    fseek(file, at, SEEK_SET);
+    fputc(byte, file);
+    fflush(file);
+  }
+  fclose(file);
+  assert_int_equal(truncate(path, 5000), 0);
+  assert_null(resq_statistics_load(path, &err));
+  assert_int_equal(truncate(path, 0), 0);
+  assert_null(resq_statistics_load(path, &err));
+  unlink(path);
+}
+
+//===-- Errors ------------------------------------------------------------===//
+
+static void test_errors(void **state) {
+  (void)state;
+  resq_error err;
+  const int64_t bad_block[] = {WIDTH, 63, 1};
+  assert_null(resq_statistics_create(3, names, widths, bad_block, NULL, &err));
+  assert_non_null(strstr(err.message, "l0.k"));
+  const char *const twice[] = {"a", "b", "a"};
+  assert_null(resq_statistics_create(3, twice, widths, blocks, NULL, &err));
+
+  resq_statistics *s = resq_statistics_create(3, names, widths, blocks, NULL, &err);
+  float row[WIDTH] = {0};
+  row[7] = NAN;
+  resq_statistics_add(s, 1, row, 1, WIDTH);
+  assert_false(resq_statistics_finish(s, &err));
+  assert_non_null(strstr(err.message, "l0.k"));
+  assert_null(resq_statistics_moment(s, "l9.k", 1, 64, &err));
+  assert_non_null(strstr(err.message, "l9.k"));
+  assert_null(resq_statistics_moment(s, "l0.k", 1, WIDTH, &err));
+  assert_null(resq_statistics_moment(s, "l0.attn", 1, WIDTH, &err)); // no rows
+  resq_statistics_destroy(s);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_moments_equal_naive), cmocka_unit_test(test_same_bytes_however_cut),
+      cmocka_unit_test(test_samples),             cmocka_unit_test(test_save_and_load),
+      cmocka_unit_test(test_errors),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

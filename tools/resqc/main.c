@@ -1,0 +1,138 @@
+//===-- resqc - a language-model checkpoint to an executable --------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "lowering/compile.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EMIT = 256, SCHEME, KV, PIPELINE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS, CALIBRATION, WINDOWS,
+       STATISTICS, CALIBRATE_ONLY, CACHE, SEED, THREADS, VERSION };
+
+/// One row an option: what getopt needs and what --help says.
+static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
+    {"scheme", required_argument, SCHEME, "NAME", "what is quantised and how (below); default resq-w4a8kv4"},
+    {"kv", required_argument, KV, "CODE", "cache in place of the scheme's: f16, int8, int4, resq, or options of --resq-kv"},
+    {"calibration", required_argument, CALIBRATION, "FILE", "text to calibrate on; default: text sampled from the model"},
+    {"calibration-windows", required_argument, WINDOWS, "N", "windows of 2,048 tokens; default 64 (16 when sampled)"},
+    {"statistics", required_argument, STATISTICS, "FILE", "calibrated statistics to use, or to write with --calibrate-only"},
+    {"calibrate-only", no_argument, CALIBRATE_ONLY, NULL, "write --statistics and stop"},
+    {"seed", required_argument, SEED, "N", "of random rotations and sampled text; default 1"},
+    {"weights", required_argument, WEIGHTS, "TYPE", "element of weights left in float: f32, bf16, f16"},
+    {"emit", required_argument, EMIT, "FORM", "import, resq, generic, lowered, llvm, obj, shared, exe; default exe"},
+    {"passes", required_argument, PIPELINE, "PIPELINE", "a pass pipeline in place of the scheme's passes"},
+    {"levels", required_argument, LEVELS, "LIST", "ISA levels: definition, generic, avx512; default generic,avx512"},
+    {"decode-rows", required_argument, DECODE_ROWS, "N", "most rows of the decode entry; default 16"},
+    {"prefill-rows", required_argument, PREFILL_ROWS, "N", "most rows of the prefill entry; default 128"},
+    {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},
+    {"threads", required_argument, THREADS, "N", "default: all; the output does not depend on it"},
+    {"verbose", no_argument, 'v', NULL, "stages and remarks, also in a pipe"},
+    {"version", no_argument, VERSION, NULL, "print the version"},
+    {"help", no_argument, 'h', NULL, "print this"},
+};
+enum { n_options = sizeof table / sizeof *table };
+
+static void print_help(void) {
+  printf("usage: resqc MODEL -o OUT [options]\n\n"
+         "Compiles a GGUF checkpoint (architecture llama), or a module of the resq dialect (.mlir), to one\n"
+         "executable file that generates text. MODEL is never changed; OUT appears only when it is whole.\n\noptions:\n"
+         "  -o OUT                        the file to write; - is standard output for text forms\n");
+  for (int i = 0; i < n_options; i++) {
+    char left[64];
+    snprintf(left, sizeof left, "--%s%s%s", table[i].name, table[i].argument ? "=" : "",
+             table[i].argument ? table[i].argument : "");
+    printf("  %-29s %s\n", left, table[i].help);
+  }
+  printf("\nschemes:\n");
+  for (int i = 0; resq_scheme_name(i); i++)
+    printf("  %-29s %s\n", resq_scheme_name(i), resq_scheme_summary(i));
+  printf("\nexit status: 0 ok, 1 failed, 2 usage, 3 bad input, 4 no suitable CPU or GPU, 5 input/output, 6 memory\n");
+}
+
+static bool parse_int(const char *option, const char *text, int64_t low, int64_t high, int64_t *out) {
+  char *end;
+  errno = 0;
+  long long v = strtoll(text, &end, 10);
+  if (errno || end == text || *end || v < low || v > high) {
+    fprintf(stderr, "resqc: error: --%s=%s: allowed: %" PRId64 " to %" PRId64 "\n", option, text, low, high);
+    return false;
+  }
+  *out = v;
+  return true;
+}
+
+static bool parse_emit(const char *text, resq_emit *out) {
+  static const char *const names[] = {"exe", "shared", "import", "resq", "generic", "lowered", "llvm", "obj"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!strcmp(text, names[i])) {
+      *out = (resq_emit)i;
+      return true;
+    }
+  fprintf(stderr, "resqc: error: --emit=%s: allowed: import, resq, generic, lowered, llvm, obj, shared, exe\n", text);
+  return false;
+}
+
+static bool set_option(resq_compile_options *o, int id, const char *arg) {
+  int64_t v;
+  switch (id) {
+  case 'o': o->output = arg; return true;
+  case 'v': o->verbose = true; return true;
+  case EMIT: return parse_emit(arg, &o->emit);
+  case SCHEME: o->scheme = arg; return true;
+  case KV: o->kv = arg; return true;
+  case PIPELINE: o->pipeline = arg; return true;
+  case WEIGHTS: o->weights = arg; return true;
+  case LEVELS: o->levels = arg; return true;
+  case CALIBRATION: o->calibration = arg; return true;
+  case STATISTICS: o->statistics = arg; return true;
+  case CALIBRATE_ONLY: o->calibrate_only = true; return true;
+  case CACHE: o->cache = arg; return true;
+  case DECODE_ROWS: return parse_int("decode-rows", arg, 1, 256, &o->decode_rows);
+  case PREFILL_ROWS: return parse_int("prefill-rows", arg, 1, 4096, &o->prefill_rows);
+  case WINDOWS: return parse_int("calibration-windows", arg, 1, 65536, &o->calibration_windows);
+  case SEED: return parse_int("seed", arg, 1, INT32_MAX, &o->seed);
+  case THREADS:
+    if (!parse_int("threads", arg, 0, 1024, &v))
+      return false;
+    o->threads = (int)v;
+    return true;
+  }
+  return false;
+}
+
+int main(int argc, char **argv) {
+  resq_compile_options o = {.seed = 1};
+  struct option longs[n_options + 1];
+  memset(longs, 0, sizeof longs);
+  for (int i = 0; i < n_options; i++)
+    longs[i] = (struct option){table[i].name, table[i].has_arg, NULL, table[i].id};
+  for (int id; (id = getopt_long(argc, argv, "o:hv", longs, NULL)) != -1;) {
+    if (id == 'h') {
+      print_help();
+      return RESQ_OK;
+    }
+    if (id == VERSION) {
+      printf("resqc 0.1.0\n");
+      return RESQ_OK;
+    }
+    if (!set_option(&o, id, optarg)) {
+      if (id == '?')
+        fprintf(stderr, "resqc --help lists the options\n");
+      return RESQ_USAGE;
+    }
+  }
+  if (optind + 1 != argc || (!o.output && !o.calibrate_only)) {
+    fprintf(stderr, "resqc: error: %s\nusage: resqc MODEL -o OUT [options]; resqc --help lists them\n",
+            optind >= argc ? "no model given" : optind + 1 < argc ? "more than one model given" : "no -o OUT given");
+    return RESQ_USAGE;
+  }
+  o.input = argv[optind];
+  resq_error err = {0};
+  if (resq_compile(&o, &err))
+    return RESQ_OK;
+  fprintf(stderr, "resqc: error: %s\n", err.message);
+  return err.code ? (int)err.code : RESQ_FAILED;
+}
