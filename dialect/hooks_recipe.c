@@ -185,5 +185,13 @@ bool resqVerifyPack(MlirOperation op) {
   if (!to_panel && !is_retiled(resq_element(x), resq_element(y)))
     return resq_refuse(op, "C2: x is %s and y is %s: allowed is a float to a panel, or quant \"row\" to the same quant \"n16k4\"",
                        RESQ_TYPE(x), RESQ_TYPE(y));
+  if (!resq_op_has(op, "group"))
+    return true;
+  int64_t group = resq_op_i64(op, "group"), in = resq_width(x);
+  int64_t own = to_panel ? in : resqQuantTypeGetGroup(resq_element(x));
+  if (group < 1 || in % group || (own != group && own != in))
+    return resq_refuse(op, "C3: group is %" PRId64 ", but x is %s: allowed is a divisor of %" PRId64
+                           ", where the weight's own group is that or the whole row",
+                       group, RESQ_TYPE(x), in);
   return true;
 }

@@ -5,7 +5,7 @@
 // to the LLVM dialect by upstream passes. No pass here may reassociate or contract.
 //===----------------------------------------------------------------------===//
 #include "lowering/definition.h"
-#include "lowering/scheme.h"
+#include "mlir-c/Pass.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +14,9 @@ static const char to_buffers[] =
     "one-shot-bufferize{bufferize-function-boundaries allow-return-allocs-from-loops "
     "function-boundary-type-conversion=identity-layout-map},"
     "canonicalize,cse,convert-linalg-to-loops,ownership-based-buffer-deallocation,canonicalize,"
-    "buffer-deallocation-simplification,bufferization-lower-deallocations,cse,canonicalize,"
-    "func.func(optimize-allocation-liveness)";
+    "buffer-deallocation-simplification,bufferization-lower-deallocations,cse,canonicalize";
+
+static const char freed_early[] = "func.func(optimize-allocation-liveness)";
 
 static const char to_llvm[] =
     "expand-strided-metadata,lower-affine,convert-scf-to-cf,convert-math-to-llvm,"
@@ -149,6 +150,44 @@ static void hide_helpers(MlirOperation module) {
       mlirOperationSetAttributeByName(op, resq_str("linkage"), internal);
 }
 
+//===-- Pipelines ---------------------------------------------------------===//
+
+/// The text of the first error, from whoever says it.
+typedef struct first_message {
+  char text[512];
+  size_t length;
+} first_message;
+
+static void append(MlirStringRef part, void *user) {
+  first_message *m = user;
+  size_t room = sizeof m->text - 1 - m->length, n = part.length < room ? part.length : room;
+  memcpy(m->text + m->length, part.data, n);
+  m->length += n;
+}
+
+static MlirLogicalResult listen(MlirDiagnostic diagnostic, void *user) {
+  first_message *m = user;
+  if (mlirDiagnosticGetSeverity(diagnostic) != MlirDiagnosticError)
+    return mlirLogicalResultFailure();
+  if (m->length == 0)
+    mlirDiagnosticPrint(diagnostic, append, m);
+  return mlirLogicalResultSuccess();
+}
+
+static bool run(MlirOperation module, const char *pipeline, resq_error *err) {
+  MlirContext ctx = mlirOperationGetContext(module);
+  first_message message = {"", 0};
+  MlirDiagnosticHandlerID handler = mlirContextAttachDiagnosticHandler(ctx, listen, &message, NULL);
+  MlirPassManager pm = mlirPassManagerCreate(ctx);
+  MlirOpPassManager top = mlirPassManagerGetAsOpPassManager(pm);
+  bool ok = mlirLogicalResultIsSuccess(
+                mlirOpPassManagerAddPipeline(top, resq_str(pipeline), append, &message)) &&
+            mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, module));
+  mlirPassManagerDestroy(pm);
+  mlirContextDetachDiagnosticHandler(ctx, handler);
+  return ok || resq_fail(err, RESQ_FAILED, "lowering the definitions: %s", message.text);
+}
+
 bool resq_lower_definition(MlirOperation module, int64_t max_rows, resq_error *err) {
   definition_list list = {NULL, 0};
   bool ok = true;
@@ -157,12 +196,11 @@ bool resq_lower_definition(MlirOperation module, int64_t max_rows, resq_error *e
   for (; ok && !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op))
     if (is_entry(op))
       ok = add_definition(&list, op, max_rows, err);
-  MlirModule self = mlirModuleFromOperation(module);
-  ok = ok && resq_run_pipeline(self, to_buffers, NULL, NULL, err);
+  ok = ok && run(module, to_buffers, err) && run(module, freed_early, err);
   // Bufferisation may have replaced the ops: find them again by name.
   for (size_t i = 0; ok && i < list.n; i++)
     list.items[i].func = resq_symbol(module, resq_str(list.items[i].function));
-  ok = ok && add_entries(&list, max_rows, err) && resq_run_pipeline(self, to_llvm, NULL, NULL, err);
+  ok = ok && add_entries(&list, max_rows, err) && run(module, to_llvm, err);
   if (ok)
     hide_helpers(module);
   free_list(&list);

@@ -94,6 +94,7 @@ bool resq_link(resq_link_kind kind, bool loose, const char *const *objects, int 
     argv[n++] = runtime;
     argv[n++] = "-Wl,--no-whole-archive";
   } else {
+    argv[n++] = "-no-pie"; // libjansson.a of Debian is not position-independent
     argv[n++] = cli;
     argv[n++] = runtime;
   }

@@ -57,7 +57,7 @@ static bool to_llvm_dialect(MlirOperation module, resq_error *err) {
   MlirDiagnosticHandlerID handler = mlirContextAttachDiagnosticHandler(ctx, keep_first, &d, NULL);
   bool ok = mlirLogicalResultIsSuccess(mlirParsePassPipeline(
                 mlirPassManagerGetAsOpPassManager(pm),
-                resq_str("convert-func-to-llvm,convert-arith-to-llvm,reconcile-unrealized-casts"),
+                resq_str("builtin.module(convert-func-to-llvm,convert-arith-to-llvm,reconcile-unrealized-casts)"),
                 append_text, &d)) &&
             mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, module));
   mlirContextDetachDiagnosticHandler(ctx, handler);

@@ -148,11 +148,16 @@ bool resq_run_pipeline(MlirModule module, const char *pipeline, void (*remark)(c
   MlirContext ctx = mlirModuleGetContext(module);
   MlirPassManager pm = mlirPassManagerCreate(ctx);
   listener l = {.remark = remark, .user = user};
+  // A list of passes stands for one on the module.
+  char *anchored = malloc(strlen(pipeline) + sizeof "builtin.module()");
+  bool bare = strncmp(pipeline, "builtin.module(", 15) != 0;
+  sprintf(anchored, bare ? "builtin.module(%s)" : "%s", pipeline);
   text parse = {{0}};
   MlirDiagnosticHandlerID handler = mlirContextAttachDiagnosticHandler(ctx, listen, &l, NULL);
   bool parsed = mlirLogicalResultIsSuccess(
       mlirParsePassPipeline(mlirPassManagerGetAsOpPassManager(pm),
-                            mlirStringRefCreateFromCString(pipeline), append, &parse));
+                            mlirStringRefCreateFromCString(anchored), append, &parse));
+  free(anchored);
   bool ok = parsed && mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, mlirModuleGetOperation(module)));
   mlirContextDetachDiagnosticHandler(ctx, handler);
   mlirPassManagerDestroy(pm);

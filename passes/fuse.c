@@ -111,14 +111,18 @@ static void fuse_group(group *g) {
   bool quantized = resq_op_is(first, "resq.qlinear");
   MlirValue y = resq_build_value(&b, quantized ? "resq.qlinear" : "resq.linear", count, operands, type,
                                  quantized ? 2 : 1, attrs);
+  // All slices before anything is erased: they stand before the first op.
+  MlirValue slices[MAX_FUSED];
   int64_t begin = 0;
   for (int i = 0; i < g->count; i++) {
     MlirType part = mlirValueGetType(mlirOperationGetResult(g->ops[i], 0));
     MlirNamedAttribute where[] = {resq_attr_i64(b.ctx, "dim", 1), resq_attr_i64(b.ctx, "begin", begin)};
     begin += mlirShapedTypeGetDimSize(part, 1);
-    MlirValue slice = resq_build_value(&b, "resq.slice", 1, &y, part, 2, where);
+    slices[i] = resq_build_value(&b, "resq.slice", 1, &y, part, 2, where);
+  }
+  for (int i = 0; i < g->count; i++) {
     for (MlirOpOperand use; !mlirOpOperandIsNull(use = mlirValueGetFirstUse(mlirOperationGetResult(g->ops[i], 0)));)
-      mlirOperationSetOperand(mlirOpOperandGetOwner(use), mlirOpOperandGetOperandNumber(use), slice);
+      mlirOperationSetOperand(mlirOpOperandGetOwner(use), mlirOpOperandGetOperandNumber(use), slices[i]);
     resq_erase_dead(g->ops[i]);
   }
 }

@@ -66,7 +66,8 @@ bool resq_input_open(resq_input *in, const char *path, resq_error *err);
 void resq_input_close(resq_input *in);
 /// Little-endian 32-bit token ids. *out_ids is malloc'ed.
 bool resq_read_ids(const char *path, int32_t **out_ids, int64_t *out_count, resq_error *err);
-/// Standard output; a closed pipe fails with RESQ_IO and an empty message: nothing to say to anyone.
+/// Standard output; a closed pipe fails with RESQ_IO and an empty message: nothing to say to
+/// anyone.
 bool resq_print(const void *data, size_t size, resq_error *err);
 bool resq_printf(resq_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool resq_print_flush(resq_error *err);

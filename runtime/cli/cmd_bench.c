@@ -113,9 +113,9 @@ static json_t *series_json(const series *s, const bench_options *o, bool is_deco
 static bool print_json(const resq_run *r, const bench_options *o, const series *prefill,
                        const series *decode, resq_error *err) {
   const char *scheme = r->model->program->scheme;
-  json_t *j = json_pack("{ss ss si}", "scheme", scheme ? scheme : "", "level",
-                        resq_session_level(r->session), "threads",
-                        resq_pool_count(r->session->pool));
+  json_t *j =
+      json_pack("{ss ss si}", "scheme", scheme ? scheme : "", "level",
+                resq_session_level(r->session), "threads", resq_pool_count(r->session->pool));
   if (prefill->n)
     json_object_set_new(j, "prefill", series_json(prefill, o, false));
   if (decode->n)

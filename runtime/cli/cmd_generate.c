@@ -35,10 +35,10 @@ static const resq_flag flags[] = {
      1 << 30, AT(top_k)},
     {"top-p", 0, RESQ_FLAG_REAL, "P", "draw among the fewest that reach probability P (default 1)",
      0, 1, AT(top_p)},
-    {"min-p", 0, RESQ_FLAG_REAL, "P", "leave out those less likely than P times the best (default 0)",
-     0, 1, AT(min_p)},
-    {"repeat-penalty", 0, RESQ_FLAG_REAL, "R", "above 1: recent tokens become less likely (default 1)",
-     0, 1e6, AT(repeat_penalty)},
+    {"min-p", 0, RESQ_FLAG_REAL, "P",
+     "leave out those less likely than P times the best (default 0)", 0, 1, AT(min_p)},
+    {"repeat-penalty", 0, RESQ_FLAG_REAL, "R",
+     "above 1: recent tokens become less likely (default 1)", 0, 1e6, AT(repeat_penalty)},
     {"repeat-window", 0, RESQ_FLAG_INTEGER, "N", "recent tokens that count for it (default 64)", 0,
      1 << 20, AT(repeat_window)},
     {"seed", 's', RESQ_FLAG_INTEGER, "S", "of the draws (default 0)", 0, 9007199254740992.0,
@@ -108,8 +108,9 @@ static bool prompt_ids(const resq_tokenizer *t, const generate_options *o, int32
   bool has_template = resq_tokenizer_chat_template(t)[0] != 0;
   bool chat = o->chat || o->system || (has_template && !o->raw);
   if (chat && (o->raw || !has_template))
-    return resq_fail(err, RESQ_USAGE, o->raw ? "--raw excludes --chat and --system"
-                                             : "the model has no chat template; use --raw");
+    return resq_fail(err, RESQ_USAGE,
+                     o->raw ? "--raw excludes --chat and --system"
+                            : "the model has no chat template; use --raw");
   resq_input in = {0};
   if (o->prompt)
     in.text = (resq_text){o->prompt, strlen(o->prompt)};
@@ -169,7 +170,8 @@ static bool decode(generation *g, int64_t position, resq_error *err) {
     if (resq_stream_stopped(g->stream) >= 0 || g->generated == o->tokens)
       return true;
     if (position == capacity) {
-      fprintf(stderr, "note: the context of %" PRId64 " tokens is full: stopped (--context=N for more)\n",
+      fprintf(stderr,
+              "note: the context of %" PRId64 " tokens is full: stopped (--context=N for more)\n",
               capacity);
       return true;
     }
@@ -198,7 +200,8 @@ static bool generate(generation *g, const int32_t *ids, int64_t n, resq_error *e
 static void print_stats(const generation *g, int64_t n_prompt) {
   if (!g->options->stats && !isatty(STDERR_FILENO))
     return;
-  fprintf(stderr, "prompt %" PRId64 " tokens, %.1f tokens/s; generated %" PRId64 " tokens, %.1f tokens/s\n",
+  fprintf(stderr,
+          "prompt %" PRId64 " tokens, %.1f tokens/s; generated %" PRId64 " tokens, %.1f tokens/s\n",
           n_prompt, (double)n_prompt * 1e9 / (double)(g->prompt_ns + 1), g->generated,
           (double)g->generated * 1e9 / (double)(g->decode_ns + 1));
 }
@@ -209,8 +212,10 @@ static bool generate_from(resq_run *r, const generate_options *o, const int32_t 
     return false;
   int64_t capacity = resq_session_capacity(r->session);
   if (n > capacity)
-    return resq_fail(err, RESQ_USAGE, "the prompt has %" PRId64 " tokens, the context holds %" PRId64
-                                      " (--context=N for more)", n, capacity);
+    return resq_fail(err, RESQ_USAGE,
+                     "the prompt has %" PRId64 " tokens, the context holds %" PRId64
+                     " (--context=N for more)",
+                     n, capacity);
   resq_sampler_options so = resq_sampler_defaults();
   so.temperature = o->temperature;
   so.top_k = o->top_k;

@@ -30,7 +30,8 @@ static const resq_flag flags[] = {
 enum { group_linears, group_embedding, group_head, group_other, n_groups };
 static const char *const group_names[n_groups] = {"linears", "embedding", "head", "other"};
 
-/// By the importer's names: "embedding", "head", "l12.q..." ; norms, biases and method matrices are "other".
+/// By the importer's names: "embedding", "head", "l12.q..." ; norms, biases and method matrices are
+/// "other".
 static int group_of(const char *name) {
   static const char *const not_linears[] = {"norm", "bias", "rope", "rotat", "basis", "hadamard"};
   if (!strncmp(name, "embedding", 9))
@@ -67,10 +68,10 @@ static json_t *param_list(const resq_program *p) {
   json_t *out = json_array();
   for (int32_t i = 0; i < p->n_params; ++i) {
     const resq_param *q = &p->params[i];
-    json_array_append_new(out, json_pack("{ss ss* sI sI sf}", "name", q->name, "type", q->type,
-                                         "bytes", (json_int_t)q->size, "elements",
-                                         (json_int_t)q->elements, "bits",
-                                         bits((int64_t)q->size, q->elements)));
+    json_array_append_new(out,
+                          json_pack("{ss ss* sI sI sf}", "name", q->name, "type", q->type, "bytes",
+                                    (json_int_t)q->size, "elements", (json_int_t)q->elements,
+                                    "bits", bits((int64_t)q->size, q->elements)));
   }
   return out;
 }
@@ -107,19 +108,20 @@ static void add_code(json_t *info, const resq_program *p) {
   resq_cpu_describe(resq_cpu_features(), has, sizeof has);
   resq_error err;
   const char *wanted = getenv("RESQ_LEVEL");
-  const char *chosen = resq_cpu_choose(p, resq_cpu_features(), wanted && *wanted ? wanted : NULL, &err);
+  const char *chosen =
+      resq_cpu_choose(p, resq_cpu_features(), wanted && *wanted ? wanted : NULL, &err);
   json_object_set_new(info, "levels", levels);
   json_object_set_new(info, "level", chosen ? json_string(chosen) : json_null());
   json_object_set_new(info, "cpu", json_string(has));
   json_object_set_new(info, "entries", entries);
 }
 
-/// The compiler's own description, whatever it holds; absent or damaged metadata is no reason to fail.
+/// The compiler's own description, whatever it holds; absent or damaged metadata is no reason to
+/// fail.
 static json_t *read_metadata(const resq_model *m) {
   const uint8_t *data;
   uint64_t size;
-  if (!m->has_artifact ||
-      !resq_artifact_section(&m->artifact, RESQ_SECTION_METADATA, &data, &size))
+  if (!m->has_artifact || !resq_artifact_section(&m->artifact, RESQ_SECTION_METADATA, &data, &size))
     return NULL;
   json_t *j = json_loadb((const char *)data, size, 0, NULL);
   if (j && json_is_object(j))
@@ -176,11 +178,11 @@ static bool print_params(const json_t *info, resq_error *err) {
   }
   size_t i;
   json_array_foreach(json_object_get(info, "param_list"), i, group) {
-    ok = ok && resq_printf(err, "  %-24s %12" PRId64 " bytes %12" PRId64 " weights %8.3f bits  %s\n",
-                           text_of(group, "name", "?"), integer_of(group, "bytes"),
-                           integer_of(group, "elements"),
-                           json_number_value(json_object_get(group, "bits")),
-                           text_of(group, "type", ""));
+    ok = ok &&
+         resq_printf(err, "  %-24s %12" PRId64 " bytes %12" PRId64 " weights %8.3f bits  %s\n",
+                     text_of(group, "name", "?"), integer_of(group, "bytes"),
+                     integer_of(group, "elements"),
+                     json_number_value(json_object_get(group, "bits")), text_of(group, "type", ""));
   }
   return ok;
 }
@@ -188,11 +190,12 @@ static bool print_params(const json_t *info, resq_error *err) {
 static bool print_code(const json_t *info, resq_error *err) {
   const json_t *entry;
   size_t i;
-  bool ok = resq_printf(err, "level      %s (this CPU has: %s)\n", text_of(info, "level", "none fits"),
-                        text_of(info, "cpu", "?"));
+  bool ok = resq_printf(err, "level      %s (this CPU has: %s)\n",
+                        text_of(info, "level", "none fits"), text_of(info, "cpu", "?"));
   json_array_foreach(json_object_get(info, "entries"), i, entry) {
-    ok = ok && resq_printf(err, "  @%s, level %s, up to %" PRId64 " rows, %" PRId64 " ops, %" PRId64
-                                " bytes of workspace\n",
+    ok = ok && resq_printf(err,
+                           "  @%s, level %s, up to %" PRId64 " rows, %" PRId64 " ops, %" PRId64
+                           " bytes of workspace\n",
                            text_of(entry, "function", "?"), text_of(entry, "level", "?"),
                            integer_of(entry, "max_rows"), integer_of(entry, "ops"),
                            integer_of(entry, "workspace_bytes"));
@@ -201,7 +204,8 @@ static bool print_code(const json_t *info, resq_error *err) {
 }
 
 static bool print_text(const json_t *info, resq_error *err) {
-  const json_t *cache = json_object_get(info, "cache"), *versions = json_object_get(info, "versions");
+  const json_t *cache = json_object_get(info, "cache"),
+               *versions = json_object_get(info, "versions");
   return resq_printf(err, "model      %s\nscheme     %s\ncontext    %" PRId64 " tokens\n",
                      text_of(info, "model", "unknown"), text_of(info, "scheme", "unknown"),
                      integer_of(info, "context_length")) &&

@@ -19,7 +19,8 @@ typedef struct logits_options {
 static const resq_flag flags[] = {
     {"prompt", 'p', RESQ_FLAG_TEXT, "TEXT", "the input as text (no chat template, no BOS)", 0, 0,
      AT(prompt)},
-    {"ids", 0, RESQ_FLAG_TEXT, "FILE", "the input as little-endian 32-bit token ids", 0, 0, AT(ids)},
+    {"ids", 0, RESQ_FLAG_TEXT, "FILE", "the input as little-endian 32-bit token ids", 0, 0,
+     AT(ids)},
     {"count", 'n', RESQ_FLAG_INTEGER, "N", "only the first N tokens of the input", 1, 1 << 30,
      AT(count)},
     {"all", 0, RESQ_FLAG_BOOL, NULL, "rows of all tokens; default: of the last one", 0, 0, AT(all)},

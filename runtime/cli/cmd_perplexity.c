@@ -22,7 +22,8 @@ typedef struct perplexity_options {
 
 #define AT(member) offsetof(perplexity_options, member)
 static const resq_flag flags[] = {
-    {"window", 'w', RESQ_FLAG_INTEGER, "N", "tokens a window (default 2048)", 2, 1 << 30, AT(window)},
+    {"window", 'w', RESQ_FLAG_INTEGER, "N", "tokens a window (default 2048)", 2, 1 << 30,
+     AT(window)},
     {"windows", 'n', RESQ_FLAG_INTEGER, "N", "windows at most; 0: all (default)", 0, 1 << 30,
      AT(windows)},
     {"skip", 0, RESQ_FLAG_INTEGER, "N", "windows to leave out at the start", 0, 1 << 30, AT(skip)},
@@ -49,7 +50,8 @@ typedef struct score {
   int64_t n;
 } score;
 
-/// One piece of a window: rows [first, first + rows) of it; the window's last token predicts nothing.
+/// One piece of a window: rows [first, first + rows) of it; the window's last token predicts
+/// nothing.
 static bool score_piece(const resq_run *r, const int32_t *window, int64_t size, int64_t first,
                         int64_t rows, float *logits, double *losses, score *s, resq_error *err) {
   int64_t predictions = first + rows == size ? rows - 1 : rows;
@@ -95,13 +97,14 @@ static bool score_windows(const resq_run *r, const perplexity_options *o, const 
     }
     double seconds = (double)(resq_now_ns() - progress.start_ns) / 1e9;
     if (ok)
-      resq_progress_show(&progress, "window %" PRId64 " of %" PRId64 ", perplexity %.4f, %.0f tokens/s",
-                         w + 1, windows, exp(mean_of(s)), (double)((w + 1) * o->window) / seconds);
+      resq_progress_show(&progress,
+                         "window %" PRId64 " of %" PRId64 ", perplexity %.4f, %.0f tokens/s", w + 1,
+                         windows, exp(mean_of(s)), (double)((w + 1) * o->window) / seconds);
   }
   resq_progress_end(&progress);
   if (ok)
-    fprintf(stderr, "%.1f tokens/s\n", (double)(windows * o->window) /
-                                           ((double)(resq_now_ns() - progress.start_ns) / 1e9));
+    fprintf(stderr, "%.1f tokens/s\n",
+            (double)(windows * o->window) / ((double)(resq_now_ns() - progress.start_ns) / 1e9));
   free(logits);
   free(losses);
   return ok;
@@ -125,8 +128,9 @@ static bool check_ids(const resq_run *r, const char *path, const int32_t *ids, i
   int64_t vocabulary = resq_session_vocabulary(r->session);
   for (int64_t i = 0; i < n; ++i)
     if (ids[i] < 0 || ids[i] >= vocabulary)
-      return resq_fail(err, RESQ_BAD_INPUT, "%s: token %" PRId64 " is %" PRId32
-                       ", the vocabulary has %" PRId64, path, i, ids[i], vocabulary);
+      return resq_fail(err, RESQ_BAD_INPUT,
+                       "%s: token %" PRId64 " is %" PRId32 ", the vocabulary has %" PRId64, path, i,
+                       ids[i], vocabulary);
   return true;
 }
 
@@ -153,8 +157,8 @@ static bool measure(resq_run *r, const perplexity_options *o, const int32_t *ids
     return false;
   double perplexity = exp(mean_of(&s));
   return resq_printf(err,
-                     "perplexity %.4f +- %.4f (%" PRId64 " windows of %" PRId64
-                     " tokens, %" PRId64 " predictions, mean loss %.6f)\n",
+                     "perplexity %.4f +- %.4f (%" PRId64 " windows of %" PRId64 " tokens, %" PRId64
+                     " predictions, mean loss %.6f)\n",
                      perplexity, perplexity * error_of(&s), windows, o->window, s.n, mean_of(&s));
 }
 

@@ -30,10 +30,10 @@ static bool print_token(const resq_tokenizer *t, int32_t id, resq_error *err) {
     return false;
   for (size_t i = 0; i < bytes.size; ++i) {
     unsigned char c = (unsigned char)bytes.data[i];
-    bool ok = c == '\n'   ? resq_print("\\n", 2, err)
+    bool ok = c == '\n'               ? resq_print("\\n", 2, err)
               : c == '"' || c == '\\' ? resq_printf(err, "\\%c", c)
-              : isprint(c) ? resq_print(&c, 1, err)
-                           : resq_printf(err, "\\x%02x", c);
+              : isprint(c)            ? resq_print(&c, 1, err)
+                                      : resq_printf(err, "\\x%02x", c);
     if (!ok)
       return false;
   }

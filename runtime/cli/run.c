@@ -32,7 +32,8 @@ bool resq_run_open(resq_run *run, const resq_cli *cli, resq_error *err) {
 }
 
 bool resq_run_need_tokenizer(const resq_run *run, resq_error *err) {
-  return run->tokenizer || resq_fail(err, RESQ_USAGE, "this program was compiled without a tokenizer");
+  return run->tokenizer ||
+         resq_fail(err, RESQ_USAGE, "this program was compiled without a tokenizer");
 }
 
 bool resq_run_start(resq_run *run, const resq_run_options *options, int64_t capacity,
@@ -70,7 +71,8 @@ void resq_run_close(resq_run *run) {
 
 bool resq_run_forward(const resq_run *run, const int32_t *tokens, int64_t first, int64_t n,
                       int64_t n_logits, float *logits, resq_error *err) {
-  // A few fixed rows at a time on the stack would cut chunks smaller than the entries': one list, sized once.
+  // A few fixed rows at a time on the stack would cut chunks smaller than the entries': one list,
+  // sized once.
   int32_t *lists = malloc((size_t)n * 3 * sizeof *lists);
   if (!lists)
     return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId64 " rows", n);

@@ -37,8 +37,7 @@ static const char *kind_name(uint32_t kind) {
 }
 
 /// Finds the table: footer fields first, so that later arithmetic cannot overflow.
-static bool check_footer(const uint8_t *data, uint64_t size, resq_footer *footer,
-                         resq_error *err) {
+static bool check_footer(const uint8_t *data, uint64_t size, resq_footer *footer, resq_error *err) {
   if (!resq_artifact_has_trailer(data, size))
     return resq_fail(err, RESQ_BAD_INPUT,
                      "no " RESQ_ARTIFACT_MAGIC " footer in the last %zu of %" PRIu64
@@ -68,15 +67,15 @@ static bool check_footer(const uint8_t *data, uint64_t size, resq_footer *footer
 }
 
 /// Sections lie in order, aligned, before the table, and each kind once.
-static bool check_sections(const resq_section *table, const resq_footer *footer,
-                           resq_error *err) {
+static bool check_sections(const resq_section *table, const resq_footer *footer, resq_error *err) {
   uint64_t end = 0;
   uint32_t seen = 0;
   for (uint32_t i = 0; i < footer->section_count; ++i) {
     const resq_section *s = &table[i];
     if (s->kind < RESQ_SECTION_PARAMS || s->kind > RESQ_SECTION_METADATA)
-      return resq_fail(err, RESQ_BAD_INPUT, "section %" PRIu32 " is of kind %" PRIu32 ", known: %d to %d",
-                       i, s->kind, RESQ_SECTION_PARAMS, RESQ_SECTION_METADATA);
+      return resq_fail(err, RESQ_BAD_INPUT,
+                       "section %" PRIu32 " is of kind %" PRIu32 ", known: %d to %d", i, s->kind,
+                       RESQ_SECTION_PARAMS, RESQ_SECTION_METADATA);
     if (seen & (1u << s->kind))
       return resq_fail(err, RESQ_BAD_INPUT, "two %s sections, one allowed", kind_name(s->kind));
     seen |= 1u << s->kind;
@@ -136,8 +135,8 @@ bool resq_artifact_verify(const resq_artifact *a, resq_error *err) {
   return true;
 }
 
-bool resq_artifact_section(const resq_artifact *a, resq_section_kind kind,
-                           const uint8_t **out_data, uint64_t *out_size) {
+bool resq_artifact_section(const resq_artifact *a, resq_section_kind kind, const uint8_t **out_data,
+                           uint64_t *out_size) {
   *out_data = NULL;
   *out_size = 0;
   for (uint32_t i = 0; i < a->count; ++i) {

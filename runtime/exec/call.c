@@ -108,7 +108,8 @@ static bool check_index_arguments(const resq_session *s, const resq_entry *e, vo
   return true;
 }
 
-/// Extents as the signature says; *out_rows is the largest dynamic one, *out_equal whether all are the same.
+/// Extents as the signature says; *out_rows is the largest dynamic one, *out_equal whether all are
+/// the same.
 static bool check_extents(const resq_entry *e, void *const *args, const int64_t *rows,
                           int64_t *out_rows, bool *out_equal, resq_error *err) {
   int64_t largest = -1;
@@ -116,8 +117,9 @@ static bool check_extents(const resq_entry *e, void *const *args, const int64_t 
   for (int i = 0; i < e->n_args; ++i) {
     const resq_arg *a = &e->args[i];
     if (rows[i] < 0 || (a->rows >= 0 && rows[i] != a->rows))
-      return resq_fail(err, RESQ_USAGE, "@%s: argument '%s' has %" PRId64 " rows, expected %" PRId64,
-                       e->function, a->name, rows[i], a->rows);
+      return resq_fail(err, RESQ_USAGE,
+                       "@%s: argument '%s' has %" PRId64 " rows, expected %" PRId64, e->function,
+                       a->name, rows[i], a->rows);
     if (!args[i] && rows[i])
       return resq_fail(err, RESQ_USAGE, "@%s: argument '%s' is NULL", e->function, a->name);
     if (a->rows >= 0)
@@ -212,8 +214,7 @@ static bool check_forward(const resq_session *s, const int32_t *tokens, const in
   for (int64_t i = 1; i < n_logit_rows; ++i)
     if (logit_rows[i] <= logit_rows[i - 1])
       return resq_fail(err, RESQ_USAGE,
-                       "logit_rows[%" PRId64 "] is %" PRId32 " after %" PRId32
-                       ", they must ascend",
+                       "logit_rows[%" PRId64 "] is %" PRId32 " after %" PRId32 ", they must ascend",
                        i, logit_rows[i], logit_rows[i - 1]);
   return true;
 }

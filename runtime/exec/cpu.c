@@ -18,11 +18,16 @@ typedef struct feature_name {
 } feature_name;
 
 static const feature_name feature_names[] = {
-    {RESQ_CPU_AVX2, "avx2"},           {RESQ_CPU_FMA, "fma"},
-    {RESQ_CPU_AVX512F, "avx512f"},     {RESQ_CPU_AVX512BW, "avx512bw"},
-    {RESQ_CPU_AVX512VL, "avx512vl"},   {RESQ_CPU_AVX512DQ, "avx512dq"},
-    {RESQ_CPU_AVX512CD, "avx512cd"},   {RESQ_CPU_AVX512VNNI, "avx512vnni"},
-    {RESQ_CPU_AVX512BF16, "avx512bf16"}, {RESQ_CPU_AVX512VBMI, "avx512vbmi"},
+    {RESQ_CPU_AVX2, "avx2"},
+    {RESQ_CPU_FMA, "fma"},
+    {RESQ_CPU_AVX512F, "avx512f"},
+    {RESQ_CPU_AVX512BW, "avx512bw"},
+    {RESQ_CPU_AVX512VL, "avx512vl"},
+    {RESQ_CPU_AVX512DQ, "avx512dq"},
+    {RESQ_CPU_AVX512CD, "avx512cd"},
+    {RESQ_CPU_AVX512VNNI, "avx512vnni"},
+    {RESQ_CPU_AVX512BF16, "avx512bf16"},
+    {RESQ_CPU_AVX512VBMI, "avx512vbmi"},
 };
 
 typedef struct level {
@@ -33,8 +38,8 @@ typedef struct level {
 /// Best first. "avx512" is what cmake/ResqKernels.cmake passes to clang: x86-64-v4 and three more.
 static const level levels[] = {
     {"avx512", RESQ_CPU_AVX2 | RESQ_CPU_FMA | RESQ_CPU_AVX512F | RESQ_CPU_AVX512BW |
-                   RESQ_CPU_AVX512VL | RESQ_CPU_AVX512DQ | RESQ_CPU_AVX512CD |
-                   RESQ_CPU_AVX512VNNI | RESQ_CPU_AVX512BF16 | RESQ_CPU_AVX512VBMI},
+                   RESQ_CPU_AVX512VL | RESQ_CPU_AVX512DQ | RESQ_CPU_AVX512CD | RESQ_CPU_AVX512VNNI |
+                   RESQ_CPU_AVX512BF16 | RESQ_CPU_AVX512VBMI},
     {"generic", 0},
     {"definition", 0}, // ops as their definitions say: for tests, slow
 };
@@ -66,7 +71,9 @@ unsigned resq_cpu_features(void) {
     found |= RESQ_CPU_AVX2;
   if ((state & state_avx512) != state_avx512)
     return found;
-  static const struct { unsigned cpuid_bit, bit; } in_ebx[] = {
+  static const struct {
+    unsigned cpuid_bit, bit;
+  } in_ebx[] = {
       {1u << 16, RESQ_CPU_AVX512F},  {1u << 17, RESQ_CPU_AVX512DQ}, {1u << 28, RESQ_CPU_AVX512CD},
       {1u << 30, RESQ_CPU_AVX512BW}, {1u << 31, RESQ_CPU_AVX512VL},
   };
@@ -91,8 +98,8 @@ void resq_cpu_describe(unsigned features, char *out, size_t size) {
     out[0] = 0;
   for (int i = 0; i < n_feature_names && used < size; ++i)
     if (features & feature_names[i].bit)
-      used += (size_t)snprintf(out + used, size - used, "%s%s", used ? " " : "",
-                               feature_names[i].name);
+      used +=
+          (size_t)snprintf(out + used, size - used, "%s%s", used ? " " : "", feature_names[i].name);
   if (!used)
     snprintf(out, size, "the x86-64 baseline only");
 }
@@ -109,7 +116,8 @@ bool resq_cpu_runs(unsigned features, const char *name) {
   return l && (features & l->needs) == l->needs;
 }
 
-/// The program's own string for a level that every one of its functions has; NULL when there is none.
+/// The program's own string for a level that every one of its functions has; NULL when there is
+/// none.
 static const char *level_of_program(const resq_program *program, const char *name) {
   const char *found = NULL;
   for (int32_t i = 0; i < program->n_entries; ++i) {

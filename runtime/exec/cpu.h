@@ -32,8 +32,9 @@ unsigned resq_cpu_features(void);
 void resq_cpu_describe(unsigned features, char *out, size_t size);
 /// True when `level` is known and `features` suffice.
 bool resq_cpu_runs(unsigned features, const char *level);
-/// The level to run `program` at: `wanted`, or the best that fits when NULL. NULL on failure (RESQ_NO_DEVICE:
-/// the CPU lacks it; RESQ_USAGE: an unknown level). The result is a string of the program.
+/// The level to run `program` at: `wanted`, or the best that fits when NULL. NULL on failure
+/// (RESQ_NO_DEVICE: the CPU lacks it; RESQ_USAGE: an unknown level). The result is a string of the
+/// program.
 const char *resq_cpu_choose(const resq_program *program, unsigned features, const char *wanted,
                             resq_error *err);
 

@@ -45,7 +45,8 @@ static bool check_entry(const resq_entry *e, int32_t index, resq_error *err) {
       e->n_ops < 0 || e->n_args < 0 || e->n_args > RESQ_MAX_ARGS || (e->n_args && !e->args))
     return resq_fail(err, RESQ_BAD_INPUT,
                      "entry %" PRId32 " of the program is malformed (rows %" PRId64
-                     ", workspace %" PRId64 ", %" PRId32 " ops, %" PRId32 " of at most %d arguments)",
+                     ", workspace %" PRId64 ", %" PRId32 " ops, %" PRId32
+                     " of at most %d arguments)",
                      index, e->max_rows, e->workspace_bytes, e->n_ops, e->n_args, RESQ_MAX_ARGS);
   for (int32_t i = 0; i < e->n_args; ++i) {
     const resq_arg *a = &e->args[i];

@@ -88,8 +88,9 @@ static void print_entry(FILE *f, const resq_entry *e, const resq_entry_times *t)
     free(groups);
     return;
   }
-  fprintf(f, "@%s, up to %" PRId64 " rows, level %s: %" PRId64 " calls, %" PRId64
-             " rows, %.3f ms a call\n",
+  fprintf(f,
+          "@%s, up to %" PRId64 " rows, level %s: %" PRId64 " calls, %" PRId64
+          " rows, %.3f ms a call\n",
           e->function, e->max_rows, e->level, t->calls, t->rows,
           (double)t->total_ns / 1e6 / (double)t->calls);
   int n = 0;

@@ -96,8 +96,8 @@ static bool choose_capacity(resq_session *s, const resq_session_options *o, resq
     return resq_fail(err, RESQ_USAGE, "capacity of %" PRId64 " tokens, allowed: 1 to %" PRId64,
                      capacity, MAX_CAPACITY);
   if (o->sequences < 0 || o->sequences > MAX_SEQUENCES)
-    return resq_fail(err, RESQ_USAGE, "%" PRId64 " sequences, allowed: 1 to %" PRId64,
-                     o->sequences, MAX_SEQUENCES);
+    return resq_fail(err, RESQ_USAGE, "%" PRId64 " sequences, allowed: 1 to %" PRId64, o->sequences,
+                     MAX_SEQUENCES);
   s->capacity = (capacity + RESQ_CAPACITY_STEP - 1) / RESQ_CAPACITY_STEP * RESQ_CAPACITY_STEP;
   s->sequences = o->sequences ? o->sequences : 1;
   return true;
@@ -148,10 +148,28 @@ static bool allocate_for_entries(resq_session *s, resq_error *err) {
   return true;
 }
 
+/// How long waiting threads spin: $RESQ_SPIN_US, for machines whose cores are not ours alone (0) or
+/// all ours.
+static bool spin_budget(int64_t *out_ns, resq_error *err) {
+  const char *text = getenv("RESQ_SPIN_US");
+  *out_ns = RESQ_SPIN_NS;
+  if (!text || !*text)
+    return true;
+  char *end;
+  long us = strtol(text, &end, 10);
+  if (*end || us < 0 || us > 1000000)
+    return resq_fail(err, RESQ_USAGE, "RESQ_SPIN_US is '%.50s', allowed: 0 to 1000000", text);
+  *out_ns = us * 1000;
+  return true;
+}
+
 static bool start_threads(resq_session *s, int threads, resq_error *err) {
   if (threads == 0)
     threads = resq_thread_default();
-  s->pool = resq_pool_create(threads, RESQ_SPIN_NS, err);
+  int64_t spin_ns;
+  if (!spin_budget(&spin_ns, err))
+    return false;
+  s->pool = resq_pool_create(threads, spin_ns, err);
   if (!s->pool)
     return false;
   s->scratch_bytes = (uint64_t)threads * RESQ_SCRATCH_BYTES;

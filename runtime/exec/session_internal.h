@@ -43,15 +43,15 @@ struct resq_session {
   const resq_entry **forward; ///< the part of entries called "forward", NULL when absent
   int n_forward;
   int64_t capacity, sequences;
-  uint8_t **caches;       ///< [n_caches]
-  uint64_t *cache_bytes;  ///< [n_caches]
-  uint8_t *workspace;     ///< for the largest entry
+  uint8_t **caches;      ///< [n_caches]
+  uint64_t *cache_bytes; ///< [n_caches]
+  uint8_t *workspace;    ///< for the largest entry
   uint64_t workspace_bytes;
-  uint8_t *scratch;       ///< RESQ_SCRATCH_BYTES a thread
+  uint8_t *scratch; ///< RESQ_SCRATCH_BYTES a thread
   uint64_t scratch_bytes;
-  int32_t *tickets;       ///< for the entry with the most ops
-  int32_t *chunk_rows;    ///< [forward's largest max_rows], logit rows of a chunk
-  resq_worker *workers;   ///< [threads]
+  int32_t *tickets;     ///< for the entry with the most ops
+  int32_t *chunk_rows;  ///< [forward's largest max_rows], logit rows of a chunk
+  resq_worker *workers; ///< [threads]
   resq_pool *pool;
   resq_call call;
   resq_entry_times *times; ///< [n_entries], NULL until profiled

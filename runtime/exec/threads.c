@@ -106,8 +106,8 @@ static bool spin(event *e, uint32_t old, int64_t budget_ns) {
 static void event_wait(event *e, uint32_t old, int64_t budget_ns) {
   if (spin(e, old, budget_ns))
     return;
-  // Either event_signal sees this sleeper or the load below sees its count (both sequentially consistent);
-  // a change between load and sleep is seen by the kernel.
+  // Either event_signal sees this sleeper or the load below sees its count (both sequentially
+  // consistent); a change between load and sleep is seen by the kernel.
   atomic_fetch_add(&e->sleepers, 1);
   while (atomic_load(&e->count) == old)
     futex(&e->count, FUTEX_WAIT, old);

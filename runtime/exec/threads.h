@@ -21,11 +21,13 @@ typedef void (*resq_task)(void *context, int index, int count);
 
 /// CPUs this process may use (sched_getaffinity), at least 1.
 int resq_thread_default(void);
-/// `threads` 1 .. RESQ_MAX_THREADS, counting the caller. With more threads than CPUs nobody spins. NULL on failure.
+/// `threads` 1 .. RESQ_MAX_THREADS, counting the caller. With more threads than CPUs nobody spins.
+/// NULL on failure.
 resq_pool *resq_pool_create(int threads, int64_t spin_ns, resq_error *err);
 void resq_pool_destroy(resq_pool *pool);
 int resq_pool_count(const resq_pool *pool);
-/// task(context, i, count) on every thread; returns when all have. One host thread at a time; no allocation.
+/// task(context, i, count) on every thread; returns when all have. One host thread at a time; no
+/// allocation.
 void resq_pool_run(resq_pool *pool, resq_task task, void *context);
 /// Inside a task: waits for all threads of the pool.
 void resq_pool_barrier(resq_pool *pool);

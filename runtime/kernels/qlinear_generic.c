@@ -2,52 +2,70 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The definition of resq.qlinear: exact int32 sums, then the f32 steps that
-// qlinear_shape.h lists. A chunk is one tile of 16 channels over all rows; the
-// tile's codes are unpacked once into scratch, [padded k, 16] bytes, which bounds
-// padded k to 32,768.
+// qlinear_shape.h lists. A chunk is one tile of 16 channels over all rows. The
+// tile's weights and each row's codes are widened to int16 in scratch, k contiguous:
+// the dot products that every vectoriser knows. Scratch must hold 34 bytes for each
+// input (padded) and 64 for each group: padded k up to 28,672 with few groups.
 //===----------------------------------------------------------------------===//
 #include "qlinear_shape.h"
 
-/// Weights of one unit (8 inputs, 16 channels) as signed bytes [8, 16].
-RESQ_INLINE void unpack_unit(const uint8_t *packed, int64_t bits, int8_t *restrict out) {
+/// One chunk's scratch.
+typedef struct tile_data {
+  int16_t *weights; ///< [16, padded k]
+  int16_t *codes;   ///< [padded k], one row
+  int32_t *sums;    ///< [groups, 16] sums of weights, where a shift needs them
+  int64_t padded_k;
+} tile_data;
+
+RESQ_INLINE tile_data lay_out(uint8_t *scratch, const resq_qshape *b) {
+  const int64_t k = resq_padded_k(b->k, b->group);
+  int16_t *weights = (int16_t *)scratch;
+  return (tile_data){weights, weights + 16 * k, (int32_t *)(weights + 17 * k), k};
+}
+
+RESQ_INLINE int32_t dot(const int16_t *w, const int16_t *x, int64_t count) {
+  int32_t sum = 0;
+  for (int64_t k = 0; k < count; ++k)
+    sum += (int32_t)w[k] * x[k];
+  return sum;
+}
+
+/// Weights of one unit: 8 inputs of 16 channels, `k` elements from channel to channel.
+RESQ_INLINE void unpack_unit(const uint8_t *packed, int64_t bits, int16_t *restrict out,
+                             int64_t k) {
   for (int c = 0; c < RESQ_TILE_N; ++c)
     for (int j = 0; j < 4; ++j) {
       const uint8_t first = packed[4 * c + j];
-      out[j * 16 + c] = (int8_t)(bits <= 4 ? (first & 15) - 8 : first - 128);
-      out[(4 + j) * 16 + c] =
-          (int8_t)(bits <= 4 ? (first >> 4) - 8 : packed[64 + 4 * c + j] - 128);
+      out[c * k + j] = (int16_t)(bits <= 4 ? (first & 15) - 8 : first - 128);
+      out[c * k + 4 + j] =
+          (int16_t)(bits <= 4 ? (first >> 4) - 8 : packed[64 + 4 * c + j] - 128);
     }
 }
 
-/// All of a tile to w [padded k, 16], and per group the sums of its weights.
-RESQ_INLINE void unpack_tile(const resq_qshape *b, int64_t tile, int8_t *restrict w,
-                             int32_t *restrict sums) {
-  for (int64_t g = 0; g < resq_qgroups(b); ++g, sums += 16) {
-    for (int c = 0; c < 16; ++c)
-      sums[c] = 0;
-    const uint8_t *packed = resq_qweight(b, tile, g);
-    for (int64_t u = 0; u < resq_qunits(b); ++u, w += 128) {
-      unpack_unit(packed + u * resq_qunit_bytes(b), b->wbits, w);
-      for (int j = 0; j < 8; ++j)
-        for (int c = 0; c < 16; ++c)
-          sums[c] += w[16 * j + c];
-    }
+RESQ_INLINE void unpack_tile(const resq_qshape *b, int64_t tile, const tile_data *d) {
+  const uint8_t *packed = resq_qweight(b, tile, 0);
+  for (int64_t u = 0; u < d->padded_k / 8; ++u)
+    unpack_unit(packed + u * resq_qunit_bytes(b), b->wbits, d->weights + 8 * u, d->padded_k);
+  const int64_t count = resq_qunits(b) * 8;
+  for (int64_t i = 0; b->abits == 8 && i < resq_qgroups(b) * 16; ++i) {
+    const int16_t *w = d->weights + i % 16 * d->padded_k + i / 16 * count;
+    int32_t sum = 0;
+    for (int64_t k = 0; k < count; ++k)
+      sum += w[k];
+    d->sums[i] = sum;
   }
 }
 
-/// t[c] = scale * (float)(exact sum of group g) of one row.
-RESQ_INLINE void group_product(const resq_qshape *b, int64_t row, int64_t g, const int8_t *w,
-                               const int32_t *sums, float *restrict t) {
-  const int8_t *codes = resq_qcodes(b, row, g);
-  const resq_quant_meta meta = b->meta[row * resq_qgroups(b) + g];
-  int32_t acc[16];
-  for (int c = 0; c < 16; ++c)
-    acc[c] = b->abits == 8 ? meta.shift * sums[c] : 0;
-  for (int64_t k = 0; k < resq_qunits(b) * 8; ++k)
-    for (int c = 0; c < 16; ++c)
-      acc[c] += (int32_t)(int16_t)(codes[k] * w[16 * k + c]);
-  for (int c = 0; c < 16; ++c)
-    t[c] = (float)acc[c] * meta.scale;
+/// t[c] = scale * (float)(exact sum of group g) of the row whose codes stand in d.
+RESQ_INLINE void group_product(const resq_qshape *b, resq_quant_meta meta, int64_t g,
+                               const tile_data *d, float *restrict t) {
+  const int64_t count = resq_qunits(b) * 8, at = g * count;
+  for (int c = 0; c < 16; ++c) {
+    int32_t sum = dot(d->weights + c * d->padded_k + at, d->codes + at, count);
+    if (b->abits == 8)
+      sum += meta.shift * d->sums[g * 16 + c];
+    t[c] = (float)sum * meta.scale;
+  }
 }
 
 RESQ_INLINE float widen(resq_bf16 bits) {
@@ -59,13 +77,15 @@ RESQ_INLINE float widen(resq_bf16 bits) {
 }
 
 /// y += the branch's product of one row and tile.
-RESQ_INLINE void row_product(const resq_qshape *b, int64_t row, int64_t tile, const int8_t *w,
-                             const int32_t *sums, float *restrict y) {
-  const int64_t step = resq_qunits(b) * 128;
+RESQ_INLINE void row_product(const resq_qshape *b, int64_t row, int64_t tile, const tile_data *d,
+                             float *restrict y) {
+  const int8_t *codes = resq_qcodes(b, row, 0);
+  for (int64_t k = 0; k < d->padded_k; ++k)
+    d->codes[k] = codes[k];
   float part[16], t[16];
   for (int64_t g = 0; g < resq_qgroups(b); ++g) {
     const int last = g + 1 == resq_qgroups(b);
-    group_product(b, row, g, w + g * step, sums + 16 * g, t);
+    group_product(b, b->meta[row * resq_qgroups(b) + g], g, d, t);
     const resq_bf16 *scales = resq_qscales(b, tile, resq_qscale_per_row(b) ? 0 : g);
     for (int c = 0; c < 16; ++c) {
       part[c] = resq_qscale_per_row(b) && g > 0 ? part[c] + t[c] : t[c];
@@ -79,17 +99,16 @@ RESQ_INLINE void row_product(const resq_qshape *b, int64_t row, int64_t tile, co
 RESQ_INLINE void tile_product(resq_worker *w, const resq_qshape *b, int first,
                               const float *bias, float *y, int64_t rows, int64_t ldy,
                               int64_t tile) {
-  int8_t *codes = (int8_t *)w->scratch;
-  int32_t *sums = (int32_t *)(w->scratch + resq_padded_k(b->k, b->group) * 16);
+  const tile_data d = lay_out(w->scratch, b);
   const int64_t channel = tile * RESQ_TILE_N;
   const int64_t count = b->n - channel < RESQ_TILE_N ? b->n - channel : RESQ_TILE_N;
-  unpack_tile(b, tile, codes, sums);
+  unpack_tile(b, tile, &d);
   for (int64_t r = 0; r < rows; ++r) {
     float *out = y + r * ldy + channel;
     float total[16] = {0};
     for (int64_t c = 0; c < count; ++c)
       total[c] = !first ? out[c] : bias ? bias[channel + c] : 0.0f;
-    row_product(b, r, tile, codes, sums, total);
+    row_product(b, r, tile, &d, total);
     for (int64_t c = 0; c < count; ++c)
       out[c] = total[c];
   }

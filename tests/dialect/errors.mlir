@@ -966,3 +966,15 @@ resq.param @p : tensor<8x8xf32> {
   resq.yield %y : tensor<8x8xf32>
 }
 resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @c : tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.get @c : tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  // expected-error@+1 {{'resq.pack' op C3: group is 3, but x is tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>: allowed is a divisor of 8, where the weight's own group is that or the whole row}}
+  %1 = resq.pack %0 {group = 3 : i64} : tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "n16k4">>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>

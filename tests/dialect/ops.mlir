@@ -23,7 +23,7 @@ resq.kv_cache @c0 heads 2 size 16 keys <kind = "f16"> values <kind = "f32">
 // CHECK: resq.kv_cache @c1 heads 2 size 16 keys <kind = "int", bits = 4, high = 2, high_bits = 8> values <kind = "int", bits = 2, high_bits = 8>
 resq.kv_cache @c1 heads 2 size 16 keys <kind = "int", bits = 4, high = 2, high_bits = 8> values <kind = "int", bits = 2, high_bits = 8>
 
-// CHECK: resq.tokenizer @tok from @ckpt "bpe" "smollm" {add_bos = false, bos = 1 : i64, chat_template = "{{ x }}", eos = -1 : i64}
+// CHECK: resq.tokenizer @tok from @ckpt "bpe" "smollm" {add_bos = false, bos = 1 : i64, chat_template = "{{.*}} x {{.*}}", eos = -1 : i64}
 resq.tokenizer @tok from @ckpt "bpe" "smollm" {bos = 1 : i64, eos = -1 : i64, add_bos = false, chat_template = "{{ x }}"}
 
 // CHECK: resq.param @bound : tensor<64xf32>
@@ -95,6 +95,8 @@ resq.param @w4 : tensor<64x64x!tiled4> {
   %4 = resq.quantize_weight %2 {steps = 1 : i64, norm = 2.0 : f32} : tensor<64x64xf32> -> tensor<64x64x!weight4>
   // CHECK: resq.pack %{{.*}} : tensor<64x64x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">> -> tensor<64x64x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>
   %5 = resq.pack %3 : tensor<64x64x!weight4> -> tensor<64x64x!tiled4>
+  // CHECK: resq.pack %{{.*}} {group = 32 : i64}
+  %6 = resq.pack %3 {group = 32 : i64} : tensor<64x64x!weight4> -> tensor<64x64x!tiled4>
   resq.yield %5 : tensor<64x64x!tiled4>
 }
 resq.param @w8 : tensor<64x64x!weight8>

@@ -38,7 +38,8 @@ static void read_all(const uint8_t *bytes, size_t size) {
   for (int kind = 0; kind < 5; ++kind) {
     const uint8_t *section;
     uint64_t section_size;
-    if (resq_artifact_section(&a, (resq_section_kind)kind, &section, &section_size) && section_size) {
+    if (resq_artifact_section(&a, (resq_section_kind)kind, &section, &section_size) &&
+        section_size) {
       volatile uint8_t first = section[0], last = section[section_size - 1];
       (void)first, (void)last;
     }

@@ -47,7 +47,7 @@ static void restore(int fd, int saved) {
 
 /// Runs "model WORD WORD ..." (up to a NULL); returns the exit code.
 static int cli(const char *path, const char *first, ...) {
-  char *argv[32] = {(char *)(uintptr_t) "model"};
+  char *argv[32] = {(char *)(uintptr_t)"model"};
   int argc = 1;
   va_list args;
   va_start(args, first);
@@ -136,8 +136,8 @@ static void refuses_command_lines(void **state) {
   EXPECT_ERROR(RESQ_USAGE, "unexpected argument 'x'", "bench", "x");
   EXPECT_ERROR(RESQ_USAGE, "FILE is missing", "perplexity");
   EXPECT_ERROR(RESQ_USAGE, "--w'", "perplexity", "--w", "5", "x"); // ambiguous with --windows
-  static const char *const junk[] = {"",   "x",    "1x", "0x10", "1e9", "-1", " 1", "+1",
-                                     "1.5", "99999999999999999999", "1,5"};
+  static const char *const junk[] = {
+      "", "x", "1x", "0x10", "1e9", "-1", " 1", "+1", "1.5", "99999999999999999999", "1,5"};
   for (size_t i = 0; i < sizeof junk / sizeof junk[0]; ++i)
     EXPECT_ERROR(RESQ_USAGE, "--threads", "bench", "--threads", junk[i]);
   static const char *const reals[] = {"", "x", "nan", "inf", "0x1p3", "-0.5", "1e999", "1,5"};
@@ -293,7 +293,8 @@ static void generates(void **state) {
 
 static void generates_at_random(void **state) {
   (void)state;
-#define DRAW(seed) EXPECT(0, "generate", "--raw", "-p", "abc", "-n", "9", "--ids", "-T", "1e6", "-s", seed)
+#define DRAW(seed)                                                                                 \
+  EXPECT(0, "generate", "--raw", "-p", "abc", "-n", "9", "--ids", "-T", "1e6", "-s", seed)
   static char first[sizeof out_text];
   DRAW("7");
   memcpy(first, out_text, sizeof first);
@@ -307,8 +308,8 @@ static void generates_at_random(void **state) {
 static void generation_ends(void **state) {
   (void)state;
   // Full context: a note, not an error. Stop texts end before themselves.
-  EXPECT(0, "generate", "--raw", "-p", "abc", "--context", "64", "--ids", "--min-p", "1e-9", "-T", "1e6", "-s",
-         "1");
+  EXPECT(0, "generate", "--raw", "-p", "abc", "--context", "64", "--ids", "--min-p", "1e-9", "-T",
+         "1e6", "-s", "1");
   assert_non_null(strstr(err_text, "context of 64 tokens is full"));
   EXPECT(0, "generate", "--raw", "-p", "abc", "-n", "20", "-T", "1e6");
   assert_true(strlen(out_text) > 3);
@@ -321,7 +322,8 @@ static void generation_ends(void **state) {
   char long_prompt[200];
   memset(long_prompt, 'q', sizeof long_prompt - 1);
   long_prompt[sizeof long_prompt - 1] = 0;
-  EXPECT_ERROR(RESQ_USAGE, "199 tokens, the context holds 128", "generate", "--raw", "-p", long_prompt);
+  EXPECT_ERROR(RESQ_USAGE, "199 tokens, the context holds 128", "generate", "--raw", "-p",
+               long_prompt);
   EXPECT_ERROR(RESQ_USAGE, "empty", "generate", "--raw", "-p", "");
   EXPECT_ERROR(RESQ_USAGE, "--raw excludes", "generate", "--raw", "-p", "a", "--system", "b");
   EXPECT_ERROR(RESQ_USAGE, "stop", "generate", "--raw", "-p", "a", "--stop", "");
@@ -338,7 +340,8 @@ static void says_what_is_missing(void **state) {
   assert_non_null(strstr(err_text, "without a tokenizer"));
   assert_int_equal(cli(bare, "bench", "--prefill", "4", "--decode", "1", NULL), 0);
   assert_int_equal(truncate(bare, 5000), 0);
-  assert_int_equal(cli(bare, "info", "--json", NULL), 0); // the fake program has no parameters to miss
+  assert_int_equal(cli(bare, "info", "--json", NULL),
+                   0); // the fake program has no parameters to miss
   unlink(bare);
   assert_int_equal(cli(bare, "info", NULL), RESQ_IO);
 }

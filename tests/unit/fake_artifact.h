@@ -15,11 +15,17 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { fake_tokens = 261, fake_token_ab = 256, fake_token_abab = 257, fake_token_bos = 258,
-       fake_token_end = 259 };
+enum {
+  fake_tokens = 261,
+  fake_token_ab = 256,
+  fake_token_abab = 257,
+  fake_token_bos = 258,
+  fake_token_end = 259
+};
 
 static const char fake_template[] =
-    "{% for message in messages %}{{ '<bos>' + message['role'] + ':' + message['content'] + '<end>' }}"
+    "{% for message in messages %}{{ '<bos>' + message['role'] + ':' + message['content'] + "
+    "'<end>' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ 'ab' }}{% endif %}";
 
 /// The byte-level alphabet: printable Latin-1 stands for itself, the rest moves behind U+0100.
@@ -53,8 +59,8 @@ static uint8_t *fake_tokenizer(uint64_t *size, resq_error *err) {
     types[256 + i] = i == 2 || i == 3 ? 3 : 1;
   }
   static const resq_text merges[] = {{"a b", 3}, {"ab ab", 5}, {"z z", 3}};
-  resq_tokenizer_source source = {tokens, types, fake_tokens, merges, 3, "gpt2", fake_template,
-                                  fake_token_bos, fake_token_end, false};
+  resq_tokenizer_source source = {tokens, types,         fake_tokens,    merges,         3,
+                                  "gpt2", fake_template, fake_token_bos, fake_token_end, false};
   return resq_tokenizer_build(&source, size, err);
 }
 
@@ -69,10 +75,14 @@ static bool fake_artifact_write(const char *path, unsigned without, resq_error *
     free(tokenizer);
     return false;
   }
-  const struct { const void *data; uint64_t size; } sections[] = {
+  const struct {
+    const void *data;
+    uint64_t size;
+  } sections[] = {
       {params, sizeof params}, {tokenizer, tokenizer_size}, {metadata, sizeof metadata - 1}};
   resq_section table[3];
-  resq_footer footer = {RESQ_ARTIFACT_MAGIC, RESQ_ARTIFACT_VERSION, 0, 0, 0};
+  resq_footer footer = {.version = RESQ_ARTIFACT_VERSION};
+  memcpy(footer.magic, RESQ_ARTIFACT_MAGIC, sizeof footer.magic);
   fwrite("\177ELF", 1, 4, f);
   for (uint32_t kind = 1; kind <= 3; ++kind) {
     if (without & 1u << (kind - 1))
@@ -80,8 +90,8 @@ static bool fake_artifact_write(const char *path, unsigned without, resq_error *
     while (ftell(f) % RESQ_SECTION_ALIGNMENT)
       fputc(0, f);
     uint64_t size = sections[kind - 1].size;
-    table[footer.section_count++] = (resq_section){
-        kind, 0, (uint64_t)ftell(f), size, XXH3_64bits(sections[kind - 1].data, size)};
+    table[footer.section_count++] = (resq_section){kind, 0, (uint64_t)ftell(f), size,
+                                                   XXH3_64bits(sections[kind - 1].data, size)};
     fwrite(sections[kind - 1].data, 1, size, f);
   }
   while (ftell(f) % 8)

@@ -64,8 +64,10 @@ static void fake_double(resq_worker *w) {
 }
 
 static const resq_arg fake_forward_args[] = {
-    {"tokens", RESQ_I32, 0, -1, 0},     {"positions", RESQ_I32, 0, -1, 0},
-    {"sequences", RESQ_I32, 0, -1, 0},  {"logit_rows", RESQ_I32, 0, -1, 0},
+    {"tokens", RESQ_I32, 0, -1, 0},
+    {"positions", RESQ_I32, 0, -1, 0},
+    {"sequences", RESQ_I32, 0, -1, 0},
+    {"logit_rows", RESQ_I32, 0, -1, 0},
     {"logits", RESQ_F32, 1, -1, fake_vocabulary},
 };
 static const resq_arg fake_double_args[] = {{"x", RESQ_F32, 0, -1, 3}, {"y", RESQ_F32, 1, -1, 3}};
@@ -74,9 +76,11 @@ static const char *const fake_forward_ops[] = {"embed: gather 300x1", "l0.k: kv_
 static const char *const fake_double_ops[] = {"double"};
 static const resq_entry fake_entries[] = {
     // Not sorted: the run time does that.
-    {"forward", "generic", fake_forward, fake_large, 4096, 5, 3, fake_forward_args, fake_forward_ops},
+    {"forward", "generic", fake_forward, fake_large, 4096, 5, 3, fake_forward_args,
+     fake_forward_ops},
     {"double", "generic", fake_double, 8, 0, 2, 1, fake_double_args, fake_double_ops},
-    {"forward", "generic", fake_forward, fake_small, 4096, 5, 3, fake_forward_args, fake_forward_ops},
+    {"forward", "generic", fake_forward, fake_small, 4096, 5, 3, fake_forward_args,
+     fake_forward_ops},
 };
 static const resq_cache fake_caches[] = {{"l0", 4, 32.0}};
 static const char *const fake_sites[] = {"a", "b", "c", "d"};

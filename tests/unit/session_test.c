@@ -1,7 +1,7 @@
 //===-- session_test.c - calls, chunks, checks and profiles ---------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "resq/session.h"
 #include "exec/session_internal.h"
+#include "resq/session.h"
 #include "tests/unit/fake_program.h"
 
 #include <setjmp.h>
@@ -58,7 +58,8 @@ static void forward_is_chunked(void **state) {
     fake_calls = 0;
     float *out = threads == 1 ? reference : got;
     memset(got, 0, sizeof got);
-    assert_true(resq_session_forward(s, tokens, positions, sequences, n_rows, all, n_rows, out, &why));
+    assert_true(
+        resq_session_forward(s, tokens, positions, sequences, n_rows, all, n_rows, out, &why));
     assert_int_equal(fake_calls, 3); // 16 + 16 + 9
     assert_int_equal(fake_log[2], 9);
     if (threads > 1)
@@ -170,7 +171,8 @@ static void calls_any_function(void **state) {
   resq_model_close(m);
 }
 
-static void watch(void *user, int32_t site, const float *x, int64_t rows, int64_t width, int64_t ld) {
+static void watch(void *user, int32_t site, const float *x, int64_t rows, int64_t width,
+                  int64_t ld) {
   (void)x, (void)width, (void)ld;
   assert_int_equal(site, fake_site);
   *(int64_t *)user += rows;
@@ -211,9 +213,10 @@ static void refuses_options(void **state) {
   resq_model *m = open_model();
   resq_message why;
   const resq_session_options bad[] = {
-      {.threads = -1},   {.threads = 100000},        {.sequences = -1},
-      {.capacity = -1},  {.capacity = INT64_MAX},    {.sequences = INT64_MAX},
-      {.level = "sse9"}, {.capacity = INT32_MAX / 64 * 64, .sequences = 1 << 20},
+      {.threads = -1},         {.threads = 100000},
+      {.sequences = -1},       {.capacity = -1},
+      {.capacity = INT64_MAX}, {.sequences = INT64_MAX},
+      {.level = "sse9"},       {.capacity = INT32_MAX / 64 * 64, .sequences = 1 << 20},
   };
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; ++i) {
     assert_null(resq_session_create(m, &bad[i], &why));

@@ -20,7 +20,7 @@
 typedef struct tally {
   resq_pool *pool;
   int barriers;
-  int64_t total; // atomically
+  int64_t total;     // atomically
   int64_t slots[16]; // plain: the pool must order them
   bool wrong;
 } tally;

@@ -23,11 +23,12 @@ typedef struct shape {
 
 /// What a chunk works on, in scratch.
 typedef struct state {
-  float *keys, *values;         ///< panels of one block
+  float *panel;                 ///< one block's keys, then (the scores done) its values
   float *q;                     ///< [queries][size], scaled
   float *p;                     ///< [queries][64] scores, then probabilities
   float *out;                   ///< [queries][padded]
-  float *largest, *sum, *factor;
+  float *sum;                   ///< [queries][16], added up at the end
+  float *largest, *factor;      ///< [queries], in whole vectors
 } state;
 
 RESQ_INLINE shape shape_of(int64_t size) {
@@ -37,20 +38,21 @@ RESQ_INLINE shape shape_of(int64_t size) {
 
 /// Floats of scratch whatever the queries, and a query's.
 RESQ_INLINE int64_t fixed_floats(shape s) {
-  return 4 * s.key_stride + s.padded / 16 * VALUE_STRIDE + 64;
+  int64_t keys = 4 * s.key_stride, values = s.padded / 16 * VALUE_STRIDE;
+  return keys > values ? keys : values;
 }
-RESQ_INLINE int64_t query_floats(shape s) { return s.size + s.padded + RESQ_KV_BLOCK + 3; }
+RESQ_INLINE int64_t query_floats(shape s) { return s.size + s.padded + RESQ_KV_BLOCK + 16 + 2; }
+enum { SLACK_FLOATS = 64 }; ///< for arrays in whole vectors
 
 RESQ_INLINE state lay_out(uint8_t *scratch, shape s, int64_t queries) {
   state st;
-  st.keys = (float *)scratch;
-  st.values = st.keys + 4 * s.key_stride;
-  st.p = st.values + s.padded / 16 * VALUE_STRIDE;
+  st.panel = (float *)scratch;
+  st.p = st.panel + fixed_floats(s);
   st.out = st.p + queries * RESQ_KV_BLOCK;
-  st.q = st.out + queries * s.padded;
-  st.largest = st.q + queries * s.size;
-  st.sum = st.largest + queries;
-  st.factor = st.sum + queries;
+  st.sum = st.out + queries * s.padded;
+  st.largest = st.sum + queries * 16;
+  st.factor = st.largest + resq_round_up(queries, 16);
+  st.q = st.factor + resq_round_up(queries, 16);
   return st;
 }
 
@@ -62,7 +64,7 @@ RESQ_INLINE void score(const state *st, shape s, int64_t at, int rows) {
 #pragma GCC unroll 4
     for (int t = 0; t < 4; ++t)
       block.sum[r][t] = _mm512_setzero_ps();
-  resq_block_multiply(&block, rows, 4, st->q + at * s.size, s.size, st->keys, s.key_stride, s.size,
+  resq_block_multiply(&block, rows, 4, st->q + at * s.size, s.size, st->panel, s.key_stride, s.size,
                       RESQ_AS_F32, 0);
 #pragma GCC unroll 6
   for (int r = 0; r < rows; ++r)
@@ -83,7 +85,7 @@ RESQ_INLINE void mix(const state *st, shape s, int64_t at, int rows, int64_t til
       block.sum[r][t] = _mm512_mul_ps(_mm512_load_ps(out + r * s.padded + t * 16),
                                       _mm512_set1_ps(st->factor[at + r]));
   resq_block_multiply(&block, rows, tiles, st->p + at * RESQ_KV_BLOCK, RESQ_KV_BLOCK,
-                      st->values + tile * VALUE_STRIDE, VALUE_STRIDE, count, RESQ_AS_F32, 0);
+                      st->panel + tile * VALUE_STRIDE, VALUE_STRIDE, count, RESQ_AS_F32, 0);
 #pragma GCC unroll 6
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
@@ -104,33 +106,48 @@ RESQ_INLINE void mix_tiles(const state *st, shape s, int64_t at, int rows, int64
     mix(st, s, at, rows, whole, 3, count);
 }
 
-/// Scores of a query to probabilities relative to the largest so far; the first `allowed` count.
-RESQ_INLINE void soften(const state *st, int64_t query, int64_t allowed) {
-  float *p = st->p + query * RESQ_KV_BLOCK;
-  const __m512 never = _mm512_set1_ps(-__builtin_inff());
-  __m512 scores[4], largest = _mm512_set1_ps(st->largest[query]);
+/// Lanes of vector t of a block whose first `allowed` positions count.
+RESQ_INLINE __mmask16 allowed_lanes(int64_t allowed, int t) {
+  int64_t left = allowed - t * 16;
+  return resq_lanes(left > 0 ? left : 0);
+}
+
+/// The largest score so far; factor: how much, as an exponent, it rose.
+RESQ_INLINE void raise_largest(const state *st, int64_t query, int64_t allowed) {
+  __m512 most = _mm512_set1_ps(st->largest[query]);
+#pragma GCC unroll 4
+  for (int t = 0; t < 4; ++t)
+    most = _mm512_mask_max_ps(most, allowed_lanes(allowed, t), most,
+                              _mm512_load_ps(st->p + query * RESQ_KV_BLOCK + t * 16));
+  float largest = _mm512_reduce_max_ps(most);
+  st->factor[query] = st->largest[query] - largest;
+  st->largest[query] = largest;
+}
+
+/// Scores to probabilities relative to the largest so far.
+RESQ_INLINE void exponentiate(const state *st, int64_t query, int64_t allowed) {
+  __m512 largest = _mm512_set1_ps(st->largest[query]);
+  __m512 sum = _mm512_mul_ps(_mm512_load_ps(st->sum + query * 16),
+                             _mm512_set1_ps(st->factor[query]));
 #pragma GCC unroll 4
   for (int t = 0; t < 4; ++t) {
-    int64_t left = allowed - t * 16;
-    scores[t] = _mm512_mask_loadu_ps(never, resq_lanes(left > 0 ? left : 0), p + t * 16);
-  }
-  __m512 most = _mm512_max_ps(_mm512_max_ps(scores[0], scores[1]),
-                              _mm512_max_ps(scores[2], scores[3]));
-  most = _mm512_max_ps(largest, _mm512_set1_ps(_mm512_reduce_max_ps(most)));
-  __m512 sum = _mm512_setzero_ps();
-#pragma GCC unroll 4
-  for (int t = 0; t < 4; ++t) {
-    __m512 power = resq_exp16(_mm512_sub_ps(scores[t], most));
-    // The exponential stops at e^-104, which is not quite 0: a masked value must not count.
-    int64_t left = allowed - t * 16;
-    power = _mm512_maskz_mov_ps(resq_lanes(left > 0 ? left : 0), power);
-    _mm512_store_ps(p + t * 16, power);
+    float *p = st->p + query * RESQ_KV_BLOCK + t * 16;
+    __m512 power = resq_exp16_down(_mm512_sub_ps(_mm512_load_ps(p), largest));
+    power = _mm512_maskz_mov_ps(allowed_lanes(allowed, t), power);
+    _mm512_store_ps(p, power);
     sum = _mm512_add_ps(sum, power);
   }
-  __m512 factor = resq_exp16(_mm512_sub_ps(largest, most));
-  st->factor[query] = _mm512_cvtss_f32(factor);
-  st->sum[query] = st->sum[query] * st->factor[query] + _mm512_reduce_add_ps(sum);
-  st->largest[query] = _mm512_cvtss_f32(most);
+  _mm512_store_ps(st->sum + query * 16, sum);
+}
+
+/// Scores of a block to probabilities. Loop by loop: a query alone is one long dependency.
+RESQ_INLINE void soften(const state *st, int64_t queries, int64_t heads, int64_t allowed) {
+  for (int64_t i = 0; i < queries; ++i)
+    raise_largest(st, i, allowed + i / heads);
+  for (int64_t i = 0; i < queries; i += 16)
+    _mm512_store_ps(st->factor + i, resq_exp16_down(_mm512_load_ps(st->factor + i)));
+  for (int64_t i = 0; i < queries; ++i)
+    exponentiate(st, i, allowed + i / heads);
 }
 
 /// The queries of `rows` rows: heads [first, first + heads), row after row.
@@ -145,7 +162,7 @@ RESQ_INLINE void load_queries(const state *st, shape s, const float *q, int64_t 
       _mm512_store_ps(st->out + i * s.padded + e, _mm512_setzero_ps());
     }
     st->largest[i] = -3.0e38f;
-    st->sum[i] = 0.0f;
+    _mm512_store_ps(st->sum + i * 16, _mm512_setzero_ps());
   }
 }
 
@@ -153,10 +170,10 @@ RESQ_INLINE void store_results(const state *st, shape s, float *y, int64_t ldy, 
                                int64_t heads) {
   for (int64_t i = 0; i < rows * heads; ++i) {
     float *to = y + i / heads * ldy + i % heads * s.size;
+    __m512 sum = _mm512_set1_ps(_mm512_reduce_add_ps(_mm512_load_ps(st->sum + i * 16)));
     for (int64_t e = 0; e < s.size; e += 16)
       _mm512_mask_storeu_ps(to + e, resq_lanes(s.size - e),
-                            _mm512_div_ps(_mm512_load_ps(st->out + i * s.padded + e),
-                                          _mm512_set1_ps(st->sum[i])));
+                            _mm512_div_ps(_mm512_load_ps(st->out + i * s.padded + e), sum));
   }
 }
 
@@ -167,12 +184,11 @@ RESQ_INLINE void attend(const state *st, shape s, const resq_kv_view *key,
   for (int64_t block = 0; block < positions; block += RESQ_KV_BLOCK) {
     int64_t left = positions - block, count = left < RESQ_KV_BLOCK ? left : RESQ_KV_BLOCK;
     for (int64_t t = 0; t < count; t += 16)
-      resq_decode_keys(key, block + t, st->keys + t / 16 * s.key_stride);
+      resq_decode_keys(key, block + t, st->panel + t / 16 * s.key_stride);
     for (int64_t at = 0; at < queries; at += RESQ_BLOCK_ROWS)
       RESQ_WITH_ROWS(queries - at, ROWS, score(st, s, at, ROWS))
-    for (int64_t i = 0; i < queries; ++i)
-      soften(st, i, position + i / heads + 1 - block);
-    resq_decode_values(value, block, count, st->values, VALUE_STRIDE);
+    soften(st, queries, heads, position + 1 - block);
+    resq_decode_values(value, block, count, st->panel, VALUE_STRIDE);
     for (int64_t at = 0; at < queries; at += RESQ_BLOCK_ROWS)
       RESQ_WITH_ROWS(queries - at, ROWS, mix_tiles(st, s, at, ROWS, count))
   }
@@ -205,8 +221,8 @@ RESQ_INLINE void attention(resq_worker *w, int32_t op, const float *q, const int
                            float scale) {
   const shape s = shape_of(keys.size);
   const int64_t group = heads / kv_heads;
-  const int64_t room =
-      smaller(MOST_QUERIES, (RESQ_SCRATCH_BYTES / 4 - fixed_floats(s)) / query_floats(s));
+  const int64_t floats = RESQ_SCRATCH_BYTES / 4 - fixed_floats(s) - SLACK_FLOATS;
+  const int64_t room = smaller(MOST_QUERIES, floats / query_floats(s));
   int64_t begin, end, piece = smaller(group, room);
   const int64_t most = smaller(MOST_ROWS, room / piece);
   int64_t runs = find_run(positions, sequences, rows, most, rows, &begin, &end);

@@ -25,10 +25,9 @@ RESQ_INLINE __m512 resq_load16(const void *p, int64_t i, int as) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
 
-/// e^x as resq_exp: within 2 ulp, 0 for -infinity, NaN kept.
-RESQ_INLINE __m512 resq_exp16(__m512 x) {
+/// e^x for x <= 0: within 2 ulp, e^-104 (next to 0) below, NaN kept.
+RESQ_INLINE __m512 resq_exp16_down(__m512 x) {
   x = _mm512_max_ps(_mm512_set1_ps(-104.0f), x); // NaN in the second operand wins
-  x = _mm512_min_ps(_mm512_set1_ps(89.0f), x);
   __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
   __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
   r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
@@ -40,6 +39,11 @@ RESQ_INLINE __m512 resq_exp16(__m512 x) {
   p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
   p = _mm512_add_ps(_mm512_fmadd_ps(p, _mm512_mul_ps(r, r), r), _mm512_set1_ps(1.0f));
   return _mm512_scalef_ps(p, n);
+}
+
+/// e^x as resq_exp.
+RESQ_INLINE __m512 resq_exp16(__m512 x) {
+  return resq_exp16_down(_mm512_min_ps(_mm512_set1_ps(89.0f), x));
 }
 
 #endif // RESQ_KERNELS_AVX512_H

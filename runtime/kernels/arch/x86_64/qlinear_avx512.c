@@ -43,8 +43,7 @@ RESQ_INLINE void block(const qcall *c, resq_qblock s, int64_t row, int64_t tile)
 
 /// Rows [row, end) of one tile, up to four at a time.
 RESQ_INLINE void single_tile(const qcall *c, int64_t row, int64_t end, int64_t tile) {
-  const resq_qblock four = {4, 1, 2, 1}, two = {2, 1, 4, 1},
-                    one = {1, 1, 8, 1};
+  const resq_qblock four = {4, 1, 2, 1}, two = {2, 1, 4, 1}, one = {1, 1, 8, 1};
   for (; row + 4 <= end; row += 4)
     block(c, four, row, tile);
   if (row + 2 <= end) {
@@ -57,8 +56,7 @@ RESQ_INLINE void single_tile(const qcall *c, int64_t row, int64_t end, int64_t t
 
 /// Two tiles, 12 rows at a time, then 8 and 4; returns the first row not done.
 RESQ_INLINE int64_t tile_pair(const qcall *c, int64_t row, int64_t end, int64_t tile) {
-  const resq_qblock twelve = {12, 2, 1, 0}, eight = {8, 2, 1, 0},
-                    four = {4, 2, 1, 0};
+  const resq_qblock twelve = {12, 2, 1, 0}, eight = {8, 2, 1, 0}, four = {4, 2, 1, 0};
   if (c->a.abits == 8)
     resq_qtile_sums(&c->a, tile, RESQ_BLOCK_TILES, sums_a(c));
   if (c->b.k && c->b.abits == 8)
@@ -97,17 +95,16 @@ RESQ_INLINE void rows_by_tiles(const qcall *c, int64_t row, int64_t end, int64_t
   }
 }
 
-/// Chunks of a call of few rows: a few runs of tiles a thread, long enough to stream.
-RESQ_INLINE int64_t decode_chunks(const qcall *c, int64_t threads) {
+/// Runs that a call of few rows cuts `units` into: up to 8 a thread, long enough to stream.
+RESQ_INLINE int64_t decode_runs(const qcall *c, int64_t threads, int64_t units) {
   int64_t bytes = resq_packed_scales_offset(c->a.n, c->a.k, c->a.group, c->a.wbits);
   if (c->b.k)
     bytes += resq_packed_scales_offset(c->b.n, c->b.k, c->b.group, c->b.wbits);
   if (threads == 1)
     return 1;
-  int64_t each = bytes / CHUNK_BYTES / threads;
-  each = each < 1 ? 1 : each > 8 ? 8 : each;
-  const int64_t tiles = resq_qtiles(c->a.n);
-  return each * threads < tiles ? each * threads : tiles;
+  const int64_t each = bytes / CHUNK_BYTES / threads;
+  const int64_t runs = threads * (each < 1 ? 1 : each > 8 ? 8 : each);
+  return runs < units ? runs : units;
 }
 
 void RESQ_KERNEL(resq_qlinear)(
@@ -121,19 +118,19 @@ void RESQ_KERNEL(resq_qlinear)(
                    bias, y, ldy, w->scratch};
   // Few rows: runs of tiles. Many: pairs of tiles by cuts of rows, rows fastest, so that a
   // pair's weights are read from memory once.
-  const int64_t tiles = resq_qtiles(n), few = rows <= FEW_ROWS;
+  const int64_t tiles = resq_qtiles(n), few = rows <= FEW_ROWS, unit = rows > 4 ? 2 : 1;
+  const int64_t units = (tiles + unit - 1) / unit;
   const int64_t cuts = few ? 1 : (rows + PREFILL_ROWS - 1) / PREFILL_ROWS;
-  const int64_t runs = few ? decode_chunks(&c, w->count) : (tiles + 1) / 2;
+  const int64_t runs = few ? decode_runs(&c, w->count, units) : units;
   for (int64_t i; (i = resq_next_chunk(w, op)) < cuts * runs;) {
     const int64_t row = i % cuts * PREFILL_ROWS, run = i / cuts;
     const int64_t end = row + PREFILL_ROWS < rows ? row + PREFILL_ROWS : rows;
-    const int64_t from = few ? run * tiles / runs : run * 2;
-    const int64_t to = few ? (run + 1) * tiles / runs : from + 2 < tiles ? from + 2 : tiles;
+    const int64_t from = run * units / runs * unit, to = (run + 1) * units / runs * unit;
     if (few) {
       start_streams(&c.a, from);
       if (k_b)
         start_streams(&c.b, from);
     }
-    rows_by_tiles(&c, row, end, from, to);
+    rows_by_tiles(&c, row, end, from, to < tiles ? to : tiles);
   }
 }

@@ -1,0 +1,125 @@
+//===-- tokenizer_fuzz.c - hostile blobs, sources and texts ---------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Input: 1 byte of mode. Mode 0: the rest is a text for a good blob, whose ids must
+// decode to the text. Mode 1: edits of a good blob (16-bit place, byte), then a text.
+// Mode 2: lines of tokens and merges to build from. Mode 3: a blob as it is.
+//===----------------------------------------------------------------------===//
+#include "text/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { MAX_LINES = 256 };
+static const char *const pres[] = {"gpt2", "smollm", "llama3", "qwen2"};
+
+/// All bytes, a few merges and specials.
+static uint8_t *good_blob(const char *pre, uint64_t *size) {
+  static char alphabet[256][3];
+  resq_text tokens[264];
+  int32_t types[264];
+  int n = 0, other = 256;
+  for (int b = 0; b < 256; ++b) {
+    bool shown = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
+    int code = shown ? b : other++;
+    size_t length = code < 0x80 ? 1 : 2;
+    alphabet[b][0] = length == 1 ? (char)code : (char)(0xC0 | code >> 6);
+    alphabet[b][1] = (char)(0x80 | (code & 0x3F));
+    types[n] = 1;
+    tokens[n++] = (resq_text){alphabet[b], length};
+  }
+  static const char *const more[] = {"aa", "aaaa", "th", "the", "<|a|>", "<|ab|>", "<|a|>b", "<u>"};
+  for (int i = 0; i < 8; ++i) {
+    types[n] = i < 4 ? 1 : i < 7 ? 3 : 4;
+    tokens[n++] = (resq_text){more[i], strlen(more[i])};
+  }
+  const resq_text merges[] = {{"t h", 3}, {"a a", 3}, {"th e", 4}, {"aa aa", 5}};
+  resq_tokenizer_source source = {tokens, types, n, merges, 4, pre, "{{ x }}", 260, 261, false};
+  return resq_tokenizer_build(&source, size, NULL);
+}
+
+static void use(const uint8_t *blob, uint64_t blob_size, resq_text text, bool exact) {
+  resq_error err;
+  resq_tokenizer *t = resq_tokenizer_open(blob, blob_size, &err);
+  if (exact && !t)
+    __builtin_trap();
+  for (int special = 0; t && special < 2; ++special) {
+    int32_t *ids;
+    int64_t count;
+    if (!resq_tokenizer_encode(t, text, special, &ids, &count, &err))
+      continue;
+    size_t at = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      resq_text bytes = resq_tokenizer_bytes(t, ids[i]);
+      bool same = exact && bytes.size <= text.size - at && memcmp(bytes.data, text.data + at, bytes.size) == 0;
+      if (exact && !same)
+        __builtin_trap();
+      at += bytes.size;
+      (void)resq_tokenizer_is_end(t, ids[i]);
+    }
+    if (exact && at != text.size)
+      __builtin_trap();
+    free(ids);
+  }
+  resq_tokenizer_close(t);
+}
+
+static void edit_and_use(const uint8_t *data, size_t size, const char *pre) {
+  uint64_t blob_size;
+  uint8_t *blob = good_blob(pre, &blob_size);
+  size_t edits = size ? data[0] % 16 : 0, at = size ? 1 : 0;
+  for (; edits && size - at >= 3; --edits, at += 3)
+    blob[(size_t)(data[at] << 8 | data[at + 1]) % blob_size] = data[at + 2];
+  use(blob, blob_size, (resq_text){(const char *)data + at, size - at}, false);
+  free(blob);
+}
+
+static void build_and_use(const uint8_t *data, size_t size, const char *pre) {
+  resq_text lines[2][MAX_LINES];
+  int32_t types[MAX_LINES];
+  size_t counts[2] = {0, 0}, start = 0;
+  for (size_t i = 0; i < size; ++i)
+    if (data[i] == '\n') {
+      int kind = i > start && data[start] == '>';
+      size_t from = start + (i > start ? 1 : 0);
+      if (counts[kind] < MAX_LINES) {
+        types[counts[0] % MAX_LINES] = kind ? 1 : i > start ? data[start] % 8 : 1;
+        lines[kind][counts[kind]++] = (resq_text){(const char *)data + from, i - from};
+      }
+      start = i + 1;
+    }
+  for (size_t i = 0; i < counts[0]; ++i)
+    types[i] = types[i] < 1 || types[i] > 6 ? 1 : types[i];
+  resq_tokenizer_source source = {lines[0], types, (int64_t)counts[0], lines[1], (int64_t)counts[1], pre, "", -1, -1, false};
+  uint64_t blob_size;
+  uint8_t *blob = resq_tokenizer_build(&source, &blob_size, NULL);
+  if (blob)
+    use(blob, blob_size, (resq_text){(const char *)data, size}, false);
+  free(blob);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size == 0)
+    return 0;
+  const char *pre = pres[data[0] >> 2 & 3];
+  int mode = data[0] & 3;
+  ++data, --size;
+  uint8_t *copy = malloc(size + 1);
+  if (copy && size)
+    memcpy(copy, data, size);
+  uint64_t blob_size;
+  uint8_t *good = mode == 0 ? good_blob(pre, &blob_size) : NULL;
+  if (copy && mode == 0) // qwen2 normalises, so its ids need not give the same bytes back
+    use(good, blob_size, (resq_text){(const char *)copy, size}, strcmp(pre, "qwen2") != 0);
+  else if (copy && mode == 1)
+    edit_and_use(copy, size, pre);
+  else if (copy && mode == 2)
+    build_and_use(copy, size, pre);
+  else if (copy)
+    use(copy, size, (resq_text){"the a", 5}, false);
+  free(good);
+  free(copy);
+  return 0;
+}

@@ -1,0 +1,511 @@
+// LINK: compiler
+//===-- materialize_test.c - recipes to bytes -----------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Small modules over a GGUF file of noise; results against loops written here.
+//===----------------------------------------------------------------------===//
+#include "dialect/build.h"
+#include "kernels/pack_layout.h"
+#include "lowering/materialize/materialize.h"
+#include "lowering/materialize/quantize_weight.h"
+#include "lowering/materialize/statistics.h"
+#include "tests/unit/gguf_writer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <math.h>
+#include <unistd.h>
+
+static char directory[] = "/tmp/resq_materialize_XXXXXX";
+static char gguf_path[64], out_path[64], cache_path[64];
+static MlirContext ctx;
+static float *w, *gain, *table; ///< the file's tensors: [24, 16], [16], [9000, 48]
+enum { OUT = 24, IN = 16, VOCABULARY = 9000, WIDTH = 48 };
+
+//===-- Setup -------------------------------------------------------------===//
+
+static float *noise(gguf_writer *writer, const char *name, uint64_t outer, uint64_t inner) {
+  size_t before = writer->data.size;
+  gguf_random(writer, name, outer, inner);
+  size_t bytes = inner * (outer ? outer : 1) * sizeof(float);
+  float *copy = malloc(bytes);
+  before = (before + writer->alignment - 1) / writer->alignment * writer->alignment;
+  memcpy(copy, writer->data.data + before, bytes);
+  return copy;
+}
+
+static int set_up(void **state) {
+  (void)state;
+  if (!mkdtemp(directory))
+    return -1;
+  snprintf(gguf_path, sizeof gguf_path, "%s/m.gguf", directory);
+  snprintf(out_path, sizeof out_path, "%s/out", directory);
+  snprintf(cache_path, sizeof cache_path, "%s/cache/deep", directory);
+  gguf_writer writer = gguf_writer_begin();
+  w = noise(&writer, "w", OUT, IN);
+  gain = noise(&writer, "gain", 0, IN);
+  table = noise(&writer, "table", VOCABULARY, WIDTH);
+  gguf_bytes bytes = gguf_writer_finish(&writer);
+  FILE *file = fopen(gguf_path, "wb");
+  fwrite(bytes.data, 1, bytes.size, file);
+  free(bytes.data);
+  ctx = resqContextCreate();
+  return fclose(file);
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  mlirContextDestroy(ctx);
+  char command[128];
+  snprintf(command, sizeof command, "rm -r %s", directory);
+  free(w), free(gain), free(table);
+  return system(command);
+}
+
+//===-- Running -----------------------------------------------------------===//
+
+typedef struct result {
+  bool ok;
+  resq_error err;
+  MlirModule module;
+  resq_map bytes;
+} result;
+
+/// A module of `params` and a function that gets each "name : type" of the NULL-terminated list.
+static result run_with(const char *params, const char *const *gets,
+                       const resq_materialize_options *options) {
+  char text[16384];
+  int at = snprintf(text, sizeof text,
+                    "resq.checkpoint @m \"%s\", \"gguf\"\n%s\nfunc.func @f() {\n", gguf_path, params);
+  for (int i = 0; gets[i]; ++i)
+    at += snprintf(text + at, sizeof text - (size_t)at, "%%%d = resq.get @%s\n", i, gets[i]);
+  snprintf(text + at, sizeof text - (size_t)at, "return\n}\n");
+  result r = {.module = mlirModuleCreateParse(ctx, resq_str(text))};
+  if (mlirModuleIsNull(r.module))
+    fail_msg("does not parse:\n%s", text);
+  resq_out *out = resq_out_create(out_path, 0644, &r.err);
+  assert_non_null(out);
+  r.ok = resq_materialize(mlirModuleGetOperation(r.module), out, options, &r.err);
+  if (!r.ok) {
+    resq_out_discard(out);
+    return r;
+  }
+  assert_true(resq_out_commit(out, &r.err));
+  assert_true(resq_map_open(&r.bytes, out_path, &r.err));
+  return r;
+}
+
+static result run(const char *params, const char *const *gets) {
+  static const resq_materialize_options two = {.threads = 2};
+  result r = run_with(params, gets, &two);
+  if (!r.ok)
+    fail_msg("%s", r.err.message);
+  return r;
+}
+
+static void finish(result *r) {
+  if (r->ok)
+    resq_map_close(&r->bytes);
+  mlirModuleDestroy(r->module);
+}
+
+static const void *param(const result *r, const char *name, uint64_t *size) {
+  MlirOperation op = resq_symbol(mlirModuleGetOperation(r->module), resq_str(name));
+  assert_false(mlirOperationIsNull(op));
+  int64_t offset = resq_op_i64(op, "offset");
+  *size = (uint64_t)resq_op_i64(op, "size");
+  assert_int_equal(offset % 64, 0);
+  assert_true((uint64_t)offset + *size <= r->bytes.size);
+  assert_true(mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))));
+  return r->bytes.data + offset;
+}
+
+static const float *floats(const result *r, const char *name, int64_t count) {
+  uint64_t size;
+  const float *data = param(r, name, &size);
+  assert_int_equal(size, (uint64_t)count * sizeof(float));
+  return data;
+}
+
+static void expect_error(const char *params, const char *get, const char *why) {
+  const char *gets[] = {get, NULL};
+  result r = run_with(params, gets, NULL);
+  if (r.ok || !strstr(r.err.message, why) || !strstr(r.err.message, "@p"))
+    fail_msg("wanted '%s', got: %s", why, r.ok ? "success" : r.err.message);
+  finish(&r);
+}
+
+//===-- Values ------------------------------------------------------------===//
+
+static void test_leaves_and_module(void **state) {
+  (void)state;
+  result r = run("resq.param @w : tensor<24x16xf32> { %0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
+                 "resq.yield %0 : tensor<24x16xf32> }\n"
+                 "resq.param @unused : tensor<4xf32> { %0 = resq.leaf @m \"absent\" : tensor<4xf32>\n"
+                 "resq.yield %0 : tensor<4xf32> }\n"
+                 "resq.param @h : tensor<16xbf16> { %0 = resq.leaf @m \"gain\" : tensor<16xf32>\n"
+                 "%1 = resq.cast %0 : tensor<16xf32> -> tensor<16xbf16>\n"
+                 "resq.yield %1 : tensor<16xbf16> }\n",
+                 (const char *const[]){"h : tensor<16xbf16>", "w : tensor<24x16xf32>", NULL});
+  assert_memory_equal(floats(&r, "w", OUT * IN), w, sizeof(float[OUT * IN]));
+  uint64_t size;
+  const uint16_t *half = param(&r, "h", &size);
+  assert_int_equal(size, 2 * IN);
+  for (int i = 0; i < IN; ++i) {
+    uint32_t wide = (uint32_t)half[i] << 16;
+    float x;
+    memcpy(&x, &wide, sizeof x);
+    assert_true(x == resq_round_bf16(gain[i]));
+  }
+  MlirOperation module = mlirModuleGetOperation(r.module);
+  assert_true(mlirOperationIsNull(resq_symbol(module, resq_str("unused"))));
+  assert_true(mlirOperationVerify(module));
+  finish(&r);
+}
+
+static void test_rotation_in_f64(void **state) {
+  (void)state;
+  result r = run(
+      "resq.param @u : tensor<16x16xf64> {\n"
+      "%0 = resq.random_orthogonal [12, 4] seed 3 : tensor<16x16xf64>\n"
+      "resq.yield %0 : tensor<16x16xf64> }\n"
+      "resq.param @y : tensor<24x16xf32> {\n"
+      "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
+      "%g = resq.leaf @m \"gain\" : tensor<16xf32>\n"
+      "%1 = resq.scale_columns %0, %g : tensor<24x16xf32>, tensor<16xf32> -> tensor<24x16xf32>\n"
+      "%u = resq.get @u : tensor<16x16xf64>\n"
+      "%2 = resq.rotate %1, %u : tensor<24x16xf32>, tensor<16x16xf64> -> tensor<24x16xf32>\n"
+      "resq.yield %2 : tensor<24x16xf32> }\n"
+      "resq.param @back : tensor<24x16xf32> {\n"
+      "%0 = resq.get @y : tensor<24x16xf32>\n"
+      "%u = resq.get @u : tensor<16x16xf64>\n"
+      "%1 = resq.rotate %0, %u transposed : tensor<24x16xf32>, tensor<16x16xf64> -> tensor<24x16xf32>\n"
+      "resq.yield %1 : tensor<24x16xf32> }\n",
+      (const char *const[]){"u : tensor<16x16xf64>", "y : tensor<24x16xf32>",
+                            "back : tensor<24x16xf32>", NULL});
+  uint64_t size;
+  const double *u = param(&r, "u", &size);
+  assert_true(u[12] == 0 && u[12 * 16] == 0 && u[0] != 0);
+  const float *y = floats(&r, "y", OUT * IN), *back = floats(&r, "back", OUT * IN);
+  for (int i = 0; i < OUT; ++i)
+    for (int j = 0; j < IN; ++j) {
+      double sum = 0;
+      for (int k = 0; k < IN; ++k)
+        sum += (double)w[i * IN + k] * (double)gain[k] * u[k * IN + j];
+      assert_true(fabs(sum - (double)y[i * IN + j]) <= 1e-7);
+      assert_true(fabsf(back[i * IN + j] - w[i * IN + j] * gain[j]) <= 1e-6f);
+    }
+  finish(&r);
+}
+
+/// Ops that undo each other leave the leaf.
+static void test_movement_round_trips(void **state) {
+  (void)state;
+  result r = run(
+      "resq.param @p : tensor<24x16xf32> {\n"
+      "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
+      "%low, %high = resq.split %0 block 8 high 3 : tensor<24x16xf32> -> tensor<24x10xf32>, tensor<24x6xf32>\n"
+      "%1 = resq.join %low, %high block 8 high 3 : tensor<24x10xf32>, tensor<24x6xf32> -> tensor<24x16xf32>\n"
+      "%2 = resq.transpose %1 : tensor<24x16xf32> -> tensor<16x24xf32>\n"
+      "%a = resq.slice %2 dim 0 begin 0 : tensor<16x24xf32> -> tensor<5x24xf32>\n"
+      "%b = resq.slice %2 dim 0 begin 5 : tensor<16x24xf32> -> tensor<11x24xf32>\n"
+      "%3 = resq.concat %a, %b dim 0 : tensor<5x24xf32>, tensor<11x24xf32> -> tensor<16x24xf32>\n"
+      "%4 = resq.transpose %3 : tensor<16x24xf32> -> tensor<24x16xf32>\n"
+      "%c = resq.slice %4 dim 1 begin 9 : tensor<24x16xf32> -> tensor<24x7xf32>\n"
+      "%d = resq.slice %4 dim 1 begin 0 : tensor<24x16xf32> -> tensor<24x9xf32>\n"
+      "%5 = resq.concat %d, %c dim 1 : tensor<24x9xf32>, tensor<24x7xf32> -> tensor<24x16xf32>\n"
+      "%6 = resq.permute %5 order [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0] : tensor<24x16xf32> -> tensor<24x16xf32>\n"
+      "%i = arith.constant dense<[15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]> : tensor<16xi32>\n"
+      "%7 = resq.permute %6 by %i : tensor<16xi32> : tensor<24x16xf32> -> tensor<24x16xf32>\n"
+      "resq.yield %7 : tensor<24x16xf32> }\n"
+      "resq.param @d : tensor<24x16xf32> {\n"
+      "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
+      "%1 = resq.deinterleave %0 heads 2 : tensor<24x16xf32> -> tensor<24x16xf32>\n"
+      "resq.yield %1 : tensor<24x16xf32> }\n",
+      (const char *const[]){"p : tensor<24x16xf32>", "d : tensor<24x16xf32>", NULL});
+  assert_memory_equal(floats(&r, "p", OUT * IN), w, sizeof(float[OUT * IN]));
+  const float *d = floats(&r, "d", OUT * IN);
+  for (int row = 0; row < OUT; ++row) {
+    int i = row % 12, old = row - i + (i < 6 ? 2 * i : 2 * (i - 6) + 1);
+    assert_memory_equal(d + row * IN, w + old * IN, sizeof(float[IN]));
+  }
+  finish(&r);
+}
+
+static void test_matrix_ops(void **state) {
+  (void)state;
+  result r = run(
+      "resq.param @p : tensor<4x4xf64> {\n" // eigenbasis of the sum of two normalised blocks
+      "%0 = arith.constant dense<[[[2.0, 1.0], [1.0, 2.0]], [[5.0, 0.0], [0.0, 3.0]]]> : tensor<2x2x2xf64>\n"
+      "%1 = resq.normalize_trace %0 : tensor<2x2x2xf64>\n"
+      "%2 = resq.sum_blocks %1 : tensor<2x2x2xf64> -> tensor<2x2xf64>\n"
+      "%e = resq.eye : tensor<2x2xf64>\n"
+      "%3 = resq.kron %e, %2 : tensor<2x2xf64>, tensor<2x2xf64> -> tensor<4x4xf64>\n"
+      "%4 = resq.transpose %3 : tensor<4x4xf64> -> tensor<4x4xf64>\n"
+      "%5 = resq.add %3, %4 : tensor<4x4xf64>\n"
+      "resq.yield %5 : tensor<4x4xf64> }\n"
+      "resq.param @q : tensor<2x2x2xf64> {\n"
+      "%0 = arith.constant dense<[[[2.0, 1.0], [1.0, 2.0]], [[5.0, 0.0], [0.0, 3.0]]]> : tensor<2x2x2xf64>\n"
+      "%1 = resq.eigenbasis %0 : tensor<2x2x2xf64>\n"
+      "resq.yield %1 : tensor<2x2x2xf64> }\n"
+      "resq.param @r : tensor<2x2x2xf64> {\n"
+      "%0 = resq.get @q : tensor<2x2x2xf64>\n"
+      "%c = arith.constant dense<2.0> : tensor<2x2xf64>\n"
+      "%1 = resq.matmul %0, %c : tensor<2x2x2xf64>, tensor<2x2xf64> -> tensor<2x2x2xf64>\n"
+      "resq.yield %1 : tensor<2x2x2xf64> }\n",
+      (const char *const[]){"p : tensor<4x4xf64>", "q : tensor<2x2x2xf64>", "r : tensor<2x2x2xf64>",
+                            NULL});
+  uint64_t size;
+  const double *p = param(&r, "p", &size), *q = param(&r, "q", &size), *s = param(&r, "r", &size);
+  const double block[4] = {2 * (0.5 + 0.625), 2 * 0.25, 2 * 0.25, 2 * (0.5 + 0.375)};
+  for (int i = 0; i < 4; ++i)
+    for (int j = 0; j < 4; ++j)
+      assert_true(fabs(p[i * 4 + j] - (i / 2 == j / 2 ? block[i % 2 * 2 + j % 2] : 0)) < 1e-15);
+  const double h = sqrt(0.5), vectors[8] = {h, h, -h, h, 0, 1, 1, 0};
+  for (int i = 0; i < 8; ++i)
+    assert_true(fabs(fabs(q[i]) - fabs(vectors[i])) < 1e-15);
+  assert_true(q[5] == 1 && q[6] == 1);
+  for (int i = 0; i < 4; ++i)
+    assert_true(fabs(s[2 * i] - 2 * (q[2 * i] + q[2 * i + 1])) < 1e-15);
+  finish(&r);
+}
+
+/// The op and the matrix agree: hadamard x = rotate x by the matrix transposed.
+static void test_hadamard_op_is_its_matrix(void **state) {
+  (void)state;
+  result r = run(
+      "resq.param @a : tensor<9000x48xf32> {\n"
+      "%0 = resq.leaf @m \"table\" : tensor<9000x48xf32>\n"
+      "%1 = resq.hadamard %0 size 48 : tensor<9000x48xf32> -> tensor<9000x48xf32>\n"
+      "resq.yield %1 : tensor<9000x48xf32> }\n"
+      "resq.param @b : tensor<9000x48xf32> {\n"
+      "%0 = resq.leaf @m \"table\" : tensor<9000x48xf32>\n"
+      "%h = resq.hadamard_matrix seed 0 : tensor<48x48xf64>\n"
+      "%1 = resq.rotate %0, %h transposed : tensor<9000x48xf32>, tensor<48x48xf64> -> tensor<9000x48xf32>\n"
+      "resq.yield %1 : tensor<9000x48xf32> }\n",
+      (const char *const[]){"a : tensor<9000x48xf32>", "b : tensor<9000x48xf32>", NULL});
+  const float *a = floats(&r, "a", VOCABULARY * WIDTH), *b = floats(&r, "b", VOCABULARY * WIDTH);
+  for (int i = 0; i < VOCABULARY * WIDTH; ++i)
+    assert_true(fabsf(a[i] - b[i]) < 1e-6f);
+  finish(&r);
+}
+
+//===-- Packed weights ----------------------------------------------------===//
+
+#define QUANT_RECIPE                                                                               \
+  "resq.param @p : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"n16k4\">> {\n" \
+  "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"                                                  \
+  "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"row\">>\n" \
+  "%2 = resq.pack %1 {group = 4} : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"row\">> -> tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"n16k4\">>\n" \
+  "resq.yield %2 : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"n16k4\">> }\n"
+#define QUANT_GET "p : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"n16k4\">>"
+
+static void test_packed_codes(void **state) {
+  (void)state;
+  result r = run(QUANT_RECIPE, (const char *const[]){QUANT_GET, NULL});
+  int8_t codes[OUT * IN];
+  float scales[OUT];
+  resq_weight_code how = {4, IN, 28, 2.4f};
+  resq_quantize_weight(1, w, OUT, IN, &how, codes, scales);
+  uint64_t size;
+  uint8_t *packed = (uint8_t *)(uintptr_t)param(&r, "p", &size);
+  assert_int_equal(size, resq_packed_weight_size(OUT, IN, 4, IN, 4));
+  for (int n = 0; n < 32; ++n) {
+    for (int k = 0; k < IN; ++k)
+      assert_int_equal(resq_unpack_weight_code(packed, n, k, IN, 4, 4),
+                       n < OUT ? codes[n * IN + k] : 0);
+    float scale;
+    uint32_t bits = (uint32_t)*resq_packed_scale(packed, n, 0, OUT, IN, 4, 4) << 16;
+    memcpy(&scale, &bits, sizeof scale);
+    assert_true(scale == (n < OUT ? scales[n] : 0));
+  }
+  finish(&r);
+}
+
+static void test_panel(void **state) {
+  (void)state;
+  result r = run("resq.param @p : tensor<9000x48x!resq.panel<f32>> {\n"
+                 "%0 = resq.leaf @m \"table\" : tensor<9000x48xf32>\n"
+                 "%1 = resq.pack %0 : tensor<9000x48xf32> -> tensor<9000x48x!resq.panel<f32>>\n"
+                 "resq.yield %1 : tensor<9000x48x!resq.panel<f32>> }\n",
+                 (const char *const[]){"p : tensor<9000x48x!resq.panel<f32>>", NULL});
+  const float *p = floats(&r, "p", 9008 * WIDTH);
+  for (int n = 0; n < 9008; n += 13)
+    for (int k = 0; k < WIDTH; ++k)
+      assert_true(p[((n / 16) * WIDTH + k) * 16 + n % 16] ==
+                  (n < VOCABULARY ? table[n * WIDTH + k] : 0));
+  MlirType type = mlirTypeParseGet(ctx, resq_str("tensor<9000x48x!resq.panel<f32>>"));
+  assert_int_equal(resq_stored_size(type), 9008 * WIDTH * 4);
+  assert_int_equal(resq_stored_size(mlirTypeParseGet(ctx, resq_str("tensor<3x5xf16>"))), 30);
+  assert_int_equal(resq_stored_size(mlirTypeParseGet(ctx, resq_str("tensor<?x5xf16>"))), -1);
+  assert_int_equal(resq_stored_size(mlirTypeParseGet(ctx, resq_str("tensor<3x5xi8>"))), -1);
+  finish(&r);
+}
+
+//===-- Streaming, sharing, threads, cache --------------------------------===//
+
+#define BIG(name, gain)                                                                            \
+  "resq.param @" name " : tensor<9000x480xf32> {\n"                                                \
+  "%t = resq.leaf @m \"table\" : tensor<9000x48xf32>\n"                                            \
+  "%0 = resq.concat %t, %t, %t, %t, %t, %t, %t, %t, %t, %t dim 1 : tensor<9000x48xf32>, "          \
+  "tensor<9000x48xf32>, tensor<9000x48xf32>, tensor<9000x48xf32>, tensor<9000x48xf32>, "           \
+  "tensor<9000x48xf32>, tensor<9000x48xf32>, tensor<9000x48xf32>, tensor<9000x48xf32>, "           \
+  "tensor<9000x48xf32> -> tensor<9000x480xf32>\n"                                                  \
+  "%u = resq.random_orthogonal [480] seed 1 : tensor<480x480xf64>\n"                               \
+  "%1 = resq.rotate %0, %u : tensor<9000x480xf32>, tensor<480x480xf64> -> tensor<9000x480xf32>\n"                          \
+  "%c = arith.constant dense<" gain "> : tensor<480xf32>\n"                                        \
+  "%2 = resq.scale_columns %1, %c : tensor<9000x480xf32>, tensor<480xf32> -> tensor<9000x480xf32>\n"                       \
+  "resq.yield %2 : tensor<9000x480xf32> }\n"
+
+/// Alone the rotation is streamed in blocks; shared by two params it is kept whole: the same bytes, at any thread count.
+static void test_same_bytes_streamed_shared_threaded(void **state) {
+  (void)state;
+  const char *one[] = {"a : tensor<9000x480xf32>", NULL};
+  const char *two[] = {"a : tensor<9000x480xf32>", "b : tensor<9000x480xf32>", NULL};
+  resq_materialize_options single = {.threads = 1}, many = {.threads = 3};
+  result r = run_with(BIG("a", "1.0"), one, &single);
+  result s = run_with(BIG("a", "1.0") BIG("b", "2.0"), two, &many);
+  assert_true(r.ok && s.ok);
+  const float *a = floats(&r, "a", 9000 * 480), *b = floats(&s, "b", 9000 * 480);
+  assert_memory_equal(a, floats(&s, "a", 9000 * 480), sizeof(float[9000 * 480]));
+  for (int i = 0; i < 9000 * 480; i += 1001)
+    assert_true(b[i] == 2 * a[i]);
+  finish(&r);
+  finish(&s);
+}
+
+static int cache_entries(void) {
+  int n = 0;
+  DIR *dir = opendir(cache_path);
+  for (struct dirent *entry; dir && (entry = readdir(dir));)
+    n += strstr(entry->d_name, ".param") != NULL;
+  if (dir)
+    closedir(dir);
+  return n;
+}
+
+static void damage_cache(long place) {
+  DIR *dir = opendir(cache_path);
+  for (struct dirent *entry; (entry = readdir(dir));) {
+    if (!strstr(entry->d_name, ".param"))
+      continue;
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", cache_path, entry->d_name);
+    FILE *file = fopen(path, "r+b");
+    fseek(file, place, place < 0 ? SEEK_END : SEEK_SET);
+    fputs("damage", file);
+    fclose(file);
+  }
+  closedir(dir);
+}
+
+static void count_progress(void *user, int64_t done, int64_t total, const char *name) {
+  (void)name;
+  assert_true(done <= total);
+  ++*(int *)user;
+}
+
+static void test_cache(void **state) {
+  (void)state;
+  int calls = 0;
+  const char *gets[] = {QUANT_GET, NULL};
+  result plain = run(QUANT_RECIPE, gets);
+  resq_materialize_options options = {
+      .cache_directory = cache_path, .progress = count_progress, .progress_user = &calls};
+  const long damages[] = {0, 0, 10, -20, -3};
+  for (int i = 0; i < 5; ++i) {
+    if (i >= 2)
+      damage_cache(damages[i]);
+    result r = run_with(QUANT_RECIPE, gets, &options);
+    if (!r.ok)
+      fail_msg("%s", r.err.message);
+    assert_int_equal(r.bytes.size, plain.bytes.size);
+    assert_memory_equal(r.bytes.data, plain.bytes.data, plain.bytes.size);
+    assert_int_equal(cache_entries(), 1);
+    finish(&r);
+  }
+  assert_int_equal(calls, 10);
+  // Another recipe is another entry; a basis that others get is kept as well.
+  static const char basis[] =
+      "resq.param @u : tensor<16x16xf64> {\n"
+      "%0 = resq.random_orthogonal [16] seed 3 : tensor<16x16xf64>\n"
+      "resq.yield %0 : tensor<16x16xf64> }\n"
+      "resq.param @p : tensor<24x16xf32> {\n"
+      "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
+      "%u = resq.get @u : tensor<16x16xf64>\n"
+      "%1 = resq.rotate %0, %u : tensor<24x16xf32>, tensor<16x16xf64> -> tensor<24x16xf32>\n"
+      "resq.yield %1 : tensor<24x16xf32> }\n";
+  const char *rotated[] = {"p : tensor<24x16xf32>", NULL};
+  result fresh = run(basis, rotated), cached = run_with(basis, rotated, &options);
+  assert_true(cached.ok);
+  assert_int_equal(cache_entries(), 3);
+  assert_memory_equal(fresh.bytes.data, cached.bytes.data, fresh.bytes.size);
+  finish(&cached);
+  finish(&fresh);
+  finish(&plain);
+}
+
+//===-- Calibration and errors --------------------------------------------===//
+
+#define MOMENT                                                                                     \
+  "resq.param @p : tensor<2x2x2xf64> {\n"                                                          \
+  "%0 = resq.moment \"l0.k\" : tensor<2x2x2xf64>\nresq.yield %0 : tensor<2x2x2xf64> }\n"
+
+static void test_moment(void **state) {
+  (void)state;
+  resq_error err;
+  resq_statistics *s = resq_statistics_create(1, (const char *const[]){"l0.k"}, (int64_t[]){4},
+                                              (int64_t[]){2}, NULL, &err);
+  resq_statistics_add(s, 0, (const float[]){1, 2, 3, 4}, 1, 4);
+  assert_true(resq_statistics_finish(s, &err));
+  resq_materialize_options options = {.statistics = s};
+  result r = run_with(MOMENT, (const char *const[]){"p : tensor<2x2x2xf64>", NULL}, &options);
+  assert_true(r.ok);
+  uint64_t size;
+  const double expected[] = {1, 2, 2, 4, 9, 12, 12, 16};
+  assert_memory_equal(param(&r, "p", &size), expected, sizeof expected);
+  finish(&r);
+  resq_statistics_destroy(s);
+}
+
+static void test_errors(void **state) {
+  (void)state;
+  expect_error(MOMENT, "p : tensor<2x2x2xf64>", "site 'l0.k' needs calibration");
+  expect_error("resq.param @p : tensor<4xf32> { %0 = resq.leaf @m \"nope\" : tensor<4xf32>\n"
+               "resq.yield %0 : tensor<4xf32> }",
+               "p : tensor<4xf32>", "no tensor 'nope'");
+  expect_error("resq.param @p : tensor<16x24xf32> { %0 = resq.leaf @m \"w\" : tensor<16x24xf32>\n"
+               "resq.yield %0 : tensor<16x24xf32> }",
+               "p : tensor<16x24xf32>", "is 24x16, but the recipe says 16x24");
+  expect_error("resq.param @p : tensor<4xf32>", "p : tensor<4xf32>", "no recipe");
+  expect_error("resq.param @p : tensor<4xf32> attributes {offset = 0 : i64, size = 16 : i64}", "p : tensor<4xf32>",
+               "materialized already");
+  expect_error("resq.param @p : tensor<2x2xf64> {\n%0 = arith.constant dense<0.0> : tensor<2x2xf64>\n"
+               "%1 = resq.normalize_trace %0 : tensor<2x2xf64>\nresq.yield %1 : tensor<2x2xf64> }",
+               "p : tensor<2x2xf64>", "trace is 0");
+  expect_error("resq.param @p : tensor<3xf32> {\n%0 = arith.constant dense<1.0> : tensor<3xf32>\n"
+               "%i = arith.constant dense<[0, 2, 2]> : tensor<3xi32>\n"
+               "%1 = resq.permute %0 by %i : tensor<3xi32> : tensor<3xf32> -> tensor<3xf32>\n"
+               "resq.yield %1 : tensor<3xf32> }",
+               "p : tensor<3xf32>", "no permutation");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_leaves_and_module),
+      cmocka_unit_test(test_rotation_in_f64),
+      cmocka_unit_test(test_movement_round_trips),
+      cmocka_unit_test(test_matrix_ops),
+      cmocka_unit_test(test_hadamard_op_is_its_matrix),
+      cmocka_unit_test(test_packed_codes),
+      cmocka_unit_test(test_panel),
+      cmocka_unit_test(test_same_bytes_streamed_shared_threaded),
+      cmocka_unit_test(test_cache),
+      cmocka_unit_test(test_moment),
+      cmocka_unit_test(test_errors),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}

