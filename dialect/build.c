@@ -265,6 +265,7 @@ typedef struct found_ops {
   const char *name;
   MlirOperation *ops;
   size_t n, room;
+  bool failed;
 } found_ops;
 
 static MlirWalkResult collect(MlirOperation op, void *user) {
@@ -274,8 +275,10 @@ static MlirWalkResult collect(MlirOperation op, void *user) {
   if (found->n == found->room) {
     size_t room = found->room ? 2 * found->room : 64;
     MlirOperation *more = realloc(found->ops, room * sizeof *more);
-    if (!more)
+    if (!more) {
+      found->failed = true;
       return MlirWalkResultInterrupt;
+    }
     found->ops = more;
     found->room = room;
   }
@@ -286,9 +289,11 @@ static MlirWalkResult collect(MlirOperation op, void *user) {
 // All are collected first: visit may erase its op, and what it inserts is not visited.
 void resq_for_each(MlirOperation root, const char *name, void (*visit)(MlirOperation, void *),
                    void *user) {
-  found_ops found = {name, NULL, 0, 0};
+  found_ops found = {name, NULL, 0, 0, false};
   mlirOperationWalk(root, collect, &found, MlirWalkPreOrder);
-  for (size_t i = 0; i < found.n; i++)
+  if (found.failed)
+    resq_emit_error(root, "out of memory");
+  for (size_t i = 0; !found.failed && i < found.n; i++)
     visit(found.ops[i], user);
   free(found.ops);
 }

@@ -19,13 +19,14 @@ struct resq_artifact_writer {
   XXH3_state_t *hash;
   resq_section table[MAX_SECTIONS];
   uint32_t count;
-  uint64_t hashed;  ///< bytes of the open section that went through resq_artifact_bytes
+  uint64_t hashed; ///< bytes of the open section that went through resq_artifact_bytes
   bool open;
 };
 
 bool resq_artifact_write_elf(resq_out *out, const char *elf, resq_error *err) {
   if (resq_out_position(out) != 0)
-    return resq_fail(err, RESQ_FAILED, "an artifact begins with its ELF file, but %llu bytes stand before",
+    return resq_fail(err, RESQ_FAILED,
+                     "an artifact begins with its ELF file, but %llu bytes stand before",
                      (unsigned long long)resq_out_position(out));
   resq_map map;
   if (!resq_map_open(&map, elf, err))

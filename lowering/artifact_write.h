@@ -21,17 +21,20 @@
 
 typedef struct resq_artifact_writer resq_artifact_writer;
 
-/// Appends the ELF file at `elf` to out, which must be empty. An input without the ELF magic is refused.
+/// Appends the ELF file at `elf` to out, which must be empty. An input without the ELF magic is
+/// refused.
 bool resq_artifact_write_elf(resq_out *out, const char *elf, resq_error *err);
 
 /// Sections follow at out's position. NULL when out of memory. `out` stays the caller's.
 resq_artifact_writer *resq_artifact_writer_create(resq_out *out, resq_error *err);
 
-/// Opens a section at the next multiple of RESQ_SECTION_ALIGNMENT. A kind written before, or a section still open, is refused.
+/// Opens a section at the next multiple of RESQ_SECTION_ALIGNMENT. A kind written before, or a
+/// section still open, is refused.
 bool resq_artifact_begin(resq_artifact_writer *w, resq_section_kind kind, resq_error *err);
 /// Appends to the open section.
 bool resq_artifact_bytes(resq_artifact_writer *w, const void *data, uint64_t size, resq_error *err);
-/// Closes it. Bytes that others wrote to `out` in between (resq_materialize) belong to the section: they are read back and hashed.
+/// Closes it. Bytes that others wrote to `out` in between (resq_materialize) belong to the section:
+/// they are read back and hashed.
 bool resq_artifact_end(resq_artifact_writer *w, resq_error *err);
 
 /// A whole section at once.
@@ -43,7 +46,8 @@ bool resq_artifact_finish(resq_artifact_writer *w, resq_error *err);
 /// Frees w without finishing. NULL is fine.
 void resq_artifact_abandon(resq_artifact_writer *w);
 
-/// The whole: ELF, parameter file, tokenizer blob and metadata text (each may be absent: NULL) to `path`, committed.
+/// The whole: ELF, parameter file, tokenizer blob and metadata text (each may be absent: NULL) to
+/// `path`, committed.
 bool resq_artifact_assemble(const char *path, unsigned mode, const char *elf, const char *params,
                             const uint8_t *tokenizer, uint64_t tokenizer_size, const char *metadata,
                             uint64_t metadata_size, resq_error *err);

@@ -47,7 +47,8 @@ static void free_list(definition_list *list) {
 static bool is_entry(MlirOperation op) {
   return resq_op_is(op, "func.func") &&
          !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))) &&
-         (!resq_op_has(op, "sym_visibility") || resq_str_eq(resq_op_str(op, "sym_visibility"), "public"));
+         (!resq_op_has(op, "sym_visibility") ||
+          resq_str_eq(resq_op_str(op, "sym_visibility"), "public"));
 }
 
 static bool is_ours(MlirAttribute facts) {
@@ -88,7 +89,8 @@ static bool protect_arguments(MlirOperation func, intptr_t *n_own) {
   return all != NULL;
 }
 
-static bool add_definition(definition_list *list, MlirOperation func, int64_t max_rows, resq_error *err) {
+static bool add_definition(definition_list *list, MlirOperation func, int64_t max_rows,
+                           resq_error *err) {
   definition *more = realloc(list->items, (list->n + 1) * sizeof *more);
   if (!more)
     return resq_fail(err, RESQ_NO_MEMORY, "out of memory");

@@ -31,7 +31,8 @@ static MlirAttribute describe(MlirContext ctx, MlirType type, const char *kind, 
   MlirNamedAttribute fields[] = {
       resq_attr_i64(ctx, "dtype", two ? RESQ_F32 : RESQ_I32),
       resq_attr(ctx, "is_result", mlirBoolAttrGet(ctx, kind[0] == 'r')),
-      resq_attr(ctx, "name", mlirAttributeIsNull(given) ? mlirStringAttrGet(ctx, resq_str(name)) : given),
+      resq_attr(ctx, "name",
+                mlirAttributeIsNull(given) ? mlirStringAttrGet(ctx, resq_str(name)) : given),
       resq_attr_i64(ctx, "rows", any_rows ? -1 : mlirShapedTypeGetDimSize(type, 0)),
       resq_attr_i64(ctx, "width", two ? mlirShapedTypeGetDimSize(type, 1) : 0)};
   return mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);
@@ -63,14 +64,17 @@ MlirAttribute resq_definition_facts(MlirOperation func, resq_error *err) {
     intptr_t at = is_result ? i - n_inputs : i;
     if (!is_result && !is_own(arg_attrs, i))
       continue;
-    MlirType t = is_result ? mlirFunctionTypeGetResult(type, at) : mlirFunctionTypeGetInput(type, at);
+    MlirType t =
+        is_result ? mlirFunctionTypeGetResult(type, at) : mlirFunctionTypeGetInput(type, at);
     const char *kind = is_result ? "result" : "arg";
-    ok = fits_abi(t) || resq_fail(err, RESQ_BAD_INPUT,
-                                  "@%.*s: %s %d: entry points take and give tensor<?xWxf32> or tensor<?xi32>",
-                                  (int)name.length, name.data, kind, (int)at);
+    ok = fits_abi(t) ||
+         resq_fail(err, RESQ_BAD_INPUT,
+                   "@%.*s: %s %d: entry points take and give tensor<?xWxf32> or tensor<?xi32>",
+                   (int)name.length, name.data, kind, (int)at);
     if (ok)
-      facts[n++] = describe(ctx, t, kind, (int)at,
-                            is_result ? mlirAttributeGetNull() : arg_fact(arg_attrs, i, "resq.name"));
+      facts[n++] =
+          describe(ctx, t, kind, (int)at,
+                   is_result ? mlirAttributeGetNull() : arg_fact(arg_attrs, i, "resq.name"));
   }
   if (ok)
     result = mlirArrayAttrGet(ctx, n, facts);
@@ -85,18 +89,21 @@ static void append(MlirStringRef part, void *out) { fwrite(part.data, 1, part.le
 static void print_type(FILE *out, MlirType type) { mlirTypePrint(type, append, out); }
 
 /// %name = the value of type `type` at `offset` bytes from %base.
-static void print_load(FILE *out, const char *name, int index, const char *base, size_t offset, const char *type) {
-  fprintf(out, "      %%%s%d_at = llvm.getelementptr %%%s[%zu] : (!llvm.ptr) -> !llvm.ptr, i8\n", name, index,
-          base, offset);
-  fprintf(out, "      %%%s%d = llvm.load %%%s%d_at : !llvm.ptr -> %s\n", name, index, name, index, type);
+static void print_load(FILE *out, const char *name, int index, const char *base, size_t offset,
+                       const char *type) {
+  fprintf(out, "      %%%s%d_at = llvm.getelementptr %%%s[%zu] : (!llvm.ptr) -> !llvm.ptr, i8\n",
+          name, index, base, offset);
+  fprintf(out, "      %%%s%d = llvm.load %%%s%d_at : !llvm.ptr -> %s\n", name, index, name, index,
+          type);
 }
 
-/// %<name><index> = memref of `type` at %<name>_p<index>; its dynamic extent, the first, is %<name>_n<index>.
+/// %<name><index> = memref of `type` at %<name>_p<index>; its dynamic extent, the first, is
+/// %<name>_n<index>.
 static void print_memref(FILE *out, const char *name, int index, MlirType type) {
   int rank = (int)mlirShapedTypeGetRank(type);
   char structure[128];
-  snprintf(structure, sizeof structure, "!llvm.struct<(ptr, ptr, i64, array<%d x i64>, array<%d x i64>)>", rank,
-           rank);
+  snprintf(structure, sizeof structure,
+           "!llvm.struct<(ptr, ptr, i64, array<%d x i64>, array<%d x i64>)>", rank, rank);
   int step = 0;
 #define INSERT(value, ...)                                                                         \
   do {                                                                                             \
@@ -114,8 +121,10 @@ static void print_memref(FILE *out, const char *name, int index, MlirType type) 
     char at[16];
     bool dynamic = mlirShapedTypeIsDynamicDim(type, d);
     int64_t extent = dynamic ? 0 : mlirShapedTypeGetDimSize(type, d);
-    fprintf(out, "      %%%s%d_c%d = llvm.mlir.constant(%" PRId64 " : i64) : i64\n", name, index, d, extent);
-    fprintf(out, "      %%%s%d_s%d = llvm.mlir.constant(%" PRId64 " : i64) : i64\n", name, index, d, stride);
+    fprintf(out, "      %%%s%d_c%d = llvm.mlir.constant(%" PRId64 " : i64) : i64\n", name, index, d,
+            extent);
+    fprintf(out, "      %%%s%d_s%d = llvm.mlir.constant(%" PRId64 " : i64) : i64\n", name, index, d,
+            stride);
     snprintf(at, sizeof at, "3, %d", d);
     if (dynamic)
       INSERT(at, "%%%s_n%d", name, index);
@@ -126,8 +135,8 @@ static void print_memref(FILE *out, const char *name, int index, MlirType type) 
     stride *= extent;
   }
 #undef INSERT
-  fprintf(out, "      %%%s%d = builtin.unrealized_conversion_cast %%%s%d_d%d : %s to ", name, index, name, index,
-          step, structure);
+  fprintf(out, "      %%%s%d = builtin.unrealized_conversion_cast %%%s%d_d%d : %s to ", name, index,
+          name, index, step, structure);
   print_type(out, type);
   fputc('\n', out);
 }
@@ -142,15 +151,19 @@ static void print_own(FILE *out, const char *name, int index, intptr_t place, Ml
   print_memref(out, name, index, type);
 }
 
-static bool print_param(FILE *out, int index, MlirAttribute arg_attrs, MlirType type, resq_error *err) {
+static bool print_param(FILE *out, int index, MlirAttribute arg_attrs, MlirType type,
+                        resq_error *err) {
   MlirAttribute offset = arg_fact(arg_attrs, index, "resq.offset");
   if (mlirAttributeIsNull(offset)) {
     MlirStringRef name = mlirStringAttrGetValue(arg_fact(arg_attrs, index, "resq.param"));
-    return resq_fail(err, RESQ_BAD_INPUT, "parameter @%.*s has no offset: materialise the module first",
+    return resq_fail(err, RESQ_BAD_INPUT,
+                     "parameter @%.*s has no offset: materialise the module first",
                      (int)name.length, name.data);
   }
-  fprintf(out, "      %%m_p%d = llvm.getelementptr %%params0[%" PRId64 "] : (!llvm.ptr) -> !llvm.ptr, i8\n", index,
-          mlirIntegerAttrGetValueInt(offset));
+  fprintf(out,
+          "      %%m_p%d = llvm.getelementptr %%params0[%" PRId64
+          "] : (!llvm.ptr) -> !llvm.ptr, i8\n",
+          index, mlirIntegerAttrGetValueInt(offset));
   print_memref(out, "m", index, type);
   return true;
 }
@@ -204,7 +217,8 @@ static void print_open(FILE *out, const char *entry) {
   fprintf(out, "    %%none = llvm.mlir.constant(0 : i32) : i32\n");
   fprintf(out, "    %%zero = llvm.mlir.constant(0 : i64) : i64\n");
   print_load(out, "thread", 0, "worker", offsetof(resq_worker, index), "i32");
-  fprintf(out, "    %%is_first = arith.cmpi eq, %%thread0, %%none : i32\n    scf.if %%is_first {\n");
+  fprintf(out,
+          "    %%is_first = arith.cmpi eq, %%thread0, %%none : i32\n    scf.if %%is_first {\n");
   print_load(out, "call", 0, "worker", offsetof(resq_worker, call), "!llvm.ptr");
   static const struct {
     const char *name, *type;
@@ -224,7 +238,8 @@ static void print_open(FILE *out, const char *entry) {
 }
 
 /// The whole module text: a declaration of the function, and its entry.
-static bool print_entry(FILE *out, MlirOperation func, intptr_t n_own, const char *entry, resq_error *err) {
+static bool print_entry(FILE *out, MlirOperation func, intptr_t n_own, const char *entry,
+                        resq_error *err) {
   MlirStringRef name = resq_op_str(func, "sym_name");
   MlirType type = mlirTypeAttrGetValue(resq_op_attr(func, "function_type"));
   MlirAttribute arg_attrs = resq_op_attr(func, "arg_attrs");
@@ -244,14 +259,16 @@ static bool print_entry(FILE *out, MlirOperation func, intptr_t n_own, const cha
   }
   print_call(out, name, type);
   print_results(out, type, n_own);
-  fprintf(out, "    }\n    return\n  }\n  func.func private @\"%.*s\"", (int)name.length, name.data);
+  fprintf(out, "    }\n    return\n  }\n  func.func private @\"%.*s\"", (int)name.length,
+          name.data);
   // A function type prints as (A, B) -> C: what a declaration wants.
   print_type(out, type);
   fprintf(out, "\n}\n");
   return ok;
 }
 
-MlirOperation resq_definition_entry(MlirOperation func, intptr_t n_own, const char *entry, resq_error *err) {
+MlirOperation resq_definition_entry(MlirOperation func, intptr_t n_own, const char *entry,
+                                    resq_error *err) {
   MlirOperation none = {NULL};
   char *text = NULL;
   size_t size = 0;
@@ -264,7 +281,8 @@ MlirOperation resq_definition_entry(MlirOperation func, intptr_t n_own, const ch
   if (fclose(out) != 0 && ok)
     ok = resq_fail(err, RESQ_NO_MEMORY, "out of memory");
   if (ok) {
-    MlirModule module = mlirModuleCreateParse(mlirOperationGetContext(func), mlirStringRefCreate(text, size));
+    MlirModule module =
+        mlirModuleCreateParse(mlirOperationGetContext(func), mlirStringRefCreate(text, size));
     if (mlirModuleIsNull(module)) {
       resq_fail(err, RESQ_FAILED, "the entry point @%s does not parse", entry);
     } else {

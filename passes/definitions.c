@@ -12,13 +12,15 @@
 extern const unsigned char resq_definition_text[], resq_definition_text_end[];
 
 /// What definitions are written in: a context that has seen no such op may not have loaded them.
-static const char *const dialects[] = {"func", "arith", "math", "tensor", "linalg", "scf", "memref"};
+static const char *const dialects[] = {"func",   "arith", "math",  "tensor",
+                                       "linalg", "scf",   "memref"};
 
 bool resq_definitions_open(MlirContext ctx, resq_definitions *out) {
   for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++)
     mlirContextGetOrLoadDialect(ctx, resq_str(dialects[i]));
-  MlirStringRef text = mlirStringRefCreate((const char *)resq_definition_text,
-                                           (size_t)(resq_definition_text_end - resq_definition_text));
+  MlirStringRef text =
+      mlirStringRefCreate((const char *)resq_definition_text,
+                          (size_t)(resq_definition_text_end - resq_definition_text));
   out->module = mlirModuleCreateParse(ctx, text);
   if (mlirModuleIsNull(out->module))
     return false;
@@ -44,7 +46,8 @@ MlirValue resq_cast_shape(const resq_builder *b, MlirValue v, MlirType type) {
   return resq_build_value(b, "tensor.cast", 1, &v, type, 0, NULL);
 }
 
-/// Can be made equal to the definition's type by tensor.cast: same element and rank, or the same type.
+/// Can be made equal to the definition's type by tensor.cast: same element and rank, or the same
+/// type.
 static bool fits(MlirType type, MlirType wanted) {
   if (mlirTypeEqual(type, wanted))
     return true;
@@ -73,13 +76,14 @@ bool resq_define(const resq_definitions *definitions, const resq_builder *b, con
   mlirOperationWalk(clone, relocate, &location, MlirWalkPreOrder);
   MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(clone, 0));
   MlirOperation end = mlirBlockGetTerminator(body);
-  bool ok = mlirBlockGetNumArguments(body) == n_args && mlirOperationGetNumOperands(end) == n_results;
+  bool ok =
+      mlirBlockGetNumArguments(body) == n_args && mlirOperationGetNumOperands(end) == n_results;
   for (intptr_t i = 0; ok && i < n_args; i++) {
     MlirValue parameter = mlirBlockGetArgument(body, i);
     ok = fits(mlirValueGetType(args[i]), mlirValueGetType(parameter));
     if (ok)
-      mlirValueReplaceAllUsesOfWith(
-          parameter, resq_cast_shape(b, args[i], mlirValueGetType(parameter)));
+      mlirValueReplaceAllUsesOfWith(parameter,
+                                    resq_cast_shape(b, args[i], mlirValueGetType(parameter)));
   }
   if (!ok) {
     resq_emit_error_at(b->loc, "operands do not fit @%s: rank-2 rows of f32 (ids: i32) are lowered",

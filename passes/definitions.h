@@ -18,8 +18,8 @@ typedef struct resq_definitions {
 bool resq_definitions_open(MlirContext ctx, resq_definitions *out);
 void resq_definitions_close(resq_definitions *definitions);
 
-/// Copies the body of @resq.def.<name> before b->before, on `args` cast to its types. Its results, of
-/// the definition's types, go to `results`. False after an emitted error.
+/// Copies the body of @resq.def.<name> before b->before, on `args` cast to its types. Its results,
+/// of the definition's types, go to `results`. False after an emitted error.
 bool resq_define(const resq_definitions *definitions, const resq_builder *b, const char *name,
                  intptr_t n_args, const MlirValue *args, intptr_t n_results, MlirValue *results);
 

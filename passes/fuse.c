@@ -121,8 +121,7 @@ static void fuse_group(group *g) {
     slices[i] = resq_build_value(&b, "resq.slice", 1, &y, part, 2, where);
   }
   for (int i = 0; i < g->count; i++) {
-    for (MlirOpOperand use; !mlirOpOperandIsNull(use = mlirValueGetFirstUse(mlirOperationGetResult(g->ops[i], 0)));)
-      mlirOperationSetOperand(mlirOpOperandGetOwner(use), mlirOpOperandGetOperandNumber(use), slices[i]);
+    resq_replace_uses(mlirOperationGetResult(g->ops[i], 0), slices[i]);
     resq_erase_dead(g->ops[i]);
   }
 }

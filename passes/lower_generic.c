@@ -10,9 +10,9 @@
 //   {resq.capacity}                                index, last, where there is a cache.
 // resq.observe is dropped, recipes are erased.
 //===----------------------------------------------------------------------===//
+#include "passes/lower_generic.h"
 #include "mlir-c/Pass.h"
 #include "mlir-c/Transforms.h"
-#include "passes/lower_generic.h"
 #include "passes/pass.h"
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +70,8 @@ static MlirType stored_type(MlirOperation get) {
   if (!resqTypeIsQuant(element))
     return type;
   if (!resq_str_eq(resqQuantTypeGetLayout(element), "n16k4")) {
-    resq_emit_error(get, "a quantised param has a stored form in layout \"n16k4\" only: run --resq-pack");
+    resq_emit_error(
+        get, "a quantised param has a stored form in layout \"n16k4\" only: run --resq-pack");
     return (MlirType){NULL};
   }
   int64_t group = generic_activation_group(value), n = resq_dim(value, 0), k = resq_dim(value, 1);
@@ -87,7 +88,8 @@ static MlirType stored_type(MlirOperation get) {
 static MlirAttribute param_facts(generic *g, MlirOperation param) {
   MlirNamedAttribute facts[2];
   intptr_t n = 0;
-  facts[n++] = resq_attr(g->ctx, "resq.param", mlirStringAttrGet(g->ctx, resq_op_str(param, "sym_name")));
+  facts[n++] =
+      resq_attr(g->ctx, "resq.param", mlirStringAttrGet(g->ctx, resq_op_str(param, "sym_name")));
   if (resq_op_has(param, "offset"))
     facts[n++] = resq_attr_i64(g->ctx, "resq.offset", resq_op_i64(param, "offset"));
   return mlirDictionaryAttrGet(g->ctx, n, facts);
@@ -118,7 +120,8 @@ static void add_symbol(generic *g, MlirOperation op, MlirType stored, MlirAttrib
   g->symbols[g->n_symbols++] = (generic_symbol){op, argument, stored, facts};
 }
 
-/// Arguments for what the listed ops use: params in order of use, then caches. g->symbols has room for all.
+/// Arguments for what the listed ops use: params in order of use, then caches. g->symbols has room
+/// for all.
 static bool add_arguments(generic *g, const op_list *list) {
   for (size_t i = 0; i < list->n; i++) {
     MlirStringRef name = resq_op_str(list->ops[i], "param");
@@ -140,7 +143,8 @@ static bool add_arguments(generic *g, const op_list *list) {
   }
   if (!mlirValueIsNull(g->capacity)) {
     MlirBlock entry = mlirRegionGetFirstBlock(mlirOperationGetRegion(g->func, 0));
-    g->capacity = mlirBlockAddArgument(entry, mlirIndexTypeGet(g->ctx), mlirOperationGetLocation(g->func));
+    g->capacity =
+        mlirBlockAddArgument(entry, mlirIndexTypeGet(g->ctx), mlirOperationGetLocation(g->func));
   }
   return true;
 }
@@ -173,7 +177,8 @@ static bool set_signature(generic *g, intptr_t n_own) {
   if (ok) {
     MlirType type = mlirFunctionTypeGet(g->ctx, n, inputs, n_results, results);
     mlirOperationSetAttributeByName(g->func, resq_str("function_type"), mlirTypeAttrGet(type));
-    mlirOperationSetAttributeByName(g->func, resq_str("arg_attrs"), mlirArrayAttrGet(g->ctx, n, facts));
+    mlirOperationSetAttributeByName(g->func, resq_str("arg_attrs"),
+                                    mlirArrayAttrGet(g->ctx, n, facts));
   } else {
     resq_emit_error(g->func, "out of memory");
   }
@@ -185,7 +190,8 @@ static bool set_signature(generic *g, intptr_t n_own) {
 
 //===-- A function --------------------------------------------------------===//
 
-/// Values of resq types inside a function are lowered by their ops; its own signature must have none.
+/// Values of resq types inside a function are lowered by their ops; its own signature must have
+/// none.
 static bool check_signature(MlirOperation func) {
   MlirType function = mlirTypeAttrGetValue(resq_op_attr(func, "function_type"));
   intptr_t n_inputs = mlirFunctionTypeGetNumInputs(function);
@@ -197,8 +203,9 @@ static bool check_signature(MlirOperation func) {
       continue;
     MlirType element = mlirShapedTypeGetElementType(type);
     if (resqTypeIsQuant(element) || resqTypeIsPanel(element)) {
-      resq_emit_error(func, "%s %lld has a resq type: functions take and give float and integer tensors",
-                      i < n_inputs ? "argument" : "result", (long long)(i < n_inputs ? i : i - n_inputs));
+      resq_emit_error(
+          func, "%s %lld has a resq type: functions take and give float and integer tensors",
+          i < n_inputs ? "argument" : "result", (long long)(i < n_inputs ? i : i - n_inputs));
       return false;
     }
   }
@@ -211,6 +218,19 @@ static void erase_casts(MlirOperation cast, void *user) {
     mlirOperationDestroy(cast);
 }
 
+static bool lower_op(generic *g, MlirOperation op) {
+  static const generic_rule *const tables[] = {generic_model_rules, generic_method_rules};
+  g->b = resq_build_before(op);
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+    for (const generic_rule *rule = tables[i]; rule->op; rule++)
+      if (resq_op_is(op, rule->op))
+        return rule->lower(g, op);
+  MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
+  resq_emit_error(op, "%.*s has no definition: it belongs in a parameter's recipe",
+                  (int)name.length, name.data);
+  return false;
+}
+
 static bool lower_ops(generic *g, const op_list *list) {
   MlirBlock entry = mlirRegionGetFirstBlock(mlirOperationGetRegion(g->func, 0));
   intptr_t n_own = mlirBlockGetNumArguments(entry);
@@ -221,7 +241,7 @@ static bool lower_ops(generic *g, const op_list *list) {
   }
   bool ok = add_arguments(g, list) && set_signature(g, n_own);
   for (size_t i = 0; ok && i < list->n; i++)
-    ok = generic_lower_op(g, list->ops[i]);
+    ok = lower_op(g, list->ops[i]);
   if (ok)
     resq_for_each(g->func, "builtin.unrealized_conversion_cast", erase_casts, NULL);
   free(g->symbols);
@@ -232,7 +252,9 @@ static bool lower_ops(generic *g, const op_list *list) {
 static bool lower_function(MlirOperation module, MlirOperation func, resq_definitions definitions) {
   if (mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(func, 0))))
     return true;
-  generic g = {.ctx = mlirOperationGetContext(func), .module = module, .func = func,
+  generic g = {.ctx = mlirOperationGetContext(func),
+               .module = module,
+               .func = func,
                .definitions = definitions};
   op_list list = {NULL, 0, 0};
   mlirOperationWalk(func, collect, &list, MlirWalkPreOrder);
@@ -257,13 +279,15 @@ static void check_call(MlirOperation call, void *user) {
   MlirType type = mlirTypeAttrGetValue(resq_op_attr(callee, "function_type"));
   if (mlirFunctionTypeGetNumInputs(type) == mlirOperationGetNumOperands(call))
     return;
-  resq_emit_error(call, "the callee uses params or caches, which become its arguments: inline it first");
+  resq_emit_error(call,
+                  "the callee uses params or caches, which become its arguments: inline it first");
   check->ok = false;
 }
 
 static void erase_symbols(MlirOperation module) {
   MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(module, 0));
-  for (MlirOperation op = mlirBlockGetFirstOperation(body), next; !mlirOperationIsNull(op); op = next) {
+  for (MlirOperation op = mlirBlockGetFirstOperation(body), next; !mlirOperationIsNull(op);
+       op = next) {
     next = mlirOperationGetNextInBlock(op);
     if (is_resq(op))
       mlirOperationDestroy(op);

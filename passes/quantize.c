@@ -102,11 +102,8 @@ static void build_qlinear(quantizing *z, MlirOperation op, const branch *branche
                                 resq_attr(b.ctx, "name", mlirStringAttrGet(b.ctx, name))};
   MlirValue y = resq_build_value(&b, "resq.qlinear", count, operands,
                                  mlirValueGetType(mlirOperationGetResult(op, 0)), name.data ? 2 : 1, attrs);
-  MlirOperation linears[2] = {branches[0].linear, n > 1 ? branches[1].linear : op};
-  resq_replace(op, 1, &y);
-  for (int i = 0; i < n; i++)
-    if (!mlirOperationEqual(linears[i], op))
-      resq_erase_dead(linears[i]);
+  resq_replace_uses(mlirOperationGetResult(op, 0), y);
+  resq_erase_dead(op); // with the linears and gets behind it
 }
 
 static bool quantizable(const quantizing *z, MlirOperation linear) {

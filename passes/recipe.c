@@ -207,6 +207,11 @@ MlirOperation *resq_users(MlirValue v, intptr_t *out_count) {
   return users;
 }
 
+void resq_replace_uses(MlirValue v, MlirValue w) {
+  for (MlirOpOperand use; !mlirOpOperandIsNull(use = mlirValueGetFirstUse(v));)
+    mlirOperationSetOperand(mlirOpOperandGetOwner(use), mlirOpOperandGetOperandNumber(use), w);
+}
+
 void resq_erase_dead(MlirOperation op) {
   MlirValue operands[32];
   intptr_t n = mlirOperationGetNumOperands(op);

@@ -50,6 +50,8 @@ bool resq_has_one_use(MlirValue v);
 bool resq_is_used(MlirValue v);
 /// Users of v in program order (each once per use), malloc'ed.
 MlirOperation *resq_users(MlirValue v, intptr_t *out_count);
+/// Every reader of v reads w instead.
+void resq_replace_uses(MlirValue v, MlirValue w);
 /// Erases op, then its operands' defining resq.get ops and other Pure resq ops that nothing reads any more.
 void resq_erase_dead(MlirOperation op);
 

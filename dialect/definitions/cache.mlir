@@ -75,7 +75,8 @@ func.func @resq.def.store_i16(%cache: memref<?xi8>, %at: index, %value: i16) {
 //===-- Append ------------------------------------------------------------===//
 
 // The codes of x[row, begin ..< begin + count] in `bits` bits each: a stream of bits from byte `codes`,
-// scale and zero point at byte `scale_at`. As resq.quantize, but the scale is rounded to f16 first.
+// scale and zero point at byte `scale_at`. As resq.quantize, but the scale is rounded to f16 first, and kept
+// from becoming zero or infinite there.
 func.func @resq.def.kv_store_part(%cache: memref<?xi8>, %codes: index, %scale_at: index,
     %x: tensor<?x?xf32>, %row: index, %begin: index, %count: index, %bits: index) {
   %c0 = arith.constant 0 : index
@@ -87,6 +88,7 @@ func.func @resq.def.kv_store_part(%cache: memref<?xi8>, %codes: index, %scale_at
   %one = arith.constant 1 : i32
   %zero = arith.constant 0.0 : f32
   %least = arith.constant 1.0e-8 : f32
+  %largest = arith.constant 65504.0 : f32
   %zero_f16 = arith.constant 0.0 : f16
   %least_f16 = arith.constant 0x0001 : f16
   %bits_i32 = arith.index_cast %bits : index to i32
@@ -104,7 +106,8 @@ func.func @resq.def.kv_store_part(%cache: memref<?xi8>, %codes: index, %scale_at
   %range = arith.subf %hi, %lo : f32
   %step = arith.divf %range, %top : f32
   %wanted = arith.maxnumf %step, %least : f32
-  %rounded_scale = arith.truncf %wanted : f32 to f16
+  %finite = arith.minnumf %wanted, %largest : f32
+  %rounded_scale = arith.truncf %finite : f32 to f16
   %is_zero = arith.cmpf oeq, %rounded_scale, %zero_f16 : f16
   %scale_f16 = arith.select %is_zero, %least_f16, %rounded_scale : f16
   %scale = arith.extf %scale_f16 : f16 to f32

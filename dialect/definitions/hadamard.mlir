@@ -3,7 +3,8 @@
 //
 // Blocks of `size` are [order, size / order]: `stages` = log2(size / order)
 // butterflies of growing stride along the last axis, then the order x order signs
-// (the transpose for the inverse) along the first, then / sqrt(size).
+// (the transpose for the inverse) along the first, then times 1 / sqrt(size), which
+// is taken in f64 and rounded once. Equal to the kernels bit for bit.
 //===----------------------------------------------------------------------===//
 
 func.func @resq.def.hadamard(%x: tensor<?x?xf32>, %signs: tensor<?x?xi8>, %size: index,
@@ -17,8 +18,11 @@ func.func @resq.def.hadamard(%x: tensor<?x?xf32>, %signs: tensor<?x?xi8>, %size:
   %length = arith.divui %size, %order : index
   %blocks = arith.divui %width, %size : index
   %size_i64 = arith.index_cast %size : index to i64
-  %size_f32 = arith.sitofp %size_i64 : i64 to f32
-  %root = math.sqrt %size_f32 : f32
+  %size_f64 = arith.sitofp %size_i64 : i64 to f64
+  %root = math.sqrt %size_f64 : f64
+  %one = arith.constant 1.0 : f64
+  %inverse = arith.divf %one, %root : f64
+  %scale = arith.truncf %inverse : f64 to f32
 
   %mixed = scf.for %s = %c0 to %stages step %c1 iter_args(%v = %x) -> (tensor<?x?xf32>) {
     %stride = arith.shli %c1, %s : index
@@ -70,7 +74,7 @@ func.func @resq.def.hadamard(%x: tensor<?x?xf32>, %signs: tensor<?x?xi8>, %size:
       iterator_types = ["parallel", "parallel"]}
       ins(%flat : tensor<?x?xf32>) outs(%init : tensor<?x?xf32>) {
   ^bb0(%e: f32, %out: f32):
-    %scaled = arith.divf %e, %root : f32
+    %scaled = arith.mulf %e, %scale : f32
     linalg.yield %scaled : f32
   } -> tensor<?x?xf32>
   return %y : tensor<?x?xf32>

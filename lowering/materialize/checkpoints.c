@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-/// The digest that the module states must be the file's: weights of another file would go unnoticed.
+/// The digest that the module states must be the file's: weights of another file would go
+/// unnoticed.
 static bool check_digest(resq_checkpoint *c, const char *path, MlirStringRef stated,
                          resq_error *err) {
   XXH128_hash_t hash = XXH3_128bits(c->gguf.map.data, c->gguf.map.size);

@@ -51,6 +51,18 @@ bool resq_out_of_memory(resq_error *err, const resq_tensor_info *info) {
                    (long long)info->rows, (long long)info->width);
 }
 
+bool resq_bad_shapes(const resq_node *node, resq_error *err) {
+  MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(node->op));
+  return resq_fail(err, RESQ_BAD_INPUT, "%.*s: the shapes of operands and result do not agree",
+                   (int)name.length, name.data);
+}
+
+bool resq_new_value(const resq_node *node, resq_value_kind kind, int64_t rows, resq_value **out,
+                    resq_error *err) {
+  *out = resq_value_create(kind, rows, node->info.width);
+  return *out || resq_out_of_memory(err, &node->info);
+}
+
 /// A param's value has its declared type: what is stored and what others get are the same numbers.
 static bool round_to_type(const resq_tensor_info *info, resq_value *from, resq_value **out,
                           resq_error *err) {
@@ -114,8 +126,7 @@ static bool is_cached(const resq_evaluator *e, const resq_node *node) {
 
 static resq_value *load_cached(resq_evaluator *e, const resq_node *node) {
   resq_value_kind kind = node->info.element == RESQ_FLOAT_F64 ? RESQ_VALUE_F64 : RESQ_VALUE_F32;
-  uint64_t size =
-      (uint64_t)(node->info.rows * node->info.width * resq_value_element_size(kind));
+  uint64_t size = (uint64_t)(node->info.rows * node->info.width * resq_value_element_size(kind));
   resq_map view;
   if (!resq_param_cache_load(e->cache, node->key, size, &view))
     return NULL;

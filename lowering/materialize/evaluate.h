@@ -18,8 +18,8 @@
 #include "value.h"
 
 #define RESQ_MAX_RANK 4
-#define RESQ_MAX_PARAM_NESTING 128  ///< gets inside gets
-#define RESQ_MAX_RECIPE_DEPTH 4096  ///< ops on one path
+#define RESQ_MAX_PARAM_NESTING 128 ///< gets inside gets
+#define RESQ_MAX_RECIPE_DEPTH 4096 ///< ops on one path
 
 typedef struct resq_evaluator resq_evaluator;
 typedef struct resq_node resq_node;
@@ -30,12 +30,14 @@ typedef struct resq_range {
 } resq_range;
 
 typedef enum resq_mode {
-  RESQ_MODE_SOURCE,  ///< no operands; any range can be made, cheaply: never kept
-  RESQ_MODE_ROWS,    ///< a row of the result needs the same row of the first `ranged` operands, and the others whole
-  RESQ_MODE_WHOLE,   ///< all rows at once
+  RESQ_MODE_SOURCE, ///< no operands; any range can be made, cheaply: never kept
+  RESQ_MODE_ROWS,   ///< a row of the result needs the same row of the first `ranged` operands, and
+                    ///< the others whole
+  RESQ_MODE_WHOLE,  ///< all rows at once
 } resq_mode;
 
-/// Computes rows `range` of node into *out (a new reference). Operands: ranged ones hold the range, others are whole.
+/// Computes rows `range` of node into *out (a new reference). Operands: ranged ones hold the range,
+/// others are whole.
 typedef bool (*resq_rule_run)(resq_evaluator *e, const resq_node *node, resq_range range,
                               resq_value *const *operands, resq_value **out, resq_error *err);
 
@@ -43,34 +45,38 @@ typedef bool (*resq_rule_run)(resq_evaluator *e, const resq_node *node, resq_ran
 typedef struct resq_rule {
   const char *name;
   resq_mode mode;
-  int ranged;        ///< ROWS: operands that follow the range; -1: all
-  bool costly;       ///< worth a cache entry
+  int ranged;  ///< ROWS: operands that follow the range; -1: all
+  bool costly; ///< worth a cache entry
   resq_rule_run run;
 } resq_rule;
 
 /// Static facts of a tensor type.
 typedef enum resq_element_kind {
-  RESQ_ELEMENT_FLOAT, RESQ_ELEMENT_I32, RESQ_ELEMENT_PANEL, RESQ_ELEMENT_QUANT, RESQ_ELEMENT_OTHER
+  RESQ_ELEMENT_FLOAT,
+  RESQ_ELEMENT_I32,
+  RESQ_ELEMENT_PANEL,
+  RESQ_ELEMENT_QUANT,
+  RESQ_ELEMENT_OTHER
 } resq_element_kind;
 
 typedef struct resq_tensor_info {
   resq_element_kind kind;
-  resq_float element;   ///< FLOAT, and PANEL's
-  int bits;             ///< QUANT
-  int64_t group;        ///< QUANT
-  bool zero, tiled;     ///< QUANT: asymmetric; layout "n16k4"
+  resq_float element; ///< FLOAT, and PANEL's
+  int bits;           ///< QUANT
+  int64_t group;      ///< QUANT
+  bool zero, tiled;   ///< QUANT: asymmetric; layout "n16k4"
   int rank;
   int64_t shape[RESQ_MAX_RANK];
-  int64_t rows, width;  ///< flattened; a vector is one row
+  int64_t rows, width; ///< flattened; a vector is one row
 } resq_tensor_info;
 
 /// False with a message when type is no statically shaped tensor of rank <= 4 and a sane size.
 bool resq_tensor_info_get(MlirType type, resq_tensor_info *out, resq_error *err);
 
 struct resq_node {
-  MlirOperation op;          ///< resq.param for a param's value
-  const resq_rule *rule;     ///< NULL: a param's value, the operand rounded to its type
-  resq_mode mode;            ///< rule's, settled for this op's attributes
+  MlirOperation op;      ///< resq.param for a param's value
+  const resq_rule *rule; ///< NULL: a param's value, the operand rounded to its type
+  resq_mode mode;        ///< rule's, settled for this op's attributes
   int result;
   resq_tensor_info info;
   int32_t *operands;
@@ -78,9 +84,9 @@ struct resq_node {
   uint64_t key[2];
   int depth;
   bool costly;
-  int32_t users;             ///< nodes and written params that read it
-  int32_t last_sink;         ///< written param after which it is needed no more
-  resq_value *memo;          ///< whole value, once kept
+  int32_t users;     ///< nodes and written params that read it
+  int32_t last_sink; ///< written param after which it is needed no more
+  resq_value *memo;  ///< whole value, once kept
 };
 
 typedef struct resq_checkpoint {
@@ -90,7 +96,7 @@ typedef struct resq_checkpoint {
 } resq_checkpoint;
 
 typedef struct resq_sink {
-  MlirOperation op;          ///< the resq.param
+  MlirOperation op; ///< the resq.param
   int32_t node;
   uint64_t offset, size;
 } resq_sink;
@@ -98,23 +104,27 @@ typedef struct resq_sink {
 struct resq_evaluator {
   MlirOperation module;
   const resq_statistics *statistics;
-  resq_param_cache *cache;   ///< NULL: none
+  resq_param_cache *cache; ///< NULL: none
   int threads;
   resq_node *nodes;
   int32_t n_nodes, node_capacity;
-  int32_t *by_key;           ///< open addressing over nodes' keys, -1: empty
+  int32_t *by_key; ///< open addressing over nodes' keys, -1: empty
   int32_t by_key_capacity;
   resq_checkpoint *checkpoints;
   int32_t n_checkpoints;
-  resq_sink *sinks;          ///< params that functions read, in module order
+  resq_sink *sinks; ///< params that functions read, in module order
   int32_t n_sinks;
-  MlirOperation culprit;     ///< op whose evaluation failed, for the message
+  MlirOperation culprit; ///< op whose evaluation failed, for the message
 };
 
-//===-- plan.c ------------------------------------------------------------===//
+//===-- plan.c, plan_nodes.c ----------------------------------------------===//
 /// Nodes and sinks of the module. Messages of failures are complete.
 bool resq_plan(resq_evaluator *e, resq_error *err);
 void resq_plan_free(resq_evaluator *e);
+/// The node equal to *node, which is added when there is none. Takes node->operands. kind: the op's
+/// name.
+bool resq_intern(resq_evaluator *e, resq_node *node, const char *kind, MlirType type, int32_t *out,
+                 resq_error *err);
 /// "param @name at loc: " before err's message. op: the culprit, its param is found.
 void resq_blame(resq_error *err, MlirOperation op);
 
@@ -129,12 +139,21 @@ const resq_rule *resq_rule_find(MlirStringRef name);
 bool resq_evaluate(resq_evaluator *e, int32_t node, resq_range range, bool keep, resq_value **out,
                    resq_error *err);
 bool resq_out_of_memory(resq_error *err, const resq_tensor_info *info);
+/// "resq.x: the shapes of operands and result do not agree"; for what verifiers should have caught.
+bool resq_bad_shapes(const resq_node *node, resq_error *err);
+static inline const resq_tensor_info *resq_operand_info(const resq_evaluator *e,
+                                                        const resq_node *node, int i) {
+  return &e->nodes[node->operands[i]].info;
+}
+/// *out = a new value of `rows` rows of the node's width.
+bool resq_new_value(const resq_node *node, resq_value_kind kind, int64_t rows, resq_value **out,
+                    resq_error *err);
 
 //===-- store.c -----------------------------------------------------------===//
 /// Evaluates sink `index` and appends its bytes to out, or takes them from the cache.
 bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error *err);
 
-//===-- evaluate_source.c, evaluate_rows.c, evaluate_matrix.c -------------===//
+//===-- One function an op: evaluate_{source,matrix,rows,codes}.c ---------===//
 #define RESQ_DECLARE_RULE(name)                                                                    \
   bool resq_evaluate_##name(resq_evaluator *e, const resq_node *node, resq_range range,            \
                             resq_value *const *operands, resq_value **out, resq_error *err)

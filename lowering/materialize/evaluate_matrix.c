@@ -11,31 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool bad_shapes(const resq_node *node, resq_error *err) {
-  MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(node->op));
-  return resq_fail(err, RESQ_BAD_INPUT, "%.*s: the shapes of operands and result do not agree",
-                   (int)name.length, name.data);
-}
-
-static const resq_tensor_info *operand_info(const resq_evaluator *e, const resq_node *node, int i) {
-  return &e->nodes[node->operands[i]].info;
-}
-
 /// Extent `back` dimensions before the last; 1 beyond the first.
 static int64_t extent(const resq_tensor_info *info, int back) {
   return back < info->rank ? info->shape[info->rank - 1 - back] : 1;
-}
-
-static bool create_f64(const resq_node *node, resq_value **out, resq_error *err) {
-  *out = resq_value_create(RESQ_VALUE_F64, node->info.rows, node->info.width);
-  return *out || resq_out_of_memory(err, &node->info);
 }
 
 /// A writable f64 copy of a float operand.
 static bool copy_f64(const resq_node *node, resq_value *from, resq_value **out, resq_error *err) {
   if (!resq_value_is_float(from) || from->rows != node->info.rows ||
       from->width != node->info.width)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   resq_value *wide = resq_value_convert(from, RESQ_VALUE_F64);
   // Two references when nothing was converted: then it is not ours to write.
   *out = wide ? (wide == from ? NULL : resq_value_retain(wide)) : NULL;
@@ -52,7 +37,7 @@ RESQ_DECLARE_RULE(normalize_trace) {
   (void)e, (void)range;
   int64_t n = node->info.width;
   if (node->info.rows % n != 0)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   if (!copy_f64(node, operands[0], out, err))
     return false;
   for (int64_t m = 0; m < node->info.rows / n; ++m) {
@@ -74,13 +59,13 @@ RESQ_DECLARE_RULE(normalize_trace) {
 
 RESQ_DECLARE_RULE(sum_blocks) {
   (void)range;
-  const resq_tensor_info *from = operand_info(e, node, 0);
+  const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t size = node->info.rows * node->info.width;
   if (from->width != node->info.width || from->rows % node->info.rows != 0 ||
       !resq_value_is_float(operands[0]))
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   resq_value *x = resq_value_convert(operands[0], RESQ_VALUE_F64);
-  bool ok = x && create_f64(node, out, err);
+  bool ok = x && resq_new_value(node, RESQ_VALUE_F64, node->info.rows, out, err);
   if (!x)
     resq_out_of_memory(err, from);
   if (ok) {
@@ -99,7 +84,7 @@ typedef struct eigen_job {
   double *matrices;
   int64_t n;
   bool failed;
-  resq_error first;  ///< of the failed matrix of least index
+  resq_error first; ///< of the failed matrix of least index
   int64_t failed_at;
   char lock;
 } eigen_job;
@@ -123,7 +108,7 @@ RESQ_DECLARE_RULE(eigenbasis) {
   (void)range;
   int64_t n = node->info.width;
   if (node->info.rows % n != 0)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   if (!copy_f64(node, operands[0], out, err))
     return false;
   eigen_job job = {.matrices = resq_f64(*out), .n = n};
@@ -140,30 +125,30 @@ RESQ_DECLARE_RULE(eigenbasis) {
 
 static bool multiply(resq_evaluator *e, const resq_node *node, const resq_value *a,
                      const resq_value *b, resq_value *y, resq_error *err) {
-  const resq_tensor_info *ia = operand_info(e, node, 0), *ib = operand_info(e, node, 1);
+  const resq_tensor_info *ia = resq_operand_info(e, node, 0), *ib = resq_operand_info(e, node, 1);
   int64_t m = extent(ia, 1), k = extent(ia, 0), n = extent(ib, 0);
   int64_t batch_a = ia->rows / m, batch_b = ib->rows / extent(ib, 1);
   int64_t batch = batch_a > batch_b ? batch_a : batch_b;
   if (extent(ib, 1) != k || (batch_a != batch && batch_a != 1) ||
       (batch_b != batch && batch_b != 1) || node->info.rows != batch * m || node->info.width != n)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   for (int64_t i = 0; i < batch; ++i)
     resq_matmul_f64(e->threads, resq_f64(a) + (batch_a > 1 ? i * m * k : 0), k,
-                    resq_f64(b) + (batch_b > 1 ? i * k * n : 0), n, false,
-                    resq_f64(y) + i * m * n, n, m, n, k);
+                    resq_f64(b) + (batch_b > 1 ? i * k * n : 0), n, false, resq_f64(y) + i * m * n,
+                    n, m, n, k);
   return true;
 }
 
 RESQ_DECLARE_RULE(matmul) {
   (void)range;
   if (!resq_value_is_float(operands[0]) || !resq_value_is_float(operands[1]))
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   resq_value *a = resq_value_convert(operands[0], RESQ_VALUE_F64);
   resq_value *b = resq_value_convert(operands[1], RESQ_VALUE_F64);
   bool ok = a && b;
   if (!ok)
     resq_out_of_memory(err, &node->info);
-  ok = ok && create_f64(node, out, err);
+  ok = ok && resq_new_value(node, RESQ_VALUE_F64, node->info.rows, out, err);
   if (ok && !multiply(e, node, a, b, *out, err)) {
     resq_value_release(*out);
     *out = NULL;
@@ -176,16 +161,16 @@ RESQ_DECLARE_RULE(matmul) {
 
 RESQ_DECLARE_RULE(kron) {
   (void)range;
-  const resq_tensor_info *ia = operand_info(e, node, 0), *ib = operand_info(e, node, 1);
+  const resq_tensor_info *ia = resq_operand_info(e, node, 0), *ib = resq_operand_info(e, node, 1);
   if (!resq_value_is_float(operands[0]) || !resq_value_is_float(operands[1]) ||
       node->info.rows != ia->rows * ib->rows || node->info.width != ia->width * ib->width)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   resq_value *a = resq_value_convert(operands[0], RESQ_VALUE_F64);
   resq_value *b = resq_value_convert(operands[1], RESQ_VALUE_F64);
   bool ok = a && b;
   if (!ok)
     resq_out_of_memory(err, &node->info);
-  ok = ok && create_f64(node, out, err);
+  ok = ok && resq_new_value(node, RESQ_VALUE_F64, node->info.rows, out, err);
   for (int64_t r = 0; ok && r < node->info.rows; ++r)
     for (int64_t c = 0; c < node->info.width; ++c)
       resq_f64(*out)[r * node->info.width + c] =
@@ -211,11 +196,11 @@ RESQ_DECLARE_RULE(kron) {
 
 RESQ_DECLARE_RULE(transpose) {
   (void)range;
-  const resq_tensor_info *from = operand_info(e, node, 0);
+  const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t m = extent(from, 1), n = from->width;
   if (from->rank < 2 || node->info.width != m || node->info.rows * m != from->rows * n ||
       extent(&node->info, 1) != n || operands[0]->kind == RESQ_VALUE_QUANT)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   *out = resq_value_create(operands[0]->kind, node->info.rows, node->info.width);
   if (!*out)
     return resq_out_of_memory(err, &node->info);
@@ -240,7 +225,7 @@ RESQ_DECLARE_RULE(deinterleave) {
   const resq_value *x = operands[0];
   if (heads < 1 || rows % (2 * heads) != 0 || x->rows != node->info.rows ||
       x->width != node->info.width || x->kind == RESQ_VALUE_QUANT)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   *out = resq_value_create(x->kind, node->info.rows, node->info.width);
   if (!*out)
     return resq_out_of_memory(err, &node->info);

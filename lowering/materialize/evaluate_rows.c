@@ -7,22 +7,9 @@
 #include "evaluate.h"
 #include "hadamard_rows.h"
 #include "linalg.h"
-#include "quantize_weight.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static bool bad_shapes(const resq_node *node, resq_error *err) {
-  MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(node->op));
-  return resq_fail(err, RESQ_BAD_INPUT, "%.*s: operands and result do not agree",
-                   (int)name.length, name.data);
-}
-
-static bool create(const resq_node *node, resq_value_kind kind, int64_t rows, resq_value **out,
-                   resq_error *err) {
-  *out = resq_value_create(kind, rows, node->info.width);
-  return *out || resq_out_of_memory(err, &node->info);
-}
 
 //===-- Rotations ---------------------------------------------------------===//
 
@@ -41,13 +28,13 @@ RESQ_DECLARE_RULE(rotate) {
       operands[1]->rows % size != 0 || operands[0]->width % size != 0 ||
       operands[0]->width / size % (operands[1]->rows / size) != 0 ||
       operands[0]->width != node->info.width)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   resq_value *x = resq_value_convert(operands[0], RESQ_VALUE_F64);
   resq_value *matrix = resq_value_convert(operands[1], RESQ_VALUE_F64);
   bool ok = x && matrix;
   if (!ok)
     resq_out_of_memory(err, &node->info);
-  ok = ok && create(node, RESQ_VALUE_F64, range.rows, out, err);
+  ok = ok && resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err);
   if (ok)
     rotate_blocks(e, x, matrix, resq_op_has(node->op, "transposed"), *out);
   resq_value_release(x);
@@ -69,15 +56,14 @@ RESQ_DECLARE_RULE(hadamard) {
     resq_value_release(wide);
     wide = resq_value_create(RESQ_VALUE_F64, operands[0]->rows, operands[0]->width);
     if (wide)
-      memcpy(wide->data, operands[0]->data,
-             (size_t)(wide->rows * wide->width) * sizeof(double));
+      memcpy(wide->data, operands[0]->data, (size_t)(wide->rows * wide->width) * sizeof(double));
   }
   int8_t *signs = malloc((size_t)(order * order));
   bool ok = wide && signs;
   if (ok) {
     resqHadamardSigns(order, signs);
-    ok = resq_hadamard_rows(e->threads, resq_f64(wide), wide->rows, wide->width, size, order,
-                            signs, resq_op_has(node->op, "transposed"));
+    ok = resq_hadamard_rows(e->threads, resq_f64(wide), wide->rows, wide->width, size, order, signs,
+                            resq_op_has(node->op, "transposed"));
   }
   free(signs);
   if (ok) {
@@ -104,7 +90,7 @@ static int64_t *permutation(const resq_node *node, resq_value *const *operands, 
   size_t width = (size_t)node->info.width;
   MlirAttribute list = resq_op_attr(node->op, "order");
   bool by_indices = node->n_operands > 1;
-  int64_t count = by_indices ? operands[1]->rows * operands[1]->width
+  int64_t count = by_indices                  ? operands[1]->rows * operands[1]->width
                   : mlirAttributeIsNull(list) ? 0
                                               : mlirDenseArrayGetNumElements(list);
   if (count != (int64_t)width || (by_indices && operands[1]->kind != RESQ_VALUE_I32)) {
@@ -140,9 +126,9 @@ RESQ_DECLARE_RULE(permute) {
   (void)e;
   const resq_value *x = operands[0];
   if (x->width != node->info.width || x->kind == RESQ_VALUE_QUANT)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   int64_t *order = permutation(node, operands, err);
-  bool ok = order && create(node, x->kind, range.rows, out, err);
+  bool ok = order && resq_new_value(node, x->kind, range.rows, out, err);
   if (ok && x->kind == RESQ_VALUE_F64) {
     for (int64_t r = 0; r < x->rows; ++r)
       for (int64_t i = 0; i < x->width; ++i)
@@ -162,11 +148,11 @@ RESQ_DECLARE_RULE(split) {
   int64_t block = resq_op_i64(node->op, "block"), high = resq_op_i64(node->op, "high");
   if (block < 2 || high < 1 || high >= block || x->width % block != 0 ||
       x->kind == RESQ_VALUE_QUANT)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   int64_t from = node->result == 0 ? 0 : block - high, count = node->result ? high : block - high;
   if (node->info.width != x->width / block * count)
-    return bad_shapes(node, err);
-  if (!create(node, x->kind, range.rows, out, err))
+    return resq_bad_shapes(node, err);
+  if (!resq_new_value(node, x->kind, range.rows, out, err))
     return false;
   for (int64_t b = 0; b < x->width / block; ++b)
     copy_columns(x, b * block + from, count, *out, b * count);
@@ -184,7 +170,7 @@ static bool same_kind(const resq_node *node, resq_value *const *operands, resq_v
     kind = operands[i]->kind == RESQ_VALUE_F64 ? RESQ_VALUE_F64 : kind;
   }
   if (!ok)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   for (int32_t i = 0; i < node->n_operands; ++i) {
     converted[i] = kind == RESQ_VALUE_I32 ? resq_value_retain(operands[i])
                                           : resq_value_convert(operands[i], kind);
@@ -200,7 +186,7 @@ typedef bool (*combine)(const resq_evaluator *e, const resq_node *node, resq_val
 static bool with_same_kind(resq_evaluator *e, const resq_node *node, resq_value *const *operands,
                            combine run, resq_value **out, resq_error *err) {
   if (node->n_operands == 0)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   resq_value **parts = calloc((size_t)node->n_operands, sizeof *parts);
   bool ok = parts || resq_out_of_memory(err, &node->info);
   ok = ok && same_kind(node, operands, parts, err) && run(e, node, parts, out, err);
@@ -217,8 +203,8 @@ static bool join_parts(const resq_evaluator *e, const resq_node *node, resq_valu
   int64_t width = node->info.width, low = block - high;
   if (block < 2 || high < 1 || low < 1 || width % block != 0 ||
       parts[0]->width != width / block * low || parts[1]->width != width / block * high)
-    return bad_shapes(node, err);
-  if (!create(node, parts[0]->kind, parts[0]->rows, out, err))
+    return resq_bad_shapes(node, err);
+  if (!resq_new_value(node, parts[0]->kind, parts[0]->rows, out, err))
     return false;
   for (int64_t b = 0; b < width / block; ++b) {
     copy_columns(parts[0], b * low, low, *out, b * block);
@@ -243,18 +229,14 @@ static void around(const resq_tensor_info *info, int64_t dim, int64_t *outer, in
   }
 }
 
-static const resq_tensor_info *operand_info(const resq_evaluator *e, const resq_node *node, int i) {
-  return &e->nodes[node->operands[i]].info;
-}
-
 RESQ_DECLARE_RULE(slice) {
   const resq_value *x = operands[0];
-  const resq_tensor_info *from = operand_info(e, node, 0);
+  const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t dim = resq_op_i64(node->op, "dim"), begin = resq_op_i64(node->op, "begin");
   if (dim < 0 || dim >= node->info.rank || from->rank != node->info.rank || begin < 0 ||
       begin > from->shape[dim] - node->info.shape[dim] || x->kind == RESQ_VALUE_QUANT)
-    return bad_shapes(node, err);
-  if (!create(node, x->kind, range.rows, out, err))
+    return resq_bad_shapes(node, err);
+  if (!resq_new_value(node, x->kind, range.rows, out, err))
     return false;
   if (node->mode == RESQ_MODE_ROWS) {
     copy_columns(x, begin, node->info.width, *out, 0);
@@ -265,8 +247,7 @@ RESQ_DECLARE_RULE(slice) {
   int64_t bytes = node->info.shape[dim] * inner * element;
   for (int64_t o = 0; o < outer; ++o)
     memcpy((char *)(*out)->data + o * bytes,
-           (const char *)x->data + (o * from->shape[dim] + begin) * inner * element,
-           (size_t)bytes);
+           (const char *)x->data + (o * from->shape[dim] + begin) * inner * element, (size_t)bytes);
   return true;
 }
 
@@ -274,24 +255,24 @@ static bool concat_parts(const resq_evaluator *e, const resq_node *node, resq_va
                          resq_value **out, resq_error *err) {
   int64_t dim = resq_op_i64(node->op, "dim"), sum = 0;
   for (int32_t i = 0; i < node->n_operands; ++i) {
-    const resq_tensor_info *part = operand_info(e, node, i);
+    const resq_tensor_info *part = resq_operand_info(e, node, i);
     if (dim < 0 || dim >= node->info.rank || part->rank != node->info.rank)
-      return bad_shapes(node, err);
+      return resq_bad_shapes(node, err);
     sum += part->shape[dim];
     for (int d = 0; d < part->rank; ++d)
       if (d != dim && part->shape[d] != node->info.shape[d])
-        return bad_shapes(node, err);
+        return resq_bad_shapes(node, err);
   }
   if (sum != node->info.shape[dim])
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   // Along the last dimension parts hold a range of rows; else everything.
   bool rowwise = node->mode == RESQ_MODE_ROWS;
-  if (!create(node, parts[0]->kind, rowwise ? parts[0]->rows : node->info.rows, out, err))
+  if (!resq_new_value(node, parts[0]->kind, rowwise ? parts[0]->rows : node->info.rows, out, err))
     return false;
   int64_t outer, inner, at = 0, element = resq_value_element_size(parts[0]->kind);
   around(&node->info, dim, &outer, &inner);
   for (int32_t i = 0; i < node->n_operands; ++i) {
-    int64_t extent = operand_info(e, node, i)->shape[dim];
+    int64_t extent = resq_operand_info(e, node, i)->shape[dim];
     if (rowwise)
       copy_columns(parts[i], 0, extent, *out, at);
     for (int64_t o = 0; !rowwise && o < outer; ++o)
@@ -316,8 +297,8 @@ static bool add_parts(const resq_evaluator *e, const resq_node *node, resq_value
   const resq_value *a = parts[0], *b = parts[1];
   if (!resq_value_is_float(a) || a->rows != b->rows || a->width != b->width ||
       a->width != node->info.width)
-    return bad_shapes(node, err);
-  if (!create(node, a->kind, a->rows, out, err))
+    return resq_bad_shapes(node, err);
+  if (!resq_new_value(node, a->kind, a->rows, out, err))
     return false;
   int64_t count = a->rows * a->width;
   if (a->kind == RESQ_VALUE_F64)
@@ -340,11 +321,11 @@ RESQ_DECLARE_RULE(scale_columns) {
   const resq_value *x = operands[0];
   if (!resq_value_is_float(x) || !resq_value_is_float(operands[1]) ||
       operands[1]->rows * operands[1]->width != x->width || x->width != node->info.width)
-    return bad_shapes(node, err);
+    return resq_bad_shapes(node, err);
   resq_value *gain = resq_value_convert(operands[1], RESQ_VALUE_F64);
   if (!gain)
     return resq_out_of_memory(err, &node->info);
-  bool ok = create(node, RESQ_VALUE_F64, range.rows, out, err);
+  bool ok = resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err);
   for (int64_t r = 0; ok && r < x->rows; ++r)
     for (int64_t i = 0; i < x->width; ++i) {
       int64_t at = r * x->width + i;
@@ -353,86 +334,4 @@ RESQ_DECLARE_RULE(scale_columns) {
     }
   resq_value_release(gain);
   return ok;
-}
-
-/// A 16-bit element back as the f32 it stands for.
-static float widen(resq_float element, uint16_t bits) {
-  if (element == RESQ_FLOAT_BF16) {
-    uint32_t wide = (uint32_t)bits << 16;
-    float x;
-    memcpy(&x, &wide, sizeof x);
-    return x;
-  }
-  uint32_t sign = (uint32_t)(bits & 0x8000u) << 16, magnitude = bits & 0x7fffu;
-  float x;
-  if (magnitude >= 0x7c00u) {
-    uint32_t wide = sign | 0x7f800000u | (magnitude & 0x3ffu) << 13;
-    memcpy(&x, &wide, sizeof x);
-    return x;
-  }
-  // The bits moved to f32's places are off by 2^112, exactly, subnormals included.
-  uint32_t wide = magnitude << 13;
-  memcpy(&x, &wide, sizeof x);
-  x *= 0x1p112f;
-  return sign ? -x : x;
-}
-
-RESQ_DECLARE_RULE(cast) {
-  (void)e, (void)range;
-  const resq_tensor_info *info = &node->info;
-  resq_value *x = operands[0];
-  if (!resq_value_is_float(x) || info->kind != RESQ_ELEMENT_FLOAT)
-    return resq_fail(err, RESQ_BAD_INPUT, "resq.cast goes between float types");
-  if (info->element == RESQ_FLOAT_F64 || info->element == RESQ_FLOAT_F32) {
-    *out = resq_value_convert(x, info->element == RESQ_FLOAT_F64 ? RESQ_VALUE_F64 : RESQ_VALUE_F32);
-    return *out || resq_out_of_memory(err, info);
-  }
-  *out = resq_value_create(RESQ_VALUE_F32, x->rows, x->width);
-  if (!*out)
-    return resq_out_of_memory(err, info);
-  for (int64_t i = 0; i < x->rows * x->width; ++i) {
-    uint16_t bits;
-    resq_store_rows(info->element,
-                    (const char *)x->data + i * resq_value_element_size(x->kind),
-                    x->kind == RESQ_VALUE_F64, 1, &bits);
-    resq_f32(*out)[i] = widen(info->element, bits);
-  }
-  return true;
-}
-
-//===-- Codes -------------------------------------------------------------===//
-
-RESQ_DECLARE_RULE(quantize_weight) {
-  const resq_tensor_info *info = &node->info;
-  int64_t steps = resq_op_has(node->op, "steps") ? resq_op_i64(node->op, "steps") : 28;
-  double norm = resq_op_has(node->op, "norm") ? resq_op_f64(node->op, "norm") : 2.4;
-  if (info->kind != RESQ_ELEMENT_QUANT || info->zero || info->bits < 2 || info->bits > 8 ||
-      info->group < 1 || info->width % info->group != 0 || steps < 1 || steps > 39 ||
-      !(norm > 0 && norm <= 16) || !resq_value_is_float(operands[0]) ||
-      operands[0]->width != info->width)
-    return bad_shapes(node, err);
-  resq_value *x = resq_value_convert(operands[0], RESQ_VALUE_F32);
-  if (x)
-    *out = resq_value_create_quant(range.rows, info->width, info->bits, info->group);
-  if (!x || !*out) {
-    resq_value_release(x);
-    return resq_out_of_memory(err, info);
-  }
-  resq_weight_code how = {info->bits, info->group, (int)steps, norm};
-  resq_quantize_weight(e->threads, resq_f32(x), x->rows, x->width, &how, (*out)->data,
-                       (*out)->scales);
-  resq_value_release(x);
-  return true;
-}
-
-RESQ_DECLARE_RULE(dequantize) {
-  (void)e;
-  const resq_value *q = operands[0];
-  if (q->kind != RESQ_VALUE_QUANT || q->width != node->info.width)
-    return bad_shapes(node, err);
-  if (!create(node, RESQ_VALUE_F32, range.rows, out, err))
-    return false;
-  for (int64_t i = 0; i < q->rows * q->width; ++i)
-    resq_f32(*out)[i] = q->scales[i / q->group] * (float)((const int8_t *)q->data)[i];
-  return true;
 }

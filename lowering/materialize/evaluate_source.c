@@ -11,13 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// *out of a kind and a range's size.
-static bool create(const resq_node *node, resq_value_kind kind, int64_t rows, resq_value **out,
-                   resq_error *err) {
-  *out = resq_value_create(kind, rows, node->info.width);
-  return *out || resq_out_of_memory(err, &node->info);
-}
-
 static void drop(resq_value **out) {
   resq_value_release(*out);
   *out = NULL;
@@ -43,11 +36,10 @@ static bool check_extents(const resq_checkpoint *c, const resq_gguf_tensor *tens
     same = same && found[i] == info->shape[i];
   }
   char have[128], want[128];
-  return same ||
-         resq_fail(err, RESQ_BAD_INPUT, "tensor '%s' of '%s' is %s, but the recipe says %s",
-                   tensor->name, c->gguf.path,
-                   extents_text(have, sizeof have, found, (int)tensor->n_dims),
-                   extents_text(want, sizeof want, info->shape, info->rank));
+  return same || resq_fail(err, RESQ_BAD_INPUT, "tensor '%s' of '%s' is %s, but the recipe says %s",
+                           tensor->name, c->gguf.path,
+                           extents_text(have, sizeof have, found, (int)tensor->n_dims),
+                           extents_text(want, sizeof want, info->shape, info->rank));
 }
 
 RESQ_DECLARE_RULE(leaf) {
@@ -64,7 +56,7 @@ RESQ_DECLARE_RULE(leaf) {
   if (node->info.kind != RESQ_ELEMENT_FLOAT)
     return resq_fail(err, RESQ_BAD_INPUT, "a leaf is decoded to a float type only");
   if (!check_extents(c, tensor, &node->info, err) ||
-      !create(node, RESQ_VALUE_F32, range.rows, out, err))
+      !resq_new_value(node, RESQ_VALUE_F32, range.rows, out, err))
     return false;
   if (!resq_gguf_decode_rows(&c->gguf, tensor, (uint64_t)range.begin,
                              (uint64_t)(range.begin + range.rows), resq_f32(*out), err)) {
@@ -91,7 +83,7 @@ RESQ_DECLARE_RULE(moment) {
   snprintf(site, sizeof site, "%.*s", (int)text.length, text.data);
   int64_t n = node->info.width;
   const double *moment = resq_statistics_moment(e->statistics, site, node->info.rows / n, n, err);
-  if (!moment || !create(node, RESQ_VALUE_F64, range.rows, out, err))
+  if (!moment || !resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err))
     return false;
   memcpy((*out)->data, moment + range.begin * n, (size_t)(range.rows * n) * sizeof(double));
   return true;
@@ -118,7 +110,7 @@ RESQ_DECLARE_RULE(constant) {
     return resq_fail(err, RESQ_BAD_INPUT, "a constant is a dense<> of f32, f64 or i32");
   bool splat = mlirDenseElementsAttrIsSplat(value), single = info->element == RESQ_FLOAT_F32;
   resq_value_kind kind = !is_float ? RESQ_VALUE_I32 : single ? RESQ_VALUE_F32 : RESQ_VALUE_F64;
-  if (!create(node, kind, range.rows, out, err))
+  if (!resq_new_value(node, kind, range.rows, out, err))
     return false;
   int64_t first = range.begin * info->width;
   for (int64_t i = 0; i < range.rows * info->width; ++i) {
@@ -138,7 +130,7 @@ RESQ_DECLARE_RULE(eye) {
   if (node->info.kind != RESQ_ELEMENT_FLOAT || node->info.rank != 2 ||
       node->info.rows != node->info.width)
     return resq_fail(err, RESQ_BAD_INPUT, "resq.eye makes a square float matrix");
-  if (!create(node, RESQ_VALUE_F64, range.rows, out, err))
+  if (!resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err))
     return false;
   memset((*out)->data, 0, (size_t)(range.rows * node->info.width) * sizeof(double));
   for (int64_t r = 0; r < range.rows; ++r)
@@ -153,7 +145,7 @@ static bool create_square(const resq_node *node, const char *what, resq_value **
   if (node->info.rank != 2 || node->info.rows != node->info.width ||
       node->info.kind != RESQ_ELEMENT_FLOAT)
     return resq_fail(err, RESQ_BAD_INPUT, "%s makes a square matrix of f64", what);
-  if (!create(node, RESQ_VALUE_F64, node->info.rows, out, err))
+  if (!resq_new_value(node, RESQ_VALUE_F64, node->info.rows, out, err))
     return false;
   memset((*out)->data, 0, (size_t)(node->info.rows * node->info.width) * sizeof(double));
   return true;

@@ -1,7 +1,8 @@
 //===-- linalg.c ----------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Products and the symmetric eigenproblem. LAPACK is column-major: a row-major matrix is its transpose there.
+// Products and the symmetric eigenproblem. LAPACK is column-major: a row-major matrix is its
+// transpose there.
 //===----------------------------------------------------------------------===//
 #include "linalg.h"
 
@@ -16,8 +17,8 @@
 
 // LAPACK's Fortran entry; the last two arguments are the hidden lengths of the character ones.
 void dsyevd_(const char *job, const char *triangle, const int *n, double *a, const int *lda,
-             double *values, double *work, const int *work_size, int *iwork,
-             const int *iwork_size, int *info, size_t, size_t);
+             double *values, double *work, const int *work_size, int *iwork, const int *iwork_size,
+             int *info, size_t, size_t);
 
 static void one_blas_thread(void) { openblas_set_num_threads(1); }
 
@@ -48,13 +49,11 @@ static void multiply_rows(void *opaque, int64_t task) {
   int64_t rows = p->rows - first < RESQ_TASK_ROWS ? p->rows - first : RESQ_TASK_ROWS;
   cblas_dgemm(CblasRowMajor, CblasNoTrans, p->transpose_b ? CblasTrans : CblasNoTrans,
               (blasint)rows, (blasint)p->n, (blasint)p->k, 1.0, p->a + first * p->lda,
-              (blasint)p->lda, p->b, (blasint)p->ldb, 0.0, p->c + first * p->ldc,
-              (blasint)p->ldc);
+              (blasint)p->lda, p->b, (blasint)p->ldb, 0.0, p->c + first * p->ldc, (blasint)p->ldc);
 }
 
 void resq_matmul_f64(int threads, const double *a, int64_t lda, const double *b, int64_t ldb,
-                     bool transpose_b, double *c, int64_t ldc, int64_t rows, int64_t n,
-                     int64_t k) {
+                     bool transpose_b, double *c, int64_t ldc, int64_t rows, int64_t n, int64_t k) {
   if (rows <= 0 || n <= 0)
     return;
   resq_blas_init();
@@ -106,7 +105,8 @@ bool resq_eigenbasis(double *a, double *values, int64_t n, resq_error *err) {
   double work_query = 0, scratch_value = 0;
   dsyevd_("V", "L", &order, a, &order, &scratch_value, &work_query, &query, &iwork_query, &query,
           &info, 1, 1);
-  // The sizes come back as doubles and 32-bit ints: beyond order 32766 the work no longer fits an int.
+  // The sizes come back as doubles and 32-bit ints: beyond order 32766 the work no longer fits an
+  // int.
   if (info != 0 || work_query > (double)INT_MAX)
     return resq_fail(err, RESQ_BAD_INPUT, "eigenbasis: order %lld is beyond LAPACK's index range",
                      (long long)n);

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/// Rows of a task. Ranges of rows that are multiplied apart start at multiples of it: then every row gets the same bits as
-/// in one product over all rows.
+/// Rows of a task. Ranges of rows that are multiplied apart start at multiples of it: then every
+/// row gets the same bits as in one product over all rows.
 #define RESQ_TASK_ROWS 128
 
 /// Sets BLAS to one thread a caller. Called by all functions below; for other users of cblas.h.
@@ -22,16 +22,19 @@ void resq_blas_init(void);
 /// Index of the first NaN or infinity, -1 when there is none.
 int64_t resq_find_non_finite(const double *x, int64_t count);
 
-/// c[rows, n] = a[rows, k] b, b is [k, n], or [n, k] and taken transposed. c does not overlap a or b.
+/// c[rows, n] = a[rows, k] b, b is [k, n], or [n, k] and taken transposed. c does not overlap a or
+/// b.
 void resq_matmul_f64(int threads, const double *a, int64_t lda, const double *b, int64_t ldb,
                      bool transpose_b, double *c, int64_t ldc, int64_t rows, int64_t n, int64_t k);
 
-/// Symmetric `a` [n, n] (the mean of a and its transpose is taken) is replaced by its orthonormal eigenvectors as columns,
-/// eigenvalues ascending (to `values` when not NULL). In each column the entry of largest magnitude, the first of equals, is positive.
+/// Symmetric `a` [n, n] (the mean of a and its transpose is taken) is replaced by its orthonormal
+/// eigenvectors as columns, eigenvalues ascending (to `values` when not NULL). In each column the
+/// entry of largest magnitude, the first of equals, is positive.
 bool resq_eigenbasis(double *a, double *values, int64_t n, resq_error *err);
 
-/// q [n, n] (row stride ldq) = a Haar-distributed orthogonal matrix: the Q of QR of an n x n matrix of normals, R's diagonal positive.
-/// Normals are elements first, first + 1, ... of philox stream `seed`, row by row.
+/// q [n, n] (row stride ldq) = a Haar-distributed orthogonal matrix: the Q of QR of an n x n matrix
+/// of normals, R's diagonal positive. Normals are elements first, first + 1, ... of philox stream
+/// `seed`, row by row.
 bool resq_haar(double *q, int64_t ldq, int64_t n, uint64_t seed, uint64_t first, resq_error *err);
 
 /// +1 or -1 for each of n rows, from philox stream `seed`; all +1 when seed is 0.

@@ -30,8 +30,8 @@ static bool write_sinks(resq_evaluator *e, resq_out *out, const resq_materialize
   for (int32_t i = 0; i < e->n_sinks; ++i) {
     report(options, e, i);
     // Offsets count from the start, which is aligned where a section begins.
-    uint64_t missing = (PARAM_ALIGNMENT - (resq_out_position(out) - start) % PARAM_ALIGNMENT) %
-                       PARAM_ALIGNMENT;
+    uint64_t missing =
+        (PARAM_ALIGNMENT - (resq_out_position(out) - start) % PARAM_ALIGNMENT) % PARAM_ALIGNMENT;
     static const uint8_t zeros[PARAM_ALIGNMENT];
     if (!resq_out_write(out, zeros, missing, err))
       return false;
@@ -56,8 +56,7 @@ static void empty_region(MlirOperation param) {
 
 static void set_i64(MlirOperation op, const char *name, uint64_t value) {
   MlirType type = mlirIntegerTypeGet(mlirOperationGetContext(op), 64);
-  mlirOperationSetAttributeByName(op, resq_str(name),
-                                  mlirIntegerAttrGet(type, (int64_t)value));
+  mlirOperationSetAttributeByName(op, resq_str(name), mlirIntegerAttrGet(type, (int64_t)value));
 }
 
 static void rewrite(resq_evaluator *e) {

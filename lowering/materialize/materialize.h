@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The one place that computes numbers. Evaluates the recipes of the params that
-// functions use (resq.get in a func.func), streams the results to a parameter file, empties their regions and sets offset and
-// size; unused params are erased. Deterministic at any thread count.
+// functions use (resq.get in a func.func), streams the results to a parameter file, empties their
+// regions and sets offset and size; unused params are erased. Deterministic at any thread count.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_LOWERING_MATERIALIZE_H
 #define RESQ_LOWERING_MATERIALIZE_H
@@ -16,19 +16,23 @@
 typedef struct resq_statistics resq_statistics; ///< calibration moments by site: statistics.h
 
 typedef struct resq_materialize_options {
-  const resq_statistics *statistics; ///< NULL: a recipe with resq.moment is an error naming the site
-  const char *cache_directory;       ///< NULL: no cache of evaluated params
-  int threads;                       ///< 0: all
+  const resq_statistics
+      *statistics;             ///< NULL: a recipe with resq.moment is an error naming the site
+  const char *cache_directory; ///< NULL: no cache of evaluated params
+  int threads;                 ///< 0: all
   void (*progress)(void *user, int64_t done, int64_t total, const char *param);
   void *progress_user;
 } resq_materialize_options;
 
-/// Appends every param's bytes to `out`, each aligned to 64, and rewrites the module. Offsets count from `out`'s position
-/// at the call. Byte layouts: element types f32/f16/bf16/f64/i32 row-major; panel and quant as runtime/kernels/kernels.h.
-bool resq_materialize(MlirOperation module, resq_out *out,
-                      const resq_materialize_options *options, resq_error *err);
+/// Appends every param's bytes to `out`, each aligned to 64, and rewrites the module. Offsets count
+/// from `out`'s position at the call. Byte layouts: element types f32/f16/bf16/f64/i32 row-major;
+/// panel and quant as runtime/kernels/kernels.h.
+bool resq_materialize(MlirOperation module, resq_out *out, const resq_materialize_options *options,
+                      resq_error *err);
 
-/// Bytes that a value of this tensor type takes in the parameter file; -1 when it has no stored form.
+/// Bytes that a value of this tensor type takes in the parameter file; -1 when it has no stored
+/// form. For codes this supposes that the activation's group is the weight's: a resq.pack with
+/// another `group` that is no multiple of 8 takes more, and the param's `size` says how much.
 int64_t resq_stored_size(MlirType tensor);
 
 #endif // RESQ_LOWERING_MATERIALIZE_H

@@ -5,8 +5,8 @@
 //===----------------------------------------------------------------------===//
 #include "pack.h"
 
-#include "parallel.h"
 #include "kernels/pack_layout.h"
+#include "parallel.h"
 
 #include <string.h>
 
@@ -14,15 +14,19 @@
 
 int64_t resq_float_size(resq_float element) {
   switch (element) {
-  case RESQ_FLOAT_F32: return 4;
-  case RESQ_FLOAT_F64: return 8;
+  case RESQ_FLOAT_F32:
+    return 4;
+  case RESQ_FLOAT_F64:
+    return 8;
   case RESQ_FLOAT_BF16:
-  case RESQ_FLOAT_F16: return 2;
+  case RESQ_FLOAT_F16:
+    return 2;
   }
   return 0;
 }
 
-/// f64 to f32 with the last bit set when inexact: a second rounding to 16 bits then rounds as one would.
+/// f64 to f32 with the last bit set when inexact: a second rounding to 16 bits then rounds as one
+/// would.
 static float round_to_odd(double x) {
   float near = (float)x;
   if ((double)near == x || x != x)
@@ -46,7 +50,8 @@ static uint16_t bf16_bits(float x) {
   return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
 }
 
-/// IEEE half, nearest even, written out so that it does not depend on the compiler's support library.
+/// IEEE half, nearest even, written out so that it does not depend on the compiler's support
+/// library.
 static uint16_t f16_bits(float x) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
@@ -55,7 +60,8 @@ static uint16_t f16_bits(float x) {
     return (uint16_t)(sign | 0x7e00u);
   if (magnitude >= 0x477ff000u) // 65520 and more round to infinity
     return (uint16_t)(sign | 0x7c00u);
-  if (magnitude < 0x38800000u) { // below 2^-14: a multiple of 2^-24, which adding 0.5 makes the last bit
+  if (magnitude <
+      0x38800000u) { // below 2^-14: a multiple of 2^-24, which adding 0.5 makes the last bit
     float value;
     memcpy(&value, &magnitude, sizeof value);
     value += 0.5f;
@@ -69,11 +75,20 @@ void resq_store_f64(resq_float element, double x, void *out) {
   float single = (float)x;
   uint16_t half;
   switch (element) {
-  case RESQ_FLOAT_F32: memcpy(out, &single, sizeof single); return;
-  case RESQ_FLOAT_F64: memcpy(out, &x, sizeof x); return;
-  case RESQ_FLOAT_BF16: half = bf16_bits(round_to_odd(x)); break;
-  case RESQ_FLOAT_F16: half = f16_bits(round_to_odd(x)); break;
-  default: return;
+  case RESQ_FLOAT_F32:
+    memcpy(out, &single, sizeof single);
+    return;
+  case RESQ_FLOAT_F64:
+    memcpy(out, &x, sizeof x);
+    return;
+  case RESQ_FLOAT_BF16:
+    half = bf16_bits(round_to_odd(x));
+    break;
+  case RESQ_FLOAT_F16:
+    half = f16_bits(round_to_odd(x));
+    break;
+  default:
+    return;
   }
   memcpy(out, &half, sizeof half);
 }
@@ -87,10 +102,18 @@ static inline void store(resq_float element, const void *x, bool is_double, int6
   }
   float value = ((const float *)x)[i];
   switch (element) {
-  case RESQ_FLOAT_F32: ((float *)out)[j] = value; return;
-  case RESQ_FLOAT_F64: ((double *)out)[j] = (double)value; return;
-  case RESQ_FLOAT_BF16: ((uint16_t *)out)[j] = bf16_bits(value); return;
-  case RESQ_FLOAT_F16: ((uint16_t *)out)[j] = f16_bits(value); return;
+  case RESQ_FLOAT_F32:
+    ((float *)out)[j] = value;
+    return;
+  case RESQ_FLOAT_F64:
+    ((double *)out)[j] = (double)value;
+    return;
+  case RESQ_FLOAT_BF16:
+    ((uint16_t *)out)[j] = bf16_bits(value);
+    return;
+  case RESQ_FLOAT_F16:
+    ((uint16_t *)out)[j] = f16_bits(value);
+    return;
   }
 }
 

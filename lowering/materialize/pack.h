@@ -11,7 +11,12 @@
 #include <stdint.h>
 
 /// Element types of stored floats.
-typedef enum resq_float { RESQ_FLOAT_F32, RESQ_FLOAT_F64, RESQ_FLOAT_BF16, RESQ_FLOAT_F16 } resq_float;
+typedef enum resq_float {
+  RESQ_FLOAT_F32,
+  RESQ_FLOAT_F64,
+  RESQ_FLOAT_BF16,
+  RESQ_FLOAT_F16
+} resq_float;
 
 int64_t resq_float_size(resq_float element);
 
@@ -25,12 +30,13 @@ void resq_store_rows(resq_float element, const void *x, bool is_double, int64_t 
 void resq_pack_panel(int threads, resq_float element, const void *x, bool is_double, int64_t rows,
                      int64_t k, void *out);
 
-/// Codes [rows, k] to the tiles of pack_layout.h, without scales: round_up(rows, 16) / 16 * resq_packed_tile_bytes bytes.
-/// `group` is the activation's.
+/// Codes [rows, k] to the tiles of pack_layout.h, without scales: round_up(rows, 16) / 16 *
+/// resq_packed_tile_bytes bytes. `group` is the activation's.
 void resq_pack_codes(int threads, const int8_t *codes, int64_t rows, int64_t k, int64_t group,
                      int bits, uint8_t *out);
 
-/// Scales [rows, groups] (bf16 values) to columns first_row.. of out [groups, round_up(n, 16)] bf16; padding is the caller's.
+/// Scales [rows, groups] (bf16 values) to columns first_row.. of out [groups, round_up(n, 16)]
+/// bf16; padding is the caller's.
 void resq_pack_scales(const float *scales, int64_t rows, int64_t groups, int64_t first_row,
                       int64_t n, uint16_t *out);
 

@@ -12,8 +12,8 @@
 /// `requested` threads, or all online processors when it is 0 or less.
 int resq_thread_count(int requested);
 
-/// Runs run(user, t) once for each t in [0, tasks), in any order, on up to `threads` threads (0: all),
-/// the caller's among them. Threads that cannot be started are done without.
+/// Runs run(user, t) once for each t in [0, tasks), in any order, on up to `threads` threads (0:
+/// all), the caller's among them. Threads that cannot be started are done without.
 void resq_parallel(int threads, int64_t tasks, void (*run)(void *user, int64_t task), void *user);
 
 #endif // RESQ_LOWERING_PARALLEL_H

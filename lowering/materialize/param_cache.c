@@ -16,7 +16,7 @@
 
 typedef struct footer {
   uint64_t key[2];
-  uint64_t hash[2];  ///< XXH3-128 of the bytes
+  uint64_t hash[2]; ///< XXH3-128 of the bytes
   uint64_t size;
   uint32_t version;
   uint32_t reserved;

@@ -21,7 +21,8 @@ typedef struct resq_param_cache resq_param_cache;
 resq_param_cache *resq_param_cache_open(const char *directory, resq_error *err);
 void resq_param_cache_close(resq_param_cache *c);
 
-/// Maps entry `key` when it is there, whole, and holds `size` bytes; they are view->data[0 .. size). Close with resq_map_close.
+/// Maps entry `key` when it is there, whole, and holds `size` bytes; they are view->data[0 ..
+/// size). Close with resq_map_close.
 bool resq_param_cache_load(resq_param_cache *c, const uint64_t key[2], uint64_t size,
                            resq_map *view);
 

@@ -13,7 +13,8 @@
 #include <math.h>
 #include <string.h>
 
-// GCC vectorises comparisons only where floating-point flags do not matter; neither compiler may fuse.
+// GCC vectorises comparisons only where floating-point flags do not matter; neither compiler may
+// fuse.
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #else
@@ -28,8 +29,8 @@
 
 enum {
   ROWS_A_TASK = 16,
-  LANES = 16,    // running sums, whatever the vector length
-  PIECE = 256,   // elements whose errors are summed in f32 before f64 takes over
+  LANES = 16,  // running sums, whatever the vector length
+  PIECE = 256, // elements whose errors are summed in f32 before f64 takes over
 };
 
 /// 2^23 + 2^22: added and taken away again, it rounds |x| < 2^22 to an integer, ties to even.
@@ -51,7 +52,8 @@ static inline __attribute__((always_inline)) float clamp_round(float t, float lo
   return (t + ROUNDER) - ROUNDER;
 }
 
-/// d^norm for d >= 0: 2^(norm log2 d), relative error about 1e-6 for 2^-12 < d < 2^5, at least 2^-126.
+/// d^norm for d >= 0: 2^(norm log2 d), relative error about 1e-6 for 2^-12 < d < 2^5, at least
+/// 2^-126.
 static inline __attribute__((always_inline)) float power(float d, float norm) {
   uint32_t bits;
   memcpy(&bits, &d, sizeof bits);
@@ -67,7 +69,8 @@ static inline __attribute__((always_inline)) float power(float d, float norm) {
   float y = norm * log2;
   y = y < -126.0f ? -126.0f : y;
   y = y > 126.0f ? 126.0f : y;
-  // 2^y = 2^round(y) 2^r, |r| <= 1/2: the Taylor series of exp(r ln 2), its next term is below 6e-9.
+  // 2^y = 2^round(y) 2^r, |r| <= 1/2: the Taylor series of exp(r ln 2), its next term is below
+  // 6e-9.
   float whole = (y + ROUNDER) - ROUNDER, r = y - whole;
   float p = ((1.5252734e-5f * r + 1.5403530e-4f) * r + 1.3333558e-3f) * r + 9.6181291e-3f;
   p = ((p * r + 5.5504109e-2f) * r + 2.4022651e-1f) * r + 6.9314718e-1f;
@@ -124,7 +127,8 @@ static void encode(const float *w, int64_t count, float scale, float low, float 
     codes[i] = (int8_t)(int32_t)clamp_round(w[i] / scale, low, high);
 }
 
-/// The candidate scale of step i: bf16(p * peak / top), p = 1 - i * 0.025, computed in f64 and rounded to f32 on the way.
+/// The candidate scale of step i: bf16(p * peak / top), p = 1 - i * 0.025, computed in f64 and
+/// rounded to f32 on the way.
 static float candidate(float peak, int step, int bits) {
   double top = (double)((1 << (bits - 1)) - 1);
   return resq_round_bf16((float)((1.0 - step * 0.025) * (double)peak / top));
@@ -163,8 +167,8 @@ static void quantize_group(const float *w, const resq_weight_code *how, int8_t *
     return;
   }
   *scale = best_scale(w, how->group, peak, how);
-  encode(w, how->group, *scale, (float)-(1 << (how->bits - 1)),
-         (float)((1 << (how->bits - 1)) - 1), codes);
+  encode(w, how->group, *scale, (float)-(1 << (how->bits - 1)), (float)((1 << (how->bits - 1)) - 1),
+         codes);
 }
 
 typedef struct job {

@@ -6,16 +6,17 @@
 #include <stdint.h>
 
 typedef struct resq_weight_code {
-  int bits;       ///< 2..8
-  int64_t group;  ///< columns that share a scale; divides the width
-  int steps;      ///< 1..39 candidates of a scale; 1: no search
-  double norm;    ///< of the search, > 0
+  int bits;      ///< 2..8
+  int64_t group; ///< columns that share a scale; divides the width
+  int steps;     ///< 1..39 candidates of a scale; 1: no search
+  double norm;   ///< of the search, > 0
 } resq_weight_code;
 
-/// Codes of rows [rows, width] as resq.quantize_weight defines them: codes [rows, width], scales [rows, width / group],
-/// each exactly representable in bf16. A group of zeros has scale 0 and codes 0. Rows are independent of each other.
-/// The search compares sum |w / s - code|^norm * s^norm, in f32 with a power accurate to about 1e-6: two candidates closer
-/// than that count as equal or either way, the same way everywhere.
+/// Codes of rows [rows, width] as resq.quantize_weight defines them: codes [rows, width], scales
+/// [rows, width / group], each exactly representable in bf16. A group of zeros has scale 0 and
+/// codes 0. Rows are independent of each other. The search compares sum |w / s - code|^norm *
+/// s^norm, in f32 with a power accurate to about 1e-6: two candidates closer than that count as
+/// equal or either way, the same way everywhere.
 void resq_quantize_weight(int threads, const float *x, int64_t rows, int64_t width,
                           const resq_weight_code *how, int8_t *codes, float *scales);
 

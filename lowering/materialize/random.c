@@ -12,8 +12,8 @@
 
 void dgeqrf_(const int *rows, const int *columns, double *a, const int *lda, double *tau,
              double *work, const int *work_size, int *info);
-void dorgqr_(const int *rows, const int *columns, const int *reflectors, double *a,
-             const int *lda, const double *tau, double *work, const int *work_size, int *info);
+void dorgqr_(const int *rows, const int *columns, const int *reflectors, double *a, const int *lda,
+             const double *tau, double *work, const int *work_size, int *info);
 
 /// Normal (i, j) to the column-major place (i, j).
 static void fill_normals(double *a, int64_t n, uint64_t seed, uint64_t first) {

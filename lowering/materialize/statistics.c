@@ -5,7 +5,6 @@
 //===----------------------------------------------------------------------===//
 #include "statistics_internal.h"
 
-#include "base/checked.h"
 #include "base/philox.h"
 #include "linalg.h"
 #include "parallel.h"
@@ -97,7 +96,7 @@ typedef struct product {
   const float *x;
   int64_t rows, ld;
   resq_statistics_site *site;
-  int64_t tiles;  ///< along one side of a block
+  int64_t tiles; ///< along one side of a block
 } product;
 
 /// Tile (i, j), j <= i, of task t of a block: tasks count row by row of the triangle.
@@ -154,7 +153,8 @@ static void add_window(const resq_statistics *s, resq_statistics_site *site, con
   resq_parallel(s->threads, tasks, add_tile, &p);
 }
 
-/// Without memory for a window the rows are multiplied as they come: the sums then differ in the last bits only.
+/// Without memory for a window the rows are multiplied as they come: the sums then differ in the
+/// last bits only.
 static bool wait_in_window(resq_statistics_site *site, const float *x, int64_t rows, int64_t ld) {
   if (!site->window)
     site->window = malloc((size_t)(RESQ_STATISTICS_WINDOW * site->width) * sizeof(float));
@@ -171,8 +171,7 @@ static void add_moment(const resq_statistics *s, resq_statistics_site *site, con
                        int64_t rows, int64_t ld) {
   while (rows > 0) {
     int64_t room = RESQ_STATISTICS_WINDOW - site->waiting, step = rows < room ? rows : room;
-    if (site->block == 1 || step == RESQ_STATISTICS_WINDOW ||
-        !wait_in_window(site, x, step, ld))
+    if (site->block == 1 || step == RESQ_STATISTICS_WINDOW || !wait_in_window(site, x, step, ld))
       add_window(s, site, x, step, ld);
     else if (site->waiting == RESQ_STATISTICS_WINDOW) {
       add_window(s, site, site->window, site->waiting, site->width);
@@ -274,9 +273,7 @@ int64_t resq_statistics_width(const resq_statistics *s, int32_t site) {
 int64_t resq_statistics_block(const resq_statistics *s, int32_t site) {
   return s->sites[site].block;
 }
-int64_t resq_statistics_rows(const resq_statistics *s, int32_t site) {
-  return s->sites[site].rows;
-}
+int64_t resq_statistics_rows(const resq_statistics *s, int32_t site) { return s->sites[site].rows; }
 
 int32_t resq_statistics_find(const resq_statistics *s, const char *name) {
   for (int32_t i = 0; i < s->n_sites; ++i)
@@ -295,10 +292,11 @@ const double *resq_statistics_moment(const resq_statistics *s, const char *name,
   }
   const resq_statistics_site *site = &s->sites[index];
   if (site->block != n || site->width != n * blocks) {
-    resq_fail(err, RESQ_FAILED,
-              "site '%s' was calibrated with %lld blocks of order %lld; %lld of order %lld are asked for",
-              name, (long long)(site->width / site->block), (long long)site->block,
-              (long long)blocks, (long long)n);
+    resq_fail(
+        err, RESQ_FAILED,
+        "site '%s' was calibrated with %lld blocks of order %lld; %lld of order %lld are asked for",
+        name, (long long)(site->width / site->block), (long long)site->block, (long long)blocks,
+        (long long)n);
     return NULL;
   }
   if (site->rows == 0) {
@@ -315,9 +313,8 @@ const float *resq_statistics_samples(const resq_statistics *s, int32_t site, int
 
 void resq_statistics_digest(const resq_statistics *s, int32_t site, uint64_t out[2]) {
   const resq_statistics_site *at = &s->sites[site];
-  XXH128_hash_t hash =
-      XXH3_128bits_withSeed(at->moment, (size_t)(at->width * at->block) * sizeof *at->moment,
-                            (XXH64_hash_t)at->block);
+  XXH128_hash_t hash = XXH3_128bits_withSeed(
+      at->moment, (size_t)(at->width * at->block) * sizeof *at->moment, (XXH64_hash_t)at->block);
   out[0] = hash.low64;
   out[1] = hash.high64;
 }

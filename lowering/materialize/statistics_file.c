@@ -155,8 +155,7 @@ static bool read_site(reader *r, resq_statistics_site *site, const char *path, r
   site->width = numbers[0], site->block = numbers[1];
   site->rows = numbers[2], site->kept = numbers[3];
   if (site->width < 1 || site->width > 1 << 20 || site->block < 1 ||
-      site->width % site->block != 0 || site->rows < 0 || site->kept < 0 ||
-      site->kept > site->rows)
+      site->width % site->block != 0 || site->rows < 0 || site->kept < 0 || site->kept > site->rows)
     return resq_fail(err, RESQ_BAD_INPUT,
                      "'%s': site '%s' has width %lld, block %lld, %lld rows and %lld samples", path,
                      site->name, (long long)site->width, (long long)site->block,
@@ -164,8 +163,8 @@ static bool read_site(reader *r, resq_statistics_site *site, const char *path, r
   uint64_t triangles = (uint64_t)site->width * (uint64_t)(site->block + 1) / 2 * sizeof(double);
   uint64_t samples;
   const uint8_t *moment = take(r, triangles), *rows = NULL;
-  bool fits = moment && resq_mul_u64((uint64_t)site->kept, (uint64_t)site->width * sizeof(float),
-                                     &samples);
+  bool fits =
+      moment && resq_mul_u64((uint64_t)site->kept, (uint64_t)site->width * sizeof(float), &samples);
   if (fits)
     rows = take(r, samples);
   if (!rows)

@@ -11,13 +11,13 @@
 typedef struct resq_statistics_site {
   char *name;
   int64_t width, block;
-  int64_t rows;      ///< added so far
-  double *moment;    ///< [width / block, block, block]; the lower triangles until finish
-  float *window;     ///< [RESQ_STATISTICS_WINDOW, width]; freed by finish
-  int64_t waiting;   ///< rows in the window
-  float *samples;    ///< [samples, width]
-  int64_t *arrival;  ///< [samples] which row each sample was
-  int64_t kept;      ///< samples held
+  int64_t rows;     ///< added so far
+  double *moment;   ///< [width / block, block, block]; the lower triangles until finish
+  float *window;    ///< [RESQ_STATISTICS_WINDOW, width]; freed by finish
+  int64_t waiting;  ///< rows in the window
+  float *samples;   ///< [samples, width]
+  int64_t *arrival; ///< [samples] which row each sample was
+  int64_t kept;     ///< samples held
 } resq_statistics_site;
 
 struct resq_statistics {

@@ -19,7 +19,7 @@ enum { BLOCK_ELEMENTS = 1 << 22 };
 /// How a param's value is laid out in the file.
 typedef struct layout {
   resq_tensor_info info;
-  int64_t group;    ///< quant: the activation's
+  int64_t group; ///< quant: the activation's
   uint64_t size;
 } layout;
 
@@ -28,14 +28,15 @@ typedef struct stream {
   const layout *to;
   resq_out *out;
   resq_param_entry *entry;
-  uint8_t *scales;     ///< quant: behind all codes
+  uint8_t *scales; ///< quant: behind all codes
   uint64_t scales_size;
   resq_error *err;
 } stream;
 
 //===-- Sizes -------------------------------------------------------------===//
 
-/// The size in *size; false when the type has no stored form. Element counts are below 2^41: nothing overflows.
+/// The size in *size; false when the type has no stored form. Element counts are below 2^41:
+/// nothing overflows.
 static bool stored_size(const resq_tensor_info *info, int64_t group, uint64_t *size) {
   uint64_t rows = (uint64_t)info->rows, width = (uint64_t)info->width;
   switch (info->kind) {
@@ -53,10 +54,11 @@ static bool stored_size(const resq_tensor_info *info, int64_t group, uint64_t *s
     if (info->rank != 2 || info->zero || !info->tiled || info->bits < 2 || info->bits > 8 ||
         info->group < 1 || group < 1 || info->width % info->group || info->width % group)
       return false;
-    *size = (uint64_t)resq_packed_weight_size(info->rows, info->width, group, info->group,
-                                              info->bits);
+    *size =
+        (uint64_t)resq_packed_weight_size(info->rows, info->width, group, info->group, info->bits);
     return true;
-  case RESQ_ELEMENT_OTHER: break;
+  case RESQ_ELEMENT_OTHER:
+    break;
   }
   return false;
 }
@@ -98,8 +100,9 @@ static bool choose_layout(resq_evaluator *e, const resq_sink *sink, layout *to, 
   if (to->info.kind == RESQ_ELEMENT_PANEL || to->info.kind == RESQ_ELEMENT_QUANT) {
     const resq_node *pack = find_pack(e, param);
     if (!pack)
-      return resq_fail(err, RESQ_BAD_INPUT, "a param that functions read is stored packed: yield "
-                                            "the result of resq.pack");
+      return resq_fail(err, RESQ_BAD_INPUT,
+                       "a param that functions read is stored packed: yield "
+                       "the result of resq.pack");
     *source = pack->operands[0];
     if (to->info.kind == RESQ_ELEMENT_QUANT) {
       if (resq_op_has(pack->op, "group"))
@@ -166,7 +169,8 @@ static bool emit_block(stream *s, const resq_value *v, int64_t first_row) {
   return resq_fail(s->err, RESQ_BAD_INPUT, "the value is not of the param's type");
 }
 
-/// A multiple of the task size, so that rows get the same bits as in one piece (linalg.h), and of the tile.
+/// A multiple of the task size, so that rows get the same bits as in one piece (linalg.h), and of
+/// the tile.
 static int64_t block_rows(int64_t width) {
   int64_t rows = BLOCK_ELEMENTS / width / RESQ_TASK_ROWS * RESQ_TASK_ROWS;
   return rows > 0 ? rows : RESQ_TASK_ROWS;

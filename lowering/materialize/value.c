@@ -93,12 +93,3 @@ resq_value *resq_value_convert(resq_value *v, resq_value_kind kind) {
       resq_f32(out)[i] = (float)resq_f64(v)[i];
   return out;
 }
-
-resq_value *resq_value_own(resq_value *v) {
-  if (v->refs == 1 && !v->parent)
-    return resq_value_retain(v);
-  resq_value *out = resq_value_create(v->kind, v->rows, v->width);
-  if (out)
-    memcpy(out->data, v->data, (size_t)(v->rows * v->width * resq_value_element_size(v->kind)));
-  return out;
-}

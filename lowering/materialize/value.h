@@ -22,11 +22,11 @@ typedef struct resq_value {
   int refs;
   resq_value_kind kind;
   int64_t rows, width;
-  void *data;                 ///< [rows, width], 64-byte aligned where not a view
-  float *scales;              ///< QUANT: [rows, width / group]
-  int bits;                   ///< QUANT
-  int64_t group;              ///< QUANT
-  struct resq_value *parent;  ///< of a view
+  void *data;                ///< [rows, width], 64-byte aligned where not a view
+  float *scales;             ///< QUANT: [rows, width / group]
+  int bits;                  ///< QUANT
+  int64_t group;             ///< QUANT
+  struct resq_value *parent; ///< of a view
 } resq_value;
 
 /// Uninitialised; NULL when out of memory or when the size overflows.
@@ -41,9 +41,6 @@ resq_value *resq_value_view(resq_value *v, int64_t begin, int64_t rows);
 
 /// v as F32 or F64 (v itself, retained, when it is). v is a float value. NULL when out of memory.
 resq_value *resq_value_convert(resq_value *v, resq_value_kind kind);
-
-/// A value that may be written: v itself, retained, when nobody else holds it (its only reference is the caller's), else a copy.
-resq_value *resq_value_own(resq_value *v);
 
 static inline float *resq_f32(const resq_value *v) { return v->data; }
 static inline double *resq_f64(const resq_value *v) { return v->data; }

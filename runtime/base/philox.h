@@ -39,8 +39,8 @@ static inline void resq_philox(uint64_t seed, uint64_t counter, uint32_t out[4])
   resq_philox4x32_10(position, key, out);
 }
 
-/// Two words to a double strictly inside (0, 1). The offset of half a unit keeps 0 out, and 52 bits are all that
-/// leave room for it: with 53 the largest value would round to 1.
+/// Two words to a double strictly inside (0, 1). The offset of half a unit keeps 0 out, and 52 bits
+/// are all that leave room for it: with 53 the largest value would round to 1.
 static inline double resq_philox_open_unit(uint32_t high, uint32_t low) {
   uint64_t bits = ((uint64_t)high << 32 | low) >> 12;
   return ((double)bits + 0.5) * 0x1p-52;
@@ -53,7 +53,8 @@ static inline double resq_philox_uniform(uint64_t seed, uint64_t counter) {
   return resq_philox_open_unit(words[0], words[1]);
 }
 
-/// Two independent standard normals (Box-Muller). Element i of a normal stream is out[i % 2] of counter i / 2.
+/// Two independent standard normals (Box-Muller). Element i of a normal stream is out[i % 2] of
+/// counter i / 2.
 static inline void resq_philox_normal2(uint64_t seed, uint64_t counter, double out[2]) {
   uint32_t words[4];
   resq_philox(seed, counter, words);

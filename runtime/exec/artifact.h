@@ -53,7 +53,8 @@ typedef struct resq_artifact {
 /// Maps `path` and checks footer, table, bounds, alignment and table hash. Sections' hashes are checked
 /// by resq_artifact_verify (whole file read: `info --verify`).
 bool resq_artifact_open(resq_artifact *out, const char *path, resq_error *err);
-/// The same checks on bytes in memory, 8-aligned, which must outlive `out` and stay the caller's: don't close it.
+/// The same checks on bytes in memory, 8-aligned, which must outlive `out` and stay the caller's:
+/// such an artifact is not closed.
 bool resq_artifact_view(resq_artifact *out, const uint8_t *data, uint64_t size, resq_error *err);
 /// Whether the bytes end in a footer at all (its contents unchecked).
 bool resq_artifact_has_trailer(const uint8_t *data, uint64_t size);

@@ -83,7 +83,8 @@ static bool offer(const resq_bpe *bpe, resq_bpe_scratch *s, int32_t left, resq_e
               err);
 }
 
-/// Bytes to symbols; returns their number. Bytes without a token become `unknown` or vanish, as in the original.
+/// Bytes to symbols; returns their number. Bytes without a token become `unknown` or vanish, as in
+/// the original.
 static size_t fill_symbols(const resq_bpe *bpe, resq_bpe_symbol *symbols, const char *piece,
                            size_t size) {
   size_t count = 0;

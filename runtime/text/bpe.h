@@ -39,7 +39,8 @@ typedef struct resq_bpe_symbol {
 } resq_bpe_symbol;
 
 typedef struct resq_bpe_candidate {
-  uint32_t rank, left, right, result; ///< left: index of a symbol; right: the id that stood after it
+  uint32_t rank, left, right,
+      result; ///< left: index of a symbol; right: the id that stood after it
   uint32_t left_id;
 } resq_bpe_candidate;
 
@@ -54,7 +55,7 @@ typedef struct resq_bpe_scratch {
 void resq_bpe_scratch_free(resq_bpe_scratch *scratch);
 
 /// Encodes one piece (at most 2^31 - 1 bytes) into out_ids, which has room for `size` ids.
-bool resq_bpe_encode(const resq_bpe *bpe, resq_bpe_scratch *scratch, const char *piece,
-                     size_t size, int32_t *out_ids, size_t *out_count, resq_error *err);
+bool resq_bpe_encode(const resq_bpe *bpe, resq_bpe_scratch *scratch, const char *piece, size_t size,
+                     int32_t *out_ids, size_t *out_count, resq_error *err);
 
 #endif // RESQ_TEXT_BPE_H

@@ -76,7 +76,8 @@ static chat_value get_variable(machine *m, resq_text name) {
   chat_value *global = chat_get(m->c, m->globals, name);
   if (global)
     return *global;
-  return chat_is_function(name) ? (chat_value){.kind = CHAT_FUNCTION, .text = name} : chat_undefined(name);
+  return chat_is_function(name) ? (chat_value){.kind = CHAT_FUNCTION, .text = name}
+                                : chat_undefined(name);
 }
 
 //===----------------------------------------------------------------------===//
@@ -147,7 +148,8 @@ static chat_value eval_call(machine *m, const chat_node *node) {
   if (function.kind == CHAT_FUNCTION)
     return chat_call_function(m->c, function.text, &args);
   if (function.kind == CHAT_UNDEFINED)
-    chat_fail(m->c, "'%.*s' is not a function that is supported", (int)function.text.size, function.text.data);
+    chat_fail(m->c, "'%.*s' is not a function that is supported", (int)function.text.size,
+              function.text.data);
   else
     chat_fail(m->c, "a value of type %s cannot be called", chat_kind_name(function));
   return result;
@@ -290,7 +292,8 @@ static void bind(machine *m, const chat_node *names, chat_value value) {
   }
   size_t i = 0;
   for (const chat_node *n = names; n; n = n->next, ++i) {
-    if (value.kind != CHAT_LIST || i >= value.list->count || (!n->next && i + 1 != value.list->count)) {
+    if (value.kind != CHAT_LIST || i >= value.list->count ||
+        (!n->next && i + 1 != value.list->count)) {
       chat_fail(m->c, "a value that is not a list of as many items as there are names");
       return;
     }
@@ -415,7 +418,8 @@ static flow run_one(machine *m, const chat_node *node, chat_buffer *out) {
 static flow run(machine *m, const chat_node *statements, chat_buffer *out) {
   flow f = FLOW_ON;
   if (chat_enter(m->c))
-    for (const chat_node *node = statements; node && f == FLOW_ON && chat_charge(m->c, 1); node = node->next) {
+    for (const chat_node *node = statements; node && f == FLOW_ON && chat_charge(m->c, 1);
+         node = node->next) {
       m->c->line = node->line;
       f = run_one(m, node, out);
     }

@@ -17,7 +17,8 @@ const chat_value *chat_argument_at(const chat_arguments *args, size_t position, 
 }
 
 static bool needs_list(chat_context *c, chat_value v, const char *filter) {
-  if (v.kind == CHAT_LIST || v.kind == CHAT_STRING || v.kind == CHAT_DICT || v.kind == CHAT_UNDEFINED)
+  if (v.kind == CHAT_LIST || v.kind == CHAT_STRING || v.kind == CHAT_DICT ||
+      v.kind == CHAT_UNDEFINED)
     return true;
   chat_fail(c, "%s of a value of type %s", filter, chat_kind_name(v));
   return false;
@@ -26,7 +27,8 @@ static bool needs_list(chat_context *c, chat_value v, const char *filter) {
 static chat_value filter_trim(chat_context *c, chat_value v, const chat_arguments *args) {
   const chat_value *set = chat_argument_at(args, 0, "chars");
   resq_text text = chat_str(c, v);
-  return chat_string(chat_strip(text, set && set->kind == CHAT_STRING ? &set->text : NULL, true, true));
+  return chat_string(
+      chat_strip(text, set && set->kind == CHAT_STRING ? &set->text : NULL, true, true));
 }
 
 static chat_value filter_upper(chat_context *c, chat_value v, const chat_arguments *args) {
@@ -198,20 +200,25 @@ static chat_value filter_map(chat_context *c, chat_value v, const chat_arguments
     chat_fail(c, "map needs attribute=... or a filter's name");
   for (size_t i = 0; !c->failed && i < items.list->count && chat_charge(c, 1); ++i) {
     chat_value item = items.list->items[i];
-    chat_append(c, out, attribute ? chat_item(c, item, *attribute) : chat_filter(c, filter->text, item, &rest));
+    chat_append(c, out,
+                attribute ? chat_item(c, item, *attribute)
+                          : chat_filter(c, filter->text, item, &rest));
   }
   return out;
 }
 
-/// select, reject, selectattr, rejectattr: items whose value (or attribute) passes a test, or does not.
+/// select, reject, selectattr, rejectattr: items whose value (or attribute) passes a test, or does
+/// not.
 static chat_value select_items(chat_context *c, chat_value v, const chat_arguments *args, bool keep,
                                bool by_attribute) {
   size_t at = by_attribute ? 1 : 0;
   chat_value items = chat_items_of(c, v), out = chat_new_list(c);
   if (args->count < at || (args->count > at && args->items[at].value.kind != CHAT_STRING))
-    chat_fail(c, "select and reject need %s", by_attribute ? "an attribute's name" : "a test's name");
+    chat_fail(c, "select and reject need %s",
+              by_attribute ? "an attribute's name" : "a test's name");
   size_t used = args->count > at ? at + 1 : at;
-  chat_arguments rest = {args->items ? args->items + used : NULL, args->count - (c->failed ? 0 : used)};
+  chat_arguments rest = {args->items ? args->items + used : NULL,
+                         args->count - (c->failed ? 0 : used)};
   for (size_t i = 0; !c->failed && i < items.list->count && chat_charge(c, 1); ++i) {
     chat_value item = items.list->items[i];
     chat_value tested = by_attribute ? chat_item(c, item, args->items[0].value) : item;
@@ -241,15 +248,32 @@ static const struct {
   const char *name;
   filter_function run;
 } filters[] = {
-    {"trim", filter_trim},         {"upper", filter_upper},     {"lower", filter_lower},
-    {"capitalize", filter_capitalize}, {"title", filter_title}, {"length", filter_length},
-    {"count", filter_length},      {"tojson", filter_tojson},   {"join", filter_join},
-    {"default", filter_default},   {"d", filter_default},       {"string", filter_string},
-    {"replace", filter_replace},   {"list", filter_list},       {"first", filter_first},
-    {"last", filter_last},         {"reverse", filter_reverse}, {"int", filter_int},
-    {"float", filter_float},       {"abs", filter_abs},         {"items", filter_items},
-    {"safe", filter_safe},         {"map", filter_map},         {"select", filter_select},
-    {"reject", filter_reject},     {"selectattr", filter_selectattr},
+    {"trim", filter_trim},
+    {"upper", filter_upper},
+    {"lower", filter_lower},
+    {"capitalize", filter_capitalize},
+    {"title", filter_title},
+    {"length", filter_length},
+    {"count", filter_length},
+    {"tojson", filter_tojson},
+    {"join", filter_join},
+    {"default", filter_default},
+    {"d", filter_default},
+    {"string", filter_string},
+    {"replace", filter_replace},
+    {"list", filter_list},
+    {"first", filter_first},
+    {"last", filter_last},
+    {"reverse", filter_reverse},
+    {"int", filter_int},
+    {"float", filter_float},
+    {"abs", filter_abs},
+    {"items", filter_items},
+    {"safe", filter_safe},
+    {"map", filter_map},
+    {"select", filter_select},
+    {"reject", filter_reject},
+    {"selectattr", filter_selectattr},
     {"rejectattr", filter_rejectattr},
 };
 
@@ -279,7 +303,8 @@ static bool test_kind(resq_text name, chat_value v, bool *known) {
   if (chat_text_is(name, "mapping"))
     return v.kind == CHAT_DICT;
   if (chat_text_is(name, "iterable") || chat_text_is(name, "sequence"))
-    return v.kind == CHAT_STRING || v.kind == CHAT_LIST || v.kind == CHAT_DICT || v.kind == CHAT_UNDEFINED;
+    return v.kind == CHAT_STRING || v.kind == CHAT_LIST || v.kind == CHAT_DICT ||
+           v.kind == CHAT_UNDEFINED;
   if (chat_text_is(name, "boolean"))
     return v.kind == CHAT_BOOL;
   if (chat_text_is(name, "true") || chat_text_is(name, "false"))
@@ -298,8 +323,9 @@ static bool test_kind(resq_text name, chat_value v, bool *known) {
 
 bool chat_test(chat_context *c, resq_text name, chat_value v, const chat_arguments *args) {
   static const char *const comparisons[][3] = {
-      {"equalto", "eq", "=="},     {"sameas", "sameas", "=="}, {"ne", "!=", "!="}, {"lessthan", "lt", "<"},
-      {"greaterthan", "gt", ">"}, {"le", "le", "<="},         {"ge", "ge", ">="}, {"in", "in", "in"}};
+      {"equalto", "eq", "=="}, {"sameas", "sameas", "=="}, {"ne", "!=", "!="},
+      {"lessthan", "lt", "<"}, {"greaterthan", "gt", ">"}, {"le", "le", "<="},
+      {"ge", "ge", ">="},      {"in", "in", "in"}};
   bool known, result = test_kind(name, v, &known);
   if (known)
     return result;
@@ -307,7 +333,8 @@ bool chat_test(chat_context *c, resq_text name, chat_value v, const chat_argumen
   int64_t i, by = 2;
   bool even = chat_text_is(name, "even"), odd = chat_text_is(name, "odd");
   if (even || odd || (chat_text_is(name, "divisibleby") && other)) {
-    if (!chat_as_int(v, &i) || (!even && !odd && !chat_as_int(*other, &by)) || by == 0 || by == -1) {
+    if (!chat_as_int(v, &i) || (!even && !odd && !chat_as_int(*other, &by)) || by == 0 ||
+        by == -1) {
       chat_fail(c, "test %.*s needs ints", (int)name.size, name.data);
       return false;
     }
@@ -316,7 +343,8 @@ bool chat_test(chat_context *c, resq_text name, chat_value v, const chat_argumen
   for (size_t k = 0; other && k < sizeof comparisons / sizeof comparisons[0]; ++k)
     for (int j = 0; j < 3; ++j)
       if (chat_text_is(name, comparisons[k][j]))
-        return (k != 1 || v.kind == other->kind) && chat_compare(c, chat_text(comparisons[k][2]), v, *other);
+        return (k != 1 || v.kind == other->kind) &&
+               chat_compare(c, chat_text(comparisons[k][2]), v, *other);
   chat_fail(c, "test '%.*s' is not supported%s", (int)(name.size < 60 ? name.size : 60), name.data,
             other ? "" : " without an argument");
   return false;

@@ -14,7 +14,8 @@
 /// Python's str.isspace.
 static bool is_white(uint32_t x) {
   return (x >= 9 && x <= 13) || (x >= 0x1C && x <= 0x20) || x == 0x85 || x == 0xA0 || x == 0x1680 ||
-         (x >= 0x2000 && x <= 0x200A) || x == 0x2028 || x == 0x2029 || x == 0x202F || x == 0x205F || x == 0x3000;
+         (x >= 0x2000 && x <= 0x200A) || x == 0x2028 || x == 0x2029 || x == 0x202F || x == 0x205F ||
+         x == 0x3000;
 }
 
 /// Whether the code point at `s` is one to strip.
@@ -72,10 +73,12 @@ resq_text chat_change_case(chat_context *c, resq_text text, const char *how) {
 }
 
 chat_value chat_replace(chat_context *c, resq_text text, const chat_arguments *args) {
-  const chat_value *old = chat_argument_at(args, 0, "old"), *fresh = chat_argument_at(args, 1, "new");
+  const chat_value *old = chat_argument_at(args, 0, "old"),
+                   *fresh = chat_argument_at(args, 1, "new");
   const chat_value *limit = chat_argument_at(args, 2, "count");
   int64_t count = -1;
-  if (!old || !fresh || old->kind != CHAT_STRING || fresh->kind != CHAT_STRING || old->text.size == 0) {
+  if (!old || !fresh || old->kind != CHAT_STRING || fresh->kind != CHAT_STRING ||
+      old->text.size == 0) {
     chat_fail(c, "replace needs two strings, the first not empty");
     return chat_none();
   }
@@ -121,7 +124,8 @@ static void split_words(chat_context *c, resq_text text, int64_t limit, chat_val
 }
 
 static chat_value split(chat_context *c, resq_text text, const chat_arguments *args) {
-  const chat_value *sep = chat_argument_at(args, 0, "sep"), *max = chat_argument_at(args, 1, "maxsplit");
+  const chat_value *sep = chat_argument_at(args, 0, "sep"),
+                   *max = chat_argument_at(args, 1, "maxsplit");
   int64_t limit = -1;
   if (max)
     chat_as_int(*max, &limit);
@@ -158,8 +162,8 @@ static bool has_affix(chat_context *c, resq_text text, const chat_arguments *arg
       return false;
     }
     size_t size = one->text.size;
-    if (size <= text.size &&
-        (size == 0 || memcmp(text.data + (at_end ? text.size - size : 0), one->text.data, size) == 0))
+    if (size <= text.size && (size == 0 || memcmp(text.data + (at_end ? text.size - size : 0),
+                                                  one->text.data, size) == 0))
       return true;
   }
   return false;
@@ -170,7 +174,8 @@ static bool string_method(chat_context *c, resq_text text, resq_text name,
   bool left = chat_text_is(name, "lstrip"), right = chat_text_is(name, "rstrip");
   if (left || right || chat_text_is(name, "strip")) {
     const chat_value *set = chat_argument_at(args, 0, "chars");
-    *out = chat_string(chat_strip(text, set && set->kind == CHAT_STRING ? &set->text : NULL, !right, !left));
+    *out = chat_string(
+        chat_strip(text, set && set->kind == CHAT_STRING ? &set->text : NULL, !right, !left));
   } else if (chat_text_is(name, "split")) {
     *out = split(c, text, args);
   } else if (chat_text_is(name, "startswith") || chat_text_is(name, "endswith")) {
@@ -191,7 +196,8 @@ static bool dict_method(chat_context *c, chat_value dict, resq_text name,
                         const chat_arguments *args, chat_value *out) {
   bool items = chat_text_is(name, "items"), values = chat_text_is(name, "values");
   if (chat_text_is(name, "get")) {
-    const chat_value *key = chat_argument_at(args, 0, "key"), *other = chat_argument_at(args, 1, "default");
+    const chat_value *key = chat_argument_at(args, 0, "key"),
+                     *other = chat_argument_at(args, 1, "default");
     chat_value *found = key && key->kind == CHAT_STRING ? chat_get(c, dict, key->text) : NULL;
     *out = found ? *found : other ? *other : chat_none();
     return true;
@@ -224,7 +230,8 @@ bool chat_call_method(chat_context *c, chat_value subject, resq_text name,
 // Functions
 //===----------------------------------------------------------------------===//
 
-static const char *const functions[] = {"range", "raise_exception", "namespace", "strftime_now", "dict"};
+static const char *const functions[] = {"range", "raise_exception", "namespace", "strftime_now",
+                                        "dict"};
 
 bool chat_is_function(resq_text name) {
   for (size_t i = 0; i < sizeof functions / sizeof functions[0]; ++i)

@@ -208,7 +208,8 @@ static void lex_number(lexer *l) {
     return;
   }
   digits[count] = 0;
-  chat_token *token = add(l, is_float ? CHAT_TOKEN_FLOAT : CHAT_TOKEN_INT, l->text + l->at, end - l->at);
+  chat_token *token =
+      add(l, is_float ? CHAT_TOKEN_FLOAT : CHAT_TOKEN_INT, l->text + l->at, end - l->at);
   token->value = is_float ? chat_float(strtod(digits, NULL)) : chat_int(strtoll(digits, NULL, 10));
   advance(l, end - l->at);
 }
@@ -303,11 +304,15 @@ void chat_lex(chat_context *c, resq_text source, chat_tokens *out) {
   chat_buffer text = {0};
   normalize_newlines(c, source, &text);
   c->line = 1;
-  lexer l = {.c = c, .text = text.data ? text.data : "", .size = text.size, .line_starting = true, .out = out};
+  lexer l = {.c = c,
+             .text = text.data ? text.data : "",
+             .size = text.size,
+             .line_starting = true,
+             .out = out};
   while (!c->failed && l.at < l.size) {
     size_t tag = l.at;
-    while (tag < l.size && (l.text[tag] != '{' || tag + 1 == l.size || !strchr("{%#", l.text[tag + 1]) ||
-                            !l.text[tag + 1]))
+    while (tag < l.size && (l.text[tag] != '{' || tag + 1 == l.size ||
+                            !strchr("{%#", l.text[tag + 1]) || !l.text[tag + 1]))
       ++tag;
     lex_data(&l, tag);
     if (l.at >= l.size)

@@ -133,7 +133,8 @@ chat_value chat_binary(chat_context *c, resq_text op, chat_value a, chat_value b
 static bool contains(chat_context *c, resq_text op, chat_value item, chat_value in) {
   if (in.kind == CHAT_STRING && item.kind == CHAT_STRING)
     return chat_charge(c, in.text.size / 16 + 1) &&
-           (item.text.size == 0 || memmem(in.text.data, in.text.size, item.text.data, item.text.size));
+           (item.text.size == 0 ||
+            memmem(in.text.data, in.text.size, item.text.data, item.text.size));
   if (in.kind == CHAT_LIST) {
     for (size_t i = 0; i < in.list->count && chat_charge(c, 1); ++i)
       if (chat_equal(c, in.list->items[i], item))
@@ -172,8 +173,8 @@ bool chat_compare(chat_context *c, resq_text op, chat_value a, chat_value b) {
 
 chat_value chat_attribute(chat_context *c, chat_value from, resq_text name) {
   if (from.kind == CHAT_UNDEFINED)
-    chat_fail(c, "'%.*s' is undefined (its attribute %.*s was asked for)", (int)from.text.size, from.text.data,
-              (int)name.size, name.data);
+    chat_fail(c, "'%.*s' is undefined (its attribute %.*s was asked for)", (int)from.text.size,
+              from.text.data, (int)name.size, name.data);
   chat_value *found = chat_get(c, from, name);
   return found ? *found : chat_undefined(name);
 }
@@ -190,7 +191,8 @@ static resq_text character(resq_text text, size_t i) {
 chat_value chat_item(chat_context *c, chat_value from, chat_value index) {
   int64_t i;
   if (from.kind == CHAT_UNDEFINED) {
-    chat_fail(c, "'%.*s' is undefined (an item of it was asked for)", (int)from.text.size, from.text.data);
+    chat_fail(c, "'%.*s' is undefined (an item of it was asked for)", (int)from.text.size,
+              from.text.data);
     return chat_none();
   }
   if (index.kind == CHAT_STRING) {
@@ -206,7 +208,8 @@ chat_value chat_item(chat_context *c, chat_value from, chat_value index) {
     i += count;
   if (i < 0 || i >= count)
     return chat_undefined(chat_text("an item out of range"));
-  return from.kind == CHAT_LIST ? from.list->items[i] : chat_string(character(from.text, (size_t)i));
+  return from.kind == CHAT_LIST ? from.list->items[i]
+                                : chat_string(character(from.text, (size_t)i));
 }
 
 /// A slice's bound as Python clamps it; `low` and `high` are the allowed ends.
@@ -228,7 +231,8 @@ chat_value chat_slice(chat_context *c, chat_value from, const chat_value *start,
                       const chat_value *stop, const chat_value *step) {
   bool is_text = from.kind == CHAT_STRING;
   if (from.kind != CHAT_LIST && !is_text) {
-    chat_fail(c, "a slice of a value of type %s; list and string are allowed", chat_kind_name(from));
+    chat_fail(c, "a slice of a value of type %s; list and string are allowed",
+              chat_kind_name(from));
     return chat_none();
   }
   chat_value items = chat_items_of(c, from);

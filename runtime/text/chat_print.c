@@ -61,7 +61,10 @@ static void print_quoted(chat_context *c, chat_buffer *out, resq_text text) {
     else if (code == '\\' || code == (uint32_t)quote)
       snprintf(escape, sizeof escape, "\\%c", (char)code);
     else if (!printable(code))
-      snprintf(escape, sizeof escape, code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x",
+      snprintf(escape, sizeof escape,
+               code < 0x100     ? "\\x%02x"
+               : code < 0x10000 ? "\\u%04x"
+                                : "\\U%08x",
                code);
     if (escape[0])
       chat_write_text(c, out, escape);

@@ -39,35 +39,35 @@ void chat_lex(chat_context *c, resq_text source, chat_tokens *out);
 
 typedef enum chat_node_kind {
   // Expressions.
-  CHAT_LITERAL,      ///< value
-  CHAT_NAME,         ///< text
-  CHAT_MAKE_LIST,    ///< a: items
-  CHAT_MAKE_DICT,    ///< a: CHAT_PAIRs
-  CHAT_PAIR,         ///< a: key, b: value
-  CHAT_ATTRIBUTE,    ///< a.text
-  CHAT_ITEM,         ///< a[b]
-  CHAT_SLICE,        ///< a[b : c : d], each but a may be NULL
-  CHAT_CALL,         ///< a(b...), b: CHAT_ARGUMENTs
-  CHAT_ARGUMENT,     ///< text (may be empty) = a
-  CHAT_FILTER,       ///< a | text(b...)
-  CHAT_TEST,         ///< a is text(b...)
-  CHAT_NOT,          ///< not a
-  CHAT_UNARY,        ///< text (+ -) a
-  CHAT_BINARY,       ///< a text b
-  CHAT_AND,          ///< a and b
-  CHAT_OR,           ///< a or b
-  CHAT_COMPARE,      ///< a, then b: chain of CHAT_OPERANDs
-  CHAT_OPERAND,      ///< text (== in ...) a
-  CHAT_CONDITIONAL,  ///< a if b else c (may be NULL)
+  CHAT_LITERAL,     ///< value
+  CHAT_NAME,        ///< text
+  CHAT_MAKE_LIST,   ///< a: items
+  CHAT_MAKE_DICT,   ///< a: CHAT_PAIRs
+  CHAT_PAIR,        ///< a: key, b: value
+  CHAT_ATTRIBUTE,   ///< a.text
+  CHAT_ITEM,        ///< a[b]
+  CHAT_SLICE,       ///< a[b : c : d], each but a may be NULL
+  CHAT_CALL,        ///< a(b...), b: CHAT_ARGUMENTs
+  CHAT_ARGUMENT,    ///< text (may be empty) = a
+  CHAT_FILTER,      ///< a | text(b...)
+  CHAT_TEST,        ///< a is text(b...)
+  CHAT_NOT,         ///< not a
+  CHAT_UNARY,       ///< text (+ -) a
+  CHAT_BINARY,      ///< a text b
+  CHAT_AND,         ///< a and b
+  CHAT_OR,          ///< a or b
+  CHAT_COMPARE,     ///< a, then b: chain of CHAT_OPERANDs
+  CHAT_OPERAND,     ///< text (== in ...) a
+  CHAT_CONDITIONAL, ///< a if b else c (may be NULL)
   // Statements.
-  CHAT_DATA,         ///< text
-  CHAT_OUTPUT,       ///< {{ a }}
-  CHAT_FOR,          ///< a: target names, b: over, c: condition or NULL, d: body, e: else
-  CHAT_IF,           ///< a: CHAT_BRANCHes
-  CHAT_BRANCH,       ///< a: condition or NULL, b: body
-  CHAT_SET,          ///< a: target names (or CHAT_ATTRIBUTE), b: value
-  CHAT_SET_BLOCK,    ///< a: target, b: body
-  CHAT_MACRO_NODE,   ///< text(a: CHAT_ARGUMENTs, a = default or NULL), b: body
+  CHAT_DATA,       ///< text
+  CHAT_OUTPUT,     ///< {{ a }}
+  CHAT_FOR,        ///< a: target names, b: over, c: condition or NULL, d: body, e: else
+  CHAT_IF,         ///< a: CHAT_BRANCHes
+  CHAT_BRANCH,     ///< a: condition or NULL, b: body
+  CHAT_SET,        ///< a: target names (or CHAT_ATTRIBUTE), b: value
+  CHAT_SET_BLOCK,  ///< a: target, b: body
+  CHAT_MACRO_NODE, ///< text(a: CHAT_ARGUMENTs, a = default or NULL), b: body
   CHAT_BREAK,
   CHAT_CONTINUE,
 } chat_node_kind;

@@ -12,13 +12,13 @@
 #include <stddef.h>
 
 typedef struct resq_chat_message {
-  const char *role;    ///< "system", "user", "assistant", ...
+  const char *role; ///< "system", "user", "assistant", ...
   const char *content;
 } resq_chat_message;
 
-/// The prompt (malloc, NUL-terminated, *out_size without the NUL); NULL on failure, and err names the line. A
-/// template sees `messages`, `add_generation_prompt`, `bos_token`, `eos_token`, and `tools`, `documents` (none).
-/// bos and eos may be NULL (empty). out_size may be NULL.
+/// The prompt (malloc, NUL-terminated, *out_size without the NUL); NULL on failure, and err names
+/// the line. A template sees `messages`, `add_generation_prompt`, `bos_token`, `eos_token`, and
+/// `tools`, `documents` (none). bos and eos may be NULL (empty). out_size may be NULL.
 char *resq_chat_template_render(const char *template_text, const resq_chat_message *messages,
                                 size_t n_messages, bool add_generation_prompt, const char *bos,
                                 const char *eos, size_t *out_size, resq_error *err);

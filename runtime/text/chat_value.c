@@ -251,8 +251,9 @@ bool chat_equal(chat_context *c, chat_value a, chat_value b) {
 }
 
 const char *chat_kind_name(chat_value v) {
-  static const char *const names[] = {"undefined", "none", "bool",      "int",      "float", "string",
-                                      "list",      "dict", "namespace", "function", "macro"};
+  static const char *const names[] = {"undefined", "none",     "bool", "int",
+                                      "float",     "string",   "list", "dict",
+                                      "namespace", "function", "macro"};
   return names[v.kind];
 }
 

@@ -12,20 +12,20 @@
 #include "text/tokenizer.h"
 
 enum {
-  CHAT_MAX_DEPTH = 400,          ///< nesting of expressions, statements, values
-  CHAT_MAX_STEPS = 20000000,     ///< nodes evaluated, elements compared, 16-byte units moved
-  CHAT_MAX_MEMORY = 256 << 20,   ///< bytes of the arena
-  CHAT_MAX_TEMPLATE = 4 << 20,   ///< bytes of the template's text
+  CHAT_MAX_DEPTH = 400,        ///< nesting of expressions, statements, values
+  CHAT_MAX_STEPS = 20000000,   ///< nodes evaluated, elements compared, 16-byte units moved
+  CHAT_MAX_MEMORY = 256 << 20, ///< bytes of the arena
+  CHAT_MAX_TEMPLATE = 4 << 20, ///< bytes of the template's text
 };
 
 typedef struct chat_context {
   resq_error *err;
   bool failed;
-  int line;       ///< of the node being parsed or evaluated
+  int line; ///< of the node being parsed or evaluated
   int depth;
-  int64_t steps;  ///< left
-  size_t memory;  ///< bytes taken
-  void *blocks;   ///< arena: list of blocks
+  int64_t steps; ///< left
+  size_t memory; ///< bytes taken
+  void *blocks;  ///< arena: list of blocks
   char *free_at, *free_end;
 } chat_context;
 
@@ -89,9 +89,15 @@ static inline chat_value chat_undefined(resq_text name) {
 }
 static inline chat_value chat_none(void) { return (chat_value){.kind = CHAT_NONE}; }
 static inline chat_value chat_bool(bool x) { return (chat_value){.kind = CHAT_BOOL, .truth = x}; }
-static inline chat_value chat_int(int64_t x) { return (chat_value){.kind = CHAT_INT, .integer = x}; }
-static inline chat_value chat_float(double x) { return (chat_value){.kind = CHAT_FLOAT, .number = x}; }
-static inline chat_value chat_string(resq_text x) { return (chat_value){.kind = CHAT_STRING, .text = x}; }
+static inline chat_value chat_int(int64_t x) {
+  return (chat_value){.kind = CHAT_INT, .integer = x};
+}
+static inline chat_value chat_float(double x) {
+  return (chat_value){.kind = CHAT_FLOAT, .number = x};
+}
+static inline chat_value chat_string(resq_text x) {
+  return (chat_value){.kind = CHAT_STRING, .text = x};
+}
 static inline bool chat_is_dict(chat_value v) {
   return v.kind == CHAT_DICT || v.kind == CHAT_NAMESPACE;
 }

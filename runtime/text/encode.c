@@ -13,7 +13,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/// A piece seen before and where its ids stand in the output: words repeat, so most pieces cost one probe.
+/// A piece seen before and where its ids stand in the output: words repeat, so most pieces cost one
+/// probe.
 typedef struct cached {
   const char *piece;
   uint32_t size, n_ids;
@@ -84,7 +85,8 @@ static bool encode_piece(encoder *e, const char *piece, size_t size) {
   return true;
 }
 
-/// Text in normal form C, kept until the end of the call. *text is left alone when it has no byte above 0x7F.
+/// Text in normal form C, kept until the end of the call. *text is left alone when it has no byte
+/// above 0x7F.
 static bool normalize(encoder *e, resq_text *text) {
   size_t at = 0;
   while (at < text->size && (unsigned char)text->data[at] < 0x80)
@@ -92,8 +94,9 @@ static bool normalize(encoder *e, resq_text *text) {
   if (at == text->size)
     return true;
   utf8proc_uint8_t *out = NULL;
-  utf8proc_ssize_t size = utf8proc_map((const utf8proc_uint8_t *)text->data, (utf8proc_ssize_t)text->size,
-                                       &out, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  utf8proc_ssize_t size =
+      utf8proc_map((const utf8proc_uint8_t *)text->data, (utf8proc_ssize_t)text->size, &out,
+                   UTF8PROC_STABLE | UTF8PROC_COMPOSE);
   if (size < 0)
     return resq_fail(e->err, size == UTF8PROC_ERROR_NOMEM ? RESQ_NO_MEMORY : RESQ_FAILED,
                      "tokenizer: Unicode normalisation failed (%s)", utf8proc_errmsg(size));
@@ -158,7 +161,8 @@ static uint32_t first_at_least(const resq_tokenizer *t, uint32_t low, uint32_t h
   return low;
 }
 
-/// The longest special token at the start of `text`, -1 for none. Narrows the sorted list a byte at a time.
+/// The longest special token at the start of `text`, -1 for none. Narrows the sorted list a byte at
+/// a time.
 static int32_t match_special(const encoder *e, resq_text text) {
   const resq_tokenizer *t = e->t;
   unsigned first = (unsigned char)text.data[0];
@@ -167,7 +171,8 @@ static int32_t match_special(const encoder *e, resq_text text) {
   for (size_t depth = 1; low < high; ++depth) {
     // The shortest comes first, so a token that ends here heads the range.
     int32_t id = (int32_t)t->specials[low];
-    if (resq_tokenizer_bytes(t, id).size == depth && (e->special || t->kinds[id] == RESQ_TOKEN_USER))
+    if (resq_tokenizer_bytes(t, id).size == depth &&
+        (e->special || t->kinds[id] == RESQ_TOKEN_USER))
       found = id;
     if (depth == text.size)
       break;
@@ -198,18 +203,19 @@ static bool encode_text(encoder *e, resq_text text) {
   return encode_plain(e, (resq_text){text.data + plain, text.size - plain});
 }
 
-bool resq_tokenizer_encode(const resq_tokenizer *t, resq_text text, bool special,
-                           int32_t **out_ids, int64_t *out_count, resq_error *err) {
+bool resq_tokenizer_encode(const resq_tokenizer *t, resq_text text, bool special, int32_t **out_ids,
+                           int64_t *out_count, resq_error *err) {
   *out_ids = NULL;
   *out_count = 0;
   if (text.size > INT32_MAX)
-    return resq_fail(err, RESQ_BAD_INPUT, "tokenizer: a text of %zu bytes; at most 2^31 - 1 are allowed",
-                     text.size);
+    return resq_fail(err, RESQ_BAD_INPUT,
+                     "tokenizer: a text of %zu bytes; at most 2^31 - 1 are allowed", text.size);
   encoder e = {.t = t, .special = special, .capacity = text.size / 2 + 16, .err = err};
   e.ids = malloc(e.capacity * sizeof *e.ids);
   if (text.size >= CACHE_MIN_TEXT)
     e.cache = calloc(CACHE_SLOTS, sizeof *e.cache);
-  bool ok = e.ids ? resq_pieces_init(&e.pieces, t->pre, err) && encode_text(&e, text) : no_memory(&e);
+  bool ok =
+      e.ids ? resq_pieces_init(&e.pieces, t->pre, err) && encode_text(&e, text) : no_memory(&e);
   resq_pieces_free(&e.pieces);
   resq_bpe_scratch_free(&e.scratch);
   free(e.cache);

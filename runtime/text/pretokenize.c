@@ -8,24 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Unicode's White_Space, spelled out: PCRE2's \s under UCP has U+180E too, the original (Oniguruma) does not.
-#define WS "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}" \
-           "\\x{205f}\\x{3000}"
+// Unicode's White_Space, spelled out: PCRE2's \s under UCP has U+180E too, the original (Oniguruma)
+// does not.
+#define WS                                                                                         \
+  "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"      \
+  "\\x{205f}\\x{3000}"
 #define CONTRACTIONS "'s|'t|'re|'ve|'m|'ll|'d"
-// Quantifiers are possessive where giving back could not help: fewer backtracking states, same pieces.
+// Quantifiers are possessive where giving back could not help: fewer backtracking states, same
+// pieces.
 #define TRAILING_SPACE "[" WS "]+(?![^" WS "])|[" WS "]+"
 
 static const char gpt2_regex[] =
     CONTRACTIONS "| ?\\p{L}++| ?\\p{N}++| ?[^" WS "\\p{L}\\p{N}]++|" TRAILING_SPACE;
 
-// Digits(individual_digits), then the GPT-2 regex on each part between digits. In one regex: no alternative may
-// take a digit but \p{N} alone, and the end of a part (a digit follows) counts as the end of the text.
+// Digits(individual_digits), then the GPT-2 regex on each part between digits. In one regex: no
+// alternative may take a digit but \p{N} alone, and the end of a part (a digit follows) counts as
+// the end of the text.
 static const char digits_gpt2_regex[] = "\\p{N}|" CONTRACTIONS "| ?\\p{L}++| ?[^" WS
                                         "\\p{L}\\p{N}]++|[" WS "]+(?![^" WS "\\p{N}])|[" WS "]+";
 
 #define LLAMA3_HEAD "(?i:" CONTRACTIONS ")|[^\\r\\n\\p{L}\\p{N}]?\\p{L}++|"
-#define LLAMA3_TAIL                                                                                    \
-  "| ?[^" WS "\\p{L}\\p{N}]++[\\r\\n]*+|[" WS "]*[\\r\\n]+|" TRAILING_SPACE
+#define LLAMA3_TAIL "| ?[^" WS "\\p{L}\\p{N}]++[\\r\\n]*+|[" WS "]*[\\r\\n]+|" TRAILING_SPACE
 static const char llama3_regex[] = LLAMA3_HEAD "\\p{N}{1,3}" LLAMA3_TAIL;
 static const char qwen2_regex[] = LLAMA3_HEAD "\\p{N}" LLAMA3_TAIL;
 
@@ -37,8 +40,9 @@ typedef struct rule {
 static const rule rules[] = {
     {"gpt2", gpt2_regex, false, false},
     {"gpt-2", gpt2_regex, false, false},
-    // The reference ids of SmolLM2 (shared/data/reference) are those of the plain GPT-2 regex: no digit has a merge, so
-    // a stage that isolates digits matters only for space before a digit and for signs such as U+00BD.
+    // The reference ids of SmolLM2 (shared/data/reference) are those of the plain GPT-2 regex: no
+    // digit has a merge, so a stage that isolates digits matters only for space before a digit and
+    // for signs such as U+00BD.
     {"smollm", gpt2_regex, false, false},
     {"smollm-digits", digits_gpt2_regex, false, false},
     {"starcoder", digits_gpt2_regex, false, false},
@@ -80,8 +84,9 @@ resq_pretokenizer *resq_pretokenizer_create(const char *name, resq_error *err) {
   resq_pretokenizer *pre = regex ? malloc(sizeof *pre) : NULL;
   if (!pre) {
     pcre2_code_free(regex);
-    resq_fail(err, RESQ_FAILED, "tokenizer: cannot compile the regex of \"%s\" (PCRE2 error %d at %zu)",
-              name, code, (size_t)where);
+    resq_fail(err, RESQ_FAILED,
+              "tokenizer: cannot compile the regex of \"%s\" (PCRE2 error %d at %zu)", name, code,
+              (size_t)where);
     return NULL;
   }
   // Optional: where the system forbids executable memory this fails and matching is interpreted.
@@ -119,8 +124,8 @@ bool resq_pieces_init(resq_pieces *pieces, const resq_pretokenizer *pre, resq_er
     resq_pieces_free(pieces);
     return resq_fail(err, RESQ_NO_MEMORY, "tokenizer: no memory for the pre-tokenizer");
   }
-  // The regexes are ours and cost O(piece): one step a character at most. The default limit would refuse a
-  // run of 10^7 spaces.
+  // The regexes are ours and cost O(piece): one step a character at most. The default limit would
+  // refuse a run of 10^7 spaces.
   pcre2_set_match_limit(m->context, UINT32_MAX);
   return true;
 }
@@ -157,8 +162,8 @@ bool resq_pieces_next(resq_pieces *pieces, const char **out_piece, size_t *out_s
     // Text that no alternative takes is a piece of its own, as in the original.
     end = span[0] > pieces->at ? span[0] : span[1];
   } else if (found != PCRE2_ERROR_NOMATCH) {
-    return resq_fail(err, RESQ_FAILED, "tokenizer: PCRE2 error %d at byte %zu of a text of %zu", found,
-                     pieces->at, pieces->size);
+    return resq_fail(err, RESQ_FAILED, "tokenizer: PCRE2 error %d at byte %zu of a text of %zu",
+                     found, pieces->at, pieces->size);
   }
   *out_size = end - pieces->at;
   pieces->at = end;

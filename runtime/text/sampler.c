@@ -31,13 +31,15 @@ static bool check_options(const resq_sampler_options *o, resq_error *err) {
     return resq_fail(err, RESQ_USAGE, "temperature %g; 0 (greedy) or at least 1e-6 are allowed",
                      o->temperature);
   if (o->top_k < 0)
-    return resq_fail(err, RESQ_USAGE, "top-k %lld; 0 (all) or more are allowed", (long long)o->top_k);
+    return resq_fail(err, RESQ_USAGE, "top-k %lld; 0 (all) or more are allowed",
+                     (long long)o->top_k);
   if (!(o->top_p > 0 && o->top_p <= 1))
     return resq_fail(err, RESQ_USAGE, "top-p %g; above 0 up to 1 are allowed", o->top_p);
   if (!(o->min_p >= 0 && o->min_p <= 1))
     return resq_fail(err, RESQ_USAGE, "min-p %g; 0 to 1 are allowed", o->min_p);
   if (!(o->repeat_penalty > 0 && o->repeat_penalty <= 1e6))
-    return resq_fail(err, RESQ_USAGE, "repeat penalty %g; above 0 up to 1e6 are allowed", o->repeat_penalty);
+    return resq_fail(err, RESQ_USAGE, "repeat penalty %g; above 0 up to 1e6 are allowed",
+                     o->repeat_penalty);
   if (o->repeat_window < 0 || o->repeat_window > 1 << 20)
     return resq_fail(err, RESQ_USAGE, "repeat window %lld; 0 to %d are allowed",
                      (long long)o->repeat_window, 1 << 20);
@@ -87,7 +89,8 @@ static bool reserve(resq_sampler *s, int64_t n, resq_error *err) {
   s->heap = malloc((size_t)n * sizeof *s->heap);
   s->kept = malloc((size_t)n * sizeof *s->kept);
   s->capacity = s->heap && s->kept ? n : 0;
-  return s->capacity || resq_fail(err, RESQ_NO_MEMORY, "sampler: no memory for %lld logits", (long long)n);
+  return s->capacity ||
+         resq_fail(err, RESQ_NO_MEMORY, "sampler: no memory for %lld logits", (long long)n);
 }
 
 /// Logits to candidates, in order of id; each token of the history is made less likely once.
@@ -207,7 +210,8 @@ int32_t resq_sampler_next(resq_sampler *s, const float *logits, int64_t n, resq_
   load(s, logits, n);
   candidate best = *best_of(s->heap, n);
   if (!(best.logit > -INFINITY && best.logit < INFINITY)) {
-    resq_fail(err, RESQ_FAILED, "sampler: the largest logit is %g; a finite number is allowed", best.logit);
+    resq_fail(err, RESQ_FAILED, "sampler: the largest logit is %g; a finite number is allowed",
+              best.logit);
     return -1;
   }
   int32_t id = best.id;

@@ -33,8 +33,8 @@ void resq_sampler_destroy(resq_sampler *s);
 /// Back to the first draw and an empty history.
 void resq_sampler_reset(resq_sampler *s);
 
-/// The next token, or -1 with *err (no logit is a number, no memory). NaN counts as minus infinity. The token
-/// joins the history.
+/// The next token, or -1 with *err (no logit is a number, no memory). NaN counts as minus infinity.
+/// The token joins the history.
 int32_t resq_sampler_next(resq_sampler *s, const float *logits, int64_t n, resq_error *err);
 /// Adds a token that was not drawn here (the prompt) to the history of the repeat penalty.
 void resq_sampler_accept(resq_sampler *s, int32_t token);

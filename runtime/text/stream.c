@@ -74,8 +74,9 @@ void resq_stream_reset(resq_stream *s) {
 
 int resq_stream_stopped(const resq_stream *s) { return s->stopped; }
 
-/// Where the stop string that is complete first begins, the end of the held bytes for none. Completion, not
-/// beginning, decides: so the result does not depend on how the text was cut into tokens.
+/// Where the stop string that is complete first begins, the end of the held bytes for none.
+/// Completion, not beginning, decides: so the result does not depend on how the text was cut into
+/// tokens.
 static size_t find_stop(resq_stream *s) {
   size_t begin = s->held.size, end = SIZE_MAX;
   for (size_t i = 0; s->held.size && i < s->n_stops; ++i) {
@@ -106,7 +107,8 @@ static size_t undecided_stop(const resq_stream *s) {
   return longest;
 }
 
-/// Moves the first `size` held bytes to the text, as UTF-8; with `all` a cut sequence at their end too.
+/// Moves the first `size` held bytes to the text, as UTF-8; with `all` a cut sequence at their end
+/// too.
 static bool give(resq_stream *s, size_t size, bool all, resq_error *err) {
   size_t at = 0;
   while (at < size) {

@@ -17,14 +17,14 @@ void resq_stream_destroy(resq_stream *s);
 /// Ready for another text, same stop strings.
 void resq_stream_reset(resq_stream *s);
 
-/// Takes bytes and gives the text that is decided by now (valid until the next call; may be empty). Ill-formed
-/// bytes become U+FFFD. After a stop nothing more comes.
+/// Takes bytes and gives the text that is decided by now (valid until the next call; may be empty).
+/// Ill-formed bytes become U+FFFD. After a stop nothing more comes.
 bool resq_stream_push(resq_stream *s, resq_text bytes, resq_text *out_text, resq_error *err);
 /// No more bytes: gives what was held back.
 bool resq_stream_finish(resq_stream *s, resq_text *out_text, resq_error *err);
 
-/// The stop string that ended the text (the one complete first, the longest of those), -1 for none. The text
-/// given out ends before it.
+/// The stop string that ended the text (the one complete first, the longest of those), -1 for none.
+/// The text given out ends before it.
 int resq_stream_stopped(const resq_stream *s);
 
 #endif // RESQ_TEXT_STREAM_H

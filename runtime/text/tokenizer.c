@@ -55,8 +55,8 @@ static bool check_header(const uint8_t *blob, uint64_t size, resq_error *err) {
       h->unknown < -1 || h->unknown >= n || (h->add_bos && h->bos < 0))
     return bad(err, "bos, eos or unknown id");
   if (h->starts.count != h->n_tokens + 1 || h->kinds.count != h->n_tokens ||
-      h->singles.count != 256 || !power_of_two(h->merges.count) ||
-      !power_of_two(h->lookup.count) || !h->pre.count || !h->chat.count)
+      h->singles.count != 256 || !power_of_two(h->merges.count) || !power_of_two(h->lookup.count) ||
+      !h->pre.count || !h->chat.count)
     return bad(err, "section sizes");
   return true;
 }
@@ -97,7 +97,8 @@ static bool check_tokens(const resq_tokenizer *t, resq_error *err) {
   return true;
 }
 
-/// Ids in range, or EMPTY where allowed. A table that is probed must keep free slots, so that probing ends.
+/// Ids in range, or EMPTY where allowed. A table that is probed must keep free slots, so that
+/// probing ends.
 static bool check_ids(const resq_tokenizer *t, const uint32_t *ids, uint64_t count,
                       bool allow_empty, uint64_t max_used, resq_error *err) {
   uint64_t used = 0;
@@ -145,7 +146,7 @@ static bool index_specials(resq_tokenizer *t, resq_error *err) {
 }
 
 static bool names_an_end(resq_text text) {
-  static const char *const names[] = {"<|im_end|>",     "<|eot_id|>", "<|endoftext|>",
+  static const char *const names[] = {"<|im_end|>",      "<|eot_id|>", "<|endoftext|>",
                                       "<|end_of_text|>", "<|eom_id|>", "<|end|>",
                                       "<end_of_turn>",   "</s>",       "<|return|>"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i)

@@ -64,17 +64,19 @@ static bool check_source(const resq_tokenizer_source *s, resq_error *err) {
                        i ? "eos" : "bos", (long long)ids[i], (long long)s->n_tokens - 1);
   for (int64_t i = 0; i < s->n_tokens; ++i) {
     if (s->tokens[i].size > RESQ_TOKENIZER_MAX_TOKEN_BYTES)
-      return resq_fail(err, RESQ_BAD_INPUT, "tokenizer: token %lld has %zu bytes; at most %u are allowed",
-                       (long long)i, s->tokens[i].size, RESQ_TOKENIZER_MAX_TOKEN_BYTES);
-    if (s->token_types && (s->token_types[i] < RESQ_TOKEN_NORMAL || s->token_types[i] > RESQ_TOKEN_BYTE))
+      return resq_fail(err, RESQ_BAD_INPUT,
+                       "tokenizer: token %lld has %zu bytes; at most %u are allowed", (long long)i,
+                       s->tokens[i].size, RESQ_TOKENIZER_MAX_TOKEN_BYTES);
+    if (s->token_types &&
+        (s->token_types[i] < RESQ_TOKEN_NORMAL || s->token_types[i] > RESQ_TOKEN_BYTE))
       return resq_fail(err, RESQ_BAD_INPUT, "tokenizer: token %lld has type %d; 1 to 6 are allowed",
                        (long long)i, (int)s->token_types[i]);
   }
   return true;
 }
 
-/// The byte that a code point of the byte-level alphabet stands for, -1 for none. Printable bytes stand for
-/// themselves; the others were given 256, 257, ... in ascending order.
+/// The byte that a code point of the byte-level alphabet stands for, -1 for none. Printable bytes
+/// stand for themselves; the others were given 256, 257, ... in ascending order.
 static int byte_of(uint32_t code) {
   if ((code >= 0x21 && code <= 0x7E) || (code >= 0xA1 && code <= 0xAC) ||
       (code >= 0xAE && code <= 0xFF))
@@ -114,7 +116,8 @@ static bool decode_tokens(builder *b, resq_error *err) {
   for (int64_t i = 0; i < s->n_tokens; ++i)
     total += s->tokens[i].size; // at most 2^24 * 2^16: no overflow
   if (total > UINT32_MAX)
-    return resq_fail(err, RESQ_BAD_INPUT, "tokenizer: the tokens have %llu bytes; at most 2^32 - 1 are allowed",
+    return resq_fail(err, RESQ_BAD_INPUT,
+                     "tokenizer: the tokens have %llu bytes; at most 2^32 - 1 are allowed",
                      (unsigned long long)total);
   b->kinds = malloc((size_t)s->n_tokens);
   b->starts = malloc(((size_t)s->n_tokens + 1) * sizeof *b->starts);
@@ -180,9 +183,10 @@ static bool resolve_merge(builder *b, int64_t rank, char *joined, resq_error *er
   resq_text text = b->source->merges[rank];
   const char *space = text.size ? memchr(text.data, ' ', text.size) : NULL;
   if (!space || space == text.data || space + 1 == text.data + text.size)
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "tokenizer: merge %lld is \"%.*s\"; two tokens with a space between are allowed",
-                     (long long)rank, (int)(text.size < 64 ? text.size : 64), text.data);
+    return resq_fail(
+        err, RESQ_BAD_INPUT,
+        "tokenizer: merge %lld is \"%.*s\"; two tokens with a space between are allowed",
+        (long long)rank, (int)(text.size < 64 ? text.size : 64), text.data);
   resq_text left = {text.data, (size_t)(space - text.data)}, none = {"", 0};
   resq_text right = {space + 1, text.size - left.size - 1};
   int64_t ids[3] = {-1, -1, -1};
@@ -192,11 +196,13 @@ static bool resolve_merge(builder *b, int64_t rank, char *joined, resq_error *er
     ids[2] = find_text(b, left, right, joined);
   }
   if (ids[0] < 0 || ids[1] < 0 || ids[2] < 0)
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "tokenizer: merge %lld, \"%.*s\": its %s is not a token", (long long)rank,
-                     (int)(text.size < 64 ? text.size : 64), text.data,
-                     ids[0] < 0 ? "left side" : ids[1] < 0 ? "right side" : "result");
-  put_merge(b, (resq_bpe_merge){(uint32_t)ids[0], (uint32_t)ids[1], (uint32_t)rank, (uint32_t)ids[2]});
+    return resq_fail(err, RESQ_BAD_INPUT, "tokenizer: merge %lld, \"%.*s\": its %s is not a token",
+                     (long long)rank, (int)(text.size < 64 ? text.size : 64), text.data,
+                     ids[0] < 0   ? "left side"
+                     : ids[1] < 0 ? "right side"
+                                  : "result");
+  put_merge(b,
+            (resq_bpe_merge){(uint32_t)ids[0], (uint32_t)ids[1], (uint32_t)rank, (uint32_t)ids[2]});
   return true;
 }
 
@@ -221,7 +227,8 @@ static resq_text bytes_of(const builder *b, uint32_t id) {
   return (resq_text){b->bytes + b->starts[id], b->starts[id + 1] - b->starts[id]};
 }
 
-/// Normal tokens by bytes, and tokens of one byte. Of two with the same bytes the smaller id counts.
+/// Normal tokens by bytes, and tokens of one byte. Of two with the same bytes the smaller id
+/// counts.
 static bool index_bytes(builder *b, resq_error *err) {
   uint32_t count = (uint32_t)b->source->n_tokens;
   b->lookup_size = table_size(count);

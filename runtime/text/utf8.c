@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "text/utf8.h"
 
-/// What a lead byte allows: the sequence's length and the range of the second byte (Unicode table 3-7), which is
-/// where overlong forms and surrogates are told apart.
+/// What a lead byte allows: the sequence's length and the range of the second byte (Unicode table
+/// 3-7), which is where overlong forms and surrogates are told apart.
 typedef struct lead_rule {
   unsigned length, low, high;
 } lead_rule;

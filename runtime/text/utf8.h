@@ -9,11 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Length of the code point at `s` and its value. On failure 0 with *out_bad: the bytes (>= 1) of the maximal
-/// ill-formed part (Unicode's U+FFFD practice), or 0 when the `n` bytes are a proper prefix of a good sequence.
+/// Length of the code point at `s` and its value. On failure 0 with *out_bad: the bytes (>= 1) of
+/// the maximal ill-formed part (Unicode's U+FFFD practice), or 0 when the `n` bytes are a proper
+/// prefix of a good sequence.
 size_t resq_utf8_decode(const char *s, size_t n, uint32_t *out_code, size_t *out_bad);
 
-/// Like decode, but always steps: an ill-formed or cut sequence is one unit of one byte, code U+FFFD.
+/// Like decode, but always steps: an ill-formed or cut sequence is one unit of one byte, code
+/// U+FFFD.
 size_t resq_utf8_step(const char *s, size_t n, uint32_t *out_code);
 
 /// Bytes of the longest well-formed prefix.

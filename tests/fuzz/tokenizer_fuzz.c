@@ -53,7 +53,8 @@ static void use(const uint8_t *blob, uint64_t blob_size, resq_text text, bool ex
     size_t at = 0;
     for (int64_t i = 0; i < count; ++i) {
       resq_text bytes = resq_tokenizer_bytes(t, ids[i]);
-      bool same = exact && bytes.size <= text.size - at && memcmp(bytes.data, text.data + at, bytes.size) == 0;
+      bool same = exact && bytes.size <= text.size - at &&
+                  memcmp(bytes.data, text.data + at, bytes.size) == 0;
       if (exact && !same)
         __builtin_trap();
       at += bytes.size;
@@ -92,7 +93,8 @@ static void build_and_use(const uint8_t *data, size_t size, const char *pre) {
     }
   for (size_t i = 0; i < counts[0]; ++i)
     types[i] = types[i] < 1 || types[i] > 6 ? 1 : types[i];
-  resq_tokenizer_source source = {lines[0], types, (int64_t)counts[0], lines[1], (int64_t)counts[1], pre, "", -1, -1, false};
+  resq_tokenizer_source source = {
+      lines[0], types, (int64_t)counts[0], lines[1], (int64_t)counts[1], pre, "", -1, -1, false};
   uint64_t blob_size;
   uint8_t *blob = resq_tokenizer_build(&source, &blob_size, NULL);
   if (blob)

@@ -4,10 +4,13 @@
 #include "exec/artifact.h"
 #include "lowering/artifact_write.h"
 
+// Before cmocka.h, which does not include them.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -47,12 +47,14 @@ static char *read_file(const char *name) {
 
 static char *render(const char *text, size_t conversation, bool prompt, resq_error *err) {
   return resq_chat_template_render(text, conversations[conversation].messages,
-                                   conversations[conversation].count, prompt, "<s>", "</s>", NULL, err);
+                                   conversations[conversation].count, prompt, "<s>", "</s>", NULL,
+                                   err);
 }
 
 static void families(void **state) {
   (void)state;
-  static const char *const names[] = {"chatml", "smollm", "llama3", "qwen2", "mistral", "zephyr", "hermes"};
+  static const char *const names[] = {"chatml",  "smollm", "llama3", "qwen2",
+                                      "mistral", "zephyr", "hermes"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i)
     for (size_t c = 0; c < 3; ++c)
       for (int prompt = 0; prompt < 2; ++prompt) {
@@ -95,16 +97,19 @@ static void smollm2_reference(void **state) {
   const char *text =
       "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ "
       "'<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging "
-      "Face<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + "
-      "'<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% "
+      "Face<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + "
+      "message['content'] + "
+      "'<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' "
+      "}}{% "
       "endif %}";
   resq_error err = {0};
   size_t size = 0;
   char *got = resq_chat_template_render(text, first, 1, true, NULL, NULL, &size, &err);
   assert_non_null(got);
-  assert_string_equal(got, "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by "
-                           "Hugging Face<|im_end|>\n<|im_start|>user\nWhat is the capital of "
-                           "France?<|im_end|>\n<|im_start|>assistant\n");
+  assert_string_equal(got,
+                      "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by "
+                      "Hugging Face<|im_end|>\n<|im_start|>user\nWhat is the capital of "
+                      "France?<|im_end|>\n<|im_start|>assistant\n");
   assert_int_equal(size, strlen(got));
   free(got);
 }
@@ -148,12 +153,16 @@ static void limits(void **state) {
   (void)state;
   refuses("{% for a in range(9000) %}{% for b in range(9000) %}{% endfor %}{% endfor %}", "steps");
   refuses("{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(64) %}"
-          "{% set ns.x = ns.x ~ ns.x %}{% endfor %}", "needs more than");
+          "{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+          "needs more than");
   refuses("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "nested deeper");
-  refuses("{% set ns = namespace(x=1) %}{% for i in range(9999) %}{% set ns.x = [ns.x] %}{% endfor %}"
-          "{{ ns.x }}", "nested deeper");
+  refuses(
+      "{% set ns = namespace(x=1) %}{% for i in range(9999) %}{% set ns.x = [ns.x] %}{% endfor %}"
+      "{{ ns.x }}",
+      "nested deeper");
   enum { DEEP = 100000 };
-  static const char *const openers[] = {"(", "[", "-", "not ", "{% if 1 %}", "1+", "a[", "1 if 1 else "};
+  static const char *const openers[] = {"(",          "[",  "-",  "not ",
+                                        "{% if 1 %}", "1+", "a[", "1 if 1 else "};
   static const char closers[] = ")]    ] ";
   for (size_t i = 0; i < sizeof openers / sizeof openers[0]; ++i) {
     size_t size = strlen(openers[i]);
@@ -173,8 +182,10 @@ static void limits(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(families),          cmocka_unit_test(expressions),
-      cmocka_unit_test(smollm2_reference), cmocka_unit_test(errors),
+      cmocka_unit_test(families),
+      cmocka_unit_test(expressions),
+      cmocka_unit_test(smollm2_reference),
+      cmocka_unit_test(errors),
       cmocka_unit_test(limits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,8 @@ static entry *load(resq_bytes object) {
   assert_int_equal(fwrite(object.data, 1, object.size, f), object.size);
   fclose(f);
   snprintf(command, sizeof command,
-           "cd %s && echo 'void f__definition__r16(void *); void run(void *w) { f__definition__r16(w); }' > run.c && "
+           "cd %s && echo 'void f__definition__r16(void *); void run(void *w) { "
+           "f__definition__r16(w); }' > run.c && "
            "cc -shared -fPIC run.c f.o -o f.so -lm",
            directory);
   assert_int_equal(system(command), 0);
@@ -58,7 +59,8 @@ static entry *compile(const char *text) {
   MlirPassManager pm = mlirPassManagerCreate(ctx);
   assert_true(mlirLogicalResultIsSuccess(mlirOpPassManagerAddPipeline(
       mlirPassManagerGetAsOpPassManager(pm), resq_str("resq-lower-generic"), NULL, NULL)));
-  assert_true(mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, mlirModuleGetOperation(module))));
+  assert_true(
+      mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, mlirModuleGetOperation(module))));
   mlirPassManagerDestroy(pm);
   resq_error err = {0};
   resq_bytes object = {NULL, 0};
@@ -81,7 +83,11 @@ enum { CAPACITY = 64 };
 static void call(entry *run, int64_t rows, void *const *args) {
   int64_t extents[8] = {rows, rows, rows, rows, rows, rows, rows, rows};
   uint8_t *caches[] = {cache};
-  resq_call c = {.params = params, .caches = caches, .capacity = CAPACITY, .sequences = 2, .args = args,
+  resq_call c = {.params = params,
+                 .caches = caches,
+                 .capacity = CAPACITY,
+                 .sequences = 2,
+                 .args = args,
                  .rows = extents};
   resq_worker other = {&c, 1, 2, NULL}, first = {&c, 0, 2, NULL};
   run(&other); // returns at once
@@ -122,22 +128,27 @@ static float from_bf16(uint16_t x) {
 
 static void embed_norm_linear(void **state) {
   (void)state;
-  entry *run = compile(
-      "resq.param @t : tensor<20x6x!resq.panel<bf16>> attributes {offset = 0 : i64, size = 384 : i64}\n"
-      "resq.param @g : tensor<6xf32> attributes {offset = 1024 : i64, size = 24 : i64}\n"
-      "resq.param @w : tensor<3x6xf32> attributes {offset = 2048 : i64, size = 72 : i64}\n"
-      "resq.param @b : tensor<3xf32> attributes {offset = 3072 : i64, size = 12 : i64}\n"
-      "func.func @f(%ids: tensor<?xi32>) -> (tensor<?x6xf32>, tensor<?x3xf32>) {\n"
-      "  %t = resq.get @t : tensor<20x6x!resq.panel<bf16>>\n"
-      "  %g = resq.get @g : tensor<6xf32>\n"
-      "  %w = resq.get @w : tensor<3x6xf32>\n"
-      "  %b = resq.get @b : tensor<3xf32>\n"
-      "  %x = resq.embed %ids, %t : tensor<?xi32>, tensor<20x6x!resq.panel<bf16>> -> tensor<?x6xf32>\n"
-      "  %n = resq.rms_norm %x gain %g : tensor<6xf32> {eps = 1.0e-5 : f32} : tensor<?x6xf32> -> tensor<?x6xf32>\n"
-      "  %y = resq.linear %n, %w bias %b : tensor<3xf32> : tensor<?x6xf32>, tensor<3x6xf32> -> tensor<?x3xf32>\n"
-      "  return %x, %y : tensor<?x6xf32>, tensor<?x3xf32>\n}\n");
+  entry *run =
+      compile("resq.param @t : tensor<20x6x!resq.panel<bf16>> attributes {offset = 0 : i64, size = "
+              "384 : i64}\n"
+              "resq.param @g : tensor<6xf32> attributes {offset = 1024 : i64, size = 24 : i64}\n"
+              "resq.param @w : tensor<3x6xf32> attributes {offset = 2048 : i64, size = 72 : i64}\n"
+              "resq.param @b : tensor<3xf32> attributes {offset = 3072 : i64, size = 12 : i64}\n"
+              "func.func @f(%ids: tensor<?xi32>) -> (tensor<?x6xf32>, tensor<?x3xf32>) {\n"
+              "  %t = resq.get @t : tensor<20x6x!resq.panel<bf16>>\n"
+              "  %g = resq.get @g : tensor<6xf32>\n"
+              "  %w = resq.get @w : tensor<3x6xf32>\n"
+              "  %b = resq.get @b : tensor<3xf32>\n"
+              "  %x = resq.embed %ids, %t : tensor<?xi32>, tensor<20x6x!resq.panel<bf16>> -> "
+              "tensor<?x6xf32>\n"
+              "  %n = resq.rms_norm %x gain %g : tensor<6xf32> {eps = 1.0e-5 : f32} : "
+              "tensor<?x6xf32> -> tensor<?x6xf32>\n"
+              "  %y = resq.linear %n, %w bias %b : tensor<3xf32> : tensor<?x6xf32>, "
+              "tensor<3x6xf32> -> tensor<?x3xf32>\n"
+              "  return %x, %y : tensor<?x6xf32>, tensor<?x3xf32>\n}\n");
   uint16_t *table = (uint16_t *)params;
-  float *gain = (float *)(params + 1024), *w = (float *)(params + 2048), *bias = (float *)(params + 3072);
+  float *gain = (float *)(params + 1024), *w = (float *)(params + 2048),
+        *bias = (float *)(params + 3072);
   for (int i = 0; i < 32 * 6; i++)
     table[i] = to_bf16(noise());
   fill(gain, 6), fill(w, 18), fill(bias, 3);
@@ -167,10 +178,13 @@ static void embed_norm_linear(void **state) {
 static void moves_and_gate(void **state) {
   (void)state;
   entry *run = compile(
-      "func.func @f(%x: tensor<?x8xf32>, %list: tensor<?xi32>) -> (tensor<?x6xf32>, tensor<?x2xf32>, tensor<?x8xf32>,"
+      "func.func @f(%x: tensor<?x8xf32>, %list: tensor<?xi32>) -> (tensor<?x6xf32>, "
+      "tensor<?x2xf32>, tensor<?x8xf32>,"
       " tensor<?x8xf32>) {\n"
-      "  %l, %h = resq.split %x block 4 high 1 : tensor<?x8xf32> -> tensor<?x6xf32>, tensor<?x2xf32>\n"
-      "  %j = resq.join %l, %h block 4 high 1 : tensor<?x6xf32>, tensor<?x2xf32> -> tensor<?x8xf32>\n"
+      "  %l, %h = resq.split %x block 4 high 1 : tensor<?x8xf32> -> tensor<?x6xf32>, "
+      "tensor<?x2xf32>\n"
+      "  %j = resq.join %l, %h block 4 high 1 : tensor<?x6xf32>, tensor<?x2xf32> -> "
+      "tensor<?x8xf32>\n"
       "  %p = resq.permute %j order [1, 2, 3, 0, 7, 6, 5, 4] : tensor<?x8xf32> -> tensor<?x8xf32>\n"
       "  %a = resq.slice %p dim 1 begin 3 : tensor<?x8xf32> -> tensor<?x5xf32>\n"
       "  %b = resq.slice %p dim 1 begin 0 : tensor<?x8xf32> -> tensor<?x3xf32>\n"
@@ -178,7 +192,8 @@ static void moves_and_gate(void **state) {
       "  %g = resq.gather_rows %c, %list : tensor<?x8xf32>, tensor<?xi32> -> tensor<?x8xf32>\n"
       "  %s = resq.gate %x, %x : tensor<?x8xf32>, tensor<?x8xf32> -> tensor<?x8xf32>\n"
       "  %d = resq.add %s, %x : tensor<?x8xf32>\n"
-      "  return %l, %h, %g, %d : tensor<?x6xf32>, tensor<?x2xf32>, tensor<?x8xf32>, tensor<?x8xf32>\n}\n");
+      "  return %l, %h, %g, %d : tensor<?x6xf32>, tensor<?x2xf32>, tensor<?x8xf32>, "
+      "tensor<?x8xf32>\n}\n");
   float x[24], low[18], high[6], g[24], d[24];
   int32_t list[] = {2, 0, 1};
   fill(x, 24);
@@ -196,11 +211,13 @@ static void moves_and_gate(void **state) {
 
 static void rope_turns_heads(void **state) {
   (void)state;
-  entry *run = compile(
-      "func.func @f(%p: tensor<?xi32>, %x: tensor<?x12xf32>) -> (tensor<?x4xf32>, tensor<?x12xf32>) {\n"
-      "  %a = resq.rope_angles %p {base = 1.0e4 : f32} : tensor<?xi32> -> tensor<?x4xf32>\n"
-      "  %y = resq.rope %x, %a head_size 6 : tensor<?x12xf32>, tensor<?x4xf32> -> tensor<?x12xf32>\n"
-      "  return %a, %y : tensor<?x4xf32>, tensor<?x12xf32>\n}\n");
+  entry *run =
+      compile("func.func @f(%p: tensor<?xi32>, %x: tensor<?x12xf32>) -> (tensor<?x4xf32>, "
+              "tensor<?x12xf32>) {\n"
+              "  %a = resq.rope_angles %p {base = 1.0e4 : f32} : tensor<?xi32> -> tensor<?x4xf32>\n"
+              "  %y = resq.rope %x, %a head_size 6 : tensor<?x12xf32>, tensor<?x4xf32> -> "
+              "tensor<?x12xf32>\n"
+              "  return %a, %y : tensor<?x4xf32>, tensor<?x12xf32>\n}\n");
   int32_t positions[] = {0, 7, 1000};
   float x[36], a[12], y[36];
   fill(x, 36);
@@ -223,14 +240,17 @@ static void rotations(void **state) {
   (void)state;
   entry *run = compile(
       "resq.param @m : tensor<2x3x3xf32> attributes {offset = 0 : i64, size = 72 : i64}\n"
-      "func.func @f(%x: tensor<?x12xf32>, %z: tensor<?x24xf32>) -> (tensor<?x12xf32>, tensor<?x12xf32>,"
+      "func.func @f(%x: tensor<?x12xf32>, %z: tensor<?x24xf32>) -> (tensor<?x12xf32>, "
+      "tensor<?x12xf32>,"
       " tensor<?x24xf32>, tensor<?x24xf32>) {\n"
       "  %m = resq.get @m : tensor<2x3x3xf32>\n"
       "  %a = resq.rotate %x, %m : tensor<?x12xf32>, tensor<2x3x3xf32> -> tensor<?x12xf32>\n"
-      "  %b = resq.rotate %x, %m transposed : tensor<?x12xf32>, tensor<2x3x3xf32> -> tensor<?x12xf32>\n"
+      "  %b = resq.rotate %x, %m transposed : tensor<?x12xf32>, tensor<2x3x3xf32> -> "
+      "tensor<?x12xf32>\n"
       "  %h = resq.hadamard %z size 24 : tensor<?x24xf32> -> tensor<?x24xf32>\n"
       "  %i = resq.hadamard %h size 24 transposed : tensor<?x24xf32> -> tensor<?x24xf32>\n"
-      "  return %a, %b, %h, %i : tensor<?x12xf32>, tensor<?x12xf32>, tensor<?x24xf32>, tensor<?x24xf32>\n}\n");
+      "  return %a, %b, %h, %i : tensor<?x12xf32>, tensor<?x12xf32>, tensor<?x24xf32>, "
+      "tensor<?x24xf32>\n}\n");
   float *m = (float *)params, x[24], z[48], a[24], b[24], h[48], back[48];
   fill(m, 18), fill(x, 24), fill(z, 48);
   call(run, 2, (void *[]){x, z, a, b, h, back});
@@ -262,7 +282,8 @@ static void rotations(void **state) {
 //===-- Integer products --------------------------------------------------===//
 
 /// resq.quantize of one group, as the .td says it.
-static void quantize(const float *x, int n, int bits, float clip, int32_t *codes, float *scale, int32_t *zero) {
+static void quantize(const float *x, int n, int bits, float clip, int32_t *codes, float *scale,
+                     int32_t *zero) {
   float lo = 0, hi = 0, top = (float)((1 << bits) - 1);
   for (int i = 0; i < n; i++)
     lo = fminf(lo, x[i]), hi = fmaxf(hi, x[i]);
@@ -274,7 +295,8 @@ static void quantize(const float *x, int n, int bits, float clip, int32_t *codes
 }
 
 /// A random weight [n, k] in `packed`; w gets its codes, s its scales [n, k / wgroup].
-static void random_weight(uint8_t *packed, int n, int k, int group, int wgroup, int bits, int32_t *w, float *s) {
+static void random_weight(uint8_t *packed, int n, int k, int group, int wgroup, int bits,
+                          int32_t *w, float *s) {
   resq_pack_clear(packed, n, k, group, wgroup, bits);
   for (int i = 0; i < n; i++) {
     for (int j = 0; j < k; j++) {
@@ -290,27 +312,95 @@ static void random_weight(uint8_t *packed, int n, int k, int group, int wgroup, 
   }
 }
 
-#define ACTIVATION(width, b, g) "tensor<?x" #width "x!resq.quant<bits = " #b ", group = " #g ", zero = true, layout = \"row\">>"
+#define ACTIVATION(width, b, g)                                                                    \
+  "tensor<?x" #width "x!resq.quant<bits = " #b ", group = " #g ", zero = true, layout = \"row\">>"
 #define WEIGHT(width, b, g)                                                                        \
-  "tensor<19x" #width "x!resq.quant<bits = " #b ", group = " #g ", zero = false, layout = \"n16k4\">>"
+  "tensor<19x" #width "x!resq.quant<bits = " #b ", group = " #g                                    \
+  ", zero = false, layout = \"n16k4\">>"
 
 static void qlinear_is_exact(void **state) {
   (void)state;
   enum { N = 19, A = 20, B = 6 };
-  entry *run = compile(
-      "resq.param @a : " WEIGHT(20, 4, 20) " attributes {offset = 0 : i64, size = 0 : i64}\n"
-      "resq.param @b : " WEIGHT(6, 8, 3) " attributes {offset = 8192 : i64, size = 0 : i64}\n"
-      "resq.param @bias : tensor<19xf32> attributes {offset = 16384 : i64, size = 0 : i64}\n"
-      "func.func @f(%x: tensor<?x20xf32>, %z: tensor<?x6xf32>) -> (tensor<?x19xf32>, tensor<?x20xf32>) {\n"
-      "  %a = resq.get @a : " WEIGHT(20, 4, 20) "\n"
-      "  %b = resq.get @b : " WEIGHT(6, 8, 3) "\n"
-      "  %bias = resq.get @bias : tensor<19xf32>\n"
-      "  %qx = resq.quantize %x {clip = 0.9 : f32} : tensor<?x20xf32> -> " ACTIVATION(20, 4, 5) "\n"
-      "  %qz = resq.quantize %z : tensor<?x6xf32> -> " ACTIVATION(6, 8, 3) "\n"
-      "  %y = resq.qlinear %qx, %qz by %a, %b bias %bias : tensor<19xf32> : " ACTIVATION(20, 4, 5) ", "
-      ACTIVATION(6, 8, 3) " by " WEIGHT(20, 4, 20) ", " WEIGHT(6, 8, 3) " -> tensor<?x19xf32>\n"
-      "  %d = resq.dequantize %qx : " ACTIVATION(20, 4, 5) " -> tensor<?x20xf32>\n"
-      "  return %y, %d : tensor<?x19xf32>, tensor<?x20xf32>\n}\n");
+  entry *run = compile("resq.param @a : " WEIGHT(
+      20, 4,
+      20) " attributes {offset = 0 : i64, size = 0 : i64}\n"
+          "resq.param @b : " WEIGHT(
+              6, 8,
+              3) " attributes {offset = 8192 : i64, size = 0 : i64}\n"
+                 "resq.param @bias : tensor<19xf32> attributes {offset = 16384 : i64, size = 0 : "
+                 "i64}\n"
+                 "func.func @f(%x: tensor<?x20xf32>, %z: tensor<?x6xf32>) -> (tensor<?x19xf32>, "
+                 "tensor<?x20xf32>) {\n"
+                 "  %a = resq.get @a : " WEIGHT(
+                     20, 4,
+                     20) "\n"
+                         "  %b = resq.get @b : " WEIGHT(
+                             6, 8,
+                             3) "\n"
+                                "  %bias = resq.get @bias : tensor<19xf32>\n"
+                                "  %qx = resq.quantize %x {clip = 0.9 : f32} : tensor<?x20xf32> "
+                                "-> " ACTIVATION(
+                                    20, 4,
+                                    5) "\n"
+                                       "  %qz = resq.quantize %z : tensor<?x6xf32> -> " ACTIVATION(
+                                           6,
+                                           8, 3) "\n"
+                                                 "  %y = resq.qlinear %qx, %qz by %a, %b bias "
+                                                 "%bias : tensor<19xf32> : " ACTIVATION(20, 4, 5) ", " ACTIVATION(
+                                                     6, 8,
+                                                     3) " by " WEIGHT(20, 4,
+                                                                      20) ", " WEIGHT(6, 8,
+                                                                                      3) " -> "
+                                                                                         "tensor<?"
+                                                                                         "x19xf32>"
+                                                                                         "\n"
+                                                                                         "  %d = "
+                                                                                         "resq."
+                                                                                         "dequantiz"
+                                                                                         "e %qx "
+                                                                                         ":"
+                                                                                         " " ACTIVATION(
+                                                                                             20, 4,
+                                                                                             5) " -"
+                                                                                                "> "
+                                                                                                "te"
+                                                                                                "ns"
+                                                                                                "or"
+                                                                                                "<?"
+                                                                                                "x2"
+                                                                                                "0x"
+                                                                                                "f3"
+                                                                                                "2>"
+                                                                                                "\n"
+                                                                                                "  "
+                                                                                                "re"
+                                                                                                "tu"
+                                                                                                "rn"
+                                                                                                " %"
+                                                                                                "y,"
+                                                                                                " %"
+                                                                                                "d "
+                                                                                                ": "
+                                                                                                "te"
+                                                                                                "ns"
+                                                                                                "or"
+                                                                                                "<?"
+                                                                                                "x1"
+                                                                                                "9x"
+                                                                                                "f3"
+                                                                                                "2>"
+                                                                                                ", "
+                                                                                                "te"
+                                                                                                "ns"
+                                                                                                "or"
+                                                                                                "<?"
+                                                                                                "x2"
+                                                                                                "0x"
+                                                                                                "f3"
+                                                                                                "2>"
+                                                                                                "\n"
+                                                                                                "}"
+                                                                                                "\n");
   int32_t wa[N * A], wb[N * B];
   float sa[N], sb[N * 2], x[3 * A], z[3 * B], y[3 * N], d[3 * A], *bias = (float *)(params + 16384);
   random_weight(params, N, A, 5, A, 4, wa, sa);
@@ -343,7 +433,8 @@ static void qlinear_is_exact(void **state) {
         total += sb[n * 2 + g] * ((float)dot * xb[g]);
       }
       if (y[r * N + n] != total)
-        fail_msg("row %d channel %d: %.9g, expected %.9g", r, n, (double)y[r * N + n], (double)total);
+        fail_msg("row %d channel %d: %.9g, expected %.9g", r, n, (double)y[r * N + n],
+                 (double)total);
     }
   }
 }
@@ -363,15 +454,19 @@ static void through_cache(float *x, int n, int bits) {
 }
 
 /// Two calls: positions 0..2 of sequence 1, then 3 and 4, against attention over decoded vectors.
-static void check_attention(const char *keys, const char *values, int k_bits, int k_high, int v_bits) {
+static void check_attention(const char *keys, const char *values, int k_bits, int k_high,
+                            int v_bits) {
   enum { SIZE = 6, HEADS = 4, KV = 2, ROWS = 5 };
   char text[2048];
   snprintf(text, sizeof text,
            "resq.kv_cache @l0 heads 2 size 6 keys %s values %s\n"
-           "func.func @f(%%q: tensor<?x24xf32>, %%k: tensor<?x12xf32>, %%v: tensor<?x12xf32>, %%p: tensor<?xi32>,"
+           "func.func @f(%%q: tensor<?x24xf32>, %%k: tensor<?x12xf32>, %%v: tensor<?x12xf32>, %%p: "
+           "tensor<?xi32>,"
            " %%s: tensor<?xi32>) -> tensor<?x24xf32> {\n"
-           "  resq.kv_append @l0, %%k, %%v at %%p, %%s : tensor<?x12xf32>, tensor<?x12xf32>, tensor<?xi32>\n"
-           "  %%y = resq.attention @l0, %%q at %%p, %%s {scale = 0.4 : f32} : tensor<?x24xf32>, tensor<?xi32> ->"
+           "  resq.kv_append @l0, %%k, %%v at %%p, %%s : tensor<?x12xf32>, tensor<?x12xf32>, "
+           "tensor<?xi32>\n"
+           "  %%y = resq.attention @l0, %%q at %%p, %%s {scale = 0.4 : f32} : tensor<?x24xf32>, "
+           "tensor<?xi32> ->"
            " tensor<?x24xf32>\n"
            "  return %%y : tensor<?x24xf32>\n}\n",
            keys, values);
@@ -406,7 +501,8 @@ static void check_attention(const char *keys, const char *values, int k_bits, in
         for (int t = 0; t <= r; t++)
           mix += p[t] / sum * v[(t * KV + h / 2) * SIZE + d];
         if (!(fabs(mix - y[r * 24 + h * SIZE + d]) <= 5e-6))
-          fail_msg("%s row %d head %d: %.9g, expected %.9g", keys, r, h, (double)y[r * 24 + h * SIZE + d], mix);
+          fail_msg("%s row %d head %d: %.9g, expected %.9g", keys, r, h,
+                   (double)y[r * 24 + h * SIZE + d], mix);
       }
     }
 }

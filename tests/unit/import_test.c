@@ -68,12 +68,16 @@ static void expect_text_refused(const char *text, const char *why) {
 
 typedef struct printed {
   char *data;
-  size_t size;
+  size_t size, capacity;
 } printed;
 
 static void append(MlirStringRef piece, void *user) {
   printed *p = user;
-  p->data = realloc(p->data, p->size + piece.length + 1);
+  if (p->size + piece.length >= p->capacity) {
+    p->capacity = 2 * (p->size + piece.length) + 64;
+    p->data = realloc(p->data, p->capacity);
+    assert_non_null(p->data);
+  }
   memcpy(p->data + p->size, piece.data, piece.length);
   p->size += piece.length;
   p->data[p->size] = '\0';
@@ -288,10 +292,42 @@ static void test_depth(void **state) {
     expect_repeated_refused("#m = affine_map<(d) -> (", "-", n, "d)>", "too many operators");
     expect_repeated_refused("#m = affine_map<(d) -> (d", " + d", n, ")>", "too many operators");
     expect_repeated_refused("#m = affine_map<(d) -> (d", " * 2", n, ")>", "too many operators");
-    expect_repeated_refused("", "\n#a = []", n, "\nmodule {}", "too many aliases");
+    expect_repeated_refused("#m = affine_map<(d) -> (d", " floordiv 2", n, ")>", "too many operators");
+    expect_repeated_refused("#m = affine_map<(d) -> (d", " + (d)", n, ")>", "too many operators");
     expect_repeated_refused("module attributes {a = \"", "[", n, "\" : ", ":1:"); // strings are free
     expect_repeated_refused("module attributes {a = ", "loc(callsite(\"a\" at ", n, "", "");
   }
+}
+
+/// `n` definitions "#a<i> = <form>" with #a<i-1> for each @ of the form, in lines or all in one.
+static void expect_aliases_refused(int n, const char *form, const char *separator, const char *why) {
+  printed p = {0};
+  append(resq_str("#a0 = []"), &p);
+  for (int i = 1; i < n; ++i) {
+    char piece[32];
+    append(resq_str(separator), &p);
+    snprintf(piece, sizeof piece, "#a%d = ", i);
+    append(resq_str(piece), &p);
+    snprintf(piece, sizeof piece, "#a%d", i - 1);
+    for (const char *c = form; *c; ++c)
+      append(*c == '@' ? resq_str(piece) : mlirStringRefCreate(c, 1), &p);
+  }
+  append(resq_str("\nmodule attributes {resq.a = #a"), &p);
+  char last[32];
+  snprintf(last, sizeof last, "%d} {}", n - 1);
+  append(resq_str(last), &p);
+  expect_text_refused(p.data, why);
+  free(p.data);
+}
+
+static void test_aliases(void **state) {
+  (void)state;
+  expect_aliases_refused(1000, "[@]", "\n", "aliases inside each other");
+  expect_aliases_refused(1000, "[@]", " ", "aliases inside each other");
+  expect_aliases_refused(1000, "{a = @}", "\n", "aliases inside each other");
+  expect_aliases_refused(40, "[@, @]", "\n", "expands to too many others");
+  expect_aliases_refused(40, "\n[@,\n@]", " ", "expands to too many others");
+  expect_aliases_refused(70000, "[]", "\n", "too many aliases");
 }
 
 /// Nested 200 deep is fine; brackets in comments, strings and arrows don't count.
@@ -380,7 +416,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_tiny_graph),    TEST(test_locations),   TEST(test_variants),
       TEST(test_missing_parts), TEST(test_contradictions), TEST(test_unsupported),
-      TEST(test_text),          TEST(test_depth),       TEST(test_allowed_depth),
+      TEST(test_text),          TEST(test_depth),       TEST(test_aliases),     TEST(test_allowed_depth),
       TEST(test_bytecode),      TEST(test_unreadable),  TEST(test_real_model),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

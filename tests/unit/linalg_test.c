@@ -10,10 +10,13 @@
 #include "lowering/materialize/parallel.h"
 #include "resq/dialect.h"
 
+// Before cmocka.h, which does not include them.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +82,8 @@ static void test_matmul_equals_naive(void **state) {
   free(a), free(b), free(c);
 }
 
-/// Row ranges that start at multiples of RESQ_TASK_ROWS, at any thread count: the bits of one product.
+/// Row ranges that start at multiples of RESQ_TASK_ROWS, at any thread count: the bits of one
+/// product.
 static void test_matmul_is_the_same_in_parts(void **state) {
   (void)state;
   enum { M = 700, N = 72 };
@@ -200,7 +204,8 @@ static void check_hadamard(int64_t size) {
   int8_t *signs = malloc((size_t)(order * order));
   resqHadamardSigns(order, signs);
   double *x = normals(rows * 2 * size, 9);
-  double *y = malloc((size_t)(rows * 2 * size) * sizeof *y), *one = malloc((size_t)(rows * 2 * size) * sizeof *y);
+  double *y = malloc((size_t)(rows * 2 * size) * sizeof *y),
+         *one = malloc((size_t)(rows * 2 * size) * sizeof *y);
   memcpy(y, x, (size_t)(rows * 2 * size) * sizeof *y);
   memcpy(one, x, (size_t)(rows * 2 * size) * sizeof *y);
   assert_true(resq_hadamard_rows(2, y, rows, 2 * size, size, order, signs, false));

@@ -11,10 +11,13 @@
 #include "lowering/materialize/statistics.h"
 #include "tests/unit/gguf_writer.h"
 
+// Before cmocka.h, which does not include them.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
+
 #include <dirent.h>
 #include <math.h>
 #include <unistd.h>
@@ -74,18 +77,44 @@ typedef struct result {
   resq_map bytes;
 } result;
 
+/// A leaf of tensor "=dense<...>" becomes that constant. The verifier of resq.param takes no
+/// arith.constant, but passes that fold may leave one, and the evaluator knows it.
+static void make_constant(MlirOperation leaf, void *user) {
+  (void)user;
+  MlirStringRef text = resq_op_str(leaf, "tensor");
+  if (text.length == 0 || text.data[0] != '=')
+    return;
+  MlirType type = mlirValueGetType(mlirOperationGetResult(leaf, 0));
+  MlirType element = mlirShapedTypeGetElementType(type);
+  char attr[512];
+  int at = snprintf(attr, sizeof attr, "%.*s : tensor<", (int)text.length - 1, text.data + 1);
+  for (intptr_t i = 0; i < mlirShapedTypeGetRank(type); ++i)
+    at += snprintf(attr + at, sizeof attr - (size_t)at, "%dx",
+                   (int)mlirShapedTypeGetDimSize(type, i));
+  snprintf(attr + at, sizeof attr - (size_t)at, "%s>",
+           mlirTypeIsAF32(element)   ? "f32"
+           : mlirTypeIsAF64(element) ? "f64"
+                                     : "i32");
+  resq_builder b = resq_build_before(leaf);
+  MlirNamedAttribute value = resq_attr(ctx, "value", mlirAttributeParseGet(ctx, resq_str(attr)));
+  MlirValue constant = resq_build_value(&b, "arith.constant", 0, NULL, type, 1, &value);
+  resq_replace(leaf, 1, &constant);
+}
+
 /// A module of `params` and a function that gets each "name : type" of the NULL-terminated list.
 static result run_with(const char *params, const char *const *gets,
                        const resq_materialize_options *options) {
   char text[16384];
-  int at = snprintf(text, sizeof text,
-                    "resq.checkpoint @m \"%s\", \"gguf\"\n%s\nfunc.func @f() {\n", gguf_path, params);
+  int at =
+      snprintf(text, sizeof text, "resq.checkpoint @m \"%s\", \"gguf\"\n%s\nfunc.func @f() {\n",
+               gguf_path, params);
   for (int i = 0; gets[i]; ++i)
     at += snprintf(text + at, sizeof text - (size_t)at, "%%%d = resq.get @%s\n", i, gets[i]);
   snprintf(text + at, sizeof text - (size_t)at, "return\n}\n");
   result r = {.module = mlirModuleCreateParse(ctx, resq_str(text))};
   if (mlirModuleIsNull(r.module))
     fail_msg("does not parse:\n%s", text);
+  resq_for_each(mlirModuleGetOperation(r.module), "resq.leaf", make_constant, NULL);
   resq_out *out = resq_out_create(out_path, 0644, &r.err);
   assert_non_null(out);
   r.ok = resq_materialize(mlirModuleGetOperation(r.module), out, options, &r.err);
@@ -142,14 +171,15 @@ static void expect_error(const char *params, const char *get, const char *why) {
 
 static void test_leaves_and_module(void **state) {
   (void)state;
-  result r = run("resq.param @w : tensor<24x16xf32> { %0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
-                 "resq.yield %0 : tensor<24x16xf32> }\n"
-                 "resq.param @unused : tensor<4xf32> { %0 = resq.leaf @m \"absent\" : tensor<4xf32>\n"
-                 "resq.yield %0 : tensor<4xf32> }\n"
-                 "resq.param @h : tensor<16xbf16> { %0 = resq.leaf @m \"gain\" : tensor<16xf32>\n"
-                 "%1 = resq.cast %0 : tensor<16xf32> -> tensor<16xbf16>\n"
-                 "resq.yield %1 : tensor<16xbf16> }\n",
-                 (const char *const[]){"h : tensor<16xbf16>", "w : tensor<24x16xf32>", NULL});
+  result r =
+      run("resq.param @w : tensor<24x16xf32> { %0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
+          "resq.yield %0 : tensor<24x16xf32> }\n"
+          "resq.param @unused : tensor<4xf32> { %0 = resq.leaf @m \"absent\" : tensor<4xf32>\n"
+          "resq.yield %0 : tensor<4xf32> }\n"
+          "resq.param @h : tensor<16xbf16> { %0 = resq.leaf @m \"gain\" : tensor<16xf32>\n"
+          "%1 = resq.cast %0 : tensor<16xf32> -> tensor<16xbf16>\n"
+          "resq.yield %1 : tensor<16xbf16> }\n",
+          (const char *const[]){"h : tensor<16xbf16>", "w : tensor<24x16xf32>", NULL});
   assert_memory_equal(floats(&r, "w", OUT * IN), w, sizeof(float[OUT * IN]));
   uint64_t size;
   const uint16_t *half = param(&r, "h", &size);
@@ -182,7 +212,8 @@ static void test_rotation_in_f64(void **state) {
       "resq.param @back : tensor<24x16xf32> {\n"
       "%0 = resq.get @y : tensor<24x16xf32>\n"
       "%u = resq.get @u : tensor<16x16xf64>\n"
-      "%1 = resq.rotate %0, %u transposed : tensor<24x16xf32>, tensor<16x16xf64> -> tensor<24x16xf32>\n"
+      "%1 = resq.rotate %0, %u transposed : tensor<24x16xf32>, tensor<16x16xf64> -> "
+      "tensor<24x16xf32>\n"
       "resq.yield %1 : tensor<24x16xf32> }\n",
       (const char *const[]){"u : tensor<16x16xf64>", "y : tensor<24x16xf32>",
                             "back : tensor<24x16xf32>", NULL});
@@ -207,8 +238,10 @@ static void test_movement_round_trips(void **state) {
   result r = run(
       "resq.param @p : tensor<24x16xf32> {\n"
       "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
-      "%low, %high = resq.split %0 block 8 high 3 : tensor<24x16xf32> -> tensor<24x10xf32>, tensor<24x6xf32>\n"
-      "%1 = resq.join %low, %high block 8 high 3 : tensor<24x10xf32>, tensor<24x6xf32> -> tensor<24x16xf32>\n"
+      "%low, %high = resq.split %0 block 8 high 3 : tensor<24x16xf32> -> tensor<24x10xf32>, "
+      "tensor<24x6xf32>\n"
+      "%1 = resq.join %low, %high block 8 high 3 : tensor<24x10xf32>, tensor<24x6xf32> -> "
+      "tensor<24x16xf32>\n"
       "%2 = resq.transpose %1 : tensor<24x16xf32> -> tensor<16x24xf32>\n"
       "%a = resq.slice %2 dim 0 begin 0 : tensor<16x24xf32> -> tensor<5x24xf32>\n"
       "%b = resq.slice %2 dim 0 begin 5 : tensor<16x24xf32> -> tensor<11x24xf32>\n"
@@ -217,8 +250,10 @@ static void test_movement_round_trips(void **state) {
       "%c = resq.slice %4 dim 1 begin 9 : tensor<24x16xf32> -> tensor<24x7xf32>\n"
       "%d = resq.slice %4 dim 1 begin 0 : tensor<24x16xf32> -> tensor<24x9xf32>\n"
       "%5 = resq.concat %d, %c dim 1 : tensor<24x9xf32>, tensor<24x7xf32> -> tensor<24x16xf32>\n"
-      "%6 = resq.permute %5 order [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0] : tensor<24x16xf32> -> tensor<24x16xf32>\n"
-      "%i = arith.constant dense<[15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]> : tensor<16xi32>\n"
+      "%6 = resq.permute %5 order [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0] : "
+      "tensor<24x16xf32> -> tensor<24x16xf32>\n"
+      "%i = resq.leaf @m \"=dense<[15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]>\" : "
+      "tensor<16xi32>\n"
       "%7 = resq.permute %6 by %i : tensor<16xi32> : tensor<24x16xf32> -> tensor<24x16xf32>\n"
       "resq.yield %7 : tensor<24x16xf32> }\n"
       "resq.param @d : tensor<24x16xf32> {\n"
@@ -237,27 +272,29 @@ static void test_movement_round_trips(void **state) {
 
 static void test_matrix_ops(void **state) {
   (void)state;
-  result r = run(
-      "resq.param @p : tensor<4x4xf64> {\n" // eigenbasis of the sum of two normalised blocks
-      "%0 = arith.constant dense<[[[2.0, 1.0], [1.0, 2.0]], [[5.0, 0.0], [0.0, 3.0]]]> : tensor<2x2x2xf64>\n"
-      "%1 = resq.normalize_trace %0 : tensor<2x2x2xf64>\n"
-      "%2 = resq.sum_blocks %1 : tensor<2x2x2xf64> -> tensor<2x2xf64>\n"
-      "%e = resq.eye : tensor<2x2xf64>\n"
-      "%3 = resq.kron %e, %2 : tensor<2x2xf64>, tensor<2x2xf64> -> tensor<4x4xf64>\n"
-      "%4 = resq.transpose %3 : tensor<4x4xf64> -> tensor<4x4xf64>\n"
-      "%5 = resq.add %3, %4 : tensor<4x4xf64>\n"
-      "resq.yield %5 : tensor<4x4xf64> }\n"
-      "resq.param @q : tensor<2x2x2xf64> {\n"
-      "%0 = arith.constant dense<[[[2.0, 1.0], [1.0, 2.0]], [[5.0, 0.0], [0.0, 3.0]]]> : tensor<2x2x2xf64>\n"
-      "%1 = resq.eigenbasis %0 : tensor<2x2x2xf64>\n"
-      "resq.yield %1 : tensor<2x2x2xf64> }\n"
-      "resq.param @r : tensor<2x2x2xf64> {\n"
-      "%0 = resq.get @q : tensor<2x2x2xf64>\n"
-      "%c = arith.constant dense<2.0> : tensor<2x2xf64>\n"
-      "%1 = resq.matmul %0, %c : tensor<2x2x2xf64>, tensor<2x2xf64> -> tensor<2x2x2xf64>\n"
-      "resq.yield %1 : tensor<2x2x2xf64> }\n",
-      (const char *const[]){"p : tensor<4x4xf64>", "q : tensor<2x2x2xf64>", "r : tensor<2x2x2xf64>",
-                            NULL});
+  result r =
+      run("resq.param @p : tensor<4x4xf64> {\n" // eigenbasis of the sum of two normalised blocks
+          "%0 = resq.leaf @m \"=dense<[[[2.0, 1.0], [1.0, 2.0]], [[5.0, 0.0], [0.0, 3.0]]]>\" : "
+          "tensor<2x2x2xf64>\n"
+          "%1 = resq.normalize_trace %0 : tensor<2x2x2xf64>\n"
+          "%2 = resq.sum_blocks %1 : tensor<2x2x2xf64> -> tensor<2x2xf64>\n"
+          "%e = resq.eye : tensor<2x2xf64>\n"
+          "%3 = resq.kron %e, %2 : tensor<2x2xf64>, tensor<2x2xf64> -> tensor<4x4xf64>\n"
+          "%4 = resq.transpose %3 : tensor<4x4xf64> -> tensor<4x4xf64>\n"
+          "%5 = resq.add %3, %4 : tensor<4x4xf64>\n"
+          "resq.yield %5 : tensor<4x4xf64> }\n"
+          "resq.param @q : tensor<2x2x2xf64> {\n"
+          "%0 = resq.leaf @m \"=dense<[[[2.0, 1.0], [1.0, 2.0]], [[5.0, 0.0], [0.0, 3.0]]]>\" : "
+          "tensor<2x2x2xf64>\n"
+          "%1 = resq.eigenbasis %0 : tensor<2x2x2xf64>\n"
+          "resq.yield %1 : tensor<2x2x2xf64> }\n"
+          "resq.param @r : tensor<2x2x2xf64> {\n"
+          "%0 = resq.get @q : tensor<2x2x2xf64>\n"
+          "%c = resq.leaf @m \"=dense<2.0>\" : tensor<2x2xf64>\n"
+          "%1 = resq.matmul %0, %c : tensor<2x2x2xf64>, tensor<2x2xf64> -> tensor<2x2x2xf64>\n"
+          "resq.yield %1 : tensor<2x2x2xf64> }\n",
+          (const char *const[]){"p : tensor<4x4xf64>", "q : tensor<2x2x2xf64>",
+                                "r : tensor<2x2x2xf64>", NULL});
   uint64_t size;
   const double *p = param(&r, "p", &size), *q = param(&r, "q", &size), *s = param(&r, "r", &size);
   const double block[4] = {2 * (0.5 + 0.625), 2 * 0.25, 2 * 0.25, 2 * (0.5 + 0.375)};
@@ -276,17 +313,17 @@ static void test_matrix_ops(void **state) {
 /// The op and the matrix agree: hadamard x = rotate x by the matrix transposed.
 static void test_hadamard_op_is_its_matrix(void **state) {
   (void)state;
-  result r = run(
-      "resq.param @a : tensor<9000x48xf32> {\n"
-      "%0 = resq.leaf @m \"table\" : tensor<9000x48xf32>\n"
-      "%1 = resq.hadamard %0 size 48 : tensor<9000x48xf32> -> tensor<9000x48xf32>\n"
-      "resq.yield %1 : tensor<9000x48xf32> }\n"
-      "resq.param @b : tensor<9000x48xf32> {\n"
-      "%0 = resq.leaf @m \"table\" : tensor<9000x48xf32>\n"
-      "%h = resq.hadamard_matrix seed 0 : tensor<48x48xf64>\n"
-      "%1 = resq.rotate %0, %h transposed : tensor<9000x48xf32>, tensor<48x48xf64> -> tensor<9000x48xf32>\n"
-      "resq.yield %1 : tensor<9000x48xf32> }\n",
-      (const char *const[]){"a : tensor<9000x48xf32>", "b : tensor<9000x48xf32>", NULL});
+  result r = run("resq.param @a : tensor<9000x48xf32> {\n"
+                 "%0 = resq.leaf @m \"table\" : tensor<9000x48xf32>\n"
+                 "%1 = resq.hadamard %0 size 48 : tensor<9000x48xf32> -> tensor<9000x48xf32>\n"
+                 "resq.yield %1 : tensor<9000x48xf32> }\n"
+                 "resq.param @b : tensor<9000x48xf32> {\n"
+                 "%0 = resq.leaf @m \"table\" : tensor<9000x48xf32>\n"
+                 "%h = resq.hadamard_matrix seed 0 : tensor<48x48xf64>\n"
+                 "%1 = resq.rotate %0, %h transposed : tensor<9000x48xf32>, tensor<48x48xf64> -> "
+                 "tensor<9000x48xf32>\n"
+                 "resq.yield %1 : tensor<9000x48xf32> }\n",
+                 (const char *const[]){"a : tensor<9000x48xf32>", "b : tensor<9000x48xf32>", NULL});
   const float *a = floats(&r, "a", VOCABULARY * WIDTH), *b = floats(&r, "b", VOCABULARY * WIDTH);
   for (int i = 0; i < VOCABULARY * WIDTH; ++i)
     assert_true(fabsf(a[i] - b[i]) < 1e-6f);
@@ -296,12 +333,18 @@ static void test_hadamard_op_is_its_matrix(void **state) {
 //===-- Packed weights ----------------------------------------------------===//
 
 #define QUANT_RECIPE                                                                               \
-  "resq.param @p : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"n16k4\">> {\n" \
+  "resq.param @p : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "         \
+  "\"n16k4\">> {\n"                                                                                \
   "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"                                                  \
-  "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"row\">>\n" \
-  "%2 = resq.pack %1 {group = 4} : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"row\">> -> tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"n16k4\">>\n" \
-  "resq.yield %2 : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"n16k4\">> }\n"
-#define QUANT_GET "p : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"n16k4\">>"
+  "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> tensor<24x16x!resq.quant<bits = 4, group "  \
+  "= 16, zero = false, layout = \"row\">>\n"                                                       \
+  "%2 = resq.pack %1 {group = 4} : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, "  \
+  "layout = \"row\">> -> tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "   \
+  "\"n16k4\">>\n"                                                                                  \
+  "resq.yield %2 : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "         \
+  "\"n16k4\">> }\n"
+#define QUANT_GET                                                                                  \
+  "p : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"n16k4\">>"
 
 static void test_packed_codes(void **state) {
   (void)state;
@@ -355,12 +398,14 @@ static void test_panel(void **state) {
   "tensor<9000x48xf32>, tensor<9000x48xf32>, tensor<9000x48xf32>, tensor<9000x48xf32>, "           \
   "tensor<9000x48xf32> -> tensor<9000x480xf32>\n"                                                  \
   "%u = resq.random_orthogonal [480] seed 1 : tensor<480x480xf64>\n"                               \
-  "%1 = resq.rotate %0, %u : tensor<9000x480xf32>, tensor<480x480xf64> -> tensor<9000x480xf32>\n"                          \
-  "%c = arith.constant dense<" gain "> : tensor<480xf32>\n"                                        \
-  "%2 = resq.scale_columns %1, %c : tensor<9000x480xf32>, tensor<480xf32> -> tensor<9000x480xf32>\n"                       \
+  "%1 = resq.rotate %0, %u : tensor<9000x480xf32>, tensor<480x480xf64> -> tensor<9000x480xf32>\n"  \
+  "%c = resq.leaf @m \"=dense<" gain ">\" : tensor<480xf32>\n"                                     \
+  "%2 = resq.scale_columns %1, %c : tensor<9000x480xf32>, tensor<480xf32> -> "                     \
+  "tensor<9000x480xf32>\n"                                                                         \
   "resq.yield %2 : tensor<9000x480xf32> }\n"
 
-/// Alone the rotation is streamed in blocks; shared by two params it is kept whole: the same bytes, at any thread count.
+/// Alone the rotation is streamed in blocks; shared by two params it is kept whole: the same bytes,
+/// at any thread count.
 static void test_same_bytes_streamed_shared_threaded(void **state) {
   (void)state;
   const char *one[] = {"a : tensor<9000x480xf32>", NULL};
@@ -481,16 +526,18 @@ static void test_errors(void **state) {
                "resq.yield %0 : tensor<16x24xf32> }",
                "p : tensor<16x24xf32>", "is 24x16, but the recipe says 16x24");
   expect_error("resq.param @p : tensor<4xf32>", "p : tensor<4xf32>", "no recipe");
-  expect_error("resq.param @p : tensor<4xf32> attributes {offset = 0 : i64, size = 16 : i64}", "p : tensor<4xf32>",
-               "materialized already");
-  expect_error("resq.param @p : tensor<2x2xf64> {\n%0 = arith.constant dense<0.0> : tensor<2x2xf64>\n"
-               "%1 = resq.normalize_trace %0 : tensor<2x2xf64>\nresq.yield %1 : tensor<2x2xf64> }",
-               "p : tensor<2x2xf64>", "trace is 0");
-  expect_error("resq.param @p : tensor<3xf32> {\n%0 = arith.constant dense<1.0> : tensor<3xf32>\n"
-               "%i = arith.constant dense<[0, 2, 2]> : tensor<3xi32>\n"
-               "%1 = resq.permute %0 by %i : tensor<3xi32> : tensor<3xf32> -> tensor<3xf32>\n"
-               "resq.yield %1 : tensor<3xf32> }",
-               "p : tensor<3xf32>", "no permutation");
+  expect_error("resq.param @p : tensor<4xf32> attributes {offset = 0 : i64, size = 16 : i64}",
+               "p : tensor<4xf32>", "materialized already");
+  expect_error(
+      "resq.param @p : tensor<2x2xf64> {\n%0 = resq.leaf @m \"=dense<0.0>\" : tensor<2x2xf64>\n"
+      "%1 = resq.normalize_trace %0 : tensor<2x2xf64>\nresq.yield %1 : tensor<2x2xf64> }",
+      "p : tensor<2x2xf64>", "trace is 0");
+  expect_error(
+      "resq.param @p : tensor<3xf32> {\n%0 = resq.leaf @m \"=dense<1.0>\" : tensor<3xf32>\n"
+      "%i = resq.leaf @m \"=dense<[0, 2, 2]>\" : tensor<3xi32>\n"
+      "%1 = resq.permute %0 by %i : tensor<3xi32> : tensor<3xf32> -> tensor<3xf32>\n"
+      "resq.yield %1 : tensor<3xf32> }",
+      "p : tensor<3xf32>", "no permutation");
 }
 
 int main(void) {

@@ -5,10 +5,13 @@
 #include "kernels/pack_layout.h"
 #include "lowering/materialize/pack.h"
 
+// Before cmocka.h, which does not include them.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +48,8 @@ static void test_f16_rounds_to_nearest_even(void **state) {
     if (!isfinite((double)next) || (bits & 0x7fff) == 0x7fff)
       continue;
     double middle = (x + (double)next) / 2;
-    const double cases[] = {middle, nextafter(middle, 0), nextafter(middle, middle * 2), x * 1.0001};
+    const double cases[] = {middle, nextafter(middle, 0), nextafter(middle, middle * 2),
+                            x * 1.0001};
     for (int i = 0; i < 4; ++i) {
       if (stored16(RESQ_FLOAT_F16, cases[i]) != half_of(cases[i]))
         fail_msg("%.17g: %04x, not %04x", cases[i], stored16(RESQ_FLOAT_F16, cases[i]),
@@ -107,7 +111,8 @@ static void check_codes(int64_t n, int64_t k, int64_t group, int bits) {
     codes[i] = (int8_t)((int)(words[0] % (uint32_t)span) - span / 2);
   }
   int64_t size = resq_packed_scales_offset(n, k, group, bits);
-  uint8_t *out = malloc((size_t)size), *expected = malloc((size_t)resq_packed_weight_size(n, k, group, k, bits));
+  uint8_t *out = malloc((size_t)size),
+          *expected = malloc((size_t)resq_packed_weight_size(n, k, group, k, bits));
   resq_pack_codes(2, codes, n, k, group, bits, out);
   resq_pack_clear(expected, n, k, group, k, bits);
   for (int64_t c = 0; c < n; ++c)
@@ -149,8 +154,10 @@ static void test_scales(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_f16_rounds_to_nearest_even), cmocka_unit_test(test_bf16_rounds_once),
-      cmocka_unit_test(test_panel),                      cmocka_unit_test(test_codes),
+      cmocka_unit_test(test_f16_rounds_to_nearest_even),
+      cmocka_unit_test(test_bf16_rounds_once),
+      cmocka_unit_test(test_panel),
+      cmocka_unit_test(test_codes),
       cmocka_unit_test(test_scales),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

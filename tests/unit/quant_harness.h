@@ -40,20 +40,21 @@ static void *harness_main(void *p) {
 
 /// `call` on `count` threads at once, as op 0 of a call.
 static inline void run_kernel(kernel_call call, void *arguments, int count) {
+  static uint8_t *scratch[HARNESS_THREADS]; // kept: a fresh one for each of many calls is slow
   int32_t ticket = 0;
   resq_call shared = {.tickets = &ticket};
   harness_thread threads[HARNESS_THREADS];
   pthread_t ids[HARNESS_THREADS];
-  for (int i = 0; i < count; ++i)
-    threads[i] = (harness_thread){{&shared, i, count, aligned_bytes(RESQ_SCRATCH_BYTES)},
-                                  call, arguments};
+  for (int i = 0; i < count; ++i) {
+    if (!scratch[i])
+      scratch[i] = aligned_bytes(RESQ_SCRATCH_BYTES);
+    threads[i] = (harness_thread){{&shared, i, count, scratch[i]}, call, arguments};
+  }
   for (int i = 1; i < count; ++i)
     assert_int_equal(pthread_create(&ids[i], NULL, harness_main, &threads[i]), 0);
   harness_main(&threads[0]);
   for (int i = 1; i < count; ++i)
     pthread_join(ids[i], NULL);
-  for (int i = 0; i < count; ++i)
-    free(threads[i].worker.scratch);
 }
 
 static inline uint32_t random_bits(uint64_t *state) {

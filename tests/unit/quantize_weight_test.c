@@ -8,10 +8,13 @@
 #include "base/philox.h"
 #include "lowering/materialize/quantize_weight.h"
 
+// Before cmocka.h, which does not include them.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,8 +148,8 @@ static void test_known(void **state) {
 
 static void test_bf16(void **state) {
   (void)state;
-  assert_true(resq_round_bf16(1.00390625f) == 1.0f);       // a tie to even
-  assert_true(resq_round_bf16(1.01171875f) == 1.015625f);  // a tie to even, upwards
+  assert_true(resq_round_bf16(1.00390625f) == 1.0f);      // a tie to even
+  assert_true(resq_round_bf16(1.01171875f) == 1.015625f); // a tie to even, upwards
   assert_true(resq_round_bf16(-1.0078125f) == -1.0078125f);
   assert_true(isinf(resq_round_bf16(3.4028235e38f)));
   assert_true(isnan(resq_round_bf16(NAN)));
@@ -154,9 +157,12 @@ static void test_bf16(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_all_widths_of_codes), cmocka_unit_test(test_groups_and_odd_sizes),
-      cmocka_unit_test(test_norms_and_no_search), cmocka_unit_test(test_search_clips),
-      cmocka_unit_test(test_zeros_and_tiny),      cmocka_unit_test(test_known),
+      cmocka_unit_test(test_all_widths_of_codes),
+      cmocka_unit_test(test_groups_and_odd_sizes),
+      cmocka_unit_test(test_norms_and_no_search),
+      cmocka_unit_test(test_search_clips),
+      cmocka_unit_test(test_zeros_and_tiny),
+      cmocka_unit_test(test_known),
       cmocka_unit_test(test_bf16),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 //===-- sampler_test.c - random numbers, sampling, streaming --------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "text/sampler.h"
 #include "base/philox.h"
+#include "text/sampler.h"
 #include "text/stream.h"
 #include "text/utf8.h"
 
@@ -19,8 +19,8 @@ static void philox_known_answers(void **state) {
   static const uint32_t cases[3][10] = {
       {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
       {~0u, ~0u, ~0u, ~0u, ~0u, ~0u, 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
-      {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb,
-       0x5001e420, 0x24126ea1}};
+      {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09,
+       0x94fdcceb, 0x5001e420, 0x24126ea1}};
   for (int i = 0; i < 3; ++i) {
     uint32_t out[4];
     resq_philox4x32_10(cases[i], cases[i] + 4, out);
@@ -193,12 +193,15 @@ static void streaming(void **state) {
   const char *const stops[] = {"\nUser:", "END", "ENDING"};
   for (size_t step = 1; step < 12; ++step) {
     stream_gives("héllo 日本 🙂!", step, NULL, 0, "héllo 日本 🙂!", -1);
-    stream_gives("bad \xff\xe6\x97 x\xf0\x9f\x99", step, NULL, 0, "bad \xef\xbf\xbd\xef\xbf\xbd x\xef\xbf\xbd", -1);
+    stream_gives("bad \xff\xe6\x97 x\xf0\x9f\x99", step, NULL, 0,
+                 "bad \xef\xbf\xbd\xef\xbf\xbd x\xef\xbf\xbd", -1);
     stream_gives("one\nUser: two", step, stops, 3, "one", 0);
     stream_gives("one\nUses: EN", step, stops, 3, "one\nUses: EN", -1);
     stream_gives("aENENDING", step, stops, 3, "aEN", 1);
     stream_gives("\nUse\nUser:x", step, stops, 3, "\nUse", 0);
-    stream_gives("日\xe6\x97" "END", step, stops, 3, "日\xef\xbf\xbd", 1);
+    stream_gives("日\xe6\x97"
+                 "END",
+                 step, stops, 3, "日\xef\xbf\xbd", 1);
   }
   resq_stream *s = resq_stream_create(stops, 3, NULL);
   resq_text out;

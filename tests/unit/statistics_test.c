@@ -4,10 +4,13 @@
 #include "base/philox.h"
 #include "lowering/materialize/statistics.h"
 
+// Before cmocka.h, which does not include them.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,8 +64,8 @@ static void test_moments_equal_naive(void **state) {
           for (int64_t r = 0; r < ROWS; ++r)
             sum += (double)x[r * LD + b * n + i] * (double)x[r * LD + b * n + j];
           if (!(fabs(m[(b * n + i) * n + j] - sum) <= 1e-3))
-            fail_msg("site %d (%d, %d): %g, not %g", site, (int)i, (int)j,
-                     m[(b * n + i) * n + j], sum);
+            fail_msg("site %d (%d, %d): %g, not %g", site, (int)i, (int)j, m[(b * n + i) * n + j],
+                     sum);
           assert_true(m[(b * n + i) * n + j] == m[(b * n + j) * n + i]);
         }
   }
@@ -198,8 +201,10 @@ static void test_errors(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_moments_equal_naive), cmocka_unit_test(test_same_bytes_however_cut),
-      cmocka_unit_test(test_samples),             cmocka_unit_test(test_save_and_load),
+      cmocka_unit_test(test_moments_equal_naive),
+      cmocka_unit_test(test_same_bytes_however_cut),
+      cmocka_unit_test(test_samples),
+      cmocka_unit_test(test_save_and_load),
       cmocka_unit_test(test_errors),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

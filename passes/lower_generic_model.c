@@ -1,0 +1,220 @@
+//===-- lower_generic_model.c - params, model ops, caches -------------- ===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One function an op: which definition it is, and the arguments of that.
+//===----------------------------------------------------------------------===//
+#include "passes/lower_generic.h"
+
+//===-- Parameters --------------------------------------------------------===//
+
+static bool is_first_weight_of(MlirOpOperand use, int64_t *group) {
+  MlirOperation op = mlirOpOperandGetOwner(use);
+  if (!resq_op_is(op, "resq.qlinear"))
+    return false;
+  intptr_t branches = mlirDenseI32ArrayGetElement(resq_op_attr(op, "operandSegmentSizes"), 0);
+  intptr_t branch = (intptr_t)mlirOpOperandGetOperandNumber(use) - branches;
+  if (branch < 0 || branch >= branches)
+    return false;
+  *group = resqQuantTypeGetGroup(resq_element(generic_operand(op, branch)));
+  return true;
+}
+
+int64_t generic_activation_group(MlirValue weight) {
+  int64_t group = resqQuantTypeGetGroup(resq_element(weight));
+  MlirOpOperand use = mlirValueGetFirstUse(weight);
+  for (; !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use))
+    if (is_first_weight_of(use, &group))
+      break;
+  return group;
+}
+
+int64_t generic_code_bytes(MlirType weight, int64_t group) {
+  int64_t n = mlirShapedTypeGetDimSize(weight, 0), k = mlirShapedTypeGetDimSize(weight, 1);
+  int64_t step = resqQuantTypeGetBits(mlirShapedTypeGetElementType(weight)) <= 4 ? 8 : 4;
+  int64_t padded = k / group * ((group + 7) / 8 * 8);
+  return (n + 15) / 16 * (padded / step) * 64;
+}
+
+static bool unpack_quant(generic *g, MlirOperation get, MlirValue stored) {
+  MlirValue value = mlirOperationGetResult(get, 0);
+  MlirType type = mlirValueGetType(value), element = resq_element(value);
+  int64_t group = generic_activation_group(value), n = resq_dim(value, 0), k = resq_dim(value, 1);
+  int64_t groups = k / resqQuantTypeGetGroup(element);
+  MlirValue parts[2];
+  MlirValue codes[] = {stored, generic_index(g, n), generic_index(g, k), generic_index(g, group)};
+  MlirValue scales[] = {stored, generic_index(g, generic_code_bytes(type, group)), codes[1],
+                        generic_index(g, groups)};
+  const char *name = resqQuantTypeGetBits(element) <= 4 ? "unpack_codes_4" : "unpack_codes_8";
+  if (!resq_define(&g->definitions, &g->b, name, 4, codes, 1, &parts[0]) ||
+      !resq_define(&g->definitions, &g->b, "unpack_scales", 4, scales, 1, &parts[1]))
+    return false;
+  value = mlirOperationGetResult(generic_tie(g, 2, parts, type), 0);
+  resq_replace(get, 1, &value);
+  return true;
+}
+
+static bool unpack_panel(generic *g, MlirOperation get, MlirValue stored) {
+  MlirValue value = mlirOperationGetResult(get, 0);
+  MlirType type = mlirValueGetType(value), element = resqPanelTypeGetElement(resq_element(value));
+  const char *name = mlirTypeIsABF16(element)  ? "unpack_panel_bf16"
+                     : mlirTypeIsAF16(element) ? "unpack_panel_f16"
+                                               : "unpack_panel_f32";
+  MlirValue args[] = {stored, generic_index(g, resq_dim(value, 0))}, part;
+  if (!resq_define(&g->definitions, &g->b, name, 2, args, 1, &part))
+    return false;
+  value = mlirOperationGetResult(generic_tie(g, 1, &part, type), 0);
+  resq_replace(get, 1, &value);
+  return true;
+}
+
+static bool lower_get(generic *g, MlirOperation op) {
+  MlirValue stored = generic_argument(g, resq_op_str(op, "param"));
+  MlirType element = resq_element(mlirOperationGetResult(op, 0));
+  if (resqTypeIsQuant(element))
+    return unpack_quant(g, op, stored);
+  if (resqTypeIsPanel(element))
+    return unpack_panel(g, op, stored);
+  resq_replace(op, 1, &stored);
+  return true;
+}
+
+//===-- Model ops ---------------------------------------------------------===//
+
+static bool lower_embed(generic *g, MlirOperation op) {
+  MlirValue args[] = {generic_operand(op, 0), {NULL}};
+  return generic_matrix(g, generic_operand(op, 1), &args[1]) &&
+         generic_define(g, op, "embed", 2, args);
+}
+
+static bool lower_rms_norm(generic *g, MlirOperation op) {
+  MlirValue x = generic_operand(op, 0);
+  MlirValue gain = mlirOperationGetNumOperands(op) > 1 ? generic_operand(op, 1)
+                                                       : generic_splat(g, resq_width(x), 1);
+  MlirValue args[] = {x, gain, generic_real(g, op, "eps")};
+  return generic_define(g, op, "rms_norm", 3, args);
+}
+
+static bool lower_linear(generic *g, MlirOperation op) {
+  bool has_bias = mlirOperationGetNumOperands(op) > 2;
+  MlirValue args[] = {
+      generic_operand(op, 0), {NULL}, has_bias ? generic_operand(op, 2) : (MlirValue){NULL}};
+  return generic_matrix(g, generic_operand(op, 1), &args[1]) &&
+         generic_define(g, op, has_bias ? "linear" : "product", has_bias ? 3 : 2, args);
+}
+
+static bool lower_rope_angles(generic *g, MlirOperation op) {
+  int64_t half = resq_width(mlirOperationGetResult(op, 0)) / 2;
+  MlirValue factors =
+      mlirOperationGetNumOperands(op) > 1 ? generic_operand(op, 1) : generic_splat(g, half, 1);
+  MlirValue args[] = {generic_operand(op, 0), factors, generic_real(g, op, "base")};
+  return generic_define(g, op, "rope_angles", 3, args);
+}
+
+static bool lower_rope(generic *g, MlirOperation op) {
+  MlirValue args[] = {generic_operand(op, 0), generic_operand(op, 1),
+                      generic_index(g, resq_op_i64(op, "head_size"))};
+  return generic_define(g, op, "rope", 3, args);
+}
+
+static bool lower_gate(generic *g, MlirOperation op) {
+  MlirValue args[] = {generic_operand(op, 0), generic_operand(op, 1)};
+  return generic_define(g, op, "silu_gate", 2, args);
+}
+
+static bool lower_add(generic *g, MlirOperation op) {
+  MlirValue args[] = {generic_operand(op, 0), generic_operand(op, 1)};
+  return generic_define(g, op, "add", 2, args);
+}
+
+static bool lower_gather_rows(generic *g, MlirOperation op) {
+  MlirValue args[] = {generic_operand(op, 0), generic_operand(op, 1)};
+  return generic_define(g, op, "gather_rows", 2, args);
+}
+
+static bool lower_observe(generic *g, MlirOperation op) {
+  (void)g;
+  mlirOperationDestroy(op);
+  return true;
+}
+
+//===-- Caches ------------------------------------------------------------===//
+
+static int64_t kind_of(MlirAttribute code) {
+  MlirStringRef kind = resqKvCodeAttrGetKind(code);
+  return resq_str_eq(kind, "f32") ? 0 : resq_str_eq(kind, "f16") ? 1 : 2;
+}
+
+static int64_t vector_bytes(MlirAttribute code, int64_t size) {
+  int64_t kind = kind_of(code), bits = resqKvCodeAttrGetBits(code),
+          high = resqKvCodeAttrGetHigh(code);
+  if (kind < 2)
+    return kind == 0 ? 4 * size : 2 * size;
+  return ((size - high) * bits + 7) / 8 + high + (high > 0 ? 6 : 3);
+}
+
+int64_t generic_token_bytes(MlirOperation cache) {
+  int64_t size = resq_op_i64(cache, "head_size");
+  return resq_op_i64(cache, "heads") * (vector_bytes(resq_op_attr(cache, "keys"), size) +
+                                        vector_bytes(resq_op_attr(cache, "values"), size));
+}
+
+/// kind, bits and high of keys, then of values.
+static void code_arguments(generic *g, MlirOperation cache, MlirValue *out) {
+  MlirAttribute codes[] = {resq_op_attr(cache, "keys"), resq_op_attr(cache, "values")};
+  for (int i = 0; i < 2; i++) {
+    out[3 * i] = generic_index(g, kind_of(codes[i]));
+    out[3 * i + 1] = generic_index(g, resqKvCodeAttrGetBits(codes[i]));
+    out[3 * i + 2] = generic_index(g, resqKvCodeAttrGetHigh(codes[i]));
+  }
+}
+
+static bool lower_kv_append(generic *g, MlirOperation op) {
+  MlirStringRef name = resq_op_str(op, "cache");
+  MlirOperation cache = resq_symbol(g->module, name);
+  MlirValue args[13] = {generic_operand(op, 0),
+                        generic_operand(op, 1),
+                        generic_operand(op, 2),
+                        generic_operand(op, 3),
+                        generic_argument(g, name),
+                        g->capacity,
+                        generic_index(g, resq_op_i64(cache, "head_size"))};
+  code_arguments(g, cache, args + 7);
+  if (!resq_define(&g->definitions, &g->b, "kv_append", 13, args, 0, NULL))
+    return false;
+  mlirOperationDestroy(op);
+  return true;
+}
+
+static bool lower_attention(generic *g, MlirOperation op) {
+  MlirStringRef name = resq_op_str(op, "cache");
+  MlirOperation cache = resq_symbol(g->module, name);
+  MlirValue args[14] = {generic_operand(op, 0),
+                        generic_operand(op, 1),
+                        generic_operand(op, 2),
+                        generic_argument(g, name),
+                        g->capacity,
+                        generic_real(g, op, "scale"),
+                        generic_index(g, resq_op_i64(cache, "heads")),
+                        generic_index(g, resq_op_i64(cache, "head_size"))};
+  code_arguments(g, cache, args + 8);
+  return generic_define(g, op, "attention", 14, args);
+}
+
+//===-- The table ---------------------------------------------------------===//
+
+const generic_rule generic_model_rules[] = {
+    {"resq.get", lower_get},
+    {"resq.embed", lower_embed},
+    {"resq.rms_norm", lower_rms_norm},
+    {"resq.linear", lower_linear},
+    {"resq.head", lower_linear},
+    {"resq.rope_angles", lower_rope_angles},
+    {"resq.rope", lower_rope},
+    {"resq.kv_append", lower_kv_append},
+    {"resq.attention", lower_attention},
+    {"resq.gate", lower_gate},
+    {"resq.add", lower_add},
+    {"resq.gather_rows", lower_gather_rows},
+    {"resq.observe", lower_observe},
+    {NULL, NULL},
+};

@@ -1,0 +1,172 @@
+// LINK: compiler
+//===-- dialect_test.c - the dialect's C side: types, builders, Hadamard --===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "dialect/build.h"
+#include "passes/pass.h"
+#include <stdlib.h>
+#include <string.h>
+
+static int open_context(void **state) {
+  MlirContext *ctx = malloc(sizeof *ctx);
+  *ctx = resqContextCreate();
+  *state = ctx;
+  return 0;
+}
+
+static int close_context(void **state) {
+  mlirContextDestroy(*(MlirContext *)*state);
+  free(*state);
+  return 0;
+}
+
+static void quant_type_says_its_parts(void **state) {
+  MlirContext ctx = *(MlirContext *)*state;
+  MlirType type = resqQuantTypeGet(ctx, 4, 32, true, resq_str("row"));
+  assert_true(resqTypeIsQuant(type) && !resqTypeIsPanel(type));
+  assert_int_equal(resqQuantTypeGetBits(type), 4);
+  assert_int_equal(resqQuantTypeGetGroup(type), 32);
+  assert_true(resqQuantTypeGetZero(type));
+  assert_true(resq_str_eq(resqQuantTypeGetLayout(type), "row"));
+  MlirType parsed = mlirTypeParseGet(
+      ctx, resq_str("!resq.quant<bits = 4, group = 32, zero = true, layout = \"row\">"));
+  assert_true(mlirTypeEqual(type, parsed));
+}
+
+static MlirLogicalResult swallow(MlirDiagnostic diagnostic, void *count) {
+  (void)diagnostic;
+  ++*(int *)count;
+  return mlirLogicalResultSuccess();
+}
+
+static void bad_types_are_null_with_one_error(void **state) {
+  MlirContext ctx = *(MlirContext *)*state;
+  int errors = 0;
+  MlirDiagnosticHandlerID id = mlirContextAttachDiagnosticHandler(ctx, swallow, &errors, NULL);
+  assert_null(resqQuantTypeGet(ctx, 1, 32, true, resq_str("row")).ptr);
+  assert_null(resqPanelTypeGet(mlirF64TypeGet(ctx)).ptr);
+  assert_null(resqKvCodeAttrGet(ctx, resq_str("int"), 7, 0, 8).ptr);
+  mlirContextDetachDiagnosticHandler(ctx, id);
+  assert_int_equal(errors, 3);
+}
+
+static void kv_code_and_panel_say_their_parts(void **state) {
+  MlirContext ctx = *(MlirContext *)*state;
+  MlirAttribute code = resqKvCodeAttrGet(ctx, resq_str("int"), 4, 8, 8);
+  assert_true(resqAttrIsKvCode(code) && resq_str_eq(resqKvCodeAttrGetKind(code), "int"));
+  assert_int_equal(resqKvCodeAttrGetBits(code), 4);
+  assert_int_equal(resqKvCodeAttrGetHigh(code), 8);
+  assert_int_equal(resqKvCodeAttrGetHighBits(code), 8);
+  MlirType panel = resqPanelTypeGet(mlirBF16TypeGet(ctx));
+  assert_true(resqTypeIsPanel(panel));
+  assert_true(mlirTypeEqual(resqPanelTypeGetElement(panel), mlirBF16TypeGet(ctx)));
+}
+
+static void count_op(MlirOperation op, void *count) {
+  (void)op;
+  ++*(int *)count;
+}
+
+static void a_built_module_verifies_and_reads_back(void **state) {
+  MlirContext ctx = *(MlirContext *)*state;
+  MlirModule module = mlirModuleCreateEmpty(mlirLocationUnknownGet(ctx));
+  MlirOperation top = mlirModuleGetOperation(module);
+  resq_builder at = resq_build_at_end(mlirModuleGetBody(module), mlirLocationUnknownGet(ctx));
+  MlirType type = resq_tensor(mlirF32TypeGet(ctx), 2, (int64_t[]){8, 8});
+  resq_build_param(&at, "bound", type, NULL);
+  MlirBlock recipe;
+  MlirOperation param = resq_build_param(&at, "made", type, &recipe);
+  resq_builder in = resq_build_at_end(recipe, at.loc);
+  MlirValue bound = resq_build_get(&in, "bound", type);
+  MlirNamedAttribute size = resq_attr_i64(ctx, "size", 8);
+  resq_build_yield(recipe, resq_build_value(&in, "resq.hadamard", 1, &bound, type, 1, &size));
+  assert_true(mlirOperationVerify(top));
+
+  assert_true(mlirOperationEqual(resq_symbol(top, resq_str("made")), param));
+  assert_true(mlirOperationIsNull(resq_symbol(top, resq_str("none"))));
+  char *fresh = resq_fresh_symbol(top, "made");
+  assert_string_equal(fresh, "made_1");
+  free(fresh);
+  assert_int_equal(resq_width(bound), 8);
+  assert_true(resq_value_is_from(bound, "resq.get"));
+
+  int gets = 0;
+  resq_for_each(top, "resq.get", count_op, &gets);
+  assert_int_equal(gets, 1);
+  MlirOperation hadamard = mlirOperationGetNextInBlock(resq_defining_op(bound));
+  assert_int_equal(resq_op_i64(hadamard, "size"), 8);
+  assert_false(resq_op_has(hadamard, "transposed"));
+  resq_replace(hadamard, 1, &bound);
+  assert_true(mlirOperationVerify(top));
+  mlirModuleDestroy(module);
+}
+
+//===-- Hadamard ----------------------------------------------------------===//
+
+static void orders_are_the_smallest(void **state) {
+  (void)state;
+  static const int64_t known[][2] = {{1, 1},     {2, 1},    {64, 1},     {12, 12},  {24, 12},
+                                     {576, 36},  {504, 252}, {1536, 12}, {1376, 344}, {28, 28},
+                                     {52, 52},   {3, 0},    {18, 0},     {92, 0},   {0, 0},
+                                     {-4, 0},    {11008, 344}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    assert_int_equal(resqHadamardOrder(known[i][0]), known[i][1]);
+  assert_int_equal(resqHadamardOrder(INT64_MAX), 0);
+}
+
+static void rows_are_orthogonal(int64_t k) {
+  int8_t *h = malloc((size_t)(k * k));
+  resqHadamardSigns(k, h);
+  for (int64_t i = 0; i < k; i++)
+    for (int64_t j = 0; j <= i; j++) {
+      int sum = 0;
+      for (int64_t c = 0; c < k; c++)
+        sum += h[i * k + c] * h[j * k + c];
+      if (sum != (i == j ? k : 0))
+        fail_msg("order %d: rows %d and %d have product %d", (int)k, (int)i, (int)j, sum);
+    }
+  free(h);
+}
+
+/// All small orders, and large ones of both kinds over primes and prime powers (344 is 7^3 + 1, 580 is 2 (17^2 + 1)).
+static void matrices_are_orthogonal(void **state) {
+  (void)state;
+  for (int64_t k = 1; k <= 260; k++)
+    if (resqHadamardOrder(k) == k)
+      rows_are_orthogonal(k);
+  static const int64_t large[] = {312, 340, 344, 484, 580, 844, 972, 1020};
+  for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
+    assert_int_equal(resqHadamardOrder(large[i]), large[i]);
+    rows_are_orthogonal(large[i]);
+  }
+}
+
+static void passes_have_text_and_code(void **state) {
+  (void)state;
+  assert_true(resq_n_passes > 0);
+  for (intptr_t i = 0; i < resq_n_passes; i++) {
+    assert_int_equal(strncmp(resq_passes[i].flag, "resq-", 5), 0);
+    assert_true(resq_passes[i].summary[0] != '\0');
+    for (intptr_t k = 0; k < resq_passes[i].n_options; k++)
+      assert_non_null(resq_passes[i].options[k].fallback);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(quant_type_says_its_parts, open_context, close_context),
+      cmocka_unit_test_setup_teardown(bad_types_are_null_with_one_error, open_context, close_context),
+      cmocka_unit_test_setup_teardown(kv_code_and_panel_say_their_parts, open_context, close_context),
+      cmocka_unit_test_setup_teardown(a_built_module_verifies_and_reads_back, open_context, close_context),
+      cmocka_unit_test(orders_are_the_smallest),
+      cmocka_unit_test(matrices_are_orthogonal),
+      cmocka_unit_test(passes_have_text_and_code),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
