@@ -71,9 +71,8 @@ static MlirOperation create(const resq_builder *b, MlirOperationState *state) {
 }
 
 MlirOperation resq_build_op(const resq_builder *b, const char *name, intptr_t n_operands,
-                            const MlirValue *operands, intptr_t n_results,
-                            const MlirType *results, intptr_t n_attrs,
-                            const MlirNamedAttribute *attrs) {
+                            const MlirValue *operands, intptr_t n_results, const MlirType *results,
+                            intptr_t n_attrs, const MlirNamedAttribute *attrs) {
   MlirOperationState state = mlirOperationStateGet(resq_str(name), b->loc);
   mlirOperationStateAddOperands(&state, n_operands, operands);
   mlirOperationStateAddResults(&state, n_results, results);
@@ -134,8 +133,7 @@ MlirType resq_tensor(MlirType element, intptr_t rank, const int64_t *shape) {
 bool resq_str_eq(MlirStringRef a, const char *b) { return mlirStringRefEqual(a, resq_str(b)); }
 
 bool resq_op_is(MlirOperation op, const char *name) {
-  return !mlirOperationIsNull(op) &&
-         resq_str_eq(mlirIdentifierStr(mlirOperationGetName(op)), name);
+  return !mlirOperationIsNull(op) && resq_str_eq(mlirIdentifierStr(mlirOperationGetName(op)), name);
 }
 
 MlirOperation resq_defining_op(MlirValue v) {

@@ -29,8 +29,8 @@ bool resq_is_rows(MlirValue v, int64_t rank);
 bool resq_is_static(MlirValue v);
 bool resq_is_f32(MlirValue v);
 bool resq_is_i32(MlirValue v);
-bool resq_is_float(MlirValue v);            ///< f16, bf16, f32 or f64
-bool resq_is_weight(MlirValue v);           ///< f32, bf16, f16 or a panel
+bool resq_is_float(MlirValue v);  ///< f16, bf16, f32 or f64
+bool resq_is_weight(MlirValue v); ///< f32, bf16, f16 or a panel
 bool resq_is_quant(MlirValue v);
 bool resq_same_type(MlirValue a, MlirValue b);
 /// Extents are equal, or one is dynamic.

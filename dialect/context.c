@@ -12,9 +12,9 @@ static void register_passes(void) {
 }
 
 /// Loaded at once, because C code builds their ops by name; all others load on demand.
-static const char *const built_dialects[] = {
-    "resq", "func", "arith", "math", "tensor", "linalg", "memref", "bufferization",
-    "scf",  "cf",   "llvm",  "vector", "gpu",  "nvvm"};
+static const char *const built_dialects[] = {"resq",   "func",   "arith",         "math", "tensor",
+                                             "linalg", "memref", "bufferization", "scf",  "cf",
+                                             "llvm",   "vector", "gpu",           "nvvm"};
 
 MlirContext resqContextCreate(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;

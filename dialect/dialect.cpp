@@ -3,11 +3,14 @@
 //
 // The one C++ file of the dialect: it holds what TableGen made of resq.td and
 // forwards every body to a C function of hooks.h. An op with a new verifier or
-// folder needs one line below; its meaning goes into hooks_*.c.
+// folder needs one row in hooks.def; its meaning goes into hooks_*.c.
 //===----------------------------------------------------------------------===//
 #ifndef __clang__
-#error "libMLIR.so is built with clang, and g++ names traits otherwise: set CMAKE_CXX_COMPILER to clang++-22"
+// clang-format off
+#error "libMLIR.so is built with clang, and g++ names traits otherwise: use clang++-22"
+// clang-format on
 #endif
+#include "mlir/IR/Dialect.h"
 #include "dialect/hooks.h"
 #include "mlir/Bytecode/BytecodeImplementation.h"
 #include "mlir/CAPI/IR.h"
@@ -16,7 +19,6 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/Dialect.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
@@ -48,7 +50,8 @@ using namespace resq;
 //===-- Dialect -----------------------------------------------------------===//
 
 namespace {
-/// Bytecode carries the version of the dialect that wrote it; types and attributes stay in text form.
+/// Bytecode carries the version of the dialect that wrote it; types and attributes stay in text
+/// form.
 struct ResqVersion : DialectVersion {
   uint64_t number = 0;
 };
@@ -167,9 +170,7 @@ void resqEmitRemark(MlirLocation loc, const char *message) { emitRemark(unwrap(l
   LogicalResult op##Op::verify() { return success(resqVerify##op(wrap(getOperation()))); }
 
 #define RESQ_FOLDER(op)                                                                            \
-  OpFoldResult op##Op::fold(FoldAdaptor) {                                                         \
-    return unwrap(resqFold##op(wrap(getOperation())));                                             \
-  }
+  OpFoldResult op##Op::fold(FoldAdaptor) { return unwrap(resqFold##op(wrap(getOperation()))); }
 
 /// Lookup of a symbol for C: the table is the collection of the running verification.
 struct LookupScope {

@@ -127,7 +127,10 @@ void resqHadamardSigns(int64_t order, int8_t *out) {
   int64_t n = f.q + 1; // order of the conference matrix C: zero diagonal, C C^T = q I
   for (int64_t i = 0; i < n; i++)
     for (int64_t j = 0; j < n; j++) {
-      int8_t c = i == j ? 0 : i == 0 ? 1 : j == 0 ? (skew ? -1 : 1) : chi[subtract(f, i - 1, j - 1)];
+      int8_t c = i == j   ? 0
+                 : i == 0 ? 1
+                 : j == 0 ? (skew ? -1 : 1)
+                          : chi[subtract(f, i - 1, j - 1)];
       if (skew) { // Paley I: C + I
         out[i * n + j] = i == j ? 1 : c;
         continue;

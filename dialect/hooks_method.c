@@ -9,13 +9,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/// The last dimension's extent; 0 (which no block size divides into) when there is none or it is dynamic.
+/// The last dimension's extent; 0 (which no block size divides into) when there is none or it is
+/// dynamic.
 static int64_t last_of(MlirValue x) {
   int64_t width = resq_rank(x) < 1 ? 0 : resq_width(x);
   return width < 0 ? 0 : width;
 }
 
-static bool divides(int64_t size, int64_t width) { return size >= 1 && width >= size && width % size == 0; }
+static bool divides(int64_t size, int64_t width) {
+  return size >= 1 && width >= size && width % size == 0;
+}
 
 static bool verify_same(MlirOperation op, MlirValue x) {
   MlirValue y = resq_result(op, 0);
@@ -30,20 +33,26 @@ bool resqVerifyRotate(MlirOperation op) {
   bool is_square = (rank == 2 || rank == 3) && resq_is_static(matrix) &&
                    resq_dim(matrix, (intptr_t)rank - 2) == resq_width(matrix);
   if (!is_square || !(resq_is_f32(matrix) || mlirTypeIsAF64(resq_element(matrix))))
-    return resq_refuse(op, "C4: matrix is %s: allowed is [size, size] or [blocks, size, size] of f32 or f64",
-                       RESQ_TYPE(matrix));
-  int64_t size = resq_width(matrix), blocks = rank == 3 ? resq_dim(matrix, 0) : 1, width = last_of(x);
+    return resq_refuse(
+        op, "C4: matrix is %s: allowed is [size, size] or [blocks, size, size] of f32 or f64",
+        RESQ_TYPE(matrix));
+  int64_t size = resq_width(matrix), blocks = rank == 3 ? resq_dim(matrix, 0) : 1,
+          width = last_of(x);
   if (!divides(size, width))
-    return resq_refuse(op, "C1: x is %s, but matrix is %s: allowed is a last dimension that is a multiple of %"
-                           PRId64, RESQ_TYPE(x), RESQ_TYPE(matrix), size);
+    return resq_refuse(
+        op,
+        "C1: x is %s, but matrix is %s: allowed is a last dimension that is a multiple of %" PRId64,
+        RESQ_TYPE(x), RESQ_TYPE(matrix), size);
   if (!divides(blocks, width / size))
-    return resq_refuse(op, "C2: matrix has %" PRId64 " blocks, but x has %" PRId64
-                           ": allowed is a number that divides them",
+    return resq_refuse(op,
+                       "C2: matrix has %" PRId64 " blocks, but x has %" PRId64
+                       ": allowed is a number that divides them",
                        blocks, width / size);
   return verify_same(op, x);
 }
 
-/// Whether 0 .. n-1 each stand once in order; on false *bad is the first entry that is wrong, or -1 without memory.
+/// Whether 0 .. n-1 each stand once in order; on false *bad is the first entry that is wrong, or -1
+/// without memory.
 static bool is_permutation(MlirAttribute order, int64_t n, int64_t *bad) {
   bool *seen = calloc((size_t)n, sizeof *seen), ok = seen != NULL;
   *bad = -1;
@@ -64,9 +73,11 @@ bool resqVerifyPermute(MlirOperation op) {
   MlirAttribute order = resq_op_attr(op, "order");
   bool has_order = !mlirAttributeIsNull(order), has_indices = !mlirValueIsNull(indices);
   if (has_order == has_indices)
-    return resq_refuse(op, "C1: %s of order and indices are given: allowed is one", has_order ? "both" : "none");
+    return resq_refuse(op, "C1: %s of order and indices are given: allowed is one",
+                       has_order ? "both" : "none");
   int64_t width = last_of(x);
-  if (has_indices && (resq_rank(indices) != 1 || resq_dim(indices, 0) != width || !resq_is_i32(indices)))
+  if (has_indices &&
+      (resq_rank(indices) != 1 || resq_dim(indices, 0) != width || !resq_is_i32(indices)))
     return resq_refuse(op, "C2: indices is %s, but x is %s: allowed is [%" PRId64 "] of i32",
                        RESQ_TYPE(indices), RESQ_TYPE(x), width);
   if (has_order && mlirDenseArrayGetNumElements(order) != width)
@@ -76,8 +87,9 @@ bool resqVerifyPermute(MlirOperation op) {
   if (has_order && !is_permutation(order, width, &bad)) {
     if (bad < 0)
       return resq_refuse(op, "out of memory");
-    return resq_refuse(op, "C2: order[%" PRId64 "] is %" PRId64 ": allowed is each of 0 to %" PRId64 " once",
-                       bad, mlirDenseI64ArrayGetElement(order, (intptr_t)bad), width - 1);
+    return resq_refuse(
+        op, "C2: order[%" PRId64 "] is %" PRId64 ": allowed is each of 0 to %" PRId64 " once", bad,
+        mlirDenseI64ArrayGetElement(order, (intptr_t)bad), width - 1);
   }
   return verify_same(op, x);
 }
@@ -86,12 +98,15 @@ bool resqVerifyHadamard(MlirOperation op) {
   MlirValue x = resq_operand(op, 0);
   int64_t size = resq_op_i64(op, "size");
   if (!divides(size, last_of(x)))
-    return resq_refuse(op, "C1: size is %" PRId64 ", but x is %s: allowed is a divisor of the last dimension",
-                       size, RESQ_TYPE(x));
+    return resq_refuse(
+        op, "C1: size is %" PRId64 ", but x is %s: allowed is a divisor of the last dimension",
+        size, RESQ_TYPE(x));
   if (!resqHadamardOrder(size))
-    return resq_refuse(op, "C2: no Hadamard matrix of order %" PRId64
-                           " is known here: allowed is K * 2^n for K = 1 or a Paley order (docs/dialect.md)",
-                       size);
+    return resq_refuse(
+        op,
+        "C2: no Hadamard matrix of order %" PRId64
+        " is known here: allowed is K * 2^n for K = 1 or a Paley order (docs/dialect.md)",
+        size);
   return verify_same(op, x);
 }
 
@@ -99,7 +114,9 @@ bool resqVerifyHadamard(MlirOperation op) {
 static bool verify_parts(MlirOperation op, MlirValue whole, MlirValue low, MlirValue high_part) {
   int64_t block = resq_op_i64(op, "block"), high = resq_op_i64(op, "high"), width = last_of(whole);
   if (!divides(block, width))
-    return resq_refuse(op, "C1: block is %" PRId64 ", but the whole is %s: allowed is a divisor of its last dimension",
+    return resq_refuse(op,
+                       "C1: block is %" PRId64
+                       ", but the whole is %s: allowed is a divisor of its last dimension",
                        block, RESQ_TYPE(whole));
   if (high < 1 || high >= block)
     return resq_refuse(op, "C2: high is %" PRId64 ": allowed is 1 to %" PRId64, high, block - 1);
@@ -109,9 +126,11 @@ static bool verify_parts(MlirOperation op, MlirValue whole, MlirValue low, MlirV
   for (int i = 0; i < 2; i++)
     if (!resq_shapes_agree(whole, parts[i], last) || last_of(parts[i]) != widths[i] ||
         !mlirTypeEqual(resq_element(whole), resq_element(parts[i])))
-      return resq_refuse(op, "C3: the %s part is %s, but the whole is %s: allowed is a last dimension of %" PRId64
-                             ", all else the same",
-                         i ? "high" : "low", RESQ_TYPE(parts[i]), RESQ_TYPE(whole), widths[i]);
+      return resq_refuse(
+          op,
+          "C3: the %s part is %s, but the whole is %s: allowed is a last dimension of %" PRId64
+          ", all else the same",
+          i ? "high" : "low", RESQ_TYPE(parts[i]), RESQ_TYPE(whole), widths[i]);
   return true;
 }
 
@@ -128,15 +147,17 @@ bool resqVerifySlice(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
   int64_t dim = resq_op_i64(op, "dim"), begin = resq_op_i64(op, "begin"), rank = resq_rank(x);
   if (dim < 0 || dim >= rank)
-    return resq_refuse(op, "C1: dim is %" PRId64 ", but x is %s: allowed is 0 to %" PRId64, dim, RESQ_TYPE(x),
-                       rank - 1);
+    return resq_refuse(op, "C1: dim is %" PRId64 ", but x is %s: allowed is 0 to %" PRId64, dim,
+                       RESQ_TYPE(x), rank - 1);
   if (!resq_shapes_agree(x, y, dim) || !mlirTypeEqual(resq_element(x), resq_element(y)))
-    return resq_refuse(op, "C3: y is %s, but x is %s: allowed is x's shape and element but along dim %" PRId64,
-                       RESQ_TYPE(y), RESQ_TYPE(x), dim);
+    return resq_refuse(
+        op, "C3: y is %s, but x is %s: allowed is x's shape and element but along dim %" PRId64,
+        RESQ_TYPE(y), RESQ_TYPE(x), dim);
   int64_t from = resq_dim(x, (intptr_t)dim), taken = resq_dim(y, (intptr_t)dim);
   if (from < 0 || taken < 0 || taken > from || begin < 0 || begin > from - taken)
-    return resq_refuse(op, "C2: begin is %" PRId64 " and y is %s, but x is %s: allowed is a static range inside x",
-                       begin, RESQ_TYPE(y), RESQ_TYPE(x));
+    return resq_refuse(
+        op, "C2: begin is %" PRId64 " and y is %s, but x is %s: allowed is a static range inside x",
+        begin, RESQ_TYPE(y), RESQ_TYPE(x));
   return true;
 }
 
@@ -147,25 +168,33 @@ bool resqVerifyConcat(MlirOperation op) {
   if (n < 1)
     return resq_refuse(op, "C1: there are no parts: allowed is one or more");
   if (dim < 0 || dim >= resq_rank(y))
-    return resq_refuse(op, "C2: dim is %" PRId64 ", but y is %s: allowed is 0 to %" PRId64, dim, RESQ_TYPE(y),
-                       resq_rank(y) - 1);
+    return resq_refuse(op, "C2: dim is %" PRId64 ", but y is %s: allowed is 0 to %" PRId64, dim,
+                       RESQ_TYPE(y), resq_rank(y) - 1);
   for (intptr_t i = 0; i < n; i++) {
     MlirValue part = resq_operand(op, i);
-    bool agrees = resq_shapes_agree(part, y, dim) && mlirTypeEqual(resq_element(part), resq_element(y));
+    bool agrees =
+        resq_shapes_agree(part, y, dim) && mlirTypeEqual(resq_element(part), resq_element(y));
     int64_t extent = agrees ? resq_dim(part, (intptr_t)dim) : -1;
     if (extent < 0 || __builtin_add_overflow(sum, extent, &sum))
-      return resq_refuse(op, "C2: part %" PRIdPTR " is %s, but y is %s: allowed is y's shape and element, static along dim %"
-                             PRId64, i, RESQ_TYPE(part), RESQ_TYPE(y), dim);
+      return resq_refuse(
+          op,
+          "C2: part %" PRIdPTR
+          " is %s, but y is %s: allowed is y's shape and element, static along dim %" PRId64,
+          i, RESQ_TYPE(part), RESQ_TYPE(y), dim);
   }
   if (resq_dim(y, (intptr_t)dim) != sum)
-    return resq_refuse(op, "C2: y is %s, but the parts add up to %" PRId64 " along dim %" PRId64
-                           ": allowed is that", RESQ_TYPE(y), sum, dim);
+    return resq_refuse(op,
+                       "C2: y is %s, but the parts add up to %" PRId64 " along dim %" PRId64
+                       ": allowed is that",
+                       RESQ_TYPE(y), sum, dim);
   return true;
 }
 
 //===-- Quantisation ------------------------------------------------------===//
 
-static bool is_row_layout(MlirType quant) { return resq_str_eq(resqQuantTypeGetLayout(quant), "row"); }
+static bool is_row_layout(MlirType quant) {
+  return resq_str_eq(resqQuantTypeGetLayout(quant), "row");
+}
 
 bool resqVerifyQuantize(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), q = resq_result(op, 0);
@@ -174,11 +203,14 @@ bool resqVerifyQuantize(MlirOperation op) {
   MlirType quant = resq_element(q);
   if (!resq_shapes_agree(x, q, -1) || resq_width(q) != resq_width(x) || !resqTypeIsQuant(quant) ||
       !resqQuantTypeGetZero(quant) || !is_row_layout(quant))
-    return resq_refuse(op, "C2: q is %s, but x is %s: allowed is x's shape of quant with zero = true, layout = \"row\"",
+    return resq_refuse(op,
+                       "C2: q is %s, but x is %s: allowed is x's shape of quant with zero = true, "
+                       "layout = \"row\"",
                        RESQ_TYPE(q), RESQ_TYPE(x));
   if (resq_width(x) % resqQuantTypeGetGroup(quant))
-    return resq_refuse(op, "C3: group is %" PRId64 ", but x is %" PRId64 " wide: allowed is a divisor of it",
-                       resqQuantTypeGetGroup(quant), resq_width(x));
+    return resq_refuse(
+        op, "C3: group is %" PRId64 ", but x is %" PRId64 " wide: allowed is a divisor of it",
+        resqQuantTypeGetGroup(quant), resq_width(x));
   double clip = resq_op_f64(op, "clip");
   if (!(clip > 0 && clip <= 1))
     return resq_refuse(op, "C4: clip is %g: allowed is more than 0, at most 1", clip);
@@ -188,8 +220,9 @@ bool resqVerifyQuantize(MlirOperation op) {
 bool resqVerifyDequantize(MlirOperation op) {
   MlirValue q = resq_operand(op, 0), y = resq_result(op, 0);
   if (!resq_is_quant(q) || !resq_is_f32(y) || !resq_shapes_agree(q, y, -1))
-    return resq_refuse(op, "C1: q is %s and y is %s: allowed is a quant element, and f32 of the same shape",
-                       RESQ_TYPE(q), RESQ_TYPE(y));
+    return resq_refuse(
+        op, "C1: q is %s and y is %s: allowed is a quant element, and f32 of the same shape",
+        RESQ_TYPE(q), RESQ_TYPE(y));
   return true;
 }
 
@@ -197,18 +230,23 @@ bool resqVerifyDequantize(MlirOperation op) {
 static bool verify_branch(MlirOperation op, intptr_t i, MlirValue x, MlirValue weight) {
   MlirValue y = resq_result(op, 0);
   MlirType code = resq_element(x);
-  if (!resq_is_rows(x, 2) || !resqTypeIsQuant(code) || !resqQuantTypeGetZero(code) || !is_row_layout(code) ||
-      resq_width(x) % resqQuantTypeGetGroup(code) || !resq_extents_agree(resq_dim(x, 0), resq_dim(y, 0)))
-    return resq_refuse(op, "C2: activation %" PRIdPTR " is %s: allowed is [R, in] of quant with zero = true, "
-                           "layout = \"row\" and a group that divides in", i, RESQ_TYPE(x));
+  if (!resq_is_rows(x, 2) || !resqTypeIsQuant(code) || !resqQuantTypeGetZero(code) ||
+      !is_row_layout(code) || resq_width(x) % resqQuantTypeGetGroup(code) ||
+      !resq_extents_agree(resq_dim(x, 0), resq_dim(y, 0)))
+    return resq_refuse(op,
+                       "C2: activation %" PRIdPTR
+                       " is %s: allowed is [R, in] of quant with zero = true, "
+                       "layout = \"row\" and a group that divides in",
+                       i, RESQ_TYPE(x));
   MlirType w = resq_element(weight);
   bool fits = resq_rank(weight) == 2 && resq_is_static(weight) && resqTypeIsQuant(w) &&
               !resqQuantTypeGetZero(w) && resq_width(weight) == resq_width(x) &&
               resq_dim(weight, 0) == resq_width(y);
   int64_t group = fits ? resqQuantTypeGetGroup(w) : 0;
   if (!fits || (group != resq_width(x) && group != resqQuantTypeGetGroup(code)))
-    return resq_refuse(op, "C3: weight %" PRIdPTR " is %s: allowed is [%" PRId64 ", %" PRId64
-                           "] of quant with zero = false and group %" PRId64 " or %" PRId64,
+    return resq_refuse(op,
+                       "C3: weight %" PRIdPTR " is %s: allowed is [%" PRId64 ", %" PRId64
+                       "] of quant with zero = false and group %" PRId64 " or %" PRId64,
                        i, RESQ_TYPE(weight), resq_width(y), resq_width(x), resq_width(x),
                        resqQuantTypeGetGroup(code));
   return true;
@@ -216,18 +254,21 @@ static bool verify_branch(MlirOperation op, intptr_t i, MlirValue x, MlirValue w
 
 bool resqVerifyQLinear(MlirOperation op) {
   MlirAttribute segments = resq_op_attr(op, "operandSegmentSizes");
-  int32_t n = mlirDenseI32ArrayGetElement(segments, 0), m = mlirDenseI32ArrayGetElement(segments, 1);
+  int32_t n = mlirDenseI32ArrayGetElement(segments, 0),
+          m = mlirDenseI32ArrayGetElement(segments, 1);
   MlirValue y = resq_result(op, 0), bias = resq_operand(op, n + m);
   if (n != m || n < 1)
-    return resq_refuse(op, "C1: there are %d activations and %d weights: allowed is as many of both, at least one",
-                       (int)n, (int)m);
+    return resq_refuse(
+        op, "C1: there are %d activations and %d weights: allowed is as many of both, at least one",
+        (int)n, (int)m);
   if (!resq_is_f32_rows(y))
     return resq_refuse(op, "C5: y is %s: allowed is [R, out] of f32", RESQ_TYPE(y));
   for (int32_t i = 0; i < n; i++)
     if (!verify_branch(op, i, resq_operand(op, i), resq_operand(op, n + i)))
       return false;
   if (!mlirValueIsNull(bias) && !resq_is_f32_vector(bias, resq_width(y)))
-    return resq_refuse(op, "C4: bias is %s, but y is %" PRId64 " wide: allowed is [%" PRId64 "] of f32",
+    return resq_refuse(op,
+                       "C4: bias is %s, but y is %" PRId64 " wide: allowed is [%" PRId64 "] of f32",
                        RESQ_TYPE(bias), resq_width(y), resq_width(y));
   return true;
 }

@@ -22,15 +22,17 @@ static bool same_element(MlirValue a, MlirValue b) {
 bool resqVerifyMoment(MlirOperation op) {
   MlirValue v = resq_result(op, 0);
   if (!is_f64(v) || !(is_square(v, 2) || is_square(v, 3)))
-    return resq_refuse(op, "C1: the result is %s: allowed is [n, n] or [blocks, n, n] of f64", RESQ_TYPE(v));
+    return resq_refuse(op, "C1: the result is %s: allowed is [n, n] or [blocks, n, n] of f64",
+                       RESQ_TYPE(v));
   return true;
 }
 
 bool resqVerifySumBlocks(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
   if (!is_square(x, 3) || !is_square(y, 2) || resq_width(x) != resq_width(y) || !same_element(x, y))
-    return resq_refuse(op, "C1: x is %s and y is %s: allowed is [blocks, n, n] to [n, n], one element type",
-                       RESQ_TYPE(x), RESQ_TYPE(y));
+    return resq_refuse(
+        op, "C1: x is %s and y is %s: allowed is [blocks, n, n] to [n, n], one element type",
+        RESQ_TYPE(x), RESQ_TYPE(y));
   return true;
 }
 
@@ -43,8 +45,9 @@ bool resqVerifyRandomOrthogonal(MlirOperation op) {
   for (intptr_t i = 0; i < mlirDenseArrayGetNumElements(sizes); i++) {
     int64_t size = mlirDenseI64ArrayGetElement(sizes, i);
     if (size < 1 || size > left)
-      return resq_refuse(op, "C1: sizes[%" PRIdPTR "] is %" PRId64 " where %" PRId64 " of %" PRId64
-                             " rows are left: allowed are sizes from 1 that sum to the order",
+      return resq_refuse(op,
+                         "C1: sizes[%" PRIdPTR "] is %" PRId64 " where %" PRId64 " of %" PRId64
+                         " rows are left: allowed are sizes from 1 that sum to the order",
                          i, size, left, n);
     left -= size;
   }
@@ -58,8 +61,10 @@ bool resqVerifyHadamardMatrix(MlirOperation op) {
   if (!is_square(v, 2) || !is_f64(v))
     return resq_refuse(op, "C1: the result is %s: allowed is [n, n] of f64", RESQ_TYPE(v));
   if (!resq_op_has(op, "or_orthogonal") && !resqHadamardOrder(resq_width(v)))
-    return resq_refuse(op, "C1: no Hadamard matrix of order %" PRId64
-                           " is known here: allowed is K * 2^n for K = 1 or a Paley order (docs/dialect.md), or or_orthogonal",
+    return resq_refuse(op,
+                       "C1: no Hadamard matrix of order %" PRId64
+                       " is known here: allowed is K * 2^n for K = 1 or a Paley order "
+                       "(docs/dialect.md), or or_orthogonal",
                        resq_width(v));
   return true;
 }
@@ -72,13 +77,16 @@ static bool product_fits(MlirValue a, MlirValue b, MlirValue y) {
   if (resq_width(a) != resq_dim(b, (intptr_t)rb - 2) || resq_width(y) != resq_width(b) ||
       resq_dim(y, (intptr_t)r - 2) != resq_dim(a, (intptr_t)ra - 2))
     return false;
-  return (ra < 3 || resq_dim(y, 0) == resq_dim(a, 0)) && (rb < 3 || resq_dim(y, 0) == resq_dim(b, 0));
+  return (ra < 3 || resq_dim(y, 0) == resq_dim(a, 0)) &&
+         (rb < 3 || resq_dim(y, 0) == resq_dim(b, 0));
 }
 
 bool resqVerifyMatmul(MlirOperation op) {
   MlirValue a = resq_operand(op, 0), b = resq_operand(op, 1), y = resq_result(op, 0);
   if (!product_fits(a, b, y) || !resq_is_float(a) || !resq_is_float(b) || !resq_is_float(y))
-    return resq_refuse(op, "C1: a is %s, b is %s and y is %s: allowed is [.., m, k] by [.., k, n] to [.., m, n] of floats",
+    return resq_refuse(op,
+                       "C1: a is %s, b is %s and y is %s: allowed is [.., m, k] by [.., k, n] to "
+                       "[.., m, n] of floats",
                        RESQ_TYPE(a), RESQ_TYPE(b), RESQ_TYPE(y));
   return true;
 }
@@ -92,8 +100,9 @@ bool resqVerifyTranspose(MlirOperation op) {
     fits = resq_dim(y, (intptr_t)i) == resq_dim(x, (intptr_t)from);
   }
   if (!fits)
-    return resq_refuse(op, "C1: x is %s and y is %s: allowed is [.., m, n] to [.., n, m], one element type",
-                       RESQ_TYPE(x), RESQ_TYPE(y));
+    return resq_refuse(
+        op, "C1: x is %s and y is %s: allowed is [.., m, n] to [.., n, m], one element type",
+        RESQ_TYPE(x), RESQ_TYPE(y));
   return true;
 }
 
@@ -103,10 +112,13 @@ bool resqVerifyKron(MlirOperation op) {
               resq_is_static(b) && same_element(a, b) && same_element(a, y);
   for (intptr_t i = 0; fits && i < 2; i++) {
     int64_t extent;
-    fits = !__builtin_mul_overflow(resq_dim(a, i), resq_dim(b, i), &extent) && extent == resq_dim(y, i);
+    fits = !__builtin_mul_overflow(resq_dim(a, i), resq_dim(b, i), &extent) &&
+           extent == resq_dim(y, i);
   }
   if (!fits)
-    return resq_refuse(op, "C1: a is %s, b is %s and y is %s: allowed is [m, n] by [p, q] to [m * p, n * q], one element type",
+    return resq_refuse(op,
+                       "C1: a is %s, b is %s and y is %s: allowed is [m, n] by [p, q] to [m * p, n "
+                       "* q], one element type",
                        RESQ_TYPE(a), RESQ_TYPE(b), RESQ_TYPE(y));
   return true;
 }
@@ -122,8 +134,8 @@ bool resqVerifyScaleColumns(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), gain = resq_operand(op, 1), y = resq_result(op, 0);
   if (resq_rank(gain) != 1 || !resq_is_float(gain) || resq_rank(x) < 1 || resq_dim(gain, 0) < 0 ||
       resq_dim(gain, 0) != resq_width(x))
-    return resq_refuse(op, "C1: gain is %s, but x is %s: allowed is [width] of a float", RESQ_TYPE(gain),
-                       RESQ_TYPE(x));
+    return resq_refuse(op, "C1: gain is %s, but x is %s: allowed is [width] of a float",
+                       RESQ_TYPE(gain), RESQ_TYPE(x));
   if (!resq_same_type(x, y))
     return resq_refuse(op, "C2: y is %s: allowed is x's type, %s", RESQ_TYPE(y), RESQ_TYPE(x));
   return true;
@@ -133,7 +145,9 @@ bool resqVerifyDeinterleave(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
   int64_t heads = resq_op_i64(op, "heads"), rows = resq_rank(x) < 1 ? 0 : resq_dim(x, 0);
   if (heads < 1 || rows < 1 || rows % heads || rows / heads % 2)
-    return resq_refuse(op, "C1: heads is %" PRId64 ", but x is %s: allowed is a number of rows that is a multiple of 2 * heads",
+    return resq_refuse(op,
+                       "C1: heads is %" PRId64
+                       ", but x is %s: allowed is a number of rows that is a multiple of 2 * heads",
                        heads, RESQ_TYPE(x));
   if (!resq_same_type(x, y))
     return resq_refuse(op, "C2: y is %s: allowed is x's type, %s", RESQ_TYPE(y), RESQ_TYPE(x));
@@ -143,9 +157,11 @@ bool resqVerifyDeinterleave(MlirOperation op) {
 bool resqVerifyCast(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
   if (!resq_shapes_agree(x, y, -1))
-    return resq_refuse(op, "C1: y is %s: allowed is x's shape, that of %s", RESQ_TYPE(y), RESQ_TYPE(x));
+    return resq_refuse(op, "C1: y is %s: allowed is x's shape, that of %s", RESQ_TYPE(y),
+                       RESQ_TYPE(x));
   if (!resq_is_float(x) || !resq_is_float(y))
-    return resq_refuse(op, "C2: x is %s and y is %s: allowed is f16, bf16, f32 or f64", RESQ_TYPE(x), RESQ_TYPE(y));
+    return resq_refuse(op, "C2: x is %s and y is %s: allowed is f16, bf16, f32 or f64",
+                       RESQ_TYPE(x), RESQ_TYPE(y));
   return true;
 }
 
@@ -157,11 +173,14 @@ bool resqVerifyQuantizeWeight(MlirOperation op) {
   MlirType quant = resq_element(y);
   if (!resqTypeIsQuant(quant) || !resq_is_static(y) || !resq_shapes_agree(x, y, -1) ||
       resqQuantTypeGetZero(quant) || !resq_str_eq(resqQuantTypeGetLayout(quant), "row"))
-    return resq_refuse(op, "C2: y is %s, but x is %s: allowed is x's shape of quant with zero = false, layout = \"row\"",
+    return resq_refuse(op,
+                       "C2: y is %s, but x is %s: allowed is x's shape of quant with zero = false, "
+                       "layout = \"row\"",
                        RESQ_TYPE(y), RESQ_TYPE(x));
   if (resq_width(x) % resqQuantTypeGetGroup(quant))
-    return resq_refuse(op, "C3: group is %" PRId64 ", but x is %" PRId64 " wide: allowed is a divisor of it",
-                       resqQuantTypeGetGroup(quant), resq_width(x));
+    return resq_refuse(
+        op, "C3: group is %" PRId64 ", but x is %" PRId64 " wide: allowed is a divisor of it",
+        resqQuantTypeGetGroup(quant), resq_width(x));
   if (steps < 1 || steps > 39)
     return resq_refuse(op, "C4: steps is %" PRId64 ": allowed is 1 to 39", steps);
   return true;
@@ -180,18 +199,22 @@ static bool is_retiled(MlirType row, MlirType tiled) {
 bool resqVerifyPack(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
   if (resq_rank(x) != 2 || !resq_is_static(x) || !resq_is_static(y) || !resq_shapes_agree(x, y, -1))
-    return resq_refuse(op, "C1: x is %s and y is %s: allowed is [out, in] for both", RESQ_TYPE(x), RESQ_TYPE(y));
+    return resq_refuse(op, "C1: x is %s and y is %s: allowed is [out, in] for both", RESQ_TYPE(x),
+                       RESQ_TYPE(y));
   bool to_panel = resq_is_float(x) && resqTypeIsPanel(resq_element(y));
   if (!to_panel && !is_retiled(resq_element(x), resq_element(y)))
-    return resq_refuse(op, "C2: x is %s and y is %s: allowed is a float to a panel, or quant \"row\" to the same quant \"n16k4\"",
+    return resq_refuse(op,
+                       "C2: x is %s and y is %s: allowed is a float to a panel, or quant \"row\" "
+                       "to the same quant \"n16k4\"",
                        RESQ_TYPE(x), RESQ_TYPE(y));
   if (!resq_op_has(op, "group"))
     return true;
   int64_t group = resq_op_i64(op, "group"), in = resq_width(x);
   int64_t own = to_panel ? in : resqQuantTypeGetGroup(resq_element(x));
   if (group < 1 || in % group || (own != group && own != in))
-    return resq_refuse(op, "C3: group is %" PRId64 ", but x is %s: allowed is a divisor of %" PRId64
-                           ", where the weight's own group is that or the whole row",
+    return resq_refuse(op,
+                       "C3: group is %" PRId64 ", but x is %s: allowed is a divisor of %" PRId64
+                       ", where the weight's own group is that or the whole row",
                        group, RESQ_TYPE(x), in);
   return true;
 }

@@ -9,29 +9,32 @@
 bool resqCheckVersion(MlirLocation loc, uint64_t version) {
   if (version == RESQ_DIALECT_VERSION)
     return true;
-  resq_emit_error_at(loc, "the bytecode holds resq dialect version %" PRIu64 ": allowed is %d", version,
-                     RESQ_DIALECT_VERSION);
+  resq_emit_error_at(loc, "the bytecode holds resq dialect version %" PRIu64 ": allowed is %d",
+                     version, RESQ_DIALECT_VERSION);
   return false;
 }
 
 bool resqVerifyCheckpoint(MlirOperation op) {
   MlirStringRef format = resq_op_str(op, "format");
   if (!resq_str_eq(format, "gguf"))
-    return resq_refuse(op, "C1: format is \"%.*s\": allowed is \"gguf\"", (int)format.length, format.data);
+    return resq_refuse(op, "C1: format is \"%.*s\": allowed is \"gguf\"", (int)format.length,
+                       format.data);
   return true;
 }
 
 bool resqVerifyKvCache(MlirOperation op) {
   int64_t heads = resq_op_i64(op, "heads"), head_size = resq_op_i64(op, "head_size");
   if (heads < 1 || head_size < 1)
-    return resq_refuse(op, "C1: heads is %" PRId64 " and head_size is %" PRId64 ": allowed is 1 or more",
-                       heads, head_size);
+    return resq_refuse(
+        op, "C1: heads is %" PRId64 " and head_size is %" PRId64 ": allowed is 1 or more", heads,
+        head_size);
   static const char *const sides[] = {"keys", "values"};
   for (int i = 0; i < 2; i++) {
     unsigned high = resqKvCodeAttrGetHigh(resq_op_attr(op, sides[i]));
     if (high >= head_size)
-      return resq_refuse(op, "C2: %s hold %u high elements, but head_size is %" PRId64
-                             ": allowed is 0 to %" PRId64,
+      return resq_refuse(op,
+                         "C2: %s hold %u high elements, but head_size is %" PRId64
+                         ": allowed is 0 to %" PRId64,
                          sides[i], high, head_size, head_size - 1);
   }
   return true;
@@ -56,12 +59,32 @@ bool resqVerifyTokenizer(MlirOperation op) {
 
 //===-- Parameters --------------------------------------------------------===//
 
-static const char *const recipe_ops[] = {
-    "resq.leaf", "resq.get", "resq.moment", "resq.normalize_trace", "resq.sum_blocks",
-    "resq.eigenbasis", "resq.random_orthogonal", "resq.hadamard_matrix", "resq.matmul",
-    "resq.transpose", "resq.kron", "resq.eye", "resq.scale_columns", "resq.deinterleave",
-    "resq.cast", "resq.quantize_weight", "resq.pack", "resq.add", "resq.rotate", "resq.permute",
-    "resq.hadamard", "resq.split", "resq.join", "resq.slice", "resq.concat", "resq.yield"};
+static const char *const recipe_ops[] = {"resq.leaf",
+                                         "resq.get",
+                                         "resq.moment",
+                                         "resq.normalize_trace",
+                                         "resq.sum_blocks",
+                                         "resq.eigenbasis",
+                                         "resq.random_orthogonal",
+                                         "resq.hadamard_matrix",
+                                         "resq.matmul",
+                                         "resq.transpose",
+                                         "resq.kron",
+                                         "resq.eye",
+                                         "resq.scale_columns",
+                                         "resq.deinterleave",
+                                         "resq.cast",
+                                         "resq.quantize_weight",
+                                         "resq.pack",
+                                         "resq.add",
+                                         "resq.rotate",
+                                         "resq.permute",
+                                         "resq.hadamard",
+                                         "resq.split",
+                                         "resq.join",
+                                         "resq.slice",
+                                         "resq.concat",
+                                         "resq.yield"};
 
 static bool is_recipe_op(MlirOperation op) {
   for (size_t i = 0; i < sizeof recipe_ops / sizeof *recipe_ops; i++)
@@ -83,12 +106,14 @@ bool resqVerifyParam(MlirOperation op) {
   if (mlirBlockIsNull(recipe))
     return true;
   if (!mlirBlockIsNull(mlirBlockGetNextInRegion(recipe)))
-    return resq_refuse(op, "C1: the recipe has several blocks: allowed is one that ends in resq.yield");
+    return resq_refuse(op,
+                       "C1: the recipe has several blocks: allowed is one that ends in resq.yield");
   MlirOperation last = {NULL}, at = mlirBlockGetFirstOperation(recipe);
   for (; !mlirOperationIsNull(at); last = at, at = mlirOperationGetNextInBlock(at)) {
     MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(at));
     if (!is_recipe_op(at))
-      return resq_refuse(at, "C2: %.*s stands in a recipe: allowed are recipe ops (docs/dialect.md)",
+      return resq_refuse(at,
+                         "C2: %.*s stands in a recipe: allowed are recipe ops (docs/dialect.md)",
                          (int)name.length, name.data);
   }
   if (!resq_op_is(last, "resq.yield"))
@@ -106,7 +131,7 @@ bool resqVerifyParam(MlirOperation op) {
 enum { max_dependences = 4096, set_size = 2 * max_dependences };
 
 typedef struct param_search {
-  void *seen[set_size];              ///< open addressing by pointer
+  void *seen[set_size]; ///< open addressing by pointer
   MlirOperation stack[max_dependences];
   int n_seen, n_stack;
 } param_search;
@@ -149,8 +174,9 @@ static bool verify_acyclic(MlirOperation get, MlirOperation user, MlirOperation 
   free(s);
   MlirStringRef name = resq_op_str(user, "sym_name");
   if (cyclic)
-    return resq_refuse(get, "C3: @%.*s depends on itself through this get: allowed are params that do not",
-                       (int)name.length, name.data);
+    return resq_refuse(
+        get, "C3: @%.*s depends on itself through this get: allowed are params that do not",
+        (int)name.length, name.data);
   if (!ok)
     return resq_refuse(get, "C3: @%.*s depends on more than %d params: allowed are at most so many",
                        (int)name.length, name.data, max_dependences);
@@ -161,8 +187,8 @@ bool resqVerifyUsesGet(MlirOperation op, resq_lookup symbols) {
   MlirStringRef name = resq_op_str(op, "param");
   MlirOperation param = symbols.find(symbols.scope, name);
   if (!resq_op_is(param, "resq.param"))
-    return resq_refuse(op, "C1: @%.*s is not a resq.param: allowed is the name of one", (int)name.length,
-                       name.data);
+    return resq_refuse(op, "C1: @%.*s is not a resq.param: allowed is the name of one",
+                       (int)name.length, name.data);
   MlirType declared = mlirTypeAttrGetValue(resq_op_attr(param, "type"));
   if (!mlirTypeEqual(declared, mlirValueGetType(resq_result(op, 0))))
     return resq_refuse(op, "C2: the result is %s: allowed is @%.*s's type, %s",
@@ -198,8 +224,9 @@ static bool cache_shape(MlirOperation op, resq_lookup symbols, int64_t *heads, i
 static bool verify_places(MlirOperation op, MlirValue x, MlirValue positions) {
   if (resq_is_ids(positions) && resq_extents_agree(resq_dim(positions, 0), resq_dim(x, 0)))
     return true;
-  return resq_refuse(op, "C3: positions and sequences are %s, but the rows are %s: allowed is tensor<Rxi32>",
-                     RESQ_TYPE(positions), RESQ_TYPE(x));
+  return resq_refuse(
+      op, "C3: positions and sequences are %s, but the rows are %s: allowed is tensor<Rxi32>",
+      RESQ_TYPE(positions), RESQ_TYPE(x));
 }
 
 bool resqVerifyUsesKvAppend(MlirOperation op, resq_lookup symbols) {
@@ -209,8 +236,9 @@ bool resqVerifyUsesKvAppend(MlirOperation op, resq_lookup symbols) {
     return false;
   if (!resq_is_f32_rows(keys) || !resq_same_type(keys, values) || resq_width(keys) % size ||
       resq_width(keys) / size != heads)
-    return resq_refuse(op, "C2: keys is %s and values is %s, but the cache has %" PRId64 " heads of %" PRId64
-                           ": allowed is [R, heads * head_size] of f32",
+    return resq_refuse(op,
+                       "C2: keys is %s and values is %s, but the cache has %" PRId64
+                       " heads of %" PRId64 ": allowed is [R, heads * head_size] of f32",
                        RESQ_TYPE(keys), RESQ_TYPE(values), heads, size);
   return verify_places(op, keys, resq_operand(op, 2));
 }
@@ -222,8 +250,10 @@ bool resqVerifyUsesAttention(MlirOperation op, resq_lookup symbols) {
     return false;
   if (!resq_is_f32_rows(q) || !resq_same_type(q, y) || resq_width(q) < 1 || resq_width(q) % size ||
       resq_width(q) / size % heads)
-    return resq_refuse(op, "C2: q is %s and y is %s, but the cache has %" PRId64 " heads of %" PRId64
-                           ": allowed is [R, heads * head_size] of f32, heads a multiple of the cache's",
-                       RESQ_TYPE(q), RESQ_TYPE(y), heads, size);
+    return resq_refuse(
+        op,
+        "C2: q is %s and y is %s, but the cache has %" PRId64 " heads of %" PRId64
+        ": allowed is [R, heads * head_size] of f32, heads a multiple of the cache's",
+        RESQ_TYPE(q), RESQ_TYPE(y), heads, size);
   return verify_places(op, q, resq_operand(op, 1));
 }

@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static __attribute__((format(printf, 2, 3))) bool refuse(resq_message *out, const char *format, ...) {
+static __attribute__((format(printf, 2, 3))) bool refuse(resq_message *out, const char *format,
+                                                         ...) {
   va_list args;
   va_start(args, format);
   vsnprintf(out->text, sizeof out->text, format, args);
@@ -39,7 +40,8 @@ bool resqVerifyKvCode(MlirStringRef kind, unsigned bits, unsigned high, unsigned
                       resq_message *out) {
   if (resq_str_eq(kind, "f32") || resq_str_eq(kind, "f16")) {
     if (bits || high || high_bits)
-      return refuse(out, "C1: bits = %u, high = %u, high_bits = %u with kind \"%.*s\": allowed is 0",
+      return refuse(out,
+                    "C1: bits = %u, high = %u, high_bits = %u with kind \"%.*s\": allowed is 0",
                     bits, high, high_bits, shown(kind), kind.data);
     return true;
   }

@@ -16,7 +16,7 @@ bool resq_pass_fold_norm(MlirOperation module, resq_pass *pass);
 
 /// One weight that a gain goes into, under the name it has afterwards.
 typedef struct folded_weight {
-  MlirOperation param; ///< as it was before
+  MlirOperation param;  ///< as it was before
   MlirOperation target; ///< param itself, or its clone
 } folded_weight;
 
@@ -116,10 +116,9 @@ static void scale_recipe(MlirOperation param, MlirStringRef gain, MlirType gain_
   resq_builder b = resq_build_before(yield);
   MlirNamedAttribute symbol = resq_attr(b.ctx, "param", mlirFlatSymbolRefAttrGet(b.ctx, gain));
   MlirValue weight = mlirOperationGetOperand(yield, 0);
-  MlirValue operands[] = {
-      weight, resq_build_value(&b, "resq.get", 0, NULL, gain_type, 1, &symbol)};
-  MlirValue scaled = resq_build_value(&b, "resq.scale_columns", 2, operands,
-                                      mlirValueGetType(weight), 0, NULL);
+  MlirValue operands[] = {weight, resq_build_value(&b, "resq.get", 0, NULL, gain_type, 1, &symbol)};
+  MlirValue scaled =
+      resq_build_value(&b, "resq.scale_columns", 2, operands, mlirValueGetType(weight), 0, NULL);
   mlirOperationSetOperand(yield, 0, scaled);
 }
 

@@ -43,20 +43,27 @@ static MlirValue turn_rows(const resq_builder *b, MlirValue w, void *user) {
 
 //===-- Output: linears and adds of linears -------------------------------===//
 
+/// True when the linear's weight, and its bias if any, have recipes to turn.
+static bool can_turn_linear(MlirOperation module, MlirOperation linear) {
+  bool bias_ok =
+      mlirOperationGetNumOperands(linear) < 3 || !mlirOperationIsNull(resq_operand_param(module, linear, 2));
+  return bias_ok && !mlirOperationIsNull(resq_operand_param(module, linear, 1));
+}
+
+/// Sums deeper than this stay as they are: input decides how deep they are.
+enum { max_depth = 64 };
+
 /// True when a rotation of v can be taken by the weights that make it; v's only reader is the rotation.
-static bool can_turn_output(MlirOperation module, MlirValue v) {
-  if (!resq_has_one_use(v))
+static bool can_turn_output(MlirOperation module, MlirValue v, int depth) {
+  if (depth > max_depth || !resq_has_one_use(v))
     return false;
   MlirOperation def = resq_defining_op(v);
   if (mlirOperationIsNull(def))
     return false;
   if (resq_op_is(def, "resq.add"))
-    return can_turn_output(module, mlirOperationGetOperand(def, 0)) &&
-           can_turn_output(module, mlirOperationGetOperand(def, 1));
-  if (!resq_op_is(def, "resq.linear"))
-    return false;
-  bool bias_ok = mlirOperationGetNumOperands(def) < 3 || !mlirOperationIsNull(resq_operand_param(module, def, 2));
-  return bias_ok && !mlirOperationIsNull(resq_operand_param(module, def, 1));
+    return can_turn_output(module, mlirOperationGetOperand(def, 0), depth + 1) &&
+           can_turn_output(module, mlirOperationGetOperand(def, 1), depth + 1);
+  return resq_op_is(def, "resq.linear") && can_turn_linear(module, def);
 }
 
 static void turn_linear_output(MlirOperation module, MlirOperation linear, turn *t) {
@@ -94,7 +101,7 @@ static void visit_output(MlirOperation rotate, void *user) {
     return;
   MlirOperation matrix = matrix_param(module, rotate);
   MlirValue x = mlirOperationGetOperand(rotate, 0);
-  if (mlirOperationIsNull(matrix) || !can_turn_output(module, x))
+  if (mlirOperationIsNull(matrix) || !can_turn_output(module, x, 0))
     return;
   turn t = {matrix, resq_op_has(rotate, "transposed")};
   turn_output(module, x, &t);
@@ -150,8 +157,9 @@ static void note_attention(MlirOperation op, void *user) {
 static void visit_attention(MlirOperation rotate, void *user) {
   MlirOperation module = *(MlirOperation *)user;
   MlirValue x = mlirOperationGetOperand(rotate, 0);
+  // An inverse rotation takes back what the values have got already: the linear that reads it folds it.
   if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func") ||
-      !resq_value_is_from(x, "resq.attention") || !resq_has_one_use(x) ||
+      resq_op_has(rotate, "transposed") || !resq_value_is_from(x, "resq.attention") || !resq_has_one_use(x) ||
       mlirOperationIsNull(matrix_param(module, rotate)))
     return;
   cache_use u = {.cache = resq_op_str(resq_defining_op(x), "cache")};
@@ -164,8 +172,7 @@ static void visit_attention(MlirOperation rotate, void *user) {
   // Move the rotation to the values: visit_output then folds it into what makes them.
   resq_builder b = resq_build_before(u.append);
   MlirValue values = mlirOperationGetOperand(u.append, 1);
-  MlirValue turned = resq_make_rotate(&b, values, resq_get_param(&b, matrix_param(module, rotate)),
-                                      resq_op_has(rotate, "transposed"));
+  MlirValue turned = resq_make_rotate(&b, values, resq_get_param(&b, matrix_param(module, rotate)), false);
   mlirOperationSetOperand(u.append, 1, turned);
   remove_rotate(rotate);
 }
@@ -206,12 +213,13 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
   for (intptr_t i = 0; i < s->count; i++) {
     MlirOperation def = resq_defining_op(s->values[i]);
     if (mlirOperationIsNull(def))
-      return "a function argument is added to it";
+      return "a function argument is part of it";
     bool weighted = resq_op_is(def, "resq.linear") || resq_op_is(def, "resq.embed");
     if (!weighted && !resq_op_is(def, "resq.add") && !resq_op_is(def, "resq.gather_rows"))
       return "something other than an embedding or a linear is added to it";
-    if (weighted && mlirOperationIsNull(resq_operand_param(module, def, 1)))
-      return "a weight that writes to it has no recipe";
+    if (weighted && (resq_op_is(def, "resq.linear") ? !can_turn_linear(module, def)
+                                                    : mlirOperationIsNull(resq_operand_param(module, def, 1))))
+      return "a weight or a bias that writes to it has no recipe";
     intptr_t n;
     MlirOperation *users = resq_users(s->values[i], &n);
     bool ok = true;
@@ -264,8 +272,6 @@ static void rotate_stream(MlirOperation module, const resq_stream *s, MlirOperat
 
 static void visit_stream(MlirOperation norm, void *user) {
   streaming *st = user;
-  if (mlirValueIsABlockArgument(mlirOperationGetOperand(norm, 0)))
-    return;
   resq_stream s = resq_stream_of(mlirOperationGetOperand(norm, 0));
   intptr_t n_norms;
   MlirOperation *norms = resq_stream_norms(&s, &n_norms);
@@ -283,6 +289,20 @@ static void visit_stream(MlirOperation norm, void *user) {
   resq_stream_free(&s);
 }
 
+//===-- What is left ------------------------------------------------------===//
+
+static void report_online(MlirOperation rotate, void *user) {
+  (void)user;
+  if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func"))
+    return;
+  MlirValue x = mlirOperationGetOperand(rotate, 0);
+  const char *why = resq_value_is_from(x, "resq.rope")       ? "it stands behind a rotary embedding"
+                    : resq_value_is_from(x, "resq.rms_norm") ? "its residual stream cannot take it"
+                                                             : "what makes its input cannot take it";
+  resq_emit_remark(rotate, "this rotation of %lld stays online: %s",
+                   (long long)resq_width(mlirOperationGetOperand(rotate, 1)), why);
+}
+
 bool resq_pass_fold_rotations(MlirOperation module, resq_pass *pass) {
   (void)pass;
   streaming st = {module, false};
@@ -290,5 +310,6 @@ bool resq_pass_fold_rotations(MlirOperation module, resq_pass *pass) {
   resq_for_each(module, "resq.rotate", visit_attention, &module);
   resq_for_each(module, "resq.rotate", visit_input, &module);
   resq_for_each(module, "resq.rotate", visit_output, &module);
+  resq_for_each(module, "resq.rotate", report_online, NULL);
   return true;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define MAX_FUSED 8
+#define MAX_BRANCHES 4
 
 /// Operand layout of a fusable op: activations, weights, optional bias.
 typedef struct shape_of_op {
@@ -40,7 +41,7 @@ static bool fusable(MlirOperation a, MlirOperation b) {
   if (!mlirIdentifierEqual(mlirOperationGetName(a), mlirOperationGetName(b)))
     return false;
   shape_of_op sa = shape_of(a), sb = shape_of(b);
-  if (sa.activations != sb.activations || sa.bias != sb.bias)
+  if (sa.activations != sb.activations || sa.activations > MAX_BRANCHES || sa.bias != sb.bias)
     return false;
   for (int i = 0; i < sa.activations; i++)
     if (!mlirValueEqual(mlirOperationGetOperand(a, i), mlirOperationGetOperand(b, i)) ||
@@ -95,7 +96,7 @@ static void fuse_group(group *g) {
   fused_name(g, name, sizeof name);
   resq_builder b = resq_build_before(first);
   MlirOperation func = mlirOperationGetParentOperation(first);
-  MlirValue operands[2 * 2 + 1];
+  MlirValue operands[2 * MAX_BRANCHES + 1];
   int count = 0;
   for (int i = 0; i < s.activations; i++)
     operands[count++] = mlirOperationGetOperand(first, i);

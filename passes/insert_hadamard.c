@@ -63,7 +63,9 @@ static void transform_input(inserting *in, MlirValue x) {
   }
   if (in->ok && !mlirOperationIsNull(first)) {
     // After x's definition: all readers follow it.
-    resq_builder b = resq_build_after(resq_defining_op(x));
+    resq_builder b = mlirValueIsABlockArgument(x)
+                         ? resq_build_before(mlirBlockGetFirstOperation(mlirBlockArgumentGetOwner(x)))
+                         : resq_build_after(resq_defining_op(x));
     MlirValue turned = resq_make_hadamard(&b, x, size, false);
     for (intptr_t i = 0; i < n; i++) {
       if (!resq_op_is(users[i], "resq.linear"))
@@ -79,7 +81,7 @@ static void transform_input(inserting *in, MlirValue x) {
 static void visit_linear(MlirOperation op, void *user) {
   inserting *in = user;
   MlirValue x = mlirOperationGetOperand(op, 0);
-  if (in->ok && !mlirOperationIsNull(resq_defining_op(x)) && wants_hadamard(in, x))
+  if (in->ok && wants_hadamard(in, x))
     transform_input(in, x);
 }
 
@@ -112,7 +114,7 @@ static void visit_reader_of_attention(MlirOperation linear, void *user) {
   int64_t size = resq_op_i64(cache, "head_size"), width = resq_width(x), heads = width / size;
   if (heads < 2)
     return;
-  if (heads != m->heads) {
+  if (heads != m->heads || width != m->width) {
     resq_basis b = {.kind = RESQ_BASIS_HADAMARD, .size = heads, .seed = m->seed};
     m->matrix = resq_basis_param(m->module, m->anchor, "heads.mix", &b);
     m->heads = heads;

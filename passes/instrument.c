@@ -18,6 +18,7 @@
 typedef struct instrumenting {
   MlirOperation module;
   MlirStringRef wanted;
+  int64_t found;
 } instrumenting;
 
 static bool is_wanted(const instrumenting *in, const char *site) {
@@ -35,13 +36,21 @@ static bool is_wanted(const instrumenting *in, const char *site) {
   return false;
 }
 
-static void observe(const instrumenting *in, MlirOperation before, MlirValue x, const char *site,
+static int64_t count_wanted(MlirStringRef wanted) {
+  int64_t n = wanted.length > 0;
+  for (size_t i = 0; i < wanted.length; i++)
+    n += wanted.data[i] == ',';
+  return n;
+}
+
+static void observe(instrumenting *in, MlirOperation before, MlirValue x, const char *site,
                     int64_t block) {
   if (!*site || !is_wanted(in, site))
     return;
   resq_builder b = resq_build_before(before);
   MlirNamedAttribute attrs[] = {resq_attr_str(b.ctx, "site", site), resq_attr_i64(b.ctx, "block", block)};
   resq_build_op(&b, "resq.observe", 1, &x, 0, NULL, 2, attrs);
+  in->found++;
 }
 
 static void visit_linear(MlirOperation op, void *user) {
@@ -55,7 +64,7 @@ static void visit_linear(MlirOperation op, void *user) {
 }
 
 static void visit_append(MlirOperation op, void *user) {
-  const instrumenting *in = user;
+  instrumenting *in = user;
   MlirStringRef cache = resq_op_str(op, "cache");
   int64_t size = resq_op_i64(resq_symbol(in->module, cache), "head_size");
   char site[256];
@@ -66,7 +75,7 @@ static void visit_append(MlirOperation op, void *user) {
 }
 
 static void visit_attention(MlirOperation op, void *user) {
-  const instrumenting *in = user;
+  instrumenting *in = user;
   MlirStringRef cache = resq_op_str(op, "cache");
   char site[256];
   snprintf(site, sizeof site, "%.*s.queries", (int)cache.length, cache.data);
@@ -75,9 +84,14 @@ static void visit_attention(MlirOperation op, void *user) {
 }
 
 bool resq_pass_instrument(MlirOperation module, resq_pass *pass) {
-  instrumenting in = {module, resq_pass_string(pass, "sites")};
+  instrumenting in = {module, resq_pass_string(pass, "sites"), 0};
   resq_for_each(module, "resq.linear", visit_linear, &in);
   resq_for_each(module, "resq.kv_append", visit_append, &in);
   resq_for_each(module, "resq.attention", visit_attention, &in);
-  return true;
+  if (in.found >= count_wanted(in.wanted))
+    return true;
+  resq_emit_error(module, "resq-instrument: %lld of the sites '%.*s' are in the module; sites are <linear>.in of "
+                  "named linears, <cache>.keys, <cache>.values and <cache>.queries",
+                  (long long)in.found, (int)in.wanted.length, in.wanted.data);
+  return false;
 }

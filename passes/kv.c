@@ -68,7 +68,8 @@ static bool parse_side(MlirOperation module, const char *option, MlirStringRef c
 
 static MlirAttribute code_of(const caching *c, MlirContext ctx, const side *s, int64_t head_size) {
   int64_t high = s->split ? head_size / c->fraction : 0;
-  return resqKvCodeAttrGet(ctx, resq_str(s->kind), s->bits, (unsigned)high, high ? 8 : 0);
+  return resqKvCodeAttrGet(ctx, resq_str(s->kind), s->bits, (unsigned)high,
+                           strcmp(s->kind, "int") ? 0 : 8);
 }
 
 /// A basis param of one side of one cache.
@@ -104,53 +105,76 @@ static bool has_value_basis(MlirOperation attention) {
   return found;
 }
 
-typedef struct find_op {
+//===-- The ops that touch a cache ----------------------------------------===//
+
+typedef struct cache_users {
   MlirStringRef cache;
-  MlirOperation append, attention;
-} find_op;
+  MlirOperation *ops; ///< kv_appends, then attentions
+  intptr_t appends, count;
+} cache_users;
 
-static void find_append(MlirOperation op, void *user) {
-  find_op *f = user;
-  if (mlirStringRefEqual(resq_op_str(op, "cache"), f->cache))
-    f->append = op;
-}
-static void find_attention(MlirOperation op, void *user) {
-  find_op *f = user;
-  if (mlirStringRefEqual(resq_op_str(op, "cache"), f->cache))
-    f->attention = op;
+static void note_user(MlirOperation op, void *user) {
+  cache_users *u = user;
+  if (!mlirStringRefEqual(resq_op_str(op, "cache"), u->cache))
+    return;
+  u->ops = realloc(u->ops, sizeof *u->ops * (size_t)(u->count + 1));
+  u->ops[u->count++] = op;
+  u->appends += resq_op_is(op, "resq.kv_append");
 }
 
-static void turn_keys(caching *c, MlirOperation cache, const find_op *f) {
+static cache_users users_of(MlirOperation module, MlirOperation cache) {
+  cache_users u = {.cache = resq_op_str(cache, "sym_name")};
+  resq_for_each(module, "resq.kv_append", note_user, &u);
+  resq_for_each(module, "resq.attention", note_user, &u);
+  return u;
+}
+
+/// Keys where they are appended, queries where they are read: operand 0 of both.
+static void turn_keys(caching *c, MlirOperation cache, const cache_users *u) {
   int64_t size = resq_op_i64(cache, "head_size");
   MlirOperation basis = {NULL};
   if (c->keys.turn != TURN_HADAMARD)
     basis = make_basis(c, cache, &c->keys, "key", c->per_head);
-  resq_builder at_append = resq_build_before(f->append), at_read = resq_build_before(f->attention);
-  mlirOperationSetOperand(f->append, 0, turned(c, &at_append, mlirOperationGetOperand(f->append, 0), &c->keys,
-                                               basis, size, false));
-  mlirOperationSetOperand(f->attention, 0, turned(c, &at_read, mlirOperationGetOperand(f->attention, 0),
-                                                  &c->keys, basis, size, false));
+  for (intptr_t i = 0; i < u->count; i++) {
+    resq_builder b = resq_build_before(u->ops[i]);
+    mlirOperationSetOperand(u->ops[i], 0, turned(c, &b, mlirOperationGetOperand(u->ops[i], 0), &c->keys, basis,
+                                                 size, false));
+  }
 }
 
-static void turn_values(caching *c, MlirOperation cache, const find_op *f) {
-  if (has_value_basis(f->attention))
-    return;
-  int64_t size = resq_op_i64(cache, "head_size");
-  MlirOperation basis = {NULL};
-  if (c->values.turn != TURN_HADAMARD)
-    basis = make_basis(c, cache, &c->values, "value", true);
-  resq_builder before = resq_build_before(f->append), after = resq_build_after(f->attention);
-  mlirOperationSetOperand(f->append, 1, turned(c, &before, mlirOperationGetOperand(f->append, 1), &c->values,
-                                               basis, size, false));
-  MlirValue y = mlirOperationGetResult(f->attention, 0);
+/// What attention gives, turned back for all that read it.
+static void turn_back(caching *c, MlirOperation attention, MlirOperation basis, int64_t size) {
+  MlirValue y = mlirOperationGetResult(attention, 0);
   intptr_t n;
   MlirOperation *users = resq_users(y, &n);
+  resq_builder after = resq_build_after(attention);
   MlirValue back = turned(c, &after, y, &c->values, basis, size, true);
   for (intptr_t i = 0; i < n; i++)
     for (intptr_t j = 0; j < mlirOperationGetNumOperands(users[i]); j++)
       if (mlirValueEqual(mlirOperationGetOperand(users[i], j), y))
         mlirOperationSetOperand(users[i], j, back);
   free(users);
+}
+
+static void turn_values(caching *c, MlirOperation cache, const cache_users *u) {
+  bool has_basis = true;
+  for (intptr_t i = u->appends; i < u->count; i++)
+    has_basis = has_basis && has_value_basis(u->ops[i]);
+  if (has_basis)
+    return;
+  int64_t size = resq_op_i64(cache, "head_size");
+  MlirOperation basis = {NULL};
+  if (c->values.turn != TURN_HADAMARD)
+    basis = make_basis(c, cache, &c->values, "value", true);
+  for (intptr_t i = 0; i < u->count; i++) {
+    if (i >= u->appends) {
+      turn_back(c, u->ops[i], basis, size);
+      continue;
+    }
+    resq_builder b = resq_build_before(u->ops[i]);
+    mlirOperationSetOperand(u->ops[i], 1, turned(c, &b, mlirOperationGetOperand(u->ops[i], 1), &c->values, basis,
+                                                 size, false));
+  }
 }
 
 static void visit_cache(MlirOperation cache, void *user) {
@@ -170,15 +194,14 @@ static void visit_cache(MlirOperation cache, void *user) {
     c->ok = false;
     return;
   }
-  find_op f = {.cache = resq_op_str(cache, "sym_name")};
-  resq_for_each(c->module, "resq.kv_append", find_append, &f);
-  resq_for_each(c->module, "resq.attention", find_attention, &f);
-  if (!mlirOperationIsNull(f.append) && !mlirOperationIsNull(f.attention)) {
+  cache_users u = users_of(c->module, cache);
+  if (u.appends && u.count > u.appends) {
     if (c->keys.turn != TURN_NONE)
-      turn_keys(c, cache, &f);
+      turn_keys(c, cache, &u);
     if (c->values.turn != TURN_NONE)
-      turn_values(c, cache, &f);
+      turn_values(c, cache, &u);
   }
+  free(u.ops);
   mlirOperationSetInherentAttributeByName(cache, resq_str("keys"), code_of(c, ctx, &c->keys, size));
   mlirOperationSetInherentAttributeByName(cache, resq_str("values"), code_of(c, ctx, &c->values, size));
 }

@@ -1,4 +1,4 @@
-//===-- lower_generic_method.c - rotations, parts, codes --------------- ===//
+//===-- lower_generic_method.c - rotations, parts, codes ----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // One function an op: which definition it is, and the arguments of that.

@@ -1,4 +1,4 @@
-//===-- lower_generic_values.c - operands of definitions --------------- ===//
+//===-- lower_generic_values.c - operands of definitions ----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Values of resq types become values of upstream types: a panel one f32 matrix, a

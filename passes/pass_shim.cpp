@@ -5,7 +5,6 @@
 // mlir::Pass, and holds resq-opt's main and the entry points by which mlir-opt
 // loads this library as a plugin. A new pass needs no line here.
 //===----------------------------------------------------------------------===//
-#include "passes/pass.h"
 #include "mlir/CAPI/IR.h"
 #include "mlir/CAPI/Support.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -31,6 +30,7 @@
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "passes/pass.h"
 #include "resq/dialect.h"
 #include <cstring>
 #include <memory>
@@ -68,10 +68,11 @@ public:
 
   void getDependentDialects(DialectRegistry &registry) const override {
     mlirDialectHandleInsertDialect(mlirGetDialectHandle__resq__(), wrap(&registry));
-    registry.insert<arith::ArithDialect, bufferization::BufferizationDialect, cf::ControlFlowDialect,
-                    func::FuncDialect, gpu::GPUDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
-                    math::MathDialect, memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect,
-                    tensor::TensorDialect, vector::VectorDialect>();
+    registry
+        .insert<arith::ArithDialect, bufferization::BufferizationDialect, cf::ControlFlowDialect,
+                func::FuncDialect, gpu::GPUDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
+                math::MathDialect, memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect,
+                tensor::TensorDialect, vector::VectorDialect>();
   }
 
   void runOnOperation() override {
@@ -155,9 +156,8 @@ void resqRegisterPasses(void) {
   static std::once_flag once;
   std::call_once(once, [] {
     for (intptr_t i = 0; i < resq_n_passes; i++)
-      registerPass([i]() -> std::unique_ptr<Pass> {
-        return std::make_unique<CPass>(resq_passes[i]);
-      });
+      registerPass(
+          [i]() -> std::unique_ptr<Pass> { return std::make_unique<CPass>(resq_passes[i]); });
   });
 }
 

@@ -70,9 +70,15 @@ static MlirOperation stream_basis(splitting *s, MlirValue norm_result) {
         free(site);
     }
     int64_t size = resq_width(norm_result);
+    if (!n_sites && s->kind == RESQ_BASIS_PCA) {
+      resq_emit_error(norms[0], "resq-split: basis=pca needs the `name` of a linear that reads this norm "
+                      "to find its calibration site");
+      s->ok = false;
+    }
     resq_basis b = {.kind = s->kind, .size = size, .high = high_count(s, size), .normalize = true,
                     .seed = s->seed, .sites = (const char *const *)sites, .n_sites = n_sites};
-    basis = resq_basis_param(s->module, s->anchor, "stream.basis", &b);
+    if (s->ok)
+      basis = resq_basis_param(s->module, s->anchor, "stream.basis", &b);
     for (intptr_t i = 0; i < n_sites; i++)
       free(sites[i]);
     free(sites);

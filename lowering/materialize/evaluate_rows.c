@@ -284,8 +284,39 @@ static bool concat_parts(const resq_evaluator *e, const resq_node *node, resq_va
   return true;
 }
 
+/// Weight codes on top of each other: rows and their scales are both contiguous.
+static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_value **out,
+                         resq_error *err) {
+  const resq_tensor_info *info = &node->info;
+  if (resq_op_i64(node->op, "dim") != 0 || info->kind != RESQ_ELEMENT_QUANT || info->zero)
+    return resq_bad_shapes(node, err);
+  int64_t rows = 0;
+  for (int32_t i = 0; i < node->n_operands; ++i) {
+    if (parts[i]->kind != RESQ_VALUE_QUANT || parts[i]->width != info->width ||
+        parts[i]->bits != info->bits || parts[i]->group != info->group)
+      return resq_bad_shapes(node, err);
+    rows += parts[i]->rows;
+  }
+  if (rows != info->rows)
+    return resq_bad_shapes(node, err);
+  *out = resq_value_create_quant(rows, info->width, info->bits, info->group);
+  if (!*out)
+    return resq_out_of_memory(err, info);
+  int64_t at = 0, groups = info->width / info->group;
+  for (int32_t i = 0; i < node->n_operands; ++i) {
+    memcpy((int8_t *)(*out)->data + at * info->width, parts[i]->data,
+           (size_t)(parts[i]->rows * info->width));
+    memcpy((*out)->scales + at * groups, parts[i]->scales,
+           (size_t)(parts[i]->rows * groups) * sizeof(float));
+    at += parts[i]->rows;
+  }
+  return true;
+}
+
 RESQ_DECLARE_RULE(concat) {
   (void)range;
+  if (operands[0]->kind == RESQ_VALUE_QUANT)
+    return concat_codes(node, operands, out, err);
   return with_same_kind(e, node, operands, concat_parts, out, err);
 }
 

@@ -25,8 +25,14 @@ bool resq_fail_in(resq_error *err, const char *format, ...) {
     va_start(args, format);
     int n = vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof err->message)
-      snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s", inner);
+    // Cut on purpose where both do not fit.
+    if (n >= 0 && (size_t)n + 3 < sizeof err->message) {
+      memcpy(err->message + n, ": ", 2);
+      size_t used = (size_t)n + 2, room = sizeof err->message - 1 - used, length = strlen(inner);
+      length = length < room ? length : room;
+      memcpy(err->message + used, inner, length);
+      err->message[used + length] = 0;
+    }
   }
   return false;
 }

@@ -111,10 +111,10 @@ static void a_built_module_verifies_and_reads_back(void **state) {
 
 static void orders_are_the_smallest(void **state) {
   (void)state;
-  static const int64_t known[][2] = {{1, 1},     {2, 1},    {64, 1},     {12, 12},  {24, 12},
-                                     {576, 36},  {504, 252}, {1536, 12}, {1376, 344}, {28, 28},
-                                     {52, 52},   {3, 0},    {18, 0},     {92, 0},   {0, 0},
-                                     {-4, 0},    {11008, 344}};
+  static const int64_t known[][2] = {{1, 1},    {2, 1},      {64, 1},    {12, 12},    {24, 12},
+                                     {576, 36}, {504, 252},  {1536, 12}, {1376, 344}, {28, 28},
+                                     {52, 52},  {3, 0},      {18, 0},    {92, 0},     {0, 0},
+                                     {-4, 0},   {11008, 344}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     assert_int_equal(resqHadamardOrder(known[i][0]), known[i][1]);
   assert_int_equal(resqHadamardOrder(INT64_MAX), 0);
@@ -134,7 +134,8 @@ static void rows_are_orthogonal(int64_t k) {
   free(h);
 }
 
-/// All small orders, and large ones of both kinds over primes and prime powers (344 is 7^3 + 1, 580 is 2 (17^2 + 1)).
+/// All small orders, and large ones of both kinds over primes and prime powers (344 is 7^3 + 1, 580
+/// is 2 (17^2 + 1)).
 static void matrices_are_orthogonal(void **state) {
   (void)state;
   for (int64_t k = 1; k <= 260; k++)
@@ -161,9 +162,12 @@ static void passes_have_text_and_code(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(quant_type_says_its_parts, open_context, close_context),
-      cmocka_unit_test_setup_teardown(bad_types_are_null_with_one_error, open_context, close_context),
-      cmocka_unit_test_setup_teardown(kv_code_and_panel_say_their_parts, open_context, close_context),
-      cmocka_unit_test_setup_teardown(a_built_module_verifies_and_reads_back, open_context, close_context),
+      cmocka_unit_test_setup_teardown(bad_types_are_null_with_one_error, open_context,
+                                      close_context),
+      cmocka_unit_test_setup_teardown(kv_code_and_panel_say_their_parts, open_context,
+                                      close_context),
+      cmocka_unit_test_setup_teardown(a_built_module_verifies_and_reads_back, open_context,
+                                      close_context),
       cmocka_unit_test(orders_are_the_smallest),
       cmocka_unit_test(matrices_are_orthogonal),
       cmocka_unit_test(passes_have_text_and_code),

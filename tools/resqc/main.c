@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,6 +105,9 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
 }
 
 int main(int argc, char **argv) {
+  // A closed pipe or a file size limit is an error of the write that meets it, with its message.
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   resq_compile_options o = {.seed = 1};
   struct option longs[n_options + 1];
   memset(longs, 0, sizeof longs);
