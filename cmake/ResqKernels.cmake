@@ -43,4 +43,31 @@ foreach(level generic avx512)
     list(APPEND RESQ_BITCODE ${linked})
   endif()
 endforeach()
+
+# Device kernels, runtime/kernels/nvptx/<op>_cuda.c: bitcode only, kernels/cuda_<chip>.linked.bc, one a chip that
+# lowering/gpu/targets.c names, so that a kernel may use what a chip alone has (RESQ_SM: 80, 90).
+file(GLOB RESQ_SOURCES_cuda CONFIGURE_DEPENDS ${kernel_dir}/nvptx/*_cuda.c)
+file(GLOB cuda_headers CONFIGURE_DEPENDS ${kernel_dir}/nvptx/*.h)
+set(RESQ_CUDA_CHIPS sm_80 sm_90a)
+foreach(chip ${RESQ_CUDA_CHIPS})
+  string(REGEX REPLACE "[^0-9]" "" number ${chip})
+  set(objects)
+  foreach(source ${RESQ_SOURCES_cuda})
+    get_filename_component(name ${source} NAME_WE)
+    set(bc ${CMAKE_BINARY_DIR}/kernels/${name}_${chip}.bc)
+    # AVX-512 float kernels may use FMA and so may these.
+    add_custom_command(OUTPUT ${bc}
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels
+      COMMAND ${RESQ_CLANG} --target=nvptx64-nvidia-cuda -march=${chip} -nogpulib -std=gnu17 -O3 -ffreestanding
+              -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -Xclang -disable-llvm-passes
+              -DRESQ_SM=${number} -Wall -Wextra -Werror -I${CMAKE_SOURCE_DIR}/runtime
+              -I${CMAKE_SOURCE_DIR}/runtime/include -I${kernel_dir} -emit-llvm -c ${source} -o ${bc}
+      DEPENDS ${source} ${cuda_headers} ${kernel_headers} VERBATIM)
+    list(APPEND objects ${bc})
+  endforeach()
+  set(linked ${CMAKE_BINARY_DIR}/kernels/cuda_${chip}.linked.bc)
+  add_custom_command(OUTPUT ${linked} COMMAND ${RESQ_LLVM_LINK} ${objects} -o ${linked}
+                     DEPENDS ${objects} VERBATIM)
+  list(APPEND RESQ_BITCODE ${linked})
+endforeach()
 add_custom_target(resq_bitcode ALL DEPENDS ${RESQ_BITCODE})

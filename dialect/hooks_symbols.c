@@ -59,7 +59,9 @@ bool resqVerifyTokenizer(MlirOperation op) {
 
 //===-- Parameters --------------------------------------------------------===//
 
-static const char *const recipe_ops[] = {"resq.leaf",
+static const char *const recipe_ops[] = {"arith.constant",
+                                         "resq.dequantize",
+                                         "resq.leaf",
                                          "resq.get",
                                          "resq.moment",
                                          "resq.normalize_trace",

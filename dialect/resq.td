@@ -114,7 +114,7 @@ def Resq_ParamOp : Resq_Op<"param", [Symbol, HasParent<"::mlir::ModuleOp">, Isol
     the value is external: `offset` and `size` say where in the parameter file (after `--resq-materialize`),
     or the host binds it by name.
     C1: the region is empty or ends in resq.yield of the declared type.
-    C2: only recipe ops (`leaf`, `moment`, ... and `get` of other params) stand in it.
+    C2: only recipe ops (`leaf`, `moment`, ..., `get` of other params) and arith.constant stand in it.
     C3: params do not depend on themselves. C4: the type is a statically shaped tensor.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type,
@@ -391,8 +391,9 @@ def Resq_DequantizeOp : Resq_Op<"dequantize", [Pure]> {
 def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, AttrSizedOperandSegments]> {
   let summary = "the sum over branches of integer matrix products";
   let description = [{
-    y[r, n] = bias[n] + sum over branches i of sw_i[n] * sum over groups g of sx_i[r, g] * (sum over k in g of (qx - z) qw), the inner sum exact in int32;
-    branches and groups are added in order, in f32, products and sums rounded apart.
+    acc_i[r, g, n] = sum over k in group g of (qx - z) qw, exact in int32; t[g] = f32(acc) * sx_i[r, g]. In f32, products and sums rounded apart:
+    y = bias[n], or 0; then for each branch i in order, where the weight has one scale a row: p = t[0], p += t[1], ..., y += sw_i[n] * p;
+    where it has one a group: y += sw_i[g, n] * t[g], g in order.
     C1: as many activations as weights, at least one. C2: activations are [R, in_i] quant with zero, row layout. C3: weights are [out, in_i] quant without zero, their group the whole row or the activation's.
     C4: bias, if any, is [out] f32. C5: y is [R, out] f32.
   }];

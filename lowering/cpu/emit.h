@@ -1,8 +1,10 @@
 //===-- emit.h - one function being lowered to kernel calls ---------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Shared by lower_cpu.c (the walk), places.c (where values live), kernel_call.c (calls,
-// wrappers, constants) and ops_*.c (one emitter an op). Internal to lowering/cpu.
+// Shared by walk.c (the walk over a function), places.c (where values live), kernel_call.c
+// (a call's arguments) and ops_*.c (one emitter an op): all of them know no device. A
+// lower_device says what a call becomes: cpu_call.c on a CPU, gpu/launch.c on a GPU.
+// Internal to lowering/cpu and lowering/gpu.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_LOWERING_CPU_EMIT_H
 #define RESQ_LOWERING_CPU_EMIT_H
@@ -32,15 +34,30 @@ typedef struct place {
   int owner;            ///< index of the place that owns the buffer (itself unless a view)
 } place;
 
-typedef struct lowering {
+typedef struct lowering lowering;
+typedef struct kernel_call kernel_call;
+
+/// What a device adds to the walk.
+typedef struct lower_device {
+  const char *kind;                                       ///< "CPU", for messages
+  MlirOperation (*open)(lowering *l, const char *symbol); ///< what the function becomes; facts go onto it
+  void (*issue)(kernel_call *k);                          ///< a complete call, named l->op_names[k->ticket]
+  void (*close)(lowering *l);
+} lower_device;
+
+struct lowering {
   MlirContext ctx;
+  const lower_device *device;
   MlirOperation module, source; ///< source: the func.func being lowered
+  MlirOperation target;         ///< what device->open made
   const char *level;
   int64_t max_rows;
   resq_builder b;               ///< inside the new function
-  MlirValue worker, call, params, workspace, args, rows, caches; ///< loaded once at entry
-  MlirValue *row_counts;        ///< [n_args] i64, loaded at entry
-  MlirValue *arg_pointers;      ///< [n_args]
+  MlirValue worker, call, params, workspace, caches; ///< CPU: loaded once at entry
+  MlirValue *row_counts;        ///< CPU: [n_args] i64, loaded at entry
+  MlirValue *arg_pointers;      ///< CPU: [n_args]
+  MlirAttribute *launches;      ///< GPU: [ticket] rows of resq.launches
+  int launches_capacity;
   int n_inputs, n_results;
   place *places;
   int n_places, places_capacity;
@@ -54,7 +71,12 @@ typedef struct lowering {
   struct hazard { place_kind kind; int key; int64_t begin, end; bool write; } *since_barrier;
   int n_since, since_capacity;
   bool failed;
-} lowering;
+};
+
+//===-- walk.c ------------------------------------------------------------===//
+
+/// Lowers every public func.func of the module in place for one device and erases resq's symbols.
+bool lower_functions(MlirOperation module, const lower_device *device, const char *level, int64_t max_rows);
 
 //===-- places.c ----------------------------------------------------------===//
 
@@ -68,21 +90,44 @@ place *place_rows(lowering *l, MlirValue v, int rows_of);
 place *place_view(lowering *l, MlirValue v, const place *base, int64_t column);
 /// Releases buffers whose last use is before op_index.
 void place_release(lowering *l);
-/// The pointer to a place's first element.
-MlirValue place_pointer(lowering *l, const place *p);
-MlirValue place_meta_pointer(lowering *l, const place *p);
 
 //===-- kernel_call.c -----------------------------------------------------===//
 
+/// Where an argument of a kernel comes from; the run-time kinds are those of resq_gpu_arg_kind, too.
+typedef enum kernel_arg_kind {
+  ARG_WORKSPACE, ///< workspace + i
+  ARG_ARGUMENT,  ///< args[index] + i
+  ARG_PARAM,     ///< params + i
+  ARG_CACHE,     ///< storage of cache `index`
+  ARG_NULL,
+  ARG_ROWS,      ///< rows of argument `index`
+  ARG_CAPACITY,  ///< tokens a sequence holds
+  ARG_TABLE,     ///< a constant array of the object
+  ARG_CONST,     ///< i, a compile-time constant
+  ARG_FLOAT,     ///< f, the same
+} kernel_arg_kind;
+
+typedef struct kernel_arg {
+  kernel_arg_kind kind;
+  int index;
+  int64_t i;
+  float f;
+  const char *prefix;   ///< ARG_TABLE: what its symbol begins with
+  MlirAttribute table;  ///< ARG_TABLE: dense elements
+} kernel_arg;
+
 /// A call being put together in the order of the kernel's C signature.
-typedef struct kernel_call {
+struct kernel_call {
   lowering *l;
   MlirOperation op;      ///< the op it computes
   char name[64];         ///< without the level
   int first;             ///< since_barrier[first ..] are this call's accesses
-  struct { MlirValue dynamic; bool is_constant, is_float; int64_t i; float f; } args[40];
+  int32_t ticket;        ///< op id, when complete
+  kernel_arg args[40];
   int n_args;
-} kernel_call;
+};
+
+typedef enum table_kind { TABLE_I8, TABLE_I32, TABLE_F32 } table_kind;
 
 void kernel_begin(kernel_call *k, lowering *l, MlirOperation op, const char *name);
 void kernel_read(kernel_call *k, const place *p);       ///< pointer argument, read
@@ -91,23 +136,31 @@ void kernel_write(kernel_call *k, const place *p);
 void kernel_write_meta(kernel_call *k, const place *p);
 void kernel_cache(kernel_call *k, MlirStringRef cache, bool write);
 void kernel_null(kernel_call *k);
-void kernel_value(kernel_call *k, MlirValue v);         ///< any other run-time argument
 void kernel_rows(kernel_call *k, const place *p);       ///< row count of a place
+void kernel_capacity(kernel_call *k);
+/// The address of a constant array; `data` is `bytes` long and copied.
+void kernel_table(kernel_call *k, const char *prefix, const void *data, int64_t bytes, table_kind kind);
 void kernel_const(kernel_call *k, int64_t value);
 void kernel_float(kernel_call *k, float value);
-/// Barrier if needed, the call through its wrapper, resq_op_done.
+/// Names the call and hands it to the device.
 void kernel_end(kernel_call *k);
 
-MlirValue emit_i64(lowering *l, int64_t value);
-MlirValue emit_load(lowering *l, MlirValue pointer, int64_t byte_offset, MlirType type);
-MlirValue emit_offset(lowering *l, MlirValue pointer, int64_t bytes);
-typedef enum table_kind { TABLE_I8, TABLE_I32, TABLE_F32 } table_kind;
-/// The address of a constant array in the object; `data` is `bytes` long.
-MlirValue emit_table(lowering *l, const char *prefix, const void *data, int64_t bytes, table_kind kind);
-/// Declares (once) a function in the module.
-void declare_function(lowering *l, const char *name, intptr_t n, const MlirType *inputs);
+/// True for what a wrapper has inside: kernels are specialised by these.
+bool arg_is_constant(const kernel_arg *a);
+/// <kernel>_<level>__<constants>: kernels specialised by shape, shared by all layers.
+void wrapper_name(const kernel_call *k, char *out, size_t size);
+/// True when the accesses of this call meet an earlier one since the last barrier.
+bool needs_barrier(const kernel_call *k);
+/// Makes this call's accesses the only ones since the last barrier.
+void after_barrier(kernel_call *k);
 
 void lower_fail(lowering *l, MlirOperation op, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+//===-- cpu_call.c --------------------------------------------------------===//
+
+extern const lower_device cpu_device;
+/// arith.constant of an argument with arg_is_constant that is no table.
+MlirValue emit_constant_arg(const resq_builder *b, const kernel_arg *a);
 
 //===-- ops_*.c: one emitter an op ----------------------------------------===//
 

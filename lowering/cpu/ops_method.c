@@ -50,7 +50,7 @@ static void emit_hadamard(lowering *l, MlirOperation op) {
   if (order > 1) {
     int8_t *signs = malloc((size_t)(order * order));
     resqHadamardSigns(order, signs);
-    kernel_value(&k, emit_table(l, "hadamard_signs", signs, order * order, TABLE_I8));
+    kernel_table(&k, "hadamard_signs", signs, order * order, TABLE_I8);
     free(signs);
   } else {
     kernel_null(&k);
@@ -79,7 +79,7 @@ static void emit_permute(lowering *l, MlirOperation op) {
     int32_t *table = malloc((size_t)width * sizeof *table);
     for (int64_t i = 0; i < width; i++)
       table[i] = (int32_t)mlirDenseI64ArrayGetElement(order, i);
-    kernel_value(&k, emit_table(l, "order", table, width * 4, TABLE_I32));
+    kernel_table(&k, "order", table, width * 4, TABLE_I32);
     free(table);
   }
   kernel_write(&k, y);

@@ -114,7 +114,7 @@ static void emit_rope_angles(lowering *l, MlirOperation op) {
   for (int64_t i = 0; i < size / 2; i++)
     inv_freq[i] = 1.0f / powf(base, (float)(2 * i) / (float)size);
   kernel_read(&k, place_of(l, operand(op, 0)));
-  kernel_value(&k, emit_table(l, "inv_freq", inv_freq, size / 2 * 4, TABLE_F32));
+  kernel_table(&k, "inv_freq", inv_freq, size / 2 * 4, TABLE_F32);
   free(inv_freq);
   kernel_write(&k, y);
   kernel_rows(&k, y);
@@ -148,10 +148,6 @@ static void kernel_code(kernel_call *k, MlirAttribute code) {
   kernel_const(k, resqKvCodeAttrGetHigh(code));
 }
 
-static MlirValue emit_capacity(lowering *l) {
-  return emit_load(l, l->call, offsetof(resq_call, capacity), mlirIntegerTypeGet(l->ctx, 64));
-}
-
 static void emit_kv_append(lowering *l, MlirOperation op) {
   MlirStringRef name = resq_op_str(op, "cache");
   MlirOperation cache = resq_symbol(l->module, name);
@@ -166,7 +162,7 @@ static void emit_kv_append(lowering *l, MlirOperation op) {
   kernel_rows(&k, key);
   kernel_const(&k, key->stride);
   kernel_const(&k, value->stride);
-  kernel_value(&k, emit_capacity(l));
+  kernel_capacity(&k);
   kernel_const(&k, resq_op_i64(cache, "heads"));
   kernel_const(&k, resq_op_i64(cache, "head_size"));
   kernel_code(&k, resq_op_attr(cache, "keys"));
@@ -190,7 +186,7 @@ static void emit_attention(lowering *l, MlirOperation op) {
   kernel_rows(&k, y);
   kernel_const(&k, q->stride);
   kernel_const(&k, y->stride);
-  kernel_value(&k, emit_capacity(l));
+  kernel_capacity(&k);
   kernel_const(&k, resq_width(operand(op, 0)) / head_size);
   kernel_const(&k, resq_op_i64(cache, "heads"));
   kernel_const(&k, head_size);

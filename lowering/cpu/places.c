@@ -128,21 +128,3 @@ void place_release(lowering *l) {
       l->live[kept++] = l->live[i];
   l->n_live = kept;
 }
-
-MlirValue place_pointer(lowering *l, const place *p) {
-  switch (p->kind) {
-  case PLACE_WORKSPACE:
-    return emit_offset(l, l->workspace, p->offset);
-  case PLACE_ARGUMENT:
-    return emit_offset(l, l->arg_pointers[p->argument], p->offset);
-  case PLACE_PARAM:
-    return emit_offset(l, l->params, p->offset);
-  case PLACE_NONE:
-    break;
-  }
-  return (MlirValue){NULL};
-}
-
-MlirValue place_meta_pointer(lowering *l, const place *p) {
-  return emit_offset(l, l->workspace, p->meta_offset);
-}

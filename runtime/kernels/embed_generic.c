@@ -19,6 +19,17 @@ RESQ_INLINE void embed(resq_worker *w, int32_t op, const int32_t *tokens, const 
   }
 }
 
-RESQ_DECLARE_EMBED(float, f32) { embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width, RESQ_AS_F32); }
-RESQ_DECLARE_EMBED(resq_bf16, bf16) { embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width, RESQ_AS_BF16); }
-RESQ_DECLARE_EMBED(resq_f16, f16) { embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width, RESQ_AS_F16); }
+RESQ_DECLARE_EMBED(float, f32) {
+  embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width,
+        RESQ_AS_F32);
+}
+
+RESQ_DECLARE_EMBED(resq_bf16, bf16) {
+  embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width,
+        RESQ_AS_BF16);
+}
+
+RESQ_DECLARE_EMBED(resq_f16, f16) {
+  embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width,
+        RESQ_AS_F16);
+}

@@ -216,7 +216,8 @@ ATTENTION(int8, RESQ_KV_INT, 8, 0)
 
 static const struct {
   const char *name;
-  void (*append)(const float *, const float *, const int32_t *, const int32_t *, uint8_t *, int64_t);
+  void (*append)(const float *, const float *, const int32_t *, const int32_t *, uint8_t *,
+                 int64_t);
   void (*attend)(const float *, const int32_t *, const int32_t *, uint8_t *, float *, int64_t);
 } codes[] = {{"f32", append_f32, attend_f32},
              {"f16", append_f16, attend_f16},

@@ -78,9 +78,10 @@ resq.param @q : tensor<8xf32>
 // -----
 
 resq.param @p : tensor<8xf32> {
-  // expected-error@+1 {{'arith.constant' op C2: arith.constant stands in a recipe: allowed are recipe ops}}
   %0 = arith.constant dense<0.0> : tensor<8xf32>
-  resq.yield %0 : tensor<8xf32>
+  // expected-error@+1 {{'arith.addf' op C2: arith.addf stands in a recipe: allowed are recipe ops}}
+  %1 = arith.addf %0, %0 : tensor<8xf32>
+  resq.yield %1 : tensor<8xf32>
 }
 
 // -----

@@ -174,8 +174,8 @@ static void test_hostile_values(void **state) {
   for (int count = 1; count <= 16; ++count) {
     uint8_t *caches[2] = {NULL, NULL};
     for (int wide = 0; wide < 2 && has_level(wide); ++wide) {
-      kv_case c = {.wide = wide, .keys = format_of(4, 16), .values = format_of(8, 16), .kv_heads = 1,
-                   .size = 16, .rows = 1, .positions = &position, .sequences = &sequence};
+      kv_case c = {.wide = wide, .keys = format_of(4, 16), .values = format_of(8, 16),
+                   .kv_heads = 1, .size = 16, .rows = 1, .positions = &position, .sequences = &sequence};
       float x[16] = {0};
       memcpy(x, hostile + 16 - count, (size_t)count * sizeof(float));
       c.k = c.v = x;
@@ -236,7 +236,8 @@ static void check_attention(const kv_case *c) {
 /// Fills positions 0..CAPACITY-1 of all sequences. The rest of the cache stays as garbage.
 static void fill_cache(kv_case *c, int64_t upto) {
   int64_t rows = upto * SEQUENCES, width = c->kv_heads * c->size;
-  int32_t *positions = aligned_bytes((size_t)rows * 4), *sequences = aligned_bytes((size_t)rows * 4);
+  int32_t *positions = aligned_bytes((size_t)rows * 4);
+  int32_t *sequences = aligned_bytes((size_t)rows * 4);
   float *k = random_rows(rows * width, 2, 3), *v = random_rows(rows * width, 1, 4);
   for (int64_t r = 0; r < rows; ++r) {
     positions[r] = (int32_t)(r % upto);
@@ -258,7 +259,8 @@ static void fill_cache(kv_case *c, int64_t upto) {
 /// Decode, prefill from 0, prefill at depth, and rows of several sequences.
 static void check_shapes(kv_case *c, int threads) {
   static const struct { int64_t rows, from; bool mixed; } runs[] = {
-      {1, 0, false}, {1, 76, false}, {3, 62, false}, {33, 0, false}, {17, 130, true}, {16, 127, false}};
+      {1, 0, false}, {1, 76, false}, {3, 62, false}, {33, 0, false},
+      {17, 130, true}, {16, 127, false}};
   int32_t positions[33], sequences[33];
   for (size_t i = 0; i < sizeof runs / sizeof *runs; ++i) {
     place_rows(c, positions, sequences, runs[i].rows, runs[i].from, runs[i].mixed);

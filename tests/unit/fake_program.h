@@ -9,6 +9,7 @@
 #define RESQ_TESTS_FAKE_PROGRAM_H
 
 #include "resq/abi.h"
+#include <stddef.h>
 
 enum { fake_vocabulary = 300, fake_small = 4, fake_large = 16, fake_site = 3 };
 
@@ -77,10 +78,11 @@ static const char *const fake_double_ops[] = {"double"};
 static const resq_entry fake_entries[] = {
     // Not sorted: the run time does that.
     {"forward", "generic", fake_forward, fake_large, 4096, 5, 3, fake_forward_args,
-     fake_forward_ops},
-    {"double", "generic", fake_double, 8, 0, 2, 1, fake_double_args, fake_double_ops},
+     fake_forward_ops, NULL},
+    {"double", "generic", fake_double, 8, 0, 2, 1, fake_double_args, fake_double_ops,
+     NULL},
     {"forward", "generic", fake_forward, fake_small, 4096, 5, 3, fake_forward_args,
-     fake_forward_ops},
+     fake_forward_ops, NULL},
 };
 static const resq_cache fake_caches[] = {{"l0", 4, 32.0}};
 static const char *const fake_sites[] = {"a", "b", "c", "d"};

@@ -119,11 +119,14 @@ static void *panel_of(const float *weight, int64_t n, int64_t k, int as) {
 static void call_linear(resq_worker *w, void *p) {
   const op_case *c = p;
   if (c->as == RESQ_AS_F32)
-    CALL(resq_linear_f32, w, 0, c->a, c->panel, c->gain, c->y, c->rows, c->lda, c->ldy, c->n, c->width);
+    CALL(resq_linear_f32, w, 0, c->a, c->panel, c->gain, c->y, c->rows, c->lda, c->ldy, c->n,
+         c->width);
   else if (c->as == RESQ_AS_F16)
-    CALL(resq_linear_f16, w, 0, c->a, c->panel, c->gain, c->y, c->rows, c->lda, c->ldy, c->n, c->width);
+    CALL(resq_linear_f16, w, 0, c->a, c->panel, c->gain, c->y, c->rows, c->lda, c->ldy, c->n,
+         c->width);
   else
-    CALL(resq_linear_bf16, w, 0, c->a, c->panel, c->gain, c->y, c->rows, c->lda, c->ldy, c->n, c->width);
+    CALL(resq_linear_bf16, w, 0, c->a, c->panel, c->gain, c->y, c->rows, c->lda, c->ldy, c->n,
+         c->width);
 }
 
 static void check_linear(op_case *c, const float *weight, int threads) {
@@ -333,7 +336,8 @@ static void gate_limits_on(bool wide, int threads) {
   static const float gates[] = {-1e30f, -200, -104, -88, 0, 88, 104, 200, 1e30f};
   static const float ups[] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
   float y[9];
-  op_case c = {.wide = wide, .rows = 1, .width = 9, .a = gates, .b = ups, .y = y, .lda = 9, .ldy = 9};
+  op_case c = {.wide = wide, .rows = 1, .width = 9, .a = gates, .b = ups, .y = y,
+               .lda = 9, .ldy = 9};
   run(call_gate, &c, threads);
   for (int i = 0; i < 9; ++i)
     check_near(y[i], gates[i] > 80 ? gates[i] : 0, gates[i] > 80 ? 1e-6 * gates[i] : 1e-34);

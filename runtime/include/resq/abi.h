@@ -4,8 +4,9 @@
 // The compiler (lowering/cpu/) emits one `resq_program` per artifact and, per
 // entry and ISA level, one function `void f(resq_worker *)`. The runtime
 // (runtime/exec/) calls it from every thread of a call at once (SPMD). Kernels
-// (runtime/kernels/) share work inside an op by tickets. Freestanding: kernels
-// include this header.
+// (runtime/kernels/) share work inside an op by tickets. For a GPU (lowering/gpu/)
+// an entry is PTX and a list of launches instead. Freestanding: kernels include
+// this header.
 //
 // Layout changes raise RESQ_ABI_VERSION; the runtime refuses another version.
 //===----------------------------------------------------------------------===//
@@ -14,7 +15,7 @@
 
 #include <stdint.h>
 
-#define RESQ_ABI_VERSION 1
+#define RESQ_ABI_VERSION 2
 
 /// Bytes of private scratch a thread brings to a call, 64-byte aligned.
 #define RESQ_SCRATCH_BYTES (1 << 20)
@@ -74,17 +75,69 @@ typedef struct resq_arg {
   int64_t width;                ///< 0: a 1-D tensor
 } resq_arg;
 
+//===-- GPU ---------------------------------------------------------------===//
+// A function at level "cuda" is data: PTX and a list of kernel launches, in order, that the compiler made
+// of the function's ops. The runtime (runtime/exec/cuda.c) launches them without knowing what they compute.
+
+/// Where an argument of a kernel comes from, on the device; pointers but for the last two, which are int64_t.
+typedef enum resq_gpu_arg_kind {
+  RESQ_GPU_WORKSPACE = 0,       ///< workspace + offset
+  RESQ_GPU_ARGUMENT = 1,        ///< the device's copy of args[index], + offset
+  RESQ_GPU_PARAM = 2,           ///< parameter section + offset
+  RESQ_GPU_CACHE = 3,           ///< storage of cache `index`, + offset
+  RESQ_GPU_NULL = 4,
+  RESQ_GPU_ROWS = 5,            ///< rows[index]
+  RESQ_GPU_CAPACITY = 6,        ///< tokens a sequence holds
+} resq_gpu_arg_kind;
+
+typedef struct resq_gpu_arg {
+  int32_t kind;                 ///< resq_gpu_arg_kind
+  int32_t index;
+  int64_t offset;               ///< bytes
+} resq_gpu_arg;
+
+/// One kernel launch: a grid of [blocks_x, grid_y, grid_z] blocks of `threads` threads, where blocks_x is
+/// ceil(rows[rows_of] / rows_per_block); nothing is launched for 0 rows.
+typedef struct resq_gpu_launch {
+  const char *kernel;           ///< .entry of the PTX
+  int32_t op;                   ///< whose work it is: index into op_names
+  int32_t rows_of;              ///< an argument
+  int32_t rows_per_block;
+  int32_t grid_y, grid_z;
+  int32_t threads;
+  int32_t shared_bytes;         ///< dynamic shared memory, beyond what the kernel declares
+  int32_t n_args;
+  const resq_gpu_arg *args;
+} resq_gpu_launch;
+
+/// PTX of all kernels of an entry for one kind of chip.
+typedef struct resq_gpu_image {
+  const char *chip;             ///< "sm_90a"
+  int32_t capability;           ///< 10 * major + minor that it is for
+  int32_t exact;                ///< 1: runs on that capability only; 0: on later ones, too
+  const char *ptx;              ///< NUL-terminated
+} resq_gpu_image;
+
+typedef struct resq_gpu_code {
+  int32_t n_images, n_launches;
+  const resq_gpu_image *images; ///< best first
+  const resq_gpu_launch *launches;
+} resq_gpu_code;
+
+//===-- Program -----------------------------------------------------------===//
+
 /// One function at one ISA level for at most max_rows rows a call (a longer one is cut by the runtime).
 typedef struct resq_entry {
   const char *function;         ///< func.func's name, "forward"
-  const char *level;            ///< "generic", "avx512", ...: runtime/exec/cpu.h
-  void (*run)(resq_worker *);
+  const char *level;            ///< "generic", "avx512", "cuda": runtime/exec/cpu.h
+  void (*run)(resq_worker *);   ///< NULL at level "cuda"
   int64_t max_rows;
   int64_t workspace_bytes;
   int32_t n_args;
   int32_t n_ops;
   const resq_arg *args;
   const char *const *op_names;  ///< [n_ops] "l0.q: qlinear 576x576", from locations
+  const resq_gpu_code *gpu;     ///< at level "cuda" in place of run, else NULL
 } resq_entry;
 
 /// A key/value cache: bytes for one token of one sequence, keys then values.

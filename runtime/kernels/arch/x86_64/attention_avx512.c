@@ -233,7 +233,8 @@ RESQ_INLINE void attention(resq_worker *w, int32_t op, const float *q, const int
   int64_t chunk;
   while ((chunk = resq_next_chunk(w, op)) < chunks) {
     // The last rows read the most positions: they go first.
-    find_run(positions, sequences, rows, most, runs - 1 - chunk / (kv_heads * pieces), &begin, &end);
+    int64_t run = runs - 1 - chunk / (kv_heads * pieces);
+    find_run(positions, sequences, rows, most, run, &begin, &end);
     int64_t h = chunk / pieces % kv_heads, first = chunk % pieces * piece;
     int64_t taken = smaller(piece, group - first), head = h * group + first;
     resq_kv_view key =

@@ -102,9 +102,11 @@ RESQ_INLINE void resq_decode_values(const resq_kv_view *v, int64_t first, int64_
       const uint8_t *from = resq_kv_unit(v, first + t, 0);
       for (int64_t e = 0; e < v->size; e += 16) {
         __mmask16 mask = resq_lanes(v->size - e);
-        __m512 value = v->kind == RESQ_KV_F32
-                           ? _mm512_maskz_loadu_ps(mask, (const float *)from + e)
-                           : _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, (const uint16_t *)from + e));
+        __m512 value;
+        if (v->kind == RESQ_KV_F32)
+          value = _mm512_maskz_loadu_ps(mask, (const float *)from + e);
+        else
+          value = _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, (const uint16_t *)from + e));
         _mm512_store_ps(values + e / 16 * stride + t * 16, value);
       }
     }

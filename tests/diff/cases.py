@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The cases of the differential tests: functions of one or a few ops over odd sizes, as module text, with their inputs and bounds.
+
+A bound is on |a - b| / max |b| over a result, b being the definition's; 0 asks for the same bits.
+"""
+import random
+from array import array
+from dataclasses import dataclass, field
+
+ROWS = (1, 2, 5, 16, 17, 37)
+
+
+@dataclass
+class Call:
+    """One call: each input is ("f", width) for rows of floats, or a list of ids; rows of a result differ from the input's at times."""
+    rows: int
+    ids: dict = field(default_factory=dict)  # input index -> ids
+    result_rows: int = 0                     # 0: as rows
+
+
+@dataclass
+class Case:
+    name: str
+    inputs: list                             # widths of float inputs; 0 for ids
+    widths: list                             # of results
+    bound: float
+    calls: list
+    sequences: int = 1
+    scale: float = 1.0                       # of the inputs
+
+
+class Module:
+    """Functions, params and caches of one compile, and the tensors that its checkpoint holds."""
+
+    def __init__(self, name, seed):
+        self.name, self.rng = name, random.Random(seed)
+        self.head, self.functions, self.cases, self.tensors = [], [], [], []
+
+    def param(self, shape, kind="F32", recipe=(), type_=None, deviation=1.0):
+        """A param made of a random tensor: recipe is lines of (op text with {x}, result type); gives name and type."""
+        name = f"p{len(self.tensors)}"
+        count = 1
+        for extent in shape:
+            count *= extent
+        self.tensors.append((name, shape, [self.rng.gauss(0, deviation) for _ in range(count)], kind))
+        element = {"F32": "f32", "F16": "f16", "BF16": "bf16"}[kind]
+        at = f"tensor<{'x'.join(map(str, shape))}x{element}>"
+        lines = [f'    %0 = resq.leaf @data "{name}" : {at}']
+        for i, (op, result) in enumerate(recipe):
+            lines.append(f"    %{i + 1} = {op.format(x=f'%{i}', t=at, r=result)}")
+            at = result
+        self.head.append(f"  resq.param @{name} : {at} {{\n" + "\n".join(lines) +
+                         f"\n    resq.yield %{len(recipe)} : {at}\n  }}")
+        return name, at
+
+    def constant(self, op, type_):
+        name = f"m{len(self.head)}"
+        self.head.append(f"  resq.param @{name} : {type_} {{\n    %0 = {op} : {type_}\n    resq.yield %0 : {type_}\n  }}")
+        return name, type_
+
+    def function(self, name, inputs, body, results, bound, calls=None, **more):
+        """body lines name their operands %a0.. and end in values %y0..."""
+        arguments = ", ".join(f"%a{i}: {rows(w) if w else 'tensor<?xi32>'}" for i, w in enumerate(inputs))
+        types = ", ".join(rows(w) for w in results)
+        values = ", ".join(f"%y{i}" for i in range(len(results)))
+        self.functions.append(f"  func.func @{name}({arguments}) -> ({types}) {{\n" +
+                              "\n".join(f"    {line}" for line in body) + f"\n    return {values} : {types}\n  }}")
+        self.cases.append(Case(name, list(inputs), list(results), bound, calls or [Call(r) for r in ROWS], **more))
+
+    def text(self, checkpoint):
+        return "module {\n" + f'  resq.checkpoint @data "{checkpoint}", "gguf"\n' + "\n".join(
+            self.head + self.functions) + "\n}\n"
+
+
+def rows(width):
+    return f"tensor<?x{width}xf32>"
+
+
+def quant(width, bits, group, zero, layout="row", n=None):
+    return (f"tensor<{n or '?'}x{width}x!resq.quant<bits = {bits}, group = {group}, zero = {str(zero).lower()}, "
+            f'layout = "{layout}">>')
+
+
+# -- Float ops -----------------------------------------------------------------
+
+def linear(m, n, k, kind, bias=False, panel=None, op="linear", bound=1e-5):
+    recipe = []
+    if panel:
+        source = {"F32": "f32", "F16": "f16", "BF16": "bf16"}[kind]
+        recipe = [("resq.pack {x} : {t} -> {r}", f"tensor<{n}x{k}x!resq.panel<{panel}>>")]
+        name = f"{op}_{n}x{k}_{source}_panel_{panel}"
+    else:
+        name = f"{op}_{n}x{k}_{kind.lower()}"
+    w, type_ = m.param([n, k], kind, recipe, deviation=k ** -0.5)
+    body = [f"%w = resq.get @{w} : {type_}"]
+    tail = ""
+    if bias:
+        b, b_type = m.param([n])
+        body.append(f"%b = resq.get @{b} : {b_type}")
+        tail, name = f" bias %b : {b_type}", name + "_bias"
+    body.append(f"%y0 = resq.{op} %a0, %w{tail} : {rows(k)}, {type_} -> {rows(n)}")
+    m.function(name, [k], body, [n], bound)
+
+
+def embed(m, vocabulary, width, kind, panel=None):
+    recipe = [("resq.pack {x} : {t} -> {r}", f"tensor<{vocabulary}x{width}x!resq.panel<{panel}>>")] if panel else []
+    t, type_ = m.param([vocabulary, width], kind, recipe)
+    calls = [Call(r, {0: [(7 * i + r) % vocabulary for i in range(r)]}) for r in ROWS]
+    m.function(f"embed_{vocabulary}x{width}_{kind.lower()}_{panel}", [0], [
+        f"%t = resq.get @{t} : {type_}", f"%y0 = resq.embed %a0, %t : tensor<?xi32>, {type_} -> {rows(width)}"],
+        [width], 0, calls)
+
+
+def float_module():
+    m = Module("float", 11)
+    for n, k in [(1, 8), (17, 40), (33, 129), (48, 64)]:
+        linear(m, n, k, "F32")
+    linear(m, 19, 72, "F32", bias=True)
+    for kind, panel in [("BF16", None), ("F16", None), ("F32", "bf16"), ("F32", "f16"), ("BF16", "bf16"), ("F16", "f16")]:
+        linear(m, 35, 77, kind, panel=panel)
+    linear(m, 50, 24, "F32", op="head")
+    linear(m, 50, 24, "F32", op="head", panel="f16")
+    for kind, panel in [("F32", None), ("F16", None), ("BF16", None), ("F32", "f16"), ("F32", "bf16")]:
+        embed(m, 37, 23, kind, panel)
+    for width in (1, 7, 64, 129):
+        g, type_ = m.param([width])
+        m.function(f"rms_norm_{width}", [width], [
+            f"%y0 = resq.rms_norm %a0 {{eps = 1.0e-5 : f32}} : {rows(width)} -> {rows(width)}"], [width], 2e-6)
+        m.function(f"rms_norm_gain_{width}", [width], [
+            f"%g = resq.get @{g} : {type_}",
+            f"%y0 = resq.rms_norm %a0 gain %g : {type_} {{eps = 1.0e-6 : f32}} : {rows(width)} -> {rows(width)}"],
+            [width], 2e-6)
+        m.function(f"gate_{width}", [width, width], [
+            f"%y0 = resq.gate %a0, %a1 : {rows(width)}, {rows(width)} -> {rows(width)}"], [width], 1e-6, scale=5.0)
+        m.function(f"add_{width}", [width, width], [f"%y0 = resq.add %a0, %a1 : {rows(width)}"], [width], 0)
+        calls = [Call(r, {1: [(3 * i + 1) % r for i in range(n)]}, n) for r, n in [(1, 1), (5, 3), (16, 16), (17, 2)]]
+        m.function(f"gather_rows_{width}", [width, 0], [
+            f"%y0 = resq.gather_rows %a0, %a1 : {rows(width)}, tensor<?xi32> -> {rows(width)}"], [width], 0, calls)
+    positions = [Call(r, {1: [(37 * i + r) % 4001 for i in range(r)]}) for r in ROWS]
+    for heads, head, turned in [(1, 8, 8), (3, 16, 16), (2, 24, 16), (5, 6, 2)]:
+        m.function(f"rope_{heads}x{head}_{turned}", [heads * head, 0], [
+            f"%g = resq.rope_angles %a1 {{base = 1.0e4 : f32}} : tensor<?xi32> -> {rows(turned)}",
+            f"%y0 = resq.rope %a0, %g head_size {head} : {rows(heads * head)}, {rows(turned)} -> {rows(heads * head)}"],
+            [heads * head], 2e-6, positions)
+    f, f_type = m.param([8])
+    m.function("rope_factors", [16, 0], [
+        f"%f = resq.get @{f} : {f_type}",
+        f"%g = resq.rope_angles %a1 factors %f : {f_type} {{base = 5.0e5 : f32}} : tensor<?xi32> -> {rows(16)}",
+        f"%y0 = resq.rope %a0, %g head_size 16 : {rows(16)}, {rows(16)} -> {rows(16)}"], [16], 2e-6, positions)
+    # A whole MLP: buffers are reused, slices are views.
+    w, w_type = m.param([34, 20], deviation=0.2)
+    d, d_type = m.param([20, 17], deviation=0.2)
+    m.function("mlp", [20], [
+        f"%n = resq.rms_norm %a0 {{eps = 1.0e-5 : f32}} : {rows(20)} -> {rows(20)}", f"%w = resq.get @{w} : {w_type}",
+        f"%h = resq.linear %n, %w : {rows(20)}, {w_type} -> {rows(34)}",
+        f"%g = resq.slice %h dim 1 begin 0 : {rows(34)} -> {rows(17)}",
+        f"%u = resq.slice %h dim 1 begin 17 : {rows(34)} -> {rows(17)}",
+        f"%p = resq.gate %g, %u : {rows(17)}, {rows(17)} -> {rows(17)}", f"%d = resq.get @{d} : {d_type}",
+        f"%o = resq.linear %p, %d : {rows(17)}, {d_type} -> {rows(20)}", f"%y0 = resq.add %a0, %o : {rows(20)}"], [20], 1e-5)
+    return m
+
+
+# -- Method ops ----------------------------------------------------------------
+
+def method_module():
+    m = Module("method", 12)
+    for size, blocks, groups in [(8, 0, 1), (5, 0, 3), (16, 2, 4), (24, 3, 3), (65, 0, 1)]:
+        shape = [blocks, size, size] if blocks else [size, size]
+        u, type_ = m.param(shape, deviation=size ** -0.5)
+        width = size * groups
+        m.function(f"rotate_{size}_{blocks}_{groups}", [width], [
+            f"%u = resq.get @{u} : {type_}",
+            f"%y0 = resq.rotate %a0, %u : {rows(width)}, {type_} -> {rows(width)}"], [width], 1e-5)
+    o, o_type = m.constant("resq.random_orthogonal [9, 3] seed 5", "tensor<12x12xf64>")
+    m.function("rotate_transposed", [24], [
+        f"%u = resq.get @{o} : {o_type}",
+        f"%y0 = resq.rotate %a0, %u transposed : {rows(24)}, {o_type} -> {rows(24)}"], [24], 1e-5)
+    for size, width in [(1, 3), (2, 6), (8, 24), (64, 64), (128, 128), (12, 12), (24, 48), (96, 96), (20, 20), (40, 80), (28, 28),
+                        (56, 112), (76, 76), (152, 152), (36, 36)]:
+        for transposed in ("", " transposed"):
+            m.function(f"hadamard_{size}_{width}{transposed.replace(' ', '_')}", [width], [
+                f"%y0 = resq.hadamard %a0 size {size}{transposed} : {rows(width)} -> {rows(width)}"], [width], 2e-6)
+    for width, block, high in [(8, 8, 1), (40, 8, 3), (15, 5, 4), (33, 33, 4)]:
+        low_w, high_w = width // block * (block - high), width // block * high
+        m.function(f"split_{width}_{block}_{high}", [width], [
+            f"%y0, %y1 = resq.split %a0 block {block} high {high} : {rows(width)} -> {rows(low_w)}, {rows(high_w)}"],
+            [low_w, high_w], 0)
+        m.function(f"join_{width}_{block}_{high}", [low_w, high_w], [
+            f"%y0 = resq.join %a0, %a1 block {block} high {high} : {rows(low_w)}, {rows(high_w)} -> {rows(width)}"], [width], 0)
+    for width in (2, 9, 30, 64):
+        order = list(range(width))
+        m.rng.shuffle(order)
+        m.function(f"permute_{width}", [width], [
+            f"%y0 = resq.permute %a0 order {order} : {rows(width)} -> {rows(width)}"], [width], 0)
+    for width, begin, count in [(9, 0, 4), (9, 4, 5), (64, 63, 1)]:
+        m.function(f"slice_{width}_{begin}", [width], [
+            f"%y0 = resq.slice %a0 dim 1 begin {begin} : {rows(width)} -> {rows(count)}"], [count], 0)
+    m.function("concat", [3, 16, 5], [
+        f"%y0 = resq.concat %a0, %a1, %a2 dim 1 : {rows(3)}, {rows(16)}, {rows(5)} -> {rows(24)}"], [24], 0)
+    return m
+
+
+# -- Quantised products --------------------------------------------------------
+
+def quantised(m, n, branches, bias=False, bound=0):
+    """branches: (k, activation bits, activation group, weight bits, weight group, clip)."""
+    body, activations, weights, a_types, w_types = [], [], [], [], []
+    for i, (k, abits, group, wbits, wgroup, clip) in enumerate(branches):
+        row = quant(k, wbits, wgroup, False, "row", n)
+        packed = quant(k, wbits, wgroup, False, "n16k4", n)
+        w, _ = m.param([n, k], "F32", [("resq.quantize_weight {x} : {t} -> {r}", row),
+                                       (f"resq.pack {{x}} {{{{group = {group} : i64}}}} : {{t}} -> {{r}}", packed)])
+        a_type = quant(k, abits, group, True)
+        body += [f"%q{i} = resq.quantize %a{i} {{clip = {clip} : f32}} : {rows(k)} -> {a_type}",
+                 f"%w{i} = resq.get @{w} : {packed}"]
+        activations.append(f"%q{i}")
+        weights.append(f"%w{i}")
+        a_types.append(a_type)
+        w_types.append(packed)
+    tail = ""
+    if bias:
+        b, b_type = m.param([n])
+        body.append(f"%b = resq.get @{b} : {b_type}")
+        tail = f" bias %b : {b_type}"
+    body.append(f"%y0 = resq.qlinear {', '.join(activations)} by {', '.join(weights)}{tail} : {', '.join(a_types)} by "
+                f"{', '.join(w_types)} -> {rows(n)}")
+    name = "qlinear_{}_{}{}".format(n, "_".join(f"k{b[0]}a{b[1]}g{b[2]}w{b[3]}v{b[4]}" for b in branches), "_bias" * bias)
+    m.function(name, [b[0] for b in branches], body, [n], bound, scale=3.0)
+
+
+def quantised_module():
+    m = Module("quantised", 13)
+    for bits in range(2, 9):  # one branch, every width of codes, sizes that fill no tile
+        quantised(m, 17, [(45, bits, 45, bits, 45, 1.0)])
+    for n, k in [(1, 8), (16, 64), (33, 7), (50, 130)]:
+        quantised(m, n, [(k, 4, k, 4, k, 1.0)])
+        quantised(m, n, [(k, 8, k, 8, k, 1.0)])
+    quantised(m, 24, [(42, 4, 42, 4, 42, 1.0), (6, 8, 6, 8, 6, 1.0)])
+    quantised(m, 24, [(42, 8, 42, 4, 42, 1.0), (6, 8, 6, 8, 6, 1.0)], bias=True)
+    quantised(m, 40, [(56, 4, 14, 4, 56, 0.9), (8, 8, 2, 8, 8, 1.0)])  # per head: groups of activations
+    quantised(m, 40, [(56, 4, 14, 4, 14, 1.0)], bias=True)             # weight scales a group
+    quantised(m, 19, [(64, 6, 16, 3, 16, 0.75), (24, 7, 8, 5, 24, 1.0)], bias=True)
+    quantised(m, 21, [(32, 4, 32, 4, 32, 1.0), (8, 8, 8, 8, 8, 1.0), (8, 2, 4, 2, 4, 1.0)])
+    for bits, group, width in [(2, 5, 15), (4, 33, 33), (5, 8, 64), (8, 48, 48)]:
+        q = quant(width, bits, group, True)
+        m.function(f"dequantize_{bits}_{group}_{width}", [width], [
+            f"%q = resq.quantize %a0 : {rows(width)} -> {q}", f"%y0 = resq.dequantize %q : {q} -> {rows(width)}"],
+            [width], 0, scale=10.0)
+    return m
+
+
+# -- Caches --------------------------------------------------------------------
+
+CODES = {"f32": '<kind = "f32">', "f16": '<kind = "f16">', "int8": '<kind = "int", bits = 8, high_bits = 8>',
+         "int4": '<kind = "int", bits = 4, high_bits = 8>', "int3": '<kind = "int", bits = 3, high_bits = 8>',
+         "int2": '<kind = "int", bits = 2, high_bits = 8>'}
+
+
+def split_code(bits, high):
+    return f'<kind = "int", bits = {bits}, high = {high}, high_bits = 8>'
+
+
+def schedule():
+    """Prefill of one sequence, a mixed batch, single tokens: (position, sequence) of each row of each call."""
+    calls = [[(i, 0) for i in range(37)], [(i, 1) for i in range(5)], [(37, 0), (5, 1), (0, 2)], [(38, 0)], [(6, 1)]]
+    calls.append([(i, 2) for i in range(1, 18)] + [(39, 0), (40, 0)])
+    return calls
+
+
+def cache(m, label, heads, group, size, keys, values, bound):
+    name = f"{label}_{heads}x{group}x{size}"
+    m.head.append(f"  resq.kv_cache @c.{name} heads {heads} size {size} keys {keys} values {values}")
+    width, q = heads * size, heads * group * size
+    body = [f"resq.kv_append @c.{name}, %a1, %a2 at %a3, %a4 : {rows(width)}, {rows(width)}, tensor<?xi32>",
+            f"%y0 = resq.attention @c.{name}, %a0 at %a3, %a4 {{scale = 0.25 : f32}} : {rows(q)}, tensor<?xi32> -> {rows(q)}"]
+    calls = [Call(len(c), {3: [p for p, _ in c], 4: [s for _, s in c]}) for c in schedule()]
+    m.function(f"attention_{name}", [q, width, width, 0, 0], body, [q], bound, calls, sequences=3)
+    # At position 0 attention gives the value as decoded: codes are the same on all levels.
+    calls = [Call(3, {3: [0, 0, 0], 4: [0, 1, 2]})]
+    m.function(f"value_{name}", [q, width, width, 0, 0], body, [q], 0, calls, sequences=3)
+
+
+def cache_module():
+    m = Module("cache", 14)
+    for label, code in CODES.items():
+        cache(m, label, 2, 3, 16, code, code, 5e-6)
+        cache(m, label, 1, 1, 10, code, code, 5e-6)
+    for bits in (2, 3, 4, 8):
+        cache(m, f"split{bits}", 2, 2, 24, split_code(bits, 3), split_code(bits, 3), 5e-6)
+    cache(m, "mixed", 3, 2, 64, split_code(4, 8), CODES["f16"], 5e-6)
+    cache(m, "other", 1, 4, 64, CODES["int8"], split_code(4, 8), 5e-6)
+    cache(m, "odd", 1, 2, 13, split_code(3, 2), split_code(2, 5), 5e-6)
+    return m
+
+
+MODULES = (float_module, method_module, quantised_module, cache_module)
+
+
+def inputs_of(case, call, rng):
+    """array and rows of each input."""
+    made = []
+    for i, width in enumerate(case.inputs):
+        if width == 0:
+            made.append((array("i", call.ids[i]), len(call.ids[i])))
+        else:
+            made.append((array("f", [rng.gauss(0, case.scale) for _ in range(call.rows * width)]), call.rows))
+    return made

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Differential tests: every op at every ISA level against its definition, over odd sizes. Standard library only.
+
+Writes modules of one-op functions and their parameters, compiles each with resqc at the levels definition, generic and avx512,
+runs all functions on the same random rows, and compares: the same bits where the case says so, else to its bound.
+"""
+import argparse
+import os
+import random
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "tools")]
+import cases  # noqa: E402
+import make_tiny_gguf  # noqa: E402
+import session  # noqa: E402
+
+
+def write_checkpoint(module, path):
+    w = make_tiny_gguf.Writer()
+    w.string("general.architecture", "none")
+    for name, shape, values, kind in module.tensors:
+        w.tensor(name, shape, values, kind)
+    with open(path, "wb") as file:
+        file.write(w.finish())
+
+
+def build(module, o):
+    base = os.path.join(o.out, module.name)
+    write_checkpoint(module, base + ".gguf")
+    with open(base + ".mlir", "w") as file:
+        file.write(module.text(os.path.basename(base) + ".gguf"))
+    # No pass but packing: caches keep the codes that the module gives them.
+    command = [o.resqc, base + ".mlir", "-o", base + ".so", "--emit=shared", "--scheme=none", "--passes=",
+               "--levels=" + o.levels, "--prefill-rows=24", "--decode-rows=4"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.stderr.write(done.stderr)
+        return None
+    return base + ".so"
+
+
+def run_case(model, case, level, threads):
+    """Results of all calls, one after the other: caches keep what earlier calls wrote."""
+    rng, results = random.Random(case.name), []
+    run = session.Session(model, level, threads, case.sequences)
+    for call in case.calls:
+        rows = call.result_rows or call.rows
+        results.append(run.call(case.name, cases.inputs_of(case, call, rng), [(rows, w) for w in case.widths]))
+    run.close()
+    return results
+
+
+def worst(expected, found):
+    """The largest |a - b| / max |b| of a result; infinity where one is not a number."""
+    error = 0.0
+    for e_call, f_call in zip(expected, found):
+        for e, f in zip(e_call, f_call):
+            if e.tobytes() == f.tobytes():
+                continue
+            largest = max(map(abs, e)) or 1.0
+            here = max(abs(a - b) for a, b in zip(e, f)) / largest
+            if here != here or any(x != x for x in f):
+                return float("inf")
+            error = max(error, here)
+            error = error or 1e-45  # bits differ: 0.0 and -0.0
+    return error
+
+
+def compare(model, module, o):
+    levels, passed, failed, seen = o.levels.split(","), 0, 0, {}
+    for case in module.cases:
+        if o.only and o.only not in case.name:
+            continue
+        try:
+            expected = run_case(model, case, levels[0], 1)
+            for level in levels[1:]:
+                for threads in (1, 3):
+                    error = worst(expected, run_case(model, case, level, threads))
+                    kind = case.name.split("_")[0]
+                    seen[kind, level] = max(seen.get((kind, level), 0.0), error)
+                    if error > case.bound:
+                        raise session.Error(f"{case.name}: {level}, {threads} threads: off by {error:.3g}, allowed {case.bound:g}")
+            passed += 1
+        except session.Error as error:
+            print(f"FAIL {module.name}: {error}")
+            failed += 1
+    if o.verbose:
+        for (kind, level), error in sorted(seen.items()):
+            print(f"  {module.name}: {kind} {level}: worst {error:.3g}")
+    return passed, failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--resqc", default="resqc")
+    parser.add_argument("--out", required=True, help="a folder for modules and libraries")
+    parser.add_argument("--levels", default="definition,generic,avx512", help="the first is what the others must equal")
+    parser.add_argument("--modules", default="", help="comma-separated: float, method, quantised, cache; all unless told")
+    parser.add_argument("--only", default="", help="cases whose name holds this")
+    parser.add_argument("-v", "--verbose", action="store_true", help="the worst error of each op")
+    o = parser.parse_args()
+    os.makedirs(o.out, exist_ok=True)
+    passed = failed = 0
+    for make in cases.MODULES:
+        module = make()
+        if o.modules and module.name not in o.modules.split(","):
+            continue
+        library = build(module, o)
+        if not library:
+            print(f"FAIL {module.name}: does not compile")
+            failed += len(module.cases)
+            continue
+        model = session.Model(library)
+        here = compare(model, module, o)
+        model.close()
+        passed, failed = passed + here[0], failed + here[1]
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+// Functions become calls of kernels on planned buffers; every function is one entry point behind the ABI.
+// RUN: resq-opt --resq-lower-cpu %s | FileCheck %s
+// RUN: resq-opt --pass-pipeline="builtin.module(resq-lower-cpu{level=generic rows=64})" %s | FileCheck %s --check-prefix=GENERIC
+
+resq.param @w : tensor<4x8x!resq.panel<f32>> attributes {offset = 128 : i64, size = 512 : i64}
+// CHECK: func.func @layer__avx512__r16(%{{.*}}: !llvm.ptr) attributes {
+// CHECK-SAME: resq.args = [{dtype = 0 : i64, is_result = false, name = "arg0", rows = -1 : i64, width = 8 : i64}, {dtype = 0 : i64, is_result = true, name = "result0", rows = -1 : i64, width = 4 : i64}]
+// CHECK-SAME: resq.function = "layer"
+// CHECK-SAME: resq.level = "avx512"
+// CHECK-SAME: resq.max_rows = 16 : i64
+// CHECK: call @resq_rms_norm
+// CHECK: call @resq_barrier
+// CHECK: call @resq_linear
+// CHECK-NOT: resq.linear
+// GENERIC: func.func @layer__generic__r64
+func.func @layer(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+  %n = resq.rms_norm %x {eps = 1.0e-5 : f32} : tensor<?x8xf32> -> tensor<?x8xf32>
+  %w = resq.get @w : tensor<4x8x!resq.panel<f32>>
+  %y = resq.linear %n, %w {name = "l"} : tensor<?x8xf32>, tensor<4x8x!resq.panel<f32>> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}

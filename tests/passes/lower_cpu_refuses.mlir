@@ -1,0 +1,42 @@
+// What --resq-lower-cpu cannot lower, it names.
+// RUN: resq-opt --resq-lower-cpu --split-input-file --verify-diagnostics %s -o /dev/null
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-lower-cpu{level=sse})" --split-input-file %s 2>&1 | FileCheck %s --check-prefix=LEVEL
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-lower-cpu{rows=0})" --split-input-file %s 2>&1 | FileCheck %s --check-prefix=ROWS
+// LEVEL: resq-lower-cpu: level is 'sse', allowed: generic, avx512
+// ROWS: resq-lower-cpu: rows is 0, allowed: 1 to 4096
+
+// expected-error @below {{argument 0: entry points take and give tensor<?xWxf32> or tensor<?xi32>}}
+func.func @rank(%x: tensor<4x4x4xf32>) -> tensor<4x4x4xf32> {
+  return %x : tensor<4x4x4xf32>
+}
+
+// -----
+
+func.func @other_op(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  // expected-error @below {{no CPU kernel for arith.addf}}
+  %y = arith.addf %x, %x : tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+!a = tensor<?x8x!resq.quant<bits = 4, group = 8, zero = true, layout = "row">>
+!w = tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+resq.param @w : !w attributes {offset = 0 : i64, size = 64 : i64}
+func.func @not_packed(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+  %q = resq.quantize %x : tensor<?x8xf32> -> !a
+  %w = resq.get @w : !w
+  // expected-error @below {{pack}}
+  %y = resq.qlinear %q by %w : !a by !w -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+resq.param @w : tensor<4x8x!resq.panel<f32>>
+func.func @not_materialised(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+  %w = resq.get @w : tensor<4x8x!resq.panel<f32>>
+  // expected-error @below {{param @w has no offset}}
+  %y = resq.linear %x, %w : tensor<?x8xf32>, tensor<4x8x!resq.panel<f32>> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
