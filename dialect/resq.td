@@ -212,7 +212,7 @@ def Resq_HeadOp : Resq_Op<"head", [Pure]> {
 def Resq_RopeAnglesOp : Resq_Op<"rope_angles", [Pure]> {
   let summary = "cos and sin of position * inverse frequency";
   let description = [{
-    inv_freq[i] = 1 / base^(2i / size) in f32 (divided by factors[i] where given); y[r, i] = cos(a), y[r, size/2 + i] = sin(a),
+    inv_freq[i] = f32(1 / base^(2i / size)), the power in f64, divided by factors[i] where given; y[r, i] = cos(a), y[r, size/2 + i] = sin(a),
     a = f32(position[r]) * inv_freq[i].
     C1: positions is tensor<Rxi32>. C2: y is [R, size] of f32, size even. C3: base > 0. C4: factors, if any, is [size / 2] of f32.
   }];

@@ -7,6 +7,7 @@
 #if __has_include("lowering/definition.h")
 #include "lowering/definition.h"
 #endif
+#include "lowering/gpu/ptx.h"
 #include "lowering/program.h"
 #include "lowering/scheme.h"
 #include "resq/abi.h"
@@ -65,7 +66,11 @@ bool resq_codegen_check_levels(const char *levels, resq_error *err) {
 static MlirOperation lower_variant(MlirOperation module, const resq_level *level, int64_t rows, resq_error *err) {
   MlirOperation copy = mlirOperationClone(module);
   bool ok;
-  if (level->bitcode) {
+  if (level->gpu) {
+    char pipeline[64];
+    snprintf(pipeline, sizeof pipeline, "resq-lower-gpu{rows=%lld}", (long long)rows);
+    ok = resq_run_pipeline(mlirModuleFromOperation(copy), pipeline, NULL, NULL, err);
+  } else if (level->bitcode) {
     // Diagnostics of our own lowering say what is missing; they reach err through a pipeline's listener.
     char pipeline[96];
     snprintf(pipeline, sizeof pipeline, "resq-lower-cpu{level=%s rows=%lld}", level->name, (long long)rows);
@@ -108,9 +113,12 @@ static bool add_variant(MlirOperation module, const resq_level *level, int64_t r
   MlirOperation lowered = lower_variant(module, level, rows, err);
   if (mlirOperationIsNull(lowered))
     return false;
-  resq_program_add_entries(program, lowered);
+  bool ok = !level->gpu || resq_gpu_compile(lowered, err);
+  if (ok)
+    resq_program_add_entries(program, lowered);
   resq_bytes code;
-  bool ok = resq_object_emit(lowered, level, RESQ_OBJECT_CODE, &code, err) && add_object(objects, work, &code, err);
+  if (ok && !level->gpu) // a GPU's code is data in the program table
+    ok = resq_object_emit(lowered, level, RESQ_OBJECT_CODE, &code, err) && add_object(objects, work, &code, err);
   mlirOperationDestroy(lowered);
   return ok;
 }
@@ -148,7 +156,11 @@ bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options,
   MlirOperation lowered = lower_variant(module, level, rows, err);
   if (mlirOperationIsNull(lowered))
     return false;
-  bool ok = lowered_text ? resq_print_module(lowered, out, err) : resq_object_emit(lowered, level, form, out, err);
+  // Of a GPU's chips, the one that all later ones run, too.
+  const resq_gpu_target *target = &resq_gpu_targets[resq_n_gpu_targets - 1];
+  bool ok = lowered_text ? resq_print_module(lowered, out, err)
+            : level->gpu ? resq_gpu_print(lowered, target, form, out, err)
+                         : resq_object_emit(lowered, level, form, out, err);
   mlirOperationDestroy(lowered);
   return ok;
 }

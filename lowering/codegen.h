@@ -24,7 +24,8 @@ bool resq_codegen_check_levels(const char *levels, resq_error *err);
 bool resq_codegen(MlirOperation module, const resq_codegen_options *options, resq_link_kind kind, bool loose,
                   const resq_workdir *work, const char *output, resq_stages *stages, resq_error *err);
 
-/// One level and entry alone, as text or object: --emit=lowered|llvm|obj. level is the first of options->levels.
+/// One level and entry alone, as text or object: --emit=lowered|llvm|obj. level is the first of options->levels;
+/// the object of level cuda is PTX.
 bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options, bool lowered_text,
                       resq_object_form form, resq_bytes *out, resq_error *err);
 

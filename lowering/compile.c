@@ -16,12 +16,14 @@
 #include "lowering/module_tokenizer.h"
 #include "lowering/scheme.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #define DEFAULT_SCHEME "resq-w4a8kv4"
 #define DEFAULT_LEVELS "generic,avx512"
@@ -95,15 +97,52 @@ static bool import_module(compiling *c, resq_error *err) {
   return true;
 }
 
+/// "<cache>/<hash>.statistics": what the statistics depend on is the module (with its checkpoint's digest), the sites
+/// and the text. False when it cannot be known.
+static bool statistics_path(const compiling *c, MlirModule imported, const char *sites, char out[PATH_MAX]) {
+  const resq_compile_options *o = c->options;
+  resq_bytes module;
+  resq_map text = {NULL, 0};
+  if (!o->cache || !resq_print_module(mlirModuleGetOperation(imported), &module, NULL))
+    return false;
+  bool ok = !o->calibration || resq_map_open(&text, o->calibration, NULL);
+  XXH3_state_t *state = ok ? XXH3_createState() : NULL;
+  if (state) {
+    const int64_t numbers[] = {o->calibration_windows, o->calibration ? 0 : o->seed};
+    XXH3_128bits_reset(state);
+    XXH3_128bits_update(state, module.data, module.size);
+    XXH3_128bits_update(state, sites, strlen(sites) + 1);
+    XXH3_128bits_update(state, numbers, sizeof numbers);
+    XXH3_128bits_update(state, text.data, text.size);
+    XXH128_hash_t hash = XXH3_128bits_digest(state);
+    XXH3_freeState(state);
+    ok = snprintf(out, PATH_MAX, "%s/%016" PRIx64 "%016" PRIx64 ".statistics", o->cache, (uint64_t)hash.high64,
+                  (uint64_t)hash.low64) < PATH_MAX;
+  }
+  if (o->calibration)
+    resq_map_close(&text);
+  resq_bytes_free(&module);
+  return ok && state;
+}
+
 static bool get_statistics(compiling *c, MlirModule imported, const char *sites, resq_error *err) {
+  char cached[PATH_MAX];
+  bool cache = statistics_path(c, imported, sites, cached);
   if (c->options->statistics && !c->options->calibrate_only) {
     resq_stage(&c->stages, "statistics");
     c->statistics = resq_statistics_load(c->options->statistics, err);
     return c->statistics != NULL;
   }
+  if (cache && (c->statistics = resq_statistics_load(cached, NULL)))
+    return true; // a damaged file is as good as none
   resq_stage(&c->stages, "calibrate");
   c->statistics = resq_calibrate(imported, sites, c->options, &c->work, &c->stages, err);
-  return c->statistics != NULL;
+  if (!c->statistics)
+    return false;
+  // A cache that cannot be written costs the next compile time, not this one its result.
+  if (cache && (!mkdir(c->options->cache, 0755) || errno == EEXIST))
+    (void)resq_statistics_save(c->statistics, cached, NULL);
+  return true;
 }
 
 /// The scheme's passes on the module, and the statistics that its recipes ask for.

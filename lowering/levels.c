@@ -13,9 +13,10 @@ const resq_level *resq_level_find(const char *name) {
       "+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,+avx512vnni,+avx512bf16,+avx512vbmi,"
       "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+movbe,+popcnt";
   static resq_level levels[] = {
-      {"definition", "x86-64", "", NULL, NULL},
-      {"generic", "x86-64", "", resq_kernels_generic, resq_kernels_generic_end},
-      {"avx512", "x86-64-v4", avx512_features, resq_kernels_avx512, resq_kernels_avx512_end},
+      {"definition", "x86-64", "", NULL, NULL, false},
+      {"generic", "x86-64", "", resq_kernels_generic, resq_kernels_generic_end, false},
+      {"avx512", "x86-64-v4", avx512_features, resq_kernels_avx512, resq_kernels_avx512_end, false},
+      {"cuda", "", "", NULL, NULL, true},
   };
   for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
     if (!strcmp(levels[i].name, name))
@@ -23,4 +24,4 @@ const resq_level *resq_level_find(const char *name) {
   return NULL;
 }
 
-const char *resq_level_names(void) { return "definition, generic, avx512"; }
+const char *resq_level_names(void) { return "definition, generic, avx512, cuda"; }

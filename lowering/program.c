@@ -9,6 +9,7 @@
 #include "dialect/build.h"
 #include "kernels/kernels.h"
 #include "lowering/cpu/lower_cpu.h"
+#include "lowering/gpu/launch.h"
 #include "resq/abi.h"
 
 #include <llvm-c/Core.h>
@@ -143,6 +144,82 @@ static LLVMValueRef const_argument(resq_program_builder *b, MlirAttribute dict) 
   return const_struct(b, fields, 5);
 }
 
+//===-- GPU entries -------------------------------------------------------===//
+
+static MlirAttribute field(MlirAttribute dict, const char *name) {
+  return mlirDictionaryAttrGetElementByName(dict, resq_str(name));
+}
+static int64_t field_i64(MlirAttribute dict, const char *name) {
+  return mlirIntegerAttrGetValueInt(field(dict, name));
+}
+
+/// ["argument", 0, 0]
+static LLVMValueRef const_gpu_arg(resq_program_builder *b, MlirAttribute arg) {
+  MlirStringRef word = mlirStringAttrGetValue(mlirArrayAttrGetElement(arg, 0));
+  int kind = 0;
+  while (gpu_arg_words[kind] && !resq_str_eq(word, gpu_arg_words[kind]))
+    kind++;
+  LLVMValueRef fields[] = {const_i32(b, kind), const_i32(b, mlirIntegerAttrGetValueInt(mlirArrayAttrGetElement(arg, 1))),
+                           const_i64(b, mlirIntegerAttrGetValueInt(mlirArrayAttrGetElement(arg, 2)))};
+  return const_struct(b, fields, 3);
+}
+
+static LLVMValueRef const_launch(resq_program_builder *b, MlirAttribute launch, int64_t op) {
+  struct list args = {NULL, 0};
+  MlirAttribute all = field(launch, "args");
+  for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(all); i++)
+    push(&args, const_gpu_arg(b, mlirArrayAttrGetElement(all, i)));
+  LLVMValueRef fields[] = {
+      const_str(b, mlirStringAttrGetValue(field(launch, "kernel"))), const_i32(b, op),
+      const_i32(b, field_i64(launch, "rows_of")), const_i32(b, field_i64(launch, "rows_per_block")),
+      const_i32(b, field_i64(launch, "grid_y")), const_i32(b, field_i64(launch, "grid_z")),
+      const_i32(b, field_i64(launch, "threads")), const_i32(b, field_i64(launch, "shared")),
+      const_i32(b, args.count), const_list(b, list_type(b, &args), &args)};
+  free(args.items);
+  return const_struct(b, fields, sizeof fields / sizeof *fields);
+}
+
+/// resq_gpu_code of a gpu.module; null for any other op.
+static LLVMValueRef const_gpu(resq_program_builder *b, MlirOperation op) {
+  if (!resq_op_is(op, "gpu.module"))
+    return LLVMConstNull(b->ptr);
+  struct list images = {NULL, 0}, launches = {NULL, 0};
+  MlirAttribute all = resq_op_attr(op, "resq.images");
+  for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(all); i++) {
+    MlirAttribute image = mlirArrayAttrGetElement(all, i);
+    LLVMValueRef fields[] = {const_str(b, mlirStringAttrGetValue(field(image, "chip"))),
+                             const_i32(b, field_i64(image, "capability")),
+                             const_i32(b, mlirBoolAttrGetValue(field(image, "exact"))),
+                             const_str(b, mlirStringAttrGetValue(field(image, "ptx")))};
+    push(&images, const_struct(b, fields, 4));
+  }
+  all = resq_op_attr(op, "resq.launches");
+  for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(all); i++)
+    push(&launches, const_launch(b, mlirArrayAttrGetElement(all, i), i));
+  LLVMValueRef fields[] = {const_i32(b, images.count), const_i32(b, launches.count),
+                           const_list(b, list_type(b, &images), &images),
+                           const_list(b, list_type(b, &launches), &launches)};
+  LLVMValueRef code = const_struct(b, fields, 4);
+  free(images.items);
+  free(launches.items);
+  return global(b, LLVMTypeOf(code), code);
+}
+
+//===-- Entries -----------------------------------------------------------===//
+
+/// The function that a CPU entry's object defines.
+static LLVMValueRef declare_run(resq_program_builder *b, MlirOperation func) {
+  if (resq_op_is(func, "gpu.module"))
+    return LLVMConstNull(b->ptr);
+  MlirStringRef symbol = resq_op_str(func, "sym_name");
+  char *name = strndup(symbol.data, symbol.length);
+  LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(b->ctx), &b->ptr, 1, 0);
+  LLVMValueRef run = LLVMAddFunction(b->module, name, type);
+  LLVMSetVisibility(run, LLVMHiddenVisibility);
+  free(name);
+  return run;
+}
+
 static void add_entry(resq_program_builder *b, MlirOperation func) {
   struct list args = {NULL, 0}, names = {NULL, 0};
   MlirAttribute arg_attrs = resq_op_attr(func, "resq.args");
@@ -152,18 +229,12 @@ static void add_entry(resq_program_builder *b, MlirOperation func) {
   for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(op_names); i++)
     push(&names, const_str(b, mlirStringAttrGetValue(mlirArrayAttrGetElement(op_names, i))));
 
-  MlirStringRef symbol = resq_op_str(func, "sym_name");
-  char *name = strndup(symbol.data, symbol.length);
-  LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(b->ctx), &b->ptr, 1, 0);
-  LLVMValueRef run = LLVMAddFunction(b->module, name, type);
-  LLVMSetVisibility(run, LLVMHiddenVisibility);
-  free(name);
   LLVMValueRef fields[] = {
-      const_str(b, resq_op_str(func, "resq.function")), const_str(b, resq_op_str(func, "resq.level")), run,
+      const_str(b, resq_op_str(func, "resq.function")), const_str(b, resq_op_str(func, "resq.level")), declare_run(b, func),
       const_i64(b, resq_op_i64(func, "resq.max_rows")), const_i64(b, resq_op_i64(func, "resq.workspace")),
       const_i32(b, args.count), const_i32(b, names.count),
-      const_list(b, list_type(b, &args), &args), const_list(b, b->ptr, &names)};
-  push(&b->entries, const_struct(b, fields, 9));
+      const_list(b, list_type(b, &args), &args), const_list(b, b->ptr, &names), const_gpu(b, func)};
+  push(&b->entries, const_struct(b, fields, sizeof fields / sizeof *fields));
   free(args.items);
   free(names.items);
 }

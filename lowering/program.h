@@ -10,7 +10,8 @@ typedef struct resq_program_builder resq_program_builder;
 
 /// Params, caches, sites and module attributes of the materialised module.
 resq_program_builder *resq_program_begin(MlirOperation module, const char *scheme);
-/// Entries of a module after resq_lower_cpu (functions with resq.function attributes), before object emission.
+/// Entries of a module after resq_lower_cpu (functions with resq.function attributes), before object emission, or
+/// after resq_gpu_compile (gpu.modules with them).
 void resq_program_add_entries(resq_program_builder *b, MlirOperation lowered);
 bool resq_program_emit(resq_program_builder *b, resq_bytes *out, resq_error *err);
 void resq_program_free(resq_program_builder *b);

@@ -93,7 +93,7 @@ void place_release(lowering *l);
 
 //===-- kernel_call.c -----------------------------------------------------===//
 
-/// Where an argument of a kernel comes from; the run-time kinds are those of resq_gpu_arg_kind, too.
+/// Where an argument of a kernel comes from.
 typedef enum kernel_arg_kind {
   ARG_WORKSPACE, ///< workspace + i
   ARG_ARGUMENT,  ///< args[index] + i

@@ -101,10 +101,6 @@ static void emit_linear(lowering *l, MlirOperation op) {
 }
 
 static void emit_rope_angles(lowering *l, MlirOperation op) {
-  if (mlirOperationGetNumOperands(op) > 1) {
-    lower_fail(l, op, "rope_angles with factors is not lowered to kernels yet");
-    return;
-  }
   kernel_call k;
   kernel_begin(&k, l, op, "resq_rope_angles");
   place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
@@ -112,10 +108,14 @@ static void emit_rope_angles(lowering *l, MlirOperation op) {
   float base = (float)resq_op_f64(op, "base");
   float *inv_freq = malloc((size_t)size / 2 * sizeof *inv_freq);
   for (int64_t i = 0; i < size / 2; i++)
-    inv_freq[i] = 1.0f / powf(base, (float)(2 * i) / (float)size);
+    inv_freq[i] = (float)(1.0 / pow((double)base, (double)(2 * i) / (double)size));
   kernel_read(&k, place_of(l, operand(op, 0)));
   kernel_table(&k, "inv_freq", inv_freq, size / 2 * 4, TABLE_F32);
   free(inv_freq);
+  if (mlirOperationGetNumOperands(op) > 1)
+    kernel_read(&k, place_of(l, operand(op, 1)));
+  else
+    kernel_null(&k);
   kernel_write(&k, y);
   kernel_rows(&k, y);
   kernel_const(&k, size);

@@ -13,16 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const gpu_arg_words[] = {"workspace", "argument", "param", "cache", "null", "rows", "capacity", NULL};
+const char *const gpu_arg_words[] = {"workspace", "argument", "param", "cache", "rows", "capacity", NULL};
 
-/// Run-time kinds of kernel arguments are those of the ABI, in the same order, but for tables.
+/// -1: not what a launch can pass.
 static int32_t abi_kind(const kernel_arg *a) {
   switch (a->kind) {
   case ARG_WORKSPACE: return RESQ_GPU_WORKSPACE;
   case ARG_ARGUMENT: return RESQ_GPU_ARGUMENT;
   case ARG_PARAM: return RESQ_GPU_PARAM;
   case ARG_CACHE: return RESQ_GPU_CACHE;
-  case ARG_NULL: return RESQ_GPU_NULL;
   case ARG_ROWS: return RESQ_GPU_ROWS;
   case ARG_CAPACITY: return RESQ_GPU_CAPACITY;
   default: return -1;

@@ -67,11 +67,11 @@ void RESQ_KERNEL(resq_rms_norm)(resq_worker *w, int32_t op, const float *x,
                                 float eps);
 
 /// y[r, i] = cos a, y[r, size/2 + i] = sin a, a = (float)position * inv_freq[i];
-/// inv_freq[i] = 1 / base^(2i/size), / factors[i] (NULL: 1). a up to 2^20: |error| <= 1e-6.
+/// inv_freq[i] = 1 / base^(2i/size), divided by factors[i] (NULL: 1). a up to 2^20: |error| <= 1e-6.
 void RESQ_KERNEL(resq_rope_angles)(resq_worker *w, int32_t op,
                                    const int32_t *positions,
-                                   const float *inv_freq, float *y,
-                                   int64_t rows, int64_t size);
+                                   const float *inv_freq, const float *factors,
+                                   float *y, int64_t rows, int64_t size);
 
 /// Half-split rotation of the first `size` elements of each head, the rest copied. y may be x.
 void RESQ_KERNEL(resq_rope)(resq_worker *w, int32_t op, const float *x,

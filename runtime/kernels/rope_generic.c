@@ -7,7 +7,8 @@
 #include "scalar_math.h"
 
 void RESQ_KERNEL(resq_rope_angles)(resq_worker *w, int32_t op, const int32_t *positions,
-                                   const float *inv_freq, float *y, int64_t rows, int64_t size) {
+                                   const float *inv_freq, const float *factors, float *y,
+                                   int64_t rows, int64_t size) {
   resq_span span;
   // A sine costs as much as some tens of copies.
   while (resq_next_rows(w, op, rows, size * 16, &span)) {
@@ -16,7 +17,8 @@ void RESQ_KERNEL(resq_rope_angles)(resq_worker *w, int32_t op, const int32_t *po
       float position = (float)positions[r];
       for (int64_t i = 0; i < size / 2; ++i) {
         double sine, cosine;
-        resq_sin_cos((double)(position * inv_freq[i]), &sine, &cosine);
+        float frequency = factors ? inv_freq[i] / factors[i] : inv_freq[i];
+        resq_sin_cos((double)(position * frequency), &sine, &cosine);
         cosines[i] = (float)cosine;
         sines[i] = (float)sine;
       }

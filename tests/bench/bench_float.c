@@ -262,7 +262,7 @@ static void bench_small(void) {
   printf("rms_norm 576: %.0f ns a row\n", seconds * 1e9 / ROWS);
   BEST(seconds, resq_silu_gate_bench(worker(), 0, x, x, y, ROWS, WIDE, WIDE, WIDE, WIDE));
   printf("silu_gate 1536: %.0f ns a row\n", seconds * 1e9 / ROWS);
-  BEST(seconds, resq_rope_angles_bench(worker(), 0, positions, gain, y, ROWS, 64));
+  BEST(seconds, resq_rope_angles_bench(worker(), 0, positions, gain, NULL, y, ROWS, 64));
   printf("rope_angles 64: %.0f ns a row\n", seconds * 1e9 / ROWS);
   BEST(seconds, resq_rope_bench(worker(), 0, x, y, x, ROWS, 576, 576, 9, 64, 64));
   printf("rope 9x64: %.0f ns a row\n", seconds * 1e9 / ROWS);

@@ -31,7 +31,7 @@ def build(module, o):
     base = os.path.join(o.out, module.name)
     write_checkpoint(module, base + ".gguf")
     with open(base + ".mlir", "w") as file:
-        file.write(module.text(os.path.basename(base) + ".gguf"))
+        file.write(module.text(os.path.abspath(base) + ".gguf"))
     # No pass but packing: caches keep the codes that the module gives them.
     command = [o.resqc, base + ".mlir", "-o", base + ".so", "--emit=shared", "--scheme=none", "--passes=",
                "--levels=" + o.levels, "--prefill-rows=24", "--decode-rows=4"]

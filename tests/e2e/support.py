@@ -28,7 +28,7 @@ def cpu_has_avx512():
             flags = set(next((line for line in cpu if line.startswith("flags")), "").split())
     except OSError:
         flags = set()
-    return {"avx512f", "avx512_vnni", "avx512_bf16", "avx512_vbmi"} <= flags
+    return {"avx512f", "avx512_vnni", "avx512_bf16", "avx512vbmi"} <= flags
 
 
 LEVELS = ["definition", "generic"] + (["avx512"] if cpu_has_avx512() else [])

@@ -378,7 +378,7 @@ static void test_halves(void **state) {
 
 static void call_angles(resq_worker *w, void *p) {
   const op_case *c = p;
-  CALL(resq_rope_angles, w, 0, c->ids, c->a, c->y, c->rows, c->width);
+  CALL(resq_rope_angles, w, 0, c->ids, c->a, NULL, c->y, c->rows, c->width);
 }
 
 static void angles_on(bool wide, int threads) {

@@ -85,9 +85,8 @@ typedef enum resq_gpu_arg_kind {
   RESQ_GPU_ARGUMENT = 1,        ///< the device's copy of args[index], + offset
   RESQ_GPU_PARAM = 2,           ///< parameter section + offset
   RESQ_GPU_CACHE = 3,           ///< storage of cache `index`, + offset
-  RESQ_GPU_NULL = 4,
-  RESQ_GPU_ROWS = 5,            ///< rows[index]
-  RESQ_GPU_CAPACITY = 6,        ///< tokens a sequence holds
+  RESQ_GPU_ROWS = 4,            ///< rows[index]
+  RESQ_GPU_CAPACITY = 5,        ///< tokens a sequence holds
 } resq_gpu_arg_kind;
 
 typedef struct resq_gpu_arg {

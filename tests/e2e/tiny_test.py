@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Small random checkpoints through every scheme and level: the levels agree with each other and with numpy, a token alone
+with a token in a chunk, one thread with two, one compile with the next."""
+import json
+import os
+import subprocess
+import unittest
+
+import numpy as np
+
+import support
+from llama_numpy import Llama
+from support import BEST, LEVELS, compile_model, log_softmax, logits, make_tiny, run
+
+SCHEMES = ["none", "bf16", "rtn-w4a4kv4", "quarot-w4a4kv4", "resq-w4a4kv4", "resq-w4a8kv4"]
+CALIBRATION = "--calibration-windows=1"
+IDS = np.random.default_rng(7).integers(0, 512, 75)
+
+# How far levels may lie apart, as the mean difference of log-probabilities. Codes of activations are rounded from floats
+# that differ in the last bit between levels: one that falls the other way moves what follows by a step of 4 or 8 bits.
+MEAN_BOUND = {"none": 1e-5, "bf16": 1e-2}
+QUANTISED_BOUND = 0.1
+
+
+def scheme_levels(scheme):
+    """What this scheme is compiled for in these tests: definitions are slow to compile, so not every scheme has them."""
+    return LEVELS if scheme in ("none", "resq-w4a8kv4") else LEVELS[1:]
+
+
+def compile_scheme(scheme, *options):
+    return compile_model(make_tiny(), f"--scheme={scheme}", CALIBRATION, f"--levels={','.join(scheme_levels(scheme))}",
+                         *options)
+
+
+class Schemes(unittest.TestCase):
+    """One test a scheme, made below."""
+
+    def check(self, scheme):
+        artifact = compile_scheme(scheme)
+        found = {level: log_softmax(logits(artifact, IDS, "--level", level)) for level in scheme_levels(scheme)}
+        for level, values in found.items():
+            self.assertTrue(np.isfinite(values).all(), f"{level}: not finite")
+            apart = np.abs(values - found["generic"]).mean()
+            self.assertLessEqual(apart, MEAN_BOUND.get(scheme, QUANTISED_BOUND), f"{level} and generic")
+        info = json.loads(run([artifact, "info", "--json"]))
+        self.assertEqual(info["scheme"], scheme)
+        self.assertEqual({entry["level"] for entry in info["entries"]}, set(scheme_levels(scheme)))
+        run([artifact, "info", "--verify"])
+
+
+for name in SCHEMES:
+    def test(self, scheme=name):
+        self.check(scheme)
+    setattr(Schemes, "test_" + name.replace("-", "_"), test)
+
+
+class Meaning(unittest.TestCase):
+    def test_equals_numpy(self):
+        want = log_softmax(Llama(make_tiny()).forward(IDS))
+        for level in LEVELS:
+            found = log_softmax(logits(compile_scheme("none"), IDS, "--level", level))
+            self.assertLess(np.abs(found - want).max(), 1e-3, level)
+
+    def test_odd_sizes(self):
+        """Sizes that no tile divides; one kv head; a head of its own."""
+        model = make_tiny("odd.gguf", "--width", "48", "--heads", "3", "--kv-heads", "1", "--intermediate", "80",
+                          "--vocabulary", "331", "--layers", "1", "--head")
+        ids = IDS % 331
+        want = log_softmax(Llama(model).forward(ids))
+        artifact = compile_model(model, "--scheme=none", f"--levels={','.join(LEVELS[1:])}")
+        for level in LEVELS[1:]:
+            found = log_softmax(logits(artifact, ids, "--level", level))
+            self.assertLess(np.abs(found - want).max(), 1e-3, level)
+
+    def test_weight_types(self):
+        """What llama.cpp writes in place of F32 predicts nearly the same."""
+        want = log_softmax(Llama(make_tiny()).forward(IDS))
+        for kind, bound in [("F16", 2e-3), ("BF16", 2e-2), ("Q8_0", 5e-2), ("Q4_0", 1.0), ("Q4_1", 1.0)]:
+            model = make_tiny(f"{kind}.gguf", "--type", kind)
+            found = log_softmax(logits(compile_model(model, "--scheme=none", f"--levels={BEST}"), IDS))
+            self.assertLess(np.abs(found - want).mean(), bound, kind)
+
+
+class Batches(unittest.TestCase):
+    """The same tokens in other portions."""
+
+    def check(self, scheme, bound):
+        options = [f"--scheme={scheme}", CALIBRATION, f"--levels={BEST}"]
+        whole = logits(compile_model(make_tiny(), *options), IDS)
+        # Chunks of 7 and a rest of 5; every token alone.
+        for rows in ("7", "1"):
+            artifact = compile_model(make_tiny(), *options, "--decode-rows=1", f"--prefill-rows={rows}")
+            apart = np.abs(log_softmax(logits(artifact, IDS)) - log_softmax(whole)).mean()
+            self.assertLessEqual(apart, bound, f"{rows} rows at a time")
+
+    def test_unquantised(self):
+        self.check("none", 1e-5)
+
+    def test_quantised(self):
+        self.check("resq-w4a8kv4", QUANTISED_BOUND)
+
+    def test_prefixes(self):
+        """A token's logits don't depend on what follows it."""
+        artifact = compile_scheme("resq-w4a8kv4")
+        whole = log_softmax(logits(artifact, IDS))
+        for n in (1, 2, 15, 16, 17, 40):
+            apart = np.abs(log_softmax(logits(artifact, IDS[:n])) - whole[:n]).mean()
+            self.assertLessEqual(apart, QUANTISED_BOUND, f"{n} tokens")
+
+    def test_threads(self):
+        artifact = compile_scheme("resq-w4a8kv4")
+        one = logits(artifact, IDS, "--threads", "1")
+        for threads in ("2", "3"):
+            self.assertTrue((logits(artifact, IDS, "--threads", threads) == one).all(), f"{threads} threads")
+
+
+class Determinism(unittest.TestCase):
+    def test_same_bytes(self):
+        for scheme in ("none", "resq-w4a4kv4"):
+            found = []
+            for threads in ("1", "2"):
+                out = support.path(f"threads{threads}")
+                run([support.RESQC, make_tiny(), "-o", out, f"--scheme={scheme}", CALIBRATION, f"--levels={BEST}",
+                     "--threads", threads])
+                with open(out, "rb") as file:
+                    found.append(file.read())
+            self.assertTrue(found[0] == found[1], f"{scheme}: --threads 1 and 2 differ")
+
+    def test_seed(self):
+        a, b = (compile_model(make_tiny(), "--scheme=resq-w4a4kv4", CALIBRATION, f"--levels={BEST}", f"--seed={seed}")
+                for seed in (1, 2))
+        with open(a, "rb") as x, open(b, "rb") as y:
+            self.assertNotEqual(x.read(), y.read())
+
+
+class CommandLine(unittest.TestCase):
+    def test_generate(self):
+        artifact = compile_scheme("none")
+        text = run([artifact, "generate", "--raw", "-p", "It was", "-n", "12", "--temperature", "0.8", "--seed", "3"])
+        self.assertEqual(text, run([artifact, "generate", "--raw", "-p", "It was", "-n", "12", "--temperature", "0.8",
+                                    "--seed", "3", "--threads", "1"]))
+
+    def test_full_context(self):
+        """Says so, and ends."""
+        done = subprocess.run([compile_scheme("none"), "generate", "--raw", "-p", "It was", "-c", "16"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+        self.assertGreaterEqual(done.returncode, 0)
+        self.assertTrue(b"context" in done.stderr or done.returncode == 0, done.stderr)
+
+    def test_bench(self):
+        out = json.loads(run([compile_scheme("none"), "bench", "--prefill", "32", "--decode", "8", "--json"]))
+        self.assertTrue(out)
+
+    def test_profile(self):
+        done = subprocess.run([compile_scheme("none"), "logits", "-p", "It was", "--profile"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=120)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(b"linear", done.stderr)
+
+    def test_works_anywhere(self):
+        """The artifact holds all that it needs: no build tree, no environment."""
+        out = run(["/usr/bin/env", "-i", os.path.abspath(compile_scheme("none")), "tokenize", "-p", "It was", "--ids-only"],
+                  cwd="/")
+        self.assertTrue(out.split())
+
+
+if __name__ == "__main__":
+    unittest.main()
