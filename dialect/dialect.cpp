@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The one C++ file of the dialect: it holds what TableGen made of resq.td and
-// forwards every body to a C function of hooks.h. An op with a new verifier or
-// folder needs one row in hooks.def; its meaning goes into hooks_*.c.
+// forwards every body to a C function of hooks.h. An op with a new verifier,
+// folder or inferred type needs one row in hooks.def; its meaning goes into hooks_*.c.
 //===----------------------------------------------------------------------===//
 #ifndef __clang__
 // clang-format off
@@ -187,6 +187,52 @@ static MlirOperation lookUp(void *scope, MlirStringRef name) {
   LogicalResult op##Op::verifySymbolUses(SymbolTableCollection &tables) {                          \
     LookupScope scope = {&tables, getOperation()};                                                 \
     return success(resqVerifyUses##op(wrap(getOperation()), {lookUp, &scope}));                    \
+  }
+
+//===-- Inference ---------------------------------------------------------===//
+
+/// What an op is made from may stand in its properties or, where it has none yet, in the dictionary.
+using AttributeFinder = function_ref<Attribute(StringRef)>;
+static MlirAttribute findAttribute(const void *scope, MlirStringRef name) {
+  return wrap((*static_cast<const AttributeFinder *>(scope))(unwrap(name)));
+}
+
+template <typename OpT>
+static LogicalResult infer(MlirType (*rule)(MlirLocation, const resq_parts *, intptr_t),
+                           MLIRContext *context, std::optional<Location> location,
+                           ValueRange operands, DictionaryAttr attributes,
+                           OpaqueProperties properties, SmallVectorImpl<Type> &types) {
+  auto inAny = [&](StringRef name) -> Attribute {
+    if constexpr (!std::is_same_v<typename OpT::Properties, EmptyProperties>)
+      if (auto *own = properties.as<typename OpT::Properties *>())
+        if (std::optional<Attribute> found = OpT::getInherentAttr(context, *own, name))
+          return *found;
+    return attributes ? attributes.get(name) : Attribute();
+  };
+  AttributeFinder finder = inAny;
+  SmallVector<MlirValue> values = llvm::map_to_vector(operands, [](Value v) { return wrap(v); });
+  resq_parts parts = {wrap(OpT::getOperationName()), (intptr_t)values.size(), values.data(),
+                      findAttribute, &finder};
+  MlirLocation loc = location ? wrap(*location) : MlirLocation{nullptr};
+  for (intptr_t i = 0; i < (OpT::template hasTrait<OpTrait::OneResult>() ? 1 : 2); i++) {
+    types.push_back(unwrap(rule(loc, &parts, i)));
+    if (!types.back())
+      return failure();
+  }
+  return success();
+}
+
+#define RESQ_INFER(op, rule)                                                                       \
+  LogicalResult op##Op::inferReturnTypes(MLIRContext *context, std::optional<Location> location,   \
+                                         ValueRange operands, DictionaryAttr attributes,           \
+                                         OpaqueProperties properties, RegionRange,                 \
+                                         SmallVectorImpl<Type> &types) {                           \
+    return infer<op##Op>(resqInfer##rule, context, location, operands, attributes, properties,     \
+                         types);                                                                   \
+  }                                                                                                \
+  bool op##Op::isCompatibleReturnTypes(TypeRange inferred, TypeRange given) {                      \
+    return llvm::all_of_zip(inferred, given,                                                       \
+                            [](Type a, Type b) { return resqTypesAgree(wrap(a), wrap(b)); });      \
   }
 
 #include "dialect/hooks.def"

@@ -3,7 +3,8 @@
 //
 // A verifier says true when all is well, and false after one emitted error that
 // cites the constraint's number in resq.td. A folder gives the value that the op's
-// result equals, or a null value.
+// result equals, or a null value. An inference rule gives the type of one result of
+// an op that is not made yet, or a null type after one error.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_DIALECT_HOOKS_H
 #define RESQ_DIALECT_HOOKS_H
@@ -27,6 +28,15 @@ typedef struct resq_message {
   char text[256];
 } resq_message;
 
+/// What an op is to be made of.
+typedef struct resq_parts {
+  MlirStringRef name; ///< "resq.linear"
+  intptr_t n_operands;
+  const MlirValue *operands;
+  MlirAttribute (*attr)(const void *scope, MlirStringRef name); ///< null when absent
+  const void *scope;
+} resq_parts;
+
 bool resqVerifyQuant(unsigned bits, int64_t group, MlirStringRef layout, resq_message *out);
 bool resqVerifyPanel(MlirType element, resq_message *out);
 bool resqVerifyKvCode(MlirStringRef kind, unsigned bits, unsigned high, unsigned high_bits,
@@ -39,7 +49,12 @@ void resqEmitRemark(MlirLocation loc, const char *message);
 #define RESQ_VERIFIER(op) bool resqVerify##op(MlirOperation op);
 #define RESQ_SYMBOL_USER(op) bool resqVerifyUses##op(MlirOperation op, resq_lookup symbols);
 #define RESQ_FOLDER(op) MlirValue resqFold##op(MlirOperation op);
+#define RESQ_INFER(op, rule)                                                                       \
+  MlirType resqInfer##rule(MlirLocation loc, const resq_parts *in, intptr_t result);
 #include "dialect/hooks.def"
+
+/// Whether an op with this inferred result type may say the given one instead.
+bool resqTypesAgree(MlirType inferred, MlirType given);
 
 #ifdef __cplusplus
 }

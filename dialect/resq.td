@@ -86,6 +86,10 @@ def Resq_KvCodeAttr : AttrDef<Resq_Dialect, "KvCode"> {
 
 //===-- Base classes ------------------------------------------------------===//
 
+// The result type follows from operands and attributes (hooks_infer.c). It is printed all the same,
+// and may say more or fewer extents than what follows.
+def Resq_Inferred : DeclareOpInterfaceMethods<InferTypeOpInterface, ["isCompatibleReturnTypes"]>;
+
 class Resq_Op<string mnemonic, list<Trait> traits = []> : Op<Resq_Dialect, mnemonic, traits>;
 
 // Row tensors: [rows, width]; rows may be dynamic, width is static.
@@ -166,7 +170,7 @@ def Resq_GetOp : Resq_Op<"get", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInt
   let assemblyFormat = "$param attr-dict `:` type($value)";
 }
 
-def Resq_EmbedOp : Resq_Op<"embed", [Pure]> {
+def Resq_EmbedOp : Resq_Op<"embed", [Pure, Resq_Inferred]> {
   let summary = "y[r, :] = table[token[r], :]";
   let description = [{
     Ids outside the table are clamped into it (the runtime rejects them earlier).
@@ -178,7 +182,7 @@ def Resq_EmbedOp : Resq_Op<"embed", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure]> {
+def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure, Resq_Inferred]> {
   let summary = "y = x / sqrt(mean(x^2) + eps) * gain";
   let description = [{ C1: x and y have the same type, [R, width] of f32. C2: gain, if any, is [width] of f32. C3: eps >= 0 }];
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$gain, F32Attr:$eps);
@@ -187,7 +191,7 @@ def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_LinearOp : Resq_Op<"linear", [Pure]> {
+def Resq_LinearOp : Resq_Op<"linear", [Pure, Resq_Inferred]> {
   let summary = "y = x W^T + b";
   let description = [{
     W is [out, in]: f32, bf16, f16 or a panel of them, widened to f32.
@@ -200,7 +204,7 @@ def Resq_LinearOp : Resq_Op<"linear", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_HeadOp : Resq_Op<"head", [Pure]> {
+def Resq_HeadOp : Resq_Op<"head", [Pure, Resq_Inferred]> {
   let summary = "logits = x W^T: a linear that schemes treat apart";
   let description = [{ C1..C2 as linear, without a bias. }];
   let arguments = (ins Resq_Rows:$x, Resq_Param:$weight);
@@ -222,7 +226,7 @@ def Resq_RopeAnglesOp : Resq_Op<"rope_angles", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_RopeOp : Resq_Op<"rope", [Pure]> {
+def Resq_RopeOp : Resq_Op<"rope", [Pure, Resq_Inferred]> {
   let summary = "rotary embedding of each head, half-split pairs (i, i + size/2)";
   let description = [{
     The first `angles` width elements of each head turn, the others pass.
@@ -245,7 +249,7 @@ def Resq_KvAppendOp : Resq_Op<"kv_append", [AllTypesMatch<["positions", "sequenc
   let assemblyFormat = "$cache `,` $keys `,` $values `at` $positions `,` $sequences attr-dict `:` type($keys) `,` type($values) `,` type($positions)";
 }
 
-def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequences"]>, MemoryEffects<[MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequences"]>, Resq_Inferred, MemoryEffects<[MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "causal softmax attention of each row over its sequence's cache";
   let description = [{
     Row r, query head h reads positions 0..position[r] of sequence[r], kv head h / (heads / kv_heads):
@@ -258,7 +262,7 @@ def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequen
   let assemblyFormat = "$cache `,` $q `at` $positions `,` $sequences attr-dict `:` type($q) `,` type($positions) `->` type($y)";
 }
 
-def Resq_GateOp : Resq_Op<"gate", [Pure]> {
+def Resq_GateOp : Resq_Op<"gate", [Pure, Resq_Inferred]> {
   let summary = "y = silu(gate) * up";
   let description = [{ C1: gate, up and y have the same type. C2: activation is "silu". }];
   let arguments = (ins Resq_Rows:$gate, Resq_Rows:$up, DefaultValuedStrAttr<StrAttr, "silu">:$activation);
@@ -274,7 +278,7 @@ def Resq_AddOp : Resq_Op<"add", [Pure, Commutative, SameOperandsAndResultType]> 
   let assemblyFormat = "$a `,` $b attr-dict `:` type($y)";
 }
 
-def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure]> {
+def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure, Resq_Inferred]> {
   let summary = "y[i, :] = x[rows[i], :]";
   let description = [{ C1: rows is tensor<Nxi32>. C2: y is [N, width] of x's element type. }];
   let arguments = (ins Resq_Rows:$x, Resq_Ids:$rows);
@@ -285,7 +289,7 @@ def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure]> {
 
 //===-- Method ops: on the last dimension, in functions and in recipes ----===//
 
-def Resq_RotateOp : Resq_Op<"rotate", [Pure]> {
+def Resq_RotateOp : Resq_Op<"rotate", [Pure, Resq_Inferred]> {
   let summary = "x times a matrix, block by block of the last dimension";
   let description = [{
     matrix is [blocks, size, size] or [size, size]. The last dimension of x is g * size long;
@@ -301,7 +305,7 @@ def Resq_RotateOp : Resq_Op<"rotate", [Pure]> {
   let hasFolder = 1;
 }
 
-def Resq_PermuteOp : Resq_Op<"permute", [Pure]> {
+def Resq_PermuteOp : Resq_Op<"permute", [Pure, Resq_Inferred]> {
   let summary = "y[.., i] = x[.., order[i]]";
   let description = [{ `order` is a constant list, or empty and `indices` a param of i32.
     C1: exactly one of order and indices is given. C2: order is a permutation of the last dimension. C3: y has x's type. }];
@@ -311,7 +315,7 @@ def Resq_PermuteOp : Resq_Op<"permute", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_HadamardOp : Resq_Op<"hadamard", [Pure]> {
+def Resq_HadamardOp : Resq_Op<"hadamard", [Pure, Resq_Inferred]> {
   let summary = "orthonormal Hadamard transform of blocks of the last dimension";
   let description = [{
     Each block of `size` elements is viewed as [K, size / K], size / K a power of two: y = (H_K (x) Sylvester) x / sqrt(size).
@@ -325,7 +329,7 @@ def Resq_HadamardOp : Resq_Op<"hadamard", [Pure]> {
   let hasFolder = 1;
 }
 
-def Resq_SplitOp : Resq_Op<"split", [Pure]> {
+def Resq_SplitOp : Resq_Op<"split", [Pure, Resq_Inferred]> {
   let summary = "the low and the high part of each block of the last dimension";
   let description = [{
     The last dimension is made of blocks of `block` elements, the last `high` of which are the high part:
@@ -338,7 +342,7 @@ def Resq_SplitOp : Resq_Op<"split", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_JoinOp : Resq_Op<"join", [Pure]> {
+def Resq_JoinOp : Resq_Op<"join", [Pure, Resq_Inferred]> {
   let summary = "the inverse of split";
   let description = [{ C1..C3 as split. }];
   let arguments = (ins Resq_Rows:$low, Resq_Rows:$high_part, I64Attr:$block, I64Attr:$high);
@@ -357,7 +361,7 @@ def Resq_SliceOp : Resq_Op<"slice", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_ConcatOp : Resq_Op<"concat", [Pure]> {
+def Resq_ConcatOp : Resq_Op<"concat", [Pure, Resq_Inferred]> {
   let summary = "tensors side by side along one dimension";
   let description = [{ C1: at least one operand. C2: extents agree but along dim, where they add up. }];
   let arguments = (ins Variadic<Resq_Rows>:$parts, I64Attr:$dim);
@@ -379,7 +383,7 @@ def Resq_QuantizeOp : Resq_Op<"quantize", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_DequantizeOp : Resq_Op<"dequantize", [Pure]> {
+def Resq_DequantizeOp : Resq_Op<"dequantize", [Pure, Resq_Inferred]> {
   let summary = "x = scale * (code - zero)";
   let description = [{ C1: q has a quant element, y its shape and f32. }];
   let arguments = (ins Resq_Rows:$q);
@@ -388,7 +392,7 @@ def Resq_DequantizeOp : Resq_Op<"dequantize", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, AttrSizedOperandSegments]> {
+def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, Resq_Inferred, AttrSizedOperandSegments]> {
   let summary = "the sum over branches of integer matrix products";
   let description = [{
     acc_i[r, g, n] = sum over k in group g of (qx - z) qw, exact in int32; t[g] = f32(acc) * sx_i[r, g]. In f32, products and sums rounded apart:
@@ -438,7 +442,7 @@ def Resq_NormalizeTraceOp : Resq_Op<"normalize_trace", [Pure, HasParent<"ParamOp
   let assemblyFormat = "$x attr-dict `:` type($y)";
 }
 
-def Resq_SumBlocksOp : Resq_Op<"sum_blocks", [Pure, HasParent<"ParamOp">]> {
+def Resq_SumBlocksOp : Resq_Op<"sum_blocks", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
   let summary = "[blocks, n, n] summed to [n, n]";
   let description = [{ C1: shapes follow. }];
   let arguments = (ins Resq_Param:$x);
@@ -473,16 +477,16 @@ def Resq_HadamardMatrixOp : Resq_Op<"hadamard_matrix", [Pure, HasParent<"ParamOp
   let hasVerifier = 1;
 }
 
-def Resq_MatmulOp : Resq_Op<"matmul", [Pure, HasParent<"ParamOp">]> {
+def Resq_MatmulOp : Resq_Op<"matmul", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
   let summary = "a b, in f64; a leading batch of either is kept, a 2-D operand serves all";
-  let description = [{ C1: shapes agree. }];
+  let description = [{ The inferred element is the finer of a's and b's. C1: shapes agree. }];
   let arguments = (ins Resq_Param:$a, Resq_Param:$b);
   let results = (outs Resq_Param:$y);
   let assemblyFormat = "$a `,` $b attr-dict `:` type($a) `,` type($b) `->` type($y)";
   let hasVerifier = 1;
 }
 
-def Resq_TransposeOp : Resq_Op<"transpose", [Pure, HasParent<"ParamOp">]> {
+def Resq_TransposeOp : Resq_Op<"transpose", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
   let summary = "the last two dimensions swapped";
   let description = [{ C1: shapes follow. }];
   let arguments = (ins Resq_Param:$x);
@@ -492,7 +496,7 @@ def Resq_TransposeOp : Resq_Op<"transpose", [Pure, HasParent<"ParamOp">]> {
   let hasFolder = 1;
 }
 
-def Resq_KronOp : Resq_Op<"kron", [Pure, HasParent<"ParamOp">]> {
+def Resq_KronOp : Resq_Op<"kron", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
   let summary = "the Kronecker product a (x) b of two matrices";
   let description = [{ C1: shapes follow. }];
   let arguments = (ins Resq_Param:$a, Resq_Param:$b);
@@ -510,7 +514,7 @@ def Resq_EyeOp : Resq_Op<"eye", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_ScaleColumnsOp : Resq_Op<"scale_columns", [Pure, HasParent<"ParamOp">]> {
+def Resq_ScaleColumnsOp : Resq_Op<"scale_columns", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
   let summary = "x[.., i] * gain[i]: a norm's gain folded into a weight";
   let description = [{ C1: gain is [width]. C2: y has x's type. }];
   let arguments = (ins Resq_Param:$x, Resq_Param:$gain);
@@ -519,7 +523,7 @@ def Resq_ScaleColumnsOp : Resq_Op<"scale_columns", [Pure, HasParent<"ParamOp">]>
   let hasVerifier = 1;
 }
 
-def Resq_DeinterleaveOp : Resq_Op<"deinterleave", [Pure, HasParent<"ParamOp">]> {
+def Resq_DeinterleaveOp : Resq_Op<"deinterleave", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
   let summary = "rows of each head from interleaved to half-split RoPE order";
   let description = [{ [heads * size, in] (or [heads * size]); within a head new row i = old row 2i, new row size/2 + i = old row 2i + 1. C1: rows is a multiple of 2 * heads. C2: y has x's type. }];
   let arguments = (ins Resq_Param:$x, I64Attr:$heads);

@@ -23,6 +23,8 @@
 
 /// Sequences sampled side by side when there is no text: one decode entry's rows.
 #define SAMPLED_SEQUENCES 16
+/// Rows kept a site, for choices that need more than moments (clip ratios).
+#define SAMPLED_ROWS 128
 
 //===-- Sites -------------------------------------------------------------===//
 
@@ -100,7 +102,7 @@ static void describe_site(MlirOperation op, void *user) {
 static resq_statistics *make_statistics(MlirOperation module, int threads, resq_error *err) {
   site_table t = {0};
   resq_for_each(module, "resq.observe", describe_site, &t);
-  resq_statistics_options options = {.samples = 0, .seed = 1, .threads = threads};
+  resq_statistics_options options = {.samples = SAMPLED_ROWS, .seed = 1, .threads = threads};
   resq_statistics *s = resq_statistics_create(t.count, (const char *const *)t.names, t.widths, t.blocks, &options, err);
   for (int32_t i = 0; i < t.count; i++)
     free(t.names[i]);

@@ -132,7 +132,7 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
   bool ok = true;
   for (const char *rest = options->levels; ok && next_name(&rest, name, sizeof name);)
     for (int i = 0; ok && i < 2; i++)
-      if (rows[i] > 0) {
+      if (rows[i] > 0 && (i == 0 || rows[i] != rows[0])) {
         resq_stage_progress(stages, objects.count, 5, name);
         ok = add_variant(module, resq_level_find(name), rows[i], program, &objects, work, err);
       }

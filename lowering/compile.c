@@ -125,6 +125,19 @@ static bool statistics_path(const compiling *c, MlirModule imported, const char 
   return ok && state;
 }
 
+/// Refuses what would be an executable that can do nothing.
+static bool check_entry(const compiling *c, resq_error *err) {
+  MlirSymbolTable symbols = mlirSymbolTableCreate(root(c));
+  MlirOperation forward = mlirSymbolTableLookup(symbols, mlirStringRefCreateFromCString("forward"));
+  mlirSymbolTableDestroy(symbols);
+  if (!mlirOperationIsNull(forward) && resq_op_is(forward, "func.func"))
+    return true;
+  return resq_fail(err, RESQ_BAD_INPUT,
+                   "%s: no func.func @forward(tokens, positions, sequences, logit_rows), which an executable needs; "
+                   "--emit=shared makes a library of any functions",
+                   c->options->input);
+}
+
 static bool get_statistics(compiling *c, MlirModule imported, const char *sites, resq_error *err) {
   char cached[PATH_MAX];
   bool cache = statistics_path(c, imported, sites, cached);
@@ -278,6 +291,8 @@ static bool run(compiling *c, resq_error *err) {
     return false;
   if (o->emit == RESQ_EMIT_IMPORT)
     return emit_text(c, err);
+  if (o->emit == RESQ_EMIT_EXE && !o->calibrate_only && !check_entry(c, err))
+    return false;
   bool numbers = o->emit != RESQ_EMIT_RESQ && o->emit != RESQ_EMIT_GENERIC;
   if (!apply_scheme(c, numbers || o->calibrate_only, err))
     return false;

@@ -161,7 +161,11 @@ bool resq_run_pipeline(MlirModule module, const char *pipeline, void (*remark)(c
   bool ok = parsed && mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, mlirModuleGetOperation(module)));
   mlirContextDetachDiagnosticHandler(ctx, handler);
   mlirPassManagerDestroy(pm);
-  if (!parsed)
-    return resq_fail(err, RESQ_USAGE, "pass pipeline '%s': %s", pipeline, parse.data);
+  if (!parsed) {
+    // MLIR's parser shows a place in the anchored text, and the text: what is wrong stands in the first line.
+    const char *said = strstr(parse.data, ": error: ");
+    said = said ? said + strlen(": error: ") : parse.data;
+    return resq_fail(err, RESQ_USAGE, "pass pipeline '%s': %.*s", pipeline, (int)strcspn(said, "\n"), said);
+  }
   return ok || resq_fail(err, RESQ_BAD_INPUT, "%s", l.error[0] ? l.error : "a pass failed");
 }

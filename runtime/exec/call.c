@@ -42,26 +42,32 @@ static void run_worker(void *context, int index, int count) {
   r->run(&r->workers[index]);
 }
 
-static void run_entry(resq_session *s, const resq_entry *const *slot, void *const *args,
-                      const int64_t *rows, int64_t n_rows) {
+static bool run_entry(resq_session *s, const resq_entry *const *slot, void *const *args,
+                      const int64_t *rows, int64_t n_rows, resq_error *err) {
   const resq_entry *e = *slot;
-  s->call.args = args;
-  s->call.rows = rows;
-  memset(s->tickets, 0, (size_t)e->n_ops * sizeof *s->tickets);
-  resq_entry_times *times = NULL;
-  int64_t start = 0;
-  s->call.profile = NULL;
-  if (s->profiling) {
-    times = &s->times[slot - (const resq_entry *const *)s->entries];
-    s->profile = (resq_profile){start = resq_now_ns(), times->op_ns};
-    s->call.profile = &s->profile;
+  const int index = (int)(slot - (const resq_entry *const *)s->entries);
+  resq_entry_times *times = s->profiling ? &s->times[index] : NULL;
+  int64_t start = times ? resq_now_ns() : 0;
+  if (s->cuda) {
+    if (!resq_cuda_run(s->cuda, index, args, rows, times ? times->op_ns : NULL, err))
+      return false;
+  } else {
+    s->call.args = args;
+    s->call.rows = rows;
+    memset(s->tickets, 0, (size_t)e->n_ops * sizeof *s->tickets);
+    s->call.profile = NULL;
+    if (times) {
+      s->profile = (resq_profile){start, times->op_ns};
+      s->call.profile = &s->profile;
+    }
+    resq_pool_run(s->pool, run_worker, &(running){e->run, s->workers});
   }
-  resq_pool_run(s->pool, run_worker, &(running){e->run, s->workers});
   if (times) {
     times->calls += 1;
     times->rows += n_rows;
     times->total_ns += resq_now_ns() - start;
   }
+  return true;
 }
 
 /// The smallest entry that holds `rows`, else the largest.
@@ -158,10 +164,8 @@ static bool call_in_chunks(resq_session *s, const resq_entry *const *entries, in
   if (!check_extents(largest, args, rows, &total, &equal, err) ||
       !check_index_arguments(s, largest, args, rows, err))
     return false;
-  if (total <= largest->max_rows) {
-    run_entry(s, pick_entry(entries, count, total), args, rows, total);
-    return true;
-  }
+  if (total <= largest->max_rows)
+    return run_entry(s, pick_entry(entries, count, total), args, rows, total, err);
   if (!equal || has_row_lists(largest))
     return resq_fail(err, RESQ_USAGE,
                      "@%s: %" PRId64 " rows, one call holds %" PRId64
@@ -175,7 +179,8 @@ static bool call_in_chunks(resq_session *s, const resq_entry *const *entries, in
       chunk_args[i] = advance(&largest->args[i], args[i], done);
       chunk_rows[i] = largest->args[i].rows >= 0 ? rows[i] : n;
     }
-    run_entry(s, pick_entry(entries, count, n), chunk_args, chunk_rows, n);
+    if (!run_entry(s, pick_entry(entries, count, n), chunk_args, chunk_rows, n, err))
+      return false;
     done += n;
   }
   return true;
@@ -241,7 +246,8 @@ bool resq_session_forward(resq_session *s, const int32_t *tokens, const int32_t 
                      logits ? logits + first_logit * width : NULL};
     int64_t n_logits = next_logit - first_logit;
     int64_t rows[5] = {n, n, n, n_logits, n_logits};
-    run_entry(s, pick_entry(s->forward, s->n_forward, n), args, rows, n);
+    if (!run_entry(s, pick_entry(s->forward, s->n_forward, n), args, rows, n, &err))
+      return resq_tell(why, &err);
     done += n;
   }
   return true;

@@ -42,6 +42,7 @@ static const level levels[] = {
                    RESQ_CPU_AVX512BF16 | RESQ_CPU_AVX512VBMI},
     {"generic", 0},
     {"definition", 0}, // ops as their definitions say: for tests, slow
+    {"cuda", 0},       // a GPU, when asked for by name or when there is nothing else: exec/cuda.c opens it
 };
 enum { n_levels = sizeof levels / sizeof levels[0] };
 enum { n_feature_names = sizeof feature_names / sizeof feature_names[0] };

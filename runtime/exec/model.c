@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #endif
 #include "base/checked.h"
+#include "exec/cuda.h"
 #include "exec/session_internal.h"
 
 #include <dlfcn.h>
@@ -29,7 +30,8 @@ bool resq_tell(resq_message *why, const resq_error *err) {
 
 bool resq_program_file(const resq_program *program, char *out, size_t size, resq_error *err) {
   Dl_info program_object, executable;
-  bool known = dladdr(program, &program_object) != 0;
+  // By what the program points to: the struct itself may be a copy in the executable (a copy relocation).
+  bool known = dladdr(program->entries, &program_object) != 0;
   // The dynamic linker knows an executable only by argv[0]: ask the kernel instead.
   bool in_executable = !known || (dladdr((void *)getauxval(AT_ENTRY), &executable) &&
                                   executable.dli_fbase == program_object.dli_fbase);
@@ -40,8 +42,8 @@ bool resq_program_file(const resq_program *program, char *out, size_t size, resq
   return true;
 }
 
-static bool check_entry(const resq_entry *e, int32_t index, resq_error *err) {
-  if (!e->function || !e->level || !e->run || e->max_rows < 1 || e->workspace_bytes < 0 ||
+static bool check_entry(const resq_entry *e, int32_t index, int32_t n_caches, resq_error *err) {
+  if (!e->function || !e->level || !e->run == !e->gpu || e->max_rows < 1 || e->workspace_bytes < 0 ||
       e->n_ops < 0 || e->n_args < 0 || e->n_args > RESQ_MAX_ARGS || (e->n_args && !e->args))
     return resq_fail(err, RESQ_BAD_INPUT,
                      "entry %" PRId32 " of the program is malformed (rows %" PRId64
@@ -54,7 +56,7 @@ static bool check_entry(const resq_entry *e, int32_t index, resq_error *err) {
       return resq_fail(err, RESQ_BAD_INPUT, "@%s: argument %" PRId32 " is malformed", e->function,
                        i);
   }
-  return true;
+  return !e->gpu || resq_cuda_check_entry(e, n_caches, err);
 }
 
 /// Entries of one function differ in level and size only.
@@ -78,7 +80,7 @@ bool resq_program_check(const resq_program *p, resq_error *err) {
       (p->n_caches && !p->caches) || (p->n_params && !p->params))
     return resq_fail(err, RESQ_BAD_INPUT, "the program's tables are malformed");
   for (int32_t i = 0; i < p->n_entries; ++i)
-    if (!check_entry(&p->entries[i], i, err))
+    if (!check_entry(&p->entries[i], i, p->n_caches, err))
       return false;
   for (int32_t i = 0; i < p->n_entries; ++i)
     for (int32_t j = 0; j < i; ++j)
@@ -120,6 +122,7 @@ static bool open_sections(resq_model *m, const char *path, resq_error *err) {
   m->has_artifact = true;
   uint64_t size;
   resq_artifact_section(&m->artifact, RESQ_SECTION_PARAMS, &m->params, &size);
+  m->params_size = size;
   if (!check_params(p, size, err))
     return resq_fail_in(err, "%s", path);
   // Starts reading ahead; a failure only costs time.

@@ -103,6 +103,9 @@ static bool choose_capacity(resq_session *s, const resq_session_options *o, resq
   return true;
 }
 
+/// Level "cuda": memory and code are the device's.
+static bool on_gpu(const resq_session *s) { return s->n_entries && s->entries[0]->gpu; }
+
 static bool allocate_caches(resq_session *s, resq_error *err) {
   const resq_program *p = s->model->program;
   size_t n = p->n_caches ? (size_t)p->n_caches : 1;
@@ -112,12 +115,14 @@ static bool allocate_caches(resq_session *s, resq_error *err) {
     return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId32 " caches", p->n_caches);
   for (int32_t i = 0; i < p->n_caches; ++i) {
     uint64_t bytes;
-    if (resq_mul_u64((uint64_t)p->caches[i].bytes_per_token, (uint64_t)s->capacity, &bytes) &&
-        resq_mul_u64(bytes, (uint64_t)s->sequences, &bytes) && bytes < SIZE_MAX / 2) {
+    bool ok = resq_mul_u64((uint64_t)p->caches[i].bytes_per_token, (uint64_t)s->capacity, &bytes) &&
+              resq_mul_u64(bytes, (uint64_t)s->sequences, &bytes) && bytes < SIZE_MAX / 2;
+    if (ok) {
       s->cache_bytes[i] = bytes;
-      s->caches[i] = resq_pages_new(bytes);
+      if (!on_gpu(s))
+        ok = (s->caches[i] = resq_pages_new(bytes)) != NULL;
     }
-    if (!s->caches[i])
+    if (!ok)
       return resq_fail(err, RESQ_NO_MEMORY,
                        "no memory for cache %" PRId32 " of %" PRId32 ": %" PRId64
                        " bytes a token, %" PRId64 " tokens, %" PRId64 " sequences",
@@ -137,14 +142,16 @@ static bool allocate_for_entries(resq_session *s, resq_error *err) {
       ops = e->n_ops;
   }
   int64_t rows = resq_session_chunk(s);
-  s->workspace = resq_pages_new(s->workspace_bytes);
+  // A GPU's is its own; a page stands for it here.
+  s->workspace = resq_pages_new(on_gpu(s) ? 0 : s->workspace_bytes);
   s->tickets = calloc((size_t)ops, sizeof *s->tickets);
   s->chunk_rows = calloc(rows ? (size_t)rows : 1, sizeof *s->chunk_rows);
   if (!s->workspace || !s->tickets || !s->chunk_rows)
     return resq_fail(err, RESQ_NO_MEMORY, "no memory for a workspace of %" PRIu64 " bytes",
                      s->workspace_bytes);
   // Activations are touched all the time: large pages save TLB misses where the system grants them.
-  madvise(s->workspace, s->workspace_bytes, MADV_HUGEPAGE);
+  if (!on_gpu(s))
+    madvise(s->workspace, s->workspace_bytes, MADV_HUGEPAGE);
   return true;
 }
 
@@ -185,6 +192,21 @@ static bool start_threads(resq_session *s, int threads, resq_error *err) {
   return true;
 }
 
+static bool open_gpu(resq_session *s, resq_error *err) {
+  if (!on_gpu(s))
+    return true;
+  s->cuda = resq_cuda_create(&(resq_cuda_options){.entries = s->entries,
+                                                  .n_entries = s->n_entries,
+                                                  .params = s->model->params,
+                                                  .params_size = s->model->params_size,
+                                                  .cache_bytes = s->cache_bytes,
+                                                  .n_caches = s->model->program->n_caches,
+                                                  .capacity = s->capacity,
+                                                  .workspace_bytes = s->workspace_bytes},
+                             err);
+  return s->cuda != NULL;
+}
+
 static void describe_call(resq_session *s) {
   s->call = (resq_call){.params = s->model->params,
                         .workspace = s->workspace,
@@ -209,7 +231,7 @@ resq_session *resq_session_create(resq_model *model, const resq_session_options 
   s->model = model;
   if (choose_entries(s, o->level, &err) && choose_capacity(s, o, &err) &&
       allocate_caches(s, &err) && allocate_for_entries(s, &err) &&
-      start_threads(s, o->threads, &err)) {
+      start_threads(s, o->threads, &err) && open_gpu(s, &err)) {
     describe_call(s);
     return s;
   }
@@ -221,12 +243,13 @@ resq_session *resq_session_create(resq_model *model, const resq_session_options 
 void resq_session_destroy(resq_session *s) {
   if (!s)
     return;
+  resq_cuda_destroy(s->cuda);
   resq_pool_destroy(s->pool);
   for (int32_t i = 0; s->caches && s->cache_bytes && i < s->model->program->n_caches; ++i)
     resq_pages_free(s->caches[i], s->cache_bytes[i]);
   for (int i = 0; s->times && i < s->n_entries; ++i)
     free(s->times[i].op_ns);
-  resq_pages_free(s->workspace, s->workspace_bytes);
+  resq_pages_free(s->workspace, on_gpu(s) ? 0 : s->workspace_bytes);
   resq_pages_free(s->scratch, s->scratch_bytes);
   free(s->times);
   free(s->caches);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "exec/artifact.h"
+#include "exec/cuda.h"
 #include "exec/threads.h"
 #include "resq/abi.h"
 #include "resq/session.h"
@@ -21,6 +22,7 @@ struct resq_model {
   resq_artifact artifact;
   bool has_artifact;
   const uint8_t *params; ///< in the artifact's map; NULL when there are none
+  uint64_t params_size;
 };
 
 /// Time of one entry's calls, filled by thread 0.
@@ -43,6 +45,7 @@ struct resq_session {
   const resq_entry **forward; ///< the part of entries called "forward", NULL when absent
   int n_forward;
   int64_t capacity, sequences;
+  resq_cuda *cuda;       ///< the GPU at level "cuda", which then has caches and workspace; else NULL
   uint8_t **caches;      ///< [n_caches]
   uint64_t *cache_bytes; ///< [n_caches]
   uint8_t *workspace;    ///< for the largest entry

@@ -11,6 +11,6 @@ void RESQ_KERNEL(resq_gather_rows)(resq_worker *w, int32_t op, const float *x,
   resq_span span;
   while (resq_next_span(w, op, rows, width, &span))
     for (int64_t r = span.begin; r < span.end; ++r)
-      __builtin_memcpy(y + r * ldy + span.left, x + index[r] * ldx + span.left,
+      __builtin_memcpy(y + r * ldy + span.left, x + (index ? index[r] : r) * ldx + span.left,
                        (size_t)(span.right - span.left) * sizeof(float));
 }

@@ -90,7 +90,7 @@ void RESQ_KERNEL(resq_add)(resq_worker *w, int32_t op, const float *a,
                            const float *b, float *y, int64_t rows, int64_t lda,
                            int64_t ldb, int64_t ldy, int64_t width);
 
-/// y[i] = x[index[i]] for i < rows; indices are valid (the runtime checks). Also copies strided rows.
+/// y[i] = x[index[i]] for i < rows; indices are valid (the runtime checks). index NULL: row i, to copy strided rows.
 void RESQ_KERNEL(resq_gather_rows)(resq_worker *w, int32_t op, const float *x,
                                    const int32_t *index, float *y, int64_t rows,
                                    int64_t ldx, int64_t ldy, int64_t width);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The cases of the differential tests: functions of one or a few ops over odd sizes, as module text, with their inputs and bounds.
 
-A bound is on |a - b| / max |b| over a result, b being the definition's; 0 asks for the same bits.
+A bound is on |a - b| / max |b| over a result, b being the definition's; 0 asks for the same bits. Bounds are some 4 to 10 times
+what was seen: sums run in another order, exp and sin are the kernels' own.
 """
 import random
 from array import array
@@ -83,7 +84,7 @@ def quant(width, bits, group, zero, layout="row", n=None):
 
 # -- Float ops -----------------------------------------------------------------
 
-def linear(m, n, k, kind, bias=False, panel=None, op="linear", bound=1e-5):
+def linear(m, n, k, kind, bias=False, panel=None, op="linear", bound=2e-6):
     recipe = []
     if panel:
         source = {"F32": "f32", "F16": "f16", "BF16": "bf16"}[kind]
@@ -131,7 +132,7 @@ def float_module():
             f"%y0 = resq.rms_norm %a0 gain %g : {type_} {{eps = 1.0e-6 : f32}} : {rows(width)} -> {rows(width)}"],
             [width], 2e-6)
         m.function(f"gate_{width}", [width, width], [
-            f"%y0 = resq.gate %a0, %a1 : {rows(width)}, {rows(width)} -> {rows(width)}"], [width], 1e-6, scale=5.0)
+            f"%y0 = resq.gate %a0, %a1 : {rows(width)}, {rows(width)} -> {rows(width)}"], [width], 5e-7, scale=5.0)
         m.function(f"add_{width}", [width, width], [f"%y0 = resq.add %a0, %a1 : {rows(width)}"], [width], 0)
         calls = [Call(r, {1: [(3 * i + 1) % r for i in range(n)]}, n) for r, n in [(1, 1), (5, 3), (16, 16), (17, 2)]]
         m.function(f"gather_rows_{width}", [width, 0], [
@@ -141,7 +142,12 @@ def float_module():
         m.function(f"rope_{heads}x{head}_{turned}", [heads * head, 0], [
             f"%g = resq.rope_angles %a1 {{base = 1.0e4 : f32}} : tensor<?xi32> -> {rows(turned)}",
             f"%y0 = resq.rope %a0, %g head_size {head} : {rows(heads * head)}, {rows(turned)} -> {rows(heads * head)}"],
-            [heads * head], 2e-6, positions)
+            [heads * head], 1e-6, positions)
+    f, f_type = m.param([8])
+    m.function("rope_factors", [16, 0], [
+        f"%f = resq.get @{f} : {f_type}",
+        f"%g = resq.rope_angles %a1 factors %f : {f_type} {{base = 5.0e5 : f32}} : tensor<?xi32> -> {rows(16)}",
+        f"%y0 = resq.rope %a0, %g head_size 16 : {rows(16)}, {rows(16)} -> {rows(16)}"], [16], 1e-6, positions)
     # A whole MLP: buffers are reused, slices are views.
     w, w_type = m.param([34, 20], deviation=0.2)
     d, d_type = m.param([20, 17], deviation=0.2)
@@ -151,7 +157,7 @@ def float_module():
         f"%g = resq.slice %h dim 1 begin 0 : {rows(34)} -> {rows(17)}",
         f"%u = resq.slice %h dim 1 begin 17 : {rows(34)} -> {rows(17)}",
         f"%p = resq.gate %g, %u : {rows(17)}, {rows(17)} -> {rows(17)}", f"%d = resq.get @{d} : {d_type}",
-        f"%o = resq.linear %p, %d : {rows(17)}, {d_type} -> {rows(20)}", f"%y0 = resq.add %a0, %o : {rows(20)}"], [20], 1e-5)
+        f"%o = resq.linear %p, %d : {rows(17)}, {d_type} -> {rows(20)}", f"%y0 = resq.add %a0, %o : {rows(20)}"], [20], 2e-6)
     return m
 
 
@@ -165,17 +171,17 @@ def method_module():
         width = size * groups
         m.function(f"rotate_{size}_{blocks}_{groups}", [width], [
             f"%u = resq.get @{u} : {type_}",
-            f"%y0 = resq.rotate %a0, %u : {rows(width)}, {type_} -> {rows(width)}"], [width], 1e-5)
+            f"%y0 = resq.rotate %a0, %u : {rows(width)}, {type_} -> {rows(width)}"], [width], 2e-6)
     o, o_type = m.constant("resq.random_orthogonal [9, 3] seed 5", "tensor<12x12xf64>")
     m.function("rotate_transposed", [24], [
         f"%u = resq.get @{o} : {o_type}",
-        f"%y0 = resq.rotate %a0, %u transposed : {rows(24)}, {o_type} -> {rows(24)}"], [24], 1e-5)
+        f"%y0 = resq.rotate %a0, %u transposed : {rows(24)}, {o_type} -> {rows(24)}"], [24], 2e-6)
     for size, width in [(1, 3), (2, 6), (8, 24), (64, 64), (128, 128), (12, 12), (24, 48), (96, 96), (20, 20), (40, 80), (28, 28),
                         (56, 112), (76, 76), (152, 152), (36, 36)]:
         # Only Sylvester's matrices are their own inverse: of others no pass makes a transposed one online.
         for transposed in ("", " transposed") if size & (size - 1) == 0 else ("",):
             m.function(f"hadamard_{size}_{width}{transposed.replace(' ', '_')}", [width], [
-                f"%y0 = resq.hadamard %a0 size {size}{transposed} : {rows(width)} -> {rows(width)}"], [width], 2e-6)
+                f"%y0 = resq.hadamard %a0 size {size}{transposed} : {rows(width)} -> {rows(width)}"], [width], 0)
     for width, block, high in [(8, 8, 1), (40, 8, 3), (15, 5, 4), (33, 33, 4)]:
         low_w, high_w = width // block * (block - high), width // block * high
         m.function(f"split_{width}_{block}_{high}", [width], [
@@ -191,8 +197,6 @@ def method_module():
     for width, begin, count in [(9, 0, 4), (9, 4, 5), (64, 63, 1)]:
         m.function(f"slice_{width}_{begin}", [width], [
             f"%y0 = resq.slice %a0 dim 1 begin {begin} : {rows(width)} -> {rows(count)}"], [count], 0)
-    m.function("concat", [3, 16, 5], [
-        f"%y0 = resq.concat %a0, %a1, %a2 dim 1 : {rows(3)}, {rows(16)}, {rows(5)} -> {rows(24)}"], [24], 0)
     return m
 
 
@@ -236,11 +240,6 @@ def quantised_module():
     quantised(m, 40, [(56, 4, 14, 4, 56, 0.9), (8, 8, 2, 8, 8, 1.0)])  # per head: groups of activations
     quantised(m, 40, [(56, 4, 14, 4, 14, 1.0)], bias=True)             # weight scales a group
     quantised(m, 19, [(64, 6, 16, 3, 16, 0.75), (24, 7, 8, 5, 24, 1.0)], bias=True)
-    for bits, group, width in [(2, 5, 15), (4, 33, 33), (5, 8, 64), (8, 48, 48)]:
-        q = quant(width, bits, group, True)
-        m.function(f"dequantize_{bits}_{group}_{width}", [width], [
-            f"%q = resq.quantize %a0 : {rows(width)} -> {q}", f"%y0 = resq.dequantize %q : {q} -> {rows(width)}"],
-            [width], 0, scale=10.0)
     return m
 
 

@@ -1,3 +1,4 @@
+// LINK: compiler
 //===-- gguf_fuzz.c - any bytes as a GGUF file ----------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

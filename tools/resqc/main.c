@@ -113,7 +113,8 @@ int main(int argc, char **argv) {
   memset(longs, 0, sizeof longs);
   for (int i = 0; i < n_options; i++)
     longs[i] = (struct option){table[i].name, table[i].has_arg, NULL, table[i].id};
-  for (int id; (id = getopt_long(argc, argv, "o:hv", longs, NULL)) != -1;) {
+  opterr = 0; // every error is one line, and ours
+  for (int id; (id = getopt_long(argc, argv, ":o:hv", longs, NULL)) != -1;) {
     if (id == 'h') {
       print_help();
       return RESQ_OK;
@@ -122,14 +123,21 @@ int main(int argc, char **argv) {
       printf("resqc 0.1.0\n");
       return RESQ_OK;
     }
-    if (!set_option(&o, id, optarg)) {
-      if (id == '?')
-        fprintf(stderr, "resqc --help lists the options\n");
+    if (id == '?' || id == ':') {
+      // A short option stands in optopt, a long one (0, or the id of one that lacks its argument) in argv.
+      if (optopt > 0 && optopt < EMIT)
+        fprintf(stderr, "resqc: error: option -%c %s; resqc --help lists the options\n", optopt,
+                id == ':' ? "needs an argument" : "is not known");
+      else
+        fprintf(stderr, "resqc: error: option %s %s; resqc --help lists the options\n", argv[optind - 1],
+                id == ':' ? "needs an argument" : optopt ? "takes no argument" : "is not known");
       return RESQ_USAGE;
     }
+    if (!set_option(&o, id, optarg))
+      return RESQ_USAGE;
   }
   if (optind + 1 != argc || (!o.output && !o.calibrate_only)) {
-    fprintf(stderr, "resqc: error: %s\nusage: resqc MODEL -o OUT [options]; resqc --help lists them\n",
+    fprintf(stderr, "resqc: error: %s; usage: resqc MODEL -o OUT [options], resqc --help lists them\n",
             optind >= argc ? "no model given" : optind + 1 < argc ? "more than one model given" : "no -o OUT given");
     return RESQ_USAGE;
   }
@@ -137,6 +145,8 @@ int main(int argc, char **argv) {
   resq_error err = {0};
   if (resq_compile(&o, &err))
     return RESQ_OK;
+  for (char *c = err.message; (c = strchr(c, '\n'));) // one error is one line, whatever a linker said
+    *c = ';';
   fprintf(stderr, "resqc: error: %s\n", err.message);
   return err.code ? (int)err.code : RESQ_FAILED;
 }

@@ -36,10 +36,10 @@ typedef struct resq_session_options {
   int threads;        ///< 0: all CPUs this process may use
   int64_t sequences;  ///< 0: 1
   int64_t capacity;   ///< tokens a sequence; 0: the model's context length
-  const char *level;  ///< NULL: the best level that this CPU runs, or $RESQ_LEVEL
+  const char *level;  ///< NULL: $RESQ_LEVEL, or the best level that this CPU runs. "cuda": the first GPU
 } resq_session_options;
 
-/// NULL on failure (no level fits this CPU, no memory, bad options).
+/// NULL on failure (no level fits this CPU, no GPU for level "cuda", no memory, bad options).
 resq_session *resq_session_create(resq_model *model, const resq_session_options *options,
                                   resq_message *why);
 void resq_session_destroy(resq_session *session);

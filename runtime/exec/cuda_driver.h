@@ -1,0 +1,76 @@
+//===-- cuda_driver.h - the CUDA driver, opened when it is asked for ------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// An artifact links no CUDA library: libcuda.so.1 is opened when a session wants level
+// "cuda" ($RESQ_LIBCUDA names another file: tests). Only the entry points below are used;
+// their types are restated here, so no CUDA headers are needed to build.
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_EXEC_CUDA_DRIVER_H
+#define RESQ_EXEC_CUDA_DRIVER_H
+
+#include "base/error.h"
+#include <stdint.h>
+
+typedef uint64_t resq_cuda_pointer; ///< CUdeviceptr
+typedef void *resq_cuda_handle;     ///< CUcontext, CUmodule, CUfunction, CUstream
+
+/// F(name, exported symbol, parameters): all return a CUresult, 0 for success.
+#define RESQ_CUDA_FUNCTIONS(F)                                                                     \
+  F(cuInit, "cuInit", (unsigned flags))                                                            \
+  F(cuGetErrorName, "cuGetErrorName", (int result, const char **out))                              \
+  F(cuGetErrorString, "cuGetErrorString", (int result, const char **out))                          \
+  F(cuDeviceGetCount, "cuDeviceGetCount", (int *out))                                              \
+  F(cuDeviceGet, "cuDeviceGet", (int *out, int ordinal))                                           \
+  F(cuDeviceGetName, "cuDeviceGetName", (char *out, int size, int device))                         \
+  F(cuDeviceGetAttribute, "cuDeviceGetAttribute", (int *out, int attribute, int device))           \
+  F(cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain", (resq_cuda_handle * out, int device))    \
+  F(cuDevicePrimaryCtxRelease, "cuDevicePrimaryCtxRelease_v2", (int device))                       \
+  F(cuCtxSetCurrent, "cuCtxSetCurrent", (resq_cuda_handle context))                                \
+  F(cuMemGetInfo, "cuMemGetInfo_v2", (size_t *out_free, size_t *out_total))                        \
+  F(cuMemAlloc, "cuMemAlloc_v2", (resq_cuda_pointer * out, size_t bytes))                          \
+  F(cuMemFree, "cuMemFree_v2", (resq_cuda_pointer pointer))                                        \
+  F(cuMemsetD8, "cuMemsetD8_v2", (resq_cuda_pointer to, unsigned char value, size_t bytes))        \
+  F(cuMemcpyHtoD, "cuMemcpyHtoD_v2", (resq_cuda_pointer to, const void *from, size_t bytes))       \
+  F(cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync_v2",                                                     \
+    (resq_cuda_pointer to, const void *from, size_t bytes, resq_cuda_handle stream))               \
+  F(cuMemcpyDtoHAsync, "cuMemcpyDtoHAsync_v2",                                                     \
+    (void *to, resq_cuda_pointer from, size_t bytes, resq_cuda_handle stream))                     \
+  F(cuStreamCreate, "cuStreamCreate", (resq_cuda_handle * out, unsigned flags))                    \
+  F(cuStreamDestroy, "cuStreamDestroy_v2", (resq_cuda_handle stream))                              \
+  F(cuStreamSynchronize, "cuStreamSynchronize", (resq_cuda_handle stream))                         \
+  F(cuModuleLoadDataEx, "cuModuleLoadDataEx",                                                      \
+    (resq_cuda_handle * out, const void *image, unsigned n, int *options, void **values))          \
+  F(cuModuleUnload, "cuModuleUnload", (resq_cuda_handle module))                                   \
+  F(cuModuleGetFunction, "cuModuleGetFunction",                                                    \
+    (resq_cuda_handle * out, resq_cuda_handle module, const char *name))                           \
+  F(cuFuncSetAttribute, "cuFuncSetAttribute", (resq_cuda_handle function, int attribute, int value)) \
+  F(cuLaunchKernel, "cuLaunchKernel",                                                              \
+    (resq_cuda_handle function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, \
+     unsigned block_y, unsigned block_z, unsigned shared_bytes, resq_cuda_handle stream,           \
+     void **arguments, void **extra))
+
+/// Numbers of cuda.h that we need.
+enum {
+  RESQ_CUDA_OUT_OF_MEMORY = 2,
+  RESQ_CUDA_NO_DEVICE = 100,
+  RESQ_CUDA_CAPABILITY_MAJOR = 75, ///< CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
+  RESQ_CUDA_CAPABILITY_MINOR = 76,
+  RESQ_CUDA_STREAM_NON_BLOCKING = 1,
+  RESQ_CUDA_JIT_ERROR_LOG = 5, ///< CU_JIT_ERROR_LOG_BUFFER
+  RESQ_CUDA_JIT_ERROR_LOG_SIZE = 6,
+  RESQ_CUDA_MAX_DYNAMIC_SHARED = 8, ///< CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+};
+
+typedef struct resq_cuda_driver {
+#define RESQ_CUDA_MEMBER(name, symbol, parameters) int(*name) parameters;
+  RESQ_CUDA_FUNCTIONS(RESQ_CUDA_MEMBER)
+#undef RESQ_CUDA_MEMBER
+} resq_cuda_driver;
+
+/// Opens the library and calls cuInit. The library stays open until the process ends: drivers keep threads.
+bool resq_cuda_driver_open(resq_cuda_driver *out, resq_error *err);
+
+/// True for 0; else fills err with "WHAT: CUDA_ERROR_X (its description)".
+bool resq_cuda_check(const resq_cuda_driver *driver, int result, resq_error *err, const char *what);
+
+#endif // RESQ_EXEC_CUDA_DRIVER_H
