@@ -222,6 +222,18 @@ static LogicalResult infer(MlirType (*rule)(MlirLocation, const resq_parts *, in
   return success();
 }
 
+/// The verifier's side: what an op says its results are stays, where it agrees with what follows.
+static LogicalResult refine(StringRef name, std::optional<Location> location, ArrayRef<Type> types,
+                            SmallVectorImpl<Type> &given) {
+  if (given.empty())
+    given.assign(types.begin(), types.end());
+  auto agree = [](Type a, Type b) { return resqTypesAgree(wrap(a), wrap(b)); };
+  if (types.size() == given.size() && llvm::all_of_zip(types, given, agree))
+    return success();
+  return emitOptionalError(location, "'", name, "' op results are ", given, ": allowed are ", types,
+                           ", which follow from its operands");
+}
+
 #define RESQ_INFER(op, rule)                                                                       \
   LogicalResult op##Op::inferReturnTypes(MLIRContext *context, std::optional<Location> location,   \
                                          ValueRange operands, DictionaryAttr attributes,           \
@@ -230,9 +242,15 @@ static LogicalResult infer(MlirType (*rule)(MlirLocation, const resq_parts *, in
     return infer<op##Op>(resqInfer##rule, context, location, operands, attributes, properties,     \
                          types);                                                                   \
   }                                                                                                \
-  bool op##Op::isCompatibleReturnTypes(TypeRange inferred, TypeRange given) {                      \
-    return llvm::all_of_zip(inferred, given,                                                       \
-                            [](Type a, Type b) { return resqTypesAgree(wrap(a), wrap(b)); });      \
+  LogicalResult op##Op::refineReturnTypes(MLIRContext *context, std::optional<Location> location,  \
+                                          ValueRange operands, DictionaryAttr attributes,          \
+                                          OpaqueProperties properties, RegionRange,                \
+                                          SmallVectorImpl<Type> &given) {                          \
+    SmallVector<Type> types;                                                                       \
+    if (failed(infer<op##Op>(resqInfer##rule, context, location, operands, attributes, properties, \
+                             types)))                                                              \
+      return failure();                                                                            \
+    return refine(getOperationName(), location, types, given);                                     \
   }
 
 #include "dialect/hooks.def"

@@ -88,7 +88,7 @@ def Resq_KvCodeAttr : AttrDef<Resq_Dialect, "KvCode"> {
 
 // The result type follows from operands and attributes (hooks_infer.c). It is printed all the same,
 // and may say more or fewer extents than what follows.
-def Resq_Inferred : DeclareOpInterfaceMethods<InferTypeOpInterface, ["isCompatibleReturnTypes"]>;
+def Resq_Inferred : DeclareOpInterfaceMethods<InferTypeOpInterface, ["refineReturnTypes"]>;
 
 class Resq_Op<string mnemonic, list<Trait> traits = []> : Op<Resq_Dialect, mnemonic, traits>;
 

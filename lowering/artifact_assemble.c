@@ -20,8 +20,10 @@ bool resq_artifact_assemble(const char *path, unsigned mode, const char *elf, co
   resq_artifact_writer *w = NULL;
   bool ok = resq_artifact_write_elf(out, elf, err) && (w = resq_artifact_writer_create(out, err));
   ok = ok && (!params || write_params(w, params, err));
-  ok = ok && (!tokenizer || resq_artifact_section_write(w, RESQ_SECTION_TOKENIZER, tokenizer, tokenizer_size, err));
-  ok = ok && (!metadata || resq_artifact_section_write(w, RESQ_SECTION_METADATA, metadata, metadata_size, err));
+  ok = ok && (!tokenizer || resq_artifact_section_write(w, RESQ_SECTION_TOKENIZER, tokenizer,
+                                                        tokenizer_size, err));
+  ok = ok && (!metadata ||
+              resq_artifact_section_write(w, RESQ_SECTION_METADATA, metadata, metadata_size, err));
   if (ok)
     ok = resq_artifact_finish(w, err);
   else

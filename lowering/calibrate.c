@@ -3,8 +3,8 @@
 #define _GNU_SOURCE
 #include "lowering/calibrate.h"
 
-#include "dialect/build.h"
 #include "base/philox.h"
+#include "dialect/build.h"
 #include "exec/cpu.h"
 #include "lowering/artifact_write.h"
 #include "lowering/codegen.h"
@@ -103,7 +103,8 @@ static resq_statistics *make_statistics(MlirOperation module, int threads, resq_
   site_table t = {0};
   resq_for_each(module, "resq.observe", describe_site, &t);
   resq_statistics_options options = {.samples = SAMPLED_ROWS, .seed = 1, .threads = threads};
-  resq_statistics *s = resq_statistics_create(t.count, (const char *const *)t.names, t.widths, t.blocks, &options, err);
+  resq_statistics *s = resq_statistics_create(t.count, (const char *const *)t.names, t.widths,
+                                              t.blocks, &options, err);
   for (int32_t i = 0; i < t.count; i++)
     free(t.names[i]);
   free(t.names);
@@ -117,8 +118,9 @@ static const char *own_level(void) {
   return resq_cpu_runs(resq_cpu_features(), "avx512") ? "avx512" : "generic";
 }
 
-static bool load_probe(probe *p, MlirModule module, const resq_compile_options *options, int64_t sequences,
-                       const resq_workdir *work, resq_stages *stages, resq_error *err) {
+static bool load_probe(probe *p, MlirModule module, const resq_compile_options *options,
+                       int64_t sequences, const resq_workdir *work, resq_stages *stages,
+                       resq_error *err) {
   MlirOperation op = mlirModuleGetOperation(module);
   char elf[PATH_MAX], artifact[PATH_MAX];
   resq_workdir_file(work, "probe.elf", elf);
@@ -134,8 +136,11 @@ static bool load_probe(probe *p, MlirModule module, const resq_compile_options *
   }
   if (!resq_out_commit(parameters, err))
     return false;
-  resq_codegen_options codegen = {.levels = own_level(), .decode_rows = SAMPLED_SEQUENCES, .prefill_rows = 128,
-                                  .scheme = "calibration", .threads = options->threads};
+  resq_codegen_options codegen = {.levels = own_level(),
+                                  .decode_rows = SAMPLED_SEQUENCES,
+                                  .prefill_rows = 128,
+                                  .scheme = "calibration",
+                                  .threads = options->threads};
   if (!resq_codegen(op, &codegen, RESQ_LINK_SHARED, true, work, elf, stages, err) ||
       !resq_artifact_assemble(artifact, 0700, elf, params, NULL, 0, NULL, 0, err))
     return false;
@@ -148,32 +153,35 @@ static bool load_probe(probe *p, MlirModule module, const resq_compile_options *
     return resq_fail(err, RESQ_FAILED, "the calibration program does not load: %s", dlerror());
   resq_message why;
   p->model = resq_model_open(program, artifact, &why);
-  resq_session_options session = {.threads = options->threads, .sequences = sequences,
-                                  .capacity = RESQ_CALIBRATION_WINDOW};
+  resq_session_options session = {
+      .threads = options->threads, .sequences = sequences, .capacity = RESQ_CALIBRATION_WINDOW};
   p->session = p->model ? resq_session_create(p->model, &session, &why) : NULL;
   return p->session || resq_fail(err, RESQ_FAILED, "calibration: %s", why.text);
 }
 
-static void observe(void *user, int32_t site, const float *x, int64_t rows, int64_t width, int64_t ld) {
+static void observe(void *user, int32_t site, const float *x, int64_t rows, int64_t width,
+                    int64_t ld) {
   (void)width;
   resq_statistics_add(user, site, x, rows, ld);
 }
 
 //===-- Text --------------------------------------------------------------===//
 
-static bool run_text(probe *p, const resq_compile_options *options, resq_stages *stages, resq_error *err) {
+static bool run_text(probe *p, const resq_compile_options *options, resq_stages *stages,
+                     resq_error *err) {
   int64_t wanted = options->calibration_windows ? options->calibration_windows : 64;
   resq_map map;
   if (!resq_map_open(&map, options->calibration, err))
     return false;
   int32_t *ids = NULL;
   int64_t count = 0;
-  bool ok = resq_tokenizer_encode(p->tokenizer, (resq_text){(const char *)map.data, map.size}, false, &ids, &count, err);
+  bool ok = resq_tokenizer_encode(p->tokenizer, (resq_text){(const char *)map.data, map.size},
+                                  false, &ids, &count, err);
   resq_map_close(&map);
   int64_t windows = count / RESQ_CALIBRATION_WINDOW;
   if (ok && windows == 0)
-    ok = resq_fail(err, RESQ_BAD_INPUT, "%s: %lld tokens, calibration needs at least %d", options->calibration,
-                   (long long)count, RESQ_CALIBRATION_WINDOW);
+    ok = resq_fail(err, RESQ_BAD_INPUT, "%s: %lld tokens, calibration needs at least %d",
+                   options->calibration, (long long)count, RESQ_CALIBRATION_WINDOW);
   windows = windows > wanted ? wanted : windows;
   int32_t positions[RESQ_CALIBRATION_WINDOW], sequences[RESQ_CALIBRATION_WINDOW] = {0};
   for (int i = 0; i < RESQ_CALIBRATION_WINDOW; i++)
@@ -191,7 +199,8 @@ static bool run_text(probe *p, const resq_compile_options *options, resq_stages 
 }
 
 /// Text that the model makes itself: 16 sequences from their first token on, at temperature 1.
-static bool run_sampled(probe *p, const resq_compile_options *options, resq_stages *stages, resq_error *err) {
+static bool run_sampled(probe *p, const resq_compile_options *options, resq_stages *stages,
+                        resq_error *err) {
   int64_t windows = options->calibration_windows ? options->calibration_windows : SAMPLED_SEQUENCES;
   int64_t vocabulary = resq_session_vocabulary(p->session);
   int64_t bos = resq_tokenizer_bos(p->tokenizer);
@@ -214,14 +223,15 @@ static bool run_sampled(probe *p, const resq_compile_options *options, resq_stag
     }
     for (int32_t t = 0; ok && t < RESQ_CALIBRATION_WINDOW; t++) {
       resq_message why;
-      resq_stage_progress(stages, done * RESQ_CALIBRATION_WINDOW + t * n, windows * RESQ_CALIBRATION_WINDOW,
-                          "text sampled from the model");
+      resq_stage_progress(stages, done * RESQ_CALIBRATION_WINDOW + t * n,
+                          windows * RESQ_CALIBRATION_WINDOW, "text sampled from the model");
       for (int64_t i = 0; i < n; i++)
         positions[i] = t;
       if (!resq_session_forward(p->session, tokens, positions, sequences, n, rows, n, logits, &why))
         ok = resq_fail(err, RESQ_FAILED, "calibration: %s", why.text);
       for (int64_t i = 0; ok && i < n; i++)
-        ok = (tokens[i] = resq_sampler_next(sampler[i], logits + i * vocabulary, vocabulary, err)) >= 0;
+        ok = (tokens[i] =
+                  resq_sampler_next(sampler[i], logits + i * vocabulary, vocabulary, err)) >= 0;
     }
     for (int64_t i = 0; i < n; i++) {
       resq_sampler_destroy(sampler[i]);
@@ -234,11 +244,14 @@ static bool run_sampled(probe *p, const resq_compile_options *options, resq_stag
 
 //===-- The whole ---------------------------------------------------------===//
 
-resq_statistics *resq_calibrate(MlirModule imported, const char *sites, const resq_compile_options *options,
-                                const resq_workdir *work, resq_stages *stages, resq_error *err) {
+resq_statistics *resq_calibrate(MlirModule imported, const char *sites,
+                                const resq_compile_options *options, const resq_workdir *work,
+                                resq_stages *stages, resq_error *err) {
   size_t size = strlen(sites) + 256;
   char *pipeline = malloc(size);
-  snprintf(pipeline, size, "resq-fold-norm,resq-instrument{sites=%s},resq-fuse,resq-pack{weights=f32 head=f32}", sites);
+  snprintf(pipeline, size,
+           "resq-fold-norm,resq-instrument{sites=%s},resq-fuse,resq-pack{weights=f32 head=f32}",
+           sites);
   MlirModule copy = mlirModuleFromOperation(mlirOperationClone(mlirModuleGetOperation(imported)));
   probe p = {0};
   uint64_t blob_size = 0;
@@ -247,11 +260,13 @@ resq_statistics *resq_calibrate(MlirModule imported, const char *sites, const re
             resq_module_tokenizer(mlirModuleGetOperation(copy), &p.blob, &blob_size, err);
   free(pipeline);
   if (ok && !p.blob)
-    ok = resq_fail(err, RESQ_BAD_INPUT,
-                   "the module has no resq.tokenizer, so it cannot be calibrated here: give --statistics");
+    ok = resq_fail(
+        err, RESQ_BAD_INPUT,
+        "the module has no resq.tokenizer, so it cannot be calibrated here: give --statistics");
   if (ok) {
     p.tokenizer = resq_tokenizer_open(p.blob, blob_size, err);
-    ok = p.tokenizer && load_probe(&p, copy, options, sampled ? SAMPLED_SEQUENCES : 1, work, stages, err);
+    ok = p.tokenizer &&
+         load_probe(&p, copy, options, sampled ? SAMPLED_SEQUENCES : 1, work, stages, err);
   }
   ok = ok && (sampled ? run_sampled(&p, options, stages, err) : run_text(&p, options, stages, err));
   resq_statistics *statistics = p.statistics;

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 static void print_type(MlirStringRef part, void *user) { fwrite(part.data, 1, part.length, user); }
 
 static const char *c_type(MlirType tensor) {
@@ -26,19 +25,23 @@ static void write_function(FILE *f, MlirOperation func) {
   intptr_t n_in = mlirFunctionTypeGetNumInputs(type), n_out = mlirFunctionTypeGetNumResults(type);
   fprintf(f, "/// @%.*s: ", (int)name.length, name.data);
   mlirTypePrint(type, print_type, f);
-  fprintf(f, "\n/// rows[i] is the leading extent of argument i: inputs, then results. Dense row-major.\n"
-             "static inline bool %.*s(resq_session *session", (int)name.length, name.data);
+  fprintf(
+      f,
+      "\n/// rows[i] is the leading extent of argument i: inputs, then results. Dense row-major.\n"
+      "static inline bool %.*s(resq_session *session",
+      (int)name.length, name.data);
   for (intptr_t i = 0; i < n_in; i++)
     fprintf(f, ", const %s *in%d", c_type(mlirFunctionTypeGetInput(type, i)), (int)i);
   for (intptr_t i = 0; i < n_out; i++)
     fprintf(f, ", %s *out%d", c_type(mlirFunctionTypeGetResult(type, i)), (int)i);
-  fprintf(f, ", const int64_t rows[%d], resq_message *why) {\n  void *args[] = {", (int)(n_in + n_out));
+  fprintf(f, ", const int64_t rows[%d], resq_message *why) {\n  void *args[] = {",
+          (int)(n_in + n_out));
   for (intptr_t i = 0; i < n_in; i++)
     fprintf(f, "(void *)in%d, ", (int)i);
   for (intptr_t i = 0; i < n_out; i++)
     fprintf(f, "out%d%s", (int)i, i + 1 < n_out ? ", " : "");
-  fprintf(f, "};\n  return resq_session_call(session, \"%.*s\", args, rows, %d, why);\n}\n\n", (int)name.length,
-          name.data, (int)(n_in + n_out));
+  fprintf(f, "};\n  return resq_session_call(session, \"%.*s\", args, rows, %d, why);\n}\n\n",
+          (int)name.length, name.data, (int)(n_in + n_out));
 }
 
 bool resq_write_header(MlirOperation module, const char *output, resq_error *err) {
@@ -57,10 +60,14 @@ bool resq_write_header(MlirOperation module, const char *output, resq_error *err
   FILE *f = open_memstream(&text, &size);
   if (!f)
     return resq_fail(err, RESQ_NO_MEMORY, "%s: no memory", path);
-  fprintf(f, "// Made by resqc with the shared library beside it. Needs resq/session.h on the include path.\n"
-             "#ifndef %s\n#define %s\n#include \"resq/session.h\"\n\n"
-             "/// What this library holds: pass it to resq_model_open(&resq_program_v1, \"<path of the library>\", &why).\n"
-             "extern const struct resq_program resq_program_v1;\n\n", guard, guard);
+  fprintf(f,
+          "// Made by resqc with the shared library beside it. Needs resq/session.h on the include "
+          "path.\n"
+          "#ifndef %s\n#define %s\n#include \"resq/session.h\"\n\n"
+          "/// What this library holds: pass it to resq_model_open(&resq_program_v1, \"<path of "
+          "the library>\", &why).\n"
+          "extern const struct resq_program resq_program_v1;\n\n",
+          guard, guard);
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))

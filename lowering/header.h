@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "mlir-c/IR.h"
 
-/// Writes "<output without .so>.h": one static inline wrapper a public function over resq/session.h's resq_session_call, with shapes
-/// and types of its arguments in the comment.
+/// Writes "<output without .so>.h": one static inline wrapper a public function over
+/// resq/session.h's resq_session_call, with shapes and types of its arguments in the comment.
 bool resq_write_header(MlirOperation module, const char *output, resq_error *err);
 
 #endif // RESQ_LOWERING_HEADER_H

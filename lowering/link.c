@@ -35,16 +35,18 @@ bool resq_runtime_folder(char *out, size_t size, resq_error *err) {
         return true;
       }
     }
-  return resq_fail(err, RESQ_FAILED,
-                   "libresq_runtime.a not found in %s: set RESQ_LIBRARY_PATH to the folder that holds it",
-                   roots[0]);
+  return resq_fail(
+      err, RESQ_FAILED,
+      "libresq_runtime.a not found in %s: set RESQ_LIBRARY_PATH to the folder that holds it",
+      roots[0]);
 }
 
 /// Runs a command, its stderr into `log`. False when it cannot be started.
 static bool run(char *const *argv, const char *log, int *out_status) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 2, log, 01 | 0100 | 01000, 0600); // O_WRONLY O_CREAT O_TRUNC
+  posix_spawn_file_actions_addopen(&actions, 2, log, 01 | 0100 | 01000,
+                                   0600); // O_WRONLY O_CREAT O_TRUNC
   posix_spawn_file_actions_adddup2(&actions, 2, 1);
   pid_t pid;
   int failed = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
@@ -98,8 +100,13 @@ bool resq_link(resq_link_kind kind, bool loose, const char *const *objects, int 
     argv[n++] = cli;
     argv[n++] = runtime;
   }
-  static const char *const rest[] = {"-Wl,--gc-sections", "-Wl,-z,relro,-z,now", "-Wl,--build-id=none",
-                                     "-Wl,-s", "-lm", "-pthread", "-o"};
+  static const char *const rest[] = {"-Wl,--gc-sections",
+                                     "-Wl,-z,relro,-z,now",
+                                     "-Wl,--build-id=none",
+                                     "-Wl,-s",
+                                     "-lm",
+                                     "-pthread",
+                                     "-o"};
   for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
     argv[n++] = rest[i];
   argv[n++] = output;
@@ -115,7 +122,8 @@ bool resq_link(resq_link_kind kind, bool loose, const char *const *objects, int 
   free(argv);
   bool ok = started && status == 0;
   if (!started)
-    resq_fail(err, RESQ_FAILED, "no C compiler driver to link with (tried %s%s): install gcc, or set RESQ_CC",
+    resq_fail(err, RESQ_FAILED,
+              "no C compiler driver to link with (tried %s%s): install gcc, or set RESQ_CC",
               drivers[0], chosen ? "" : ", gcc, clang, clang-22");
   else if (!ok) {
     char text[700];

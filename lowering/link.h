@@ -7,13 +7,14 @@
 
 typedef enum resq_link_kind { RESQ_LINK_EXECUTABLE, RESQ_LINK_SHARED } resq_link_kind;
 
-/// Links object files with the runtime archives through the system's C compiler driver ($RESQ_CC, else
-/// cc, gcc, clang). `output` is overwritten. An executable gets the command line. `loose`: a shared library without the
-/// runtime, for a process that has it.
-bool resq_link(resq_link_kind kind, bool loose, const char *const *objects, int n_objects, const char *output,
-               resq_error *err);
+/// Links object files with the runtime archives through the system's C compiler driver ($RESQ_CC,
+/// else cc, gcc, clang). `output` is overwritten. An executable gets the command line. `loose`: a
+/// shared library without the runtime, for a process that has it.
+bool resq_link(resq_link_kind kind, bool loose, const char *const *objects, int n_objects,
+               const char *output, resq_error *err);
 
-/// Folder of libresq_runtime.a: $RESQ_LIBRARY_PATH, else beside libresq.so, else its resq/ subfolder.
+/// Folder of libresq_runtime.a: $RESQ_LIBRARY_PATH, else beside libresq.so, else its resq/
+/// subfolder.
 bool resq_runtime_folder(char *out, size_t size, resq_error *err);
 
 #endif // RESQ_LOWERING_LINK_H

@@ -17,7 +17,8 @@ static void note_op(MlirOperation op, void *user) {
 
 static char *copy_text(MlirStringRef s) { return strndup(s.data ? s.data : "", s.length); }
 
-bool resq_module_tokenizer(MlirOperation module, uint8_t **out_blob, uint64_t *out_size, resq_error *err) {
+bool resq_module_tokenizer(MlirOperation module, uint8_t **out_blob, uint64_t *out_size,
+                           resq_error *err) {
   *out_blob = NULL;
   *out_size = 0;
   MlirOperation op = {NULL};
@@ -27,9 +28,11 @@ bool resq_module_tokenizer(MlirOperation module, uint8_t **out_blob, uint64_t *o
   MlirStringRef name = resq_op_str(op, "checkpoint");
   MlirOperation checkpoint = resq_symbol(module, name);
   if (mlirOperationIsNull(checkpoint))
-    return resq_fail(err, RESQ_BAD_INPUT, "resq.tokenizer: no resq.checkpoint @%.*s", (int)name.length, name.data);
+    return resq_fail(err, RESQ_BAD_INPUT, "resq.tokenizer: no resq.checkpoint @%.*s",
+                     (int)name.length, name.data);
   char *path = copy_text(resq_op_str(checkpoint, "path"));
-  char *pre = copy_text(resq_op_str(op, "pre")), *chat = copy_text(resq_op_str(op, "chat_template"));
+  char *pre = copy_text(resq_op_str(op, "pre")),
+       *chat = copy_text(resq_op_str(op, "chat_template"));
   resq_gguf gguf;
   bool ok = resq_gguf_open(&gguf, path, err);
   if (ok) {

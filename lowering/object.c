@@ -1,9 +1,10 @@
 //===-- object.c - translation, kernel linking, specialisation, code ------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Kernels arrive as unoptimised bitcode and wrappers call them with constant shapes. Everything of a
-// kernel is inlined into its wrappers, so that loops over shapes are loops over constants; wrappers
-// themselves are not inlined: all layers share them, and a forward stays a short list of calls.
+// Kernels arrive as unoptimised bitcode and wrappers call them with constant shapes. Everything of
+// a kernel is inlined into its wrappers, so that loops over shapes are loops over constants;
+// wrappers themselves are not inlined: all layers share them, and a forward stays a short list of
+// calls.
 //===----------------------------------------------------------------------===//
 #include "lowering/object.h"
 
@@ -55,10 +56,11 @@ static bool to_llvm_dialect(MlirOperation module, resq_error *err) {
   MlirPassManager pm = mlirPassManagerCreate(ctx);
   first_diagnostic d = {{0}};
   MlirDiagnosticHandlerID handler = mlirContextAttachDiagnosticHandler(ctx, keep_first, &d, NULL);
-  bool ok = mlirLogicalResultIsSuccess(mlirParsePassPipeline(
-                mlirPassManagerGetAsOpPassManager(pm),
-                resq_str("builtin.module(convert-func-to-llvm,convert-arith-to-llvm,reconcile-unrealized-casts)"),
-                append_text, &d)) &&
+  bool ok = mlirLogicalResultIsSuccess(
+                mlirParsePassPipeline(mlirPassManagerGetAsOpPassManager(pm),
+                                      resq_str("builtin.module(convert-func-to-llvm,convert-arith-"
+                                               "to-llvm,reconcile-unrealized-casts)"),
+                                      append_text, &d)) &&
             mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, module));
   mlirContextDetachDiagnosticHandler(ctx, handler);
   mlirPassManagerDestroy(pm);
@@ -74,14 +76,16 @@ static void add_flag(LLVMContextRef ctx, LLVMValueRef f, const char *name) {
 }
 
 /// The CPU and features of the level on one function: inlining needs them equal on both sides.
-static void set_target(LLVMContextRef ctx, LLVMValueRef f, const resq_level *level, LLVMValueRef model) {
+static void set_target(LLVMContextRef ctx, LLVMValueRef f, const resq_level *level,
+                       LLVMValueRef model) {
   static const char *const copied[] = {"target-cpu", "target-features", "tune-cpu",
                                        "prefer-vector-width", "min-legal-vector-width"};
   for (size_t i = 0; i < sizeof copied / sizeof *copied; i++) {
     unsigned length = (unsigned)strlen(copied[i]);
-    LLVMAttributeRef a = model ? LLVMGetStringAttributeAtIndex(model, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
-                                                               copied[i], length)
-                               : NULL;
+    LLVMAttributeRef a =
+        model ? LLVMGetStringAttributeAtIndex(model, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                                              copied[i], length)
+              : NULL;
     if (a)
       LLVMAddAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, a);
   }
@@ -100,7 +104,8 @@ static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_le
   LLVMModuleRef kernels = NULL;
   if (level->bitcode) {
     LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRange(
-        (const char *)level->bitcode, (size_t)(level->bitcode_end - level->bitcode), level->name, 0);
+        (const char *)level->bitcode, (size_t)(level->bitcode_end - level->bitcode), level->name,
+        0);
     bool unreadable = LLVMParseBitcodeInContext2(ctx, buffer, &kernels);
     LLVMDisposeMemoryBuffer(buffer);
     if (unreadable)
@@ -109,7 +114,8 @@ static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_le
       if (!LLVMIsDeclaration(f))
         model = f;
   }
-  // Our own functions first, while they can be told from kernels. Entries are <function>__<level>__r<rows>.
+  // Our own functions first, while they can be told from kernels. Entries are
+  // <function>__<level>__r<rows>.
   char entry_mark[64];
   snprintf(entry_mark, sizeof entry_mark, "__%s__r", level->name);
   for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
@@ -130,7 +136,8 @@ static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_le
     return true;
   for (LLVMValueRef f = LLVMGetFirstFunction(kernels); f; f = LLVMGetNextFunction(f)) {
     // -ffreestanding leaves it on kernels; it would stop inlining into code without it.
-    LLVMRemoveStringAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, "no-builtins", 11);
+    LLVMRemoveStringAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                                     "no-builtins", 11);
     if (LLVMIsDeclaration(f))
       continue;
     unsigned noinline = LLVMGetEnumAttributeKindForName("noinline", 8);

@@ -17,10 +17,15 @@ typedef struct resq_bytes {
 void resq_bytes_free(resq_bytes *bytes);
 
 /// What comes out.
-typedef enum resq_object_form { RESQ_OBJECT_LLVM, RESQ_OBJECT_ASSEMBLY, RESQ_OBJECT_CODE } resq_object_form;
+typedef enum resq_object_form {
+  RESQ_OBJECT_LLVM,
+  RESQ_OBJECT_ASSEMBLY,
+  RESQ_OBJECT_CODE
+} resq_object_form;
 
-/// Lowers what --resq-lower-cpu left (func, arith, llvm) to the LLVM dialect, translates it, links the level's
-/// kernels in, specialises, optimises and emits. Functions with a `resq.function` attribute stay visible.
+/// Lowers what --resq-lower-cpu left (func, arith, llvm) to the LLVM dialect, translates it, links
+/// the level's kernels in, specialises, optimises and emits. Functions with a `resq.function`
+/// attribute stay visible.
 bool resq_object_emit(MlirOperation module, const resq_level *level, resq_object_form form,
                       resq_bytes *out, resq_error *err);
 

@@ -51,7 +51,8 @@ char *resq_scheme_pipeline(const char *name, const char *kv, int64_t seed, resq_
   if (!s)
     return NULL;
   if (kv && !is_options(kv)) {
-    resq_fail(err, RESQ_USAGE, "--kv=%s: a code (f16, int8, int4, resq) or options of --resq-kv", kv);
+    resq_fail(err, RESQ_USAGE, "--kv=%s: a code (f16, int8, int4, resq) or options of --resq-kv",
+              kv);
     return NULL;
   }
   size_t size = strlen(s->method) * 2 + (kv ? strlen(kv) * 4 : 0) + 512;
@@ -69,7 +70,8 @@ char *resq_scheme_pipeline(const char *name, const char *kv, int64_t seed, resq_
         if (strchr(kv, '='))
           n += (size_t)snprintf(out + n, size - n, "{%s}", kv);
         else
-          n += (size_t)snprintf(out + n, size - n, "{keys=%s values=%s seed=%" PRId64 "}", kv, kv, seed);
+          n += (size_t)snprintf(out + n, size - n, "{keys=%s values=%s seed=%" PRId64 "}", kv, kv,
+                                seed);
       }
     } else {
       out[n++] = *p++;
@@ -94,7 +96,8 @@ char *resq_scheme_pack(const char *name, const char *weights, resq_error *err) {
     return NULL;
   }
   char *out = malloc(128);
-  snprintf(out, 128, "resq-fuse,resq-pack{weights=%s head=%s}", weights, strcmp(weights, "f32") ? "f16" : "f32");
+  snprintf(out, 128, "resq-fuse,resq-pack{weights=%s head=%s}", weights,
+           strcmp(weights, "f32") ? "f16" : "f32");
   return out;
 }
 
@@ -134,7 +137,8 @@ static MlirLogicalResult listen(MlirDiagnostic diagnostic, void *user) {
   }
   MlirDiagnosticSeverity severity = mlirDiagnosticGetSeverity(diagnostic);
   if (severity == MlirDiagnosticError && !l->error[0])
-    snprintf(l->error, sizeof l->error, "%.300s%s%.580s", where.data, where.data[0] ? ": " : "", what.data);
+    snprintf(l->error, sizeof l->error, "%.300s%s%.580s", where.data, where.data[0] ? ": " : "",
+             what.data);
   if (severity == MlirDiagnosticRemark && l->remark) {
     char line[1300];
     snprintf(line, sizeof line, "%.300s%s%.900s", where.data, where.data[0] ? ": " : "", what.data);
@@ -143,8 +147,8 @@ static MlirLogicalResult listen(MlirDiagnostic diagnostic, void *user) {
   return mlirLogicalResultSuccess();
 }
 
-bool resq_run_pipeline(MlirModule module, const char *pipeline, void (*remark)(const char *, void *), void *user,
-                       resq_error *err) {
+bool resq_run_pipeline(MlirModule module, const char *pipeline,
+                       void (*remark)(const char *, void *), void *user, resq_error *err) {
   MlirContext ctx = mlirModuleGetContext(module);
   MlirPassManager pm = mlirPassManagerCreate(ctx);
   listener l = {.remark = remark, .user = user};
@@ -158,14 +162,17 @@ bool resq_run_pipeline(MlirModule module, const char *pipeline, void (*remark)(c
       mlirParsePassPipeline(mlirPassManagerGetAsOpPassManager(pm),
                             mlirStringRefCreateFromCString(anchored), append, &parse));
   free(anchored);
-  bool ok = parsed && mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, mlirModuleGetOperation(module)));
+  bool ok = parsed &&
+            mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, mlirModuleGetOperation(module)));
   mlirContextDetachDiagnosticHandler(ctx, handler);
   mlirPassManagerDestroy(pm);
   if (!parsed) {
-    // MLIR's parser shows a place in the anchored text, and the text: what is wrong stands in the first line.
+    // MLIR's parser shows a place in the anchored text, and the text: what is wrong stands in the
+    // first line.
     const char *said = strstr(parse.data, ": error: ");
     said = said ? said + strlen(": error: ") : parse.data;
-    return resq_fail(err, RESQ_USAGE, "pass pipeline '%s': %.*s", pipeline, (int)strcspn(said, "\n"), said);
+    return resq_fail(err, RESQ_USAGE, "pass pipeline '%s': %.*s", pipeline,
+                     (int)strcspn(said, "\n"), said);
   }
   return ok || resq_fail(err, RESQ_BAD_INPUT, "%s", l.error[0] ? l.error : "a pass failed");
 }

@@ -1,8 +1,8 @@
 //===-- stages.h - what a compile is doing, on a terminal -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One line a stage on stderr: name, seconds, peak memory, and a note. On a terminal the running stage
-// shows its progress in place; in a pipe, lines appear only with `verbose`.
+// One line a stage on stderr: name, seconds, peak memory, and a note. On a terminal the running
+// stage shows its progress in place; in a pipe, lines appear only with `verbose`.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_LOWERING_STAGES_H
 #define RESQ_LOWERING_STAGES_H

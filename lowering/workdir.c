@@ -19,7 +19,8 @@ bool resq_workdir_create(resq_workdir *w, resq_error *err) {
     return true;
   int code = errno;
   w->path[0] = 0;
-  return resq_fail(err, RESQ_IO, "%s: no temporary folder can be made there (%s); TMPDIR names another", base,
+  return resq_fail(err, RESQ_IO,
+                   "%s: no temporary folder can be made there (%s); TMPDIR names another", base,
                    strerror(code));
 }
 
@@ -50,5 +51,6 @@ bool resq_workdir_write(const resq_workdir *w, const char *name, const void *dat
     code = errno;
     ok = false;
   }
-  return ok || resq_fail(err, RESQ_IO, "%s: cannot write %zu bytes (%s)", out_path, size, strerror(code));
+  return ok ||
+         resq_fail(err, RESQ_IO, "%s: cannot write %zu bytes (%s)", out_path, size, strerror(code));
 }

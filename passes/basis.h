@@ -17,10 +17,10 @@ typedef enum resq_basis_kind {
 
 typedef struct resq_basis {
   resq_basis_kind kind;
-  int64_t size, high;   ///< high = 0: one part
-  int64_t blocks;       ///< moments are [blocks, size, size]; 0: [size, size]
-  bool sum_blocks;      ///< one matrix for all blocks
-  bool normalize;       ///< each site's moment divided by its trace before the sum
+  int64_t size, high; ///< high = 0: one part
+  int64_t blocks;     ///< moments are [blocks, size, size]; 0: [size, size]
+  bool sum_blocks;    ///< one matrix for all blocks
+  bool normalize;     ///< each site's moment divided by its trace before the sum
   int64_t seed;
   const char *const *sites;
   intptr_t n_sites;

@@ -3,12 +3,13 @@
 //
 // Rotations that --resq-split and --resq-kv put into the graph cancel and merge into weights:
 //
-//   stream    rotate(rms_norm(x), U), U orthogonal and x in a residual stream: the stream itself is rotated. What is
+//   stream    rotate(rms_norm(x), U), U orthogonal and x in a residual stream: the stream itself is
+//   rotated. What is
 //             added to it (embeddings, linears) is rotated in its weight, what reads it cancels
 //             or takes U into its columns. rms_norm without gain commutes with U.
-//   attention rotate(attention(@c), M): attention is linear in the values, so they are rotated instead.
-//   output    rotate(linear(x, W), M) = linear(x, M^T W), through adds.
-//   input     linear(rotate(x, M^T), W) = linear(x, W M): only inverse rotations (`transposed`), which
+//   attention rotate(attention(@c), M): attention is linear in the values, so they are rotated
+//   instead. output    rotate(linear(x, W), M) = linear(x, M^T W), through adds. input
+//   linear(rotate(x, M^T), W) = linear(x, W M): only inverse rotations (`transposed`), which
 //             exist to be taken away.
 //
 // What cannot merge stays online, with a remark.
@@ -45,15 +46,16 @@ static MlirValue turn_rows(const resq_builder *b, MlirValue w, void *user) {
 
 /// True when the linear's weight, and its bias if any, have recipes to turn.
 static bool can_turn_linear(MlirOperation module, MlirOperation linear) {
-  bool bias_ok =
-      mlirOperationGetNumOperands(linear) < 3 || !mlirOperationIsNull(resq_operand_param(module, linear, 2));
+  bool bias_ok = mlirOperationGetNumOperands(linear) < 3 ||
+                 !mlirOperationIsNull(resq_operand_param(module, linear, 2));
   return bias_ok && !mlirOperationIsNull(resq_operand_param(module, linear, 1));
 }
 
 /// Sums deeper than this stay as they are: input decides how deep they are.
 enum { max_depth = 64 };
 
-/// True when a rotation of v can be taken by the weights that make it; v's only reader is the rotation.
+/// True when a rotation of v can be taken by the weights that make it; v's only reader is the
+/// rotation.
 static bool can_turn_output(MlirOperation module, MlirValue v, int depth) {
   if (depth > max_depth || !resq_has_one_use(v))
     return false;
@@ -112,7 +114,8 @@ static void visit_output(MlirOperation rotate, void *user) {
 
 static void visit_input(MlirOperation rotate, void *user) {
   MlirOperation module = *(MlirOperation *)user;
-  if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func") || !resq_op_has(rotate, "transposed"))
+  if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func") ||
+      !resq_op_has(rotate, "transposed"))
     return;
   MlirOperation matrix = matrix_param(module, rotate);
   intptr_t n;
@@ -157,10 +160,11 @@ static void note_attention(MlirOperation op, void *user) {
 static void visit_attention(MlirOperation rotate, void *user) {
   MlirOperation module = *(MlirOperation *)user;
   MlirValue x = mlirOperationGetOperand(rotate, 0);
-  // An inverse rotation takes back what the values have got already: the linear that reads it folds it.
+  // An inverse rotation takes back what the values have got already: the linear that reads it folds
+  // it.
   if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func") ||
-      resq_op_has(rotate, "transposed") || !resq_value_is_from(x, "resq.attention") || !resq_has_one_use(x) ||
-      mlirOperationIsNull(matrix_param(module, rotate)))
+      resq_op_has(rotate, "transposed") || !resq_value_is_from(x, "resq.attention") ||
+      !resq_has_one_use(x) || mlirOperationIsNull(matrix_param(module, rotate)))
     return;
   cache_use u = {.cache = resq_op_str(resq_defining_op(x), "cache")};
   resq_for_each(module, "resq.kv_append", note_append, &u);
@@ -172,7 +176,8 @@ static void visit_attention(MlirOperation rotate, void *user) {
   // Move the rotation to the values: visit_output then folds it into what makes them.
   resq_builder b = resq_build_before(u.append);
   MlirValue values = mlirOperationGetOperand(u.append, 1);
-  MlirValue turned = resq_make_rotate(&b, values, resq_get_param(&b, matrix_param(module, rotate)), false);
+  MlirValue turned =
+      resq_make_rotate(&b, values, resq_get_param(&b, matrix_param(module, rotate)), false);
   mlirOperationSetOperand(u.append, 1, turned);
   remove_rotate(rotate);
 }
@@ -184,7 +189,8 @@ typedef struct streaming {
   bool changed;
 } streaming;
 
-/// The matrix that the readers of the stream's norms are rotated by: null when there are two, or none.
+/// The matrix that the readers of the stream's norms are rotated by: null when there are two, or
+/// none.
 static MlirOperation common_matrix(MlirOperation module, MlirOperation *norms, intptr_t n_norms) {
   MlirOperation found = {NULL};
   for (intptr_t i = 0; i < n_norms; i++) {
@@ -217,8 +223,9 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
     bool weighted = resq_op_is(def, "resq.linear") || resq_op_is(def, "resq.embed");
     if (!weighted && !resq_op_is(def, "resq.add") && !resq_op_is(def, "resq.gather_rows"))
       return "something other than an embedding or a linear is added to it";
-    if (weighted && (resq_op_is(def, "resq.linear") ? !can_turn_linear(module, def)
-                                                    : mlirOperationIsNull(resq_operand_param(module, def, 1))))
+    if (weighted &&
+        (resq_op_is(def, "resq.linear") ? !can_turn_linear(module, def)
+                                        : mlirOperationIsNull(resq_operand_param(module, def, 1))))
       return "a weight or a bias that writes to it has no recipe";
     intptr_t n;
     MlirOperation *users = resq_users(s->values[i], &n);
@@ -282,7 +289,8 @@ static void visit_stream(MlirOperation norm, void *user) {
       rotate_stream(st->module, &s, norms, n_norms, matrix);
       st->changed = true;
     } else if (mlirOperationEqual(norm, norms[0])) {
-      resq_emit_remark(norm, "the residual stream is not rotated, rotations stay online: %s", why_not);
+      resq_emit_remark(norm, "the residual stream is not rotated, rotations stay online: %s",
+                       why_not);
     }
   }
   free(norms);
@@ -296,9 +304,10 @@ static void report_online(MlirOperation rotate, void *user) {
   if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func"))
     return;
   MlirValue x = mlirOperationGetOperand(rotate, 0);
-  const char *why = resq_value_is_from(x, "resq.rope")       ? "it stands behind a rotary embedding"
-                    : resq_value_is_from(x, "resq.rms_norm") ? "its residual stream cannot take it"
-                                                             : "what makes its input cannot take it";
+  const char *why = resq_value_is_from(x, "resq.rope") ? "it stands behind a rotary embedding"
+                    : resq_value_is_from(x, "resq.rms_norm")
+                        ? "its residual stream cannot take it"
+                        : "what makes its input cannot take it";
   resq_emit_remark(rotate, "this rotation of %lld stays online: %s",
                    (long long)resq_width(mlirOperationGetOperand(rotate, 1)), why);
 }

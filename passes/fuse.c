@@ -1,9 +1,9 @@
 //===-- fuse.c - --resq-fuse: linears that share an input are one ---------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// q, k and v, or gate and up, read the same rows: their weights are put on top of each other (resq.concat), and
-// each result is a slice, which costs nothing (kernels take row strides). Fewer, larger
-// products: fewer barriers, better tiles. The function computed is the same, bit for bit.
+// q, k and v, or gate and up, read the same rows: their weights are put on top of each other
+// (resq.concat), and each result is a slice, which costs nothing (kernels take row strides). Fewer,
+// larger products: fewer barriers, better tiles. The function computed is the same, bit for bit.
 //===----------------------------------------------------------------------===//
 #include "passes/pass.h"
 #include "passes/recipe.h"
@@ -25,7 +25,8 @@ static shape_of_op shape_of(MlirOperation op) {
   if (resq_op_is(op, "resq.linear"))
     return (shape_of_op){1, mlirOperationGetNumOperands(op) > 2};
   MlirAttribute segments = resq_op_attr(op, "operandSegmentSizes");
-  return (shape_of_op){mlirDenseI32ArrayGetElement(segments, 0), mlirDenseI32ArrayGetElement(segments, 2) != 0};
+  return (shape_of_op){mlirDenseI32ArrayGetElement(segments, 0),
+                       mlirDenseI32ArrayGetElement(segments, 2) != 0};
 }
 
 static bool weights_have_recipes(MlirOperation module, MlirOperation op) {
@@ -70,8 +71,8 @@ static MlirValue make_concat(const resq_builder *b, void *user) {
     shape[1] = resq_width(parts[i]);
   }
   MlirNamedAttribute dim = resq_attr_i64(b->ctx, "dim", 0);
-  return resq_build_value(b, "resq.concat", g->count, parts, resq_tensor(resq_element(parts[0]), rank, shape),
-                          1, &dim);
+  return resq_build_value(b, "resq.concat", g->count, parts,
+                          resq_tensor(resq_element(parts[0]), rank, shape), 1, &dim);
 }
 
 /// "l0.q", "l0.k", "l0.v" -> "l0.q+k+v".
@@ -85,7 +86,8 @@ static void fused_name(const group *g, char *out, size_t size) {
     for (size_t k = 0; i && k < length; k++)
       if (text[k] == '.')
         from = k + 1;
-    n += snprintf(out + n, size - (size_t)n, "%s%.*s", i ? "+" : "", (int)(length - from), text + from);
+    n += snprintf(out + n, size - (size_t)n, "%s%.*s", i ? "+" : "", (int)(length - from),
+                  text + from);
   }
 }
 
@@ -102,22 +104,28 @@ static void fuse_group(group *g) {
     operands[count++] = mlirOperationGetOperand(first, i);
   for (int i = 0; i < s.activations + s.bias; i++) {
     g->operand = s.activations + i;
-    snprintf(symbol, sizeof symbol, "%s.%s", name, i >= s.activations ? "bias" : i ? "high" : s.activations > 1 ? "low" : "weight");
+    snprintf(symbol, sizeof symbol, "%s.%s", name,
+             i >= s.activations  ? "bias"
+             : i                 ? "high"
+             : s.activations > 1 ? "low"
+                                 : "weight");
     operands[count++] = resq_get_param(&b, resq_new_param(g->module, func, symbol, make_concat, g));
   }
   int64_t shape[] = {resq_dim(operands[0], 0), resq_dim(operands[s.activations], 0)};
   MlirType type = resq_tensor(mlirF32TypeGet(b.ctx), 2, shape);
   int32_t segments[] = {s.activations, s.activations, s.bias};
-  MlirNamedAttribute attrs[] = {resq_attr_str(b.ctx, "name", name), resq_attr_segments(b.ctx, 3, segments)};
+  MlirNamedAttribute attrs[] = {resq_attr_str(b.ctx, "name", name),
+                                resq_attr_segments(b.ctx, 3, segments)};
   bool quantized = resq_op_is(first, "resq.qlinear");
-  MlirValue y = resq_build_value(&b, quantized ? "resq.qlinear" : "resq.linear", count, operands, type,
-                                 quantized ? 2 : 1, attrs);
+  MlirValue y = resq_build_value(&b, quantized ? "resq.qlinear" : "resq.linear", count, operands,
+                                 type, quantized ? 2 : 1, attrs);
   // All slices before anything is erased: they stand before the first op.
   MlirValue slices[MAX_FUSED];
   int64_t begin = 0;
   for (int i = 0; i < g->count; i++) {
     MlirType part = mlirValueGetType(mlirOperationGetResult(g->ops[i], 0));
-    MlirNamedAttribute where[] = {resq_attr_i64(b.ctx, "dim", 1), resq_attr_i64(b.ctx, "begin", begin)};
+    MlirNamedAttribute where[] = {resq_attr_i64(b.ctx, "dim", 1),
+                                  resq_attr_i64(b.ctx, "begin", begin)};
     begin += mlirShapedTypeGetDimSize(part, 1);
     slices[i] = resq_build_value(&b, "resq.slice", 1, &y, part, 2, where);
   }
@@ -151,7 +159,8 @@ bool resq_pass_fuse(MlirOperation module, resq_pass *pass) {
         continue;
       group g = {.module = module, .ops = {l.ops[i]}, .count = 1};
       for (intptr_t j = i + 1; j < l.count && g.count < MAX_FUSED; j++)
-        if (!mlirOperationIsNull(l.ops[j]) && fusable(l.ops[i], l.ops[j]) && weights_have_recipes(module, l.ops[j])) {
+        if (!mlirOperationIsNull(l.ops[j]) && fusable(l.ops[i], l.ops[j]) &&
+            weights_have_recipes(module, l.ops[j])) {
           g.ops[g.count++] = l.ops[j];
           l.ops[j].ptr = NULL;
         }

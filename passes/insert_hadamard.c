@@ -1,13 +1,15 @@
 //===-- insert_hadamard.c - --resq-insert-hadamard ------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Outliers stay where no basis can merge: the input of down_proj stands behind a product. Such a linear
-// gets its input through an online Hadamard transform, and the same transform folded into its
-// weight's rows: (x H)(W H)^T = x W^T. Which ones: linears that read a resq.gate (`sites=gate`), the first part of a
-// split included, or every linear that reads no rotation (`sites=all`).
+// Outliers stay where no basis can merge: the input of down_proj stands behind a product. Such a
+// linear gets its input through an online Hadamard transform, and the same transform folded into
+// its weight's rows: (x H)(W H)^T = x W^T. Which ones: linears that read a resq.gate
+// (`sites=gate`), the first part of a split included, or every linear that reads no rotation
+// (`sites=all`).
 //
-// `across-heads` (QuaRot): a linear that reads attention gets its heads mixed by an orthogonal matrix M of
-// their number, (M (x) I) x, as an online permutation to dim-major order and a rotation of blocks of `heads`.
+// `across-heads` (QuaRot): a linear that reads attention gets its heads mixed by an orthogonal
+// matrix M of their number, (M (x) I) x, as an online permutation to dim-major order and a rotation
+// of blocks of `heads`.
 //===----------------------------------------------------------------------===//
 #include "passes/basis.h"
 #include "passes/pass.h"
@@ -30,7 +32,8 @@ static bool wants_hadamard(const inserting *in, MlirValue x) {
   }
   if (resq_value_is_from(x, "resq.permute"))
     return wants_hadamard(in, mlirOperationGetOperand(resq_defining_op(x), 0));
-  return in->all && !resq_value_is_from(x, "resq.rotate") && !resq_value_is_from(x, "resq.hadamard");
+  return in->all && !resq_value_is_from(x, "resq.rotate") &&
+         !resq_value_is_from(x, "resq.hadamard");
 }
 
 static MlirValue append_hadamard(const resq_builder *b, MlirValue w, void *user) {
@@ -50,8 +53,11 @@ static void transform_input(inserting *in, MlirValue x) {
     if (mlirOperationIsNull(first)) {
       first = users[i];
       if (!resqHadamardOrder(size)) {
-        resq_emit_error(first, "resq-insert-hadamard: no Hadamard matrix of size %lld is known; sizes allowed: "
-                        "K * 2^m, K one of the orders in docs/dialect.md", (long long)size);
+        resq_emit_error(
+            first,
+            "resq-insert-hadamard: no Hadamard matrix of size %lld is known; sizes allowed: "
+            "K * 2^m, K one of the orders in docs/dialect.md",
+            (long long)size);
         in->ok = false;
       }
     }
@@ -63,9 +69,10 @@ static void transform_input(inserting *in, MlirValue x) {
   }
   if (in->ok && !mlirOperationIsNull(first)) {
     // After x's definition: all readers follow it.
-    resq_builder b = mlirValueIsABlockArgument(x)
-                         ? resq_build_before(mlirBlockGetFirstOperation(mlirBlockArgumentGetOwner(x)))
-                         : resq_build_after(resq_defining_op(x));
+    resq_builder b =
+        mlirValueIsABlockArgument(x)
+            ? resq_build_before(mlirBlockGetFirstOperation(mlirBlockArgumentGetOwner(x)))
+            : resq_build_after(resq_defining_op(x));
     MlirValue turned = resq_make_hadamard(&b, x, size, false);
     for (intptr_t i = 0; i < n; i++) {
       if (!resq_op_is(users[i], "resq.linear"))
@@ -108,7 +115,8 @@ static MlirValue mix(const resq_builder *b, MlirValue x, void *user) {
 static void visit_reader_of_attention(MlirOperation linear, void *user) {
   mixing *m = user;
   MlirValue x = mlirOperationGetOperand(linear, 0);
-  if (!resq_value_is_from(x, "resq.attention") || mlirOperationIsNull(resq_operand_param(m->module, linear, 1)))
+  if (!resq_value_is_from(x, "resq.attention") ||
+      mlirOperationIsNull(resq_operand_param(m->module, linear, 1)))
     return;
   MlirOperation cache = resq_symbol(m->module, resq_op_str(resq_defining_op(x), "cache"));
   int64_t size = resq_op_i64(cache, "head_size"), width = resq_width(x), heads = width / size;

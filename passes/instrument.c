@@ -48,7 +48,8 @@ static void observe(instrumenting *in, MlirOperation before, MlirValue x, const 
   if (!*site || !is_wanted(in, site))
     return;
   resq_builder b = resq_build_before(before);
-  MlirNamedAttribute attrs[] = {resq_attr_str(b.ctx, "site", site), resq_attr_i64(b.ctx, "block", block)};
+  MlirNamedAttribute attrs[] = {resq_attr_str(b.ctx, "site", site),
+                                resq_attr_i64(b.ctx, "block", block)};
   resq_build_op(&b, "resq.observe", 1, &x, 0, NULL, 2, attrs);
   in->found++;
 }
@@ -90,8 +91,10 @@ bool resq_pass_instrument(MlirOperation module, resq_pass *pass) {
   resq_for_each(module, "resq.attention", visit_attention, &in);
   if (in.found >= count_wanted(in.wanted))
     return true;
-  resq_emit_error(module, "resq-instrument: %lld of the sites '%.*s' are in the module; sites are <linear>.in of "
-                  "named linears, <cache>.keys, <cache>.values and <cache>.queries",
-                  (long long)in.found, (int)in.wanted.length, in.wanted.data);
+  resq_emit_error(
+      module,
+      "resq-instrument: %lld of the sites '%.*s' are in the module; sites are <linear>.in of "
+      "named linears, <cache>.keys, <cache>.values and <cache>.queries",
+      (long long)in.found, (int)in.wanted.length, in.wanted.data);
   return false;
 }

@@ -1,11 +1,12 @@
 //===-- kv.c - --resq-kv: how caches hold keys and values -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Keys and values are chosen apart: f32, f16, int8, int4, int3, int2 (one part, per token and head), or
-// `resq`: a PCA basis per head vector, the top `1/fraction` in 8 bits, the others in `bits`.
-// Keys are coded after RoPE, so their basis stays online, on keys and queries alike: (q M)(k M)^T = q k^T.
-// Values are rotated before they are coded and back after attention; --resq-fold-rotations takes
-// both into v and o projections. Where --resq-split has put o_proj into a value basis already, that one serves.
+// Keys and values are chosen apart: f32, f16, int8, int4, int3, int2 (one part, per token and
+// head), or `resq`: a PCA basis per head vector, the top `1/fraction` in 8 bits, the others in
+// `bits`. Keys are coded after RoPE, so their basis stays online, on keys and queries alike: (q
+// M)(k M)^T = q k^T. Values are rotated before they are coded and back after attention;
+// --resq-fold-rotations takes both into v and o projections. Where --resq-split has put o_proj into
+// a value basis already, that one serves.
 //===----------------------------------------------------------------------===//
 #include "passes/basis.h"
 #include "passes/pass.h"
@@ -18,9 +19,9 @@ typedef enum turn_kind { TURN_NONE, TURN_PCA, TURN_HADAMARD, TURN_RANDOM } turn_
 
 /// One side of the caches.
 typedef struct side {
-  char kind[8];   ///< of the code attribute
+  char kind[8]; ///< of the code attribute
   unsigned bits;
-  bool split;     ///< resq: the high part apart
+  bool split; ///< resq: the high part apart
   turn_kind turn;
 } side;
 
@@ -31,13 +32,19 @@ typedef struct caching {
   bool per_head, ok;
 } caching;
 
-static bool parse_side(MlirOperation module, const char *option, MlirStringRef code, MlirStringRef basis,
-                       int64_t bits, side *out) {
-  static const struct { const char *name, *kind; unsigned bits; bool split; } codes[] = {
-      {"f32", "f32", 0, false}, {"f16", "f16", 0, false},  {"int8", "int", 8, false},
-      {"int4", "int", 4, false}, {"int3", "int", 3, false}, {"int2", "int", 2, false},
-      {"resq", "int", 0, true}};
-  static const struct { const char *name; turn_kind turn; } turns[] = {
+static bool parse_side(MlirOperation module, const char *option, MlirStringRef code,
+                       MlirStringRef basis, int64_t bits, side *out) {
+  static const struct {
+    const char *name, *kind;
+    unsigned bits;
+    bool split;
+  } codes[] = {{"f32", "f32", 0, false},  {"f16", "f16", 0, false},  {"int8", "int", 8, false},
+               {"int4", "int", 4, false}, {"int3", "int", 3, false}, {"int2", "int", 2, false},
+               {"resq", "int", 0, true}};
+  static const struct {
+    const char *name;
+    turn_kind turn;
+  } turns[] = {
       {"none", TURN_NONE}, {"pca", TURN_PCA}, {"hadamard", TURN_HADAMARD}, {"random", TURN_RANDOM}};
   bool found = false, turned = !basis.length;
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
@@ -54,11 +61,13 @@ static bool parse_side(MlirOperation module, const char *option, MlirStringRef c
       turned = true;
     }
   if (!found)
-    resq_emit_error(module, "resq-kv: %s is '%.*s', allowed: f32, f16, int8, int4, int3, int2, resq", option,
-                    (int)code.length, code.data);
+    resq_emit_error(module,
+                    "resq-kv: %s is '%.*s', allowed: f32, f16, int8, int4, int3, int2, resq",
+                    option, (int)code.length, code.data);
   else if (!turned)
-    resq_emit_error(module, "resq-kv: the basis of %s is '%.*s', allowed: none, pca, hadamard, random", option,
-                    (int)basis.length, basis.data);
+    resq_emit_error(module,
+                    "resq-kv: the basis of %s is '%.*s', allowed: none, pca, hadamard, random",
+                    option, (int)basis.length, basis.data);
   else if (bits != 2 && bits != 3 && bits != 4 && bits != 8)
     resq_emit_error(module, "resq-kv: bits is %lld, allowed: 2, 3, 4, 8", (long long)bits);
   else
@@ -81,14 +90,19 @@ static MlirOperation make_basis(caching *c, MlirOperation cache, const side *s, 
   snprintf(site, sizeof site, "%.*s.%ss", (int)name.length, name.data, what);
   int64_t size = resq_op_i64(cache, "head_size");
   const char *sites[] = {site};
-  resq_basis b = {.kind = s->turn == TURN_PCA ? RESQ_BASIS_PCA : RESQ_BASIS_RANDOM, .size = size,
-                  .high = s->split ? size / c->fraction : 0, .blocks = resq_op_i64(cache, "heads"),
-                  .sum_blocks = !per_head, .seed = c->seed, .sites = sites, .n_sites = 1};
+  resq_basis b = {.kind = s->turn == TURN_PCA ? RESQ_BASIS_PCA : RESQ_BASIS_RANDOM,
+                  .size = size,
+                  .high = s->split ? size / c->fraction : 0,
+                  .blocks = resq_op_i64(cache, "heads"),
+                  .sum_blocks = !per_head,
+                  .seed = c->seed,
+                  .sites = sites,
+                  .n_sites = 1};
   return resq_basis_param(c->module, c->anchor, symbol, &b);
 }
 
-static MlirValue turned(caching *c, const resq_builder *b, MlirValue x, const side *s, MlirOperation basis,
-                        int64_t size, bool back) {
+static MlirValue turned(caching *c, const resq_builder *b, MlirValue x, const side *s,
+                        MlirOperation basis, int64_t size, bool back) {
   if (s->turn == TURN_HADAMARD) {
     (void)c;
     return resq_make_hadamard(b, x, size, back);
@@ -137,8 +151,9 @@ static void turn_keys(caching *c, MlirOperation cache, const cache_users *u) {
     basis = make_basis(c, cache, &c->keys, "key", c->per_head);
   for (intptr_t i = 0; i < u->count; i++) {
     resq_builder b = resq_build_before(u->ops[i]);
-    mlirOperationSetOperand(u->ops[i], 0, turned(c, &b, mlirOperationGetOperand(u->ops[i], 0), &c->keys, basis,
-                                                 size, false));
+    mlirOperationSetOperand(
+        u->ops[i], 0,
+        turned(c, &b, mlirOperationGetOperand(u->ops[i], 0), &c->keys, basis, size, false));
   }
 }
 
@@ -172,8 +187,9 @@ static void turn_values(caching *c, MlirOperation cache, const cache_users *u) {
       continue;
     }
     resq_builder b = resq_build_before(u->ops[i]);
-    mlirOperationSetOperand(u->ops[i], 1, turned(c, &b, mlirOperationGetOperand(u->ops[i], 1), &c->values, basis,
-                                                 size, false));
+    mlirOperationSetOperand(
+        u->ops[i], 1,
+        turned(c, &b, mlirOperationGetOperand(u->ops[i], 1), &c->values, basis, size, false));
   }
 }
 
@@ -189,8 +205,10 @@ static void visit_cache(MlirOperation cache, void *user) {
     c->ok = false;
     return;
   }
-  if ((c->keys.turn == TURN_HADAMARD || c->values.turn == TURN_HADAMARD) && !resqHadamardOrder(size)) {
-    resq_emit_error(cache, "resq-kv: no Hadamard matrix of size %lld is known (docs/dialect.md)", (long long)size);
+  if ((c->keys.turn == TURN_HADAMARD || c->values.turn == TURN_HADAMARD) &&
+      !resqHadamardOrder(size)) {
+    resq_emit_error(cache, "resq-kv: no Hadamard matrix of size %lld is known (docs/dialect.md)",
+                    (long long)size);
     c->ok = false;
     return;
   }
@@ -203,7 +221,8 @@ static void visit_cache(MlirOperation cache, void *user) {
   }
   free(u.ops);
   mlirOperationSetInherentAttributeByName(cache, resq_str("keys"), code_of(c, ctx, &c->keys, size));
-  mlirOperationSetInherentAttributeByName(cache, resq_str("values"), code_of(c, ctx, &c->values, size));
+  mlirOperationSetInherentAttributeByName(cache, resq_str("values"),
+                                          code_of(c, ctx, &c->values, size));
 }
 
 static void note_first_function(MlirOperation op, void *user) {
@@ -213,12 +232,15 @@ static void note_first_function(MlirOperation op, void *user) {
 }
 
 bool resq_pass_kv(MlirOperation module, resq_pass *pass) {
-  caching c = {.module = module, .ok = true, .fraction = resq_pass_int(pass, "fraction"),
-               .seed = resq_pass_int(pass, "seed") + 1, .per_head = resq_pass_bool(pass, "keys-per-head")};
-  if (!parse_side(module, "keys", resq_pass_string(pass, "keys"), resq_pass_string(pass, "keys-basis"),
-                  resq_pass_int(pass, "bits"), &c.keys) ||
-      !parse_side(module, "values", resq_pass_string(pass, "values"), resq_pass_string(pass, "values-basis"),
-                  resq_pass_int(pass, "bits"), &c.values))
+  caching c = {.module = module,
+               .ok = true,
+               .fraction = resq_pass_int(pass, "fraction"),
+               .seed = resq_pass_int(pass, "seed") + 1,
+               .per_head = resq_pass_bool(pass, "keys-per-head")};
+  if (!parse_side(module, "keys", resq_pass_string(pass, "keys"),
+                  resq_pass_string(pass, "keys-basis"), resq_pass_int(pass, "bits"), &c.keys) ||
+      !parse_side(module, "values", resq_pass_string(pass, "values"),
+                  resq_pass_string(pass, "values-basis"), resq_pass_int(pass, "bits"), &c.values))
     return false;
   if (c.fraction < 2) {
     resq_emit_error(module, "resq-kv: fraction is %lld, allowed: 2 or more", (long long)c.fraction);

@@ -39,14 +39,19 @@ static void pack_float(packing *p, MlirOperation op, MlirType element) {
   resq_edit_recipe(p->module, param, pack_panel, &element);
 }
 
-static void pack_linear(MlirOperation op, void *user) { pack_float(user, op, ((packing *)user)->weights); }
-static void pack_head(MlirOperation op, void *user) { pack_float(user, op, ((packing *)user)->head); }
+static void pack_linear(MlirOperation op, void *user) {
+  pack_float(user, op, ((packing *)user)->weights);
+}
+static void pack_head(MlirOperation op, void *user) {
+  pack_float(user, op, ((packing *)user)->head);
+}
 
 static MlirValue pack_codes(const resq_builder *b, MlirValue value, void *user) {
   packing *p = user;
   MlirType type = mlirValueGetType(value), codes = mlirShapedTypeGetElementType(type);
-  MlirType packed = resqQuantTypeGet(b->ctx, resqQuantTypeGetBits(codes), resqQuantTypeGetGroup(codes),
-                                     resqQuantTypeGetZero(codes), resq_str("n16k4"));
+  MlirType packed =
+      resqQuantTypeGet(b->ctx, resqQuantTypeGetBits(codes), resqQuantTypeGetGroup(codes),
+                       resqQuantTypeGetZero(codes), resq_str("n16k4"));
   int64_t shape[] = {mlirShapedTypeGetDimSize(type, 0), mlirShapedTypeGetDimSize(type, 1)};
   MlirNamedAttribute group = resq_attr_i64(b->ctx, "group", p->group);
   return resq_build_value(b, "resq.pack", 1, &value, resq_tensor(packed, 2, shape), 1, &group);
@@ -56,11 +61,13 @@ static void pack_qlinear(MlirOperation op, void *user) {
   packing *p = user;
   int branches = mlirDenseI32ArrayGetElement(resq_op_attr(op, "operandSegmentSizes"), 0);
   for (int i = 0; i < branches; i++) {
-    if (resq_str_eq(resqQuantTypeGetLayout(resq_element(mlirOperationGetOperand(op, branches + i))), "n16k4"))
+    if (resq_str_eq(resqQuantTypeGetLayout(resq_element(mlirOperationGetOperand(op, branches + i))),
+                    "n16k4"))
       continue;
     MlirOperation param = resq_own_param(p->module, op, branches + i, "packed");
     if (mlirOperationIsNull(param)) {
-      resq_emit_error(op, "weight %d has no recipe to pack: it must be a resq.param with a region", i);
+      resq_emit_error(op, "weight %d has no recipe to pack: it must be a resq.param with a region",
+                      i);
       p->ok = false;
       return;
     }
@@ -84,7 +91,8 @@ static MlirValue transpose(const resq_builder *b, MlirValue value, void *user) {
   return resq_make_transpose(b, value);
 }
 
-/// An online rotation reads an f32 matrix, as it stands: a transposed one is transposed in its recipe.
+/// An online rotation reads an f32 matrix, as it stands: a transposed one is transposed in its
+/// recipe.
 static void pack_rotate(MlirOperation op, void *user) {
   packing *p = user;
   if (!resq_op_is(mlirOperationGetParentOperation(op), "func.func"))
@@ -105,7 +113,8 @@ static void pack_rotate(MlirOperation op, void *user) {
   if (turned) {
     resq_edit_recipe(p->module, param, transpose, NULL);
     resq_builder b = resq_build_before(op);
-    MlirValue y = resq_make_rotate(&b, mlirOperationGetOperand(op, 0), mlirOperationGetOperand(op, 1), false);
+    MlirValue y =
+        resq_make_rotate(&b, mlirOperationGetOperand(op, 0), mlirOperationGetOperand(op, 1), false);
     resq_replace(op, 1, &y);
   }
 }
@@ -120,8 +129,8 @@ static MlirType element_option(MlirOperation module, resq_pass *pass, const char
     return mlirBF16TypeGet(ctx);
   if (resq_str_eq(text, "f16"))
     return mlirF16TypeGet(ctx);
-  resq_emit_error(module, "resq-pack: %s is '%.*s', allowed: f32, bf16, f16", option, (int)text.length,
-                  text.data);
+  resq_emit_error(module, "resq-pack: %s is '%.*s', allowed: f32, bf16, f16", option,
+                  (int)text.length, text.data);
   return (MlirType){NULL};
 }
 

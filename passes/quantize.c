@@ -1,10 +1,10 @@
 //===-- quantize.c - --resq-quantize: linears become integer products -----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// add(linear(lo, W_low), linear(hi, W_high)) of one split becomes one qlinear of two branches, any other linear a qlinear of
-// one. Activations: asymmetric per token and part; where the split is per head, per head too.
-// Weights: symmetric per output channel and part, round to nearest, clip search over the p-norm. Embedding and head
-// are no linears and stay as they are.
+// add(linear(lo, W_low), linear(hi, W_high)) of one split becomes one qlinear of two branches, any
+// other linear a qlinear of one. Activations: asymmetric per token and part; where the split is per
+// head, per head too. Weights: symmetric per output channel and part, round to nearest, clip search
+// over the p-norm. Embedding and head are no linears and stay as they are.
 //===----------------------------------------------------------------------===//
 #include "passes/pass.h"
 #include "passes/recipe.h"
@@ -30,7 +30,8 @@ typedef struct quantizing {
 static MlirValue quantize_value(quantizing *z, MlirOperation before, MlirValue x, unsigned bits,
                                 int64_t group, float clip) {
   for (intptr_t i = 0; i < z->n_values; i++)
-    if (mlirValueEqual(z->values[i].x, x) && z->values[i].bits == bits && z->values[i].group == group)
+    if (mlirValueEqual(z->values[i].x, x) && z->values[i].bits == bits &&
+        z->values[i].group == group)
       return z->values[i].q;
   // At the definition, so that it stands before every reader.
   MlirOperation def = resq_defining_op(x);
@@ -38,7 +39,8 @@ static MlirValue quantize_value(quantizing *z, MlirOperation before, MlirValue x
   MlirType element = resqQuantTypeGet(b.ctx, bits, group, true, resq_str("row"));
   int64_t shape[] = {resq_dim(x, 0), resq_width(x)};
   MlirNamedAttribute attr = resq_attr_f32(b.ctx, "clip", clip);
-  MlirValue q = resq_build_value(&b, "resq.quantize", 1, &x, resq_tensor(element, 2, shape), 1, &attr);
+  MlirValue q =
+      resq_build_value(&b, "resq.quantize", 1, &x, resq_tensor(element, 2, shape), 1, &attr);
   z->values = realloc(z->values, sizeof *z->values * (size_t)(z->n_values + 1));
   z->values[z->n_values++] = (quantized_value){x, q, bits, group};
   return q;
@@ -55,11 +57,14 @@ static MlirValue quantize_weight(const resq_builder *b, MlirValue w, void *user)
   MlirType element = resqQuantTypeGet(b->ctx, c->bits, shape[1], false, resq_str("row"));
   MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "steps", c->z->steps),
                                 resq_attr_f32(b->ctx, "norm", c->z->norm)};
-  return resq_build_value(b, "resq.quantize_weight", 1, &w, resq_tensor(element, 2, shape), 2, attrs);
+  return resq_build_value(b, "resq.quantize_weight", 1, &w, resq_tensor(element, 2, shape), 2,
+                          attrs);
 }
 
-/// The codes of linear's weight, as a get before `before`. The linear keeps its type until it is erased.
-static MlirValue weight_codes(quantizing *z, MlirOperation linear, MlirOperation before, unsigned bits) {
+/// The codes of linear's weight, as a get before `before`. The linear keeps its type until it is
+/// erased.
+static MlirValue weight_codes(quantizing *z, MlirOperation linear, MlirOperation before,
+                              unsigned bits) {
   MlirOperation param = resq_own_param(z->module, linear, 1, "codes");
   weight_code c = {z, bits};
   resq_edit_recipe(z->module, param, quantize_weight, &c);
@@ -88,7 +93,8 @@ static void build_qlinear(quantizing *z, MlirOperation op, const branch *branche
   for (int i = 0; i < n; i++) {
     MlirValue x = mlirOperationGetOperand(branches[i].linear, 0);
     float clip = branches[i].activations < 8 ? z->clip : 1.0f;
-    operands[count++] = quantize_value(z, branches[i].linear, x, branches[i].activations, group_of(x), clip);
+    operands[count++] =
+        quantize_value(z, branches[i].linear, x, branches[i].activations, group_of(x), clip);
   }
   for (int i = 0; i < n; i++)
     operands[count++] = weight_codes(z, branches[i].linear, op, branches[i].weights);
@@ -100,14 +106,16 @@ static void build_qlinear(quantizing *z, MlirOperation op, const branch *branche
   MlirStringRef name = resq_op_str(branches[0].linear, "name");
   MlirNamedAttribute attrs[] = {resq_attr_segments(b.ctx, 3, segments),
                                 resq_attr(b.ctx, "name", mlirStringAttrGet(b.ctx, name))};
-  MlirValue y = resq_build_value(&b, "resq.qlinear", count, operands,
-                                 mlirValueGetType(mlirOperationGetResult(op, 0)), name.data ? 2 : 1, attrs);
+  MlirValue y =
+      resq_build_value(&b, "resq.qlinear", count, operands,
+                       mlirValueGetType(mlirOperationGetResult(op, 0)), name.data ? 2 : 1, attrs);
   resq_replace_uses(mlirOperationGetResult(op, 0), y);
   resq_erase_dead(op); // with the linears and gets behind it
 }
 
 static bool quantizable(const quantizing *z, MlirOperation linear) {
-  return resq_op_is(linear, "resq.linear") && !mlirOperationIsNull(resq_operand_param(z->module, linear, 1));
+  return resq_op_is(linear, "resq.linear") &&
+         !mlirOperationIsNull(resq_operand_param(z->module, linear, 1));
 }
 
 /// add(linear(lo), linear(hi)) with lo and hi of one split, in this order or the other.
@@ -137,7 +145,8 @@ static void visit_add(MlirOperation add, void *user) {
     else
       high = linear;
   }
-  if (mlirOperationIsNull(low) || mlirOperationIsNull(high) || mlirOperationGetNumOperands(high) > 2)
+  if (mlirOperationIsNull(low) || mlirOperationIsNull(high) ||
+      mlirOperationGetNumOperands(high) > 2)
     return;
   branch branches[] = {{low, z->activations, z->weights}, {high, z->high, z->high}};
   build_qlinear(z, add, branches, 2);
@@ -161,17 +170,24 @@ static bool check_bits(MlirOperation module, const char *option, int64_t bits) {
 }
 
 bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
-  int64_t weights = resq_pass_int(pass, "weights"), activations = resq_pass_int(pass, "activations");
+  int64_t weights = resq_pass_int(pass, "weights"),
+          activations = resq_pass_int(pass, "activations");
   int64_t high = resq_pass_int(pass, "high");
   if (!check_bits(module, "weights", weights) || !check_bits(module, "activations", activations) ||
       !check_bits(module, "high", high))
     return false;
-  quantizing z = {.module = module, .weights = (unsigned)weights, .activations = (unsigned)activations,
-                  .high = (unsigned)high, .steps = resq_pass_int(pass, "steps"),
-                  .norm = (float)resq_pass_float(pass, "norm"), .clip = (float)resq_pass_float(pass, "clip")};
+  quantizing z = {.module = module,
+                  .weights = (unsigned)weights,
+                  .activations = (unsigned)activations,
+                  .high = (unsigned)high,
+                  .steps = resq_pass_int(pass, "steps"),
+                  .norm = (float)resq_pass_float(pass, "norm"),
+                  .clip = (float)resq_pass_float(pass, "clip")};
   if (z.steps < 1 || z.steps > 39 || !(z.clip > 0 && z.clip <= 1)) {
-    resq_emit_error(module, "resq-quantize: steps is %lld (allowed: 1 to 39), clip is %g (allowed: above 0 to 1)",
-                    (long long)z.steps, (double)z.clip);
+    resq_emit_error(
+        module,
+        "resq-quantize: steps is %lld (allowed: 1 to 39), clip is %g (allowed: above 0 to 1)",
+        (long long)z.steps, (double)z.clip);
     return false;
   }
   resq_for_each(module, "resq.add", visit_add, &z);

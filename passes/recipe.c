@@ -58,7 +58,8 @@ static MlirOperation clone_param(MlirOperation module, MlirOperation param, cons
   char *name = resq_fresh_symbol(module, base);
   MlirOperation copy = mlirOperationClone(param);
   mlirOperationSetInherentAttributeByName(
-      copy, resq_str("sym_name"), mlirStringAttrGet(mlirOperationGetContext(param), resq_str(name)));
+      copy, resq_str("sym_name"),
+      mlirStringAttrGet(mlirOperationGetContext(param), resq_str(name)));
   mlirBlockInsertOwnedOperationAfter(mlirOperationGetBlock(param), param, copy);
   free(name);
   return copy;
@@ -111,7 +112,8 @@ static void retype_get(MlirOperation get, void *user) {
     mlirValueSetType(mlirOperationGetResult(get, 0), r->type);
 }
 
-void resq_edit_recipe(MlirOperation module, MlirOperation param, resq_recipe_edit edit, void *user) {
+void resq_edit_recipe(MlirOperation module, MlirOperation param, resq_recipe_edit edit,
+                      void *user) {
   MlirOperation yield =
       mlirBlockGetTerminator(mlirRegionGetFirstBlock(mlirOperationGetRegion(param, 0)));
   resq_builder b = resq_build_before(yield);
@@ -158,7 +160,8 @@ MlirValue resq_make_transpose(const resq_builder *b, MlirValue x) {
   int64_t last = shape[rank - 1];
   shape[rank - 1] = shape[rank - 2];
   shape[rank - 2] = last;
-  return resq_make_unary(b, "resq.transpose", x, resq_tensor(mlirShapedTypeGetElementType(type), rank, shape));
+  return resq_make_unary(b, "resq.transpose", x,
+                         resq_tensor(mlirShapedTypeGetElementType(type), rank, shape));
 }
 
 MlirValue resq_make_matmul(const resq_builder *b, MlirValue a, MlirValue c) {
@@ -172,10 +175,12 @@ MlirValue resq_make_matmul(const resq_builder *b, MlirValue a, MlirValue c) {
   shape[rank - 2] = mlirShapedTypeGetDimSize(left, ranks[0] - 2);
   shape[rank - 1] = mlirShapedTypeGetDimSize(right, ranks[1] - 1);
   // The result takes the finer element type: f64 with anything is f64.
-  MlirType element = mlirTypeIsAF64(mlirShapedTypeGetElementType(left)) ? mlirShapedTypeGetElementType(left)
-                                                                        : mlirShapedTypeGetElementType(right);
+  MlirType element = mlirTypeIsAF64(mlirShapedTypeGetElementType(left))
+                         ? mlirShapedTypeGetElementType(left)
+                         : mlirShapedTypeGetElementType(right);
   MlirValue operands[] = {a, c};
-  return resq_build_value(b, "resq.matmul", 2, operands, resq_tensor(element, rank, shape), 0, NULL);
+  return resq_build_value(b, "resq.matmul", 2, operands, resq_tensor(element, rank, shape), 0,
+                          NULL);
 }
 
 MlirValue resq_make_rotate(const resq_builder *b, MlirValue x, MlirValue matrix, bool transposed) {
@@ -187,7 +192,8 @@ MlirValue resq_make_rotate(const resq_builder *b, MlirValue x, MlirValue matrix,
 MlirValue resq_make_hadamard(const resq_builder *b, MlirValue x, int64_t size, bool transposed) {
   MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "size", size),
                                 resq_attr_unit(b->ctx, "transposed")};
-  return resq_build_value(b, "resq.hadamard", 1, &x, mlirValueGetType(x), transposed ? 2 : 1, attrs);
+  return resq_build_value(b, "resq.hadamard", 1, &x, mlirValueGetType(x), transposed ? 2 : 1,
+                          attrs);
 }
 
 //===-- Uses --------------------------------------------------------------===//
@@ -227,7 +233,8 @@ void resq_erase_dead(MlirOperation op) {
       continue;
     MlirOperation def = mlirOpResultGetOwner(operands[i]);
     MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(def));
-    bool pure = name.length > 5 && !strncmp(name.data, "resq.", 5) && !resq_op_is(def, "resq.attention");
+    bool pure =
+        name.length > 5 && !strncmp(name.data, "resq.", 5) && !resq_op_is(def, "resq.attention");
     for (intptr_t r = 0; pure && r < mlirOperationGetNumResults(def); r++)
       pure = !resq_is_used(mlirOperationGetResult(def, r));
     if (pure)

@@ -10,11 +10,13 @@
 
 #include "dialect/build.h"
 
-/// The param behind operand `index` of op; null unless it is a plain resq.get of a param with a recipe.
+/// The param behind operand `index` of op; null unless it is a plain resq.get of a param with a
+/// recipe.
 MlirOperation resq_operand_param(MlirOperation module, MlirOperation op, intptr_t index);
 
-/// The param behind operand `index` of op, made op's own: when anything else reads it too, it is cloned
-/// under "<name>_<suffix>" (made fresh) and op reads the clone. Null (no error emitted) when there is no such param.
+/// The param behind operand `index` of op, made op's own: when anything else reads it too, it is
+/// cloned under "<name>_<suffix>" (made fresh) and op reads the clone. Null (no error emitted) when
+/// there is no such param.
 MlirOperation resq_own_param(MlirOperation module, MlirOperation op, intptr_t index,
                              const char *suffix);
 
@@ -26,7 +28,8 @@ bool resq_read_by_recipes(MlirOperation module, MlirOperation param);
 typedef MlirValue (*resq_recipe_edit)(const resq_builder *b, MlirValue value, void *user);
 void resq_edit_recipe(MlirOperation module, MlirOperation param, resq_recipe_edit edit, void *user);
 
-/// A new param before `anchor` (a module-level op) named base (made fresh), its recipe built by `make`.
+/// A new param before `anchor` (a module-level op) named base (made fresh), its recipe built by
+/// `make`.
 typedef MlirValue (*resq_recipe_make)(const resq_builder *b, void *user);
 MlirOperation resq_new_param(MlirOperation module, MlirOperation anchor, const char *base,
                              resq_recipe_make make, void *user);
@@ -52,11 +55,12 @@ bool resq_is_used(MlirValue v);
 MlirOperation *resq_users(MlirValue v, intptr_t *out_count);
 /// Every reader of v reads w instead.
 void resq_replace_uses(MlirValue v, MlirValue w);
-/// Erases op, then its operands' defining resq.get ops and other Pure resq ops that nothing reads any more.
+/// Erases op, then its operands' defining resq.get ops and other Pure resq ops that nothing reads
+/// any more.
 void resq_erase_dead(MlirOperation op);
 
-/// The site of a value that linears read: "<name of the first linear that reads it>.in" (docs/passes.md).
-/// Empty when no named linear reads it. malloc'ed.
+/// The site of a value that linears read: "<name of the first linear that reads it>.in"
+/// (docs/passes.md). Empty when no named linear reads it. malloc'ed.
 char *resq_site_of(MlirValue v);
 
 #endif // RESQ_PASSES_RECIPE_H

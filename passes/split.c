@@ -1,15 +1,16 @@
 //===-- split.c - --resq-split: linears as exact low and high branches ----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// y = x W^T becomes, with an orthogonal basis U of x's space whose last `high` columns carry the most
-// variance (ResQ, arXiv 2412.14363):
+// y = x W^T becomes, with an orthogonal basis U of x's space whose last `high` columns carry the
+// most variance (ResQ, arXiv 2412.14363):
 //
 //   r = rotate x, U        lo, hi = split r
 //   y = add(linear lo, W_low, linear hi, W_high)      W U = [W_low | W_high]
 //
 // which is the same function. --resq-fold-rotations makes the rotations vanish where they can;
 // --resq-quantize gives the branches their bits. Which basis:
-//   a linear that reads a norm of the residual stream: one U for the whole stream, from the moments of all such
+//   a linear that reads a norm of the residual stream: one U for the whole stream, from the moments
+//   of all such
 //     sites, each divided by its trace;
 //   one that reads attention: a basis per kv head of the value vectors, split head by head;
 //   one that reads a gate: none can merge, it is left alone (--resq-insert-hadamard);
@@ -39,7 +40,10 @@ typedef struct splitting {
   bool rotate_only, ok;
   split_value *values;
   intptr_t n_values;
-  struct { MlirValue norm_input; MlirOperation basis; } *streams;
+  struct {
+    MlirValue norm_input;
+    MlirOperation basis;
+  } *streams;
   intptr_t n_streams;
 } splitting;
 
@@ -71,12 +75,18 @@ static MlirOperation stream_basis(splitting *s, MlirValue norm_result) {
     }
     int64_t size = resq_width(norm_result);
     if (!n_sites && s->kind == RESQ_BASIS_PCA) {
-      resq_emit_error(norms[0], "resq-split: basis=pca needs the `name` of a linear that reads this norm "
+      resq_emit_error(norms[0],
+                      "resq-split: basis=pca needs the `name` of a linear that reads this norm "
                       "to find its calibration site");
       s->ok = false;
     }
-    resq_basis b = {.kind = s->kind, .size = size, .high = high_count(s, size), .normalize = true,
-                    .seed = s->seed, .sites = (const char *const *)sites, .n_sites = n_sites};
+    resq_basis b = {.kind = s->kind,
+                    .size = size,
+                    .high = high_count(s, size),
+                    .normalize = true,
+                    .seed = s->seed,
+                    .sites = (const char *const *)sites,
+                    .n_sites = n_sites};
     if (s->ok)
       basis = resq_basis_param(s->module, s->anchor, "stream.basis", &b);
     for (intptr_t i = 0; i < n_sites; i++)
@@ -104,30 +114,42 @@ static MlirOperation value_basis(splitting *s, MlirOperation attention, int64_t 
     return made;
   const char *sites[] = {site};
   // The random part is common to all layers and heads, and apart from the stream's.
-  resq_basis b = {.kind = s->kind, .size = *out_size, .high = high_count(s, *out_size),
-                  .blocks = resq_op_i64(cache, "heads"), .seed = s->seed + 1, .sites = sites, .n_sites = 1};
+  resq_basis b = {.kind = s->kind,
+                  .size = *out_size,
+                  .high = high_count(s, *out_size),
+                  .blocks = resq_op_i64(cache, "heads"),
+                  .seed = s->seed + 1,
+                  .sites = sites,
+                  .n_sites = 1};
   return resq_basis_param(s->module, s->anchor, symbol, &b);
 }
 
 static MlirOperation own_basis(splitting *s, MlirOperation linear, MlirValue x) {
   char *site = resq_site_of(x), symbol[280];
   if (!*site && s->kind == RESQ_BASIS_PCA) {
-    resq_emit_error(linear, "resq-split: basis=pca needs the linear's `name` to find its calibration site");
+    resq_emit_error(linear,
+                    "resq-split: basis=pca needs the linear's `name` to find its calibration site");
     s->ok = false;
   }
   snprintf(symbol, sizeof symbol, "%s.basis", *site ? site : "linear");
   const char *sites[] = {site};
   int64_t size = resq_width(x);
-  resq_basis b = {.kind = s->kind, .size = size, .high = high_count(s, size), .seed = s->seed + 2,
-                  .sites = sites, .n_sites = 1};
-  MlirOperation basis = s->ok ? resq_basis_param(s->module, s->anchor, symbol, &b) : (MlirOperation){NULL};
+  resq_basis b = {.kind = s->kind,
+                  .size = size,
+                  .high = high_count(s, size),
+                  .seed = s->seed + 2,
+                  .sites = sites,
+                  .n_sites = 1};
+  MlirOperation basis =
+      s->ok ? resq_basis_param(s->module, s->anchor, symbol, &b) : (MlirOperation){NULL};
   free(site);
   return basis;
 }
 
 //===-- Rewriting ---------------------------------------------------------===//
 
-/// rotate and split of x, before `linear` (its first reader); made once a value. NULL when x is left alone.
+/// rotate and split of x, before `linear` (its first reader); made once a value. NULL when x is
+/// left alone.
 static split_value *split_of(splitting *s, MlirOperation linear, MlirValue x) {
   for (intptr_t i = 0; i < s->n_values; i++)
     if (mlirValueEqual(s->values[i].x, x))
@@ -158,7 +180,8 @@ static split_value *split_of(splitting *s, MlirOperation linear, MlirValue x) {
     int64_t low_shape[] = {rows, blocks * (block - high)}, high_shape[] = {rows, blocks * high};
     MlirType results[] = {resq_tensor(mlirShapedTypeGetElementType(type), 2, low_shape),
                           resq_tensor(mlirShapedTypeGetElementType(type), 2, high_shape)};
-    MlirNamedAttribute attrs[] = {resq_attr_i64(b.ctx, "block", block), resq_attr_i64(b.ctx, "high", high)};
+    MlirNamedAttribute attrs[] = {resq_attr_i64(b.ctx, "block", block),
+                                  resq_attr_i64(b.ctx, "high", high)};
     MlirOperation op = resq_build_op(&b, "resq.split", 1, &rotated, 2, results, 2, attrs);
     v.low = mlirOperationGetResult(op, 0);
     v.high = mlirOperationGetResult(op, 1);
@@ -177,7 +200,8 @@ typedef struct branch {
 /// W U, or one part of its columns.
 static MlirValue make_branch(const resq_builder *b, void *user) {
   const branch *br = user;
-  MlirValue w = resq_make_rotate(b, resq_get_param(b, br->weight), resq_get_param(b, br->basis), false);
+  MlirValue w =
+      resq_make_rotate(b, resq_get_param(b, br->weight), resq_get_param(b, br->basis), false);
   if (!br->split->high_count)
     return w;
   MlirType type = mlirValueGetType(w), element = mlirShapedTypeGetElementType(type);
@@ -196,7 +220,9 @@ static MlirValue build_branch(splitting *s, const resq_builder *b, MlirOperation
   char name[256];
   MlirStringRef old = resq_param_name(weight);
   snprintf(name, sizeof name, "%.*s.%s", (int)old.length, old.data,
-           s->rotate_only ? "rotated" : high ? "high" : "low");
+           s->rotate_only ? "rotated"
+           : high         ? "high"
+                          : "low");
   branch br = {weight, v->basis, v, high};
   // After what it reads: recipes may stand in any order, but people read from top to bottom.
   MlirOperation param = resq_new_param(s->module, s->anchor, name, make_branch, &br);
@@ -206,7 +232,8 @@ static MlirValue build_branch(splitting *s, const resq_builder *b, MlirOperation
   MlirStringRef label = resq_op_str(linear, "name");
   MlirNamedAttribute attr = resq_attr(b->ctx, "name", mlirStringAttrGet(b->ctx, label));
   return resq_build_value(b, "resq.linear", bias ? 3 : 2, operands,
-                          mlirValueGetType(mlirOperationGetResult(linear, 0)), label.data ? 1 : 0, &attr);
+                          mlirValueGetType(mlirOperationGetResult(linear, 0)), label.data ? 1 : 0,
+                          &attr);
 }
 
 static void split_linear(MlirOperation linear, void *user) {
@@ -216,7 +243,8 @@ static void split_linear(MlirOperation linear, void *user) {
       resq_value_is_from(x, "resq.hadamard"))
     return;
   if (resq_value_is_from(x, "resq.gate")) {
-    resq_emit_remark(linear, "not split: no basis of a gate's output can merge (--resq-insert-hadamard)");
+    resq_emit_remark(linear,
+                     "not split: no basis of a gate's output can merge (--resq-insert-hadamard)");
     return;
   }
   MlirOperation weight = resq_operand_param(s->module, linear, 1);
@@ -249,8 +277,8 @@ bool resq_pass_split(MlirOperation module, resq_pass *pass) {
   splitting s = {.module = module, .ok = true};
   MlirStringRef basis = resq_pass_string(pass, "basis");
   if (!resq_basis_parse(basis, &s.kind)) {
-    resq_emit_error(module, "resq-split: basis is '%.*s', allowed: pca, random, hadamard", (int)basis.length,
-                    basis.data);
+    resq_emit_error(module, "resq-split: basis is '%.*s', allowed: pca, random, hadamard",
+                    (int)basis.length, basis.data);
     return false;
   }
   s.fraction = resq_pass_int(pass, "fraction");
@@ -258,8 +286,10 @@ bool resq_pass_split(MlirOperation module, resq_pass *pass) {
   s.seed = resq_pass_int(pass, "seed");
   s.rotate_only = resq_pass_bool(pass, "rotate-only");
   if (s.fraction < 2 || s.rank < 0) {
-    resq_emit_error(module, "resq-split: fraction is %lld (allowed: 2 or more), rank is %lld (allowed: 0 or more)",
-                    (long long)s.fraction, (long long)s.rank);
+    resq_emit_error(
+        module,
+        "resq-split: fraction is %lld (allowed: 2 or more), rank is %lld (allowed: 0 or more)",
+        (long long)s.fraction, (long long)s.rank);
     return false;
   }
   resq_for_each(module, "func.func", note_first_function, &s);

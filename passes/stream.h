@@ -1,8 +1,9 @@
 //===-- stream.h - the residual stream ------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Values joined by resq.add and resq.gather_rows are one stream: a change of basis of one is a change
-// of basis of all. Found by structure, not by architecture: a parallel block has one, an MLP has none.
+// Values joined by resq.add and resq.gather_rows are one stream: a change of basis of one is a
+// change of basis of all. Found by structure, not by architecture: a parallel block has one, an MLP
+// has none.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_PASSES_STREAM_H
 #define RESQ_PASSES_STREAM_H

@@ -80,7 +80,8 @@ static MlirStringRef make_table(lowering *l, MlirBlock body, const kernel_arg *a
       resq_attr_i64(l->ctx, "alignment", RESQ_ALIGNMENT),
       resq_attr(l->ctx, "addr_space", mlirIntegerAttrGet(i32_type(l), 0)),
   };
-  MlirOperationState state = mlirOperationStateGet(resq_str("llvm.mlir.global"), mlirOperationGetLocation(l->source));
+  MlirOperationState state =
+      mlirOperationStateGet(resq_str("llvm.mlir.global"), mlirOperationGetLocation(l->source));
   mlirOperationStateAddAttributes(&state, sizeof attrs / sizeof *attrs, attrs);
   MlirRegion region = mlirRegionCreate();
   mlirOperationStateAddOwnedRegions(&state, 1, &region);
@@ -95,7 +96,8 @@ static MlirValue emit_table(lowering *l, const kernel_arg *a) {
   MlirStringRef name = find_table(body, a->table);
   if (!name.data)
     name = make_table(l, body, a);
-  MlirNamedAttribute attr = resq_attr(l->ctx, "global_name", mlirFlatSymbolRefAttrGet(l->ctx, name));
+  MlirNamedAttribute attr =
+      resq_attr(l->ctx, "global_name", mlirFlatSymbolRefAttrGet(l->ctx, name));
   return resq_build_value(&l->b, "llvm.mlir.addressof", 0, NULL, pointer_type(l), 1, &attr);
 }
 

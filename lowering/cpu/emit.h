@@ -24,14 +24,14 @@ typedef enum place_kind {
 typedef struct place {
   MlirValue value;
   place_kind kind;
-  int64_t offset;       ///< bytes: from the base to the first element (a view may start inside)
-  int64_t begin, size;  ///< workspace: the byte range of the whole buffer, for hazards
-  int64_t stride;       ///< row stride, elements
-  int64_t meta_offset;  ///< quantised activations: where resq_quant_meta starts
-  int argument;         ///< PLACE_ARGUMENT
-  int rows_of;          ///< the argument whose extent is this value's row count
-  int last_use;         ///< index of the last op that reads the buffer (views keep it alive)
-  int owner;            ///< index of the place that owns the buffer (itself unless a view)
+  int64_t offset;      ///< bytes: from the base to the first element (a view may start inside)
+  int64_t begin, size; ///< workspace: the byte range of the whole buffer, for hazards
+  int64_t stride;      ///< row stride, elements
+  int64_t meta_offset; ///< quantised activations: where resq_quant_meta starts
+  int argument;        ///< PLACE_ARGUMENT
+  int rows_of;         ///< the argument whose extent is this value's row count
+  int last_use;        ///< index of the last op that reads the buffer (views keep it alive)
+  int owner;           ///< index of the place that owns the buffer (itself unless a view)
 } place;
 
 typedef struct lowering lowering;
@@ -39,9 +39,10 @@ typedef struct kernel_call kernel_call;
 
 /// What a device adds to the walk.
 typedef struct lower_device {
-  const char *kind;                                       ///< "CPU", for messages
-  MlirOperation (*open)(lowering *l, const char *symbol); ///< what the function becomes; facts go onto it
-  void (*issue)(kernel_call *k);                          ///< a complete call, named l->op_names[k->ticket]
+  const char *kind; ///< "CPU", for messages
+  MlirOperation (*open)(lowering *l,
+                        const char *symbol); ///< what the function becomes; facts go onto it
+  void (*issue)(kernel_call *k);             ///< a complete call, named l->op_names[k->ticket]
   void (*close)(lowering *l);
 } lower_device;
 
@@ -52,23 +53,31 @@ struct lowering {
   MlirOperation target;         ///< what device->open made
   const char *level;
   int64_t max_rows;
-  resq_builder b;               ///< inside the new function
+  resq_builder b;                                    ///< inside the new function
   MlirValue worker, call, params, workspace, caches; ///< CPU: loaded once at entry
-  MlirValue *row_counts;        ///< CPU: [n_args] i64, loaded at entry
-  MlirValue *arg_pointers;      ///< CPU: [n_args]
-  MlirAttribute *launches;      ///< GPU: [ticket] rows of resq.launches
+  MlirValue *row_counts;                             ///< CPU: [n_args] i64, loaded at entry
+  MlirValue *arg_pointers;                           ///< CPU: [n_args]
+  MlirAttribute *launches;                           ///< GPU: [ticket] rows of resq.launches
   int launches_capacity;
   int n_inputs, n_results;
   place *places;
   int n_places, places_capacity;
-  int op_index;                 ///< position of the op being lowered in the source block
-  int32_t ticket;               ///< next op id of the ABI
-  MlirAttribute *op_names;      ///< [ticket]
+  int op_index;            ///< position of the op being lowered in the source block
+  int32_t ticket;          ///< next op id of the ABI
+  MlirAttribute *op_names; ///< [ticket]
   int op_names_capacity;
   int64_t workspace_bytes;
-  struct { int64_t begin, end; int64_t last_use; } *live; ///< allocated workspace ranges
+  struct {
+    int64_t begin, end;
+    int64_t last_use;
+  } *live; ///< allocated workspace ranges
   int n_live, live_capacity;
-  struct hazard { place_kind kind; int key; int64_t begin, end; bool write; } *since_barrier;
+  struct hazard {
+    place_kind kind;
+    int key;
+    int64_t begin, end;
+    bool write;
+  } *since_barrier;
   int n_since, since_capacity;
   bool failed;
 };
@@ -76,7 +85,8 @@ struct lowering {
 //===-- walk.c ------------------------------------------------------------===//
 
 /// Lowers every public func.func of the module in place for one device and erases resq's symbols.
-bool lower_functions(MlirOperation module, const lower_device *device, const char *level, int64_t max_rows);
+bool lower_functions(MlirOperation module, const lower_device *device, const char *level,
+                     int64_t max_rows);
 
 //===-- places.c ----------------------------------------------------------===//
 
@@ -100,11 +110,11 @@ typedef enum kernel_arg_kind {
   ARG_PARAM,     ///< params + i
   ARG_CACHE,     ///< storage of cache `index`
   ARG_NULL,
-  ARG_ROWS,      ///< rows of argument `index`
-  ARG_CAPACITY,  ///< tokens a sequence holds
-  ARG_TABLE,     ///< a constant array of the object
-  ARG_CONST,     ///< i, a compile-time constant
-  ARG_FLOAT,     ///< f, the same
+  ARG_ROWS,     ///< rows of argument `index`
+  ARG_CAPACITY, ///< tokens a sequence holds
+  ARG_TABLE,    ///< a constant array of the object
+  ARG_CONST,    ///< i, a compile-time constant
+  ARG_FLOAT,    ///< f, the same
 } kernel_arg_kind;
 
 typedef struct kernel_arg {
@@ -112,17 +122,17 @@ typedef struct kernel_arg {
   int index;
   int64_t i;
   float f;
-  const char *prefix;   ///< ARG_TABLE: what its symbol begins with
-  MlirAttribute table;  ///< ARG_TABLE: dense elements
+  const char *prefix;  ///< ARG_TABLE: what its symbol begins with
+  MlirAttribute table; ///< ARG_TABLE: dense elements
 } kernel_arg;
 
 /// A call being put together in the order of the kernel's C signature.
 struct kernel_call {
   lowering *l;
-  MlirOperation op;      ///< the op it computes
-  char name[64];         ///< without the level
-  int first;             ///< since_barrier[first ..] are this call's accesses
-  int32_t ticket;        ///< op id, when complete
+  MlirOperation op; ///< the op it computes
+  char name[64];    ///< without the level
+  int first;        ///< since_barrier[first ..] are this call's accesses
+  int32_t ticket;   ///< op id, when complete
   kernel_arg args[40];
   int n_args;
 };
@@ -130,16 +140,17 @@ struct kernel_call {
 typedef enum table_kind { TABLE_I8, TABLE_I32, TABLE_F32 } table_kind;
 
 void kernel_begin(kernel_call *k, lowering *l, MlirOperation op, const char *name);
-void kernel_read(kernel_call *k, const place *p);       ///< pointer argument, read
-void kernel_read_meta(kernel_call *k, const place *p);  ///< meta of a quantised activation
+void kernel_read(kernel_call *k, const place *p);      ///< pointer argument, read
+void kernel_read_meta(kernel_call *k, const place *p); ///< meta of a quantised activation
 void kernel_write(kernel_call *k, const place *p);
 void kernel_write_meta(kernel_call *k, const place *p);
 void kernel_cache(kernel_call *k, MlirStringRef cache, bool write);
 void kernel_null(kernel_call *k);
-void kernel_rows(kernel_call *k, const place *p);       ///< row count of a place
+void kernel_rows(kernel_call *k, const place *p); ///< row count of a place
 void kernel_capacity(kernel_call *k);
 /// The address of a constant array; `data` is `bytes` long and copied.
-void kernel_table(kernel_call *k, const char *prefix, const void *data, int64_t bytes, table_kind kind);
+void kernel_table(kernel_call *k, const char *prefix, const void *data, int64_t bytes,
+                  table_kind kind);
 void kernel_const(kernel_call *k, int64_t value);
 void kernel_float(kernel_call *k, float value);
 /// Names the call and hands it to the device.
@@ -154,7 +165,8 @@ bool needs_barrier(const kernel_call *k);
 /// Makes this call's accesses the only ones since the last barrier.
 void after_barrier(kernel_call *k);
 
-void lower_fail(lowering *l, MlirOperation op, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void lower_fail(lowering *l, MlirOperation op, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 //===-- cpu_call.c --------------------------------------------------------===//
 
@@ -164,7 +176,10 @@ MlirValue emit_constant_arg(const resq_builder *b, const kernel_arg *a);
 
 //===-- ops_*.c: one emitter an op ----------------------------------------===//
 
-typedef struct op_emitter { const char *name; void (*emit)(lowering *, MlirOperation); } op_emitter;
+typedef struct op_emitter {
+  const char *name;
+  void (*emit)(lowering *, MlirOperation);
+} op_emitter;
 extern const op_emitter model_op_emitters[];  ///< ops_model.c, ends with a NULL name
 extern const op_emitter method_op_emitters[]; ///< ops_method.c
 

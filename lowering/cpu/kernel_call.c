@@ -25,7 +25,8 @@ static void touch(kernel_call *k, place_kind kind, int key, int64_t begin, int64
   lowering *l = k->l;
   if (l->n_since + 1 > l->since_capacity) {
     l->since_capacity = l->n_since * 2 + 64;
-    l->since_barrier = realloc(l->since_barrier, (size_t)l->since_capacity * sizeof *l->since_barrier);
+    l->since_barrier =
+        realloc(l->since_barrier, (size_t)l->since_capacity * sizeof *l->since_barrier);
   }
   l->since_barrier[l->n_since++] = (struct hazard){kind, key, begin, end, write};
 }
@@ -35,8 +36,8 @@ bool needs_barrier(const kernel_call *k) {
   for (int i = k->first; i < l->n_since; i++)
     for (int j = 0; j < k->first; j++) {
       const struct hazard *a = &l->since_barrier[i], *b = &l->since_barrier[j];
-      if ((a->write || b->write) && a->kind == b->kind && a->key == b->key &&
-          a->begin < b->end && b->begin < a->end)
+      if ((a->write || b->write) && a->kind == b->kind && a->key == b->key && a->begin < b->end &&
+          b->begin < a->end)
         return true;
     }
   return false;
@@ -108,13 +109,16 @@ void kernel_cache(kernel_call *k, MlirStringRef cache, bool write) {
   lower_fail(l, k->op, "no resq.kv_cache @%.*s", (int)cache.length, cache.data);
 }
 
-void kernel_table(kernel_call *k, const char *prefix, const void *data, int64_t bytes, table_kind kind) {
+void kernel_table(kernel_call *k, const char *prefix, const void *data, int64_t bytes,
+                  table_kind kind) {
   MlirContext ctx = k->l->ctx;
-  MlirType element = kind == TABLE_F32 ? mlirF32TypeGet(ctx) : mlirIntegerTypeGet(ctx, kind == TABLE_I32 ? 32 : 8);
+  MlirType element =
+      kind == TABLE_F32 ? mlirF32TypeGet(ctx) : mlirIntegerTypeGet(ctx, kind == TABLE_I32 ? 32 : 8);
   int64_t count = kind == TABLE_I8 ? bytes : bytes / 4;
   kernel_arg *a = push(k, ARG_TABLE, 0, 0);
   a->prefix = prefix;
-  a->table = mlirDenseElementsAttrRawBufferGet(resq_tensor(element, 1, &count), (size_t)bytes, data);
+  a->table =
+      mlirDenseElementsAttrRawBufferGet(resq_tensor(element, 1, &count), (size_t)bytes, data);
 }
 
 void kernel_null(kernel_call *k) { push(k, ARG_NULL, 0, 0); }
@@ -140,7 +144,8 @@ void wrapper_name(const kernel_call *k, char *out, size_t size) {
   }
 }
 
-/// "l0.q: resq_linear_f32": what profiles show. The layer part is the location's name, else the op's `name`.
+/// "l0.q: resq_linear_f32": what profiles show. The layer part is the location's name, else the
+/// op's `name`.
 static MlirAttribute op_label(const kernel_call *k) {
   char text[160], place_name[96] = "";
   MlirLocation loc = mlirOperationGetLocation(k->op);

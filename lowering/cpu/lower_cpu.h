@@ -18,13 +18,14 @@
 #include "dialect/build.h"
 #include "resq/abi.h"
 
-/// Lowers every public func.func of `module` in place, for calls of at most max_rows rows, to kernels of `level`
+/// Lowers every public func.func of `module` in place, for calls of at most max_rows rows, to
+/// kernels of `level`
 /// ("generic", "avx512"). Params must be materialised (offset, size). Symbols of the
 /// resq dialect are erased. False after an emitted error.
 bool resq_lower_cpu(MlirOperation module, const char *level, int64_t max_rows);
 
-/// Names of the resq.observe sites of a module, in order of first appearance: site i of the ABI. malloc'ed array
-/// of views into the module.
+/// Names of the resq.observe sites of a module, in order of first appearance: site i of the ABI.
+/// malloc'ed array of views into the module.
 MlirStringRef *resq_sites(MlirOperation module, int32_t *out_count);
 
 #endif // RESQ_LOWERING_CPU_LOWER_CPU_H

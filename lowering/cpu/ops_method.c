@@ -1,7 +1,7 @@
 //===-- ops_method.c - method ops to kernel calls -------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "lowering/cpu/emit.h"
 #include "kernels/kernels.h"
+#include "lowering/cpu/emit.h"
 
 #include <stdlib.h>
 
@@ -39,7 +39,8 @@ static void emit_rotate(lowering *l, MlirOperation op) {
 static void emit_hadamard(lowering *l, MlirOperation op) {
   int64_t size = resq_op_i64(op, "size"), order = resqHadamardOrder(size);
   if (resq_op_has(op, "transposed") && order > 1) {
-    lower_fail(l, op, "an online transposed Hadamard of order %lld has no kernel", (long long)order);
+    lower_fail(l, op, "an online transposed Hadamard of order %lld has no kernel",
+               (long long)order);
     return;
   }
   kernel_call k;
@@ -245,9 +246,9 @@ static void emit_observe(lowering *l, MlirOperation op) {
 }
 
 const op_emitter method_op_emitters[] = {
-    {"resq.rotate", emit_rotate},   {"resq.hadamard", emit_hadamard},
-    {"resq.permute", emit_permute}, {"resq.split", emit_split},
-    {"resq.join", emit_join},       {"resq.slice", emit_slice},
+    {"resq.rotate", emit_rotate},     {"resq.hadamard", emit_hadamard},
+    {"resq.permute", emit_permute},   {"resq.split", emit_split},
+    {"resq.join", emit_join},         {"resq.slice", emit_slice},
     {"resq.quantize", emit_quantize}, {"resq.qlinear", emit_qlinear},
-    {"resq.observe", emit_observe}, {NULL, NULL},
+    {"resq.observe", emit_observe},   {NULL, NULL},
 };

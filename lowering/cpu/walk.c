@@ -30,7 +30,8 @@ MlirStringRef *resq_sites(MlirOperation module, int32_t *out_count) {
 
 //===-- The function's frame ----------------------------------------------===//
 
-static MlirAttribute describe_argument(lowering *l, MlirType type, const char *name, bool is_result) {
+static MlirAttribute describe_argument(lowering *l, MlirType type, const char *name,
+                                       bool is_result) {
   MlirType element = mlirShapedTypeGetElementType(type);
   intptr_t rank = mlirShapedTypeGetRank(type);
   int64_t rows = mlirShapedTypeIsDynamicDim(type, 0) ? -1 : mlirShapedTypeGetDimSize(type, 0);
@@ -71,13 +72,16 @@ static bool describe_arguments(lowering *l, MlirBlock source_block, MlirAttribut
     MlirValue v = is_result ? mlirOperationGetOperand(ret, i - l->n_inputs)
                             : mlirBlockGetArgument(source_block, i);
     MlirType type = mlirValueGetType(v);
-    if (!check_argument(l, type, is_result ? "result" : "argument", is_result ? i - l->n_inputs : i))
+    if (!check_argument(l, type, is_result ? "result" : "argument",
+                        is_result ? i - l->n_inputs : i))
       break;
     char name[64];
-    snprintf(name, sizeof name, "%s%d", is_result ? "result" : "arg", is_result ? i - l->n_inputs : i);
+    snprintf(name, sizeof name, "%s%d", is_result ? "result" : "arg",
+             is_result ? i - l->n_inputs : i);
     // An argument may carry {resq.name = "tokens"}.
     if (!is_result && !mlirAttributeIsNull(names)) {
-      MlirAttribute given = mlirDictionaryAttrGetElementByName(mlirArrayAttrGetElement(names, i), resq_str("resq.name"));
+      MlirAttribute given = mlirDictionaryAttrGetElementByName(mlirArrayAttrGetElement(names, i),
+                                                               resq_str("resq.name"));
       if (!mlirAttributeIsNull(given))
         snprintf(name, sizeof name, "%.*s", (int)mlirStringAttrGetValue(given).length,
                  mlirStringAttrGetValue(given).data);
@@ -107,7 +111,8 @@ static void copy_returned(lowering *l, MlirOperation ret) {
       lower_fail(l, ret, "result %d: only f32 rows can be returned", i);
       return;
     }
-    place y = {.kind = PLACE_ARGUMENT, .argument = target, .stride = resq_width(v), .rows_of = p->rows_of};
+    place y = {
+        .kind = PLACE_ARGUMENT, .argument = target, .stride = resq_width(v), .rows_of = p->rows_of};
     kernel_call k;
     kernel_begin(&k, l, ret, "resq_gather_rows");
     kernel_read(&k, p);
@@ -152,10 +157,15 @@ static void set_facts(lowering *l, MlirAttribute args, const char *function) {
 static bool lower_function(MlirOperation module, MlirOperation source, const lower_device *device,
                            const char *level, int64_t max_rows) {
   MlirBlock source_block = mlirRegionGetFirstBlock(mlirOperationGetRegion(source, 0));
-  lowering l = {.ctx = mlirOperationGetContext(module), .device = device, .module = module, .source = source,
-                .level = level, .max_rows = max_rows,
+  lowering l = {.ctx = mlirOperationGetContext(module),
+                .device = device,
+                .module = module,
+                .source = source,
+                .level = level,
+                .max_rows = max_rows,
                 .n_inputs = (int)mlirBlockGetNumArguments(source_block),
-                .n_results = (int)mlirOperationGetNumOperands(mlirBlockGetTerminator(source_block))};
+                .n_results =
+                    (int)mlirOperationGetNumOperands(mlirBlockGetTerminator(source_block))};
   MlirStringRef name = resq_op_str(source, "sym_name");
   char function[128], lowered[192];
   snprintf(function, sizeof function, "%.*s", (int)name.length, name.data);
@@ -184,14 +194,16 @@ static bool lower_function(MlirOperation module, MlirOperation source, const low
   return !l.failed;
 }
 
-bool lower_functions(MlirOperation module, const lower_device *device, const char *level, int64_t max_rows) {
+bool lower_functions(MlirOperation module, const lower_device *device, const char *level,
+                     int64_t max_rows) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   MlirOperation next, op = mlirBlockGetFirstOperation(body);
   for (; !mlirOperationIsNull(op); op = next) {
     next = mlirOperationGetNextInBlock(op);
     if (!resq_op_is(op, "func.func") || resq_op_has(op, "resq.function") ||
         mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))) ||
-        (resq_op_has(op, "sym_visibility") && !resq_str_eq(resq_op_str(op, "sym_visibility"), "public")))
+        (resq_op_has(op, "sym_visibility") &&
+         !resq_str_eq(resq_op_str(op, "sym_visibility"), "public")))
       continue;
     if (!lower_function(module, op, device, level, max_rows))
       return false;

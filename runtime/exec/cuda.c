@@ -49,7 +49,7 @@ static bool open_device(resq_cuda *c, resq_error *err) {
   if (!check(c, d->cuDeviceGetCount(&count), err, "cuDeviceGetCount"))
     return false;
   if (count < 1)
-    return resq_fail(err, RESQ_NO_DEVICE, "level 'cuda': the driver sees no GPU (is CUDA_VISIBLE_DEVICES empty?)");
+    return resq_fail(err, RESQ_NO_DEVICE, "the driver sees no GPU (is CUDA_VISIBLE_DEVICES empty?)");
   if (!check(c, d->cuDeviceGet(&c->device, 0), err, "cuDeviceGet") ||
       !check(c, d->cuDeviceGetName(c->name, sizeof c->name, c->device), err, "cuDeviceGetName") ||
       !check(c, d->cuDeviceGetAttribute(&major, RESQ_CUDA_CAPABILITY_MAJOR, c->device), err, c->name) ||
@@ -163,6 +163,7 @@ static bool load_module(resq_cuda *c, const resq_entry *e, resq_cuda_handle *out
   if (check(c, result, err, what))
     return true;
   if (err && log[0]) {
+    log[strcspn(log, "\n")] = 0; // the first complaint says it; the others often follow from it
     size_t used = strlen(err->message);
     snprintf(err->message + used, sizeof err->message - used, ": %s", log);
   }
@@ -221,6 +222,7 @@ resq_cuda *resq_cuda_create(const resq_cuda_options *options, resq_error *err) {
       allocate(c, options->workspace_bytes, &c->workspace, "the workspace", err) && allocate_caches(c, err) &&
       allocate_arguments(c, err) && load_entries(c, err))
     return c;
+  resq_fail_in(err, "level 'cuda'");
   resq_cuda_destroy(c);
   return NULL;
 }

@@ -25,8 +25,7 @@ bool resq_cuda_driver_open(resq_cuda_driver *out, resq_error *err) {
   const char *path = given && *given ? given : "libcuda.so.1";
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library)
-    return resq_fail(err, RESQ_NO_DEVICE, "level 'cuda' needs NVIDIA's driver, which does not load: %s",
-                     dlerror());
+    return resq_fail(err, RESQ_NO_DEVICE, "NVIDIA's driver does not load: %s", dlerror());
   void *found;
 #define RESQ_CUDA_LOAD(name, symbol, parameters)                                                   \
   found = dlsym(library, symbol);                                                                  \

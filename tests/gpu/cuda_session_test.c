@@ -171,7 +171,7 @@ static void plan_failure(const char *call, int result, int after) {
 static void refuses_devices(void **state) {
   (void)state;
   setenv("RESQ_LIBCUDA", "/nonexistent/libcuda.so.1", 1);
-  expect_refusal(RESQ_NO_DEVICE, "needs NVIDIA's driver", "/nonexistent/libcuda.so.1");
+  expect_refusal(RESQ_NO_DEVICE, "level 'cuda': NVIDIA's driver does not load", "/nonexistent/libcuda.so.1");
   setenv("RESQ_LIBCUDA", "libc.so.6", 1);
   expect_refusal(RESQ_NO_DEVICE, "libc.so.6 has no cuInit", "too old");
   setenv("RESQ_LIBCUDA", RESQ_FAKE_CUDA, 1);

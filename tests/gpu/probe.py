@@ -93,7 +93,7 @@ def compare_torch(session, gain, weight, random):
         return
     torch.backends.cuda.matmul.allow_tf32 = False
     x = random.standard_normal((64, INPUTS)).astype(np.float32)
-    on = lambda a: torch.from_numpy(np.ascontiguousarray(a)).cuda()  # noqa: E731
+    on = lambda a: torch.from_numpy(a.copy()).cuda()  # noqa: E731
     n = torch.nn.functional.rms_norm(on(x), (INPUTS,), on(gain), EPS)
     want = (n @ on(weight).T).cpu().numpy()
     e = apart(call(session, x), want)
@@ -130,7 +130,7 @@ def refusals(path):
     open(damaged, "wb").write(data.replace(b"fma.rn.f32", b"fma.xx.f32"))
     for environment, library, words in (
             ({"CUDA_VISIBLE_DEVICES": ""}, path, "CUDA_ERROR_NO_DEVICE"),
-            ({"RESQ_LIBCUDA": "/nonexistent.so"}, path, "needs NVIDIA's driver"),
+            ({"RESQ_LIBCUDA": "/nonexistent.so"}, path, "level 'cuda': NVIDIA's driver does not load"),
             ({}, damaged, "the driver refuses the PTX")):
         text = attempt(os.path.abspath(library), **environment)
         check(words in text, f"refusal: {text}")

@@ -2,8 +2,8 @@
 //===-- program_test.c - the program table, as C sees it ------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The compiler writes resq_program_v1 as LLVM constants; here a compiled module's table is read through
-// the declarations of resq/abi.h, so that the two layouts cannot part.
+// The compiler writes resq_program_v1 as LLVM constants; here a compiled module's table is read
+// through the declarations of resq/abi.h, so that the two layouts cannot part.
 //===----------------------------------------------------------------------===//
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +31,8 @@ static const char module_text[] =
     "  }\n"
     "  func.func @f(%x: tensor<?x32xf32> {resq.name = \"hidden\"}) -> tensor<?x24xf32> {\n"
     "    %w = resq.get @w : tensor<24x32xf32>\n"
-    "    %y = resq.linear %x, %w {name = \"only\"} : tensor<?x32xf32>, tensor<24x32xf32> -> tensor<?x24xf32>\n"
+    "    %y = resq.linear %x, %w {name = \"only\"} : tensor<?x32xf32>, tensor<24x32xf32> -> "
+    "tensor<?x24xf32>\n"
     "    return %y : tensor<?x24xf32>\n"
     "  }\n"
     "}\n";
@@ -103,9 +104,15 @@ static void test_table(void **state) {
   assert_non_null(f);
   fputs(module_text, f);
   fclose(f);
-  resq_compile_options options = {.input = source, .output = library, .scheme = "none", .kv = "keys=f16 values=f32",
-                                  .emit = RESQ_EMIT_SHARED, .levels = "generic", .decode_rows = 4,
-                                  .prefill_rows = 48, .seed = 1};
+  resq_compile_options options = {.input = source,
+                                  .output = library,
+                                  .scheme = "none",
+                                  .kv = "keys=f16 values=f32",
+                                  .emit = RESQ_EMIT_SHARED,
+                                  .levels = "generic",
+                                  .decode_rows = 4,
+                                  .prefill_rows = 48,
+                                  .seed = 1};
   resq_error err = {0};
   if (!resq_compile(&options, &err))
     fail_msg("%s", err.message);

@@ -4,12 +4,13 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+// clang-format off: tables, one row a line
 enum { EMIT = 256, SCHEME, KV, PIPELINE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS, CALIBRATION, WINDOWS,
        STATISTICS, CALIBRATE_ONLY, CACHE, SEED, THREADS, VERSION };
 
@@ -36,11 +37,16 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
 };
 enum { n_options = sizeof table / sizeof *table };
 
+// clang-format on
+
 static void print_help(void) {
-  printf("usage: resqc MODEL -o OUT [options]\n\n"
-         "Compiles a GGUF checkpoint (architecture llama), or a module of the resq dialect (.mlir), to one\n"
-         "executable file that generates text. MODEL is never changed; OUT appears only when it is whole.\n\noptions:\n"
-         "  -o OUT                        the file to write; - is standard output for text forms\n");
+  printf(
+      "usage: resqc MODEL -o OUT [options]\n\n"
+      "Compiles a GGUF checkpoint (architecture llama), or a module of the resq dialect (.mlir), "
+      "to one\n"
+      "executable file that generates text. MODEL is never changed; OUT appears only when it is "
+      "whole.\n\noptions:\n"
+      "  -o OUT                        the file to write; - is standard output for text forms\n");
   for (int i = 0; i < n_options; i++) {
     char left[64];
     snprintf(left, sizeof left, "--%s%s%s", table[i].name, table[i].argument ? "=" : "",
@@ -50,15 +56,18 @@ static void print_help(void) {
   printf("\nschemes:\n");
   for (int i = 0; resq_scheme_name(i); i++)
     printf("  %-29s %s\n", resq_scheme_name(i), resq_scheme_summary(i));
-  printf("\nexit status: 0 ok, 1 failed, 2 usage, 3 bad input, 4 no suitable CPU or GPU, 5 input/output, 6 memory\n");
+  printf("\nexit status: 0 ok, 1 failed, 2 usage, 3 bad input, 4 no suitable CPU or GPU, 5 "
+         "input/output, 6 memory\n");
 }
 
-static bool parse_int(const char *option, const char *text, int64_t low, int64_t high, int64_t *out) {
+static bool parse_int(const char *option, const char *text, int64_t low, int64_t high,
+                      int64_t *out) {
   char *end;
   errno = 0;
   long long v = strtoll(text, &end, 10);
   if (errno || end == text || *end || v < low || v > high) {
-    fprintf(stderr, "resqc: error: --%s=%s: allowed: %" PRId64 " to %" PRId64 "\n", option, text, low, high);
+    fprintf(stderr, "resqc: error: --%s=%s: allowed: %" PRId64 " to %" PRId64 "\n", option, text,
+            low, high);
     return false;
   }
   *out = v;
@@ -66,16 +75,21 @@ static bool parse_int(const char *option, const char *text, int64_t low, int64_t
 }
 
 static bool parse_emit(const char *text, resq_emit *out) {
-  static const char *const names[] = {"exe", "shared", "import", "resq", "generic", "lowered", "llvm", "obj"};
+  static const char *const names[] = {"exe",     "shared",  "import", "resq",
+                                      "generic", "lowered", "llvm",   "obj"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (!strcmp(text, names[i])) {
       *out = (resq_emit)i;
       return true;
     }
-  fprintf(stderr, "resqc: error: --emit=%s: allowed: import, resq, generic, lowered, llvm, obj, shared, exe\n", text);
+  fprintf(
+      stderr,
+      "resqc: error: --emit=%s: allowed: import, resq, generic, lowered, llvm, obj, shared, exe\n",
+      text);
   return false;
 }
 
+// clang-format off
 static bool set_option(resq_compile_options *o, int id, const char *arg) {
   int64_t v;
   switch (id) {
@@ -104,6 +118,8 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
   return false;
 }
 
+// clang-format on
+
 int main(int argc, char **argv) {
   // A closed pipe or a file size limit is an error of the write that meets it, with its message.
   signal(SIGPIPE, SIG_IGN);
@@ -124,28 +140,36 @@ int main(int argc, char **argv) {
       return RESQ_OK;
     }
     if (id == '?' || id == ':') {
-      // A short option stands in optopt, a long one (0, or the id of one that lacks its argument) in argv.
+      // A short option stands in optopt, a long one (0, or the id of one that lacks its argument)
+      // in argv.
       if (optopt > 0 && optopt < EMIT)
         fprintf(stderr, "resqc: error: option -%c %s; resqc --help lists the options\n", optopt,
                 id == ':' ? "needs an argument" : "is not known");
       else
-        fprintf(stderr, "resqc: error: option %s %s; resqc --help lists the options\n", argv[optind - 1],
-                id == ':' ? "needs an argument" : optopt ? "takes no argument" : "is not known");
+        fprintf(stderr, "resqc: error: option %s %s; resqc --help lists the options\n",
+                argv[optind - 1],
+                id == ':' ? "needs an argument"
+                : optopt  ? "takes no argument"
+                          : "is not known");
       return RESQ_USAGE;
     }
     if (!set_option(&o, id, optarg))
       return RESQ_USAGE;
   }
   if (optind + 1 != argc || (!o.output && !o.calibrate_only)) {
-    fprintf(stderr, "resqc: error: %s; usage: resqc MODEL -o OUT [options], resqc --help lists them\n",
-            optind >= argc ? "no model given" : optind + 1 < argc ? "more than one model given" : "no -o OUT given");
+    fprintf(stderr,
+            "resqc: error: %s; usage: resqc MODEL -o OUT [options], resqc --help lists them\n",
+            optind >= argc      ? "no model given"
+            : optind + 1 < argc ? "more than one model given"
+                                : "no -o OUT given");
     return RESQ_USAGE;
   }
   o.input = argv[optind];
   resq_error err = {0};
   if (resq_compile(&o, &err))
     return RESQ_OK;
-  for (char *c = err.message; (c = strchr(c, '\n'));) // one error is one line, whatever a linker said
+  for (char *c = err.message;
+       (c = strchr(c, '\n'));) // one error is one line, whatever a linker said
     *c = ';';
   fprintf(stderr, "resqc: error: %s\n", err.message);
   return err.code ? (int)err.code : RESQ_FAILED;

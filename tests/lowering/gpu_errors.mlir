@@ -1,0 +1,18 @@
+// What has no GPU kernel yet is named where it stands.
+// RUN: resq-opt --resq-lower-gpu --split-input-file --verify-diagnostics %s -o /dev/null
+// RUN: not resq-opt --resq-lower-gpu=rows=0 --split-input-file %s 2>&1 | FileCheck %s
+// CHECK: resq-lower-gpu: rows is 0, allowed: 1 to 4096
+
+func.func @add(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  // expected-error @below {{no GPU kernel resq_add yet}}
+  %y = resq.add %x, %x : tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @other(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  // expected-error @below {{no GPU kernel for arith.addf}}
+  %y = arith.addf %x, %x : tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
