@@ -191,7 +191,8 @@ static MlirOperation lookUp(void *scope, MlirStringRef name) {
 
 //===-- Inference ---------------------------------------------------------===//
 
-/// What an op is made from may stand in its properties or, where it has none yet, in the dictionary.
+/// What an op is made from may stand in its properties or, where it has none yet, in the
+/// dictionary.
 using AttributeFinder = function_ref<Attribute(StringRef)>;
 static MlirAttribute findAttribute(const void *scope, MlirStringRef name) {
   return wrap((*static_cast<const AttributeFinder *>(scope))(unwrap(name)));

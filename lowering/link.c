@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,7 +129,11 @@ bool resq_link(resq_link_kind kind, bool loose, const char *const *objects, int 
   else if (!ok) {
     char text[700];
     first_lines(log, text, sizeof text);
-    resq_fail(err, RESQ_FAILED, "linking failed: %s", text);
+    // A full disk leaves no room for the linker's own words.
+    struct statvfs disk = {0};
+    statvfs(log, &disk);
+    resq_fail(err, RESQ_FAILED, "linking %s failed (%llu kB free there): %s", output,
+              (unsigned long long)disk.f_bavail * disk.f_frsize / 1024, text);
   }
   unlink(log);
   return ok;

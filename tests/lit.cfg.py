@@ -14,7 +14,7 @@ import lit.formats
 config.name = "resq"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["Inputs", "unit", "fuzz", "bench"]
+config.excludes = ["Inputs", "unit", "fuzz", "bench", "gpu", "e2e", "bad"]
 config.test_source_root = os.path.join(config.resq_source, "tests")
 
 config.environment["PATH"] = os.pathsep.join([config.resq_bin, config.llvm_bin, os.environ.get("PATH", "")])

@@ -11,7 +11,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 
-all_steps="packages model build unit lit e2e bad sanitize-build sanitize-unit sanitize-bad fuzz"
+all_steps="packages model build unit lit e2e examples bad sanitize-build sanitize-unit sanitize-bad fuzz"
 full= sanitize= only=
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -134,8 +134,23 @@ run_fuzzers() {
   [[ $bad -eq 0 && $good -gt 0 ]]
 }
 
+# The examples compare what they compute with numpy.
+run_examples() {
+  local good=0 bad=0 example
+  for example in examples/*/run.sh; do
+    if RESQ_BUILD=$build PYTHON=$python sh "$example"; then
+      good=$((good + 1))
+    else
+      bad=$((bad + 1))
+      echo "FAIL: $example"
+    fi
+  done
+  echo "$good passed, $bad failed"
+  [[ $bad -eq 0 ]]
+}
+
 # What a step runs must be a command of its own for `timeout`.
-export -f configure_and_build run_lit run_fuzzers
+export -f configure_and_build run_lit run_fuzzers run_examples
 export root build logs scratch jobs python
 
 #===-- Set-up and the main configuration -------------------------------------===#
@@ -149,7 +164,8 @@ RESQ_TEST_MODEL=$(tools/dev/fetch_model.sh 2>/dev/null | tail -n 1)
 export RESQ_TEST_MODEL
 [[ -n $RESQ_TEST_MODEL ]] || unset RESQ_TEST_MODEL
 
-step build one 1500 bash -c 'configure_and_build "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=gcc'
+step build one 1500 bash -c 'configure_and_build "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=gcc \
+  -DRESQ_PARTS="runtime;dialect;passes;lowering;tools;tests"'
 if [[ ! -x $build/bin/resqc ]]; then
   echo "  no $build/bin/resqc: nothing more can be tested"
   finish
@@ -157,6 +173,7 @@ fi
 step unit ctest 900 ctest --test-dir "$build" -E '^lit$' -j "$jobs" --timeout 300 --output-on-failure
 step lit lit 900 bash -c 'run_lit "$build"'
 step e2e summary 900 "$python" tests/e2e/run.py --build "$build"
+step examples summary 300 bash -c run_examples
 step bad summary 600 "$python" tests/bad/run.py --build "$build"
 
 #===-- The second compiler, with sanitizers ----------------------------------===#

@@ -148,6 +148,29 @@ static void emit_slice(lowering *l, MlirOperation op) {
   place_view(l, result(op), &x, resq_op_i64(op, "begin"));
 }
 
+/// Each part copied to its columns.
+static void emit_concat(lowering *l, MlirOperation op) {
+  if (resq_op_i64(op, "dim") != 1) {
+    lower_fail(l, op, "a concat of rows has no kernel: concat columns (dim 1)");
+    return;
+  }
+  place y = *place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
+  for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); i++) {
+    kernel_call k;
+    kernel_begin(&k, l, op, "resq_gather_rows");
+    const place *x = place_of(l, operand(op, i));
+    kernel_read(&k, x);
+    kernel_null(&k); // no index: row i
+    kernel_write(&k, &y);
+    kernel_rows(&k, x);
+    kernel_const(&k, x->stride);
+    kernel_const(&k, y.stride);
+    kernel_const(&k, resq_width(operand(op, i)));
+    kernel_end(&k);
+    y.offset += resq_width(operand(op, i)) * 4;
+  }
+}
+
 static void emit_quantize(lowering *l, MlirOperation op) {
   MlirType type = resq_element(result(op));
   int64_t width = resq_width(result(op)), group = resqQuantTypeGetGroup(type);
@@ -250,5 +273,6 @@ const op_emitter method_op_emitters[] = {
     {"resq.permute", emit_permute},   {"resq.split", emit_split},
     {"resq.join", emit_join},         {"resq.slice", emit_slice},
     {"resq.quantize", emit_quantize}, {"resq.qlinear", emit_qlinear},
-    {"resq.observe", emit_observe},   {NULL, NULL},
+    {"resq.observe", emit_observe},   {"resq.concat", emit_concat},
+    {NULL, NULL},
 };

@@ -14,9 +14,10 @@ GGUF_TYPES = {"Q5_0": 6, "Q5_1": 7, "Q2_K": 10, "Q4_K": 12, "Q6_K": 14, "I32": 2
 class Case:
     """resqc must end with an error whose one line holds all of `names`, and leave nothing behind."""
 
-    def __init__(self, name, arguments, names=(), output="out", limit=None, setup=None, stdout=None):
+    def __init__(self, name, arguments, names=(), output="out", limit=None, setup=None, stdout=None, disk=None):
         self.name, self.arguments, self.names, self.output = name, arguments, list(names), output
-        self.limit, self.setup, self.stdout = limit, setup, stdout
+        self.limit, self.setup, self.stdout = limit, setup, stdout # bytes a file may have; a function or (variable, value)
+        self.disk = disk # bytes of a file system of its own at `disk`, where it can be mounted
 
 
 # -- Where things stand in a GGUF file ------------------------------------------
@@ -285,6 +286,9 @@ def bad_outputs(folder, good):
     yield Case("an object of at most 5000 bytes", [good, "--emit=obj", "--levels=generic"], [], limit=5000)
     yield Case("statistics of at most 100 bytes", [good, "--calibrate-only", "--scheme=resq-w4a4kv4", "--calibration-windows=1",
                                                    "--statistics=stats"], [], output=None, limit=100)
+    for size in (4096, 100000, 900000):
+        yield Case(f"a disk of {size} bytes", [good, "--levels=generic"], ["disk/out", "No space left"], output="disk/out", disk=size)
+        yield Case(f"TMPDIR on a disk of {size} bytes", [good, "--levels=generic"], ["disk"], setup=("TMPDIR", "disk"), disk=size)
     for tmpdir in ("/nowhere", "/proc"):
         yield Case(f"TMPDIR={tmpdir}", model, [tmpdir], setup=("TMPDIR", tmpdir))
 

@@ -42,8 +42,22 @@ def listing(folder):
 
 
 def run(resqc, case, place):
-    """What is wrong with how resqc took this case; None when nothing is."""
+    """What is wrong with how resqc took this case (None when nothing is), and what it said or how it was called."""
     os.makedirs(os.path.join(place, "tmp"))
+    if not case.disk:
+        return run_in(resqc, case, place)
+    disk = os.path.join(place, "disk")
+    os.makedirs(disk)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={case.disk}", "tmpfs", disk]
+    if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
+        return None, "left out: no file system can be mounted here"
+    try:
+        return run_in(resqc, case, place)
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def run_in(resqc, case, place):
     environment = dict(os.environ, TMPDIR=os.path.join(place, "tmp"))
     if callable(case.setup):
         case.setup(place)

@@ -392,6 +392,16 @@ func.func @f(%x: tensor<4x8xf32>) {
 
 // -----
 
+resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>) {
+  // expected-error@+2 {{'resq.attention' op results are 'tensor<4x32xf32>': allowed are 'tensor<4x64xf32>', which follow from its operands}}
+  // expected-error@+1 {{'resq.attention' op failed to infer returned types}}
+  %y = resq.attention @c, %q at %p, %p {scale = 0.25 : f32} : tensor<4x64xf32>, tensor<4xi32> -> tensor<4x32xf32>
+  return
+}
+
+// -----
+
 func.func @f(%x: tensor<4x8xf32>, %r: tensor<2xindex>) {
   // expected-error@+1 {{'resq.gather_rows' op C1: rows is tensor<2xindex>: allowed is tensor<Nxi32>}}
   %y = resq.gather_rows %x, %r : tensor<4x8xf32>, tensor<2xindex> -> tensor<2x8xf32>

@@ -186,3 +186,21 @@ func.func @method(%x: tensor<?x64xf32>, %blocks: tensor<2x16x16xf32>, %order: te
   %sum = resq.add %y, %z : tensor<?x64xf32>
   return %sum : tensor<?x64xf32>
 }
+
+// Rows may be known on one side only, and a product may round.
+// CHECK-LABEL: func.func @known_rows
+func.func @known_rows(%x: tensor<?x64xf32>, %w: tensor<16x64xf32>) -> tensor<4x32xf32> {
+  // CHECK: resq.linear %{{.*}}, %{{.*}} : tensor<?x64xf32>, tensor<16x64xf32> -> tensor<4x16xf32>
+  %0 = resq.linear %x, %w : tensor<?x64xf32>, tensor<16x64xf32> -> tensor<4x16xf32>
+  // CHECK: resq.concat %{{.*}}, %{{.*}} dim 1 : tensor<4x16xf32>, tensor<4x16xf32> -> tensor<4x32xf32>
+  %1 = resq.concat %0, %0 dim 1 : tensor<4x16xf32>, tensor<4x16xf32> -> tensor<4x32xf32>
+  return %1 : tensor<4x32xf32>
+}
+
+// CHECK-LABEL: resq.param @rounded
+resq.param @rounded : tensor<64x64xf32> {
+  %0 = resq.get @u : tensor<64x64xf64>
+  // CHECK: resq.matmul %{{.*}}, %{{.*}} : tensor<64x64xf64>, tensor<64x64xf64> -> tensor<64x64xf32>
+  %1 = resq.matmul %0, %0 : tensor<64x64xf64>, tensor<64x64xf64> -> tensor<64x64xf32>
+  resq.yield %1 : tensor<64x64xf32>
+}

@@ -197,6 +197,11 @@ def method_module():
     for width, begin, count in [(9, 0, 4), (9, 4, 5), (64, 63, 1)]:
         m.function(f"slice_{width}_{begin}", [width], [
             f"%y0 = resq.slice %a0 dim 1 begin {begin} : {rows(width)} -> {rows(count)}"], [count], 0)
+    m.function("concat", [3, 16, 5], [
+        f"%s = resq.add %a1, %a1 : {rows(16)}", f"%t = resq.slice %s dim 1 begin 2 : {rows(16)} -> {rows(9)}",
+        f"%c = resq.concat %a0, %t, %a2 dim 1 : {rows(3)}, {rows(9)}, {rows(5)} -> {rows(17)}",
+        f"%y0 = resq.add %c, %c : {rows(17)}",
+        f"%y1 = resq.concat %a2, %a0 dim 1 : {rows(5)}, {rows(3)} -> {rows(8)}"], [17, 8], 0)
     return m
 
 

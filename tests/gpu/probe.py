@@ -2,7 +2,8 @@
 """The GPU probe (issue 3, Stage A): level cuda of libprobe.so against its CPU levels and a float64 reference.
 
   resqc --scheme=none --levels=generic,avx512,cuda --emit=shared tests/gpu/probe.mlir -o libprobe.so
-  python3 tests/gpu/probe.py libprobe.so            [--quick]: few rows, no timing
+  resqc ... tests/gpu/odd.mlir -o libodd.so
+  python3 tests/gpu/probe.py libprobe.so libodd.so     [--quick]: few rows, no timing
 
 Needs numpy and a GPU; compares with PyTorch, too, where there is one. Exit code 1 when a result is off.
 """
@@ -47,11 +48,11 @@ def read_params(path):
     return gain, weight.reshape(OUTPUTS // 16, INPUTS, 16).transpose(0, 2, 1).reshape(OUTPUTS, INPUTS)
 
 
-def call(session, x):
-    y = np.full((len(x), OUTPUTS), np.nan, np.float32)  # what is not written shows
+def call(session, x, function=b"probe", width=OUTPUTS):
+    y = np.full((len(x), width), np.nan, np.float32)  # what is not written shows
     pointers = (ctypes.c_void_p * 2)(x.ctypes.data, y.ctypes.data)
     why = Message()
-    if not session.model.library.resq_session_call(session.handle, b"probe", pointers,
+    if not session.model.library.resq_session_call(session.handle, function, pointers,
                                                    (ctypes.c_int64 * 2)(len(x), len(x)), 2, ctypes.byref(why)):
         raise Error(why.text.decode())
     return y
@@ -100,6 +101,19 @@ def compare_torch(session, gain, weight, random):
     check(e < BOUND, f"rows   64: cuda vs torch {torch.__version__} on {torch.cuda.get_device_name()}: {e:.2e} in norm")
 
 
+def compare_odd(path, row_counts, random):
+    """Shapes that fit no block: cuda against the generic level alone."""
+    model = Model(path)
+    generic, cuda = Session(model, "generic"), Session(model, "cuda")
+    for rows in row_counts:
+        x = random.standard_normal((rows, 50)).astype(np.float32)
+        want, got = (call(s, x, b"odd", 70) for s in (generic, cuda))
+        check(apart(got, want) < BOUND, f"rows {rows:4}: odd shapes: cuda vs generic: {apart(got, want):.2e} in norm")
+    generic.close()
+    cuda.close()
+    model.close()
+
+
 def measure(sessions, random):
     for rows in (1, 16, 128):
         x = random.standard_normal((rows, INPUTS)).astype(np.float32)
@@ -116,7 +130,9 @@ def refusals(path):
     """The messages of a real driver. Sessions in child processes: the environment is read once."""
     program = ("import sys; sys.path.insert(0, sys.argv[1])\n"
                "from session import *\n"
-               "try: Session(Model(sys.argv[2]), 'cuda'); print('opened')\n"
+               "try:\n"
+               "  s = Session(Model(sys.argv[2]), 'cuda'); s.call('probe', [(array('f', bytes(2304)), 1)], [(1, 1536)])\n"
+               "  print('worked')\n"
                "except Error as e: print(e)\n")
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "diff")
 
@@ -126,14 +142,17 @@ def refusals(path):
         return done.stdout.strip() + done.stderr.strip()
 
     data = open(path, "rb").read()
-    damaged, other = path + ".damaged.so", path + ".sm80.so"
+    damaged, small, other = path + ".damaged.so", path + ".small.so", path + ".sm80.so"
+    open(small, "wb").write(data.replace(b".maxntid 256, 1, 1", b".maxntid 224, 1, 1"))
     open(damaged, "wb").write(data.replace(b"fma.rn.f32", b"fma.xx.f32"))
     for environment, library, words in (
             ({"CUDA_VISIBLE_DEVICES": ""}, path, "CUDA_ERROR_NO_DEVICE"),
             ({"RESQ_LIBCUDA": "/nonexistent.so"}, path, "level 'cuda': NVIDIA's driver does not load"),
-            ({}, damaged, "the driver refuses the PTX")):
+            ({}, damaged, "the driver refuses the PTX"),
+            ({}, small, "op 'linear: linear_f32' (kernel resq_linear_f32_cuda__576_1536_1536_576_null2): cuLaunchKernel"),
+            ({}, path, "worked")):
         text = attempt(os.path.abspath(library), **environment)
-        check(words in text, f"refusal: {text}")
+        check(words in text, f"told: {text}")
     # The image for 9.0 exactly taken away: the one for 8.0 and later is compiled by the driver instead.
     image = struct.pack("<ii", 90, 1)
     assert data.count(image) >= 1
@@ -142,7 +161,7 @@ def refusals(path):
 
 
 def main():
-    path = os.path.abspath(sys.argv[1])
+    path, odd = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     quick = "--quick" in sys.argv
     random = np.random.default_rng()
     gain, weight = read_params(path)
@@ -157,6 +176,7 @@ def main():
     if "cuda" not in sessions:
         sys.exit(1)
     compare(sessions, gain, weight, (1, 5, 16) if quick else (1, 2, 5, 16, 17, 64, 128, 300), random)
+    compare_odd(odd, (1, 3, 16) if quick else (1, 3, 16, 33, 100, 300), random)
     if not quick:
         compare_torch(sessions["cuda"], gain, weight, random)
         model_80 = Model(refusals(path))

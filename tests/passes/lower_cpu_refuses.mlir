@@ -35,8 +35,8 @@ func.func @not_packed(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
 
 resq.param @w : tensor<4x8x!resq.panel<f32>>
 func.func @not_materialised(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+  // expected-error @below {{param @w has no offset: run --resq-materialize first}}
   %w = resq.get @w : tensor<4x8x!resq.panel<f32>>
-  // expected-error @below {{param @w has no offset}}
   %y = resq.linear %x, %w : tensor<?x8xf32>, tensor<4x8x!resq.panel<f32>> -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }

@@ -22,7 +22,7 @@
 static inline int resq_thread(void) { return __nvvm_read_ptx_sreg_tid_x(); }
 static inline int64_t resq_block_x(void) { return (uint32_t)__nvvm_read_ptx_sreg_ctaid_x(); }
 static inline int64_t resq_block_y(void) { return (uint32_t)__nvvm_read_ptx_sreg_ctaid_y(); }
-static inline void resq_sync_block(void) { __nvvm_barrier_sync(0); }
+static inline void resq_sync_block(void) { __syncthreads(); }
 
 /// The sum of v over the 32 lanes of a warp, in every lane, the same bits in each.
 static inline float resq_warp_sum(float v) {
