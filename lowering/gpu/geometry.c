@@ -15,7 +15,7 @@
 typedef struct kernel_geometry {
   const char *kernel;
   int threads, rows_per_block;
-  int columns_argument;   ///< which argument of the kernel is cut along grid_y, -1: none
+  int columns_argument; ///< which argument of the kernel is cut along grid_y, -1: none
   int64_t columns_per_block;
 } kernel_geometry;
 
@@ -32,12 +32,16 @@ bool gpu_grid_of(const kernel_call *k, gpu_grid *out) {
       g = &geometries[i];
   if (!g)
     return false;
-  *out = (gpu_grid){.rows_of = 0, .rows_per_block = g->rows_per_block, .grid_y = 1, .grid_z = 1,
+  *out = (gpu_grid){.rows_of = 0,
+                    .rows_per_block = g->rows_per_block,
+                    .grid_y = 1,
+                    .grid_z = 1,
                     .threads = g->threads};
   for (int i = 0; i < k->n_args; i++)
     if (k->args[i].kind == ARG_ROWS)
       out->rows_of = k->args[i].index;
   if (g->columns_argument >= 0)
-    out->grid_y = (k->args[g->columns_argument].i + g->columns_per_block - 1) / g->columns_per_block;
+    out->grid_y =
+        (k->args[g->columns_argument].i + g->columns_per_block - 1) / g->columns_per_block;
   return true;
 }

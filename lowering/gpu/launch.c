@@ -13,18 +13,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const gpu_arg_words[] = {"workspace", "argument", "param", "cache", "rows", "capacity", NULL};
+const char *const gpu_arg_words[] = {"workspace", "argument", "param", "cache",
+                                     "rows",      "capacity", NULL};
 
 /// -1: not what a launch can pass.
 static int32_t abi_kind(const kernel_arg *a) {
   switch (a->kind) {
-  case ARG_WORKSPACE: return RESQ_GPU_WORKSPACE;
-  case ARG_ARGUMENT: return RESQ_GPU_ARGUMENT;
-  case ARG_PARAM: return RESQ_GPU_PARAM;
-  case ARG_CACHE: return RESQ_GPU_CACHE;
-  case ARG_ROWS: return RESQ_GPU_ROWS;
-  case ARG_CAPACITY: return RESQ_GPU_CAPACITY;
-  default: return -1;
+  case ARG_WORKSPACE:
+    return RESQ_GPU_WORKSPACE;
+  case ARG_ARGUMENT:
+    return RESQ_GPU_ARGUMENT;
+  case ARG_PARAM:
+    return RESQ_GPU_PARAM;
+  case ARG_CACHE:
+    return RESQ_GPU_CACHE;
+  case ARG_ROWS:
+    return RESQ_GPU_ROWS;
+  case ARG_CAPACITY:
+    return RESQ_GPU_CAPACITY;
+  default:
+    return -1;
   }
 }
 
@@ -53,13 +61,16 @@ static bool has_symbol(const lowering *l, const char *name) {
 }
 
 /// A function op in the gpu.module; a null body declares.
-static void add_function(lowering *l, const char *op, const char *name, intptr_t n, const MlirType *types,
-                         MlirBlock body, intptr_t n_more, const MlirNamedAttribute *more) {
+static void add_function(lowering *l, const char *op, const char *name, intptr_t n,
+                         const MlirType *types, MlirBlock body, intptr_t n_more,
+                         const MlirNamedAttribute *more) {
   MlirNamedAttribute attrs[] = {
       resq_attr_str(l->ctx, "sym_name", name),
-      resq_attr(l->ctx, "function_type", mlirTypeAttrGet(mlirFunctionTypeGet(l->ctx, n, types, 0, NULL))),
+      resq_attr(l->ctx, "function_type",
+                mlirTypeAttrGet(mlirFunctionTypeGet(l->ctx, n, types, 0, NULL))),
   };
-  MlirOperationState state = mlirOperationStateGet(resq_str(op), mlirOperationGetLocation(l->source));
+  MlirOperationState state =
+      mlirOperationStateGet(resq_str(op), mlirOperationGetLocation(l->source));
   mlirOperationStateAddAttributes(&state, 2, attrs);
   mlirOperationStateAddAttributes(&state, n_more, more);
   MlirRegion region = mlirRegionCreate();
@@ -100,9 +111,11 @@ static void make_wrapper(const kernel_call *k, const char *name, int threads) {
   intptr_t next = 0;
   for (int i = 0; i < k->n_args; i++) {
     if (k->args[i].kind == ARG_NULL)
-      args[i] = resq_build_value(&b, "llvm.mlir.zero", 0, NULL, mlirLLVMPointerTypeGet(l->ctx, 0), 0, NULL);
+      args[i] = resq_build_value(&b, "llvm.mlir.zero", 0, NULL, mlirLLVMPointerTypeGet(l->ctx, 0),
+                                 0, NULL);
     else
-      args[i] = is_inside(&k->args[i]) ? emit_constant_arg(&b, &k->args[i]) : mlirBlockGetArgument(body, next++);
+      args[i] = is_inside(&k->args[i]) ? emit_constant_arg(&b, &k->args[i])
+                                       : mlirBlockGetArgument(body, next++);
   }
   MlirNamedAttribute callee = resq_attr_sym(l->ctx, "callee", kernel);
   resq_build_op(&b, "func.call", k->n_args, args, 0, NULL, 1, &callee);
@@ -127,7 +140,8 @@ static MlirAttribute describe_arg(MlirContext ctx, const kernel_arg *a) {
   return mlirArrayAttrGet(ctx, 3, fields);
 }
 
-static MlirAttribute describe_launch(const kernel_call *k, const char *kernel, const gpu_grid *grid) {
+static MlirAttribute describe_launch(const kernel_call *k, const char *kernel,
+                                     const gpu_grid *grid) {
   MlirContext ctx = k->l->ctx;
   MlirAttribute args[40];
   intptr_t n = 0;

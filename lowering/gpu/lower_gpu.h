@@ -16,7 +16,8 @@
 
 #include "dialect/build.h"
 
-/// Lowers every public func.func of `module` in place for calls of at most max_rows rows, as resq_lower_cpu does.
+/// Lowers every public func.func of `module` in place for calls of at most max_rows rows, as
+/// resq_lower_cpu does.
 bool resq_lower_gpu(MlirOperation module, int64_t max_rows);
 
 #endif // RESQ_LOWERING_GPU_LOWER_GPU_H

@@ -39,8 +39,8 @@ static bool to_llvm_dialect(MlirOperation module, resq_error *err) {
   MlirPassManager pm = mlirPassManagerCreate(ctx);
   resq_capture capture;
   resq_capture_begin(&capture, ctx, err);
-  bool ok = mlirLogicalResultIsSuccess(mlirParsePassPipeline(mlirPassManagerGetAsOpPassManager(pm),
-                                                             resq_str(pipeline), ignore_text, NULL)) &&
+  bool ok = mlirLogicalResultIsSuccess(mlirParsePassPipeline(
+                mlirPassManagerGetAsOpPassManager(pm), resq_str(pipeline), ignore_text, NULL)) &&
             mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, module));
   bool silent = resq_capture_end(&capture);
   mlirPassManagerDestroy(pm);
@@ -63,8 +63,9 @@ static LLVMTargetMachineRef create_target_machine(const resq_gpu_target *t, resq
     LLVMDisposeMessage(message);
     return NULL;
   }
-  return LLVMCreateTargetMachine(target, RESQ_GPU_TRIPLE, t->chip, t->features, LLVMCodeGenLevelAggressive,
-                                 LLVMRelocDefault, LLVMCodeModelDefault);
+  return LLVMCreateTargetMachine(target, RESQ_GPU_TRIPLE, t->chip, t->features,
+                                 LLVMCodeGenLevelAggressive, LLVMRelocDefault,
+                                 LLVMCodeModelDefault);
 }
 
 static void set_layout(LLVMModuleRef module, LLVMTargetMachineRef machine) {
@@ -77,7 +78,8 @@ static void set_layout(LLVMModuleRef module, LLVMTargetMachineRef machine) {
 }
 
 static void remove_attribute(LLVMValueRef f, const char *name) {
-  LLVMRemoveStringAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, name, (unsigned)strlen(name));
+  LLVMRemoveStringAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, name,
+                                   (unsigned)strlen(name));
 }
 
 /// Kernels stay .entry; everything else is inlined into them.
@@ -97,7 +99,8 @@ static void set_linkage(LLVMContextRef ctx, LLVMModuleRef module) {
   }
 }
 
-static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_gpu_target *t, resq_error *err) {
+static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_gpu_target *t,
+                         resq_error *err) {
   LLVMModuleRef kernels = NULL;
   LLVMMemoryBufferRef buffer = LLVMCreateMemoryBufferWithMemoryRange(
       (const char *)t->bitcode, (size_t)(t->bitcode_end - t->bitcode), t->chip, 0);
@@ -147,8 +150,8 @@ static bool append(resq_bytes *out, const char *text, size_t size, resq_error *e
   return true;
 }
 
-static bool emit(LLVMModuleRef module, LLVMTargetMachineRef machine, resq_object_form form, resq_bytes *out,
-                 resq_error *err) {
+static bool emit(LLVMModuleRef module, LLVMTargetMachineRef machine, resq_object_form form,
+                 resq_bytes *out, resq_error *err) {
   char *message = NULL;
   if (form == RESQ_OBJECT_LLVM) {
     message = LLVMPrintModuleToString(module);
@@ -172,8 +175,8 @@ static bool emit(LLVMModuleRef module, LLVMTargetMachineRef machine, resq_object
 }
 
 /// One gpu.module in the LLVM dialect, for one target; appended to out.
-static bool compile(MlirOperation gpu_module, const resq_gpu_target *t, resq_object_form form, resq_bytes *out,
-                    resq_error *err) {
+static bool compile(MlirOperation gpu_module, const resq_gpu_target *t, resq_object_form form,
+                    resq_bytes *out, resq_error *err) {
   LLVMTargetMachineRef machine = create_target_machine(t, err);
   if (!machine)
     return false;
@@ -182,8 +185,8 @@ static bool compile(MlirOperation gpu_module, const resq_gpu_target *t, resq_obj
   bool ok = module || resq_fail(err, RESQ_FAILED, "translation of GPU code to LLVM IR failed");
   if (ok) {
     set_layout(module, machine);
-    ok = link_kernels(ctx, module, t, err) && optimise(module, machine, err) && check_complete(module, err) &&
-         emit(module, machine, form, out, err);
+    ok = link_kernels(ctx, module, t, err) && optimise(module, machine, err) &&
+         check_complete(module, err) && emit(module, machine, form, out, err);
   }
   if (module)
     LLVMDisposeModule(module);
@@ -196,7 +199,8 @@ static bool compile(MlirOperation gpu_module, const resq_gpu_target *t, resq_obj
 
 typedef bool (*gpu_visitor)(MlirOperation gpu_module, void *user, resq_error *err);
 
-static bool for_each_function(MlirOperation module, gpu_visitor visit, void *user, resq_error *err) {
+static bool for_each_function(MlirOperation module, gpu_visitor visit, void *user,
+                              resq_error *err) {
   bool ok = to_llvm_dialect(module, err);
   MlirOperation op = mlirBlockGetFirstOperation(mlirModuleGetBody(mlirModuleFromOperation(module)));
   for (; ok && !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op))
@@ -218,7 +222,8 @@ static bool add_images(MlirOperation gpu_module, void *user, resq_error *err) {
           resq_attr_i64(ctx, "capability", t->capability),
           resq_attr_str(ctx, "chip", t->chip),
           resq_attr(ctx, "exact", mlirBoolAttrGet(ctx, t->exact)),
-          resq_attr(ctx, "ptx", mlirStringAttrGet(ctx, mlirStringRefCreate((const char *)ptx.data, ptx.size))),
+          resq_attr(ctx, "ptx",
+                    mlirStringAttrGet(ctx, mlirStringRefCreate((const char *)ptx.data, ptx.size))),
       };
       images[i] = mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);
     }
@@ -246,8 +251,8 @@ static bool print_one(MlirOperation gpu_module, void *user, resq_error *err) {
   return compile(gpu_module, p->target, p->form, p->out, err);
 }
 
-bool resq_gpu_print(MlirOperation module, const resq_gpu_target *target, resq_object_form form, resq_bytes *out,
-                    resq_error *err) {
+bool resq_gpu_print(MlirOperation module, const resq_gpu_target *target, resq_object_form form,
+                    resq_bytes *out, resq_error *err) {
   *out = (resq_bytes){NULL, 0};
   bool ok = for_each_function(module, print_one, &(printing){target, form, out}, err);
   if (!ok)

@@ -31,10 +31,10 @@ struct resq_cuda {
   char name[128];
   resq_cuda_handle context, stream;
   resq_cuda_pointer params, workspace, arguments;
-  resq_cuda_pointer *caches;       ///< [n_caches]
-  uint64_t argument_offsets[64];   ///< into `arguments`, by position, for the largest entry
+  resq_cuda_pointer *caches;     ///< [n_caches]
+  uint64_t argument_offsets[64]; ///< into `arguments`, by position, for the largest entry
   loaded_entry *entries;
-  bool every_launch;               ///< wait after each: $RESQ_CUDA_SYNC, to learn which op failed
+  bool every_launch; ///< wait after each: $RESQ_CUDA_SYNC, to learn which op failed
 };
 
 static bool check(const resq_cuda *c, int result, resq_error *err, const char *what) {
@@ -49,24 +49,29 @@ static bool open_device(resq_cuda *c, resq_error *err) {
   if (!check(c, d->cuDeviceGetCount(&count), err, "cuDeviceGetCount"))
     return false;
   if (count < 1)
-    return resq_fail(err, RESQ_NO_DEVICE, "the driver sees no GPU (is CUDA_VISIBLE_DEVICES empty?)");
+    return resq_fail(err, RESQ_NO_DEVICE,
+                     "the driver sees no GPU (is CUDA_VISIBLE_DEVICES empty?)");
   if (!check(c, d->cuDeviceGet(&c->device, 0), err, "cuDeviceGet") ||
       !check(c, d->cuDeviceGetName(c->name, sizeof c->name, c->device), err, "cuDeviceGetName") ||
-      !check(c, d->cuDeviceGetAttribute(&major, RESQ_CUDA_CAPABILITY_MAJOR, c->device), err, c->name) ||
-      !check(c, d->cuDeviceGetAttribute(&minor, RESQ_CUDA_CAPABILITY_MINOR, c->device), err, c->name))
+      !check(c, d->cuDeviceGetAttribute(&major, RESQ_CUDA_CAPABILITY_MAJOR, c->device), err,
+             c->name) ||
+      !check(c, d->cuDeviceGetAttribute(&minor, RESQ_CUDA_CAPABILITY_MINOR, c->device), err,
+             c->name))
     return false;
   c->capability = 10 * major + minor;
   if (c->capability < OLDEST_CAPABILITY)
-    return resq_fail(err, RESQ_NO_DEVICE, "%s has compute capability %d.%d, needed is 8.0 or later", c->name,
-                     major, minor);
+    return resq_fail(err, RESQ_NO_DEVICE, "%s has compute capability %d.%d, needed is 8.0 or later",
+                     c->name, major, minor);
   return check(c, d->cuDevicePrimaryCtxRetain(&c->context, c->device), err, c->name) &&
          check(c, d->cuCtxSetCurrent(c->context), err, "cuCtxSetCurrent") &&
-         check(c, d->cuStreamCreate(&c->stream, RESQ_CUDA_STREAM_NON_BLOCKING), err, "cuStreamCreate");
+         check(c, d->cuStreamCreate(&c->stream, RESQ_CUDA_STREAM_NON_BLOCKING), err,
+               "cuStreamCreate");
 }
 
 //===-- Memory ------------------------------------------------------------===//
 
-static bool allocate(resq_cuda *c, uint64_t bytes, resq_cuda_pointer *out, const char *what, resq_error *err) {
+static bool allocate(resq_cuda *c, uint64_t bytes, resq_cuda_pointer *out, const char *what,
+                     resq_error *err) {
   *out = 0;
   if (bytes == 0)
     return true;
@@ -74,8 +79,9 @@ static bool allocate(resq_cuda *c, uint64_t bytes, resq_cuda_pointer *out, const
   if (result == RESQ_CUDA_OUT_OF_MEMORY) {
     size_t free_bytes = 0, total = 0;
     c->driver.cuMemGetInfo(&free_bytes, &total);
-    return resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for %s: %" PRIu64 " bytes, %zu of %zu are free", c->name,
-                     what, bytes, free_bytes, total);
+    return resq_fail(err, RESQ_NO_MEMORY,
+                     "%s: no memory for %s: %" PRIu64 " bytes, %zu of %zu are free", c->name, what,
+                     bytes, free_bytes, total);
   }
   return check(c, result, err, what);
 }
@@ -83,8 +89,8 @@ static bool allocate(resq_cuda *c, uint64_t bytes, resq_cuda_pointer *out, const
 static bool copy_params(resq_cuda *c, resq_error *err) {
   const resq_cuda_options *o = &c->options;
   return allocate(c, o->params_size, &c->params, "the parameters", err) &&
-         (!o->params_size ||
-          check(c, c->driver.cuMemcpyHtoD(c->params, o->params, o->params_size), err, "copying the parameters"));
+         (!o->params_size || check(c, c->driver.cuMemcpyHtoD(c->params, o->params, o->params_size),
+                                   err, "copying the parameters"));
 }
 
 static bool allocate_caches(resq_cuda *c, resq_error *err) {
@@ -135,7 +141,8 @@ static bool allocate_arguments(resq_cuda *c, resq_error *err) {
 //===-- Code --------------------------------------------------------------===//
 
 /// The best image that the GPU runs; NULL after an error.
-static const resq_gpu_image *choose_image(const resq_cuda *c, const resq_entry *e, resq_error *err) {
+static const resq_gpu_image *choose_image(const resq_cuda *c, const resq_entry *e,
+                                          resq_error *err) {
   char list[256] = "";
   for (int32_t i = 0; i < e->gpu->n_images; ++i) {
     const resq_gpu_image *image = &e->gpu->images[i];
@@ -144,7 +151,8 @@ static const resq_gpu_image *choose_image(const resq_cuda *c, const resq_entry *
     size_t used = strlen(list);
     snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", image->chip);
   }
-  resq_fail(err, RESQ_NO_DEVICE, "%s has compute capability %d.%d; the program was compiled for: %s", c->name,
+  resq_fail(err, RESQ_NO_DEVICE,
+            "%s has compute capability %d.%d; the program was compiled for: %s", c->name,
             c->capability / 10, c->capability % 10, list);
   return NULL;
 }
@@ -159,7 +167,8 @@ static bool load_module(resq_cuda *c, const resq_entry *e, resq_cuda_handle *out
   int result = c->driver.cuModuleLoadDataEx(out, image->ptx, 2, options, values);
   log[sizeof log - 1] = 0;
   char what[128];
-  snprintf(what, sizeof what, "@%.60s: the driver refuses the PTX for %s", e->function, image->chip);
+  snprintf(what, sizeof what, "@%.60s: the driver refuses the PTX for %s", e->function,
+           image->chip);
   if (check(c, result, err, what))
     return true;
   if (err && log[0]) {
@@ -177,8 +186,10 @@ static bool load_entry(resq_cuda *c, int index, resq_error *err) {
     for (int32_t j = 0; j < e->gpu->launches[i].n_args; ++j) {
       const resq_gpu_arg *a = &e->gpu->launches[i].args[j];
       if (a->kind == RESQ_GPU_PARAM && (uint64_t)a->offset >= c->options.params_size)
-        return resq_fail(err, RESQ_BAD_INPUT, "@%s: a kernel reads parameters at %" PRId64 ", there are %" PRIu64
-                         " bytes", e->function, a->offset, c->options.params_size);
+        return resq_fail(err, RESQ_BAD_INPUT,
+                         "@%s: a kernel reads parameters at %" PRId64 ", there are %" PRIu64
+                         " bytes",
+                         e->function, a->offset, c->options.params_size);
     }
   loaded->functions = calloc((size_t)e->gpu->n_launches + 1, sizeof *loaded->functions);
   if (!loaded->functions)
@@ -187,10 +198,13 @@ static bool load_entry(resq_cuda *c, int index, resq_error *err) {
     return false;
   for (int32_t i = 0; i < e->gpu->n_launches; ++i) {
     const resq_gpu_launch *l = &e->gpu->launches[i];
-    if (!check(c, c->driver.cuModuleGetFunction(&loaded->functions[i], loaded->module, l->kernel), err, l->kernel))
+    if (!check(c, c->driver.cuModuleGetFunction(&loaded->functions[i], loaded->module, l->kernel),
+               err, l->kernel))
       return false;
     if (l->shared_bytes > DEFAULT_SHARED &&
-        !check(c, c->driver.cuFuncSetAttribute(loaded->functions[i], RESQ_CUDA_MAX_DYNAMIC_SHARED, l->shared_bytes),
+        !check(c,
+               c->driver.cuFuncSetAttribute(loaded->functions[i], RESQ_CUDA_MAX_DYNAMIC_SHARED,
+                                            l->shared_bytes),
                err, l->kernel))
       return false;
   }
@@ -219,8 +233,8 @@ resq_cuda *resq_cuda_create(const resq_cuda_options *options, resq_error *err) {
   const char *sync = getenv("RESQ_CUDA_SYNC");
   c->every_launch = sync && *sync && strcmp(sync, "0");
   if (resq_cuda_driver_open(&c->driver, err) && open_device(c, err) && copy_params(c, err) &&
-      allocate(c, options->workspace_bytes, &c->workspace, "the workspace", err) && allocate_caches(c, err) &&
-      allocate_arguments(c, err) && load_entries(c, err))
+      allocate(c, options->workspace_bytes, &c->workspace, "the workspace", err) &&
+      allocate_caches(c, err) && allocate_arguments(c, err) && load_entries(c, err))
     return c;
   resq_fail_in(err, "level 'cuda'");
   resq_cuda_destroy(c);
@@ -256,11 +270,12 @@ void resq_cuda_destroy(resq_cuda *c) {
 
 //===-- A call ------------------------------------------------------------===//
 
-static bool copy_arguments(resq_cuda *c, const resq_entry *e, void *const *args, const int64_t *rows, bool results,
-                           resq_error *err) {
+static bool copy_arguments(resq_cuda *c, const resq_entry *e, void *const *args,
+                           const int64_t *rows, bool results, resq_error *err) {
   for (int i = 0; i < e->n_args; ++i) {
     uint64_t bytes;
-    if ((e->args[i].is_result != 0) != results || rows[i] == 0 || !argument_bytes(e, i, rows[i], &bytes))
+    if ((e->args[i].is_result != 0) != results || rows[i] == 0 ||
+        !argument_bytes(e, i, rows[i], &bytes))
       continue;
     resq_cuda_pointer at = c->arguments + c->argument_offsets[i];
     int result = results ? c->driver.cuMemcpyDtoHAsync(args[i], at, bytes, c->stream)
@@ -290,11 +305,12 @@ static uint64_t argument_value(const resq_cuda *c, const resq_gpu_arg *a, const 
 }
 
 static bool fail_in_op(const resq_entry *e, const resq_gpu_launch *l, resq_error *err) {
-  return resq_fail_in(err, "@%s: op '%s' (kernel %s)", e->function, e->op_names ? e->op_names[l->op] : "?", l->kernel);
+  return resq_fail_in(err, "@%s: op '%s' (kernel %s)", e->function,
+                      e->op_names ? e->op_names[l->op] : "?", l->kernel);
 }
 
-static bool launch(resq_cuda *c, const resq_entry *e, const resq_gpu_launch *l, resq_cuda_handle function,
-                   const int64_t *rows, resq_error *err) {
+static bool launch(resq_cuda *c, const resq_entry *e, const resq_gpu_launch *l,
+                   resq_cuda_handle function, const int64_t *rows, resq_error *err) {
   uint64_t values[64];
   void *pointers[64];
   for (int32_t i = 0; i < l->n_args; ++i) {
@@ -304,9 +320,9 @@ static bool launch(resq_cuda *c, const resq_entry *e, const resq_gpu_launch *l, 
   int64_t blocks = (rows[l->rows_of] + l->rows_per_block - 1) / l->rows_per_block;
   if (blocks == 0)
     return true;
-  int result = c->driver.cuLaunchKernel(function, (unsigned)blocks, (unsigned)l->grid_y, (unsigned)l->grid_z,
-                                        (unsigned)l->threads, 1, 1, (unsigned)l->shared_bytes, c->stream, pointers,
-                                        NULL);
+  int result = c->driver.cuLaunchKernel(function, (unsigned)blocks, (unsigned)l->grid_y,
+                                        (unsigned)l->grid_z, (unsigned)l->threads, 1, 1,
+                                        (unsigned)l->shared_bytes, c->stream, pointers, NULL);
   return check(c, result, err, "cuLaunchKernel") || fail_in_op(e, l, err);
 }
 

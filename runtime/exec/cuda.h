@@ -30,7 +30,8 @@ typedef struct resq_cuda_options {
 resq_cuda *resq_cuda_create(const resq_cuda_options *options, resq_error *err);
 void resq_cuda_destroy(resq_cuda *cuda);
 
-/// Runs entry `index` of the options; returns when results are in args. op_ns, unless NULL, gets each op's time added.
+/// Runs entry `index` of the options; returns when results are in args. op_ns, unless NULL, gets
+/// each op's time added.
 bool resq_cuda_run(resq_cuda *cuda, int index, void *const *args, const int64_t *rows,
                    int64_t *op_ns, resq_error *err);
 

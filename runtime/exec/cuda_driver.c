@@ -31,8 +31,9 @@ bool resq_cuda_driver_open(resq_cuda_driver *out, resq_error *err) {
   found = dlsym(library, symbol);                                                                  \
   if (!found) {                                                                                    \
     dlclose(library);                                                                              \
-    return resq_fail(err, RESQ_NO_DEVICE, "%s has no %s: the driver is too old, CUDA 12.0 or later is needed", \
-                     path, symbol);                                                                \
+    return resq_fail(err, RESQ_NO_DEVICE,                                                          \
+                     "%s has no %s: the driver is too old, CUDA 12.0 or later is needed", path,    \
+                     symbol);                                                                      \
   }                                                                                                \
   memcpy(&out->name, &found, sizeof found);
   RESQ_CUDA_FUNCTIONS(RESQ_CUDA_LOAD)

@@ -43,11 +43,12 @@ typedef void *resq_cuda_handle;     ///< CUcontext, CUmodule, CUfunction, CUstre
   F(cuModuleUnload, "cuModuleUnload", (resq_cuda_handle module))                                   \
   F(cuModuleGetFunction, "cuModuleGetFunction",                                                    \
     (resq_cuda_handle * out, resq_cuda_handle module, const char *name))                           \
-  F(cuFuncSetAttribute, "cuFuncSetAttribute", (resq_cuda_handle function, int attribute, int value)) \
+  F(cuFuncSetAttribute, "cuFuncSetAttribute",                                                      \
+    (resq_cuda_handle function, int attribute, int value))                                         \
   F(cuLaunchKernel, "cuLaunchKernel",                                                              \
-    (resq_cuda_handle function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, \
-     unsigned block_y, unsigned block_z, unsigned shared_bytes, resq_cuda_handle stream,           \
-     void **arguments, void **extra))
+    (resq_cuda_handle function, unsigned grid_x, unsigned grid_y, unsigned grid_z,                 \
+     unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,                  \
+     resq_cuda_handle stream, void **arguments, void **extra))
 
 /// Numbers of cuda.h that we need.
 enum {
@@ -67,7 +68,8 @@ typedef struct resq_cuda_driver {
 #undef RESQ_CUDA_MEMBER
 } resq_cuda_driver;
 
-/// Opens the library and calls cuInit. The library stays open until the process ends: drivers keep threads.
+/// Opens the library and calls cuInit. The library stays open until the process ends: drivers keep
+/// threads.
 bool resq_cuda_driver_open(resq_cuda_driver *out, resq_error *err);
 
 /// True for 0; else fills err with "WHAT: CUDA_ERROR_X (its description)".

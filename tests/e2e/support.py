@@ -56,7 +56,8 @@ def compile_model(source, *options, emit="exe"):
     key = (source, options, emit)
     if key not in _compiled:
         out = path(f"artifact{len(_compiled)}")
-        run([RESQC, source, "-o", out, f"--emit={emit}", *options], timeout=900)
+        # The statistics of one compile serve the next.
+        run([RESQC, source, "-o", out, f"--emit={emit}", f"--cache={path('cache')}", *options], timeout=900)
         _compiled[key] = out
     return _compiled[key]
 

@@ -21,7 +21,8 @@
 
 enum { small = 4, large = 16, capacity = 128 };
 
-static const resq_gpu_arg twice_args[] = {{RESQ_GPU_ARGUMENT, 0, 0}, {RESQ_GPU_WORKSPACE, 0, 64}, {RESQ_GPU_ROWS, 0, 0}};
+static const resq_gpu_arg twice_args[] = {
+    {RESQ_GPU_ARGUMENT, 0, 0}, {RESQ_GPU_WORKSPACE, 0, 64}, {RESQ_GPU_ROWS, 0, 0}};
 static const resq_gpu_arg shift_args[] = {{RESQ_GPU_WORKSPACE, 0, 64}, {RESQ_GPU_PARAM, 0, 0},
                                           {RESQ_GPU_CACHE, 0, 0},      {RESQ_GPU_ARGUMENT, 1, 0},
                                           {RESQ_GPU_ROWS, 1, 0},       {RESQ_GPU_CAPACITY, 0, 0}};
@@ -29,7 +30,8 @@ static const resq_gpu_launch launches[] = {
     {"twice", 0, 0, 4, 1, 1, 128, 0, 3, twice_args},
     {"shift", 1, 1, 1, 2, 3, 32, 64 << 10, 6, shift_args},
 };
-static const resq_gpu_image images[] = {{"sm_90a", 90, 1, ".target sm_90a"}, {"sm_80", 80, 0, ".target sm_80"}};
+static const resq_gpu_image images[] = {{"sm_90a", 90, 1, ".target sm_90a"},
+                                        {"sm_80", 80, 0, ".target sm_80"}};
 static const resq_gpu_code code = {2, 2, images, launches};
 static const resq_arg args[] = {{"x", RESQ_F32, 0, -1, 3}, {"y", RESQ_F32, 1, -1, 3}};
 static const char *const names[] = {"l0.norm: twice", "l0.q: shift"};
@@ -43,9 +45,15 @@ static resq_entry entries[] = {
 };
 static const resq_cache caches[] = {{"l0", 8, 32.0}};
 static const resq_param params[] = {{"p", "tensor<16xf32>", 0, 64, 16}};
-static const resq_program program = {
-    .abi_version = RESQ_ABI_VERSION, .n_entries = 3, .n_caches = 1, .n_params = 1, .entries = entries,
-    .caches = caches, .params = params, .scheme = "fake", .context_length = 100};
+static const resq_program program = {.abi_version = RESQ_ABI_VERSION,
+                                     .n_entries = 3,
+                                     .n_caches = 1,
+                                     .n_params = 1,
+                                     .entries = entries,
+                                     .caches = caches,
+                                     .params = params,
+                                     .scheme = "fake",
+                                     .context_length = 100};
 
 //===-- Fixtures ----------------------------------------------------------===//
 
@@ -171,7 +179,8 @@ static void plan_failure(const char *call, int result, int after) {
 static void refuses_devices(void **state) {
   (void)state;
   setenv("RESQ_LIBCUDA", "/nonexistent/libcuda.so.1", 1);
-  expect_refusal(RESQ_NO_DEVICE, "level 'cuda': NVIDIA's driver does not load", "/nonexistent/libcuda.so.1");
+  expect_refusal(RESQ_NO_DEVICE, "level 'cuda': NVIDIA's driver does not load",
+                 "/nonexistent/libcuda.so.1");
   setenv("RESQ_LIBCUDA", "libc.so.6", 1);
   expect_refusal(RESQ_NO_DEVICE, "libc.so.6 has no cuInit", "too old");
   setenv("RESQ_LIBCUDA", RESQ_FAKE_CUDA, 1);
@@ -186,8 +195,8 @@ static void refuses_devices(void **state) {
 
 static void refuses_memory_and_code(void **state) {
   (void)state;
-  static const char *const wanted[] = {"the parameters: 64 bytes", "the workspace", "cache 1 of 1: 1024 bytes",
-                                       "arguments and results"};
+  static const char *const wanted[] = {"the parameters: 64 bytes", "the workspace",
+                                       "cache 1 of 1: 1024 bytes", "arguments and results"};
   for (int i = 0; i < 4; ++i) {
     plan_failure("cuMemAlloc", 2, i);
     expect_refusal(RESQ_NO_MEMORY, wanted[i], "1000 of 2000 are free");
@@ -204,8 +213,9 @@ static void names_the_op_that_fails(void **state) {
   resq_session *s = open_session("cuda");
   plan_failure("cuLaunchKernel", 719, 1);
   assert_false(resq_session_call(s, "f", data, (int64_t[]){1, 1}, 2, &why));
-  assert_non_null(strstr(why.text, "@f: op 'l0.q: shift' (kernel shift): cuLaunchKernel: CUDA_ERROR_LAUNCH_FAILED "
-                                   "(unspecified launch failure)"));
+  assert_non_null(strstr(
+      why.text, "@f: op 'l0.q: shift' (kernel shift): cuLaunchKernel: CUDA_ERROR_LAUNCH_FAILED "
+                "(unspecified launch failure)"));
   plan_failure("cuStreamSynchronize", 719, 0); // found out at the end of the call
   assert_false(resq_session_call(s, "f", data, (int64_t[]){1, 1}, 2, &why));
   assert_non_null(strstr(why.text, "RESQ_CUDA_SYNC=1"));
@@ -276,9 +286,12 @@ static void refuses_tables(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup(runs_launches, reset),           cmocka_unit_test_setup(chooses_level_and_image, reset),
-      cmocka_unit_test_setup(refuses_devices, reset),         cmocka_unit_test_setup(refuses_memory_and_code, reset),
-      cmocka_unit_test_setup(names_the_op_that_fails, reset), cmocka_unit_test_setup(refuses_tables, reset),
+      cmocka_unit_test_setup(runs_launches, reset),
+      cmocka_unit_test_setup(chooses_level_and_image, reset),
+      cmocka_unit_test_setup(refuses_devices, reset),
+      cmocka_unit_test_setup(refuses_memory_and_code, reset),
+      cmocka_unit_test_setup(names_the_op_that_fails, reset),
+      cmocka_unit_test_setup(refuses_tables, reset),
   };
   return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
 }

@@ -7,7 +7,14 @@
 #include <string.h>
 
 /// As in cuda.h.
-enum { OUT_OF_MEMORY = 2, INVALID_VALUE = 1, NO_DEVICE = 100, INVALID_PTX = 218, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
+enum {
+  OUT_OF_MEMORY = 2,
+  INVALID_VALUE = 1,
+  NO_DEVICE = 100,
+  INVALID_PTX = 218,
+  NOT_FOUND = 500,
+  LAUNCH_FAILED = 719
+};
 enum { JIT_ERROR_LOG = 5 };
 
 extern fake_cuda_state fake_cuda;
@@ -40,7 +47,8 @@ static void kernel_twice(void **a) {
     tmp[i] = 2 * x[i];
 }
 
-/// y = tmp + param[0] + cache[0] + capacity, and cache[0] += 1; (tmp, param, cache, y, rows, capacity)
+/// y = tmp + param[0] + cache[0] + capacity, and cache[0] += 1; (tmp, param, cache, y, rows,
+/// capacity)
 static void kernel_shift(void **a) {
   const float *tmp = *(const float **)a[0], *param = *(const float **)a[1];
   float *cache = *(float **)a[2], *y = *(float **)a[3];
@@ -186,13 +194,14 @@ int cuModuleGetFunction(void **out, void *module, const char *name) {
 int cuFuncSetAttribute(void *function, int attribute, int value) {
   return function && attribute == 8 && value > 0 ? 0 : INVALID_VALUE;
 }
-int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
-                   unsigned block_y, unsigned block_z, unsigned shared, void *stream, void **arguments,
-                   void **extra) {
+int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
+                   void *stream, void **arguments, void **extra) {
   FAKE(cuLaunchKernel);
   const struct kernel *k = function;
   fake_launch *l = &fake_cuda.launches[fake_cuda.n_launches++ % 64];
-  *l = (fake_launch){.grid = {grid_x, grid_y, grid_z}, .block = {block_x, block_y, block_z}, .shared = shared};
+  *l = (fake_launch){
+      .grid = {grid_x, grid_y, grid_z}, .block = {block_x, block_y, block_z}, .shared = shared};
   snprintf(l->kernel, sizeof l->kernel, "%s", k->name);
   k->run(arguments);
   return grid_x && stream && !extra ? 0 : INVALID_VALUE;

@@ -17,16 +17,16 @@ typedef struct fake_launch {
 
 typedef struct fake_cuda_state {
   // Set by the test.
-  int devices;             ///< how many there are
-  int capability;          ///< 80, 90
-  char fail_call[32];      ///< this entry point fails, or ""
-  int fail_result;         ///< with this CUresult
-  int fail_after;          ///< after so many good calls of it
+  int devices;        ///< how many there are
+  int capability;     ///< 80, 90
+  char fail_call[32]; ///< this entry point fails, or ""
+  int fail_result;    ///< with this CUresult
+  int fail_after;     ///< after so many good calls of it
   // Recorded.
-  char image[64];          ///< the first bytes of the last PTX loaded
+  char image[64]; ///< the first bytes of the last PTX loaded
   fake_launch launches[64];
   int n_launches;
-  int64_t allocations;     ///< alive now
+  int64_t allocations; ///< alive now
   int modules, streams, contexts;
   int copies_in, copies_out, synchronised;
 } fake_cuda_state;

@@ -28,15 +28,18 @@
 
 #define PROBE RESQ_SOURCE_DIR "/tests/gpu/probe.mlir"
 
-/// Rows that are no multiple of a block's, widths that are none of a step's or a tile's, and a bias.
+/// Rows that are no multiple of a block's, widths that are none of a step's or a tile's, and a
+/// bias.
 static const char odd_shapes[] =
-    "resq.param @w : tensor<37x50x!resq.panel<f32>> attributes {offset = 0 : i64, size = 9600 : i64}\n"
+    "resq.param @w : tensor<37x50x!resq.panel<f32>> attributes {offset = 0 : i64, size = 9600 : "
+    "i64}\n"
     "resq.param @b : tensor<37xf32> attributes {offset = 9600 : i64, size = 148 : i64}\n"
     "func.func @odd(%x: tensor<?x50xf32>) -> tensor<?x37xf32> {\n"
     "  %w = resq.get @w : tensor<37x50x!resq.panel<f32>>\n"
     "  %b = resq.get @b : tensor<37xf32>\n"
     "  %n = resq.rms_norm %x {eps = 1.0e-6 : f32} : tensor<?x50xf32> -> tensor<?x50xf32>\n"
-    "  %y = resq.linear %n, %w bias %b : tensor<37xf32> : tensor<?x50xf32>, tensor<37x50x!resq.panel<f32>> -> "
+    "  %y = resq.linear %n, %w bias %b : tensor<37xf32> : tensor<?x50xf32>, "
+    "tensor<37x50x!resq.panel<f32>> -> "
     "tensor<?x37xf32>\n"
     "  return %y : tensor<?x37xf32>\n"
     "}\n";
@@ -47,7 +50,8 @@ static void assemble(const char *ptxas, const char *chip, const resq_bytes *ptx)
   assert_int_equal(write(fd, ptx->data, ptx->size), (ssize_t)ptx->size);
   close(fd);
   // -v tells of registers that went to memory.
-  snprintf(command, sizeof command, "%s -v --warning-as-error -arch=%s %s -o /dev/null 2>&1", ptxas, chip, path);
+  snprintf(command, sizeof command, "%s -v --warning-as-error -arch=%s %s -o /dev/null 2>&1", ptxas,
+           chip, path);
   FILE *f = popen(command, "r");
   char said[4096];
   size_t n = fread(said, 1, sizeof said - 1, f);
@@ -73,7 +77,8 @@ static void ptx_assembles(void **state) {
     assert_true(resq_lower_gpu(mlirModuleGetOperation(module), 5));
     resq_bytes ptx;
     resq_error err;
-    if (!resq_gpu_print(mlirModuleGetOperation(module), &resq_gpu_targets[i], RESQ_OBJECT_ASSEMBLY, &ptx, &err))
+    if (!resq_gpu_print(mlirModuleGetOperation(module), &resq_gpu_targets[i], RESQ_OBJECT_ASSEMBLY,
+                        &ptx, &err))
       fail_msg("%s", err.message);
     char target[32];
     snprintf(target, sizeof target, ".target %s\n", resq_gpu_targets[i].chip);
@@ -90,8 +95,14 @@ static void table_holds_launches(void **state) {
   char path[] = "/tmp/resq_gpu_XXXXXX", header[64];
   close(mkstemp(path));
   resq_error err;
-  resq_compile_options options = {.input = PROBE, .output = path, .scheme = "none", .emit = RESQ_EMIT_SHARED,
-                                  .levels = "generic,cuda", .decode_rows = 4, .prefill_rows = 48, .threads = 1};
+  resq_compile_options options = {.input = PROBE,
+                                  .output = path,
+                                  .scheme = "none",
+                                  .emit = RESQ_EMIT_SHARED,
+                                  .levels = "generic,cuda",
+                                  .decode_rows = 4,
+                                  .prefill_rows = 48,
+                                  .threads = 1};
   if (!resq_compile(&options, &err))
     fail_msg("%s", err.message);
   void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -130,6 +141,7 @@ static void table_holds_launches(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(ptx_assembles), cmocka_unit_test(table_holds_launches)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(ptx_assembles),
+                                     cmocka_unit_test(table_holds_launches)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
