@@ -9,7 +9,7 @@
 #include "lowering/object.h"
 
 #include "dialect/build.h"
-#include "mlir-c/Pass.h"
+#include "lowering/scheme.h"
 #include "mlir-c/Target/LLVMIR.h"
 
 #include <llvm-c/BitReader.h>
@@ -32,39 +32,10 @@ void resq_bytes_free(resq_bytes *bytes) {
 
 //===-- MLIR side ---------------------------------------------------------===//
 
-typedef struct first_diagnostic {
-  char text[512];
-} first_diagnostic;
-
-static void append_text(MlirStringRef part, void *user) {
-  first_diagnostic *d = user;
-  size_t used = strlen(d->text), room = sizeof d->text - 1 - used;
-  size_t n = part.length < room ? part.length : room;
-  memcpy(d->text + used, part.data, n);
-  d->text[used + n] = 0;
-}
-
-static MlirLogicalResult keep_first(MlirDiagnostic diagnostic, void *user) {
-  first_diagnostic *d = user;
-  if (!d->text[0] && mlirDiagnosticGetSeverity(diagnostic) == MlirDiagnosticError)
-    mlirDiagnosticPrint(diagnostic, append_text, d);
-  return mlirLogicalResultSuccess();
-}
-
 static bool to_llvm_dialect(MlirOperation module, resq_error *err) {
-  MlirContext ctx = mlirOperationGetContext(module);
-  MlirPassManager pm = mlirPassManagerCreate(ctx);
-  first_diagnostic d = {{0}};
-  MlirDiagnosticHandlerID handler = mlirContextAttachDiagnosticHandler(ctx, keep_first, &d, NULL);
-  bool ok = mlirLogicalResultIsSuccess(
-                mlirParsePassPipeline(mlirPassManagerGetAsOpPassManager(pm),
-                                      resq_str("builtin.module(convert-func-to-llvm,convert-arith-"
-                                               "to-llvm,reconcile-unrealized-casts)"),
-                                      append_text, &d)) &&
-            mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, module));
-  mlirContextDetachDiagnosticHandler(ctx, handler);
-  mlirPassManagerDestroy(pm);
-  return ok || resq_fail(err, RESQ_FAILED, "lowering to the LLVM dialect: %s", d.text);
+  return resq_run_pipeline(mlirModuleFromOperation(module),
+                           "convert-func-to-llvm,convert-arith-to-llvm,reconcile-unrealized-casts",
+                           NULL, NULL, err);
 }
 
 //===-- LLVM side ---------------------------------------------------------===//

@@ -178,8 +178,9 @@ step bad summary 600 "$python" tests/bad/run.py --build "$build"
 
 #===-- The second compiler, with sanitizers ----------------------------------===#
 
-# Memory of LLVM's own registries is never freed, so leaks are looked for in the unit tests of the runtime only.
-export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:exitcode=99:allocator_may_return_null=1
+# Leaks are not looked for: memory of LLVM's own registries is never freed.
+# allow_user_poisoning=0: LLVM headers in our C++ files poison pools that the uninstrumented libMLIR fills.
+export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:exitcode=99:allocator_may_return_null=1:allow_user_poisoning=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 # Artifacts are linked with the runtime as it is shipped.
 export RESQ_LIBRARY_PATH=$build/lib
