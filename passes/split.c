@@ -220,7 +220,7 @@ static MlirValue build_branch(splitting *s, const resq_builder *b, MlirOperation
   char name[256];
   MlirStringRef old = resq_param_name(weight);
   snprintf(name, sizeof name, "%.*s.%s", (int)old.length, old.data,
-           s->rotate_only ? "rotated"
+           s->rotate_only ? "turned"
            : high         ? "high"
                           : "low");
   branch br = {weight, v->basis, v, high};
