@@ -137,12 +137,6 @@ static void visit_reader_of_attention(MlirOperation linear, void *user) {
   resq_edit_recipe(m->module, resq_own_param(m->module, linear, 1, "mixed"), mix, m);
 }
 
-static void note_first_function(MlirOperation op, void *user) {
-  mixing *m = user;
-  if (mlirOperationIsNull(m->anchor))
-    m->anchor = op;
-}
-
 bool resq_pass_insert_hadamard(MlirOperation module, resq_pass *pass) {
   MlirStringRef sites = resq_pass_string(pass, "sites");
   inserting in = {module, resq_str_eq(sites, "all"), true};
@@ -153,7 +147,7 @@ bool resq_pass_insert_hadamard(MlirOperation module, resq_pass *pass) {
   }
   if (resq_pass_bool(pass, "across-heads")) {
     mixing m = {.module = module, .seed = resq_pass_int(pass, "seed") + 3};
-    resq_for_each(module, "func.func", note_first_function, &m);
+    m.anchor = resq_first_function(module);
     resq_for_each(module, "resq.linear", visit_reader_of_attention, &m);
     free(m.order);
   }

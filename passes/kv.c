@@ -225,12 +225,6 @@ static void visit_cache(MlirOperation cache, void *user) {
                                           code_of(c, ctx, &c->values, size));
 }
 
-static void note_first_function(MlirOperation op, void *user) {
-  caching *c = user;
-  if (mlirOperationIsNull(c->anchor))
-    c->anchor = op;
-}
-
 bool resq_pass_kv(MlirOperation module, resq_pass *pass) {
   caching c = {.module = module,
                .ok = true,
@@ -246,7 +240,7 @@ bool resq_pass_kv(MlirOperation module, resq_pass *pass) {
     resq_emit_error(module, "resq-kv: fraction is %lld, allowed: 2 or more", (long long)c.fraction);
     return false;
   }
-  resq_for_each(module, "func.func", note_first_function, &c);
+  c.anchor = resq_first_function(module);
   resq_for_each(module, "resq.kv_cache", visit_cache, &c);
   return c.ok;
 }

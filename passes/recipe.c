@@ -127,6 +127,18 @@ void resq_edit_recipe(MlirOperation module, MlirOperation param, resq_recipe_edi
   resq_for_each(module, "resq.get", retype_get, &r);
 }
 
+static void note_first(MlirOperation op, void *user) {
+  MlirOperation *found = user;
+  if (mlirOperationIsNull(*found))
+    *found = op;
+}
+
+MlirOperation resq_first_function(MlirOperation module) {
+  MlirOperation found = {NULL};
+  resq_for_each(module, "func.func", note_first, &found);
+  return found;
+}
+
 MlirOperation resq_new_param(MlirOperation module, MlirOperation anchor, const char *base,
                              resq_recipe_make make, void *user) {
   resq_builder b = resq_build_before(anchor);

@@ -34,6 +34,9 @@ typedef MlirValue (*resq_recipe_make)(const resq_builder *b, void *user);
 MlirOperation resq_new_param(MlirOperation module, MlirOperation anchor, const char *base,
                              resq_recipe_make make, void *user);
 
+/// The first func.func of the module, before which new params stand; null when there is none.
+MlirOperation resq_first_function(MlirOperation module);
+
 /// The param's symbol and type.
 MlirStringRef resq_param_name(MlirOperation param);
 MlirType resq_param_type(MlirOperation param);

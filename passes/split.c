@@ -267,12 +267,6 @@ static void split_linear(MlirOperation linear, void *user) {
     mlirOperationDestroy(get);
 }
 
-static void note_first_function(MlirOperation op, void *user) {
-  splitting *s = user;
-  if (mlirOperationIsNull(s->anchor))
-    s->anchor = op;
-}
-
 bool resq_pass_split(MlirOperation module, resq_pass *pass) {
   splitting s = {.module = module, .ok = true};
   MlirStringRef basis = resq_pass_string(pass, "basis");
@@ -292,7 +286,7 @@ bool resq_pass_split(MlirOperation module, resq_pass *pass) {
         (long long)s.fraction, (long long)s.rank);
     return false;
   }
-  resq_for_each(module, "func.func", note_first_function, &s);
+  s.anchor = resq_first_function(module);
   resq_for_each(module, "resq.linear", split_linear, &s);
   free(s.values);
   free(s.streams);
