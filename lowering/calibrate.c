@@ -11,7 +11,7 @@
 #include "lowering/cpu/lower_cpu.h"
 #include "lowering/materialize/materialize.h"
 #include "lowering/module_tokenizer.h"
-#include "lowering/scheme.h"
+#include "lowering/pipeline.h"
 #include "resq/session.h"
 #include "text/sampler.h"
 #include "text/tokenizer.h"

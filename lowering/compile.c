@@ -14,6 +14,8 @@
 #include "lowering/header.h"
 #include "lowering/materialize/materialize.h"
 #include "lowering/module_tokenizer.h"
+#include "lowering/pipeline.h"
+#include "lowering/remarks.h"
 #include "lowering/scheme.h"
 
 #include <errno.h>
@@ -40,12 +42,15 @@ typedef struct compiling {
 
 static MlirOperation root(const compiling *c) { return mlirModuleGetOperation(c->module); }
 
-static void print_remark(const char *text, void *user) {
-  compiling *c = user;
-  if (!c->options->verbose)
-    return;
-  resq_stages_clear(&c->stages);
-  fprintf(stderr, "  remark: %s\n", text);
+/// Runs a pipeline on the module; with --verbose, its remarks are printed, too.
+static bool run_passes(compiling *c, const char *pipeline, resq_error *err) {
+  resq_remarks remarks = {NULL, 0};
+  bool ok = resq_run_pipeline(c->module, pipeline, c->options->verbose ? resq_remarks_add : NULL,
+                              &remarks, err);
+  if (remarks.count)
+    resq_stages_clear(&c->stages);
+  resq_remarks_print(&remarks);
+  return ok;
 }
 
 /// Text to the output file or standard output.
@@ -166,7 +171,7 @@ static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
     return false;
   MlirModule imported = mlirModuleFromOperation(mlirOperationClone(root(c)));
   resq_stage(&c->stages, "passes");
-  bool ok = !*pipeline || resq_run_pipeline(c->module, pipeline, print_remark, c, err);
+  bool ok = !*pipeline || run_passes(c, pipeline, err);
   free(pipeline);
   char *sites = ok ? resq_moment_sites(root(c)) : NULL;
   if (ok && calibrate && (*sites || o->calibrate_only))
@@ -178,7 +183,7 @@ static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
 
 static bool pack(compiling *c, resq_error *err) {
   char *pipeline = resq_scheme_pack(c->scheme, c->options->weights, err);
-  bool ok = pipeline && resq_run_pipeline(c->module, pipeline, print_remark, c, err);
+  bool ok = pipeline && run_passes(c, pipeline, err);
   free(pipeline);
   return ok;
 }
@@ -299,7 +304,7 @@ static bool run(compiling *c, resq_error *err) {
   if (o->calibrate_only)
     return resq_statistics_save(c->statistics, o->statistics, err);
   if (o->emit == RESQ_EMIT_GENERIC)
-    return resq_run_pipeline(c->module, "resq-lower-generic", print_remark, c, err) && emit_text(c, err);
+    return run_passes(c, "resq-lower-generic", err) && emit_text(c, err);
   if (!pack(c, err))
     return false;
   if (o->emit == RESQ_EMIT_RESQ)

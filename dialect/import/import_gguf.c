@@ -7,7 +7,7 @@
 // params put the rows back.
 //===----------------------------------------------------------------------===//
 #include "dialect/build.h"
-#include "dialect/import/capture.h"
+#include "dialect/diagnostics.h"
 #include "dialect/import/import.h"
 #include "dialect/import/llama_config.h"
 #include "dialect/import/tokenizer_source.h"
@@ -345,10 +345,10 @@ static MlirModule build_module(MlirContext ctx, const resq_gguf *gguf,
 
 /// The file was checked before; a module that does not verify is a defect of ours, and said as MLIR says it.
 static bool verify(MlirContext ctx, MlirModule module, resq_error *err) {
-  resq_capture capture;
-  resq_capture_begin(&capture, ctx, err);
+  resq_listener listener;
+  resq_listen_begin(&listener, ctx, err);
   bool ok = mlirOperationVerify(mlirModuleGetOperation(module));
-  bool silent = resq_capture_end(&capture);
+  bool silent = resq_listen_end(&listener);
   if (!ok && silent)
     resq_fail(err, RESQ_FAILED, "the imported module does not verify");
   return ok;
