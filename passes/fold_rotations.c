@@ -331,8 +331,10 @@ static void report_online(MlirOperation rotate, void *user) {
 static void report_online_order(MlirOperation permute, void *user) {
   (void)user;
   if (is_channel_order(permute))
-    resq_emit_remark(permute, "this permutation of %lld channels stays online: what makes its input cannot take it",
-                     (long long)resq_width(mlirOperationGetResult(permute, 0)));
+    resq_emit_remark(
+        permute,
+        "this permutation of %lld channels stays online: what makes its input cannot take it",
+        (long long)resq_width(mlirOperationGetResult(permute, 0)));
 }
 
 bool resq_pass_fold_rotations(MlirOperation module, resq_pass *pass) {
