@@ -179,8 +179,10 @@ static bool plan_result(planner *p, MlirOperation op, const resq_rule *rule, int
 static bool plan_op(planner *p, MlirOperation op, int nesting, binding *bindings, int32_t *n) {
   MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
   intptr_t results = mlirOperationGetNumResults(op);
-  if (results > 2 || *n + results > 2 * MAX_RECIPE_OPS)
-    return resq_fail(p->err, RESQ_BAD_INPUT, "a recipe has more than %d ops", MAX_RECIPE_OPS);
+  if (results > RESQ_MAX_RESULTS || *n + results > 2 * MAX_RECIPE_OPS)
+    return resq_fail(p->err, RESQ_BAD_INPUT,
+                     "a recipe has more than %d values, or one of its ops more than %d results",
+                     2 * MAX_RECIPE_OPS, RESQ_MAX_RESULTS);
   if (resq_op_is(op, "resq.get")) {
     bindings[*n].value = mlirOperationGetResult(op, 0).ptr;
     return plan_get(p, op, nesting, &bindings[(*n)++].node);
