@@ -82,11 +82,13 @@ RESQ_DECLARE_RULE(moment) {
   char site[1024];
   snprintf(site, sizeof site, "%.*s", (int)text.length, text.data);
   int64_t n = node->info.width;
-  const double *moment = resq_statistics_moment(e->statistics, site, node->info.rows / n, n, err);
-  if (!moment || !resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err))
+  if (!resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err))
     return false;
-  memcpy((*out)->data, moment + range.begin * n, (size_t)(range.rows * n) * sizeof(double));
-  return true;
+  if (resq_statistics_moment(e->statistics, site, node->info.rows / n, n, range.begin, range.rows,
+                             resq_f64(*out), err))
+    return true;
+  drop(out);
+  return false;
 }
 
 //===-- Constants ---------------------------------------------------------===//
