@@ -79,6 +79,12 @@ static bool emit_text(const compiling *c, resq_error *err) {
 
 //===-- Stages ------------------------------------------------------------===//
 
+static bool can_write(const char *path, resq_error *err) {
+  resq_out *probe = resq_out_create(path, 0644, err);
+  resq_out_discard(probe);
+  return probe != NULL;
+}
+
 /// Refuses early what would fail after minutes: an output that cannot be made.
 static bool check_output(const compiling *c, resq_error *err) {
   const char *path = c->options->output;
@@ -88,9 +94,7 @@ static bool check_output(const compiling *c, resq_error *err) {
   struct stat in, out;
   if (!stat(c->options->input, &in) && !stat(path, &out) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
     return resq_fail(err, RESQ_USAGE, "%s: the output is the input", path);
-  resq_out *probe = resq_out_create(path, 0644, err);
-  resq_out_discard(probe);
-  return probe != NULL;
+  return can_write(path, err);
 }
 
 static bool import_module(compiling *c, resq_error *err) {
@@ -102,9 +106,9 @@ static bool import_module(compiling *c, resq_error *err) {
   return true;
 }
 
-/// "<cache>/<hash>.statistics": what the statistics depend on is the module (with its checkpoint's digest), the sites
-/// and the text. False when it cannot be known.
-static bool statistics_path(const compiling *c, MlirModule imported, const char *sites, char out[PATH_MAX]) {
+/// "<cache>/<hash>.statistics": what the statistics depend on is the module (with its checkpoint's digest) and the
+/// text; they are of all sites. False when it cannot be known.
+static bool statistics_path(const compiling *c, MlirModule imported, char out[PATH_MAX]) {
   const resq_compile_options *o = c->options;
   resq_bytes module;
   resq_map text = {NULL, 0};
@@ -113,11 +117,10 @@ static bool statistics_path(const compiling *c, MlirModule imported, const char 
   bool ok = !o->calibration || resq_map_open(&text, o->calibration, NULL);
   XXH3_state_t *state = ok ? XXH3_createState() : NULL;
   if (state) {
-    const int64_t numbers[] = {o->calibration_windows, o->calibration ? 0 : o->seed,
-                               RESQ_CALIBRATION_SAMPLES};
+    const int64_t numbers[] = {RESQ_CALIBRATION_VERSION, RESQ_CALIBRATION_SAMPLES, resq_calibration_windows(o),
+                               o->calibration ? 0 : o->seed};
     XXH3_128bits_reset(state);
     XXH3_128bits_update(state, module.data, module.size);
-    XXH3_128bits_update(state, sites, strlen(sites) + 1);
     XXH3_128bits_update(state, numbers, sizeof numbers);
     XXH3_128bits_update(state, text.data, text.size);
     XXH128_hash_t hash = XXH3_128bits_digest(state);
@@ -146,7 +149,7 @@ static bool check_entry(const compiling *c, resq_error *err) {
 
 static bool get_statistics(compiling *c, MlirModule imported, const char *sites, resq_error *err) {
   char cached[PATH_MAX];
-  bool cache = statistics_path(c, imported, sites, cached);
+  bool cache = statistics_path(c, imported, cached);
   if (c->options->statistics && !c->options->calibrate_only) {
     resq_stage(&c->stages, "statistics");
     c->statistics = resq_statistics_load(c->options->statistics, err);
@@ -154,8 +157,9 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
   }
   if (cache && (c->statistics = resq_statistics_load(cached, NULL)))
     return true; // a damaged file is as good as none
-  resq_stage(&c->stages, "calibrate");
-  c->statistics = resq_calibrate(imported, sites, c->options, &c->work, &c->stages, err);
+  // What is kept serves every scheme: it is of all sites, whatever this one reads.
+  bool kept = cache || c->options->calibrate_only;
+  c->statistics = resq_calibrate(imported, kept ? "" : sites, c->options, &c->work, &c->stages, err);
   if (!c->statistics)
     return false;
   // A cache that cannot be written costs the next compile time, not this one its result.
@@ -299,6 +303,8 @@ static bool run(compiling *c, resq_error *err) {
   if (o->calibrate_only) {
     if (!o->statistics)
       return resq_fail(err, RESQ_USAGE, "--calibrate-only needs --statistics=FILE to write to");
+    if (!can_write(o->statistics, err))
+      return false;
   } else if (!check_output(c, err)) {
     return false;
   }
@@ -330,10 +336,7 @@ bool resq_compile(const resq_compile_options *options, resq_error *err) {
   c.levels = options->levels ? options->levels : DEFAULT_LEVELS;
   resq_stages_init(&c.stages, options->verbose);
   bool ok = run(&c, err);
-  if (ok)
-    resq_stage_end(&c.stages, NULL);
-  else
-    resq_stages_clear(&c.stages);
+  resq_stages_close(&c.stages, ok);
   if (c.statistics)
     resq_statistics_destroy(c.statistics);
   if (!mlirModuleIsNull(c.module))

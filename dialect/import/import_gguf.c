@@ -117,7 +117,7 @@ static void add_params(const importer *im) {
 static void add_checkpoint(const importer *im) {
   // The digest names the weights: results cached under it can't be taken for another file's.
   XXH128_canonical_t digest;
-  XXH128_canonicalFromHash(&digest, XXH3_128bits(im->gguf->map.data, (size_t)im->gguf->map.size));
+  XXH128_canonicalFromHash(&digest, resq_gguf_digest(im->gguf));
   char hex[2 * sizeof digest.digest + 1];
   for (size_t i = 0; i < sizeof digest.digest; ++i)
     snprintf(hex + 2 * i, 3, "%02x", digest.digest[i]);

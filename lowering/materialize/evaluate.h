@@ -133,6 +133,8 @@ void resq_blame(resq_error *err, MlirOperation op);
 //===-- checkpoints.c -----------------------------------------------------===//
 /// The open file of checkpoint symbol `name`; NULL on failure.
 resq_checkpoint *resq_checkpoint_get(resq_evaluator *e, MlirStringRef name, resq_error *err);
+/// Takes what was read of the files out of memory.
+void resq_checkpoints_forget(const resq_evaluator *e);
 void resq_checkpoints_close(resq_evaluator *e);
 
 //===-- evaluate.c --------------------------------------------------------===//
