@@ -4,7 +4,8 @@
 
   tests/e2e/run.py --build BUILD [--tiny] [NAME...]
 
-NAME: a module (model_test), a class or a test in it. --tiny leaves out the real model, which RESQ_TEST_MODEL names.
+NAME: a module (model_test), a class or a test in it. --tiny leaves out the real models, which
+RESQ_TEST_MODEL and RESQ_TEST_MODEL_QWEN name.
 """
 import argparse
 import os
