@@ -45,6 +45,10 @@ class Result(unittest.TestResult):
 
     addError = addFailure
 
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.addFailure(subtest, err)
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
