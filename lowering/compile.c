@@ -198,7 +198,7 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_out *out = resq_out_create(path, 0600, err);
   resq_materialize_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
                                       .threads = c->options->threads, .progress = materialize_progress,
-                                      .progress_user = &c->stages};
+                                      .progress_user = &c->stages, .remark = print_remark, .remark_user = c};
   if (!out || !resq_materialize(root(c), out, &options, err)) {
     resq_out_discard(out);
     return false;

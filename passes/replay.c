@@ -38,6 +38,7 @@ static bool follow(replaying *r, MlirValue v, bool turned, int depth, MlirValue 
 static bool same_op(MlirOperation a, MlirOperation b) {
   intptr_t n = mlirOperationGetNumOperands(a), n_attrs = mlirOperationGetNumAttributes(a);
   bool same = mlirIdentifierEqual(mlirOperationGetName(a), mlirOperationGetName(b)) &&
+              mlirOperationGetNumResults(a) == mlirOperationGetNumResults(b) &&
               n == mlirOperationGetNumOperands(b) &&
               n_attrs == mlirOperationGetNumAttributes(b) && mlirOperationGetNumRegions(a) == 0;
   for (intptr_t i = 0; same && i < n; i++)

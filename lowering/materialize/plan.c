@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "dialect/diagnostics.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,20 @@ void resq_blame(resq_error *err, MlirOperation op) {
   MlirStringRef name =
       mlirOperationIsNull(owner) ? (MlirStringRef){"?", 1} : resq_op_str(owner, "sym_name");
   resq_fail_in(err, "%s%sparam @%.*s", where, where[0] ? ": " : "", (int)name.length, name.data);
+}
+
+void resq_evaluate_remark(resq_evaluator *e, MlirOperation op, const char *format, ...) {
+  resq_error said = {0};
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(said.message, sizeof said.message, format, arguments);
+  va_end(arguments);
+  if (!e->remark) {
+    resq_emit_remark(op, "%s", said.message);
+    return;
+  }
+  resq_blame(&said, op);
+  e->remark(said.message, e->remark_user);
 }
 
 static bool fail_at(planner *p, MlirOperation op) {
@@ -179,8 +194,10 @@ static bool plan_result(planner *p, MlirOperation op, const resq_rule *rule, int
 static bool plan_op(planner *p, MlirOperation op, int nesting, binding *bindings, int32_t *n) {
   MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
   intptr_t results = mlirOperationGetNumResults(op);
-  if (results > 2 || *n + results > 2 * MAX_RECIPE_OPS)
-    return resq_fail(p->err, RESQ_BAD_INPUT, "a recipe has more than %d ops", MAX_RECIPE_OPS);
+  if (results > RESQ_MAX_RESULTS || *n + results > 2 * MAX_RECIPE_OPS)
+    return resq_fail(p->err, RESQ_BAD_INPUT,
+                     "a recipe has more than %d values, or one of its ops more than %d results",
+                     2 * MAX_RECIPE_OPS, RESQ_MAX_RESULTS);
   if (resq_op_is(op, "resq.get")) {
     bindings[*n].value = mlirOperationGetResult(op, 0).ptr;
     return plan_get(p, op, nesting, &bindings[(*n)++].node);
