@@ -198,8 +198,17 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_out *out = resq_out_create(path, 0600, err);
   resq_materialize_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
                                       .threads = c->options->threads, .progress = materialize_progress,
-                                      .progress_user = &c->stages, .remark = print_remark, .remark_user = c};
-  if (!out || !resq_materialize(root(c), out, &options, err)) {
+                                      .progress_user = &c->stages};
+  resq_remarks remarks = {NULL, 0};
+  resq_listener listener;
+  resq_error said = {.code = RESQ_OK};
+  resq_listen_begin_remarks(&listener, c->ctx, &said, c->options->verbose ? resq_remarks_add : NULL, &remarks);
+  bool ok = out && resq_materialize(root(c), out, &options, err);
+  (void)resq_listen_end(&listener); // what fails is in *err
+  if (remarks.count)
+    resq_stages_clear(&c->stages);
+  resq_remarks_print(&remarks);
+  if (!ok) {
     resq_out_discard(out);
     return false;
   }

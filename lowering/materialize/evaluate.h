@@ -116,8 +116,6 @@ struct resq_evaluator {
   int32_t n_checkpoints;
   resq_sink *sinks; ///< params that functions read, in module order
   int32_t n_sinks;
-  void (*remark)(const char *text, void *user); ///< NULL: remarks are MLIR's
-  void *remark_user;
   MlirOperation culprit; ///< op whose evaluation failed, for the message
 };
 
@@ -131,10 +129,6 @@ bool resq_intern(resq_evaluator *e, resq_node *node, const char *kind, MlirType 
                  resq_error *err);
 /// "param @name at loc: " before err's message. op: the culprit, its param is found.
 void resq_blame(resq_error *err, MlirOperation op);
-
-/// Says something about the evaluation of op that is no failure.
-void resq_evaluate_remark(resq_evaluator *e, MlirOperation op, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 //===-- checkpoints.c -----------------------------------------------------===//
 /// The open file of checkpoint symbol `name`; NULL on failure.

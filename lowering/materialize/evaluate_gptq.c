@@ -60,10 +60,10 @@ RESQ_DECLARE_RULE(gptq_factor) {
   ok = ok && resq_gptq_factor(e->threads, resq_f64(moment), n, count, parts, &damping,
                               resq_i32(out[0]), resq_f32(out[1]), err);
   if (ok && damping > (double)asked)
-    resq_evaluate_remark(e, node->op,
-                         "the moment is not positive definite: damping raised from %g to %g of its "
-                         "mean diagonal",
-                         (double)asked, damping);
+    resq_emit_remark(node->op,
+                     "a moment is not positive definite: damping raised from %g to %g of its mean "
+                     "diagonal",
+                     (double)asked, damping);
   resq_value_release(moment);
   free(parts);
   if (!ok)

@@ -87,8 +87,7 @@ bool resq_materialize(MlirOperation module, resq_out *out, const resq_materializ
   if (!options)
     options = &defaults;
   resq_evaluator e = {
-      .module = module, .statistics = options->statistics, .threads = options->threads,
-      .remark = options->remark, .remark_user = options->remark_user};
+      .module = module, .statistics = options->statistics, .threads = options->threads};
   if (options->cache_directory && !(e.cache = resq_param_cache_open(options->cache_directory, err)))
     return false;
   bool ok = resq_plan(&e, err) && write_sinks(&e, out, options, err);

@@ -22,8 +22,6 @@ typedef struct resq_materialize_options {
   int threads;                 ///< 0: all
   void (*progress)(void *user, int64_t done, int64_t total, const char *param);
   void *progress_user;
-  void (*remark)(const char *text, void *user); ///< NULL: remarks go to MLIR's diagnostics
-  void *remark_user;
 } resq_materialize_options;
 
 /// Appends every param's bytes to `out`, each aligned to 64, and rewrites the module. Offsets count

@@ -8,7 +8,6 @@
 #include "base/checked.h"
 #include "dialect/diagnostics.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,20 +51,6 @@ void resq_blame(resq_error *err, MlirOperation op) {
   MlirStringRef name =
       mlirOperationIsNull(owner) ? (MlirStringRef){"?", 1} : resq_op_str(owner, "sym_name");
   resq_fail_in(err, "%s%sparam @%.*s", where, where[0] ? ": " : "", (int)name.length, name.data);
-}
-
-void resq_evaluate_remark(resq_evaluator *e, MlirOperation op, const char *format, ...) {
-  resq_error said = {0};
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(said.message, sizeof said.message, format, arguments);
-  va_end(arguments);
-  if (!e->remark) {
-    resq_emit_remark(op, "%s", said.message);
-    return;
-  }
-  resq_blame(&said, op);
-  e->remark(said.message, e->remark_user);
 }
 
 static bool fail_at(planner *p, MlirOperation op) {
