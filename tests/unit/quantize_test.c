@@ -10,7 +10,7 @@
 __typeof__(resq_quantize_generic) resq_quantize_avx512;
 
 typedef struct quantize_case {
-  int64_t rows, ldx, width, group, bits;
+  int64_t rows, ldx, width, group, range, bits;
   float clip;
   const float *x;
   int8_t *codes;
@@ -19,14 +19,14 @@ typedef struct quantize_case {
 
 static void call_generic(resq_worker *w, void *p) {
   const quantize_case *c = p;
-  resq_quantize_generic(w, 0, c->x, c->codes, c->meta, c->rows, c->ldx, c->width, c->group,
-                        c->bits, c->clip);
+  resq_quantize_generic(w, 0, c->x, NULL, c->codes, c->meta, c->rows, c->ldx, c->width, c->group,
+                        c->range, c->bits, c->clip);
 }
 
 static void call_avx512(resq_worker *w, void *p) {
   const quantize_case *c = p;
-  resq_quantize_avx512(w, 0, c->x, c->codes, c->meta, c->rows, c->ldx, c->width, c->group,
-                       c->bits, c->clip);
+  resq_quantize_avx512(w, 0, c->x, NULL, c->codes, c->meta, c->rows, c->ldx, c->width, c->group,
+                       c->range, c->bits, c->clip);
 }
 
 static size_t code_bytes(const quantize_case *c) {
