@@ -154,11 +154,13 @@ static MlirValue gptq(codes_recipe *r, MlirOperation *last, MlirOperation before
 void resq_make_weight_codes(resq_weight_codes *how, MlirOperation before, int n,
                             const resq_weight_branch *branches, MlirValue *codes) {
   MlirOperation weights[RESQ_MAX_BRANCHES], moment = {NULL};
+  intptr_t known = how->n_moments;
   for (int i = 0; i < n; i++)
     weights[i] = resq_operand_param(how->module, branches[i].linear, 1);
   if (how->gptq)
     moment = moment_of(how, n, branches, weights);
-  MlirOperation last = weights[n - 1];
+  bool fresh = how->n_moments > known && !mlirOperationIsNull(moment);
+  MlirOperation last = fresh ? moment : weights[n - 1];
   for (int i = 0; i < n; i++) {
     codes_recipe r = {how, branches, weights, moment, n, i};
     codes[i] = mlirOperationIsNull(moment) ? round_to_nearest(how, before, &branches[i])

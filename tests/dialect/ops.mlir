@@ -185,6 +185,8 @@ func.func @method(%x: tensor<?x64xf32>, %blocks: tensor<2x16x16xf32>, %order: te
   resq.observe %5 "l0.down" block 16 : tensor<?x64xf32>
   // CHECK: resq.quantize %{{.*}} : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
   %7 = resq.quantize %5 : tensor<?x64xf32> -> tensor<?x64x!code4>
+  // CHECK: resq.quantize %{{.*}} {range = 64 : i64}
+  %ranged = resq.quantize %5 {range = 64 : i64} : tensor<?x64xf32> -> tensor<?x64x!code4>
   // CHECK: resq.quantize %{{.*}} {clip = 8.750000e-01 : f32}
   %8 = resq.quantize %6 {clip = 0.875 : f32} : tensor<?x64xf32> -> tensor<?x64x!code8>
   // CHECK: resq.dequantize %{{.*}} : tensor<?x64x!resq.quant<{{.*}}>> -> tensor<?x64xf32>
