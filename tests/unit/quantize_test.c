@@ -15,18 +15,19 @@ typedef struct quantize_case {
   const float *x;
   int8_t *codes;
   resq_quant_meta *meta;
+  const float *clip_by; ///< NULL, or in the place of clip
 } quantize_case;
 
 static void call_generic(resq_worker *w, void *p) {
   const quantize_case *c = p;
-  resq_quantize_generic(w, 0, c->x, c->codes, c->meta, c->rows, c->ldx, c->width, c->group,
-                        c->bits, c->clip);
+  resq_quantize_generic(w, 0, c->x, c->clip_by, c->codes, c->meta, c->rows, c->ldx, c->width,
+                        c->group, c->bits, c->clip);
 }
 
 static void call_avx512(resq_worker *w, void *p) {
   const quantize_case *c = p;
-  resq_quantize_avx512(w, 0, c->x, c->codes, c->meta, c->rows, c->ldx, c->width, c->group,
-                       c->bits, c->clip);
+  resq_quantize_avx512(w, 0, c->x, c->clip_by, c->codes, c->meta, c->rows, c->ldx, c->width,
+                       c->group, c->bits, c->clip);
 }
 
 static size_t code_bytes(const quantize_case *c) {
@@ -55,8 +56,8 @@ static void check_group(const quantize_case *c, int64_t row, int64_t g) {
     low = fminf(low, x[i]);
     high = fmaxf(high, x[i]);
   }
-  low *= c->clip;
-  high *= c->clip;
+  low *= c->clip_by ? *c->clip_by : c->clip;
+  high *= c->clip_by ? *c->clip_by : c->clip;
   const float scale = fmaxf((high - low) / (float)top, 1e-8f);
   const int zero = (int)nearbyintf(-low / scale);
   int32_t sum = 0;
@@ -107,7 +108,7 @@ static void test_shapes(void **state) {
       float *x = random_rows(rows * ldx, 4.0f, 17 * s + i);
       for (int64_t bits = 2; bits <= 8; ++bits)
         check_case((quantize_case){rows, ldx, width, shapes[s][1], bits,
-                                   bits % 2 ? 1.0f : 0.875f, x, NULL, NULL});
+                                   bits % 2 ? 1.0f : 0.875f, x, NULL, NULL, NULL});
       free(x);
     }
 }
@@ -128,9 +129,20 @@ static void test_extremes(void **state) {
     x[7 * width + i] = -0.0f;
   }
   for (int64_t bits = 2; bits <= 8; ++bits) {
-    check_case((quantize_case){rows, width, width, width, bits, 1.0f, x, NULL, NULL});
-    check_case((quantize_case){rows, width, width, 20, bits, 0.25f, x, NULL, NULL});
+    check_case((quantize_case){rows, width, width, width, bits, 1.0f, x, NULL, NULL, NULL});
+    check_case((quantize_case){rows, width, width, 20, bits, 0.25f, x, NULL, NULL, NULL});
   }
+  free(x);
+}
+
+/// A clip from a parameter: the constant does not count.
+static void test_clip_by(void **state) {
+  (void)state;
+  enum { rows = 5, width = 60 };
+  const float ratio = 0.7f;
+  float *x = random_rows(rows * width, 2.0f, 9);
+  for (int64_t bits = 2; bits <= 8; ++bits)
+    check_case((quantize_case){rows, width, width, 20, bits, 1.0f, x, NULL, NULL, &ratio});
   free(x);
 }
 
@@ -147,7 +159,7 @@ static void test_not_finite(void **state) {
   x[2 * width + 1] = -INFINITY;
   x[2 * width + 2] = INFINITY;
   for (int64_t bits = 2; bits <= 8; ++bits) {
-    quantize_case a = {3, width, width, width, bits, 1.0f, x, NULL, NULL}, b = a;
+    quantize_case a = {3, width, width, width, bits, 1.0f, x, NULL, NULL, NULL}, b = a;
     run_case(&a, call_generic, 1);
     run_case(&b, call_avx512, 1);
     assert_memory_equal(a.codes, b.codes, code_bytes(&a));
@@ -164,6 +176,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_shapes),
       cmocka_unit_test(test_extremes),
+      cmocka_unit_test(test_clip_by),
       cmocka_unit_test(test_not_finite),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
