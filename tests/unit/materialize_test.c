@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "dialect/build.h"
 #include "kernels/pack_layout.h"
+#include "lowering/materialize/clip_ratio.h"
 #include "lowering/materialize/materialize.h"
 #include "lowering/materialize/quantize_weight.h"
 #include "lowering/materialize/statistics.h"
@@ -516,6 +517,158 @@ static void test_moment(void **state) {
   resq_statistics_destroy(s);
 }
 
+/// One site "s" of `width`, of which rows i * width + 0, 1, ... were kept.
+static resq_statistics *count_up(int64_t width, int64_t rows) {
+  resq_error err;
+  resq_statistics_options keep = {.samples = rows, .seed = 1};
+  resq_statistics *s =
+      resq_statistics_create(1, (const char *const[]){"s"}, &width, &width, &keep, &err);
+  float *x = malloc((size_t)(rows * width) * sizeof *x);
+  for (int64_t i = 0; i < rows * width; ++i)
+    x[i] = (float)i;
+  resq_statistics_add(s, 0, x, rows, width);
+  assert_true(resq_statistics_finish(s, &err));
+  free(x);
+  return s;
+}
+
+/// More rows than asked for: spread over all; fewer: each as often.
+static void test_samples(void **state) {
+  (void)state;
+  resq_statistics *s = count_up(2, 5);
+  resq_materialize_options options = {.statistics = s};
+  result r = run_with(
+      "resq.param @p : tensor<3x2xf32> {\n%0 = resq.samples \"s\" : tensor<3x2xf32>\n"
+      "resq.yield %0 : tensor<3x2xf32> }\n"
+      "resq.param @q : tensor<10x2xf32> {\n%0 = resq.samples \"s\" : tensor<10x2xf32>\n"
+      "resq.yield %0 : tensor<10x2xf32> }\n",
+      (const char *const[]){"p : tensor<3x2xf32>", "q : tensor<10x2xf32>", NULL}, &options);
+  if (!r.ok)
+    fail_msg("%s", r.err.message);
+  uint64_t size;
+  const float spread[] = {0, 1, 2, 3, 6, 7};
+  assert_memory_equal(param(&r, "p", &size), spread, sizeof spread);
+  const float *repeated = (const float *)(const void *)param(&r, "q", &size);
+  for (int i = 0; i < 20; ++i)
+    assert_true(repeated[i] == (float)(i / 4 * 2 + i % 2));
+  finish(&r);
+  result other =
+      run_with("resq.param @p : tensor<3x4xf32> {\n%0 = resq.samples \"s\" : tensor<3x4xf32>\n"
+               "resq.yield %0 : tensor<3x4xf32> }\n",
+               (const char *const[]){"p : tensor<3x4xf32>", NULL}, &options);
+  assert_false(other.ok);
+  assert_non_null(strstr(other.err.message, "5 sampled rows of 2; rows of 4 are asked for"));
+  finish(&other);
+  resq_statistics_destroy(s);
+}
+
+/// Ascending, equal ones in their order.
+static void test_diagonal_order(void **state) {
+  (void)state;
+  result r = run("resq.param @p : tensor<4xi32> {\n"
+                 "%0 = arith.constant dense<[[3.0, 9.0, 9.0, 9.0], [0.0, 1.0, 9.0, 9.0], "
+                 "[0.0, 0.0, 3.0, 9.0], [0.0, 0.0, 0.0, -2.0]]> : tensor<4x4xf64>\n"
+                 "%1 = resq.diagonal_order %0 : tensor<4x4xf64> -> tensor<4xi32>\n"
+                 "resq.yield %1 : tensor<4xi32> }\n",
+                 (const char *const[]){"p : tensor<4xi32>", NULL});
+  uint64_t size;
+  const int32_t expected[] = {3, 1, 0, 2};
+  assert_memory_equal(param(&r, "p", &size), expected, sizeof expected);
+  assert_int_equal(size, sizeof expected);
+  finish(&r);
+}
+
+//===-- Clip ratios -------------------------------------------------------===//
+
+/// sum |(Q(x) - x) W^T|^2 in f64, straight from the words of resq.td.
+static double clip_error(const float *x, int64_t rows, int64_t width,
+                         const resq_clip_weight *weights, int n, const resq_clip_search *how,
+                         float clip) {
+  double sum = 0, *e = malloc((size_t)width * sizeof *e);
+  const float top = (float)((1 << how->bits) - 1);
+  for (int64_t r = 0; r < rows; ++r, x += width) {
+    for (int64_t at = 0; at < width; at += how->group) {
+      float low = 0, high = 0;
+      for (int64_t i = at; i < at + how->group; ++i) {
+        low = fminf(low, x[i]);
+        high = fmaxf(high, x[i]);
+      }
+      const float scale = fmaxf((high * clip - low * clip) / top, 1e-8f);
+      const float zero = nearbyintf(-(low * clip) / scale);
+      for (int64_t i = at; i < at + how->group; ++i)
+        e[i] = (double)(scale * (fminf(fmaxf(nearbyintf(x[i] / scale) + zero, 0), top) - zero)) -
+               (double)x[i];
+    }
+    for (int w = 0; w < n; ++w)
+      for (int64_t o = 0; o < weights[w].out; ++o) {
+        double y = 0;
+        for (int64_t i = 0; i < width; ++i)
+          y += e[i] * (double)weights[w].data[o * width + i];
+        sum += y * y;
+      }
+  }
+  free(e);
+  return sum;
+}
+
+/// Rows with a few large elements, so that clipping pays; each weight's product, and their Gram
+/// matrix where outputs are many.
+static void test_clip_ratio(void **state) {
+  (void)state;
+  const int64_t rows = 100, width = 48;
+  float *x = malloc((size_t)(rows * width) * sizeof *x);
+  for (int64_t i = 0; i < rows * width; ++i)
+    x[i] = table[i] * (i % 31 ? 1.0f : 3.0f);
+  const int64_t outs[][2] = {{10, 7}, {200, 3000}};
+  for (int shape = 0; shape < 2; ++shape)
+    for (int bits = 3; bits <= 6; ++bits) {
+      const resq_clip_weight weights[] = {{table, outs[shape][0]},
+                                          {table + 300 * width, outs[shape][1]}};
+      const resq_clip_search how = {bits, bits % 2 ? 48 : 12, 15};
+      float found[2];
+      resq_error err;
+      for (int threads = 1; threads <= 2; ++threads)
+        assert_true(resq_search_clip_ratio(threads, x, rows, width, weights, 2, &how,
+                                           &found[threads - 1], &err));
+      assert_true(found[0] == found[1]);
+      double best = 0, at_found = 0;
+      bool is_candidate = false;
+      for (int i = 0; i < how.steps; ++i) {
+        const float clip = (float)(1.0 - i * RESQ_CLIP_STEP);
+        double error = clip_error(x, rows, width, weights, 2, &how, clip);
+        best = i == 0 || error < best ? error : best;
+        if (clip == found[0]) {
+          is_candidate = true;
+          at_found = error;
+        }
+      }
+      assert_true(is_candidate);
+      assert_true(at_found <= best * (1 + 1e-5));
+      assert_true(bits > 3 || found[0] < 1); // few codes: clipping pays
+    }
+  free(x);
+}
+
+/// The op: samples, codes as weights, a quantiser of groups.
+static void test_clip_ratio_op(void **state) {
+  (void)state;
+  resq_statistics *s = count_up(4, 6);
+  resq_materialize_options options = {.statistics = s};
+  result r = run_with(
+      "resq.param @p : tensor<1xf32> {\n%0 = resq.samples \"s\" : tensor<6x4xf32>\n"
+      "%w = arith.constant dense<1.0> : tensor<2x4xf32>\n"
+      "%1 = resq.clip_ratio %0 by %w, %w bits 4 group 2 {steps = 1 : i64} : tensor<6x4xf32> by "
+      "tensor<2x4xf32>, tensor<2x4xf32> -> tensor<1xf32>\nresq.yield %1 : tensor<1xf32> }\n",
+      (const char *const[]){"p : tensor<1xf32>", NULL}, &options);
+  if (!r.ok)
+    fail_msg("%s", r.err.message);
+  uint64_t size;
+  const float one = 1;
+  assert_memory_equal(param(&r, "p", &size), &one, sizeof one);
+  finish(&r);
+  resq_statistics_destroy(s);
+}
+
 static void test_errors(void **state) {
   (void)state;
   expect_error(MOMENT, "p : tensor<2x2x2xf64>", "site 'l0.k' needs calibration");
@@ -552,6 +705,10 @@ int main(void) {
       cmocka_unit_test(test_same_bytes_streamed_shared_threaded),
       cmocka_unit_test(test_cache),
       cmocka_unit_test(test_moment),
+      cmocka_unit_test(test_samples),
+      cmocka_unit_test(test_diagonal_order),
+      cmocka_unit_test(test_clip_ratio),
+      cmocka_unit_test(test_clip_ratio_op),
       cmocka_unit_test(test_errors),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

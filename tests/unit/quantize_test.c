@@ -15,18 +15,19 @@ typedef struct quantize_case {
   const float *x;
   int8_t *codes;
   resq_quant_meta *meta;
+  const float *clip_by; ///< NULL, or in the place of clip
 } quantize_case;
 
 static void call_generic(resq_worker *w, void *p) {
   const quantize_case *c = p;
-  resq_quantize_generic(w, 0, c->x, NULL, c->codes, c->meta, c->rows, c->ldx, c->width, c->group,
-                        c->range, c->bits, c->clip);
+  resq_quantize_generic(w, 0, c->x, c->clip_by, c->codes, c->meta, c->rows, c->ldx, c->width,
+                        c->group, c->range, c->bits, c->clip);
 }
 
 static void call_avx512(resq_worker *w, void *p) {
   const quantize_case *c = p;
-  resq_quantize_avx512(w, 0, c->x, NULL, c->codes, c->meta, c->rows, c->ldx, c->width, c->group,
-                       c->range, c->bits, c->clip);
+  resq_quantize_avx512(w, 0, c->x, c->clip_by, c->codes, c->meta, c->rows, c->ldx, c->width,
+                       c->group, c->range, c->bits, c->clip);
 }
 
 static size_t code_bytes(const quantize_case *c) {
@@ -46,8 +47,8 @@ static void run_case(quantize_case *c, kernel_call call, int threads) {
 /// The generic codes of a group against the words of resq.td, with libm's rounding.
 static void check_group(const quantize_case *c, int64_t row, int64_t g) {
   const float *x = c->x + row * c->ldx + g * c->group;
-  const int8_t *codes = c->codes + row * resq_code_stride(c->width, c->group) +
-                        g * resq_round_up(c->group, 8);
+  const int8_t *codes =
+      c->codes + row * resq_code_stride(c->width, c->group) + g * resq_round_up(c->group, 8);
   const resq_quant_meta meta = c->meta[row * (c->width / c->group) + g];
   const int top = (1 << c->bits) - 1;
   const float *first = x - g * c->group % c->range;
@@ -56,8 +57,8 @@ static void check_group(const quantize_case *c, int64_t row, int64_t g) {
     low = fminf(low, first[i]);
     high = fmaxf(high, first[i]);
   }
-  low *= c->clip;
-  high *= c->clip;
+  low *= c->clip_by ? *c->clip_by : c->clip;
+  high *= c->clip_by ? *c->clip_by : c->clip;
   const float scale = fmaxf((high - low) / (float)top, 1e-8f);
   const int zero = (int)nearbyintf(-low / scale);
   int32_t sum = 0;
@@ -97,9 +98,9 @@ static void check_case(quantize_case c) {
 
 static void test_shapes(void **state) {
   (void)state;
-  static const int64_t shapes[][2] = {{8, 8},     {1, 1},     {5, 5},     {15, 5},  {16, 16},
-                                      {17, 17},   {33, 33},   {64, 64},   {72, 72}, {504, 504},
-                                      {504, 56},  {576, 576}, {576, 64},  {576, 8}, {1280, 1280},
+  static const int64_t shapes[][2] = {{8, 8},     {1, 1},     {5, 5},      {15, 5},  {16, 16},
+                                      {17, 17},   {33, 33},   {64, 64},    {72, 72}, {504, 504},
+                                      {504, 56},  {576, 576}, {576, 64},   {576, 8}, {1280, 1280},
                                       {1536, 64}, {1529, 11}, {1536, 1536}};
   static const int64_t row_counts[] = {1, 2, 7, 33, 130};
   for (size_t s = 0; s < sizeof(shapes) / sizeof(*shapes); ++s)
@@ -108,7 +109,7 @@ static void test_shapes(void **state) {
       float *x = random_rows(rows * ldx, 4.0f, 17 * s + i);
       for (int64_t bits = 2; bits <= 8; ++bits)
         check_case((quantize_case){rows, ldx, width, shapes[s][1], shapes[s][1], bits,
-                                   bits % 2 ? 1.0f : 0.875f, x, NULL, NULL});
+                                   bits % 2 ? 1.0f : 0.875f, x, NULL, NULL, NULL});
       free(x);
     }
 }
@@ -123,7 +124,7 @@ static void test_ranges(void **state) {
     float *x = random_rows(rows * width, 4.0f, 23 + s);
     for (int64_t bits = 2; bits <= 8; ++bits)
       check_case((quantize_case){rows, width, width, shapes[s][1], shapes[s][2], bits, 0.875f, x,
-                                 NULL, NULL});
+                                 NULL, NULL, NULL});
     free(x);
   }
 }
@@ -144,9 +145,20 @@ static void test_extremes(void **state) {
     x[7 * width + i] = -0.0f;
   }
   for (int64_t bits = 2; bits <= 8; ++bits) {
-    check_case((quantize_case){rows, width, width, width, width, bits, 1.0f, x, NULL, NULL});
-    check_case((quantize_case){rows, width, width, 20, 20, bits, 0.25f, x, NULL, NULL});
+    check_case((quantize_case){rows, width, width, width, width, bits, 1.0f, x, NULL, NULL, NULL});
+    check_case((quantize_case){rows, width, width, 20, 20, bits, 0.25f, x, NULL, NULL, NULL});
   }
+  free(x);
+}
+
+/// A clip from a parameter: the constant does not count.
+static void test_clip_by(void **state) {
+  (void)state;
+  enum { rows = 5, width = 60 };
+  const float ratio = 0.7f;
+  float *x = random_rows(rows * width, 2.0f, 9);
+  for (int64_t bits = 2; bits <= 8; ++bits)
+    check_case((quantize_case){rows, width, width, 20, 20, bits, 1.0f, x, NULL, NULL, &ratio});
   free(x);
 }
 
@@ -163,7 +175,7 @@ static void test_not_finite(void **state) {
   x[2 * width + 1] = -INFINITY;
   x[2 * width + 2] = INFINITY;
   for (int64_t bits = 2; bits <= 8; ++bits) {
-    quantize_case a = {3, width, width, width, width, bits, 1.0f, x, NULL, NULL}, b = a;
+    quantize_case a = {3, width, width, width, width, bits, 1.0f, x, NULL, NULL, NULL}, b = a;
     run_case(&a, call_generic, 1);
     run_case(&b, call_avx512, 1);
     assert_memory_equal(a.codes, b.codes, code_bytes(&a));
@@ -178,9 +190,8 @@ static void test_not_finite(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_shapes),
-      cmocka_unit_test(test_ranges),
-      cmocka_unit_test(test_extremes),
+      cmocka_unit_test(test_shapes),     cmocka_unit_test(test_ranges),
+      cmocka_unit_test(test_extremes),   cmocka_unit_test(test_clip_by),
       cmocka_unit_test(test_not_finite),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
