@@ -16,6 +16,7 @@
 #include "lowering/module_tokenizer.h"
 #include "lowering/pipeline.h"
 #include "lowering/remarks.h"
+#include "lowering/report/report.h"
 #include "lowering/scheme.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
+#define RESQ_COMPILER_VERSION "0.1.0"
 #define DEFAULT_SCHEME "resq-w4a8kv4"
 #define DEFAULT_LEVELS "generic,avx512"
 
@@ -38,6 +40,9 @@ typedef struct compiling {
   MlirContext ctx;
   MlirModule module;
   resq_statistics *statistics;
+  char *pipeline;      ///< that ran; NULL before
+  resq_facts facts;    ///< of the report
+  resq_out *report;    ///< written, to be committed with the rest; NULL: none
 } compiling;
 
 static MlirOperation root(const compiling *c) { return mlirModuleGetOperation(c->module); }
@@ -95,6 +100,20 @@ static bool check_output(const compiling *c, resq_error *err) {
   if (!stat(c->options->input, &in) && !stat(path, &out) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
     return resq_fail(err, RESQ_USAGE, "%s: the output is the input", path);
   return can_write(path, err);
+}
+
+/// A report is of parameters: forms that compute none have nothing to tell.
+static bool check_report(const compiling *c, resq_error *err) {
+  const resq_compile_options *o = c->options;
+  if (!o->report)
+    return true;
+  if (o->calibrate_only || o->emit == RESQ_EMIT_IMPORT || o->emit == RESQ_EMIT_RESQ || o->emit == RESQ_EMIT_GENERIC)
+    return resq_fail(err, RESQ_USAGE, "--report=%s: %s computes no parameters to report on", o->report,
+                     o->calibrate_only ? "--calibrate-only" : "this --emit");
+  if (!strcmp(o->report, o->output) || !strcmp(o->report, o->input))
+    return resq_fail(err, RESQ_USAGE, "--report=%s: that is the %s", o->report,
+                     strcmp(o->report, o->input) ? "output" : "input");
+  return can_write(o->report, err);
 }
 
 static bool import_module(compiling *c, resq_error *err) {
@@ -157,8 +176,8 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
   }
   if (cache && (c->statistics = resq_statistics_load(cached, NULL)))
     return true; // a damaged file is as good as none
-  // What is kept serves every scheme: it is of all sites, whatever this one reads.
-  bool kept = cache || c->options->calibrate_only;
+  // What is kept serves every scheme, and a report tells of every input: of all sites, whatever this scheme reads.
+  bool kept = cache || c->options->calibrate_only || c->options->report;
   c->statistics = resq_calibrate(imported, kept ? "" : sites, c->options, &c->work, &c->stages, err);
   if (!c->statistics)
     return false;
@@ -171,15 +190,15 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
 /// The scheme's passes on the module, and the statistics that its recipes ask for.
 static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
   const resq_compile_options *o = c->options;
-  char *pipeline = o->pipeline ? strdup(o->pipeline) : resq_scheme_pipeline(c->scheme, o->kv, o->method, o->seed, err);
-  if (!pipeline)
+  c->pipeline = o->pipeline ? strdup(o->pipeline) : resq_scheme_pipeline(c->scheme, o->kv, o->method, o->seed, err);
+  if (!c->pipeline)
     return false;
   MlirModule imported = mlirModuleFromOperation(mlirOperationClone(root(c)));
   resq_stage(&c->stages, "passes");
-  bool ok = !*pipeline || run_passes(c, pipeline, err);
-  free(pipeline);
+  bool ok = !*c->pipeline || run_passes(c, c->pipeline, err);
   char *sites = ok ? resq_recipe_sites(root(c)) : NULL;
-  if (ok && calibrate && (*sites || o->calibrate_only))
+  bool wanted = ok && (*sites || o->calibrate_only || (o->report && (o->statistics || o->calibration)));
+  if (wanted && calibrate)
     ok = get_statistics(c, imported, sites, err);
   free(sites);
   mlirModuleDestroy(imported);
@@ -196,6 +215,61 @@ static bool pack(compiling *c, resq_error *err) {
 static void materialize_progress(void *user, int64_t done, int64_t total, const char *param) {
   resq_stage_progress(user, done, total, param);
 }
+
+//===-- The report --------------------------------------------------------===//
+
+/// Before linears are fused: they are told one by one.
+static bool collect_report(compiling *c, resq_error *err) {
+  if (!c->options->report)
+    return true;
+  resq_stage(&c->stages, "report");
+  resq_report_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
+                                 .threads = c->options->threads, .progress = materialize_progress,
+                                 .progress_user = &c->stages};
+  if (!resq_report_collect(c->module, &options, &c->facts, err))
+    return false;
+  for (int32_t i = 0; i < c->facts.n_linears; i++) {
+    if (!c->facts.linears[i].unusual)
+      continue;
+    resq_stages_clear(&c->stages);
+    fprintf(stderr, "resqc: remark: %s is unusually noisy: %s\n", c->facts.linears[i].name, c->facts.linears[i].why);
+  }
+  return true;
+}
+
+/// The last part of a path: a report does not depend on where files lay.
+static const char *base_name(const char *path) {
+  const char *slash = path ? strrchr(path, '/') : NULL;
+  return slash ? slash + 1 : path;
+}
+
+/// Writes what becomes the report when all of the compile has succeeded.
+static bool write_report(compiling *c, resq_error *err) {
+  const resq_compile_options *o = c->options;
+  if (!o->report)
+    return true;
+  resq_report_count(root(c), &c->facts);
+  MlirStringRef text = resq_op_str(root(c), "resq.name");
+  char *name = strndup(text.data ? text.data : "", text.length);
+  const char *calibration = o->statistics ? o->statistics : o->calibration;
+  resq_report_origin origin = {.name = name, .checkpoint = base_name(o->input),
+                               .scheme = o->pipeline ? "none: passes were given" : c->scheme,
+                               .pipeline = c->pipeline, .calibration = base_name(calibration), .seed = o->seed,
+                               .version = "resqc " RESQ_COMPILER_VERSION};
+  if (c->statistics && resq_statistics_sites(c->statistics)) {
+    origin.sites = resq_statistics_sites(c->statistics);
+    origin.rows = resq_statistics_rows(c->statistics, 0);
+  }
+  char *page = resq_report_page(&c->facts, &origin);
+  free(name);
+  bool ok = page || resq_fail(err, RESQ_NO_MEMORY, "no memory for the report");
+  c->report = ok ? resq_out_create(o->report, 0644, err) : NULL;
+  ok = c->report && resq_out_write(c->report, page, strlen(page), err);
+  free(page);
+  return ok;
+}
+
+//===-- Parameters --------------------------------------------------------===//
 
 static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_stage(&c->stages, "materialize");
@@ -221,7 +295,7 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
   if (!resq_out_commit(out, err))
     return false;
   resq_stage_end(&c->stages, note);
-  return true;
+  return write_report(c, err);
 }
 
 //===-- Artifact ----------------------------------------------------------===//
@@ -233,7 +307,7 @@ static char *metadata_text(const compiling *c) {
   json_object_set_new(m, "name", json_stringn(name.data ? name.data : "", name.length));
   json_object_set_new(m, "scheme", json_string(c->scheme));
   json_object_set_new(m, "seed", json_integer(c->options->seed));
-  json_object_set_new(m, "version", json_string("0.1.0"));
+  json_object_set_new(m, "version", json_string(RESQ_COMPILER_VERSION));
   json_object_set_new(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
   if (resq_op_has(root(c), "resq.context_length"))
     json_object_set_new(m, "context_length", json_integer(resq_op_i64(root(c), "resq.context_length")));
@@ -308,7 +382,7 @@ static bool run(compiling *c, resq_error *err) {
   } else if (!check_output(c, err)) {
     return false;
   }
-  if (!resq_codegen_check_levels(c->levels, err) || !resq_workdir_create(&c->work, err) || !import_module(c, err))
+  if (!check_report(c, err) || !resq_codegen_check_levels(c->levels, err) || !resq_workdir_create(&c->work, err) || !import_module(c, err))
     return false;
   if (o->emit == RESQ_EMIT_IMPORT)
     return emit_text(c, err);
@@ -321,7 +395,7 @@ static bool run(compiling *c, resq_error *err) {
     return resq_statistics_save(c->statistics, o->statistics, err);
   if (o->emit == RESQ_EMIT_GENERIC)
     return run_passes(c, "resq-lower-generic", err) && emit_text(c, err);
-  if (!pack(c, err))
+  if (!collect_report(c, err) || !pack(c, err))
     return false;
   if (o->emit == RESQ_EMIT_RESQ)
     return emit_text(c, err);
@@ -336,7 +410,13 @@ bool resq_compile(const resq_compile_options *options, resq_error *err) {
   c.levels = options->levels ? options->levels : DEFAULT_LEVELS;
   resq_stages_init(&c.stages, options->verbose);
   bool ok = run(&c, err);
+  if (c.report && !ok)
+    resq_out_discard(c.report);
+  else if (c.report)
+    ok = resq_out_commit(c.report, err);
   resq_stages_close(&c.stages, ok);
+  resq_facts_free(&c.facts);
+  free(c.pipeline);
   if (c.statistics)
     resq_statistics_destroy(c.statistics);
   if (!mlirModuleIsNull(c.module))

@@ -34,6 +34,7 @@ typedef struct resq_compile_options {
   const char *statistics;   ///< file to read statistics from, or to write with calibrate_only; NULL
   bool calibrate_only;
   const char *cache;        ///< folder of evaluated params and statistics; NULL: none
+  const char *report;       ///< an HTML file on the quality of the compile, for forms that need parameters; NULL: none
   int64_t seed;
   int threads;              ///< 0: all
   bool verbose;

@@ -74,7 +74,7 @@ static LLVMTypeRef list_type(resq_program_builder *b, const struct list *l) {
   return l->count ? LLVMTypeOf(l->items[0]) : b->ptr;
 }
 
-static void add_cache(resq_program_builder *b, MlirOperation op) {
+int64_t resq_cache_token_bytes(MlirOperation op) {
   int64_t heads = resq_op_i64(op, "heads"), size = resq_op_i64(op, "head_size"), bytes = 0;
   static const char *const sides[] = {"keys", "values"};
   for (int i = 0; i < 2; i++) {
@@ -83,7 +83,13 @@ static void add_cache(resq_program_builder *b, MlirOperation op) {
     bytes += heads * resq_kv_vector_bytes(resq_str_eq(kind, "f32") ? 0 : resq_str_eq(kind, "f16") ? 1 : 2,
                                           resqKvCodeAttrGetBits(code), resqKvCodeAttrGetHigh(code), size);
   }
-  double bits = (double)bytes * 8 / (double)(2 * heads * size);
+  return bytes;
+}
+
+static void add_cache(resq_program_builder *b, MlirOperation op) {
+  int64_t elements = 2 * resq_op_i64(op, "heads") * resq_op_i64(op, "head_size");
+  int64_t bytes = resq_cache_token_bytes(op);
+  double bits = (double)bytes * 8 / (double)elements;
   LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")), const_i64(b, bytes),
                            LLVMConstReal(b->f64, bits)};
   push(&b->caches, const_struct(b, fields, 3));

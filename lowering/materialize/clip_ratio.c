@@ -60,8 +60,7 @@ static void add_gram_rows(void *opaque, int64_t task) {
 
 //===-- Errors ------------------------------------------------------------===//
 
-/// errors = Q(x) - x over one group.
-static void group_errors(const float *x, int64_t group, int bits, float clip, float *errors) {
+void resq_group_errors(const float *x, int64_t group, int bits, float clip, float *errors) {
   float low = 0, high = 0;
   for (int64_t i = 0; i < group; ++i) {
     low = x[i] < low ? x[i] : low;
@@ -120,7 +119,7 @@ static void run_task(void *opaque, int64_t task) {
   if (errors && product) {
     const float *x = s->samples + begin * s->width;
     for (int64_t i = 0; i < rows * s->width; i += s->how->group)
-      group_errors(x + i, s->how->group, s->how->bits, candidate(step), errors + i);
+      resq_group_errors(x + i, s->how->group, s->how->bits, candidate(step), errors + i);
     s->sums[task] = weigh(s, errors, rows, product);
   } else {
     __atomic_store_n(&s->failed, true, __ATOMIC_RELAXED);

@@ -77,4 +77,13 @@ bool resq_print_flush(resq_error *err);
 /// -log softmax(row)[target], summed in double.
 double resq_row_loss(const float *row, int64_t n, int32_t target);
 
+/// One prediction of this model beside a reference's.
+typedef struct resq_row_comparison {
+  double loss, reference_loss; ///< as resq_row_loss
+  double divergence;           ///< KL(reference || this) over all n tokens, nats
+  bool agrees;                 ///< the same most likely token, the first of equals
+} resq_row_comparison;
+void resq_row_compare(const float *row, const float *reference, int64_t n, int32_t target,
+                      resq_row_comparison *out);
+
 #endif // RESQ_CLI_CLI_H

@@ -1,6 +1,7 @@
 //===-- cmd_logits.c - what the model predicts, as numbers ----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "cli/cli.h"
+#include "cli/logits_stream.h"
 
 #include "exec/session_internal.h"
 
@@ -11,7 +12,7 @@
 typedef struct logits_options {
   resq_run_options common;
   const char *prompt, *ids, *output;
-  bool all;
+  bool all, serve;
   int64_t top, count;
 } logits_options;
 
@@ -27,6 +28,8 @@ static const resq_flag flags[] = {
     {"output", 'o', RESQ_FLAG_TEXT, "FILE", "write rows of raw 32-bit floats", 0, 0, AT(output)},
     {"top", 'k', RESQ_FLAG_INTEGER, "K", "print the K largest of each row (default 10)", 1, 1000,
      AT(top)},
+    {"serve", 0, RESQ_FLAG_BOOL, NULL,
+     "answer a program over standard input and output (perplexity --reference)", 0, 0, AT(serve)},
 };
 
 /// The K largest, largest first, equal values by id: position, id, logit, token text.
@@ -110,8 +113,21 @@ static bool run_on_tokens(resq_run *r, const logits_options *o, const int32_t *i
   return ok;
 }
 
+static bool serve(const resq_cli *cli, const logits_options *o, resq_error *err) {
+  if (o->prompt || o->ids || o->output)
+    return resq_fail(err, RESQ_USAGE, "logits: --serve takes its input from the program it serves");
+  resq_run r;
+  if (!resq_run_open(&r, cli, err))
+    return false;
+  bool ok = resq_run_start(&r, &o->common, 0, err) && resq_stream_serve(&r, err);
+  resq_run_close(&r);
+  return ok;
+}
+
 static bool run(const resq_cli *cli, void *values, resq_error *err) {
   const logits_options *o = values;
+  if (o->serve)
+    return serve(cli, o, err);
   if (!o->prompt == !o->ids)
     return resq_fail(err, RESQ_USAGE, "logits: give either -p TEXT or --ids FILE");
   resq_run r;

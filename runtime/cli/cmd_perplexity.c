@@ -4,9 +4,13 @@
 // The text is one stream of tokens without BOS, cut into windows that don't overlap;
 // what is left at the end is dropped. A window of n tokens gives n - 1 losses. Losses
 // are summed in order, so the result is the same at any number of threads.
+// With --reference, another model predicts each piece of a window after this one has: they take
+// turns on the processors.
 //===----------------------------------------------------------------------===//
 #include "cli/cli.h"
+#include "cli/perplexity.h"
 #include "cli/progress.h"
+#include "cli/reference.h"
 #include "exec/session_internal.h"
 
 #include <inttypes.h>
@@ -17,7 +21,8 @@
 typedef struct perplexity_options {
   resq_run_options common;
   int64_t window, windows, skip;
-  bool ids;
+  bool ids, json;
+  const char *reference;
 } perplexity_options;
 
 #define AT(member) offsetof(perplexity_options, member)
@@ -28,85 +33,146 @@ static const resq_flag flags[] = {
      AT(windows)},
     {"skip", 0, RESQ_FLAG_INTEGER, "N", "windows to leave out at the start", 0, 1 << 30, AT(skip)},
     {"ids", 0, RESQ_FLAG_BOOL, NULL, "FILE holds little-endian 32-bit token ids", 0, 0, AT(ids)},
+    {"reference", 'r', RESQ_FLAG_TEXT, "BINARY",
+     "another compiled model of the same vocabulary: also KL divergence and agreement", 0, 0,
+     AT(reference)},
+    {"json", 0, RESQ_FLAG_BOOL, NULL, "print JSON", 0, 0, AT(json)},
 };
+
+/// What one text is measured with. A piece is what one call predicts: part of a window.
+typedef struct measuring {
+  const resq_run *run;
+  const perplexity_options *o;
+  resq_reference *reference; ///< NULL: none
+  int64_t piece;
+  float *logits, *reference_logits; ///< [piece, vocabulary]
+  resq_row_comparison *predictions; ///< [piece]
+  resq_perplexity *out;
+} measuring;
+
+//===-- A piece -----------------------------------------------------------===//
 
 /// Losses of `rows` rows, on all threads of the session.
 typedef struct loss_task {
-  const float *logits;
+  const measuring *m;
   const int32_t *targets;
-  double *losses;
   int64_t rows, width;
 } loss_task;
 
 static void compute_losses(void *context, int index, int count) {
   const loss_task *t = context;
-  for (int64_t i = index; i < t->rows; i += count)
-    t->losses[i] = resq_row_loss(t->logits + i * t->width, t->width, t->targets[i]);
+  const measuring *m = t->m;
+  for (int64_t i = index; i < t->rows; i += count) {
+    const float *row = m->logits + i * t->width;
+    if (m->reference)
+      resq_row_compare(row, m->reference_logits + i * t->width, t->width, t->targets[i],
+                       &m->predictions[i]);
+    else
+      m->predictions[i].loss = resq_row_loss(row, t->width, t->targets[i]);
+  }
 }
 
-/// Sums over all predictions so far.
-typedef struct score {
-  double sum, squares;
-  int64_t n;
-} score;
+static void add_prediction(const measuring *m, const resq_row_comparison *p) {
+  resq_perplexity *out = m->out;
+  resq_tally_add(&out->loss, p->loss);
+  if (!m->reference)
+    return;
+  out->divergences[out->divergence.n] = p->divergence;
+  resq_tally_add(&out->reference_loss, p->reference_loss);
+  resq_tally_add(&out->excess, p->loss - p->reference_loss);
+  resq_tally_add(&out->divergence, p->divergence);
+  resq_tally_add(&out->agreement, p->agrees);
+}
 
-/// One piece of a window: rows [first, first + rows) of it; the window's last token predicts
-/// nothing.
-static bool score_piece(const resq_run *r, const int32_t *window, int64_t size, int64_t first,
-                        int64_t rows, float *logits, double *losses, score *s, resq_error *err) {
-  int64_t predictions = first + rows == size ? rows - 1 : rows;
+/// Rows [first, first + rows) of a window; the window's last token predicts nothing.
+static bool score_piece(const measuring *m, const int32_t *window, int64_t first, int64_t rows,
+                        resq_error *err) {
+  const resq_run *r = m->run;
+  int64_t predictions = first + rows == m->o->window ? rows - 1 : rows;
   // The last row's logits would be wasted, but rows are counted from the end: ask for all.
-  if (!resq_run_forward(r, window + first, first, rows, rows, logits, err))
+  if (!resq_run_forward(r, window + first, first, rows, rows, m->logits, err))
     return false;
-  loss_task t = {logits, window + first + 1, losses, predictions,
-                 resq_session_vocabulary(r->session)};
+  if (m->reference &&
+      !resq_reference_forward(m->reference, window + first, first, rows, m->reference_logits, err))
+    return false;
+  loss_task t = {m, window + first + 1, predictions, resq_session_vocabulary(r->session)};
   resq_pool_run(r->session->pool, compute_losses, &t);
-  for (int64_t i = 0; i < predictions; ++i) {
-    s->sum += losses[i];
-    s->squares += losses[i] * losses[i];
-  }
-  s->n += predictions;
+  for (int64_t i = 0; i < predictions; ++i)
+    add_prediction(m, &m->predictions[i]);
   return true;
 }
 
-static double mean_of(const score *s) { return s->sum / (double)s->n; }
+//===-- All windows -------------------------------------------------------===//
 
-static double error_of(const score *s) {
-  if (s->n < 2)
-    return 0;
-  double mean = mean_of(s), variance = s->squares / (double)s->n - mean * mean;
-  return sqrt((variance > 0 ? variance : 0) / (double)(s->n - 1));
+static void end_window(resq_perplexity *out) {
+  resq_tally *const tallies[] = {&out->loss, &out->reference_loss, &out->excess, &out->divergence,
+                                 &out->agreement};
+  for (size_t i = 0; i < sizeof tallies / sizeof *tallies; ++i)
+    resq_tally_end_window(tallies[i]);
 }
 
-static bool score_windows(const resq_run *r, const perplexity_options *o, const int32_t *ids,
-                          int64_t windows, score *s, resq_error *err) {
-  int64_t width = resq_session_vocabulary(r->session), piece = resq_session_chunk(r->session);
-  if (piece > o->window)
-    piece = o->window;
-  float *logits = malloc((size_t)piece * (size_t)width * sizeof *logits);
-  double *losses = malloc((size_t)piece * sizeof *losses);
-  bool ok = logits && losses;
-  if (!ok)
-    resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId64 " rows of logits", piece);
+static void show_progress(const measuring *m, resq_progress *progress, int64_t done) {
+  char beside[64] = "";
+  if (m->reference)
+    snprintf(beside, sizeof beside, ", KL divergence %.4f",
+             resq_tally_estimate(&m->out->divergence).mean);
+  double seconds = (double)(resq_now_ns() - progress->start_ns) / 1e9;
+  resq_progress_show(progress,
+                     "window %" PRId64 " of %" PRId64 ", perplexity %.4f%s, %.0f tokens/s", done,
+                     m->out->windows, exp(resq_tally_estimate(&m->out->loss).mean), beside,
+                     (double)(done * m->o->window) / seconds);
+}
+
+static bool score_windows(const measuring *m, const int32_t *ids, resq_error *err) {
+  const perplexity_options *o = m->o;
   resq_progress progress = resq_progress_start();
-  for (int64_t w = 0; ok && w < windows; ++w) {
+  bool ok = true;
+  for (int64_t w = 0; ok && w < m->out->windows; ++w) {
     const int32_t *window = ids + (o->skip + w) * o->window;
-    for (int64_t first = 0; ok && first < o->window; first += piece) {
-      int64_t rows = o->window - first < piece ? o->window - first : piece;
-      ok = score_piece(r, window, o->window, first, rows, logits, losses, s, err);
+    for (int64_t first = 0; ok && first < o->window; first += m->piece) {
+      int64_t rows = o->window - first < m->piece ? o->window - first : m->piece;
+      ok = score_piece(m, window, first, rows, err);
     }
-    double seconds = (double)(resq_now_ns() - progress.start_ns) / 1e9;
+    end_window(m->out);
     if (ok)
-      resq_progress_show(&progress,
-                         "window %" PRId64 " of %" PRId64 ", perplexity %.4f, %.0f tokens/s", w + 1,
-                         windows, exp(mean_of(s)), (double)((w + 1) * o->window) / seconds);
+      show_progress(m, &progress, w + 1);
   }
   resq_progress_end(&progress);
-  if (ok)
-    fprintf(stderr, "%.1f tokens/s\n",
-            (double)(windows * o->window) / ((double)(resq_now_ns() - progress.start_ns) / 1e9));
-  free(logits);
-  free(losses);
+  m->out->seconds = (double)(resq_now_ns() - progress.start_ns) / 1e9;
+  if (ok && !o->json)
+    fprintf(stderr, "%.1f tokens/s\n", (double)(m->out->windows * o->window) / m->out->seconds);
+  return ok;
+}
+
+/// Memory for pieces, and for all divergences.
+static bool allocate(measuring *m, resq_error *err) {
+  size_t width = (size_t)resq_session_vocabulary(m->run->session), piece = (size_t)m->piece;
+  size_t predictions = (size_t)m->out->windows * (size_t)(m->o->window - 1);
+  m->logits = malloc(piece * width * sizeof *m->logits);
+  m->predictions = calloc(piece, sizeof *m->predictions);
+  if (m->reference) {
+    m->reference_logits = malloc(piece * width * sizeof *m->reference_logits);
+    m->out->divergences = malloc(predictions * sizeof *m->out->divergences);
+  }
+  return (m->logits && m->predictions &&
+          (!m->reference || (m->reference_logits && m->out->divergences))) ||
+         resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId64 " rows of logits", m->piece);
+}
+
+static bool score(const resq_run *r, const perplexity_options *o, const int32_t *ids,
+                  resq_perplexity *out, resq_error *err) {
+  int64_t chunk = resq_session_chunk(r->session);
+  measuring m = {.run = r, .o = o, .piece = chunk < o->window ? chunk : o->window, .out = out};
+  if (o->reference &&
+      !(m.reference = resq_reference_open(o->reference, r, o->window, o->common.threads, err)))
+    return false;
+  bool ok = allocate(&m, err) && score_windows(&m, ids, err);
+  if (ok && m.reference)
+    resq_sort(out->divergences, out->divergence.n);
+  resq_reference_close(m.reference);
+  free(m.logits);
+  free(m.reference_logits);
+  free(m.predictions);
   return ok;
 }
 
@@ -152,14 +218,11 @@ static bool measure(resq_run *r, const perplexity_options *o, const int32_t *ids
   if (trained && o->window > trained)
     fprintf(stderr, "note: windows of %" PRId64 " tokens, the model's context is %" PRId64 "\n",
             o->window, trained);
-  score s = {0, 0, 0};
-  if (!score_windows(r, o, ids, windows, &s, err))
-    return false;
-  double perplexity = exp(mean_of(&s));
-  return resq_printf(err,
-                     "perplexity %.4f +- %.4f (%" PRId64 " windows of %" PRId64 " tokens, %" PRId64
-                     " predictions, mean loss %.6f)\n",
-                     perplexity, perplexity * error_of(&s), windows, o->window, s.n, mean_of(&s));
+  resq_perplexity result = {.windows = windows, .window = o->window, .reference = o->reference};
+  bool ok = score(r, o, ids, &result, err) &&
+            (o->json ? resq_perplexity_print_json : resq_perplexity_print_text)(&result, err);
+  free(result.divergences);
+  return ok;
 }
 
 static bool run(const resq_cli *cli, void *values, resq_error *err) {

@@ -3,7 +3,8 @@
 //
 // A perplexity window is 100 million exponentials: vectors of sixteen, which compilers
 // split where registers are smaller. Each exponential is a float (relative error below
-// 3e-7); sums are double. NaN or infinite logits give a NaN loss, never a plausible number.
+// 3e-7); sums are double. NaN or infinite logits give a NaN loss and divergence, never a plausible
+// number.
 //===----------------------------------------------------------------------===//
 #include "cli/cli.h"
 #include "exec/cpu.h"
@@ -24,8 +25,9 @@ typedef floats floats_anywhere __attribute__((aligned(4)));
 #define LOAD(pointer) (*(const floats_anywhere *)(pointer))
 
 /// *sums += 2^t, t <= 0: the nearest integer goes to the exponent, the rest through e^(f ln 2)'s
-/// series.
-static inline __attribute__((always_inline)) void add_exp2(const floats *arguments, doubles *sums) {
+/// series. *powers are the sixteen that were added.
+static inline __attribute__((always_inline)) void add_exp2(const floats *arguments, doubles *sums,
+                                                           doubles *powers) {
   // 1.5 * 2^23: adding it rounds to an integer, which stands in the low bits.
   const floats magic = ALL(12582912.0f), lowest = ALL(-126.0f);
   ints small = *arguments < lowest;
@@ -40,26 +42,43 @@ static inline __attribute__((always_inline)) void add_exp2(const floats *argumen
   p = p * f + 2.4022651e-1f;
   p = p * f + 6.9314718e-1f;
   p = p * f + 1.0f;
-  *sums += __builtin_convertvector(p * scale, doubles);
+  *powers = __builtin_convertvector(p * scale, doubles);
+  *sums += *powers;
 }
 
-static inline __attribute__((always_inline)) double log_sum_exp(const float *row, int64_t n) {
+/// The first of the largest entries; NaN when row[0] is.
+typedef struct largest {
+  float value;
+  int64_t index;
+} largest;
+
+static inline __attribute__((always_inline)) largest find_largest(const float *row, int64_t n) {
   int64_t whole = n / lanes * lanes;
   floats most = ALL(row[0]);
-  for (int64_t i = 0; i < whole; i += lanes) {
+  ints where = {0}, here = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  for (int64_t i = 0; i < whole; i += lanes, here += lanes) {
     floats x = LOAD(row + i);
     ints larger = x > most;
     most = SELECT(larger, x, most);
+    where = (larger & here) | (~larger & where);
   }
-  float max = row[0];
+  largest best = {row[0], 0};
   for (int j = 0; j < lanes; ++j)
-    max = most[j] > max ? most[j] : max;
+    if (most[j] > best.value || (most[j] == best.value && where[j] < best.index))
+      best = (largest){most[j], where[j]};
   for (int64_t i = whole; i < n; ++i)
-    max = row[i] > max ? row[i] : max;
-  doubles sums = {0};
+    if (row[i] > best.value)
+      best = (largest){row[i], i};
+  return best;
+}
+
+static inline __attribute__((always_inline)) double log_sum_exp(const float *row, int64_t n,
+                                                                float max) {
+  int64_t whole = n / lanes * lanes;
+  doubles sums = {0}, powers;
   for (int64_t i = 0; i < whole; i += lanes) {
     floats t = (LOAD(row + i) - max) * 1.44269504f;
-    add_exp2(&t, &sums);
+    add_exp2(&t, &sums, &powers);
   }
   double sum = 0;
   for (int j = 0; j < lanes; ++j)
@@ -69,26 +88,80 @@ static inline __attribute__((always_inline)) double log_sum_exp(const float *row
   return (double)max + log(sum);
 }
 
-static double log_sum_exp_baseline(const float *row, int64_t n) { return log_sum_exp(row, n); }
+static inline __attribute__((always_inline)) double row_loss(const float *row, int64_t n,
+                                                             int32_t target) {
+  return log_sum_exp(row, n, find_largest(row, n).value) - (double)row[target];
+}
+
+/// With P = softmax(a) and Q = softmax(b): KL(P || Q) = sum P (a - b) - lse(a) + lse(b).
+static inline __attribute__((always_inline)) void
+row_compare(const float *b, const float *a, int64_t n, int32_t target, resq_row_comparison *out) {
+  largest top_a = find_largest(a, n), top_b = find_largest(b, n);
+  int64_t whole = n / lanes * lanes;
+  doubles sums = {0}, weighted = {0}, powers;
+  for (int64_t i = 0; i < whole; i += lanes) {
+    floats x = LOAD(a + i), t = (x - top_a.value) * 1.44269504f;
+    add_exp2(&t, &sums, &powers);
+    weighted += powers * __builtin_convertvector(x - LOAD(b + i), doubles);
+  }
+  double sum = 0, difference = 0;
+  for (int j = 0; j < lanes; ++j) {
+    sum += sums[j];
+    difference += weighted[j];
+  }
+  for (int64_t i = whole; i < n; ++i) {
+    double p = exp((double)a[i] - (double)top_a.value);
+    sum += p;
+    difference += p * ((double)a[i] - (double)b[i]);
+  }
+  double lse_a = (double)top_a.value + log(sum), lse_b = log_sum_exp(b, n, top_b.value);
+  double divergence = difference / sum - lse_a + lse_b;
+  out->loss = lse_b - (double)b[target];
+  out->reference_loss = lse_a - (double)a[target];
+  // Never negative but by rounding; NaN stays.
+  out->divergence = divergence < 0 ? 0 : divergence;
+  out->agrees = top_a.index == top_b.index;
+}
+
+static double row_loss_baseline(const float *row, int64_t n, int32_t target) {
+  return row_loss(row, n, target);
+}
+static void row_compare_baseline(const float *b, const float *a, int64_t n, int32_t target,
+                                 resq_row_comparison *out) {
+  row_compare(b, a, n, target, out);
+}
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))) static double
-log_sum_exp_avx512(const float *row, int64_t n) {
-  return log_sum_exp(row, n);
+#define AVX512 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")))
+AVX512 static double row_loss_avx512(const float *row, int64_t n, int32_t target) {
+  return row_loss(row, n, target);
 }
+AVX512 static void row_compare_avx512(const float *b, const float *a, int64_t n, int32_t target,
+                                      resq_row_comparison *out) {
+  row_compare(b, a, n, target, out);
+}
+
+/// CPUID traps on virtual machines: asked once. Racing threads write the same value.
+static bool has_avx512(void) {
+  static int known = -1;
+  int has = __atomic_load_n(&known, __ATOMIC_RELAXED);
+  if (has < 0) {
+    has = resq_cpu_runs(resq_cpu_features(), "avx512");
+    __atomic_store_n(&known, has, __ATOMIC_RELAXED);
+  }
+  return has;
+}
+#else
+#define row_loss_avx512 row_loss_baseline
+#define row_compare_avx512 row_compare_baseline
+static bool has_avx512(void) { return false; }
 #endif
 
 double resq_row_loss(const float *row, int64_t n, int32_t target) {
-#if defined(__x86_64__)
-  // CPUID traps on virtual machines: asked once. Racing threads write the same value.
-  static int has_avx512 = -1;
-  int has = __atomic_load_n(&has_avx512, __ATOMIC_RELAXED);
-  if (has < 0) {
-    has = resq_cpu_runs(resq_cpu_features(), "avx512");
-    __atomic_store_n(&has_avx512, has, __ATOMIC_RELAXED);
-  }
-  if (has)
-    return log_sum_exp_avx512(row, n) - (double)row[target];
-#endif
-  return log_sum_exp_baseline(row, n) - (double)row[target];
+  return (has_avx512() ? row_loss_avx512 : row_loss_baseline)(row, n, target);
+}
+
+void resq_row_compare(const float *row, const float *reference, int64_t n, int32_t target,
+                      resq_row_comparison *out) {
+  (has_avx512() ? row_compare_avx512 : row_compare_baseline)(row, reference, n, target, out);
 }

@@ -220,6 +220,19 @@ bool resq_tokenizer_is_control(const resq_tokenizer *t, int32_t id) {
   return id >= 0 && (uint64_t)id < t->header->n_tokens && t->kinds[id] == RESQ_TOKEN_CONTROL;
 }
 
+uint64_t resq_tokenizer_vocabulary_hash(const resq_tokenizer *t) {
+  XXH3_state_t state;
+  XXH3_64bits_reset(&state);
+  for (int32_t id = 0; id < (int32_t)t->header->n_tokens; ++id) {
+    resq_text token = resq_tokenizer_bytes(t, id);
+    const uint64_t head[] = {token.size, resq_tokenizer_is_control(t, id)};
+    XXH3_64bits_update(&state, head, sizeof head);
+    XXH3_64bits_update(&state, token.data, token.size);
+  }
+  uint64_t hash = XXH3_64bits_digest(&state);
+  return hash ? hash : 1;
+}
+
 int32_t resq_tokenizer_find(const resq_tokenizer *t, const char *data, size_t size) {
   uint64_t mask = t->header->lookup.count - 1;
   uint64_t slot = resq_tokenizer_hash(data, size) & mask;

@@ -58,4 +58,8 @@ bool resq_tokenizer_encode(const resq_tokenizer *t, resq_text text, bool special
 resq_text resq_tokenizer_bytes(const resq_tokenizer *t, int32_t id);
 bool resq_tokenizer_is_control(const resq_tokenizer *t, int32_t id);
 
+/// XXH3-64 of what the ids mean: every token's kind and bytes, in order; never 0. Equal for two tokenizers that
+/// differ in merges, pre-tokenizer or chat template alone.
+uint64_t resq_tokenizer_vocabulary_hash(const resq_tokenizer *t);
+
 #endif // RESQ_TEXT_TOKENIZER_H

@@ -205,6 +205,59 @@ class Determinism(unittest.TestCase):
             self.assertNotEqual(x.read(), y.read())
 
 
+class Reference(unittest.TestCase):
+    """perplexity --reference: against numpy on the logits of both."""
+    IDS = np.random.default_rng(11).integers(0, 512, 160)
+    WINDOW = 40
+
+    def measure(self, artifact, reference, *options):
+        ids = support.write_ids(self.IDS, "reference.u32")
+        return json.loads(run([artifact, "perplexity", ids, "--ids", f"--window={self.WINDOW}", f"--reference={reference}",
+                               "--json", *options]))
+
+    def test_itself(self):
+        artifact = compile_scheme("rtn-w4a4kv4")
+        found = self.measure(artifact, artifact)["reference"]
+        self.assertEqual(found["divergence"]["mean"], 0)
+        self.assertEqual(found["divergence"]["largest"], 0)
+        self.assertEqual(found["agreement"]["mean"], 1)
+        self.assertEqual(found["excess_loss"]["mean"], 0)
+
+    def test_equals_numpy(self):
+        artifact, reference = compile_scheme("rtn-w4a4kv4"), compile_scheme("none")
+        divergences, agreements, losses = [], [], []
+        for window in self.IDS.reshape(-1, self.WINDOW):
+            q, p = (log_softmax(logits(a, window))[:-1] for a in (artifact, reference))
+            divergences.append((np.exp(p) * (p - q)).sum(axis=1))
+            agreements.append(p.argmax(axis=1) == q.argmax(axis=1))
+            losses.append(-q[np.arange(len(q)), window[1:]])
+        divergences, agreements, losses = map(np.array, (divergences, agreements, losses))
+        found = self.measure(artifact, reference)
+        self.assertEqual(found["predictions"], losses.size)
+
+        def check(estimate, values, bound=1e-5):
+            means = values.mean(axis=1)
+            self.assertAlmostEqual(estimate["mean"], values.mean(), delta=bound)
+            self.assertAlmostEqual(estimate["token_error"], values.std(ddof=1) / values.size ** 0.5, delta=bound)
+            self.assertAlmostEqual(estimate["window_error"], means.std(ddof=1) / means.size ** 0.5, delta=bound)
+        check(found["loss"], losses)
+        check(found["reference"]["divergence"], divergences)
+        check(found["reference"]["agreement"], agreements)
+        self.assertGreater(found["reference"]["divergence"]["mean"], 0)
+        self.assertAlmostEqual(found["reference"]["divergence"]["largest"], divergences.max(), delta=1e-5)
+        self.assertEqual(found["reference"]["divergence"], self.measure(artifact, reference, "-t", "1")["reference"]["divergence"])
+
+    def test_other_vocabulary(self):
+        other = compile_model(make_tiny("other.gguf", "--vocabulary", "520", "--layers", "1"), "--scheme=none",
+                              f"--levels={BEST}")
+        ids = support.write_ids(self.IDS, "reference.u32")
+        done = subprocess.run([compile_scheme("none"), "perplexity", ids, "--ids", "--window=40", f"--reference={other}"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+        self.assertEqual(done.returncode, 3)
+        self.assertEqual(done.stdout, b"")
+        self.assertIn(b"its vocabulary has 520 tokens, this model's 512", done.stderr)
+
+
 class CommandLine(unittest.TestCase):
     def test_generate(self):
         artifact = compile_scheme("none")

@@ -47,7 +47,7 @@ static void restore(int fd, int saved) {
 
 /// Runs "model WORD WORD ..." (up to a NULL); returns the exit code.
 static int cli(const char *path, const char *first, ...) {
-  char *argv[32] = {(char *)(uintptr_t)"model"};
+  char *argv[32] = {(char *)(uintptr_t) "model"};
   int argc = 1;
   va_list args;
   va_start(args, first);
@@ -221,6 +221,14 @@ static void measures_perplexity(void **state) {
   EXPECT(0, "perplexity", file_path, "--window", "20", "--windows", "1");
   assert_non_null(strstr(out_text, "(1 windows"));
   EXPECT_ERROR(RESQ_BAD_INPUT, "at least one", "perplexity", file_path, "--window", "64");
+  EXPECT(0, "perplexity", file_path, "--window", "20", "--json");
+  assert_non_null(strstr(out_text, "\"predictions\": 38"));
+  assert_null(strstr(out_text, "reference"));
+  EXPECT(0, "perplexity", file_path, "--window", "20", "--windows", "1", "--json");
+  assert_non_null(strstr(out_text, "\"window_error\": null"));
+  EXPECT_ERROR(RESQ_IO, "--reference=/nonexistent: cannot be started", "perplexity", file_path,
+               "--window", "20", "--reference=/nonexistent");
+  EXPECT_ERROR(RESQ_USAGE, "--serve takes its input", "logits", "--serve", "-p", "a");
 }
 
 /// Exponentials of the fast path against libm, and what is not a number stays so.

@@ -1,0 +1,104 @@
+//===-- markup.c ----------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "lowering/report/markup.h"
+
+#include "text/utf8.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/// Room for n more bytes and a NUL.
+static bool grow(resq_markup *m, size_t n) {
+  if (m->failed)
+    return false;
+  if (n < m->room - m->size)
+    return true;
+  size_t room = 2 * m->room + n + 4096;
+  char *data = realloc(m->data, room);
+  m->failed = !data;
+  if (data) {
+    m->data = data;
+    m->room = room;
+  }
+  return data != NULL;
+}
+
+static void add(resq_markup *m, const char *data, size_t n) {
+  if (!grow(m, n))
+    return;
+  memcpy(m->data + m->size, data, n);
+  m->size += n;
+  m->data[m->size] = 0;
+}
+
+void resq_markup_format(resq_markup *m, const char *format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  int n = vsnprintf(NULL, 0, format, args);
+  if (n >= 0 && grow(m, (size_t)n)) {
+    vsnprintf(m->data + m->size, (size_t)n + 1, format, again);
+    m->size += (size_t)n;
+  }
+  va_end(again);
+  va_end(args);
+}
+
+/// What stands for a character that markup gives a meaning; NULL for others.
+static const char *entity_of(char c) {
+  switch (c) {
+  case '<':
+    return "&lt;";
+  case '>':
+    return "&gt;";
+  case '&':
+    return "&amp;";
+  case '"':
+    return "&quot;";
+  case '\'':
+    return "&#39;";
+  default:
+    return NULL;
+  }
+}
+
+void resq_markup_text(resq_markup *m, const char *text) {
+  for (size_t left = strlen(text); left > 0;) {
+    uint32_t point;
+    size_t n = resq_utf8_step(text, left, &point);
+    const char *entity = entity_of(*text);
+    bool plain = (point >= ' ' || point == '\n' || point == '\t') && point != 0x7f &&
+                 point != 0xfffd && point != 0xfffe && point != 0xffff;
+    if (entity)
+      add(m, entity, strlen(entity));
+    else
+      add(m, plain ? text : "\xef\xbf\xbd", plain ? n : 3);
+    text += n;
+    left -= n;
+  }
+}
+
+void resq_markup_number(resq_markup *m, double x, int digits) {
+  if (isnan(x))
+    resq_markup_format(m, "–");
+  else if (isinf(x))
+    resq_markup_format(m, x > 0 ? "∞" : "−∞");
+  else
+    resq_markup_format(m, "%s%.*f", x < 0 ? "−" : "", digits, fabs(x));
+}
+
+void resq_markup_count(resq_markup *m, int64_t n) {
+  char digits[32];
+  int length = snprintf(digits, sizeof digits, "%" PRId64, n < 0 ? -n : n);
+  if (n < 0)
+    add(m, "-", 1);
+  for (int i = 0; i < length; ++i) {
+    if (i && (length - i) % 3 == 0)
+      add(m, ",", 1);
+    add(m, digits + i, 1);
+  }
+}

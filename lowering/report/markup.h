@@ -1,0 +1,32 @@
+//===-- markup.h - text of a page -----------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A page grows in memory. Whatever comes from outside (names, paths, pipelines) goes through
+// resq_markup_text; formats are ours. Every element is closed, so that a page is XML, too.
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_LOWERING_REPORT_MARKUP_H
+#define RESQ_LOWERING_REPORT_MARKUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// All zero at the start. data is NUL-terminated once anything was written.
+typedef struct resq_markup {
+  char *data;
+  size_t size, room;
+  bool failed; ///< out of memory: what is written from then on is dropped
+} resq_markup;
+
+/// printf of markup. Numbers only: no text from outside as %s.
+void resq_markup_format(resq_markup *m, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/// Text as it is read: <, >, &, quotes as entities, control characters and broken UTF-8 as U+FFFD.
+void resq_markup_text(resq_markup *m, const char *text);
+
+/// A number for people: "12.3"; "–" for NaN, "∞" for infinity.
+void resq_markup_number(resq_markup *m, double x, int digits);
+/// 1234567 as "1,234,567".
+void resq_markup_count(resq_markup *m, int64_t n);
+
+#endif // RESQ_LOWERING_REPORT_MARKUP_H

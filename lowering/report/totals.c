@@ -1,0 +1,52 @@
+//===-- totals.c - what is stored, by what reads it -----------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "lowering/report/report.h"
+
+#include "dialect/build.h"
+
+typedef struct reading {
+  MlirStringRef param;
+  resq_report_group group;
+} reading;
+
+/// By the first op that reads it.
+static resq_report_group group_of(MlirOperation reader) {
+  bool linear = resq_op_is(reader, "resq.qlinear") || resq_op_is(reader, "resq.linear");
+  if (resq_op_is(reader, "resq.embed"))
+    return RESQ_GROUP_EMBEDDING;
+  if (resq_op_is(reader, "resq.head") ||
+      (linear && resq_str_eq(resq_op_str(reader, "name"), "head")))
+    return RESQ_GROUP_HEAD;
+  return linear ? RESQ_GROUP_LINEARS : RESQ_GROUP_OTHER;
+}
+
+static void note_reader(MlirOperation get, void *user) {
+  reading *r = user;
+  MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(get, 0));
+  if (!mlirStringRefEqual(resq_op_str(get, "param"), r->param) || mlirOpOperandIsNull(use))
+    return;
+  MlirOperation reader = mlirOpOperandGetOwner(use);
+  // A bias stands behind the weights and is none.
+  MlirType type = mlirValueGetType(mlirOperationGetResult(get, 0));
+  if (mlirShapedTypeGetRank(type) == 2)
+    r->group = group_of(reader);
+}
+
+void resq_report_count(MlirOperation materialized, resq_facts *facts) {
+  MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(materialized, 0));
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
+    if (!resq_op_is(op, "resq.param") || !resq_op_has(op, "size"))
+      continue;
+    reading r = {resq_op_str(op, "sym_name"), RESQ_GROUP_OTHER};
+    resq_for_each(materialized, "resq.get", note_reader, &r);
+    MlirType type = mlirTypeAttrGetValue(resq_op_attr(op, "type"));
+    int64_t elements = 1;
+    for (intptr_t i = 0; i < mlirShapedTypeGetRank(type); i++)
+      elements *= mlirShapedTypeGetDimSize(type, i);
+    resq_report_total *total = &facts->totals[r.group];
+    total->params++;
+    total->elements += elements;
+    total->bytes += resq_op_i64(op, "size");
+  }
+}
