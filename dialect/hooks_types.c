@@ -35,22 +35,33 @@ bool resqVerifyPanel(MlirType element, resq_message *out) {
   return refuse(out, "C1: a panel's element is f32, bf16 or f16");
 }
 
-// C2's `high < head_size` needs the head size: resq.kv_cache checks it.
+// `high < head_size` needs the head size: resq.kv_cache checks it.
 bool resqVerifyKvCode(MlirStringRef kind, unsigned bits, unsigned high, unsigned high_bits,
-                      resq_message *out) {
+                      unsigned rows, resq_message *out) {
   if (resq_str_eq(kind, "f32") || resq_str_eq(kind, "f16")) {
-    if (bits || high || high_bits)
-      return refuse(out,
-                    "C1: bits = %u, high = %u, high_bits = %u with kind \"%.*s\": allowed is 0",
-                    bits, high, high_bits, shown(kind), kind.data);
+    if (bits || high || high_bits || rows)
+      return refuse(
+          out, "C1: bits = %u, high = %u, high_bits = %u, rows = %u with kind \"%.*s\": allowed is 0",
+          bits, high, high_bits, rows, shown(kind), kind.data);
     return true;
   }
-  if (!resq_str_eq(kind, "int"))
-    return refuse(out, "C1: kind is \"%.*s\": allowed are \"f32\", \"f16\" and \"int\"",
+  bool is_int = resq_str_eq(kind, "int"), is_lm = resq_str_eq(kind, "lm");
+  bool is_qjl = resq_str_eq(kind, "qjl");
+  if (!is_int && !is_lm && !is_qjl)
+    return refuse(out,
+                  "C1: kind is \"%.*s\": allowed are \"f32\", \"f16\", \"int\", \"lm\" and \"qjl\"",
                   shown(kind), kind.data);
-  if (bits != 2 && bits != 3 && bits != 4 && bits != 8)
-    return refuse(out, "C2: bits is %u: allowed are 2, 3, 4 and 8", bits);
+  if (is_int && (bits < 2 || bits > 8))
+    return refuse(out, "C2: bits is %u: allowed is 2 to 8", bits);
   if (high_bits != 8)
-    return refuse(out, "C2: high_bits is %u: allowed is 8", high_bits);
+    return refuse(out, "%s: high_bits is %u: allowed is 8", is_int ? "C2" : is_lm ? "C3" : "C4",
+                  high_bits);
+  if (is_lm && (bits < 1 || bits > 4))
+    return refuse(out, "C3: bits is %u: allowed is 1 to 4", bits);
+  if (is_qjl && (bits || rows < 1 || rows > 1024))
+    return refuse(out, "C4: rows is %u and bits is %u: allowed are 1 to 1024, and 0", rows, bits);
+  if (!is_qjl && rows)
+    return refuse(out, "C5: rows is %u with kind \"%.*s\": allowed is 0", rows, shown(kind),
+                  kind.data);
   return true;
 }

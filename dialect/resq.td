@@ -73,13 +73,17 @@ def Resq_KvCodeAttr : AttrDef<Resq_Dialect, "KvCode"> {
   let mnemonic = "kv_code";
   let summary = "how one head vector is held in a cache";
   let description = [{
-    `kind`: "f32", "f16" (as is; bits and high are 0) or "int": per token and
-    head, the first head_size - high elements in `bits` bits and the last `high`
-    in `high_bits`, each part asymmetric with its own f16 scale and u8 zero point.
-    C1: kind is one of them. C2: int: bits in {2,3,4,8}, high_bits = 8, 0 <= high < head_size.
+    `kind`: "f32", "f16" (as is; the other fields are 0), or, per token and head, a code of the low part, the first
+    head_size - high elements, with the last `high` in `high_bits`, asymmetric with an f16 scale and a u8 zero point:
+    "int": `bits` bits an element, asymmetric likewise. "lm": `bits` bits an element, which select a Lloyd-Max centroid
+    of N(0, 1), times an f16 scale. "qjl": `rows` bits, the signs of S times the low part (1: above 0), S the `sketch`
+    of those who use the cache, and the low part's norm in f16 (QJL, arXiv 2406.03482); keys only.
+    C1: kind is one of them; f32 and f16: no other field. C2: int: bits in 2 to 8, high_bits = 8, 0 <= high < head_size.
+    C3: lm: bits in 1 to 4, high as int's. C4: qjl: rows in 1 to 1024, bits = 0, high as int's. C5: rows = 0 but for qjl.
   }];
   let parameters = (ins StringRefParameter<"kind">:$kind, DefaultValuedParameter<"unsigned", "0">:$bits,
-                        DefaultValuedParameter<"unsigned", "0">:$high, DefaultValuedParameter<"unsigned", "0">:$high_bits);
+                        DefaultValuedParameter<"unsigned", "0">:$high, DefaultValuedParameter<"unsigned", "0">:$high_bits,
+                        DefaultValuedParameter<"unsigned", "0">:$rows);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }
@@ -133,7 +137,7 @@ def Resq_KvCacheOp : Resq_Op<"kv_cache", [Symbol, HasParent<"::mlir::ModuleOp">]
   let description = [{
     Holds, for every sequence and position, `heads` key and value vectors of
     `head_size`. Capacity and the number of sequences are chosen when a session opens.
-    C1: heads and head_size >= 1. C2: the codes fit head_size.
+    C1: heads and head_size >= 1. C2: the codes fit head_size. C3: values are not of kind qjl.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$head_size,
                        Resq_KvCodeAttr:$keys, Resq_KvCodeAttr:$values);
@@ -244,9 +248,10 @@ def Resq_KvAppendOp : Resq_Op<"kv_append", [AllTypesMatch<["positions", "sequenc
   let description = [{
     Row r goes to position[r] of sequence[r].
     C1: cache names a resq.kv_cache. C2: keys and values are [R, heads * head_size] of f32. C3: positions and sequences are tensor<Rxi32>.
+    C4: with keys of kind qjl there is a sketch, [rows, head_size - high] of f32 (or a panel of it), and else none.
   }];
-  let arguments = (ins Resq_Rows:$keys, Resq_Rows:$values, Resq_Ids:$positions, Resq_Ids:$sequences, FlatSymbolRefAttr:$cache);
-  let assemblyFormat = "$cache `,` $keys `,` $values `at` $positions `,` $sequences attr-dict `:` type($keys) `,` type($values) `,` type($positions)";
+  let arguments = (ins Resq_Rows:$keys, Resq_Rows:$values, Resq_Ids:$positions, Resq_Ids:$sequences, Optional<Resq_Param>:$sketch, FlatSymbolRefAttr:$cache);
+  let assemblyFormat = "$cache `,` $keys `,` $values `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($keys) `,` type($values) `,` type($positions)";
 }
 
 def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequences"]>, Resq_Inferred, MemoryEffects<[MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
@@ -254,12 +259,15 @@ def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequen
   let description = [{
     Row r, query head h reads positions 0..position[r] of sequence[r], kv head h / (heads / kv_heads):
     p = softmax(scale * q . k), y = sum p v, on decoded f32 keys and values.
+    Keys of kind qjl are not decoded: q . k = q_high . k_high + sqrt(pi / 2) / rows * |k_low| * (S q_low . sign(S k_low)),
+    unbiased over S with rows of N(0, 1), or orthogonal and of norm sqrt(low) * c, c = sqrt(2) G((low + 1) / 2) /
+    (sqrt(low) G(low / 2)) with the gamma function G (S's scale does not change its signs, so c belongs in S's recipe).
     C1: cache names a resq.kv_cache. C2: q and y are [R, heads * head_size] of f32, heads a multiple of the cache's.
-    C3: positions and sequences are tensor<Rxi32>.
+    C3: positions and sequences are tensor<Rxi32>. C4: sketch as kv_append's.
   }];
-  let arguments = (ins Resq_Rows:$q, Resq_Ids:$positions, Resq_Ids:$sequences, FlatSymbolRefAttr:$cache, F32Attr:$scale);
+  let arguments = (ins Resq_Rows:$q, Resq_Ids:$positions, Resq_Ids:$sequences, Optional<Resq_Param>:$sketch, FlatSymbolRefAttr:$cache, F32Attr:$scale);
   let results = (outs Resq_Rows:$y);
-  let assemblyFormat = "$cache `,` $q `at` $positions `,` $sequences attr-dict `:` type($q) `,` type($positions) `->` type($y)";
+  let assemblyFormat = "$cache `,` $q `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($q) `,` type($positions) `->` type($y)";
 }
 
 def Resq_GateOp : Resq_Op<"gate", [Pure, Resq_Inferred]> {

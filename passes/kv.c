@@ -78,7 +78,7 @@ static bool parse_side(MlirOperation module, const char *option, MlirStringRef c
 static MlirAttribute code_of(const caching *c, MlirContext ctx, const side *s, int64_t head_size) {
   int64_t high = s->split ? head_size / c->fraction : 0;
   return resqKvCodeAttrGet(ctx, resq_str(s->kind), s->bits, (unsigned)high,
-                           strcmp(s->kind, "int") ? 0 : 8);
+                           strcmp(s->kind, "int") ? 0 : 8, 0);
 }
 
 /// A basis param of one side of one cache.

@@ -51,18 +51,20 @@ static void bad_types_are_null_with_one_error(void **state) {
   MlirDiagnosticHandlerID id = mlirContextAttachDiagnosticHandler(ctx, swallow, &errors, NULL);
   assert_null(resqQuantTypeGet(ctx, 1, 32, true, resq_str("row")).ptr);
   assert_null(resqPanelTypeGet(mlirF64TypeGet(ctx)).ptr);
-  assert_null(resqKvCodeAttrGet(ctx, resq_str("int"), 7, 0, 8).ptr);
+  assert_null(resqKvCodeAttrGet(ctx, resq_str("int"), 9, 0, 8, 0).ptr);
   mlirContextDetachDiagnosticHandler(ctx, id);
   assert_int_equal(errors, 3);
 }
 
 static void kv_code_and_panel_say_their_parts(void **state) {
   MlirContext ctx = *(MlirContext *)*state;
-  MlirAttribute code = resqKvCodeAttrGet(ctx, resq_str("int"), 4, 8, 8);
+  MlirAttribute code = resqKvCodeAttrGet(ctx, resq_str("int"), 4, 8, 8, 0);
   assert_true(resqAttrIsKvCode(code) && resq_str_eq(resqKvCodeAttrGetKind(code), "int"));
   assert_int_equal(resqKvCodeAttrGetBits(code), 4);
   assert_int_equal(resqKvCodeAttrGetHigh(code), 8);
   assert_int_equal(resqKvCodeAttrGetHighBits(code), 8);
+  code = resqKvCodeAttrGet(ctx, resq_str("qjl"), 0, 8, 8, 168);
+  assert_int_equal(resqKvCodeAttrGetRows(code), 168);
   MlirType panel = resqPanelTypeGet(mlirBF16TypeGet(ctx));
   assert_true(resqTypeIsPanel(panel));
   assert_true(mlirTypeEqual(resqPanelTypeGetElement(panel), mlirBF16TypeGet(ctx)));

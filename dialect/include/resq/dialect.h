@@ -33,11 +33,12 @@ MlirType resqPanelTypeGetElement(MlirType type);
 
 bool resqAttrIsKvCode(MlirAttribute attr);
 MlirAttribute resqKvCodeAttrGet(MlirContext ctx, MlirStringRef kind, unsigned bits,
-                                unsigned high, unsigned high_bits);
+                                unsigned high, unsigned high_bits, unsigned rows);
 MlirStringRef resqKvCodeAttrGetKind(MlirAttribute attr);
 unsigned resqKvCodeAttrGetBits(MlirAttribute attr);
 unsigned resqKvCodeAttrGetHigh(MlirAttribute attr);
 unsigned resqKvCodeAttrGetHighBits(MlirAttribute attr);
+unsigned resqKvCodeAttrGetRows(MlirAttribute attr);
 
 //===-- Shared facts ------------------------------------------------------===//
 /// The smallest order K (1 or a Paley order) with size / K a power of two and a known Hadamard matrix of order K;
