@@ -214,6 +214,12 @@ bool resqVerifyQuantize(MlirOperation op) {
   double clip = resq_op_f64(op, "clip");
   if (!(clip > 0 && clip <= 1))
     return resq_refuse(op, "C4: clip is %g: allowed is more than 0, at most 1", clip);
+  MlirValue clip_by = resq_operand(op, 1);
+  if (!mlirValueIsNull(clip_by) && (!resq_is_f32_vector(clip_by, 1) || clip != 1))
+    return resq_refuse(op,
+                       "C5: clip_by is %s beside a clip of %g: allowed is [1] of f32, and no other "
+                       "clip",
+                       RESQ_TYPE(clip_by), clip);
   return true;
 }
 

@@ -27,6 +27,58 @@ bool resqVerifyMoment(MlirOperation op) {
   return true;
 }
 
+bool resqVerifySamples(MlirOperation op) {
+  MlirValue v = resq_result(op, 0);
+  if (resq_rank(v) != 2 || !resq_is_static(v) || !resq_is_f32(v))
+    return resq_refuse(op, "C1: the result is %s: allowed is [rows, width] of f32", RESQ_TYPE(v));
+  return true;
+}
+
+static bool is_float_matrix(MlirValue v) {
+  return resq_rank(v) == 2 && resq_is_static(v) && resq_is_float(v);
+}
+
+bool resqVerifyClipRatio(MlirOperation op) {
+  MlirValue samples = resq_operand(op, 0), ratio = resq_result(op, 0);
+  if (!is_float_matrix(samples))
+    return resq_refuse(op, "C1: samples is %s: allowed is [rows, width] of a float",
+                       RESQ_TYPE(samples));
+  intptr_t n_weights = mlirOperationGetNumOperands(op) - 1;
+  int64_t width = resq_width(samples);
+  if (n_weights < 1)
+    return resq_refuse(op, "C2: there are no weights: allowed is one or more");
+  for (intptr_t i = 1; i <= n_weights; i++) {
+    MlirValue weight = resq_operand(op, i);
+    if (!is_float_matrix(weight) || resq_width(weight) != width)
+      return resq_refuse(op,
+                         "C2: weight %" PRIdPTR " is %s, but samples is %s: allowed is [out, "
+                         "width] of a float",
+                         i - 1, RESQ_TYPE(weight), RESQ_TYPE(samples));
+  }
+  int64_t bits = resq_op_i64(op, "bits"), group = resq_op_i64(op, "group");
+  int64_t steps = resq_op_i64(op, "steps");
+  if (bits < 2 || bits > 8 || group < 1 || width % group)
+    return resq_refuse(op,
+                       "C3: bits is %" PRId64 " and group is %" PRId64
+                       ": allowed is 2 to 8, and a divisor of %" PRId64,
+                       bits, group, width);
+  if (steps < 1 || steps > 33)
+    return resq_refuse(op, "C4: steps is %" PRId64 ": allowed is 1 to 33", steps);
+  if (!resq_is_f32_vector(ratio, 1))
+    return resq_refuse(op, "C5: the result is %s: allowed is [1] of f32", RESQ_TYPE(ratio));
+  return true;
+}
+
+bool resqVerifyDiagonalOrder(MlirOperation op) {
+  MlirValue x = resq_operand(op, 0), order = resq_result(op, 0);
+  if (!is_square(x, 2) || !is_f64(x))
+    return resq_refuse(op, "C1: x is %s: allowed is [n, n] of f64", RESQ_TYPE(x));
+  if (!resq_is_ids(order) || resq_dim(order, 0) != resq_width(x))
+    return resq_refuse(op, "C2: the result is %s, but x is %s: allowed is [n] of i32",
+                       RESQ_TYPE(order), RESQ_TYPE(x));
+  return true;
+}
+
 bool resqVerifySumBlocks(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
   if (!is_square(x, 3) || !is_square(y, 2) || resq_width(x) != resq_width(y) || !same_element(x, y))

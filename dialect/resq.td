@@ -383,11 +383,13 @@ def Resq_QuantizeOp : Resq_Op<"quantize", [Pure]> {
   let description = [{
     lo = min(0, min x) * clip, hi = max(0, max x) * clip over the group; s = max((hi - lo) / (2^bits - 1), 1e-8);
     z = rne(-lo / s); code = clamp(rne(x / s) + z, 0, 2^bits - 1). Division is IEEE f32; rne rounds half to even.
+    With `clip_by`, a param in (0, 1], clip is its one element (`resq.clip_ratio` makes it).
     C1: x is [R, width] f32. C2: the result has x's shape and a quant element, layout "row", zero = true. C3: group divides width. C4: 0 < clip <= 1.
+    C5: clip_by, if any, is [1] of f32, and clip is 1.
   }];
-  let arguments = (ins Resq_Rows:$x, DefaultValuedAttr<F32Attr, "1.0f">:$clip);
+  let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$clip_by, DefaultValuedAttr<F32Attr, "1.0f">:$clip);
   let results = (outs Resq_Rows:$q);
-  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($q)";
+  let assemblyFormat = "$x (`clip_by` $clip_by^ `:` type($clip_by))? attr-dict `:` type($x) `->` type($q)";
   let hasVerifier = 1;
 }
 
@@ -440,6 +442,45 @@ def Resq_MomentOp : Resq_Op<"moment", [Pure, HasParent<"ParamOp">]> {
   let arguments = (ins StrAttr:$site);
   let results = (outs Resq_Param:$value);
   let assemblyFormat = "$site attr-dict `:` type($value)";
+  let hasVerifier = 1;
+}
+
+def Resq_SamplesOp : Resq_Op<"samples", [Pure, HasParent<"ParamOp">]> {
+  let summary = "rows that calibration sampled at a site";
+  let description = [{
+    Row i of R is row floor(i * kept / R) of those that calibration kept, in the order of arrival: spread over all of
+    them where it kept more, repeated evenly where fewer.
+    C1: the result is [rows, width] of f32.
+  }];
+  let arguments = (ins StrAttr:$site);
+  let results = (outs Resq_Param:$value);
+  let assemblyFormat = "$site attr-dict `:` type($value)";
+  let hasVerifier = 1;
+}
+
+def Resq_ClipRatioOp : Resq_Op<"clip_ratio", [Pure, HasParent<"ParamOp">]> {
+  let summary = "the clip of an activation quantiser that costs its linears least";
+  let description = [{
+    Of c = 1 - 0.03 i, i < `steps`, the first with the least sum over rows x and weights W of |(Q_c(x) - x) W^T|^2, Q_c being
+    resq.quantize with clip c and `bits`, `group`, then resq.dequantize. Products are f32, sums f64.
+    C1: samples is [rows, width] of a float. C2: weights, at least one, are [out, width] of a float. C3: bits is 2..8 and group divides width.
+    C4: steps is 1..33. C5: the result is [1] of f32.
+  }];
+  let arguments = (ins Resq_Param:$samples, Variadic<Resq_Param>:$weights, I64Attr:$bits, I64Attr:$group, DefaultValuedAttr<I64Attr, "15">:$steps);
+  let results = (outs Resq_Param:$ratio);
+  let assemblyFormat = "$samples `by` $weights `bits` $bits `group` $group attr-dict `:` type($samples) `by` type($weights) `->` type($ratio)";
+  let hasVerifier = 1;
+}
+
+def Resq_DiagonalOrderOp : Resq_Op<"diagonal_order", [Pure, HasParent<"ParamOp">]> {
+  let summary = "indices of a matrix's diagonal, its elements ascending";
+  let description = [{
+    Of a second moment: channels by their mean square, for `resq.permute`. Equal elements keep their order.
+    C1: x is [n, n] of f64. C2: the result is [n] of i32.
+  }];
+  let arguments = (ins Resq_Param:$x);
+  let results = (outs Resq_Param:$order);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($order)";
   let hasVerifier = 1;
 }
 

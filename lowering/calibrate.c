@@ -23,8 +23,6 @@
 
 /// Sequences sampled side by side when there is no text: one decode entry's rows.
 #define SAMPLED_SEQUENCES 16
-/// Rows kept a site, for choices that need more than moments (clip ratios).
-#define SAMPLED_ROWS 128
 
 //===-- Sites -------------------------------------------------------------===//
 
@@ -48,9 +46,10 @@ static void collect_site(MlirOperation op, void *user) {
   t->data[t->size] = 0;
 }
 
-char *resq_moment_sites(MlirOperation module) {
+char *resq_recipe_sites(MlirOperation module) {
   site_text t = {NULL, 0};
   resq_for_each(module, "resq.moment", collect_site, &t);
+  resq_for_each(module, "resq.samples", collect_site, &t);
   return t.data ? t.data : strdup("");
 }
 
@@ -102,7 +101,8 @@ static void describe_site(MlirOperation op, void *user) {
 static resq_statistics *make_statistics(MlirOperation module, int threads, resq_error *err) {
   site_table t = {0};
   resq_for_each(module, "resq.observe", describe_site, &t);
-  resq_statistics_options options = {.samples = SAMPLED_ROWS, .seed = 1, .threads = threads};
+  resq_statistics_options options = {
+      .samples = RESQ_CALIBRATION_SAMPLES, .seed = 1, .threads = threads};
   resq_statistics *s = resq_statistics_create(t.count, (const char *const *)t.names, t.widths,
                                               t.blocks, &options, err);
   for (int32_t i = 0; i < t.count; i++)

@@ -14,10 +14,12 @@
 #include "mlir-c/IR.h"
 
 #define RESQ_CALIBRATION_WINDOW 2048
+/// Rows kept a site, for choices that need more than moments (clip ratios).
+#define RESQ_CALIBRATION_SAMPLES 512
 
-/// Comma-separated names of the resq.moment sites in module's recipes, in order; "" for none.
-/// malloc'ed.
-char *resq_moment_sites(MlirOperation module);
+/// Comma-separated names of the sites that module's recipes read (resq.moment, then resq.samples),
+/// in order; "" for none. malloc'ed.
+char *resq_recipe_sites(MlirOperation module);
 
 /// Runs `imported` (as imported; not changed) over options->calibration, or over text it samples
 /// itself. NULL on failure.

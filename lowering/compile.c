@@ -108,7 +108,8 @@ static bool statistics_path(const compiling *c, MlirModule imported, const char 
   bool ok = !o->calibration || resq_map_open(&text, o->calibration, NULL);
   XXH3_state_t *state = ok ? XXH3_createState() : NULL;
   if (state) {
-    const int64_t numbers[] = {o->calibration_windows, o->calibration ? 0 : o->seed};
+    const int64_t numbers[] = {o->calibration_windows, o->calibration ? 0 : o->seed,
+                               RESQ_CALIBRATION_SAMPLES};
     XXH3_128bits_reset(state);
     XXH3_128bits_update(state, module.data, module.size);
     XXH3_128bits_update(state, sites, strlen(sites) + 1);
@@ -168,7 +169,7 @@ static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
   resq_stage(&c->stages, "passes");
   bool ok = !*pipeline || resq_run_pipeline(c->module, pipeline, print_remark, c, err);
   free(pipeline);
-  char *sites = ok ? resq_moment_sites(root(c)) : NULL;
+  char *sites = ok ? resq_recipe_sites(root(c)) : NULL;
   if (ok && calibrate && (*sites || o->calibrate_only))
     ok = get_statistics(c, imported, sites, err);
   free(sites);

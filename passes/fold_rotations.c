@@ -11,6 +11,8 @@
 //   instead. output    rotate(linear(x, W), M) = linear(x, M^T W), through adds. input
 //   linear(rotate(x, M^T), W) = linear(x, W M): only inverse rotations (`transposed`), which
 //             exist to be taken away.
+//   channels  permute(gate(g, u), P) = gate(permute(g, P), permute(u, P)): a permutation of what a
+//             gate gives (--resq-split{channels=true}) goes into the rows of both linears.
 //
 // What cannot merge stays online, with a remark.
 //===----------------------------------------------------------------------===//
@@ -26,23 +28,23 @@
 typedef struct turn {
   MlirOperation matrix; ///< param
   bool transposed;
+  bool permutes; ///< matrix is the order of a permutation
 } turn;
 
 /// W -> W M (or W M^T): the columns, for what a linear reads. Also rows of an embedding.
 static MlirValue turn_columns(const resq_builder *b, MlirValue w, void *user) {
   const turn *t = user;
-  return resq_make_rotate(b, w, resq_get_param(b, t->matrix), t->transposed);
+  MlirValue matrix = resq_get_param(b, t->matrix);
+  return t->permutes ? resq_make_permute_by(b, w, matrix)
+                     : resq_make_rotate(b, w, matrix, t->transposed);
 }
 
 /// W -> M^T W (or M W): the rows, for what a linear gives; blocks of rows when M is blocked.
 static MlirValue turn_rows(const resq_builder *b, MlirValue w, void *user) {
-  const turn *t = user;
-  MlirValue columns = resq_make_transpose(b, w);
-  MlirValue turned = resq_make_rotate(b, columns, resq_get_param(b, t->matrix), t->transposed);
-  return resq_make_transpose(b, turned);
+  return resq_make_transpose(b, turn_columns(b, resq_make_transpose(b, w), user));
 }
 
-//===-- Output: linears and adds of linears -------------------------------===//
+//===-- Output: linears, sums of linears, gates of both --------------------===//
 
 /// True when the linear's weight, and its bias if any, have recipes to turn.
 static bool can_turn_linear(MlirOperation module, MlirOperation linear) {
@@ -54,17 +56,22 @@ static bool can_turn_linear(MlirOperation module, MlirOperation linear) {
 /// Sums deeper than this stay as they are: input decides how deep they are.
 enum { max_depth = 64 };
 
-/// True when a rotation of v can be taken by the weights that make it; v's only reader is the
-/// rotation.
-static bool can_turn_output(MlirOperation module, MlirValue v, int depth) {
+/// Both operands take the turn in place of the op's result: adds, and gates of permutations.
+static bool passes_on(MlirOperation def, const turn *t) {
+  return resq_op_is(def, "resq.add") || (t->permutes && resq_op_is(def, "resq.gate"));
+}
+
+/// True when a rotation or permutation of v can be taken by the weights that make it; v's only
+/// reader is the rotation.
+static bool can_turn_output(MlirOperation module, MlirValue v, const turn *t, int depth) {
   if (depth > max_depth || !resq_has_one_use(v))
     return false;
   MlirOperation def = resq_defining_op(v);
   if (mlirOperationIsNull(def))
     return false;
-  if (resq_op_is(def, "resq.add"))
-    return can_turn_output(module, mlirOperationGetOperand(def, 0), depth + 1) &&
-           can_turn_output(module, mlirOperationGetOperand(def, 1), depth + 1);
+  if (passes_on(def, t))
+    return can_turn_output(module, mlirOperationGetOperand(def, 0), t, depth + 1) &&
+           can_turn_output(module, mlirOperationGetOperand(def, 1), t, depth + 1);
   return resq_op_is(def, "resq.linear") && can_turn_linear(module, def);
 }
 
@@ -76,7 +83,7 @@ static void turn_linear_output(MlirOperation module, MlirOperation linear, turn 
 
 static void turn_output(MlirOperation module, MlirValue v, turn *t) {
   MlirOperation def = resq_defining_op(v);
-  if (resq_op_is(def, "resq.add")) {
+  if (passes_on(def, t)) {
     turn_output(module, mlirOperationGetOperand(def, 0), t);
     turn_output(module, mlirOperationGetOperand(def, 1), t);
   } else {
@@ -88,7 +95,7 @@ static MlirOperation matrix_param(MlirOperation module, MlirOperation rotate) {
   return resq_operand_param(module, rotate, 1);
 }
 
-/// Replaces a rotate by its input and erases what dies.
+/// Replaces a rotate or permute by its input and erases what dies.
 static void remove_rotate(MlirOperation rotate) {
   MlirValue x = mlirOperationGetOperand(rotate, 0);
   MlirOperation get = resq_defining_op(mlirOperationGetOperand(rotate, 1));
@@ -97,15 +104,24 @@ static void remove_rotate(MlirOperation rotate) {
     mlirOperationDestroy(get);
 }
 
+/// A permutation by a param in a function: --resq-split{channels=true}'s.
+static bool is_channel_order(MlirOperation permute) {
+  return resq_op_is(permute, "resq.permute") && mlirOperationGetNumOperands(permute) > 1 &&
+         resq_op_is(mlirOperationGetParentOperation(permute), "func.func");
+}
+
+/// A rotate or a permute.
 static void visit_output(MlirOperation rotate, void *user) {
   MlirOperation module = *(MlirOperation *)user;
-  if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func"))
+  bool permutes = is_channel_order(rotate);
+  if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func") ||
+      (!permutes && !resq_op_is(rotate, "resq.rotate")))
     return;
   MlirOperation matrix = matrix_param(module, rotate);
   MlirValue x = mlirOperationGetOperand(rotate, 0);
-  if (mlirOperationIsNull(matrix) || !can_turn_output(module, x, 0))
+  turn t = {matrix, resq_op_has(rotate, "transposed"), permutes};
+  if (mlirOperationIsNull(matrix) || !can_turn_output(module, x, &t, 0))
     return;
-  turn t = {matrix, resq_op_has(rotate, "transposed")};
   turn_output(module, x, &t);
   remove_rotate(rotate);
 }
@@ -125,7 +141,7 @@ static void visit_input(MlirOperation rotate, void *user) {
     ok = ok && resq_op_is(users[i], "resq.linear") &&
          !mlirOperationIsNull(resq_operand_param(module, users[i], 1));
   if (ok) {
-    turn t = {matrix, false}; // x M^T W^T = x (W M)^T
+    turn t = {.matrix = matrix}; // x M^T W^T = x (W M)^T
     for (intptr_t i = 0; i < n; i++)
       resq_edit_recipe(module, resq_own_param(module, users[i], 1, "turned"), turn_columns, &t);
     remove_rotate(rotate);
@@ -256,7 +272,7 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
 
 static void rotate_stream(MlirOperation module, const resq_stream *s, MlirOperation *norms,
                           intptr_t n_norms, MlirOperation matrix) {
-  turn t = {matrix, false};
+  turn t = {.matrix = matrix};
   for (intptr_t i = 0; i < n_norms; i++) {
     intptr_t n;
     MlirOperation *users = resq_users(mlirOperationGetResult(norms[i], 0), &n);
@@ -312,13 +328,24 @@ static void report_online(MlirOperation rotate, void *user) {
                    (long long)resq_width(mlirOperationGetOperand(rotate, 1)), why);
 }
 
+static void report_online_order(MlirOperation permute, void *user) {
+  (void)user;
+  if (is_channel_order(permute))
+    resq_emit_remark(
+        permute,
+        "this permutation of %lld channels stays online: what makes its input cannot take it",
+        (long long)resq_width(mlirOperationGetResult(permute, 0)));
+}
+
 bool resq_pass_fold_rotations(MlirOperation module, resq_pass *pass) {
   (void)pass;
   streaming st = {module, false};
   resq_for_each(module, "resq.rms_norm", visit_stream, &st);
   resq_for_each(module, "resq.rotate", visit_attention, &module);
   resq_for_each(module, "resq.rotate", visit_input, &module);
+  resq_for_each(module, "resq.permute", visit_output, &module);
   resq_for_each(module, "resq.rotate", visit_output, &module);
   resq_for_each(module, "resq.rotate", report_online, NULL);
+  resq_for_each(module, "resq.permute", report_online_order, NULL);
   return true;
 }

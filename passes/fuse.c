@@ -91,13 +91,27 @@ static void fused_name(const group *g, char *out, size_t size) {
   }
 }
 
+/// Behind the last param that the operands of the group read, so that what reads a layer's weights
+/// stands, and is evaluated, together.
+static MlirOperation place_of_operand(const group *g) {
+  MlirOperation params[MAX_FUSED];
+  for (int i = 0; i < g->count; i++)
+    params[i] = resq_operand_param(g->module, g->ops[i], g->operand);
+  MlirOperation at = params[0];
+  for (MlirOperation op = at; !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op))
+    for (int i = 1; i < g->count; i++)
+      if (mlirOperationEqual(op, params[i]))
+        at = op;
+  MlirOperation next = mlirOperationGetNextInBlock(at);
+  return mlirOperationIsNull(next) ? at : next;
+}
+
 static void fuse_group(group *g) {
   MlirOperation first = g->ops[0];
   shape_of_op s = shape_of(first);
   char name[200], symbol[240];
   fused_name(g, name, sizeof name);
   resq_builder b = resq_build_before(first);
-  MlirOperation func = mlirOperationGetParentOperation(first);
   MlirValue operands[2 * MAX_BRANCHES + 1];
   int count = 0;
   for (int i = 0; i < s.activations; i++)
@@ -109,7 +123,8 @@ static void fuse_group(group *g) {
              : i                 ? "high"
              : s.activations > 1 ? "low"
                                  : "weight");
-    operands[count++] = resq_get_param(&b, resq_new_param(g->module, func, symbol, make_concat, g));
+    operands[count++] =
+        resq_get_param(&b, resq_new_param(g->module, place_of_operand(g), symbol, make_concat, g));
   }
   int64_t shape[] = {resq_dim(operands[0], 0), resq_dim(operands[s.activations], 0)};
   MlirType type = resq_tensor(mlirF32TypeGet(b.ctx), 2, shape);

@@ -143,12 +143,19 @@ static bool lower_concat(generic *g, MlirOperation op) {
   return true;
 }
 
+/// The clip of a quantiser: its attribute, or the one element of its param.
+static MlirValue clip_of(generic *g, MlirOperation op) {
+  if (mlirOperationGetNumOperands(op) < 2)
+    return generic_real(g, op, "clip");
+  MlirValue operands[] = {generic_operand(op, 1), generic_index(g, 0)};
+  return resq_build_value(&g->b, "tensor.extract", 2, operands, mlirF32TypeGet(g->ctx), 0, NULL);
+}
+
 static bool lower_quantize(generic *g, MlirOperation op) {
   MlirType type = mlirValueGetType(mlirOperationGetResult(op, 0));
   MlirType code = mlirShapedTypeGetElementType(type);
   MlirValue args[] = {generic_operand(op, 0), generic_index(g, resqQuantTypeGetGroup(code)),
-                      generic_integer(g, 32, resqQuantTypeGetBits(code)),
-                      generic_real(g, op, "clip")};
+                      generic_integer(g, 32, resqQuantTypeGetBits(code)), clip_of(g, op)};
   MlirValue parts[3];
   if (!resq_define(&g->definitions, &g->b, "quantize", 4, args, 3, parts))
     return false;

@@ -4,47 +4,32 @@
 // add(linear(lo, W_low), linear(hi, W_high)) of one split becomes one qlinear of two branches, any
 // other linear a qlinear of one. Activations: asymmetric per token and part; where the split is per
 // head, per head too. Weights: symmetric per output channel and part, round to nearest, clip search
-// over the p-norm. Embedding and head are no linears and stay as they are.
+// over the p-norm. Low activations are clipped by a number, or by a ratio found for each from
+// calibrated rows (clip.h). Embedding and head are no linears and stay as they are.
 //===----------------------------------------------------------------------===//
+#include "passes/clip.h"
 #include "passes/pass.h"
 #include "passes/recipe.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct quantized_value {
   MlirValue x, q;
   unsigned bits;
   int64_t group;
+  MlirOperation clip; ///< param, of samples until all readers are known; or null
 } quantized_value;
 
 typedef struct quantizing {
   MlirOperation module;
   unsigned weights, activations, high;
   int64_t steps;
-  float norm, clip;
+  float norm, clip; ///< clip is 1 where clip_auto
+  bool clip_auto, ok;
   quantized_value *values;
   intptr_t n_values;
 } quantizing;
-
-/// quantize x, before its first reader; once a value, bits and group.
-static MlirValue quantize_value(quantizing *z, MlirOperation before, MlirValue x, unsigned bits,
-                                int64_t group, float clip) {
-  for (intptr_t i = 0; i < z->n_values; i++)
-    if (mlirValueEqual(z->values[i].x, x) && z->values[i].bits == bits &&
-        z->values[i].group == group)
-      return z->values[i].q;
-  // At the definition, so that it stands before every reader.
-  MlirOperation def = resq_defining_op(x);
-  resq_builder b = mlirOperationIsNull(def) ? resq_build_before(before) : resq_build_after(def);
-  MlirType element = resqQuantTypeGet(b.ctx, bits, group, true, resq_str("row"));
-  int64_t shape[] = {resq_dim(x, 0), resq_width(x)};
-  MlirNamedAttribute attr = resq_attr_f32(b.ctx, "clip", clip);
-  MlirValue q =
-      resq_build_value(&b, "resq.quantize", 1, &x, resq_tensor(element, 2, shape), 1, &attr);
-  z->values = realloc(z->values, sizeof *z->values * (size_t)(z->n_values + 1));
-  z->values[z->n_values++] = (quantized_value){x, q, bits, group};
-  return q;
-}
 
 typedef struct weight_code {
   const quantizing *z;
@@ -84,18 +69,39 @@ static int64_t group_of(MlirValue x) {
 typedef struct branch {
   MlirOperation linear;
   unsigned activations, weights;
+  bool high;
 } branch;
+
+/// What the branch's linear reads, quantised before its first reader; once a value, bits and group.
+static MlirValue quantize_input(quantizing *z, const branch *br) {
+  MlirValue x = mlirOperationGetOperand(br->linear, 0);
+  unsigned bits = br->activations;
+  int64_t group = group_of(x);
+  for (intptr_t i = 0; i < z->n_values; i++)
+    if (mlirValueEqual(z->values[i].x, x) && z->values[i].bits == bits &&
+        z->values[i].group == group)
+      return z->values[i].q;
+  quantized_value v = {.x = x, .bits = bits, .group = group};
+  if (z->clip_auto && bits < 8 && !br->high)
+    v.clip = resq_clip_samples(z->module, br->linear, x, &z->ok);
+  // At the definition, so that it stands before every reader.
+  MlirOperation def = resq_defining_op(x);
+  resq_builder b = mlirOperationIsNull(def) ? resq_build_before(br->linear) : resq_build_after(def);
+  MlirType element = resqQuantTypeGet(b.ctx, bits, group, true, resq_str("row"));
+  int64_t shape[] = {resq_dim(x, 0), resq_width(x)};
+  MlirNamedAttribute clip = resq_attr_f32(b.ctx, "clip", bits < 8 ? z->clip : 1.0f);
+  v.q = resq_build_value(&b, "resq.quantize", 1, &x, resq_tensor(element, 2, shape), 1, &clip);
+  z->values = realloc(z->values, sizeof *z->values * (size_t)(z->n_values + 1));
+  z->values[z->n_values++] = v;
+  return v.q;
+}
 
 /// The value `op` gives, as one qlinear over the branches; op and the linears are erased.
 static void build_qlinear(quantizing *z, MlirOperation op, const branch *branches, int n) {
   MlirValue operands[5];
   int count = 0;
-  for (int i = 0; i < n; i++) {
-    MlirValue x = mlirOperationGetOperand(branches[i].linear, 0);
-    float clip = branches[i].activations < 8 ? z->clip : 1.0f;
-    operands[count++] =
-        quantize_value(z, branches[i].linear, x, branches[i].activations, group_of(x), clip);
-  }
+  for (int i = 0; i < n; i++)
+    operands[count++] = quantize_input(z, &branches[i]);
   for (int i = 0; i < n; i++)
     operands[count++] = weight_codes(z, branches[i].linear, op, branches[i].weights);
   bool bias = mlirOperationGetNumOperands(branches[0].linear) > 2;
@@ -148,7 +154,7 @@ static void visit_add(MlirOperation add, void *user) {
   if (mlirOperationIsNull(low) || mlirOperationIsNull(high) ||
       mlirOperationGetNumOperands(high) > 2)
     return;
-  branch branches[] = {{low, z->activations, z->weights}, {high, z->high, z->high}};
+  branch branches[] = {{low, z->activations, z->weights, false}, {high, z->high, z->high, true}};
   build_qlinear(z, add, branches, 2);
 }
 
@@ -158,8 +164,28 @@ static void visit_linear(MlirOperation linear, void *user) {
     resq_emit_remark(linear, "not quantised: the weight has no recipe");
     return;
   }
-  branch b = {linear, z->activations, z->weights};
+  branch b = {linear, z->activations, z->weights, false};
   build_qlinear(z, linear, &b, 1);
+}
+
+/// Values that wait for their clip get it, now that all their readers are qlinears.
+static void finish_clips(quantizing *z) {
+  for (intptr_t i = 0; z->ok && i < z->n_values; i++)
+    if (!mlirOperationIsNull(z->values[i].clip))
+      resq_clip_by(z->module, resq_defining_op(z->values[i].q), z->values[i].clip);
+}
+
+/// The clip option: "auto", or a number.
+static bool parse_clip(quantizing *z, MlirStringRef text) {
+  z->clip_auto = resq_str_eq(text, "auto");
+  z->clip = 1;
+  char number[32], *end = number;
+  if (!z->clip_auto && text.length && text.length < sizeof number) {
+    memcpy(number, text.data, text.length);
+    number[text.length] = 0;
+    z->clip = strtof(number, &end);
+  }
+  return z->clip_auto || (end != number && !*end && z->clip > 0 && z->clip <= 1);
 }
 
 static bool check_bits(MlirOperation module, const char *option, int64_t bits) {
@@ -182,16 +208,18 @@ bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
                   .high = (unsigned)high,
                   .steps = resq_pass_int(pass, "steps"),
                   .norm = (float)resq_pass_float(pass, "norm"),
-                  .clip = (float)resq_pass_float(pass, "clip")};
-  if (z.steps < 1 || z.steps > 39 || !(z.clip > 0 && z.clip <= 1)) {
-    resq_emit_error(
-        module,
-        "resq-quantize: steps is %lld (allowed: 1 to 39), clip is %g (allowed: above 0 to 1)",
-        (long long)z.steps, (double)z.clip);
+                  .ok = true};
+  MlirStringRef clip = resq_pass_string(pass, "clip");
+  if (!parse_clip(&z, clip) || z.steps < 1 || z.steps > 39) {
+    resq_emit_error(module,
+                    "resq-quantize: steps is %lld (allowed: 1 to 39), clip is %.*s (allowed: above "
+                    "0 to 1, or auto)",
+                    (long long)z.steps, (int)clip.length, clip.data);
     return false;
   }
   resq_for_each(module, "resq.add", visit_add, &z);
   resq_for_each(module, "resq.linear", visit_linear, &z);
+  finish_clips(&z);
   free(z.values);
-  return true;
+  return z.ok;
 }

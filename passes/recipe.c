@@ -208,6 +208,11 @@ MlirValue resq_make_hadamard(const resq_builder *b, MlirValue x, int64_t size, b
                           attrs);
 }
 
+MlirValue resq_make_permute_by(const resq_builder *b, MlirValue x, MlirValue order) {
+  MlirValue operands[] = {x, order};
+  return resq_build_value(b, "resq.permute", 2, operands, mlirValueGetType(x), 0, NULL);
+}
+
 //===-- Uses --------------------------------------------------------------===//
 
 bool resq_is_used(MlirValue v) { return !mlirOpOperandIsNull(mlirValueGetFirstUse(v)); }

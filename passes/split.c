@@ -13,12 +13,15 @@
 //   of all such
 //     sites, each divided by its trace;
 //   one that reads attention: a basis per kv head of the value vectors, split head by head;
-//   one that reads a gate: none can merge, it is left alone (--resq-insert-hadamard);
+//   one that reads a gate: none can merge, it is left alone (--resq-insert-hadamard) or, with
+//     `channels`, split by a permutation, which can: channels by their second moment, ascending, so
+//     that the high part is the largest of them (channels.h);
 //   any other: a basis of its own.
 // A linear that reads a split already is left alone: splitting twice changes nothing.
 // With `high` = none the basis is applied and nothing is split (QuaRot).
 //===----------------------------------------------------------------------===//
 #include "passes/basis.h"
+#include "passes/channels.h"
 #include "passes/pass.h"
 #include "passes/stream.h"
 
@@ -29,7 +32,8 @@
 /// What a value became: shared by all linears that read it.
 typedef struct split_value {
   MlirValue x, low, high; ///< high is null when nothing is split: low is the rotated value then
-  MlirOperation basis;
+  MlirOperation basis;    ///< the param of a matrix, or of an order where by_channel
+  bool by_channel;
   int64_t block, high_count;
 } split_value;
 
@@ -37,7 +41,8 @@ typedef struct splitting {
   MlirOperation module, anchor;
   resq_basis_kind kind;
   int64_t fraction, rank, seed; ///< rank 0: size / fraction
-  bool rotate_only, ok;
+  int64_t channel_high;         ///< 0: chosen by width
+  bool rotate_only, channels, ok;
   split_value *values;
   intptr_t n_values;
   struct {
@@ -146,7 +151,52 @@ static MlirOperation own_basis(splitting *s, MlirOperation linear, MlirValue x) 
   return basis;
 }
 
+/// The order of a gate's channels, and how many of them are high (0 after an error).
+static MlirOperation channel_order(splitting *s, MlirOperation linear, MlirValue x, int64_t *high) {
+  char *site = resq_site_of(x);
+  int64_t width = resq_width(x);
+  *high = s->channel_high ? s->channel_high : resq_channel_high(width);
+  MlirOperation order = {NULL};
+  if (!*site)
+    resq_emit_error(linear, "resq-split: channels=true needs the linear's `name` to find its "
+                            "calibration site");
+  else if (!*high)
+    resq_emit_error(linear,
+                    "resq-split: of %lld channels no count from %lld to %lld leaves a width with a "
+                    "known Hadamard matrix (docs/dialect.md); give channel-high",
+                    (long long)width, (long long)resq_channel_high_least(width),
+                    (long long)resq_channel_high_most(width));
+  else
+    order = resq_channel_order_param(s->module, s->anchor, site, width);
+  s->ok = s->ok && !mlirOperationIsNull(order);
+  free(site);
+  return order;
+}
+
 //===-- Rewriting ---------------------------------------------------------===//
+
+/// x, or a weight's columns, in the basis of v.
+static MlirValue apply_basis(const resq_builder *b, MlirValue x, const split_value *v) {
+  MlirValue basis = resq_get_param(b, v->basis);
+  return v->by_channel ? resq_make_permute_by(b, x, basis) : resq_make_rotate(b, x, basis, false);
+}
+
+/// The basis that suits x, its blocks and high count; without effect on the function.
+static void choose_basis(splitting *s, MlirOperation linear, split_value *v) {
+  v->block = resq_width(v->x);
+  v->by_channel = resq_value_is_from(v->x, "resq.gate");
+  if (v->by_channel) {
+    v->basis = channel_order(s, linear, v->x, &v->high_count);
+    return;
+  }
+  if (resq_value_is_from(v->x, "resq.rms_norm"))
+    v->basis = stream_basis(s, v->x);
+  else if (resq_value_is_from(v->x, "resq.attention"))
+    v->basis = value_basis(s, resq_defining_op(v->x), &v->block);
+  else
+    v->basis = own_basis(s, linear, v->x);
+  v->high_count = high_count(s, v->block);
+}
 
 /// rotate and split of x, before `linear` (its first reader); made once a value. NULL when x is
 /// left alone.
@@ -154,15 +204,9 @@ static split_value *split_of(splitting *s, MlirOperation linear, MlirValue x) {
   for (intptr_t i = 0; i < s->n_values; i++)
     if (mlirValueEqual(s->values[i].x, x))
       return &s->values[i];
-  MlirOperation basis;
-  int64_t block = resq_width(x);
-  if (resq_value_is_from(x, "resq.rms_norm"))
-    basis = stream_basis(s, x);
-  else if (resq_value_is_from(x, "resq.attention"))
-    basis = value_basis(s, resq_defining_op(x), &block);
-  else
-    basis = own_basis(s, linear, x);
-  int64_t high = high_count(s, block);
+  split_value v = {.x = x};
+  choose_basis(s, linear, &v);
+  int64_t high = v.high_count, block = v.block;
   if (s->ok && !s->rotate_only && (high < 1 || high >= block)) {
     resq_emit_error(linear, "resq-split: a high part of %lld in blocks of %lld; allowed: 1 to %lld",
                     (long long)high, (long long)block, (long long)block - 1);
@@ -172,8 +216,7 @@ static split_value *split_of(splitting *s, MlirOperation linear, MlirValue x) {
     return NULL;
 
   resq_builder b = resq_build_before(linear);
-  MlirValue rotated = resq_make_rotate(&b, x, resq_get_param(&b, basis), false);
-  split_value v = {.x = x, .low = rotated, .basis = basis, .block = block, .high_count = high};
+  v.low = apply_basis(&b, x, &v);
   if (!s->rotate_only) {
     MlirType type = mlirValueGetType(x);
     int64_t blocks = resq_width(x) / block, rows = resq_dim(x, 0);
@@ -182,7 +225,7 @@ static split_value *split_of(splitting *s, MlirOperation linear, MlirValue x) {
                           resq_tensor(mlirShapedTypeGetElementType(type), 2, high_shape)};
     MlirNamedAttribute attrs[] = {resq_attr_i64(b.ctx, "block", block),
                                   resq_attr_i64(b.ctx, "high", high)};
-    MlirOperation op = resq_build_op(&b, "resq.split", 1, &rotated, 2, results, 2, attrs);
+    MlirOperation op = resq_build_op(&b, "resq.split", 1, &v.low, 2, results, 2, attrs);
     v.low = mlirOperationGetResult(op, 0);
     v.high = mlirOperationGetResult(op, 1);
   }
@@ -192,7 +235,7 @@ static split_value *split_of(splitting *s, MlirOperation linear, MlirValue x) {
 }
 
 typedef struct branch {
-  MlirOperation weight, basis;
+  MlirOperation weight;
   const split_value *split;
   bool high;
 } branch;
@@ -200,8 +243,7 @@ typedef struct branch {
 /// W U, or one part of its columns.
 static MlirValue make_branch(const resq_builder *b, void *user) {
   const branch *br = user;
-  MlirValue w =
-      resq_make_rotate(b, resq_get_param(b, br->weight), resq_get_param(b, br->basis), false);
+  MlirValue w = apply_basis(b, resq_get_param(b, br->weight), br->split);
   if (!br->split->high_count)
     return w;
   MlirType type = mlirValueGetType(w), element = mlirShapedTypeGetElementType(type);
@@ -223,7 +265,7 @@ static MlirValue build_branch(splitting *s, const resq_builder *b, MlirOperation
            s->rotate_only ? "turned"
            : high         ? "high"
                           : "low");
-  branch br = {weight, v->basis, v, high};
+  branch br = {weight, v, high};
   // After what it reads: recipes may stand in any order, but people read from top to bottom.
   MlirOperation param = resq_new_param(s->module, s->anchor, name, make_branch, &br);
   bool bias = !high && mlirOperationGetNumOperands(linear) > 2;
@@ -242,9 +284,9 @@ static void split_linear(MlirOperation linear, void *user) {
   if (!s->ok || resq_value_is_from(x, "resq.split") || resq_value_is_from(x, "resq.rotate") ||
       resq_value_is_from(x, "resq.hadamard"))
     return;
-  if (resq_value_is_from(x, "resq.gate")) {
-    resq_emit_remark(linear,
-                     "not split: no basis of a gate's output can merge (--resq-insert-hadamard)");
+  if (!s->channels && resq_value_is_from(x, "resq.gate")) {
+    resq_emit_remark(linear, "not split: no basis of a gate's output can merge "
+                             "(channels=true, --resq-insert-hadamard)");
     return;
   }
   MlirOperation weight = resq_operand_param(s->module, linear, 1);
@@ -279,11 +321,21 @@ bool resq_pass_split(MlirOperation module, resq_pass *pass) {
   s.rank = resq_pass_int(pass, "rank");
   s.seed = resq_pass_int(pass, "seed");
   s.rotate_only = resq_pass_bool(pass, "rotate-only");
+  s.channels = resq_pass_bool(pass, "channels");
+  s.channel_high = resq_pass_int(pass, "channel-high");
   if (s.fraction < 2 || s.rank < 0) {
     resq_emit_error(
         module,
         "resq-split: fraction is %lld (allowed: 2 or more), rank is %lld (allowed: 0 or more)",
         (long long)s.fraction, (long long)s.rank);
+    return false;
+  }
+  if (s.channel_high < 0 || (s.channels && s.rotate_only)) {
+    resq_emit_error(module,
+                    "resq-split: channel-high is %lld (allowed: 0 or more), channels is %s with "
+                    "rotate-only=%s (allowed: one of them)",
+                    (long long)s.channel_high, s.channels ? "true" : "false",
+                    s.rotate_only ? "true" : "false");
     return false;
   }
   s.anchor = resq_first_function(module);

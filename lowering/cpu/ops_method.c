@@ -184,6 +184,10 @@ static void emit_quantize(lowering *l, MlirOperation op) {
   q->meta_offset = q->offset + code_bytes;
   const place *x = place_of(l, operand(op, 0));
   kernel_read(&k, x);
+  if (mlirOperationGetNumOperands(op) > 1)
+    kernel_read(&k, place_of(l, operand(op, 1)));
+  else
+    kernel_null(&k);
   kernel_write(&k, q);
   kernel_write_meta(&k, q);
   kernel_rows(&k, x);

@@ -13,6 +13,9 @@
 static const resq_rule rules[] = {
     {"resq.leaf", RESQ_MODE_SOURCE, 0, false, resq_evaluate_leaf},
     {"resq.moment", RESQ_MODE_SOURCE, 0, false, resq_evaluate_moment},
+    {"resq.samples", RESQ_MODE_SOURCE, 0, false, resq_evaluate_samples},
+    {"resq.clip_ratio", RESQ_MODE_WHOLE, 0, true, resq_evaluate_clip_ratio},
+    {"resq.diagonal_order", RESQ_MODE_WHOLE, 0, false, resq_evaluate_diagonal_order},
     {"arith.constant", RESQ_MODE_SOURCE, 0, false, resq_evaluate_constant},
     {"resq.eye", RESQ_MODE_SOURCE, 0, false, resq_evaluate_eye},
     {"resq.random_orthogonal", RESQ_MODE_WHOLE, 0, true, resq_evaluate_random_orthogonal},

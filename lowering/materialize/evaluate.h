@@ -159,6 +159,9 @@ bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error
                             resq_value *const *operands, resq_value **out, resq_error *err)
 RESQ_DECLARE_RULE(leaf);
 RESQ_DECLARE_RULE(moment);
+RESQ_DECLARE_RULE(samples);
+RESQ_DECLARE_RULE(clip_ratio);
+RESQ_DECLARE_RULE(diagonal_order);
 RESQ_DECLARE_RULE(constant);
 RESQ_DECLARE_RULE(eye);
 RESQ_DECLARE_RULE(random_orthogonal);

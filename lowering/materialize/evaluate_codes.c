@@ -3,9 +3,11 @@
 //
 // Changes of element type: rounding to floats and to weight codes.
 //===----------------------------------------------------------------------===//
+#include "clip_ratio.h"
 #include "evaluate.h"
 #include "quantize_weight.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 //===-- Floats ------------------------------------------------------------===//
@@ -77,6 +79,50 @@ RESQ_DECLARE_RULE(quantize_weight) {
                        (*out)->scales);
   resq_value_release(x);
   return true;
+}
+
+/// Operands as f32, in parts[i]: samples, then weights, each as wide as the samples.
+static bool convert_all(const resq_node *node, resq_value *const *operands, resq_value **parts,
+                        resq_error *err) {
+  for (int32_t i = 0; i < node->n_operands; ++i) {
+    if (!resq_value_is_float(operands[i]) || operands[i]->width != operands[0]->width)
+      return resq_bad_shapes(node, err);
+    parts[i] = resq_value_convert(operands[i], RESQ_VALUE_F32);
+    if (!parts[i])
+      return resq_out_of_memory(err, &node->info);
+  }
+  return true;
+}
+
+RESQ_DECLARE_RULE(clip_ratio) {
+  (void)range;
+  int64_t steps = resq_op_has(node->op, "steps") ? resq_op_i64(node->op, "steps") : 15;
+  resq_clip_search how = {(int)resq_op_i64(node->op, "bits"), resq_op_i64(node->op, "group"),
+                          (int)steps};
+  int32_t n = node->n_operands;
+  if (n < 2 || how.bits < 2 || how.bits > 8 || how.group < 1 || operands[0]->width % how.group ||
+      steps < 1 || steps > 33 || node->info.rows * node->info.width != 1)
+    return resq_bad_shapes(node, err);
+  resq_value **parts = calloc((size_t)n, sizeof *parts);
+  resq_clip_weight *weights = calloc((size_t)n, sizeof *weights);
+  bool ok = (parts && weights) || resq_out_of_memory(err, &node->info);
+  ok = ok && convert_all(node, operands, parts, err) &&
+       resq_new_value(node, RESQ_VALUE_F32, 1, out, err);
+  if (ok) {
+    for (int32_t i = 1; i < n; ++i)
+      weights[i - 1] = (resq_clip_weight){resq_f32(parts[i]), parts[i]->rows};
+    ok = resq_search_clip_ratio(e->threads, resq_f32(parts[0]), parts[0]->rows, parts[0]->width,
+                                weights, n - 1, &how, resq_f32(*out), err);
+    if (!ok) {
+      resq_value_release(*out);
+      *out = NULL;
+    }
+  }
+  for (int32_t i = 0; parts && i < n; ++i)
+    resq_value_release(parts[i]);
+  free(parts);
+  free(weights);
+  return ok;
 }
 
 RESQ_DECLARE_RULE(dequantize) {

@@ -78,6 +78,42 @@ RESQ_DECLARE_RULE(sum_blocks) {
   return ok;
 }
 
+//===-- Order -------------------------------------------------------------===//
+
+typedef struct channel {
+  double key;
+  int32_t index;
+} channel;
+
+/// Ascending; equal keys by index, so that any sort gives the one order.
+static int compare_channels(const void *a, const void *b) {
+  const channel *x = a, *y = b;
+  if (x->key != y->key)
+    return x->key < y->key ? -1 : 1;
+  return x->index < y->index ? -1 : x->index > y->index;
+}
+
+RESQ_DECLARE_RULE(diagonal_order) {
+  (void)e, (void)range;
+  int64_t n = node->info.width;
+  if (operands[0]->rows != n || operands[0]->width != n || !resq_value_is_float(operands[0]))
+    return resq_bad_shapes(node, err);
+  resq_value *x = resq_value_convert(operands[0], RESQ_VALUE_F64);
+  channel *channels = malloc((size_t)n * sizeof *channels);
+  bool ok = (x && channels) || resq_out_of_memory(err, &node->info);
+  ok = ok && resq_new_value(node, RESQ_VALUE_I32, 1, out, err);
+  if (ok) {
+    for (int64_t i = 0; i < n; ++i)
+      channels[i] = (channel){resq_f64(x)[i * n + i], (int32_t)i};
+    qsort(channels, (size_t)n, sizeof *channels, compare_channels);
+    for (int64_t i = 0; i < n; ++i)
+      resq_i32(*out)[i] = channels[i].index;
+  }
+  free(channels);
+  resq_value_release(x);
+  return ok;
+}
+
 //===-- Eigenvectors ------------------------------------------------------===//
 
 typedef struct eigen_job {

@@ -73,19 +73,52 @@ RESQ_DECLARE_RULE(leaf) {
 
 //===-- Calibration -------------------------------------------------------===//
 
+enum { MAX_SITE = 1024 };
+
+/// The name of the op's site; fails when nothing was calibrated.
+static bool find_site(const resq_evaluator *e, const resq_node *node, char site[MAX_SITE],
+                      resq_error *err) {
+  MlirStringRef text = resq_op_str(node->op, "site");
+  snprintf(site, MAX_SITE, "%.*s", (int)text.length, text.data);
+  return e->statistics ||
+         resq_fail(err, RESQ_FAILED, "site '%s' needs calibration, and there are no statistics",
+                   site);
+}
+
 RESQ_DECLARE_RULE(moment) {
   (void)operands;
-  MlirStringRef text = resq_op_str(node->op, "site");
-  if (!e->statistics)
-    return resq_fail(err, RESQ_FAILED, "site '%.*s' needs calibration, and there are no statistics",
-                     (int)text.length, text.data);
-  char site[1024];
-  snprintf(site, sizeof site, "%.*s", (int)text.length, text.data);
+  char site[MAX_SITE];
+  if (!find_site(e, node, site, err))
+    return false;
   int64_t n = node->info.width;
   const double *moment = resq_statistics_moment(e->statistics, site, node->info.rows / n, n, err);
   if (!moment || !resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err))
     return false;
   memcpy((*out)->data, moment + range.begin * n, (size_t)(range.rows * n) * sizeof(double));
+  return true;
+}
+
+/// Row i of R is kept row floor(i * kept / R).
+RESQ_DECLARE_RULE(samples) {
+  (void)operands;
+  char site[MAX_SITE];
+  if (!find_site(e, node, site, err))
+    return false;
+  int32_t index = resq_statistics_find(e->statistics, site);
+  if (index < 0)
+    return resq_fail(err, RESQ_FAILED, "no statistics of site '%s' among the %d calibrated sites",
+                     site, resq_statistics_sites(e->statistics));
+  int64_t kept, width = resq_statistics_width(e->statistics, index);
+  const float *rows = resq_statistics_samples(e->statistics, index, &kept);
+  if (!rows || width != node->info.width)
+    return resq_fail(err, RESQ_FAILED,
+                     "site '%s' has %lld sampled rows of %lld; rows of %lld are asked for", site,
+                     (long long)kept, (long long)width, (long long)node->info.width);
+  if (!resq_new_value(node, RESQ_VALUE_F32, range.rows, out, err))
+    return false;
+  for (int64_t r = 0; r < range.rows; ++r)
+    memcpy(resq_f32(*out) + r * width, rows + (range.begin + r) * kept / node->info.rows * width,
+           (size_t)width * sizeof *rows);
   return true;
 }
 

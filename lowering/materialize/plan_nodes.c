@@ -20,6 +20,22 @@ static void hash_text(MlirStringRef piece, void *state) {
 /// Ends a text, so that two texts never read as one other.
 static void hash_end(XXH3_state_t *state) { XXH3_128bits_update(state, "\0;", 2); }
 
+/// What calibration learned about the site of a resq.moment or resq.samples; a site without
+/// statistics fails when it is evaluated.
+static void hash_site(const resq_statistics *statistics, const resq_node *node, bool samples,
+                      XXH3_state_t *state) {
+  MlirStringRef site = resq_op_str(node->op, "site");
+  char name[1024];
+  snprintf(name, sizeof name, "%.*s", (int)site.length, site.data);
+  int32_t index = resq_statistics_find(statistics, name);
+  uint64_t digest[2] = {0};
+  if (index >= 0 && samples)
+    resq_statistics_samples_digest(statistics, index, digest);
+  else if (index >= 0)
+    resq_statistics_digest(statistics, index, digest);
+  XXH3_128bits_update(state, digest, sizeof digest);
+}
+
 static bool hash_op(resq_evaluator *e, const resq_node *node, const char *kind, MlirType type,
                     XXH3_state_t *state, resq_error *err) {
   const uint32_t version = RESQ_PARAM_CACHE_VERSION;
@@ -45,16 +61,9 @@ static bool hash_op(resq_evaluator *e, const resq_node *node, const char *kind, 
       return false;
     XXH3_128bits_update(state, c->digest, sizeof c->digest);
   }
-  if (strcmp(kind, "resq.moment") == 0 && e->statistics) {
-    MlirStringRef site = resq_op_str(node->op, "site");
-    char name[1024];
-    snprintf(name, sizeof name, "%.*s", (int)site.length, site.data);
-    int32_t index = resq_statistics_find(e->statistics, name);
-    uint64_t digest[2] = {0};
-    if (index >= 0)
-      resq_statistics_digest(e->statistics, index, digest);
-    XXH3_128bits_update(state, digest, sizeof digest);
-  }
+  bool samples = strcmp(kind, "resq.samples") == 0;
+  if (e->statistics && (samples || strcmp(kind, "resq.moment") == 0))
+    hash_site(e->statistics, node, samples, state);
   return true;
 }
 

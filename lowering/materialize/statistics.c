@@ -318,3 +318,11 @@ void resq_statistics_digest(const resq_statistics *s, int32_t site, uint64_t out
   out[0] = hash.low64;
   out[1] = hash.high64;
 }
+
+void resq_statistics_samples_digest(const resq_statistics *s, int32_t site, uint64_t out[2]) {
+  const resq_statistics_site *at = &s->sites[site];
+  XXH128_hash_t hash = XXH3_128bits_withSeed(
+      at->samples, (size_t)(at->kept * at->width) * sizeof *at->samples, (XXH64_hash_t)at->width);
+  out[0] = hash.low64;
+  out[1] = hash.high64;
+}

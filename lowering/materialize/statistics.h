@@ -58,6 +58,8 @@ const float *resq_statistics_samples(const resq_statistics *s, int32_t site, int
 
 /// 128-bit hash of a site's moment: the identity of `resq.moment` in cache keys.
 void resq_statistics_digest(const resq_statistics *s, int32_t site, uint64_t out[2]);
+/// The same of its sampled rows: the identity of `resq.samples`.
+void resq_statistics_samples_digest(const resq_statistics *s, int32_t site, uint64_t out[2]);
 
 /// A finished set of statistics to a file and back. The file carries a hash; load refuses any
 /// damage.

@@ -1,0 +1,117 @@
+//===-- clip.c ------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/clip.h"
+
+#include "passes/recipe.h"
+#include "passes/replay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+//===-- Samples -----------------------------------------------------------===//
+
+/// The value that calibration saw, as wide as it: x before what is left online of split, rotation
+/// and transform. Folded ones change no width.
+static MlirValue before_split(MlirValue x) {
+  static const char *const names[] = {"resq.hadamard", "resq.split", "resq.rotate", "resq.permute"};
+  for (size_t i = 0; i < sizeof names / sizeof *names;) {
+    if (resq_value_is_from(x, names[i])) {
+      x = mlirOperationGetOperand(resq_defining_op(x), 0);
+      i = 0;
+    } else {
+      i++;
+    }
+  }
+  return x;
+}
+
+typedef struct sampling {
+  const char *site;
+  int64_t width;
+  MlirOperation weight;
+  bool ok;
+} sampling;
+
+static MlirValue make_samples(const resq_builder *b, void *user) {
+  sampling *s = user;
+  int64_t shape[] = {RESQ_CLIP_SAMPLES, s->width};
+  MlirNamedAttribute site = resq_attr_str(b->ctx, "site", s->site);
+  MlirValue samples = resq_build_value(b, "resq.samples", 0, NULL,
+                                       resq_tensor(mlirF32TypeGet(b->ctx), 2, shape), 1, &site);
+  MlirValue turned = samples;
+  s->ok = resq_replay_columns(b, s->weight, samples, &turned);
+  return turned;
+}
+
+MlirOperation resq_clip_samples(MlirOperation module, MlirOperation linear, MlirValue x, bool *ok) {
+  char *site = resq_site_of(x), name[256];
+  MlirOperation param = {NULL};
+  if (!*site) {
+    resq_emit_error(linear, "resq-quantize: clip=auto needs the linear's `name` to find its "
+                            "calibration site");
+    *ok = false;
+  } else {
+    sampling s = {site, resq_width(before_split(x)), resq_operand_param(module, linear, 1), true};
+    MlirOperation next = mlirOperationGetNextInBlock(s.weight);
+    snprintf(name, sizeof name, "%.*s.clip", (int)(strlen(site) - strlen(".in")), site);
+    param = resq_new_param(module, mlirOperationIsNull(next) ? s.weight : next, name, make_samples,
+                           &s);
+    if (!s.ok) {
+      mlirOperationDestroy(param);
+      param.ptr = NULL;
+    }
+  }
+  free(site);
+  return param;
+}
+
+//===-- The search --------------------------------------------------------===//
+
+typedef struct searching {
+  MlirOperation module;
+  MlirValue q; ///< the quantised value
+} searching;
+
+/// The codes that meet q in its reader, as f32.
+static MlirValue read_weight(const searching *s, const resq_builder *b, MlirOperation qlinear) {
+  int branches = mlirDenseI32ArrayGetElement(resq_op_attr(qlinear, "operandSegmentSizes"), 0);
+  int i = 0;
+  while (!mlirValueEqual(mlirOperationGetOperand(qlinear, i), s->q))
+    i++;
+  MlirValue codes = resq_get_param(b, resq_operand_param(s->module, qlinear, branches + i));
+  int64_t shape[] = {resq_dim(codes, 0), resq_width(codes)};
+  return resq_make_unary(b, "resq.dequantize", codes,
+                         resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));
+}
+
+static MlirValue append_search(const resq_builder *b, MlirValue samples, void *user) {
+  const searching *s = user;
+  MlirType code = resq_element(s->q);
+  intptr_t n;
+  MlirOperation *readers = resq_users(s->q, &n);
+  MlirValue *operands = malloc(sizeof *operands * (size_t)(n + 1));
+  operands[0] = samples;
+  for (intptr_t i = 0; i < n; i++)
+    operands[i + 1] = read_weight(s, b, readers[i]);
+  int64_t one = 1;
+  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "bits", resqQuantTypeGetBits(code)),
+                                resq_attr_i64(b->ctx, "group", resqQuantTypeGetGroup(code))};
+  MlirValue ratio = resq_build_value(b, "resq.clip_ratio", n + 1, operands,
+                                     resq_tensor(mlirF32TypeGet(b->ctx), 1, &one), 2, attrs);
+  free(operands);
+  free(readers);
+  return ratio;
+}
+
+MlirOperation resq_clip_by(MlirOperation module, MlirOperation quantize, MlirOperation param) {
+  searching s = {module, mlirOperationGetResult(quantize, 0)};
+  resq_edit_recipe(module, param, append_search, &s);
+  resq_builder b = resq_build_before(quantize);
+  MlirValue operands[] = {mlirOperationGetOperand(quantize, 0), resq_get_param(&b, param)};
+  MlirType type = mlirValueGetType(s.q);
+  MlirOperation clipped = resq_build_op(&b, "resq.quantize", 2, operands, 1, &type, 0, NULL);
+  MlirValue q = mlirOperationGetResult(clipped, 0);
+  resq_replace(quantize, 1, &q);
+  return clipped;
+}

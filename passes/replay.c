@@ -1,0 +1,284 @@
+//===-- replay.c ----------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From the yielded weight back to the leaf, then the column ops again on x. A dry walk first finds
+// out whether all of it can be followed, so that a refusal builds nothing.
+//===----------------------------------------------------------------------===//
+#include "passes/replay.h"
+
+#include "passes/recipe.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAX_DEPTH = 4096, MAX_OPERANDS = 64 };
+
+/// A weight value, or its transpose, and x in the coordinates of its columns.
+typedef struct seen_value {
+  const void *weight;
+  bool turned;
+  MlirValue x; ///< dry: null once an op was applied
+} seen_value;
+
+typedef struct replaying {
+  const resq_builder *b; ///< NULL: dry
+  MlirOperation module;
+  MlirValue x;
+  seen_value *seen;
+  intptr_t n_seen;
+  char obstacle[200];
+} replaying;
+
+#define REFUSE(r, ...) (snprintf((r)->obstacle, sizeof (r)->obstacle, __VA_ARGS__), false)
+
+static bool follow(replaying *r, MlirValue v, bool turned, int depth, MlirValue *out);
+
+//===-- Rebuilding --------------------------------------------------------===//
+
+static bool same_op(MlirOperation a, MlirOperation b) {
+  intptr_t n = mlirOperationGetNumOperands(a), n_attrs = mlirOperationGetNumAttributes(a);
+  bool same = mlirIdentifierEqual(mlirOperationGetName(a), mlirOperationGetName(b)) &&
+              n == mlirOperationGetNumOperands(b) &&
+              n_attrs == mlirOperationGetNumAttributes(b) && mlirOperationGetNumRegions(a) == 0;
+  for (intptr_t i = 0; same && i < n; i++)
+    same = mlirValueEqual(mlirOperationGetOperand(a, i), mlirOperationGetOperand(b, i));
+  for (intptr_t i = 0; same && i < n_attrs; i++)
+    same = mlirAttributeEqual(mlirOperationGetAttribute(a, i).attribute,
+                              mlirOperationGetAttribute(b, i).attribute);
+  for (intptr_t i = 0; same && i < mlirOperationGetNumResults(a); i++)
+    same = mlirTypeEqual(mlirValueGetType(mlirOperationGetResult(a, i)),
+                         mlirValueGetType(mlirOperationGetResult(b, i)));
+  return same;
+}
+
+/// `made`, or an op before it in the recipe that computes the same, so that people read each once.
+static MlirOperation shared(MlirOperation made) {
+  MlirOperation op = mlirBlockGetFirstOperation(mlirOperationGetBlock(made));
+  while (!mlirOperationEqual(op, made) && !same_op(op, made))
+    op = mlirOperationGetNextInBlock(op);
+  if (!mlirOperationEqual(op, made))
+    mlirOperationDestroy(made);
+  return op;
+}
+
+/// v, which belongs to another recipe, made again at r->b: recipe ops have no effects.
+static MlirValue copy_value(const replaying *r, MlirValue v) {
+  MlirOperation copy = mlirOperationClone(resq_defining_op(v));
+  for (intptr_t i = 0; i < mlirOperationGetNumOperands(copy); i++)
+    mlirOperationSetOperand(copy, i, copy_value(r, mlirOperationGetOperand(copy, i)));
+  if (mlirOperationIsNull(r->b->before))
+    mlirBlockAppendOwnedOperation(r->b->block, copy);
+  else
+    mlirBlockInsertOwnedOperationBefore(r->b->block, r->b->before, copy);
+  return mlirOperationGetResult(shared(copy), mlirOpResultGetResultNumber(v));
+}
+
+/// x's type with another width.
+static MlirType rows_of(const replaying *r, int64_t width) {
+  int64_t shape[] = {resq_dim(r->x, 0), width};
+  return resq_tensor(resq_element(r->x), 2, shape);
+}
+
+/// The op that makes weight value v, on x instead: `n` operands stand for weights, the others are
+/// copied. `dim` >= 0 replaces the attribute of that name.
+static MlirValue apply(const replaying *r, MlirValue v, intptr_t n, const MlirValue *xs,
+                       int64_t width, int64_t dim) {
+  if (!r->b)
+    return (MlirValue){NULL};
+  MlirOperation op = resq_defining_op(v);
+  MlirValue operands[MAX_OPERANDS];
+  MlirType results[2];
+  MlirNamedAttribute attrs[8];
+  intptr_t n_operands = mlirOperationGetNumOperands(op), n_results = mlirOperationGetNumResults(op);
+  intptr_t n_attrs = mlirOperationGetNumAttributes(op);
+  for (intptr_t i = 0; i < n_operands; i++)
+    operands[i] = i < n ? xs[i] : copy_value(r, mlirOperationGetOperand(op, i));
+  for (intptr_t i = 0; i < n_results; i++)
+    results[i] = rows_of(r, n_results > 1 ? resq_width(mlirOperationGetResult(op, i)) : width);
+  for (intptr_t i = 0; i < n_attrs; i++) {
+    attrs[i] = mlirOperationGetAttribute(op, i);
+    if (dim >= 0 && resq_str_eq(mlirIdentifierStr(attrs[i].name), "dim"))
+      attrs[i] = resq_attr_i64(r->b->ctx, "dim", dim);
+  }
+  char name[64];
+  MlirStringRef text = mlirIdentifierStr(mlirOperationGetName(op));
+  snprintf(name, sizeof name, "%.*s", (int)text.length, text.data);
+  MlirOperation made =
+      resq_build_op(r->b, name, n_operands, operands, n_results, results, n_attrs, attrs);
+  return mlirOperationGetResult(shared(made), mlirOpResultGetResultNumber(v));
+}
+
+//===-- Following ---------------------------------------------------------===//
+
+/// Extent of the dimension that holds the weight's columns.
+static int64_t columns_of(MlirValue v, bool turned) { return resq_dim(v, turned ? 0 : 1); }
+
+static bool follow_leaf(replaying *r, MlirValue v, bool turned, MlirValue *out) {
+  if (columns_of(v, turned) != resq_width(r->x))
+    return REFUSE(r, "its leaf has %lld columns, the site %lld", (long long)columns_of(v, turned),
+                  (long long)resq_width(r->x));
+  *out = r->x;
+  return true;
+}
+
+static bool follow_get(replaying *r, MlirOperation get, bool turned, int depth, MlirValue *out) {
+  MlirStringRef name = resq_op_str(get, "param");
+  MlirOperation param = resq_symbol(r->module, name);
+  MlirBlock block = {NULL};
+  if (!mlirOperationIsNull(param))
+    block = mlirRegionGetFirstBlock(mlirOperationGetRegion(param, 0));
+  if (mlirBlockIsNull(block))
+    return REFUSE(r, "it reads @%.*s, which has no recipe", (int)name.length, name.data);
+  return follow(r, mlirOperationGetOperand(mlirBlockGetTerminator(block), 0), turned, depth + 1,
+                out);
+}
+
+/// Operands side by side along the columns (concat, join).
+static bool follow_columns(replaying *r, MlirValue v, bool turned, int depth, MlirValue *out) {
+  MlirOperation op = resq_defining_op(v);
+  MlirValue xs[MAX_OPERANDS];
+  intptr_t n = mlirOperationGetNumOperands(op);
+  for (intptr_t i = 0; i < n; i++)
+    if (!follow(r, mlirOperationGetOperand(op, i), turned, depth + 1, &xs[i]))
+      return false;
+  *out = apply(r, v, n, xs, columns_of(v, turned), resq_op_has(op, "dim") ? 1 : -1);
+  return true;
+}
+
+/// Operands on top of each other: their columns must still be the leaf's.
+static bool follow_rows(replaying *r, MlirValue v, bool turned, int depth, MlirValue *out) {
+  MlirOperation op = resq_defining_op(v);
+  intptr_t n = mlirOperationGetNumOperands(op);
+  for (intptr_t i = 0; i < n; i++) {
+    if (!follow(r, mlirOperationGetOperand(op, i), turned, depth + 1, out))
+      return false;
+    if (n > 1 && !mlirValueEqual(*out, r->x))
+      return REFUSE(r, "rows are put together whose columns were changed apart");
+  }
+  return true;
+}
+
+/// An op on the last dimension of its first operand: on columns, unless the weight lies on its
+/// side.
+static bool follow_last(replaying *r, MlirValue v, bool turned, int depth, MlirValue *out) {
+  MlirValue x;
+  if (!follow(r, mlirOperationGetOperand(resq_defining_op(v), 0), turned, depth + 1, &x))
+    return false;
+  *out = turned ? x : apply(r, v, 1, &x, columns_of(v, turned), -1);
+  return true;
+}
+
+static bool follow_slice(replaying *r, MlirValue v, bool turned, int depth, MlirValue *out) {
+  MlirOperation op = resq_defining_op(v);
+  MlirValue x;
+  if (!follow(r, mlirOperationGetOperand(op, 0), turned, depth + 1, &x))
+    return false;
+  bool columns = resq_op_i64(op, "dim") == (turned ? 0 : 1);
+  *out = columns ? apply(r, v, 1, &x, columns_of(v, turned), 1) : x;
+  return true;
+}
+
+static bool follow_scale(replaying *r, MlirValue v, bool turned, int depth, MlirValue *out) {
+  if (!follow(r, mlirOperationGetOperand(resq_defining_op(v), 0), turned, depth + 1, out))
+    return false;
+  return turned || mlirValueEqual(*out, r->x) ||
+         REFUSE(r, "resq.scale_columns stands behind other ops on columns");
+}
+
+static bool follow_op(replaying *r, MlirValue v, bool turned, int depth, MlirValue *out) {
+  MlirOperation op = resq_defining_op(v);
+  MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
+  MlirValue first = mlirOperationGetNumOperands(op) ? mlirOperationGetOperand(op, 0) : v;
+  if (resq_op_is(op, "resq.leaf"))
+    return follow_leaf(r, v, turned, out);
+  if (resq_op_is(op, "resq.get"))
+    return follow_get(r, op, turned, depth, out);
+  if (resq_op_is(op, "resq.transpose"))
+    return follow(r, first, !turned, depth + 1, out);
+  if (resq_op_is(op, "resq.cast") || (resq_op_is(op, "resq.deinterleave") && !turned))
+    return follow(r, first, turned, depth + 1, out);
+  if (resq_op_is(op, "resq.rotate") || resq_op_is(op, "resq.hadamard") ||
+      resq_op_is(op, "resq.permute") || resq_op_is(op, "resq.split"))
+    return follow_last(r, v, turned, depth, out);
+  if (resq_op_is(op, "resq.slice"))
+    return follow_slice(r, v, turned, depth, out);
+  if (resq_op_is(op, "resq.scale_columns"))
+    return follow_scale(r, v, turned, depth, out);
+  if (resq_op_is(op, "resq.join"))
+    return turned ? follow_rows(r, v, turned, depth, out)
+                  : follow_columns(r, v, turned, depth, out);
+  if (resq_op_is(op, "resq.concat"))
+    return resq_op_i64(op, "dim") == (turned ? 0 : 1) ? follow_columns(r, v, turned, depth, out)
+                                                      : follow_rows(r, v, turned, depth, out);
+  return REFUSE(r, "%.*s cannot be followed", (int)name.length, name.data);
+}
+
+/// x in the coordinates of v's columns; `turned`: of its rows. Each value is followed once.
+static bool follow(replaying *r, MlirValue v, bool turned, int depth, MlirValue *out) {
+  for (intptr_t i = 0; i < r->n_seen; i++)
+    if (r->seen[i].weight == v.ptr && r->seen[i].turned == turned) {
+      *out = r->seen[i].x;
+      return true;
+    }
+  if (depth > MAX_DEPTH)
+    return REFUSE(r, "it is more than %d ops deep", MAX_DEPTH);
+  if (mlirShapedTypeGetRank(mlirValueGetType(v)) != 2 ||
+      mlirOperationGetNumOperands(resq_defining_op(v)) > MAX_OPERANDS)
+    return REFUSE(r, "a value is no matrix, or made of more than %d", MAX_OPERANDS);
+  if (!follow_op(r, v, turned, depth, out))
+    return false;
+  r->seen = realloc(r->seen, sizeof *r->seen * (size_t)(r->n_seen + 1));
+  r->seen[r->n_seen++] = (seen_value){v.ptr, turned, *out};
+  return true;
+}
+
+static bool walk(const resq_builder *b, MlirOperation param, MlirValue x, MlirValue *out) {
+  replaying r = {.b = b, .module = mlirOperationGetParentOperation(param), .x = x};
+  MlirBlock block = mlirRegionGetFirstBlock(mlirOperationGetRegion(param, 0));
+  bool ok = mlirBlockIsNull(block)
+                ? REFUSE(&r, "it has none")
+                : follow(&r, mlirOperationGetOperand(mlirBlockGetTerminator(block), 0), false, 0,
+                         out);
+  free(r.seen);
+  if (!ok)
+    resq_emit_remark(param, "no activations in the coordinates of this recipe: %s", r.obstacle);
+  return ok;
+}
+
+bool resq_replay_columns(const resq_builder *b, MlirOperation param, MlirValue x, MlirValue *out) {
+  return walk(NULL, param, x, out) && walk(b, param, x, out);
+}
+
+//===-- Second moments ----------------------------------------------------===//
+
+/// x in the columns of all params, side by side.
+static MlirValue replay_all(const resq_builder *b, intptr_t n, const MlirOperation *params,
+                            MlirValue x) {
+  MlirValue parts[MAX_OPERANDS];
+  int64_t shape[] = {resq_dim(x, 0), 0};
+  for (intptr_t i = 0; i < n; i++) {
+    walk(b, params[i], x, &parts[i]);
+    shape[1] += resq_width(parts[i]);
+  }
+  if (n == 1)
+    return parts[0];
+  MlirNamedAttribute dim = resq_attr_i64(b->ctx, "dim", 1);
+  return resq_build_value(b, "resq.concat", n, parts, resq_tensor(resq_element(x), 2, shape), 1,
+                          &dim);
+}
+
+bool resq_replay_moment(const resq_builder *b, intptr_t n, const MlirOperation *params,
+                        MlirValue moment, MlirValue *out) {
+  bool untouched = n == 1;
+  for (intptr_t i = 0; i < n; i++) {
+    MlirValue dry;
+    if (n > MAX_OPERANDS || !walk(NULL, params[i], moment, &dry))
+      return false;
+    untouched = untouched && mlirValueEqual(dry, moment);
+  }
+  // C B, and as C is symmetric, B^T (C B) = ((C B)^T B)^T, which is symmetric too.
+  *out = untouched ? moment
+                   : replay_all(b, n, params,
+                                resq_make_transpose(b, replay_all(b, n, params, moment)));
+  return true;
+}
