@@ -303,12 +303,13 @@ def Resq_RotateOp : Resq_Op<"rotate", [Pure, Resq_Inferred]> {
     matrix is [blocks, size, size] or [size, size]. The last dimension of x is g * size long;
     block j of x is multiplied by matrix[j * blocks / g] (so query heads share their kv head's matrix; a 2-D
     matrix serves all): y_j = x_j M, or x_j M^T with `transposed`.
+    M is orthogonal, so that its transpose is its inverse, unless `pair` says that it is one of two: M and its
+    inverse transpose, of which what meets x M (queries, the columns of a weight) is multiplied by the other.
     C1: size divides x's last dimension. C2: blocks divides g. C3: y has x's type. C4: the matrix is f32 or f64, square.
-    Online and orthogonal unless `pair` says that it is one of a balanced pair.
   }];
-  let arguments = (ins Resq_Rows:$x, Resq_Param:$matrix, UnitAttr:$transposed);
+  let arguments = (ins Resq_Rows:$x, Resq_Param:$matrix, UnitAttr:$transposed, UnitAttr:$pair);
   let results = (outs Resq_Rows:$y);
-  let assemblyFormat = "$x `,` $matrix (`transposed` $transposed^)? attr-dict `:` type($x) `,` type($matrix) `->` type($y)";
+  let assemblyFormat = "$x `,` $matrix (`transposed` $transposed^)? (`pair` $pair^)? attr-dict `:` type($x) `,` type($matrix) `->` type($y)";
   let hasVerifier = 1;
   let hasFolder = 1;
 }
@@ -492,11 +493,14 @@ def Resq_NormalizeTraceOp : Resq_Op<"normalize_trace", [Pure, HasParent<"ParamOp
 }
 
 def Resq_SumBlocksOp : Resq_Op<"sum_blocks", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
-  let summary = "[blocks, n, n] summed to [n, n]";
-  let description = [{ C1: shapes follow. }];
-  let arguments = (ins Resq_Param:$x);
+  let summary = "[blocks, n, n] summed to [n, n], or to [into, n, n]";
+  let description = [{
+    With `into`, each blocks / into neighbours are summed: what the query heads of a kv head say together.
+    C1: shapes follow. C2: into, if any, divides blocks.
+  }];
+  let arguments = (ins Resq_Param:$x, OptionalAttr<I64Attr>:$into);
   let results = (outs Resq_Param:$y);
-  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+  let assemblyFormat = "$x (`into` $into^)? attr-dict `:` type($x) `->` type($y)";
   let hasVerifier = 1;
 }
 
@@ -523,6 +527,61 @@ def Resq_HadamardMatrixOp : Resq_Op<"hadamard_matrix", [Pure, HasParent<"ParamOp
   let arguments = (ins I64Attr:$seed, UnitAttr:$or_orthogonal);
   let results = (outs Resq_Param:$value);
   let assemblyFormat = "`seed` $seed (`or_orthogonal` $or_orthogonal^)? attr-dict `:` type($value)";
+  let hasVerifier = 1;
+}
+
+def Resq_BalancedBasisOp : Resq_Op<"balanced_basis", [Pure, HasParent<"ParamOp">, SameOperandsAndResultType]> {
+  let summary = "the basis in which keys and queries have one diagonal second moment";
+  let description = [{
+    Per matrix of [.., n, n] f64, keys C_k and queries C_q: with C_k = L L^T and L^T C_q L = V S^2 V^T, S ascending, T = L^-T V S^(1/2).
+    Then T^T C_k T = S, and so is T^-1 C_q T^-T, the second moment of queries that T's inverse transpose turns (balanced truncation:
+    Moore, IEEE Trans. Automatic Control 26, 1981). Both C get 1e-3 of their mean diagonal added to it, the identity
+    where they are zero; S^2 is kept from falling below 1e-14 of its largest. Signs of V as eigenbasis's.
+    C1: the type is [n, n] or [blocks, n, n] of f64.
+  }];
+  let arguments = (ins Resq_Param:$keys, Resq_Param:$queries);
+  let results = (outs Resq_Param:$basis);
+  let assemblyFormat = "$keys `,` $queries attr-dict `:` type($basis)";
+  let hasVerifier = 1;
+}
+
+def Resq_InverseTransposeOp : Resq_Op<"inverse_transpose", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+  let summary = "the inverse transpose of each matrix, in f64";
+  let description = [{
+    (x M)(w M^-T)^T = x w^T: what meets a value that M turned is turned by it. Materialize reports the matrices' condition numbers and refuses singular ones.
+    C1: x is [n, n] or [blocks, n, n] of f32 or f64. C2: y has its shape, of f64.
+  }];
+  let arguments = (ins Resq_Param:$x);
+  let results = (outs Resq_Param:$y);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_RandomMatrixOp : Resq_Op<"random_matrix", [Pure, HasParent<"ParamOp">]> {
+  let summary = "a seeded block-diagonal random matrix that need not be orthogonal";
+  let description = [{
+    [n, n] f64; diagonal blocks of `sizes`, each of m = its size, `kind`: "hadamard", as hadamard_matrix (Haar where none is known of
+    the size); "gaussian", entries N(0, 1 / m); "bernoulli", entries +-1 / sqrt(m). Philox element i * n + j of `seed` makes entry (i, j) of the last two.
+    Only the first is orthogonal. Of the others materialize reports the departure |M^T M - 1| (largest singular value) and refuses one above `departure`, if given.
+    C1: sizes sum to n. C2: kind is one of them. C3: departure, if any, is positive.
+  }];
+  let arguments = (ins DenseI64ArrayAttr:$sizes, StrAttr:$kind, I64Attr:$seed, OptionalAttr<F64Attr>:$departure);
+  let results = (outs Resq_Param:$value);
+  let assemblyFormat = "$sizes $kind `seed` $seed (`departure` $departure^)? attr-dict `:` type($value)";
+  let hasVerifier = 1;
+}
+
+def Resq_SketchMatrixOp : Resq_Op<"sketch_matrix", [Pure, HasParent<"ParamOp">]> {
+  let summary = "the random rows of a sign sketch (QJL, arXiv 2406.03482)";
+  let description = [{
+    [rows, n] f64. Blocks of n rows (fewer in the last), each the first rows of a Haar matrix as random_orthogonal makes it, times
+    E|g| = sqrt(2) G((n + 1) / 2) / G(n / 2), the mean norm of a vector of N(0, 1) (G: the gamma function). With `gaussian`, rows of N(0, 1).
+    Either way E[(s . q) sign(s . k)] = sqrt(2 / pi) q . k / |k| for each row s: the constant of resq.attention serves both.
+    C1: the result is [rows, n] of f64, both at least 1.
+  }];
+  let arguments = (ins I64Attr:$seed, UnitAttr:$gaussian);
+  let results = (outs Resq_Param:$value);
+  let assemblyFormat = "`seed` $seed (`gaussian` $gaussian^)? attr-dict `:` type($value)";
   let hasVerifier = 1;
 }
 

@@ -188,12 +188,23 @@ static void materialize_progress(void *user, int64_t done, int64_t total, const 
   resq_stage_progress(user, done, total, param);
 }
 
+/// Warnings are for everyone, remarks for those who ask.
+static void print_fact(void *user, MlirOperation param, bool is_warning, const char *text) {
+  (void)param;
+  compiling *c = user;
+  if (!is_warning)
+    return print_remark(text, user);
+  resq_stages_clear(&c->stages);
+  fprintf(stderr, "resqc: warning: %s\n", text);
+}
+
 static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_stage(&c->stages, "materialize");
   resq_out *out = resq_out_create(path, 0600, err);
   resq_materialize_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
                                       .threads = c->options->threads, .progress = materialize_progress,
-                                      .progress_user = &c->stages};
+                                      .progress_user = &c->stages,
+                                      .remark = print_fact, .remark_user = c};
   if (!out || !resq_materialize(root(c), out, &options, err)) {
     resq_out_discard(out);
     return false;

@@ -114,7 +114,8 @@ static void pack_rotate(MlirOperation op, void *user) {
     resq_edit_recipe(p->module, param, transpose, NULL);
     resq_builder b = resq_build_before(op);
     MlirValue y =
-        resq_make_rotate(&b, mlirOperationGetOperand(op, 0), mlirOperationGetOperand(op, 1), false);
+        resq_make_rotate_pair(&b, mlirOperationGetOperand(op, 0), mlirOperationGetOperand(op, 1),
+                              false, resq_op_has(op, "pair"));
     resq_replace(op, 1, &y);
   }
 }

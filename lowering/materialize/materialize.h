@@ -22,6 +22,9 @@ typedef struct resq_materialize_options {
   int threads;                 ///< 0: all
   void (*progress)(void *user, int64_t done, int64_t total, const char *param);
   void *progress_user;
+  /// Facts of matrices, "@l0.query_basis: condition numbers 12.3 .. 45.6", with their resq.param.
+  void (*remark)(void *user, MlirOperation param, bool is_warning, const char *text);
+  void *remark_user;
 } resq_materialize_options;
 
 /// Appends every param's bytes to `out`, each aligned to 64, and rewrites the module. Offsets count

@@ -16,14 +16,14 @@ TEXT = "It was the best of times, it was the worst of times, it was the age of w
 BOUND = 3e-5  # logits are some units large; seen: 4e-6
 F32 = "resq-kv{keys=f32 values=f32}"
 SPLIT = "resq-split{basis=random}"
-KV = "resq-kv{keys=f32 values=f32 keys-basis=random values-basis=random}"
+KV = "resq-kv{keys=f32:basis=random values=f32:basis=random}"
 PIPELINES = [
     "resq-fold-norm," + F32, SPLIT + "," + F32, "resq-split{basis=hadamard rotate-only=true}," + F32, KV,
-    "resq-kv{keys=f32 values=f32 keys-basis=hadamard values-basis=hadamard}", "resq-insert-hadamard," + F32,
+    "resq-kv{keys=f32:basis=hadamard values=f32:basis=hadamard}", "resq-insert-hadamard," + F32,
     "resq-insert-hadamard{sites=all}," + F32, "resq-insert-hadamard{across-heads=true}," + F32,
     f"resq-fold-norm,{SPLIT},resq-fold-rotations,{F32}", f"{KV},resq-fold-rotations", f"{SPLIT},{KV},resq-fold-rotations",
     f"resq-fold-norm,{SPLIT},{KV},resq-fold-rotations,resq-insert-hadamard",
-    "resq-fold-norm,resq-split{basis=hadamard rotate-only=true},resq-kv{keys=f32 values=f32 keys-basis=hadamard},"
+    "resq-fold-norm,resq-split{basis=hadamard rotate-only=true},resq-kv{keys=f32:basis=hadamard values=f32},"
     "resq-fold-rotations,resq-insert-hadamard{across-heads=true},resq-fuse",
 ]
 
