@@ -810,7 +810,7 @@ resq.param @ext : tensor<8x8xf32>
 
 resq.param @p : tensor<8x8xf32> {
   %0 = resq.moment "s" : tensor<2x8x8xf64>
-  // expected-error@+1 {{'resq.sum_blocks' op C1: x is tensor<2x8x8xf64> and y is tensor<4x4xf64>: allowed is [blocks, n, n] to [n, n], one element type}}
+  // expected-error@+1 {{'resq.sum_blocks' op C1: x is tensor<2x8x8xf64> and y is tensor<4x4xf64>: allowed is [blocks, n, n] to [n, n], or to [into, n, n] with into, one element type}}
   %1 = resq.sum_blocks %0 : tensor<2x8x8xf64> -> tensor<4x4xf64>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
@@ -846,6 +846,75 @@ resq.param @p : tensor<8x8xf32> {
   resq.yield %y : tensor<8x8xf32>
 }
 resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf64> {
+  %0 = resq.moment "s" : tensor<6x8x8xf64>
+  // expected-error@+1 {{'resq.sum_blocks' op C2: into is 4, but x has 6 blocks: allowed is a divisor of them}}
+  %1 = resq.sum_blocks %0 into 4 : tensor<6x8x8xf64> -> tensor<4x8x8xf64>
+  %2 = resq.sum_blocks %1 : tensor<4x8x8xf64> -> tensor<8x8xf64>
+  resq.yield %2 : tensor<8x8xf64>
+}
+
+// -----
+
+resq.param @p : tensor<8x4xf64> {
+  %0 = resq.sketch_matrix seed 1 : tensor<8x4xf64>
+  // expected-error@+1 {{'resq.balanced_basis' op C1: the type is tensor<8x4xf64>: allowed is [n, n] or [blocks, n, n] of f64}}
+  %1 = resq.balanced_basis %0, %0 : tensor<8x4xf64>
+  resq.yield %1 : tensor<8x4xf64>
+}
+
+// -----
+
+resq.param @p : tensor<8x4xf64> {
+  %0 = resq.sketch_matrix seed 1 : tensor<8x4xf64>
+  // expected-error@+1 {{'resq.inverse_transpose' op C1: x is tensor<8x4xf64>: allowed is [n, n] or [blocks, n, n] of f32 or f64}}
+  %1 = resq.inverse_transpose %0 : tensor<8x4xf64> -> tensor<8x4xf64>
+  resq.yield %1 : tensor<8x4xf64>
+}
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.moment "s" : tensor<8x8xf64>
+  // expected-error@+1 {{'resq.inverse_transpose' op C2: y is tensor<8x8xf32>, but x is tensor<8x8xf64>: allowed is x's shape of f64}}
+  %1 = resq.inverse_transpose %0 : tensor<8x8xf64> -> tensor<8x8xf32>
+  resq.yield %1 : tensor<8x8xf32>
+}
+
+// -----
+
+resq.param @p : tensor<8x8xf64> {
+  // expected-error@+1 {{'resq.random_matrix' op C1: sizes sum to 6: allowed is 8}}
+  %0 = resq.random_matrix [4, 2] "gaussian" seed 1 : tensor<8x8xf64>
+  resq.yield %0 : tensor<8x8xf64>
+}
+
+// -----
+
+resq.param @p : tensor<8x8xf64> {
+  // expected-error@+1 {{'resq.random_matrix' op C2: kind is "cauchy": allowed are "hadamard", "gaussian" and "bernoulli"}}
+  %0 = resq.random_matrix [8] "cauchy" seed 1 : tensor<8x8xf64>
+  resq.yield %0 : tensor<8x8xf64>
+}
+
+// -----
+
+resq.param @p : tensor<8x8xf64> {
+  // expected-error@+1 {{'resq.random_matrix' op C3: departure is 0: allowed is more than 0}}
+  %0 = resq.random_matrix [8] "gaussian" seed 1 departure 0.0 : tensor<8x8xf64>
+  resq.yield %0 : tensor<8x8xf64>
+}
+
+// -----
+
+resq.param @p : tensor<8x4xf32> {
+  // expected-error@+1 {{'resq.sketch_matrix' op C1: the result is tensor<8x4xf32>: allowed is [rows, n] of f64, both at least 1}}
+  %0 = resq.sketch_matrix seed 1 : tensor<8x4xf32>
+  resq.yield %0 : tensor<8x4xf32>
+}
 
 // -----
 

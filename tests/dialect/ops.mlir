@@ -74,6 +74,36 @@ resq.param @u : tensor<64x64xf64> {
   resq.yield %8 : tensor<64x64xf64>
 }
 
+// CHECK-LABEL: resq.param @balanced : tensor<2x64x64xf64> {
+resq.param @balanced : tensor<2x64x64xf64> {
+  %0 = resq.moment "l0.keys" : tensor<2x64x64xf64>
+  %1 = resq.moment "l0.queries" : tensor<6x64x64xf64>
+  // CHECK: resq.sum_blocks %{{.*}} into 2 : tensor<6x64x64xf64> -> tensor<2x64x64xf64>
+  %2 = resq.sum_blocks %1 into 2 : tensor<6x64x64xf64> -> tensor<2x64x64xf64>
+  // CHECK: resq.balanced_basis %{{.*}}, %{{.*}} : tensor<2x64x64xf64>
+  %3 = resq.balanced_basis %0, %2 : tensor<2x64x64xf64>
+  // CHECK: resq.random_matrix [56, 8] "gaussian" seed 7 departure 1.000000e-03 : tensor<64x64xf64>
+  %4 = resq.random_matrix [56, 8] "gaussian" seed 7 departure 1.0e-3 : tensor<64x64xf64>
+  // CHECK: resq.random_matrix [56, 8] "hadamard" seed 7 : tensor<64x64xf64>
+  %5 = resq.random_matrix [56, 8] "hadamard" seed 7 : tensor<64x64xf64>
+  %6 = resq.matmul %3, %4 : tensor<2x64x64xf64>, tensor<64x64xf64> -> tensor<2x64x64xf64>
+  %7 = resq.matmul %6, %5 : tensor<2x64x64xf64>, tensor<64x64xf64> -> tensor<2x64x64xf64>
+  %8 = resq.cast %7 : tensor<2x64x64xf64> -> tensor<2x64x64xf32>
+  // CHECK: resq.inverse_transpose %{{.*}} : tensor<2x64x64xf32> -> tensor<2x64x64xf64>
+  %9 = resq.inverse_transpose %8 : tensor<2x64x64xf32> -> tensor<2x64x64xf64>
+  resq.yield %9 : tensor<2x64x64xf64>
+}
+
+// CHECK-LABEL: resq.param @signs : tensor<168x56xf64> {
+resq.param @signs : tensor<168x56xf64> {
+  // CHECK: resq.sketch_matrix seed 3 : tensor<168x56xf64>
+  %0 = resq.sketch_matrix seed 3 : tensor<168x56xf64>
+  // CHECK: resq.sketch_matrix seed 3 gaussian : tensor<168x56xf64>
+  %1 = resq.sketch_matrix seed 3 gaussian : tensor<168x56xf64>
+  %2 = resq.add %0, %1 : tensor<168x56xf64>
+  resq.yield %2 : tensor<168x56xf64>
+}
+
 // CHECK-LABEL: resq.param @h : tensor<24x24xf64> {
 resq.param @h : tensor<24x24xf64> {
   // CHECK: resq.hadamard_matrix seed 3 : tensor<12x12xf64>
