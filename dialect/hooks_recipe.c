@@ -271,14 +271,20 @@ bool resqVerifyCast(MlirOperation op) {
   return true;
 }
 
+/// Quant "row" codes without zero, of x's shape.
+static bool is_codes_of(MlirValue y, MlirValue x) {
+  MlirType quant = resq_element(y);
+  return resqTypeIsQuant(quant) && resq_is_static(y) && resq_shapes_agree(x, y, -1) &&
+         !resqQuantTypeGetZero(quant) && resq_str_eq(resqQuantTypeGetLayout(quant), "row");
+}
+
 bool resqVerifyQuantizeWeight(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
   int64_t steps = resq_op_i64(op, "steps");
   if (resq_rank(x) != 2 || !resq_is_static(x) || !resq_is_float(x))
     return resq_refuse(op, "C1: x is %s: allowed is [out, in] of a float", RESQ_TYPE(x));
   MlirType quant = resq_element(y);
-  if (!resqTypeIsQuant(quant) || !resq_is_static(y) || !resq_shapes_agree(x, y, -1) ||
-      resqQuantTypeGetZero(quant) || !resq_str_eq(resqQuantTypeGetLayout(quant), "row"))
+  if (!is_codes_of(y, x))
     return resq_refuse(op,
                        "C2: y is %s, but x is %s: allowed is x's shape of quant with zero = false, "
                        "layout = \"row\"",
@@ -291,6 +297,87 @@ bool resqVerifyQuantizeWeight(MlirOperation op) {
     return resq_refuse(op, "C4: steps is %" PRId64 ": allowed is 1 to 39", steps);
   return true;
 }
+
+//===-- GPTQ --------------------------------------------------------------===//
+
+/// [n] of i32 and [n, n] of f32.
+static bool is_order_and_factor(MlirValue order, MlirValue factor, int64_t n) {
+  return resq_is_i32(order) && resq_rank(order) == 1 && resq_dim(order, 0) == n &&
+         resq_is_f32(factor) && is_square(factor, 2) && resq_width(factor) == n;
+}
+
+bool resqVerifyGptqFactor(MlirOperation op) {
+  MlirValue moment = resq_operand(op, 0), order = resq_result(op, 0), factor = resq_result(op, 1);
+  MlirAttribute parts = resq_op_attr(op, "parts");
+  double damping = resq_op_f64(op, "damping");
+  if (!is_square(moment, 2) || !is_f64(moment))
+    return resq_refuse(op, "C1: moment is %s: allowed is [n, n] of f64", RESQ_TYPE(moment));
+  int64_t n = resq_width(moment), left = n;
+  for (intptr_t i = 0; i < mlirDenseArrayGetNumElements(parts); i++) {
+    int64_t part = mlirDenseI64ArrayGetElement(parts, i);
+    if (part < 1 || part > left)
+      return resq_refuse(op,
+                         "C2: parts[%" PRIdPTR "] is %" PRId64 " where %" PRId64 " of %" PRId64
+                         " columns are left: allowed are parts from 1 that sum to the order",
+                         i, part, left, n);
+    left -= part;
+  }
+  if (left)
+    return resq_refuse(op, "C2: parts sum to %" PRId64 ": allowed is %" PRId64, n - left, n);
+  if (!is_order_and_factor(order, factor, n))
+    return resq_refuse(op,
+                       "C3: order is %s and factor %s: allowed is [%" PRId64 "] of i32 and [%" PRId64
+                       ", %" PRId64 "] of f32",
+                       RESQ_TYPE(order), RESQ_TYPE(factor), n, n, n);
+  if (!(damping > 0 && damping <= 1))
+    return resq_refuse(op, "C4: damping is %g: allowed is above 0, at most 1", damping);
+  return true;
+}
+
+bool resqVerifyGptqWeight(MlirOperation op) {
+  intptr_t n_weights = mlirOperationGetNumOperands(op) - 2;
+  int64_t steps = resq_op_i64(op, "steps"), width = 0;
+  for (intptr_t i = 0; i < n_weights; i++) {
+    MlirValue w = resq_operand(op, i);
+    if (resq_rank(w) != 2 || !resq_is_static(w) || !resq_is_float(w) ||
+        resq_dim(w, 0) != resq_dim(resq_operand(op, 0), 0))
+      return resq_refuse(op,
+                         "C1: weight %" PRIdPTR
+                         " is %s: allowed is [out, in] of a float, out that of the first",
+                         i, RESQ_TYPE(w));
+    width += resq_width(w);
+  }
+  if (mlirOperationGetNumResults(op) != n_weights || n_weights < 1)
+    return resq_refuse(op,
+                       "C2: there are %" PRIdPTR " weights and %" PRIdPTR
+                       " codes: allowed is as many, at least one",
+                       n_weights, mlirOperationGetNumResults(op));
+  for (intptr_t i = 0; i < n_weights; i++) {
+    MlirValue w = resq_operand(op, i), y = resq_result(op, i);
+    if (!is_codes_of(y, w))
+      return resq_refuse(op,
+                         "C2: codes %" PRIdPTR " are %s, but the weight is %s: allowed is its shape "
+                         "of quant with zero = false, layout = \"row\"",
+                         i, RESQ_TYPE(y), RESQ_TYPE(w));
+    int64_t group = resqQuantTypeGetGroup(resq_element(y));
+    if (resq_width(w) % group)
+      return resq_refuse(op,
+                         "C3: group %" PRIdPTR " is %" PRId64 ", but the weight is %" PRId64
+                         " wide: allowed is a divisor of it",
+                         i, group, resq_width(w));
+  }
+  MlirValue order = resq_operand(op, n_weights), factor = resq_operand(op, n_weights + 1);
+  if (!is_order_and_factor(order, factor, width))
+    return resq_refuse(op,
+                       "C4: order is %s and factor %s: allowed is [%" PRId64 "] of i32 and [%" PRId64
+                       ", %" PRId64 "] of f32",
+                       RESQ_TYPE(order), RESQ_TYPE(factor), width, width, width);
+  if (steps < 1 || steps > 39)
+    return resq_refuse(op, "C5: steps is %" PRId64 ": allowed is 1 to 39", steps);
+  return true;
+}
+
+//===-- Packing -----------------------------------------------------------===//
 
 /// The same quant type but for its layout, row to n16k4.
 static bool is_retiled(MlirType row, MlirType tiled) {

@@ -663,6 +663,37 @@ def Resq_QuantizeWeightOp : Resq_Op<"quantize_weight", [Pure, HasParent<"ParamOp
   let hasVerifier = 1;
 }
 
+def Resq_GptqFactorOp : Resq_Op<"gptq_factor", [Pure, HasParent<"ParamOp">]> {
+  let summary = "in which order GPTQ quantises columns, and how errors move on: a function of the inputs alone";
+  let description = [{
+    moment is C = x^T x of the inputs of a linear, whose columns lie side by side in `parts` (branches). order: part by part, by falling C[i, i], the
+    least index first on ties. With H = C[order, order] + `damping` * mean(diag C) * I: factor is the upper triangular U, diagonal positive, with
+    U^T U = H^-1 (arXiv 2210.17323: the transposed Cholesky factor of the inverse), in f64, rounded once. Where H is not positive definite, the damping is
+    raised tenfold, up to 1, with a remark.
+    C1: moment is [n, n] of f64. C2: parts are positive and sum to n. C3: order is [n] of i32, factor [n, n] of f32. C4: damping is above 0, at most 1.
+  }];
+  let arguments = (ins Resq_Param:$moment, DenseI64ArrayAttr:$parts, DefaultValuedAttr<F32Attr, "0.01f">:$damping);
+  let results = (outs Resq_Param:$order, Resq_Param:$factor);
+  let assemblyFormat = "$moment `parts` $parts attr-dict `:` type($moment) `->` type($order) `,` type($factor)";
+  let hasVerifier = 1;
+}
+
+def Resq_GptqWeightOp : Resq_Op<"gptq_weight", [Pure, HasParent<"ParamOp">]> {
+  let summary = "symmetric codes of all branches of a linear, each column making up for those before it";
+  let description = [{
+    Scales are those of `quantize_weight` (`steps`, `norm`) on each weight as it is. Then, in the order and with the factor U of `gptq_factor`,
+    on W = the weights side by side: column c = order[i] gets code = clamp(rne(W[:, c] / s), -2^(bits-1), 2^(bits-1) - 1), and with
+    e = (W[:, c] - s * code) / U[i, i] later columns become W[:, order[j]] - e * U[i, j]. In f32; a zero scale gives code 0.
+    C1: weights are [out, in_i] of a float, one out. C2: as many codes as weights, code i of weight i's shape, quant without zero, layout "row".
+    C3: group i divides in_i. C4: order is [n] of i32, factor [n, n] of f32, n the sum of in_i. C5: steps is 1..39.
+  }];
+  let arguments = (ins Variadic<Resq_Param>:$weights, Resq_Param:$order, Resq_Param:$factor,
+                       DefaultValuedAttr<I64Attr, "28">:$steps, DefaultValuedAttr<F32Attr, "2.4f">:$norm);
+  let results = (outs Variadic<Resq_Param>:$codes);
+  let assemblyFormat = "$weights `by` $order `,` $factor attr-dict `:` type($weights) `by` type($order) `,` type($factor) `->` type($codes)";
+  let hasVerifier = 1;
+}
+
 def Resq_PackOp : Resq_Op<"pack", [Pure, HasParent<"ParamOp">]> {
   let summary = "the stored order: float to panel, or quant row to quant n16k4";
   let description = [{

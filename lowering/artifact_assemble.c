@@ -2,13 +2,21 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/artifact_write.h"
 
+enum { PIECE = 16 << 20 };
+
 static bool write_params(resq_artifact_writer *w, const char *params, resq_error *err) {
   resq_map map;
   if (!resq_map_open(&map, params, err))
     return false;
-  bool ok = resq_artifact_section_write(w, RESQ_SECTION_PARAMS, map.data, map.size, err);
+  // Piece by piece: parameters are the bulk of a model, and not all of them need be in memory.
+  bool ok = resq_artifact_begin(w, RESQ_SECTION_PARAMS, err);
+  for (uint64_t at = 0, n; ok && at < map.size; at += n) {
+    n = map.size - at < PIECE ? map.size - at : PIECE;
+    ok = resq_artifact_bytes(w, map.data + at, n, err);
+    resq_map_forget(&map);
+  }
   resq_map_close(&map);
-  return ok;
+  return ok && resq_artifact_end(w, err);
 }
 
 bool resq_artifact_assemble(const char *path, unsigned mode, const char *elf, const char *params,

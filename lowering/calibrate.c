@@ -1,28 +1,19 @@
 //===-- calibrate.c -------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#define _GNU_SOURCE
 #include "lowering/calibrate.h"
 
-#include "base/philox.h"
 #include "dialect/build.h"
-#include "exec/cpu.h"
-#include "lowering/artifact_write.h"
-#include "lowering/codegen.h"
-#include "lowering/cpu/lower_cpu.h"
-#include "lowering/materialize/materialize.h"
+#include "lowering/calibration_text.h"
 #include "lowering/module_tokenizer.h"
-#include "lowering/scheme.h"
-#include "resq/session.h"
-#include "text/sampler.h"
-#include "text/tokenizer.h"
+#include "lowering/pipeline.h"
+#include "lowering/probe.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/// Sequences sampled side by side when there is no text: one decode entry's rows.
-#define SAMPLED_SEQUENCES 16
+_Static_assert(RESQ_CALIBRATION_WINDOW % RESQ_STATISTICS_WINDOW == 0,
+               "a call brings whole windows of rows: none wait in memory");
 
 //===-- Sites -------------------------------------------------------------===//
 
@@ -53,29 +44,7 @@ char *resq_recipe_sites(MlirOperation module) {
   return t.data ? t.data : strdup("");
 }
 
-//===-- The instrumented program ------------------------------------------===//
-
-typedef struct probe {
-  void *library;
-  resq_model *model;
-  resq_session *session;
-  resq_statistics *statistics;
-  resq_tokenizer *tokenizer;
-  uint8_t *blob;
-} probe;
-
-static void close_probe(probe *p) {
-  if (p->session)
-    resq_session_destroy(p->session);
-  if (p->model)
-    resq_model_close(p->model);
-  if (p->library)
-    dlclose(p->library);
-  if (p->tokenizer)
-    resq_tokenizer_close(p->tokenizer);
-  free(p->blob);
-  memset(p, 0, sizeof *p);
-}
+//===-- Statistics --------------------------------------------------------===//
 
 typedef struct site_table {
   char **names;
@@ -98,11 +67,12 @@ static void describe_site(MlirOperation op, void *user) {
   t->blocks[t->count++] = resq_op_i64(op, "block");
 }
 
-static resq_statistics *make_statistics(MlirOperation module, int threads, resq_error *err) {
+static resq_statistics *make_statistics(MlirOperation module, int threads, const resq_workdir *work,
+                                        resq_error *err) {
   site_table t = {0};
   resq_for_each(module, "resq.observe", describe_site, &t);
   resq_statistics_options options = {
-      .samples = RESQ_CALIBRATION_SAMPLES, .seed = 1, .threads = threads};
+      .samples = RESQ_CALIBRATION_SAMPLES, .seed = 1, .threads = threads, .directory = work->path};
   resq_statistics *s = resq_statistics_create(t.count, (const char *const *)t.names, t.widths,
                                               t.blocks, &options, err);
   for (int32_t i = 0; i < t.count; i++)
@@ -113,168 +83,138 @@ static resq_statistics *make_statistics(MlirOperation module, int threads, resq_
   return s;
 }
 
-/// The best level that this CPU runs: calibration runs here and now.
-static const char *own_level(void) {
-  return resq_cpu_runs(resq_cpu_features(), "avx512") ? "avx512" : "generic";
-}
+//===-- Running -----------------------------------------------------------===//
 
-static bool load_probe(probe *p, MlirModule module, const resq_compile_options *options,
-                       int64_t sequences, const resq_workdir *work, resq_stages *stages,
-                       resq_error *err) {
-  MlirOperation op = mlirModuleGetOperation(module);
-  char elf[PATH_MAX], artifact[PATH_MAX];
-  resq_workdir_file(work, "probe.elf", elf);
-  resq_workdir_file(work, "probe.so", artifact);
-  // The parameters must be laid out before code is made, and stand behind it in the file.
-  char params[PATH_MAX];
-  resq_workdir_file(work, "probe.params", params);
-  resq_out *parameters = resq_out_create(params, 0600, err);
-  resq_materialize_options materialize = {.cache_directory = NULL, .threads = options->threads};
-  if (!parameters || !resq_materialize(op, parameters, &materialize, err)) {
-    resq_out_discard(parameters);
-    return false;
-  }
-  if (!resq_out_commit(parameters, err))
-    return false;
-  resq_codegen_options codegen = {.levels = own_level(),
-                                  .decode_rows = SAMPLED_SEQUENCES,
-                                  .prefill_rows = 128,
-                                  .scheme = "calibration",
-                                  .threads = options->threads};
-  if (!resq_codegen(op, &codegen, RESQ_LINK_SHARED, true, work, elf, stages, err) ||
-      !resq_artifact_assemble(artifact, 0700, elf, params, NULL, 0, NULL, 0, err))
-    return false;
-  p->statistics = make_statistics(op, options->threads, err);
-  if (!p->statistics)
-    return false;
-  p->library = dlopen(artifact, RTLD_NOW | RTLD_LOCAL);
-  const resq_program *program = p->library ? dlsym(p->library, "resq_program_v1") : NULL;
-  if (!program)
-    return resq_fail(err, RESQ_FAILED, "the calibration program does not load: %s", dlerror());
-  resq_message why;
-  p->model = resq_model_open(program, artifact, &why);
-  resq_session_options session = {
-      .threads = options->threads, .sequences = sequences, .capacity = RESQ_CALIBRATION_WINDOW};
-  p->session = p->model ? resq_session_create(p->model, &session, &why) : NULL;
-  return p->session || resq_fail(err, RESQ_FAILED, "calibration: %s", why.text);
-}
+typedef struct observer {
+  const resq_probe *probe;
+  resq_statistics *statistics;
+} observer;
 
+/// Called by one thread, the others waiting. Parameters read so far go out of memory with every
+/// site: what is resident follows a layer.
 static void observe(void *user, int32_t site, const float *x, int64_t rows, int64_t width,
                     int64_t ld) {
   (void)width;
-  resq_statistics_add(user, site, x, rows, ld);
+  const observer *o = user;
+  resq_statistics_add(o->statistics, site, x, rows, ld);
+  resq_probe_forget(o->probe);
 }
 
-//===-- Text --------------------------------------------------------------===//
-
-static bool run_text(probe *p, const resq_compile_options *options, resq_stages *stages,
-                     resq_error *err) {
-  int64_t wanted = options->calibration_windows ? options->calibration_windows : 64;
-  resq_map map;
-  if (!resq_map_open(&map, options->calibration, err))
-    return false;
-  int32_t *ids = NULL;
-  int64_t count = 0;
-  bool ok = resq_tokenizer_encode(p->tokenizer, (resq_text){(const char *)map.data, map.size},
-                                  false, &ids, &count, err);
-  resq_map_close(&map);
-  int64_t windows = count / RESQ_CALIBRATION_WINDOW;
-  if (ok && windows == 0)
-    ok = resq_fail(err, RESQ_BAD_INPUT, "%s: %lld tokens, calibration needs at least %d",
-                   options->calibration, (long long)count, RESQ_CALIBRATION_WINDOW);
-  windows = windows > wanted ? wanted : windows;
-  int32_t positions[RESQ_CALIBRATION_WINDOW], sequences[RESQ_CALIBRATION_WINDOW] = {0};
-  for (int i = 0; i < RESQ_CALIBRATION_WINDOW; i++)
-    positions[i] = i;
-  resq_session_observe(p->session, observe, p->statistics);
-  for (int64_t i = 0; ok && i < windows; i++) {
-    resq_message why;
-    resq_stage_progress(stages, i, windows, options->calibration);
-    if (!resq_session_forward(p->session, ids + i * RESQ_CALIBRATION_WINDOW, positions, sequences,
-                              RESQ_CALIBRATION_WINDOW, NULL, 0, NULL, &why))
-      ok = resq_fail(err, RESQ_FAILED, "calibration: %s", why.text);
-  }
-  free(ids);
-  return ok;
-}
-
-/// Text that the model makes itself: 16 sequences from their first token on, at temperature 1.
-static bool run_sampled(probe *p, const resq_compile_options *options, resq_stages *stages,
+/// Every window from position 0, in one call each; no logits.
+static bool run_windows(const resq_probe *probe, const resq_windows *windows,
+                        resq_statistics *statistics, const char *what, resq_stages *stages,
                         resq_error *err) {
-  int64_t windows = options->calibration_windows ? options->calibration_windows : SAMPLED_SEQUENCES;
-  int64_t vocabulary = resq_session_vocabulary(p->session);
-  int64_t bos = resq_tokenizer_bos(p->tokenizer);
-  int32_t tokens[SAMPLED_SEQUENCES], positions[SAMPLED_SEQUENCES], sequences[SAMPLED_SEQUENCES],
-      rows[SAMPLED_SEQUENCES];
-  float *logits = malloc(sizeof *logits * (size_t)(SAMPLED_SEQUENCES * vocabulary));
-  resq_sampler *sampler[SAMPLED_SEQUENCES] = {NULL};
-  bool ok = logits || resq_fail(err, RESQ_NO_MEMORY, "no memory for logits");
-  resq_session_observe(p->session, observe, p->statistics);
-  for (int64_t done = 0; ok && done < windows; done += SAMPLED_SEQUENCES) {
-    int64_t n = windows - done < SAMPLED_SEQUENCES ? windows - done : SAMPLED_SEQUENCES;
-    for (int64_t i = 0; i < n; i++) {
-      resq_sampler_options sampling = resq_sampler_defaults();
-      sampling.temperature = 1;
-      sampling.seed = (uint64_t)(options->seed + done + i + 1);
-      sampler[i] = resq_sampler_create(&sampling, err);
-      ok = ok && sampler[i];
-      tokens[i] = (int32_t)(bos >= 0 ? bos : 0);
-      sequences[i] = rows[i] = (int32_t)i;
-    }
-    for (int32_t t = 0; ok && t < RESQ_CALIBRATION_WINDOW; t++) {
-      resq_message why;
-      resq_stage_progress(stages, done * RESQ_CALIBRATION_WINDOW + t * n,
-                          windows * RESQ_CALIBRATION_WINDOW, "text sampled from the model");
-      for (int64_t i = 0; i < n; i++)
-        positions[i] = t;
-      if (!resq_session_forward(p->session, tokens, positions, sequences, n, rows, n, logits, &why))
-        ok = resq_fail(err, RESQ_FAILED, "calibration: %s", why.text);
-      for (int64_t i = 0; ok && i < n; i++)
-        ok = (tokens[i] =
-                  resq_sampler_next(sampler[i], logits + i * vocabulary, vocabulary, err)) >= 0;
-    }
-    for (int64_t i = 0; i < n; i++) {
-      resq_sampler_destroy(sampler[i]);
-      sampler[i] = NULL;
-    }
+  enum { WINDOW = RESQ_CALIBRATION_WINDOW };
+  int32_t positions[WINDOW], sequences[WINDOW] = {0};
+  for (int32_t i = 0; i < WINDOW; i++)
+    positions[i] = i;
+  observer o = {probe, statistics};
+  resq_session_observe(probe->session, observe, &o);
+  for (int64_t i = 0; i < windows->count; i++) {
+    resq_message why;
+    resq_stage_progress(stages, i, windows->count, what);
+    if (!resq_session_forward(probe->session, windows->ids + i * WINDOW, positions, sequences,
+                              WINDOW, NULL, 0, NULL, &why))
+      return resq_fail(err, RESQ_FAILED, "calibration: %s", why.text);
   }
-  free(logits);
-  return ok;
+  return true;
+}
+
+/// The instrumented program over the windows. The module is consumed by its compilation.
+static resq_statistics *collect(MlirModule module, const resq_windows *windows,
+                                const resq_compile_options *options, const resq_workdir *work,
+                                resq_stages *stages, resq_error *err) {
+  resq_statistics *statistics =
+      make_statistics(mlirModuleGetOperation(module), options->threads, work, err);
+  if (!statistics)
+    return NULL;
+  resq_probe probe;
+  resq_probe_options how = {.name = "calibration",
+                            .rows = RESQ_CALIBRATION_WINDOW,
+                            .sequences = 1,
+                            .capacity = RESQ_CALIBRATION_WINDOW,
+                            .threads = options->threads};
+  const char *what = options->calibration ? options->calibration : "sampled text";
+  bool ok = resq_probe_open(&probe, module, &how, work, stages, err);
+  if (ok) {
+    ok = run_windows(&probe, windows, statistics, what, stages, err);
+    resq_probe_close(&probe);
+  }
+  if (ok && resq_statistics_finish(statistics, err))
+    return statistics;
+  resq_statistics_destroy(statistics);
+  return NULL;
 }
 
 //===-- The whole ---------------------------------------------------------===//
 
+int64_t resq_calibration_windows(const resq_compile_options *options) {
+  return options->calibration_windows ? options->calibration_windows
+         : options->calibration       ? 64
+                                      : 16;
+}
+
+static bool instrument(MlirModule module, const char *sites, resq_error *err) {
+  static const char format[] =
+      "resq-fold-norm,resq-instrument{sites=%s},resq-fuse,resq-pack{weights=f32 head=f32}";
+  size_t size = sizeof format + strlen(sites);
+  char *pipeline = malloc(size);
+  if (!pipeline)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory to calibrate");
+  snprintf(pipeline, size, format, sites);
+  bool ok = resq_run_pipeline(module, pipeline, NULL, NULL, err);
+  free(pipeline);
+  return ok;
+}
+
+/// The module's tokenizer; NULL on failure. *blob is what it reads from, to be freed after it.
+static resq_tokenizer *open_tokenizer(MlirModule module, uint8_t **blob, resq_error *err) {
+  uint64_t size = 0;
+  if (!resq_module_tokenizer(mlirModuleGetOperation(module), blob, &size, err))
+    return NULL;
+  if (*blob)
+    return resq_tokenizer_open(*blob, size, err);
+  resq_fail(err, RESQ_BAD_INPUT,
+            "the module has no resq.tokenizer, so it cannot be calibrated here: give --statistics");
+  return NULL;
+}
+
+static bool get_windows(resq_windows *out, MlirModule imported, const resq_compile_options *options,
+                        const resq_workdir *work, resq_stages *stages, resq_error *err) {
+  *out = (resq_windows){NULL, 0};
+  uint8_t *blob = NULL;
+  resq_tokenizer *tokenizer = open_tokenizer(imported, &blob, err);
+  int64_t count = resq_calibration_windows(options);
+  bool ok = tokenizer != NULL;
+  if (ok && options->calibration) {
+    ok = resq_windows_read(out, tokenizer, options->calibration, count, err);
+  } else if (ok) {
+    resq_stage(stages, "sample");
+    resq_sampling how = {.windows = count, .seed = options->seed, .threads = options->threads};
+    ok = resq_windows_sample(out, imported, tokenizer, &how, work, stages, err);
+  }
+  if (tokenizer)
+    resq_tokenizer_close(tokenizer);
+  free(blob);
+  return ok;
+}
+
 resq_statistics *resq_calibrate(MlirModule imported, const char *sites,
                                 const resq_compile_options *options, const resq_workdir *work,
                                 resq_stages *stages, resq_error *err) {
-  size_t size = strlen(sites) + 256;
-  char *pipeline = malloc(size);
-  snprintf(pipeline, size,
-           "resq-fold-norm,resq-instrument{sites=%s},resq-fuse,resq-pack{weights=f32 head=f32}",
-           sites);
+  resq_windows windows;
+  if (!get_windows(&windows, imported, options, work, stages, err))
+    return NULL;
+  resq_stage(stages, "calibrate");
   MlirModule copy = mlirModuleFromOperation(mlirOperationClone(mlirModuleGetOperation(imported)));
-  probe p = {0};
-  uint64_t blob_size = 0;
-  bool sampled = !options->calibration;
-  bool ok = resq_run_pipeline(copy, pipeline, NULL, NULL, err) &&
-            resq_module_tokenizer(mlirModuleGetOperation(copy), &p.blob, &blob_size, err);
-  free(pipeline);
-  if (ok && !p.blob)
-    ok = resq_fail(
-        err, RESQ_BAD_INPUT,
-        "the module has no resq.tokenizer, so it cannot be calibrated here: give --statistics");
-  if (ok) {
-    p.tokenizer = resq_tokenizer_open(p.blob, blob_size, err);
-    ok = p.tokenizer &&
-         load_probe(&p, copy, options, sampled ? SAMPLED_SEQUENCES : 1, work, stages, err);
-  }
-  ok = ok && (sampled ? run_sampled(&p, options, stages, err) : run_text(&p, options, stages, err));
-  resq_statistics *statistics = p.statistics;
-  close_probe(&p);
-  mlirModuleDestroy(copy);
-  if (ok && resq_statistics_finish(statistics, err))
-    return statistics;
+  resq_statistics *statistics =
+      instrument(copy, sites, err) ? collect(copy, &windows, options, work, stages, err) : NULL;
+  char note[96];
+  snprintf(note, sizeof note, "%lld windows of %d tokens", (long long)windows.count,
+           RESQ_CALIBRATION_WINDOW);
   if (statistics)
-    resq_statistics_destroy(statistics);
-  return NULL;
+    resq_stage_end(stages, note);
+  mlirModuleDestroy(copy);
+  resq_windows_free(&windows);
+  return statistics;
 }

@@ -1,8 +1,8 @@
 //===-- calibrate.h - calibration is a compile ----------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The unquantised module, instrumented at the sites that recipes ask for, is compiled, loaded into
-// this process and run over text; resq.observe calls back with rows, which statistics.h sums.
+// The unquantised module, instrumented, is compiled, loaded into this process and run over text;
+// resq.observe calls back with rows, which statistics.h sums. docs/calibration.md.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_LOWERING_CALIBRATE_H
 #define RESQ_LOWERING_CALIBRATE_H
@@ -13,16 +13,20 @@
 #include "lowering/workdir.h"
 #include "mlir-c/IR.h"
 
-#define RESQ_CALIBRATION_WINDOW 2048
 /// Rows kept a site, for choices that need more than moments (clip ratios).
 #define RESQ_CALIBRATION_SAMPLES 512
+/// Goes into the name of cached statistics: raised with what is kept of the same text.
+#define RESQ_CALIBRATION_VERSION 2
 
 /// Comma-separated names of the sites that module's recipes read (resq.moment, then resq.samples),
 /// in order; "" for none. malloc'ed.
 char *resq_recipe_sites(MlirOperation module);
 
+/// Windows that these options mean: the text's first, or sampled.
+int64_t resq_calibration_windows(const resq_compile_options *options);
+
 /// Runs `imported` (as imported; not changed) over options->calibration, or over text it samples
-/// itself. NULL on failure.
+/// itself. sites: those observed, comma-separated; "": all. NULL on failure.
 resq_statistics *resq_calibrate(MlirModule imported, const char *sites,
                                 const resq_compile_options *options, const resq_workdir *work,
                                 resq_stages *stages, resq_error *err);

@@ -4,12 +4,10 @@
 
 #include "dialect/build.h"
 #include "lowering/cpu/lower_cpu.h"
-#if __has_include("lowering/definition.h")
 #include "lowering/definition.h"
-#endif
 #include "lowering/gpu/ptx.h"
+#include "lowering/pipeline.h"
 #include "lowering/program.h"
-#include "lowering/scheme.h"
 #include "resq/abi.h"
 
 #include <stdio.h>
@@ -77,11 +75,7 @@ static MlirOperation lower_variant(MlirOperation module, const resq_level *level
     ok = resq_run_pipeline(mlirModuleFromOperation(copy), pipeline, NULL, NULL, err);
   } else {
     ok = resq_run_pipeline(mlirModuleFromOperation(copy), "resq-lower-generic", NULL, NULL, err) &&
-#if __has_include("lowering/definition.h")
          resq_lower_definition(copy, rows, err);
-#else
-         false;
-#endif
   }
   if (ok)
     return copy;

@@ -14,6 +14,8 @@
 #include "lowering/header.h"
 #include "lowering/materialize/materialize.h"
 #include "lowering/module_tokenizer.h"
+#include "lowering/pipeline.h"
+#include "lowering/remarks.h"
 #include "lowering/scheme.h"
 
 #include <errno.h>
@@ -40,12 +42,15 @@ typedef struct compiling {
 
 static MlirOperation root(const compiling *c) { return mlirModuleGetOperation(c->module); }
 
-static void print_remark(const char *text, void *user) {
-  compiling *c = user;
-  if (!c->options->verbose)
-    return;
-  resq_stages_clear(&c->stages);
-  fprintf(stderr, "  remark: %s\n", text);
+/// Runs a pipeline on the module; with --verbose, its remarks are printed, too.
+static bool run_passes(compiling *c, const char *pipeline, resq_error *err) {
+  resq_remarks remarks = {NULL, 0};
+  bool ok = resq_run_pipeline(c->module, pipeline, c->options->verbose ? resq_remarks_add : NULL,
+                              &remarks, err);
+  if (remarks.count)
+    resq_stages_clear(&c->stages);
+  resq_remarks_print(&remarks);
+  return ok;
 }
 
 /// Text to the output file or standard output.
@@ -74,6 +79,12 @@ static bool emit_text(const compiling *c, resq_error *err) {
 
 //===-- Stages ------------------------------------------------------------===//
 
+static bool can_write(const char *path, resq_error *err) {
+  resq_out *probe = resq_out_create(path, 0644, err);
+  resq_out_discard(probe);
+  return probe != NULL;
+}
+
 /// Refuses early what would fail after minutes: an output that cannot be made.
 static bool check_output(const compiling *c, resq_error *err) {
   const char *path = c->options->output;
@@ -83,9 +94,7 @@ static bool check_output(const compiling *c, resq_error *err) {
   struct stat in, out;
   if (!stat(c->options->input, &in) && !stat(path, &out) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
     return resq_fail(err, RESQ_USAGE, "%s: the output is the input", path);
-  resq_out *probe = resq_out_create(path, 0644, err);
-  resq_out_discard(probe);
-  return probe != NULL;
+  return can_write(path, err);
 }
 
 static bool import_module(compiling *c, resq_error *err) {
@@ -97,9 +106,9 @@ static bool import_module(compiling *c, resq_error *err) {
   return true;
 }
 
-/// "<cache>/<hash>.statistics": what the statistics depend on is the module (with its checkpoint's digest), the sites
-/// and the text. False when it cannot be known.
-static bool statistics_path(const compiling *c, MlirModule imported, const char *sites, char out[PATH_MAX]) {
+/// "<cache>/<hash>.statistics": what the statistics depend on is the module (with its checkpoint's digest) and the
+/// text; they are of all sites. False when it cannot be known.
+static bool statistics_path(const compiling *c, MlirModule imported, char out[PATH_MAX]) {
   const resq_compile_options *o = c->options;
   resq_bytes module;
   resq_map text = {NULL, 0};
@@ -108,11 +117,10 @@ static bool statistics_path(const compiling *c, MlirModule imported, const char 
   bool ok = !o->calibration || resq_map_open(&text, o->calibration, NULL);
   XXH3_state_t *state = ok ? XXH3_createState() : NULL;
   if (state) {
-    const int64_t numbers[] = {o->calibration_windows, o->calibration ? 0 : o->seed,
-                               RESQ_CALIBRATION_SAMPLES};
+    const int64_t numbers[] = {RESQ_CALIBRATION_VERSION, RESQ_CALIBRATION_SAMPLES, resq_calibration_windows(o),
+                               o->calibration ? 0 : o->seed};
     XXH3_128bits_reset(state);
     XXH3_128bits_update(state, module.data, module.size);
-    XXH3_128bits_update(state, sites, strlen(sites) + 1);
     XXH3_128bits_update(state, numbers, sizeof numbers);
     XXH3_128bits_update(state, text.data, text.size);
     XXH128_hash_t hash = XXH3_128bits_digest(state);
@@ -141,7 +149,7 @@ static bool check_entry(const compiling *c, resq_error *err) {
 
 static bool get_statistics(compiling *c, MlirModule imported, const char *sites, resq_error *err) {
   char cached[PATH_MAX];
-  bool cache = statistics_path(c, imported, sites, cached);
+  bool cache = statistics_path(c, imported, cached);
   if (c->options->statistics && !c->options->calibrate_only) {
     resq_stage(&c->stages, "statistics");
     c->statistics = resq_statistics_load(c->options->statistics, err);
@@ -149,8 +157,9 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
   }
   if (cache && (c->statistics = resq_statistics_load(cached, NULL)))
     return true; // a damaged file is as good as none
-  resq_stage(&c->stages, "calibrate");
-  c->statistics = resq_calibrate(imported, sites, c->options, &c->work, &c->stages, err);
+  // What is kept serves every scheme: it is of all sites, whatever this one reads.
+  bool kept = cache || c->options->calibrate_only;
+  c->statistics = resq_calibrate(imported, kept ? "" : sites, c->options, &c->work, &c->stages, err);
   if (!c->statistics)
     return false;
   // A cache that cannot be written costs the next compile time, not this one its result.
@@ -167,7 +176,7 @@ static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
     return false;
   MlirModule imported = mlirModuleFromOperation(mlirOperationClone(root(c)));
   resq_stage(&c->stages, "passes");
-  bool ok = !*pipeline || resq_run_pipeline(c->module, pipeline, print_remark, c, err);
+  bool ok = !*pipeline || run_passes(c, pipeline, err);
   free(pipeline);
   char *sites = ok ? resq_recipe_sites(root(c)) : NULL;
   if (ok && calibrate && (*sites || o->calibrate_only))
@@ -179,7 +188,7 @@ static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
 
 static bool pack(compiling *c, resq_error *err) {
   char *pipeline = resq_scheme_pack(c->scheme, c->options->weights, err);
-  bool ok = pipeline && resq_run_pipeline(c->module, pipeline, print_remark, c, err);
+  bool ok = pipeline && run_passes(c, pipeline, err);
   free(pipeline);
   return ok;
 }
@@ -188,12 +197,9 @@ static void materialize_progress(void *user, int64_t done, int64_t total, const 
   resq_stage_progress(user, done, total, param);
 }
 
-/// Warnings are for everyone, remarks for those who ask.
-static void print_fact(void *user, MlirOperation param, bool is_warning, const char *text) {
-  (void)param;
+/// Warnings are for everyone, not for those alone who ask for remarks.
+static void print_warning(void *user, const char *text) {
   compiling *c = user;
-  if (!is_warning)
-    return print_remark(text, user);
   resq_stages_clear(&c->stages);
   fprintf(stderr, "resqc: warning: %s\n", text);
 }
@@ -203,9 +209,17 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_out *out = resq_out_create(path, 0600, err);
   resq_materialize_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
                                       .threads = c->options->threads, .progress = materialize_progress,
-                                      .progress_user = &c->stages,
-                                      .remark = print_fact, .remark_user = c};
-  if (!out || !resq_materialize(root(c), out, &options, err)) {
+                                      .progress_user = &c->stages, .warn = print_warning, .warn_user = c};
+  resq_remarks remarks = {NULL, 0};
+  resq_listener listener;
+  resq_error said = {.code = RESQ_OK};
+  resq_listen_begin_remarks(&listener, c->ctx, &said, c->options->verbose ? resq_remarks_add : NULL, &remarks);
+  bool ok = out && resq_materialize(root(c), out, &options, err);
+  (void)resq_listen_end(&listener); // what fails is in *err
+  if (remarks.count)
+    resq_stages_clear(&c->stages);
+  resq_remarks_print(&remarks);
+  if (!ok) {
     resq_out_discard(out);
     return false;
   }
@@ -296,6 +310,8 @@ static bool run(compiling *c, resq_error *err) {
   if (o->calibrate_only) {
     if (!o->statistics)
       return resq_fail(err, RESQ_USAGE, "--calibrate-only needs --statistics=FILE to write to");
+    if (!can_write(o->statistics, err))
+      return false;
   } else if (!check_output(c, err)) {
     return false;
   }
@@ -311,7 +327,7 @@ static bool run(compiling *c, resq_error *err) {
   if (o->calibrate_only)
     return resq_statistics_save(c->statistics, o->statistics, err);
   if (o->emit == RESQ_EMIT_GENERIC)
-    return resq_run_pipeline(c->module, "resq-lower-generic", print_remark, c, err) && emit_text(c, err);
+    return run_passes(c, "resq-lower-generic", err) && emit_text(c, err);
   if (!pack(c, err))
     return false;
   if (o->emit == RESQ_EMIT_RESQ)
@@ -327,10 +343,7 @@ bool resq_compile(const resq_compile_options *options, resq_error *err) {
   c.levels = options->levels ? options->levels : DEFAULT_LEVELS;
   resq_stages_init(&c.stages, options->verbose);
   bool ok = run(&c, err);
-  if (ok)
-    resq_stage_end(&c.stages, NULL);
-  else
-    resq_stages_clear(&c.stages);
+  resq_stages_close(&c.stages, ok);
   if (c.statistics)
     resq_statistics_destroy(c.statistics);
   if (!mlirModuleIsNull(c.module))

@@ -5,7 +5,9 @@
 // to the LLVM dialect by upstream passes. No pass here may reassociate or contract.
 //===----------------------------------------------------------------------===//
 #include "lowering/definition.h"
-#include "mlir-c/Pass.h"
+
+#include "lowering/pipeline.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,40 +156,11 @@ static void hide_helpers(MlirOperation module) {
 
 //===-- Pipelines ---------------------------------------------------------===//
 
-/// The text of the first error, from whoever says it.
-typedef struct first_message {
-  char text[512];
-  size_t length;
-} first_message;
-
-static void append(MlirStringRef part, void *user) {
-  first_message *m = user;
-  size_t room = sizeof m->text - 1 - m->length, n = part.length < room ? part.length : room;
-  memcpy(m->text + m->length, part.data, n);
-  m->length += n;
-}
-
-static MlirLogicalResult listen(MlirDiagnostic diagnostic, void *user) {
-  first_message *m = user;
-  if (mlirDiagnosticGetSeverity(diagnostic) != MlirDiagnosticError)
-    return mlirLogicalResultFailure();
-  if (m->length == 0)
-    mlirDiagnosticPrint(diagnostic, append, m);
-  return mlirLogicalResultSuccess();
-}
-
 static bool run(MlirOperation module, const char *pipeline, resq_error *err) {
-  MlirContext ctx = mlirOperationGetContext(module);
-  first_message message = {"", 0};
-  MlirDiagnosticHandlerID handler = mlirContextAttachDiagnosticHandler(ctx, listen, &message, NULL);
-  MlirPassManager pm = mlirPassManagerCreate(ctx);
-  MlirOpPassManager top = mlirPassManagerGetAsOpPassManager(pm);
-  bool ok = mlirLogicalResultIsSuccess(
-                mlirOpPassManagerAddPipeline(top, resq_str(pipeline), append, &message)) &&
-            mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, module));
-  mlirPassManagerDestroy(pm);
-  mlirContextDetachDiagnosticHandler(ctx, handler);
-  return ok || resq_fail(err, RESQ_FAILED, "lowering the definitions: %s", message.text);
+  if (resq_run_pipeline(mlirModuleFromOperation(module), pipeline, NULL, NULL, err))
+    return true;
+  resq_fail_in(err, "lowering the definitions");
+  return false;
 }
 
 bool resq_lower_definition(MlirOperation module, int64_t max_rows, resq_error *err) {

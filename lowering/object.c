@@ -9,7 +9,7 @@
 #include "lowering/object.h"
 
 #include "dialect/build.h"
-#include "lowering/scheme.h"
+#include "lowering/pipeline.h"
 #include "mlir-c/Target/LLVMIR.h"
 
 #include <llvm-c/BitReader.h>

@@ -3,8 +3,6 @@
 #include "lowering/scheme.h"
 
 #include "lowering/compile.h"
-#include "mlir-c/Diagnostics.h"
-#include "mlir-c/Pass.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -123,80 +121,4 @@ char *resq_scheme_pack(const char *name, const char *weights, resq_error *err) {
   snprintf(out, 128, "resq-fuse,resq-pack{weights=%s head=%s}", weights,
            strcmp(weights, "f32") ? "f16" : "f32");
   return out;
-}
-
-//===-- Running -----------------------------------------------------------===//
-
-typedef struct listener {
-  char error[900];
-  void (*remark)(const char *, void *);
-  void *user;
-} listener;
-
-typedef struct text {
-  char data[900];
-} text;
-
-static void append(MlirStringRef part, void *user) {
-  text *t = user;
-  size_t used = strlen(t->data), room = sizeof t->data - 1 - used;
-  size_t n = part.length < room ? part.length : room;
-  memcpy(t->data + used, part.data, n);
-  t->data[used + n] = 0;
-}
-
-static MlirLogicalResult listen(MlirDiagnostic diagnostic, void *user) {
-  listener *l = user;
-  text where = {{0}}, what = {{0}};
-  mlirDiagnosticPrint(diagnostic, append, &what);
-  MlirLocation loc = mlirDiagnosticGetLocation(diagnostic);
-  if (!mlirLocationEqual(loc, mlirLocationUnknownGet(mlirLocationGetContext(loc)))) {
-    mlirLocationPrint(loc, append, &where);
-    size_t n = strlen(where.data);
-    // loc("file":1:2) -> "file":1:2
-    if (n > 5 && !strncmp(where.data, "loc(", 4)) {
-      memmove(where.data, where.data + 4, n - 5);
-      where.data[n - 5] = 0;
-    }
-  }
-  MlirDiagnosticSeverity severity = mlirDiagnosticGetSeverity(diagnostic);
-  if (severity == MlirDiagnosticError && !l->error[0])
-    snprintf(l->error, sizeof l->error, "%.300s%s%.580s", where.data, where.data[0] ? ": " : "",
-             what.data);
-  if (severity == MlirDiagnosticRemark && l->remark) {
-    char line[1300];
-    snprintf(line, sizeof line, "%.300s%s%.900s", where.data, where.data[0] ? ": " : "", what.data);
-    l->remark(line, l->user);
-  }
-  return mlirLogicalResultSuccess();
-}
-
-bool resq_run_pipeline(MlirModule module, const char *pipeline,
-                       void (*remark)(const char *, void *), void *user, resq_error *err) {
-  MlirContext ctx = mlirModuleGetContext(module);
-  MlirPassManager pm = mlirPassManagerCreate(ctx);
-  listener l = {.remark = remark, .user = user};
-  // A list of passes stands for one on the module.
-  char *anchored = malloc(strlen(pipeline) + sizeof "builtin.module()");
-  bool bare = strncmp(pipeline, "builtin.module(", 15) != 0;
-  sprintf(anchored, bare ? "builtin.module(%s)" : "%s", pipeline);
-  text parse = {{0}};
-  MlirDiagnosticHandlerID handler = mlirContextAttachDiagnosticHandler(ctx, listen, &l, NULL);
-  bool parsed = mlirLogicalResultIsSuccess(
-      mlirParsePassPipeline(mlirPassManagerGetAsOpPassManager(pm),
-                            mlirStringRefCreateFromCString(anchored), append, &parse));
-  free(anchored);
-  bool ok = parsed &&
-            mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, mlirModuleGetOperation(module)));
-  mlirContextDetachDiagnosticHandler(ctx, handler);
-  mlirPassManagerDestroy(pm);
-  if (!parsed) {
-    // MLIR's parser shows a place in the anchored text, and the text: what is wrong stands in the
-    // first line.
-    const char *said = strstr(parse.data, ": error: ");
-    said = said ? said + strlen(": error: ") : parse.data;
-    return resq_fail(err, RESQ_USAGE, "pass pipeline '%s': %.*s", pipeline,
-                     (int)strcspn(said, "\n"), said);
-  }
-  return ok || resq_fail(err, RESQ_BAD_INPUT, "%s", l.error[0] ? l.error : "a pass failed");
 }

@@ -4,7 +4,6 @@
 #define RESQ_LOWERING_SCHEME_H
 
 #include "base/error.h"
-#include "mlir-c/IR.h"
 #include <stdint.h>
 
 /// The pass pipeline of a scheme, with $seed and $kv filled in. kv NULL: the scheme's own cache.
@@ -12,10 +11,5 @@
 char *resq_scheme_pipeline(const char *scheme, const char *kv, int64_t seed, resq_error *err);
 /// The packing pipeline; weights replaces the element type of float linears when not NULL.
 char *resq_scheme_pack(const char *scheme, const char *weights, resq_error *err);
-
-/// Runs a pipeline text on a module. Diagnostics of the first error go into err; remarks go to
-/// `remarks` (NULL: dropped).
-bool resq_run_pipeline(MlirModule module, const char *pipeline,
-                       void (*remark)(const char *text, void *user), void *user, resq_error *err);
 
 #endif // RESQ_LOWERING_SCHEME_H

@@ -10,10 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
-bool resq_workdir_create(resq_workdir *w, resq_error *err) {
+/// Gigabytes may come to lie here: /var/tmp is on disk where /tmp is often memory.
+static const char *base_folder(void) {
   const char *base = getenv("TMPDIR");
-  if (!base || !*base)
-    base = "/tmp";
+  if (base && *base)
+    return base;
+  return access("/var/tmp", W_OK | X_OK) ? "/tmp" : "/var/tmp";
+}
+
+bool resq_workdir_create(resq_workdir *w, resq_error *err) {
+  const char *base = base_folder();
   snprintf(w->path, sizeof w->path, "%s/resq-XXXXXX", base);
   if (mkdtemp(w->path))
     return true;

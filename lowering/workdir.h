@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include <limits.h>
 
-/// $TMPDIR/resq-XXXXXX (or /tmp), removed with all files in it.
+/// resq-XXXXXX in $TMPDIR, else /var/tmp, else /tmp; removed with all files in it.
 typedef struct resq_workdir {
   char path[PATH_MAX];
 } resq_workdir;

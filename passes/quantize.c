@@ -3,13 +3,15 @@
 //
 // add(linear(lo, W_low), linear(hi, W_high)) of one split becomes one qlinear of two branches, any
 // other linear a qlinear of one. Activations: asymmetric per token and part; where the split is per
-// head, per head too. Weights: symmetric per output channel and part, round to nearest, clip search
-// over the p-norm. Low activations are clipped by a number, or by a ratio found for each from
-// calibrated rows (clip.h). Embedding and head are no linears and stay as they are.
+// head, per head too. Weights: symmetric per output channel and part, clip search over the p-norm,
+// rounded to nearest or by GPTQ (passes/weight_codes.h). Low activations are clipped by a number,
+// or by a ratio found for each from calibrated rows (passes/clip.h). The embedding stays; the head,
+// on request, becomes a qlinear of 8 bits, its weight rounded to nearest row by row.
 //===----------------------------------------------------------------------===//
 #include "passes/clip.h"
 #include "passes/pass.h"
 #include "passes/recipe.h"
+#include "passes/weight_codes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,38 +26,14 @@ typedef struct quantized_value {
 typedef struct quantizing {
   MlirOperation module;
   unsigned weights, activations, high;
-  int64_t steps;
-  float norm, clip; ///< clip is 1 where clip_auto
-  bool clip_auto, ok;
+  int64_t group; ///< of low branches' weights; 0: a row
+  float clip;    ///< 1 where clip_auto
+  bool clip_auto;
+  resq_weight_codes codes;
   quantized_value *values;
   intptr_t n_values;
+  bool ok; ///< no error was emitted
 } quantizing;
-
-typedef struct weight_code {
-  const quantizing *z;
-  unsigned bits;
-} weight_code;
-
-static MlirValue quantize_weight(const resq_builder *b, MlirValue w, void *user) {
-  const weight_code *c = user;
-  int64_t shape[] = {resq_dim(w, 0), resq_width(w)};
-  MlirType element = resqQuantTypeGet(b->ctx, c->bits, shape[1], false, resq_str("row"));
-  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "steps", c->z->steps),
-                                resq_attr_f32(b->ctx, "norm", c->z->norm)};
-  return resq_build_value(b, "resq.quantize_weight", 1, &w, resq_tensor(element, 2, shape), 2,
-                          attrs);
-}
-
-/// The codes of linear's weight, as a get before `before`. The linear keeps its type until it is
-/// erased.
-static MlirValue weight_codes(quantizing *z, MlirOperation linear, MlirOperation before,
-                              unsigned bits) {
-  MlirOperation param = resq_own_param(z->module, linear, 1, "codes");
-  weight_code c = {z, bits};
-  resq_edit_recipe(z->module, param, quantize_weight, &c);
-  resq_builder b = resq_build_before(before);
-  return resq_get_param(&b, param);
-}
 
 /// The scale group of a part: a head's part where the split goes head by head, else the whole row.
 static int64_t group_of(MlirValue x) {
@@ -67,9 +45,10 @@ static int64_t group_of(MlirValue x) {
 }
 
 typedef struct branch {
-  MlirOperation linear;
+  MlirOperation linear; ///< or head
   unsigned activations, weights;
   bool high;
+  int64_t group; ///< of the weight
 } branch;
 
 /// What the branch's linear reads, quantised before its first reader; once a value, bits and group.
@@ -97,19 +76,21 @@ static MlirValue quantize_input(quantizing *z, const branch *br) {
 }
 
 /// The value `op` gives, as one qlinear over the branches; op and the linears are erased.
-static void build_qlinear(quantizing *z, MlirOperation op, const branch *branches, int n) {
-  MlirValue operands[5];
-  int count = 0;
-  for (int i = 0; i < n; i++)
-    operands[count++] = quantize_input(z, &branches[i]);
-  for (int i = 0; i < n; i++)
-    operands[count++] = weight_codes(z, branches[i].linear, op, branches[i].weights);
+static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *codes,
+                          const branch *branches, int n, MlirStringRef name) {
+  MlirValue operands[2 * RESQ_MAX_BRANCHES + 1];
+  resq_weight_branch weights[RESQ_MAX_BRANCHES];
+  int count = 2 * n;
+  for (int i = 0; i < n; i++) {
+    operands[i] = quantize_input(z, &branches[i]);
+    weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights, branches[i].group};
+  }
+  resq_make_weight_codes(codes, op, n, weights, operands + n);
   bool bias = mlirOperationGetNumOperands(branches[0].linear) > 2;
   if (bias)
     operands[count++] = mlirOperationGetOperand(branches[0].linear, 2);
   resq_builder b = resq_build_before(op);
   int32_t segments[] = {n, n, bias};
-  MlirStringRef name = resq_op_str(branches[0].linear, "name");
   MlirNamedAttribute attrs[] = {resq_attr_segments(b.ctx, 3, segments),
                                 resq_attr(b.ctx, "name", mlirStringAttrGet(b.ctx, name))};
   MlirValue y =
@@ -119,8 +100,13 @@ static void build_qlinear(quantizing *z, MlirOperation op, const branch *branche
   resq_erase_dead(op); // with the linears and gets behind it
 }
 
+/// Columns of a low branch's weight that share a scale.
+static int64_t low_group(const quantizing *z, MlirOperation linear) {
+  return z->group ? z->group : resq_width(mlirOperationGetOperand(linear, 0));
+}
+
 static bool quantizable(const quantizing *z, MlirOperation linear) {
-  return resq_op_is(linear, "resq.linear") &&
+  return (resq_op_is(linear, "resq.linear") || resq_op_is(linear, "resq.head")) &&
          !mlirOperationIsNull(resq_operand_param(z->module, linear, 1));
 }
 
@@ -133,7 +119,8 @@ static void visit_add(MlirOperation add, void *user) {
   for (intptr_t i = 0; i < 2; i++) {
     MlirValue v = mlirOperationGetOperand(add, i);
     MlirOperation linear = resq_defining_op(v);
-    if (mlirOperationIsNull(linear) || !resq_has_one_use(v) || !quantizable(z, linear))
+    if (mlirOperationIsNull(linear) || !resq_op_is(linear, "resq.linear") || !resq_has_one_use(v) ||
+        !quantizable(z, linear))
       return;
     MlirValue x = mlirOperationGetOperand(linear, 0);
     MlirOperation from = resq_defining_op(x);
@@ -154,8 +141,10 @@ static void visit_add(MlirOperation add, void *user) {
   if (mlirOperationIsNull(low) || mlirOperationIsNull(high) ||
       mlirOperationGetNumOperands(high) > 2)
     return;
-  branch branches[] = {{low, z->activations, z->weights, false}, {high, z->high, z->high, true}};
-  build_qlinear(z, add, branches, 2);
+  branch branches[] = {
+      {low, z->activations, z->weights, false, low_group(z, low)},
+      {high, z->high, z->high, true, resq_width(mlirOperationGetOperand(high, 0))}};
+  build_qlinear(z, add, &z->codes, branches, 2, resq_op_str(low, "name"));
 }
 
 static void visit_linear(MlirOperation linear, void *user) {
@@ -164,8 +153,32 @@ static void visit_linear(MlirOperation linear, void *user) {
     resq_emit_remark(linear, "not quantised: the weight has no recipe");
     return;
   }
-  branch b = {linear, z->activations, z->weights, false};
-  build_qlinear(z, linear, &b, 1);
+  branch b = {linear, z->activations, z->weights, false, low_group(z, linear)};
+  build_qlinear(z, linear, &z->codes, &b, 1, resq_op_str(linear, "name"));
+}
+
+/// 8-bit codes round well enough, and tens of thousands of rows are best made as they are written.
+static void visit_head(MlirOperation head, void *user) {
+  quantizing *z = user;
+  if (!quantizable(z, head)) {
+    resq_emit_remark(head, "not quantised: the weight has no recipe");
+    return;
+  }
+  resq_weight_codes nearest = z->codes;
+  nearest.gptq = false;
+  branch b = {head, 8, 8, false, resq_width(mlirOperationGetOperand(head, 0))};
+  build_qlinear(z, head, &nearest, &b, 1, resq_str("head"));
+}
+
+/// rtn or gptq; false after an error.
+static bool method_option(MlirOperation module, resq_pass *pass, bool *gptq) {
+  MlirStringRef text = resq_pass_string(pass, "weights-method");
+  *gptq = resq_str_eq(text, "gptq");
+  if (*gptq || resq_str_eq(text, "rtn"))
+    return true;
+  resq_emit_error(module, "resq-quantize: weights-method is '%.*s', allowed: rtn, gptq",
+                  (int)text.length, text.data);
+  return false;
 }
 
 /// Values that wait for their clip get it, now that all their readers are qlinears.
@@ -198,28 +211,41 @@ static bool check_bits(MlirOperation module, const char *option, int64_t bits) {
 bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
   int64_t weights = resq_pass_int(pass, "weights"),
           activations = resq_pass_int(pass, "activations");
-  int64_t high = resq_pass_int(pass, "high");
-  if (!check_bits(module, "weights", weights) || !check_bits(module, "activations", activations) ||
-      !check_bits(module, "high", high))
-    return false;
+  int64_t high = resq_pass_int(pass, "high"), head = resq_pass_int(pass, "head");
   quantizing z = {.module = module,
                   .weights = (unsigned)weights,
                   .activations = (unsigned)activations,
                   .high = (unsigned)high,
-                  .steps = resq_pass_int(pass, "steps"),
-                  .norm = (float)resq_pass_float(pass, "norm"),
+                  .group = resq_pass_int(pass, "group"),
+                  .codes = {.module = module,
+                            .steps = resq_pass_int(pass, "steps"),
+                            .norm = (float)resq_pass_float(pass, "norm"),
+                            .damping = 0.01f},
                   .ok = true};
+  if (!check_bits(module, "weights", weights) || !check_bits(module, "activations", activations) ||
+      !check_bits(module, "high", high) || !method_option(module, pass, &z.codes.gptq))
+    return false;
   MlirStringRef clip = resq_pass_string(pass, "clip");
-  if (!parse_clip(&z, clip) || z.steps < 1 || z.steps > 39) {
+  if (!parse_clip(&z, clip) || z.codes.steps < 1 || z.codes.steps > 39) {
     resq_emit_error(module,
                     "resq-quantize: steps is %lld (allowed: 1 to 39), clip is %.*s (allowed: above "
                     "0 to 1, or auto)",
-                    (long long)z.steps, (int)clip.length, clip.data);
+                    (long long)z.codes.steps, (int)clip.length, clip.data);
+    return false;
+  }
+  if ((head != 0 && head != 8) || z.group < 0) {
+    resq_emit_error(module,
+                    "resq-quantize: head is %lld (allowed: 0, 8), group is %lld (allowed: 0 or "
+                    "more)",
+                    (long long)head, (long long)z.group);
     return false;
   }
   resq_for_each(module, "resq.add", visit_add, &z);
   resq_for_each(module, "resq.linear", visit_linear, &z);
+  if (head)
+    resq_for_each(module, "resq.head", visit_head, &z);
   finish_clips(&z);
+  resq_weight_codes_free(&z.codes);
   free(z.values);
   return z.ok;
 }

@@ -23,7 +23,8 @@ typedef struct seen_value {
 typedef struct replaying {
   const resq_builder *b; ///< NULL: dry
   MlirOperation module;
-  MlirValue x;
+  MlirValue x;   ///< null, and dry: only the leaf's columns are asked for
+  int64_t width; ///< of leaves met; 0: none yet
   seen_value *seen;
   intptr_t n_seen;
   char obstacle[200];
@@ -38,6 +39,7 @@ static bool follow(replaying *r, MlirValue v, bool turned, int depth, MlirValue 
 static bool same_op(MlirOperation a, MlirOperation b) {
   intptr_t n = mlirOperationGetNumOperands(a), n_attrs = mlirOperationGetNumAttributes(a);
   bool same = mlirIdentifierEqual(mlirOperationGetName(a), mlirOperationGetName(b)) &&
+              mlirOperationGetNumResults(a) == mlirOperationGetNumResults(b) &&
               n == mlirOperationGetNumOperands(b) &&
               n_attrs == mlirOperationGetNumAttributes(b) && mlirOperationGetNumRegions(a) == 0;
   for (intptr_t i = 0; same && i < n; i++)
@@ -127,9 +129,10 @@ static MlirValue apply(const replaying *r, MlirValue v, intptr_t n, const MlirVa
 static int64_t columns_of(MlirValue v, bool turned) { return resq_dim(v, turned ? 0 : 1); }
 
 static bool follow_leaf(replaying *r, MlirValue v, bool turned, MlirValue *out) {
-  if (columns_of(v, turned) != resq_width(r->x))
-    return REFUSE(r, "its leaf has %lld columns, the site %lld", (long long)columns_of(v, turned),
-                  (long long)resq_width(r->x));
+  int64_t width = columns_of(v, turned);
+  if (r->width && width != r->width)
+    return REFUSE(r, "a leaf has %lld columns, not %lld", (long long)width, (long long)r->width);
+  r->width = width;
   *out = r->x;
   return true;
 }
@@ -245,8 +248,13 @@ static bool follow(replaying *r, MlirValue v, bool turned, int depth, MlirValue 
   return true;
 }
 
-static bool walk(const resq_builder *b, MlirOperation param, MlirValue x, MlirValue *out) {
-  replaying r = {.b = b, .module = mlirOperationGetParentOperation(param), .x = x};
+/// b NULL: dry. x null: `out` is of no use, and the leaf's columns are returned; else x's, 0 after a
+/// remark.
+static int64_t walk(const resq_builder *b, MlirOperation param, MlirValue x, MlirValue *out) {
+  replaying r = {.b = b,
+                 .module = mlirOperationGetParentOperation(param),
+                 .x = x,
+                 .width = x.ptr ? resq_width(x) : 0};
   MlirBlock block = mlirRegionGetFirstBlock(mlirOperationGetRegion(param, 0));
   bool ok = mlirBlockIsNull(block)
                 ? REFUSE(&r, "it has none")
@@ -255,7 +263,12 @@ static bool walk(const resq_builder *b, MlirOperation param, MlirValue x, MlirVa
   free(r.seen);
   if (!ok)
     resq_emit_remark(param, "no activations in the coordinates of this recipe: %s", r.obstacle);
-  return ok;
+  return ok ? r.width : 0;
+}
+
+int64_t resq_replay_width(MlirOperation param) {
+  MlirValue none = {NULL}, out;
+  return walk(NULL, param, none, &out);
 }
 
 bool resq_replay_columns(const resq_builder *b, MlirOperation param, MlirValue x, MlirValue *out) {

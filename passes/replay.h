@@ -28,6 +28,10 @@
 /// value of another rank than 2, or parts on top of each other whose columns went different ways.
 bool resq_replay_columns(const resq_builder *b, MlirOperation param, MlirValue x, MlirValue *out);
 
+/// Columns of the leaf of `param`: the width of its site. 0, with a remark, where the recipe cannot
+/// be followed.
+int64_t resq_replay_width(MlirOperation param);
+
 /// The second moment x^T x of the leaf's coordinates, [width, width], in those of the columns of
 /// all `n` params side by side: [sum of in, sum of in]. For the branches of one linear. False, with
 /// a remark and nothing built, where a recipe cannot be followed.

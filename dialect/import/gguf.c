@@ -469,6 +469,30 @@ void resq_gguf_close(resq_gguf *gguf) {
   *gguf = (resq_gguf){0};
 }
 
+//===-- Memory ------------------------------------------------------------===//
+
+void resq_gguf_forget(const resq_gguf *gguf) {
+  // Bytes of somebody else's may be no file's: taken out, they would be lost.
+  if (gguf->owns_map)
+    resq_map_forget(&gguf->map);
+}
+
+XXH128_hash_t resq_gguf_digest(const resq_gguf *gguf) {
+  enum { PIECE = 16 << 20 };
+  XXH3_state_t *state = XXH3_createState();
+  if (!state) // the same number, at the price of pages
+    return XXH3_128bits(gguf->map.data, gguf->map.size);
+  XXH3_128bits_reset(state);
+  for (uint64_t at = 0; at < gguf->map.size; at += PIECE) {
+    uint64_t left = gguf->map.size - at;
+    XXH3_128bits_update(state, gguf->map.data + at, left < PIECE ? left : PIECE);
+    resq_gguf_forget(gguf);
+  }
+  XXH128_hash_t hash = XXH3_128bits_digest(state);
+  XXH3_freeState(state);
+  return hash;
+}
+
 //===-- Look-up -----------------------------------------------------------===//
 
 const resq_gguf_value *resq_gguf_get(const resq_gguf *gguf, const char *key) {

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "text/tokenizer.h"
 #include <stdint.h>
+#include <xxhash.h>
 
 #define RESQ_GGUF_MAX_DIMS 4
 #define RESQ_GGUF_MAX_KEY 65535          ///< bytes of a metadata key
@@ -77,6 +78,11 @@ bool resq_gguf_open(resq_gguf *out, const char *path, resq_error *err);
 bool resq_gguf_parse(resq_gguf *out, const void *data, uint64_t size, const char *path,
                      resq_error *err);
 void resq_gguf_close(resq_gguf *gguf);
+
+/// Takes what was read of the file out of memory, until it is read again.
+void resq_gguf_forget(const resq_gguf *gguf);
+/// XXH3-128 of the whole file, read piece by piece.
+XXH128_hash_t resq_gguf_digest(const resq_gguf *gguf);
 
 //===-- Metadata ----------------------------------------------------------===//
 

@@ -7,7 +7,7 @@
 // params put the rows back.
 //===----------------------------------------------------------------------===//
 #include "dialect/build.h"
-#include "dialect/import/capture.h"
+#include "dialect/diagnostics.h"
 #include "dialect/import/import.h"
 #include "dialect/import/llama_config.h"
 #include "dialect/import/tokenizer_source.h"
@@ -117,7 +117,7 @@ static void add_params(const importer *im) {
 static void add_checkpoint(const importer *im) {
   // The digest names the weights: results cached under it can't be taken for another file's.
   XXH128_canonical_t digest;
-  XXH128_canonicalFromHash(&digest, XXH3_128bits(im->gguf->map.data, (size_t)im->gguf->map.size));
+  XXH128_canonicalFromHash(&digest, resq_gguf_digest(im->gguf));
   char hex[2 * sizeof digest.digest + 1];
   for (size_t i = 0; i < sizeof digest.digest; ++i)
     snprintf(hex + 2 * i, 3, "%02x", digest.digest[i]);
@@ -345,10 +345,10 @@ static MlirModule build_module(MlirContext ctx, const resq_gguf *gguf,
 
 /// The file was checked before; a module that does not verify is a defect of ours, and said as MLIR says it.
 static bool verify(MlirContext ctx, MlirModule module, resq_error *err) {
-  resq_capture capture;
-  resq_capture_begin(&capture, ctx, err);
+  resq_listener listener;
+  resq_listen_begin(&listener, ctx, err);
   bool ok = mlirOperationVerify(mlirModuleGetOperation(module));
-  bool silent = resq_capture_end(&capture);
+  bool silent = resq_listen_end(&listener);
   if (!ok && silent)
     resq_fail(err, RESQ_FAILED, "the imported module does not verify");
   return ok;

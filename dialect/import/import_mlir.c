@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "base/file.h"
 #include "dialect/build.h"
-#include "dialect/import/capture.h"
+#include "dialect/diagnostics.h"
 #include "dialect/import/import.h"
 #include "dialect/import/text_scan.h"
 
@@ -22,10 +22,10 @@
 static const uint64_t max_file_size = 256ull << 20;
 
 static MlirModule parse(MlirContext ctx, const char *path, resq_error *err) {
-  resq_capture capture;
-  resq_capture_begin(&capture, ctx, err);
+  resq_listener listener;
+  resq_listen_begin(&listener, ctx, err);
   MlirModule module = mlirModuleCreateParseFromFile(ctx, resq_str(path));
-  bool silent = resq_capture_end(&capture);
+  bool silent = resq_listen_end(&listener);
   if (mlirModuleIsNull(module) && silent)
     resq_fail(err, RESQ_BAD_INPUT, "%s: MLIR does not parse this file and doesn't say why", path);
   return module;

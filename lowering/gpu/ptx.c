@@ -6,8 +6,7 @@
 #include "lowering/gpu/ptx.h"
 
 #include "dialect/build.h"
-#include "dialect/import/capture.h"
-#include "mlir-c/Pass.h"
+#include "lowering/pipeline.h"
 #include "mlir-c/Target/LLVMIR.h"
 
 #include <llvm-c/BitReader.h>
@@ -26,27 +25,14 @@
 
 //===-- MLIR side ---------------------------------------------------------===//
 
-static void ignore_text(MlirStringRef part, void *user) {
-  (void)part;
-  (void)user;
-}
-
 static bool to_llvm_dialect(MlirOperation module, resq_error *err) {
   static const char pipeline[] =
       "builtin.module(gpu.module(convert-gpu-to-nvvm{use-bare-ptr-memref-call-conv=true},"
       "reconcile-unrealized-casts))";
-  MlirContext ctx = mlirOperationGetContext(module);
-  MlirPassManager pm = mlirPassManagerCreate(ctx);
-  resq_capture capture;
-  resq_capture_begin(&capture, ctx, err);
-  bool ok = mlirLogicalResultIsSuccess(mlirParsePassPipeline(
-                mlirPassManagerGetAsOpPassManager(pm), resq_str(pipeline), ignore_text, NULL)) &&
-            mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, module));
-  bool silent = resq_capture_end(&capture);
-  mlirPassManagerDestroy(pm);
-  if (!ok && silent)
-    resq_fail(err, RESQ_FAILED, "lowering of GPU code to the LLVM dialect failed");
-  return ok;
+  if (resq_run_pipeline(mlirModuleFromOperation(module), pipeline, NULL, NULL, err))
+    return true;
+  resq_fail_in(err, "lowering of GPU code to the LLVM dialect");
+  return false;
 }
 
 //===-- LLVM side ---------------------------------------------------------===//

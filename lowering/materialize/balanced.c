@@ -13,7 +13,6 @@
 #include <string.h>
 
 // LAPACK's Fortran entries; the last arguments are the hidden lengths of the character ones.
-void dpotrf_(const char *triangle, const int *n, double *a, const int *lda, int *info, size_t);
 void dgetrf_(const int *rows, const int *columns, double *a, const int *lda, int *pivots,
              int *info);
 void dgetri_(const int *n, double *a, const int *lda, const int *pivots, double *work,
@@ -57,14 +56,11 @@ static bool damp(const double *a, int64_t n, double *out, const char *what, resq
   return true;
 }
 
-/// Row-major a = L L^T: a becomes L, zero above the diagonal.
+/// a = L L^T becomes L, zero above the diagonal.
 static bool cholesky(double *a, int64_t n, resq_error *err) {
-  // A row-major lower triangle is LAPACK's upper one.
-  int order = (int)n, info = 0;
-  dpotrf_("U", &order, a, &order, &info, 1);
-  if (info != 0)
+  if (!resq_cholesky(1, a, n))
     return resq_fail(err, RESQ_BAD_INPUT,
-                     "balanced_basis: the keys' moment is not positive definite (pivot %d)", info);
+                     "balanced_basis: the keys' moment is not positive definite");
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = i + 1; j < n; ++j)
       a[i * n + j] = 0;

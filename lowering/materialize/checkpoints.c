@@ -16,7 +16,7 @@
 /// unnoticed.
 static bool check_digest(resq_checkpoint *c, const char *path, MlirStringRef stated,
                          resq_error *err) {
-  XXH128_hash_t hash = XXH3_128bits(c->gguf.map.data, c->gguf.map.size);
+  XXH128_hash_t hash = resq_gguf_digest(&c->gguf);
   char hex[33];
   snprintf(hex, sizeof hex, "%016llx%016llx", (unsigned long long)hash.high64,
            (unsigned long long)hash.low64);
@@ -92,6 +92,11 @@ resq_checkpoint *resq_checkpoint_get(resq_evaluator *e, MlirStringRef name, resq
   }
   ++e->n_checkpoints;
   return c;
+}
+
+void resq_checkpoints_forget(const resq_evaluator *e) {
+  for (int32_t i = 0; i < e->n_checkpoints; ++i)
+    resq_gguf_forget(&e->checkpoints[i].gguf);
 }
 
 void resq_checkpoints_close(resq_evaluator *e) {

@@ -43,6 +43,8 @@ static const resq_rule rules[] = {
     {"resq.cast", ROWS(1), resq_evaluate_cast},
     {"resq.quantize_weight", ROWS(1), resq_evaluate_quantize_weight},
     {"resq.dequantize", ROWS(1), resq_evaluate_dequantize},
+    {"resq.gptq_factor", RESQ_MODE_JOINT, 0, false, resq_evaluate_gptq_factor},
+    {"resq.gptq_weight", RESQ_MODE_JOINT, 0, false, resq_evaluate_gptq_weight},
     {"resq.pack", ROWS(1), NULL}, // done by store.c, which writes tiles as they come
 };
 
@@ -96,7 +98,7 @@ static bool run_rule(resq_evaluator *e, const resq_node *node, resq_range range,
   return node->rule->run(e, node, range, operands, out, err);
 }
 
-/// Operands, then the op, for a range.
+/// Operands, then the op, for a range. A JOINT op has room for all its results at out.
 static bool compute(resq_evaluator *e, int32_t index, resq_range range, resq_value **out,
                     resq_error *err) {
   const resq_node *node = &e->nodes[index];
@@ -151,11 +153,30 @@ static void save_cached(resq_evaluator *e, const resq_node *node, const resq_val
   resq_param_entry_commit(entry);
 }
 
+/// All results of a JOINT op: the one asked for in *out, those that others read kept with them.
+static bool compute_joint(resq_evaluator *e, int32_t index, resq_value **out, resq_error *err) {
+  resq_node *first = &e->nodes[index - e->nodes[index].result];
+  intptr_t results = mlirOperationGetNumResults(first->op);
+  resq_value *made[RESQ_MAX_RESULTS] = {NULL};
+  if (!compute(e, (int32_t)(first - e->nodes), (resq_range){0, first->info.rows}, made, err))
+    return false;
+  for (intptr_t r = 0; r < results; ++r)
+    if (first + r == &e->nodes[index])
+      *out = made[r];
+    else if (first[r].users > 0 && !first[r].memo)
+      first[r].memo = made[r];
+    else
+      resq_value_release(made[r]);
+  return true;
+}
+
 static bool compute_whole(resq_evaluator *e, int32_t index, resq_value **out, resq_error *err) {
   const resq_node *node = &e->nodes[index];
   bool cached = is_cached(e, node);
   if (cached && (*out = load_cached(e, node)))
     return true;
+  if (node->mode == RESQ_MODE_JOINT)
+    return compute_joint(e, index, out, err);
   if (!compute(e, index, (resq_range){0, node->info.rows}, out, err))
     return false;
   if (cached)
@@ -169,7 +190,7 @@ bool resq_evaluate(resq_evaluator *e, int32_t index, resq_range range, bool keep
   bool part = range.rows < node->info.rows;
   bool is_source = node->mode == RESQ_MODE_SOURCE;
   if (!node->memo && !is_source && !(node->users > 1) && !keep &&
-      !(part && node->mode == RESQ_MODE_WHOLE))
+      !(part && node->mode != RESQ_MODE_ROWS))
     return part ? compute(e, index, range, out, err) : compute_whole(e, index, out, err);
   if (!node->memo && is_source && !keep)
     return compute(e, index, range, out, err);

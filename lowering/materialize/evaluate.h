@@ -21,6 +21,7 @@
 #define RESQ_MAX_RANK 4
 #define RESQ_MAX_PARAM_NESTING 128 ///< gets inside gets
 #define RESQ_MAX_RECIPE_DEPTH 4096 ///< ops on one path
+#define RESQ_MAX_RESULTS 64        ///< of an op
 
 typedef struct resq_evaluator resq_evaluator;
 typedef struct resq_node resq_node;
@@ -35,6 +36,7 @@ typedef enum resq_mode {
   RESQ_MODE_ROWS,   ///< a row of the result needs the same row of the first `ranged` operands, and
                     ///< the others whole
   RESQ_MODE_WHOLE,  ///< all rows at once
+  RESQ_MODE_JOINT,  ///< all rows of all results at once: `run` fills out[0 .. results)
 } resq_mode;
 
 /// Computes rows `range` of node into *out (a new reference). Operands: ranged ones hold the range,
@@ -78,7 +80,7 @@ struct resq_node {
   MlirOperation op;      ///< resq.param for a param's value
   const resq_rule *rule; ///< NULL: a param's value, the operand rounded to its type
   resq_mode mode;        ///< rule's, settled for this op's attributes
-  int result;
+  int result; ///< results of a JOINT op are neighbours, in order
   resq_tensor_info info;
   int32_t *operands;
   int32_t n_operands;
@@ -132,6 +134,8 @@ void resq_blame(resq_error *err, MlirOperation op);
 //===-- checkpoints.c -----------------------------------------------------===//
 /// The open file of checkpoint symbol `name`; NULL on failure.
 resq_checkpoint *resq_checkpoint_get(resq_evaluator *e, MlirStringRef name, resq_error *err);
+/// Takes what was read of the files out of memory.
+void resq_checkpoints_forget(const resq_evaluator *e);
 void resq_checkpoints_close(resq_evaluator *e);
 
 //===-- evaluate.c --------------------------------------------------------===//
@@ -159,7 +163,7 @@ bool resq_report(resq_evaluator *e, const resq_materialize_options *options, res
 /// Evaluates sink `index` and appends its bytes to out, or takes them from the cache.
 bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error *err);
 
-//===-- One function an op: evaluate_{source,random,matrix,rows,codes}.c ---------===//
+//===-- One function an op: evaluate_{source,random,matrix,rows,codes,gptq}.c --===//
 #define RESQ_DECLARE_RULE(name)                                                                    \
   bool resq_evaluate_##name(resq_evaluator *e, const resq_node *node, resq_range range,            \
                             resq_value *const *operands, resq_value **out, resq_error *err)
@@ -195,5 +199,7 @@ RESQ_DECLARE_RULE(scale_columns);
 RESQ_DECLARE_RULE(cast);
 RESQ_DECLARE_RULE(quantize_weight);
 RESQ_DECLARE_RULE(dequantize);
+RESQ_DECLARE_RULE(gptq_factor);
+RESQ_DECLARE_RULE(gptq_weight);
 
 #endif // RESQ_LOWERING_EVALUATE_H

@@ -91,11 +91,13 @@ RESQ_DECLARE_RULE(moment) {
   if (!find_site(e, node, site, err))
     return false;
   int64_t n = node->info.width;
-  const double *moment = resq_statistics_moment(e->statistics, site, node->info.rows / n, n, err);
-  if (!moment || !resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err))
+  if (!resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err))
     return false;
-  memcpy((*out)->data, moment + range.begin * n, (size_t)(range.rows * n) * sizeof(double));
-  return true;
+  if (resq_statistics_moment(e->statistics, site, node->info.rows / n, n, range.begin, range.rows,
+                             resq_f64(*out), err))
+    return true;
+  drop(out);
+  return false;
 }
 
 /// Row i of R is kept row floor(i * kept / R).
@@ -108,17 +110,21 @@ RESQ_DECLARE_RULE(samples) {
   if (index < 0)
     return resq_fail(err, RESQ_FAILED, "no statistics of site '%s' among the %d calibrated sites",
                      site, resq_statistics_sites(e->statistics));
-  int64_t kept, width = resq_statistics_width(e->statistics, index);
-  const float *rows = resq_statistics_samples(e->statistics, index, &kept);
-  if (!rows || width != node->info.width)
+  int64_t kept = resq_statistics_kept(e->statistics, index);
+  int64_t width = resq_statistics_width(e->statistics, index);
+  if (kept < 1 || width != node->info.width)
     return resq_fail(err, RESQ_FAILED,
                      "site '%s' has %lld sampled rows of %lld; rows of %lld are asked for", site,
                      (long long)kept, (long long)width, (long long)node->info.width);
   if (!resq_new_value(node, RESQ_VALUE_F32, range.rows, out, err))
     return false;
   for (int64_t r = 0; r < range.rows; ++r)
-    memcpy(resq_f32(*out) + r * width, rows + (range.begin + r) * kept / node->info.rows * width,
-           (size_t)width * sizeof *rows);
+    if (!resq_statistics_samples(e->statistics, index,
+                                 (range.begin + r) * kept / node->info.rows, 1,
+                                 resq_f32(*out) + r * width, err)) {
+      drop(out);
+      return false;
+    }
   return true;
 }
 

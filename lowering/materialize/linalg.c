@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// LAPACK's Fortran entry; the last two arguments are the hidden lengths of the character ones.
+// LAPACK's Fortran entries; the last arguments are the hidden lengths of the character ones.
+void dpotrf_(const char *triangle, const int *n, double *a, const int *lda, int *info, size_t);
 void dsyevd_(const char *job, const char *triangle, const int *n, double *a, const int *lda,
              double *values, double *work, const int *work_size, int *iwork, const int *iwork_size,
              int *info, size_t, size_t);
@@ -59,6 +60,80 @@ void resq_matmul_f64(int threads, const double *a, int64_t lda, const double *b,
   resq_blas_init();
   product p = {a, b, c, lda, ldb, ldc, rows, n, k, transpose_b};
   resq_parallel(threads, (rows + RESQ_TASK_ROWS - 1) / RESQ_TASK_ROWS, multiply_rows, &p);
+}
+
+//===-- Cholesky ----------------------------------------------------------===//
+
+/// Columns factored at once, and rows or columns of a task: fixed, so that sums are.
+enum { PANEL = RESQ_TASK_ROWS };
+
+typedef struct panel_job {
+  double *a; ///< cholesky: [n, n], panels before `first` done
+  const double *l;
+  int64_t n, first, width; ///< of the panel
+} panel_job;
+
+/// Rows of a task below the panel; false when there are none.
+static bool rows_below(const panel_job *j, int64_t task, int64_t *begin, int64_t *rows) {
+  *begin = j->first + j->width + task * PANEL;
+  *rows = j->n - *begin < PANEL ? j->n - *begin : PANEL;
+  return *rows > 0;
+}
+
+/// The panel's rows of L below its diagonal block.
+static void solve_rows(void *opaque, int64_t task) {
+  const panel_job *j = opaque;
+  int64_t begin, rows;
+  if (rows_below(j, task, &begin, &rows))
+    cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, (blasint)rows,
+                (blasint)j->width, 1.0, j->a + j->first * j->n + j->first, (blasint)j->n,
+                j->a + begin * j->n + j->first, (blasint)j->n);
+}
+
+/// What the panel takes from the columns behind it, up to each row block's diagonal.
+static void update_rows(void *opaque, int64_t task) {
+  const panel_job *j = opaque;
+  int64_t begin, rows, next = j->first + j->width;
+  if (rows_below(j, task, &begin, &rows))
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)rows,
+                (blasint)(begin + rows - next), (blasint)j->width, -1.0,
+                j->a + begin * j->n + j->first, (blasint)j->n, j->a + next * j->n + j->first,
+                (blasint)j->n, 1.0, j->a + begin * j->n + next, (blasint)j->n);
+}
+
+bool resq_cholesky(int threads, double *a, int64_t n) {
+  resq_blas_init();
+  for (int64_t first = 0; first < n; first += PANEL) {
+    panel_job job = {.a = a, .n = n, .first = first};
+    job.width = n - first < PANEL ? n - first : PANEL;
+    int order = (int)job.width, stride = (int)n, info = 0;
+    // LAPACK's upper triangle is ours below the diagonal.
+    dpotrf_("U", &order, a + first * n + first, &stride, &info, 1);
+    if (info != 0)
+      return false;
+    int64_t tasks = (n - first - job.width + PANEL - 1) / PANEL;
+    resq_parallel(threads, tasks, solve_rows, &job);
+    resq_parallel(threads, tasks, update_rows, &job);
+  }
+  return true;
+}
+
+/// Columns [task * PANEL, ...) of the inverse: L X = I, from their diagonal down.
+static void invert_columns(void *opaque, int64_t task) {
+  const panel_job *j = opaque;
+  int64_t first = task * PANEL, width = j->n - first < PANEL ? j->n - first : PANEL;
+  for (int64_t i = 0; i < width; ++i)
+    j->a[(first + i) * j->n + first + i] = 1;
+  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit,
+              (blasint)(j->n - first), (blasint)width, 1.0, j->l + first * j->n + first,
+              (blasint)j->n, j->a + first * j->n + first, (blasint)j->n);
+}
+
+void resq_invert_lower(int threads, const double *l, int64_t n, double *x) {
+  resq_blas_init();
+  memset(x, 0, (size_t)(n * n) * sizeof *x);
+  panel_job job = {.a = x, .l = l, .n = n};
+  resq_parallel(threads, (n + PANEL - 1) / PANEL, invert_columns, &job);
 }
 
 //===-- Eigenvectors ------------------------------------------------------===//

@@ -52,6 +52,16 @@ bool resq_haar(double *q, int64_t ldq, int64_t n, uint64_t seed, uint64_t first,
 bool resq_sketch(double *s, int64_t rows, int64_t n, uint64_t seed, bool gaussian,
                  resq_error *err);
 
+/// Symmetric positive definite `a` [n, n], of which the lower triangle is read, is replaced by
+/// lower triangular L, diagonal positive, with L L^T = a; above the diagonal stands what stood
+/// there or zeros. False, with `a` in pieces, where it is not positive definite to working
+/// precision.
+bool resq_cholesky(int threads, double *a, int64_t n);
+
+/// x [n, n] = the inverse of lower triangular L [n, n], zeros above the diagonal. x does not overlap
+/// L.
+void resq_invert_lower(int threads, const double *l, int64_t n, double *x);
+
 /// +1 or -1 for each of n rows, from philox stream `seed`; all +1 when seed is 0.
 void resq_random_signs(double *signs, int64_t n, uint64_t seed);
 

@@ -20,17 +20,12 @@ static char *text_option(resq_pass *pass, const char *name) {
   return s.length ? strndup(s.data, s.length) : NULL;
 }
 
-static void remark(void *user, MlirOperation param, bool is_warning, const char *text) {
-  (void)user;
-  resq_emit_remark(param, "%s%s", is_warning ? "warning: " : "", text);
-}
-
 bool resq_pass_materialize(MlirOperation module, resq_pass *pass) {
   char *output = text_option(pass, "output"), *statistics = text_option(pass, "statistics");
   char *cache = text_option(pass, "cache");
   resq_error err = {0};
   resq_materialize_options options = {
-      .cache_directory = cache, .threads = (int)resq_pass_int(pass, "threads"), .remark = remark};
+      .cache_directory = cache, .threads = (int)resq_pass_int(pass, "threads")};
   resq_statistics *stats = statistics ? resq_statistics_load(statistics, &err) : NULL;
   options.statistics = stats;
   bool ok = !statistics || stats;

@@ -6,6 +6,7 @@
 #include "evaluate.h"
 
 #include "base/checked.h"
+#include "dialect/diagnostics.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,32 +40,17 @@ typedef struct planner {
 
 //===-- Messages ----------------------------------------------------------===//
 
-typedef struct text {
-  char *at;
-  size_t room;
-} text;
-
-static void append(MlirStringRef piece, void *opaque) {
-  text *t = opaque;
-  size_t n = piece.length < t->room ? piece.length : t->room;
-  memcpy(t->at, piece.data, n);
-  t->at += n;
-  t->room -= n;
-}
-
 void resq_blame(resq_error *err, MlirOperation op) {
   if (!err || mlirOperationIsNull(op))
     return;
-  char where[256];
-  text t = {where, sizeof where - 1};
-  mlirLocationPrint(mlirOperationGetLocation(op), append, &t);
-  *t.at = 0;
+  char where[512];
+  resq_location_text(mlirOperationGetLocation(op), where, sizeof where);
   MlirOperation owner = op;
   while (!mlirOperationIsNull(owner) && !resq_op_is(owner, "resq.param"))
     owner = mlirOperationGetParentOperation(owner);
   MlirStringRef name =
       mlirOperationIsNull(owner) ? (MlirStringRef){"?", 1} : resq_op_str(owner, "sym_name");
-  resq_fail_in(err, "param @%.*s at %s", (int)name.length, name.data, where);
+  resq_fail_in(err, "%s%sparam @%.*s", where, where[0] ? ": " : "", (int)name.length, name.data);
 }
 
 static bool fail_at(planner *p, MlirOperation op) {
@@ -193,8 +179,10 @@ static bool plan_result(planner *p, MlirOperation op, const resq_rule *rule, int
 static bool plan_op(planner *p, MlirOperation op, int nesting, binding *bindings, int32_t *n) {
   MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
   intptr_t results = mlirOperationGetNumResults(op);
-  if (results > 2 || *n + results > 2 * MAX_RECIPE_OPS)
-    return resq_fail(p->err, RESQ_BAD_INPUT, "a recipe has more than %d ops", MAX_RECIPE_OPS);
+  if (results > RESQ_MAX_RESULTS || *n + results > 2 * MAX_RECIPE_OPS)
+    return resq_fail(p->err, RESQ_BAD_INPUT,
+                     "a recipe has more than %d values, or one of its ops more than %d results",
+                     2 * MAX_RECIPE_OPS, RESQ_MAX_RESULTS);
   if (resq_op_is(op, "resq.get")) {
     bindings[*n].value = mlirOperationGetResult(op, 0).ptr;
     return plan_get(p, op, nesting, &bindings[(*n)++].node);

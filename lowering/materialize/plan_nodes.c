@@ -135,7 +135,9 @@ bool resq_intern(resq_evaluator *e, resq_node *node, const char *kind, MlirType 
   }
   *out = *slot = e->n_nodes;
   e->nodes[e->n_nodes++] = *node;
-  for (int32_t i = 0; i < node->n_operands; ++i)
+  // Results that are made together read the operands once.
+  bool reads = node->mode != RESQ_MODE_JOINT || node->result == 0;
+  for (int32_t i = 0; reads && i < node->n_operands; ++i)
     ++e->nodes[node->operands[i]].users;
   return true;
 }

@@ -26,12 +26,15 @@ static void say(const reporting *r, MlirOperation op, bool is_warning, const cha
   MlirOperation owner = op;
   while (!mlirOperationIsNull(owner) && !resq_op_is(owner, "resq.param"))
     owner = mlirOperationGetParentOperation(owner);
-  if (!r->options->remark || mlirOperationIsNull(owner))
+  if (mlirOperationIsNull(owner))
     return;
   MlirStringRef name = resq_op_str(owner, "sym_name");
   char line[512];
   snprintf(line, sizeof line, "@%.*s: %s", (int)name.length, name.data, text);
-  r->options->remark(r->options->remark_user, owner, is_warning, line);
+  if (is_warning && r->options->warn)
+    r->options->warn(r->options->warn_user, line);
+  else
+    resq_emit_remark(owner, "%s", line);
 }
 
 /// Singular values of block i of x, [n, n], descending, in `values`; square is [n, n] of scratch.

@@ -220,6 +220,7 @@ static void forget(resq_evaluator *e, int32_t sink) {
       resq_value_release(e->nodes[i].memo);
       e->nodes[i].memo = NULL;
     }
+  resq_checkpoints_forget(e);
 }
 
 bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error *err) {

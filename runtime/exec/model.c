@@ -152,6 +152,11 @@ resq_model *resq_model_open(const resq_program *program, const char *path, resq_
   return NULL;
 }
 
+void resq_model_forget(const resq_model *model) {
+  if (model->has_artifact)
+    resq_map_forget(&model->artifact.map);
+}
+
 void resq_model_close(resq_model *model) {
   if (!model)
     return;

@@ -69,6 +69,9 @@ bool resq_program_file(const resq_program *program, char *out, size_t size, resq
 /// Refuses a program whose tables do not hold together: a compiler's defect or another version.
 bool resq_program_check(const resq_program *program, resq_error *err);
 
+/// Takes parameters out of this process's memory until they are read again.
+void resq_model_forget(const resq_model *model);
+
 /// The entries of `function`, smallest first; *count = 0 when the program has none.
 const resq_entry **resq_session_entries(const resq_session *s, const char *function, int *count);
 /// Rows that one call of @forward takes at most; 0 when the module has none.

@@ -17,7 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROWS = 1500, WIDTH = 320, LD = 333 };
+// Two windows and a part of one; a block of two tiles, the second not whole.
+enum { ROWS = 2 * RESQ_STATISTICS_WINDOW + 700, WIDTH = 320, LD = 333 };
 static const char *const names[] = {"l0.attn", "l0.k", "l0.down"};
 static const int64_t widths[] = {WIDTH, WIDTH, WIDTH};
 static const int64_t blocks[] = {WIDTH, 64, 1};
@@ -42,12 +43,44 @@ static resq_statistics *collect(const float *x, int64_t chunk, int threads, int6
   return s;
 }
 
-static const double *moment(const resq_statistics *s, int site) {
+static double *moment(const resq_statistics *s, int site) {
   resq_error err;
-  const double *m =
-      resq_statistics_moment(s, names[site], widths[site] / blocks[site], blocks[site], &err);
-  assert_non_null(m);
+  double *m = malloc((size_t)(widths[site] * blocks[site]) * sizeof *m);
+  assert_true(resq_statistics_moment(s, names[site], widths[site] / blocks[site], blocks[site], 0,
+                                     widths[site], m, &err));
   return m;
+}
+
+static float *samples(const resq_statistics *s, int site) {
+  resq_error err;
+  int64_t kept = resq_statistics_kept(s, site);
+  float *rows = malloc((size_t)(kept * widths[site]) * sizeof *rows);
+  assert_true(resq_statistics_samples(s, site, 0, kept, rows, &err));
+  return rows;
+}
+
+static void assert_equal_statistics(const resq_statistics *a, const resq_statistics *b,
+                                    int64_t kept) {
+  for (int site = 0; site < 3; ++site) {
+    double *moment_a = moment(a, site), *moment_b = moment(b, site);
+    assert_memory_equal(moment_a, moment_b,
+                        (size_t)(widths[site] * blocks[site]) * sizeof(double));
+    assert_int_equal(resq_statistics_kept(a, site), kept);
+    assert_int_equal(resq_statistics_kept(b, site), kept);
+    float *rows_a = samples(a, site), *rows_b = samples(b, site);
+    assert_memory_equal(rows_a, rows_b, (size_t)(kept * WIDTH) * sizeof(float));
+    uint64_t digest_a[2], digest_b[2];
+    resq_statistics_digest(a, site, digest_a);
+    resq_statistics_digest(b, site, digest_b);
+    assert_memory_equal(digest_a, digest_b, sizeof digest_a);
+    resq_statistics_samples_digest(a, site, digest_a);
+    resq_statistics_samples_digest(b, site, digest_b);
+    assert_memory_equal(digest_a, digest_b, sizeof digest_a);
+    free(moment_a);
+    free(moment_b);
+    free(rows_a);
+    free(rows_b);
+  }
 }
 
 static void test_moments_equal_naive(void **state) {
@@ -56,7 +89,7 @@ static void test_moments_equal_naive(void **state) {
   resq_statistics *s = collect(x, 128, 2, 0);
   for (int site = 0; site < 3; ++site) {
     int64_t n = blocks[site];
-    const double *m = moment(s, site);
+    double *m = moment(s, site);
     for (int64_t b = 0; b < WIDTH / n; ++b)
       for (int64_t i = 0; i < n; i += 7)
         for (int64_t j = 0; j < n; ++j) {
@@ -68,6 +101,7 @@ static void test_moments_equal_naive(void **state) {
                      sum);
           assert_true(m[(b * n + i) * n + j] == m[(b * n + j) * n + i]);
         }
+    free(m);
   }
   assert_int_equal(resq_statistics_rows(s, 0), ROWS);
   resq_statistics_destroy(s);
@@ -78,22 +112,66 @@ static void test_same_bytes_however_cut(void **state) {
   (void)state;
   float *x = rows_of_noise();
   resq_statistics *a = collect(x, 128, 1, 40);
-  const int64_t chunks[] = {1, 100, 512, 600, ROWS};
+  const int64_t chunks[] = {1, 100, RESQ_STATISTICS_WINDOW, RESQ_STATISTICS_WINDOW + 100, ROWS};
   for (int i = 0; i < 5; ++i) {
     resq_statistics *b = collect(x, chunks[i], 2, 40);
-    for (int site = 0; site < 3; ++site) {
-      assert_memory_equal(moment(a, site), moment(b, site),
-                          (size_t)(widths[site] * blocks[site]) * sizeof(double));
-      int64_t kept_a, kept_b;
-      const float *rows_a = resq_statistics_samples(a, site, &kept_a);
-      const float *rows_b = resq_statistics_samples(b, site, &kept_b);
-      assert_true(kept_a == 40 && kept_b == 40);
-      assert_memory_equal(rows_a, rows_b, sizeof(float[40 * WIDTH]));
-    }
+    assert_equal_statistics(a, b, 40);
     resq_statistics_destroy(b);
   }
   resq_statistics_destroy(a);
   free(x);
+}
+
+/// Any rows of a moment are those of the whole, across tiles and blocks.
+static void test_ranges(void **state) {
+  (void)state;
+  float *x = rows_of_noise();
+  resq_statistics *s = collect(x, ROWS, 2, 10);
+  const int64_t ranges[][2] = {{0, 1}, {255, 2}, {300, 20}, {63, 130}, {0, WIDTH}, {WIDTH, 0}};
+  resq_error err;
+  for (int site = 0; site < 3; ++site) {
+    int64_t n = blocks[site];
+    double *whole = moment(s, site), *part = malloc((size_t)(WIDTH * n) * sizeof *part);
+    for (int i = 0; i < 6; ++i) {
+      assert_true(resq_statistics_moment(s, names[site], WIDTH / n, n, ranges[i][0], ranges[i][1],
+                                         part, &err));
+      assert_memory_equal(part, whole + ranges[i][0] * n,
+                          (size_t)(ranges[i][1] * n) * sizeof *part);
+    }
+    assert_false(resq_statistics_moment(s, names[site], WIDTH / n, n, WIDTH - 1, 2, part, &err));
+    free(part);
+    free(whole);
+  }
+  float *all = samples(s, 0), rows[3 * WIDTH];
+  assert_true(resq_statistics_samples(s, 0, 4, 3, rows, &err));
+  assert_memory_equal(rows, all + 4 * WIDTH, sizeof rows);
+  assert_false(resq_statistics_samples(s, 0, 8, 3, rows, &err));
+  free(all);
+  resq_statistics_destroy(s);
+  free(x);
+}
+
+/// In a folder the sums are the same, and nothing is left behind.
+static void test_directory(void **state) {
+  (void)state;
+  char folder[] = "/tmp/resq_statistics_XXXXXX";
+  assert_non_null(mkdtemp(folder));
+  resq_error err;
+  resq_statistics_options options = {.samples = 4, .seed = 5, .directory = folder};
+  resq_statistics *s = resq_statistics_create(3, names, widths, blocks, &options, &err);
+  assert_non_null(s);
+  float *x = rows_of_noise();
+  for (int32_t site = 0; site < 3; ++site)
+    resq_statistics_add(s, site, x, ROWS, LD);
+  assert_true(resq_statistics_finish(s, &err));
+  resq_statistics *in_memory = collect(x, 777, 1, 4);
+  assert_equal_statistics(s, in_memory, 4);
+  resq_statistics_destroy(in_memory);
+  resq_statistics_destroy(s);
+  free(x);
+  assert_int_equal(rmdir(folder), 0); // empty
+  assert_null(resq_statistics_create(3, names, widths, blocks, &options, &err));
+  assert_non_null(strstr(err.message, folder));
 }
 
 /// Samples are rows that were added, each once, in order, from all over.
@@ -101,8 +179,8 @@ static void test_samples(void **state) {
   (void)state;
   float *x = rows_of_noise();
   resq_statistics *s = collect(x, 128, 2, 100);
-  int64_t kept, before = -1, late = 0;
-  const float *rows = resq_statistics_samples(s, 0, &kept);
+  int64_t kept = resq_statistics_kept(s, 0), before = -1, late = 0;
+  float *rows = samples(s, 0);
   assert_int_equal(kept, 100);
   for (int64_t i = 0; i < kept; ++i) {
     int64_t found = -1;
@@ -114,6 +192,7 @@ static void test_samples(void **state) {
     late += found >= ROWS / 2;
   }
   assert_in_range(late, 25, 75);
+  free(rows);
   resq_statistics_destroy(s);
   free(x);
 }
@@ -132,20 +211,9 @@ static void test_save_and_load(void **state) {
   if (!back)
     fail_msg("%s", err.message);
   assert_int_equal(resq_statistics_sites(back), 3);
-  for (int site = 0; site < 3; ++site) {
+  for (int site = 0; site < 3; ++site)
     assert_string_equal(resq_statistics_name(back, site), names[site]);
-    assert_memory_equal(moment(s, site), moment(back, site),
-                        (size_t)(widths[site] * blocks[site]) * sizeof(double));
-    uint64_t a[2], b[2];
-    resq_statistics_digest(s, site, a);
-    resq_statistics_digest(back, site, b);
-    assert_memory_equal(a, b, sizeof a);
-    int64_t kept, kept_back;
-    const float *rows = resq_statistics_samples(s, site, &kept);
-    const float *rows_back = resq_statistics_samples(back, site, &kept_back);
-    assert_int_equal(kept, kept_back);
-    assert_memory_equal(rows, rows_back, sizeof(float[8 * WIDTH]));
-  }
+  assert_equal_statistics(s, back, 8);
   resq_statistics_destroy(back);
   resq_statistics_destroy(s);
   free(x);
@@ -153,8 +221,8 @@ static void test_save_and_load(void **state) {
   // Damage anywhere is found.
   FILE *file = fopen(path, "r+b");
   assert_non_null(file);
-  const long places[] = {3, 9, 40, 100000, -5};
-  for (int i = 0; i < 5; ++i) {
+  const long places[] = {3, 9, 13, 20, 30, 40, 60, 4096 + 5, 100000, -5, -200};
+  for (size_t i = 0; i < sizeof places / sizeof *places; ++i) {
     fseek(file, places[i], places[i] < 0 ? SEEK_END : SEEK_SET);
     long at = ftell(file);
     int byte = fgetc(file);
@@ -192,10 +260,11 @@ static void test_errors(void **state) {
   resq_statistics_add(s, 1, row, 1, WIDTH);
   assert_false(resq_statistics_finish(s, &err));
   assert_non_null(strstr(err.message, "l0.k"));
-  assert_null(resq_statistics_moment(s, "l9.k", 1, 64, &err));
+  double m[1];
+  assert_false(resq_statistics_moment(s, "l9.k", 1, 64, 0, 0, m, &err));
   assert_non_null(strstr(err.message, "l9.k"));
-  assert_null(resq_statistics_moment(s, "l0.k", 1, WIDTH, &err));
-  assert_null(resq_statistics_moment(s, "l0.attn", 1, WIDTH, &err)); // no rows
+  assert_false(resq_statistics_moment(s, "l0.k", 1, WIDTH, 0, 0, m, &err));
+  assert_false(resq_statistics_moment(s, "l0.attn", 1, WIDTH, 0, 0, m, &err)); // no rows
   resq_statistics_destroy(s);
 }
 
@@ -203,6 +272,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_moments_equal_naive),
       cmocka_unit_test(test_same_bytes_however_cut),
+      cmocka_unit_test(test_ranges),
+      cmocka_unit_test(test_directory),
       cmocka_unit_test(test_samples),
       cmocka_unit_test(test_save_and_load),
       cmocka_unit_test(test_errors),

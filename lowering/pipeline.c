@@ -1,0 +1,66 @@
+//===-- pipeline.c --------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "lowering/pipeline.h"
+
+#include "dialect/build.h"
+#include "mlir-c/Pass.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/// What the parser of pipelines says about its text.
+typedef struct complaint {
+  char text[900];
+  size_t size;
+} complaint;
+
+static void append(MlirStringRef part, void *user) {
+  complaint *c = user;
+  size_t room = sizeof c->text - 1 - c->size, n = part.length < room ? part.length : room;
+  memcpy(c->text + c->size, part.data, n);
+  c->size += n;
+  c->text[c->size] = 0;
+}
+
+static bool parse(MlirPassManager pm, const char *pipeline, resq_error *err) {
+  static const char anchor[] = "builtin.module(";
+  bool bare = strncmp(pipeline, anchor, strlen(anchor)) != 0;
+  size_t size = strlen(pipeline) + sizeof anchor + 1;
+  char *anchored = malloc(size);
+  if (!anchored)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory for a pass pipeline");
+  snprintf(anchored, size, "%s%s%s", bare ? anchor : "", pipeline, bare ? ")" : "");
+  complaint c = {.size = 0};
+  bool ok = mlirLogicalResultIsSuccess(mlirParsePassPipeline(
+      mlirPassManagerGetAsOpPassManager(pm), resq_str(anchored), append, &c));
+  free(anchored);
+  if (ok)
+    return true;
+  // MLIR shows a place in the anchored text, and the text: what is wrong stands in the first line.
+  const char *said = strstr(c.text, ": error: ");
+  said = said ? said + strlen(": error: ") : c.text;
+  return resq_fail(err, RESQ_USAGE, "pass pipeline '%s': %.*s", pipeline, (int)strcspn(said, "\n"),
+                   said);
+}
+
+bool resq_run_pipeline(MlirModule module, const char *pipeline, resq_remark_handler remark,
+                       void *user, resq_error *err) {
+  MlirContext ctx = mlirModuleGetContext(module);
+  MlirPassManager pm = mlirPassManagerCreate(ctx);
+  resq_error said = {.code = RESQ_OK};
+  resq_listener listener;
+  resq_listen_begin_remarks(&listener, ctx, &said, remark, user);
+  resq_error complaint;
+  bool parsed = parse(pm, pipeline, &complaint);
+  bool ok = parsed &&
+            mlirLogicalResultIsSuccess(mlirPassManagerRunOnOp(pm, mlirModuleGetOperation(module)));
+  bool silent = resq_listen_end(&listener);
+  mlirPassManagerDestroy(pm);
+  if (ok)
+    return true;
+  return resq_fail(err, !parsed ? complaint.code : silent ? RESQ_FAILED : said.code, "%s",
+                   !parsed  ? complaint.message
+                   : silent ? "a pass failed and doesn't say why"
+                            : said.message);
+}

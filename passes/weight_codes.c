@@ -1,0 +1,166 @@
+//===-- weight_codes.c ----------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "passes/weight_codes.h"
+
+#include "passes/recipe.h"
+#include "passes/replay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static MlirType codes_type(const resq_builder *b, MlirValue w, const resq_weight_branch *branch) {
+  int64_t shape[] = {resq_dim(w, 0), resq_width(w)};
+  MlirType element =
+      resqQuantTypeGet(b->ctx, branch->bits, branch->group, false, resq_str("row"));
+  return resq_tensor(element, 2, shape);
+}
+
+//===-- Round to nearest --------------------------------------------------===//
+
+typedef struct nearest {
+  const resq_weight_codes *how;
+  const resq_weight_branch *branch;
+} nearest;
+
+static MlirValue quantize_weight(const resq_builder *b, MlirValue w, void *user) {
+  const nearest *n = user;
+  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "steps", n->how->steps),
+                                resq_attr_f32(b->ctx, "norm", n->how->norm)};
+  return resq_build_value(b, "resq.quantize_weight", 1, &w, codes_type(b, w, n->branch), 2, attrs);
+}
+
+static MlirValue round_to_nearest(const resq_weight_codes *how, MlirOperation before,
+                                  const resq_weight_branch *branch) {
+  MlirOperation param = resq_own_param(how->module, branch->linear, 1, "codes");
+  nearest n = {how, branch};
+  resq_edit_recipe(how->module, param, quantize_weight, &n);
+  resq_builder b = resq_build_before(before);
+  return resq_get_param(&b, param);
+}
+
+//===-- Second moments ----------------------------------------------------===//
+
+typedef struct moment_recipe {
+  const char *site;
+  const MlirOperation *weights;
+  int n;
+  bool ok;
+} moment_recipe;
+
+static MlirValue make_moment(const resq_builder *b, void *user) {
+  moment_recipe *r = user;
+  int64_t width = resq_replay_width(r->weights[0]), shape[] = {width, width};
+  r->ok = width > 0;
+  shape[0] = shape[1] = r->ok ? width : 1;
+  MlirNamedAttribute site = resq_attr_str(b->ctx, "site", r->site);
+  MlirValue m = resq_build_value(b, "resq.moment", 0, NULL,
+                                 resq_tensor(mlirF64TypeGet(b->ctx), 2, shape), 1, &site);
+  r->ok = r->ok && resq_replay_moment(b, r->n, r->weights, m, &m);
+  return m;
+}
+
+/// The param of the moment that the branches' weights meet; null after a remark.
+static MlirOperation new_moment(const resq_weight_codes *how, int n,
+                                const resq_weight_branch *branches, const MlirOperation *weights) {
+  char *site = resq_site_of(mlirOperationGetOperand(branches[0].linear, 0));
+  MlirOperation param = {NULL};
+  if (*site) {
+    char *name = malloc(strlen(site) + sizeof ".moment");
+    sprintf(name, "%s.moment", site);
+    moment_recipe r = {.site = site, .weights = weights, .n = n};
+    param = resq_new_param(how->module, resq_first_function(how->module), name, make_moment, &r);
+    free(name);
+    if (!r.ok) {
+      mlirOperationDestroy(param);
+      param = (MlirOperation){NULL};
+    }
+  }
+  if (mlirOperationIsNull(param))
+    resq_emit_remark(branches[0].linear, "weights rounded to nearest: %s",
+                     *site ? "GPTQ has no second moment of this input"
+                           : "GPTQ finds its calibration site by the linear's `name`");
+  free(site);
+  return param;
+}
+
+static MlirOperation moment_of(resq_weight_codes *how, int n, const resq_weight_branch *branches,
+                               const MlirOperation *weights) {
+  MlirValue x = mlirOperationGetOperand(branches[0].linear, 0);
+  for (intptr_t i = 0; i < how->n_moments; i++)
+    if (mlirValueEqual(how->moments[i].x, x))
+      return how->moments[i].moment;
+  // Linears that read x disappear one by one: the first of them, which names the site, is seen now.
+  MlirOperation moment = new_moment(how, n, branches, weights);
+  how->moments = realloc(how->moments, sizeof *how->moments * (size_t)(how->n_moments + 1));
+  how->moments[how->n_moments++] = (resq_weight_moment){x, moment};
+  return moment;
+}
+
+//===-- GPTQ --------------------------------------------------------------===//
+
+typedef struct codes_recipe {
+  const resq_weight_codes *how;
+  const resq_weight_branch *branches;
+  const MlirOperation *weights;
+  MlirOperation moment;
+  int n, branch; ///< whose codes are yielded
+} codes_recipe;
+
+/// The order and the factor, to operands[0] and [1].
+static void make_factor(const resq_builder *b, const codes_recipe *r, MlirValue *operands) {
+  MlirValue moment = resq_get_param(b, r->moment);
+  int64_t width = resq_width(moment), shape[] = {width, width}, parts[RESQ_MAX_BRANCHES];
+  for (int i = 0; i < r->n; i++)
+    parts[i] = mlirShapedTypeGetDimSize(resq_param_type(r->weights[i]), 1);
+  MlirType results[] = {resq_tensor(mlirIntegerTypeGet(b->ctx, 32), 1, shape),
+                        resq_tensor(mlirF32TypeGet(b->ctx), 2, shape)};
+  MlirNamedAttribute attrs[] = {
+      resq_attr(b->ctx, "parts", mlirDenseI64ArrayGet(b->ctx, r->n, parts)),
+      resq_attr_f32(b->ctx, "damping", r->how->damping)};
+  MlirOperation op = resq_build_op(b, "resq.gptq_factor", 1, &moment, 2, results, 2, attrs);
+  operands[0] = mlirOperationGetResult(op, 0);
+  operands[1] = mlirOperationGetResult(op, 1);
+}
+
+static MlirValue make_codes(const resq_builder *b, void *user) {
+  const codes_recipe *r = user;
+  MlirValue operands[RESQ_MAX_BRANCHES + 2];
+  MlirType results[RESQ_MAX_BRANCHES];
+  for (int i = 0; i < r->n; i++) {
+    operands[i] = resq_get_param(b, r->weights[i]);
+    results[i] = codes_type(b, operands[i], &r->branches[i]);
+  }
+  make_factor(b, r, operands + r->n);
+  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "steps", r->how->steps),
+                                resq_attr_f32(b->ctx, "norm", r->how->norm)};
+  MlirOperation op =
+      resq_build_op(b, "resq.gptq_weight", r->n + 2, operands, r->n, results, 2, attrs);
+  return mlirOperationGetResult(op, r->branch);
+}
+
+static MlirValue gptq(codes_recipe *r, MlirOperation before) {
+  MlirStringRef old = resq_param_name(r->weights[r->branch]);
+  char name[280];
+  snprintf(name, sizeof name, "%.*s.codes", (int)(old.length < 256 ? old.length : 256), old.data);
+  MlirOperation param = resq_new_param(r->how->module, resq_first_function(r->how->module), name,
+                                       make_codes, r);
+  resq_builder b = resq_build_before(before);
+  return resq_get_param(&b, param);
+}
+
+void resq_make_weight_codes(resq_weight_codes *how, MlirOperation before, int n,
+                            const resq_weight_branch *branches, MlirValue *codes) {
+  MlirOperation weights[RESQ_MAX_BRANCHES], moment = {NULL};
+  for (int i = 0; i < n; i++)
+    weights[i] = resq_operand_param(how->module, branches[i].linear, 1);
+  if (how->gptq)
+    moment = moment_of(how, n, branches, weights);
+  for (int i = 0; i < n; i++) {
+    codes_recipe r = {how, branches, weights, moment, n, i};
+    codes[i] = mlirOperationIsNull(moment) ? round_to_nearest(how, before, &branches[i])
+                                           : gptq(&r, before);
+  }
+}
+
+void resq_weight_codes_free(resq_weight_codes *how) { free(how->moments); }

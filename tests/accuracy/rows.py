@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What is measured for docs/accuracy.md: models, and rows of (how to compile, how many windows, what is allowed)."""
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Model:
+    label: str
+    variable: str  # environment variable that names the checkpoint
+    fetch: tuple  # arguments of tools/dev/fetch_model.sh
+    calibration_windows: int
+
+
+@dataclass(frozen=True)
+class Row:
+    section: str
+    model: str
+    name: str
+    options: tuple
+    windows: int  # of 2,048 tokens; 0: all
+    seeds: tuple = (1, 2, 3)
+    most: float = None  # the bar that an issue sets for the mean of the seeds
+    least: float = None
+    calibrated: bool = True
+    note: str = ""
+
+    @property
+    def key(self):
+        return f"{self.model}/{self.section}/{self.name}"
+
+
+MODELS = {
+    "smollm2": Model("SmolLM2-135M-Instruct", "RESQ_TEST_MODEL", (), 64),
+    "qwen": Model("Qwen2.5-Coder-0.5B-Instruct", "RESQ_TEST_MODEL_QWEN", ("qwen",), 64),
+}
+
+# Sections of the table, in order.
+SECTIONS = {
+    "reference": "Unquantised, and passes that must change nothing",
+    "whole": "Weights, activations and cache",
+    "curve": "More bits: the curve",
+    "keys": "Keys alone (weights, activations and values unquantised)",
+    "parts": "One thing at a time",
+    "peers": "llama.cpp's files",
+}
+
+
+def scheme(name, *more):
+    return ("--scheme=" + name,) + more
+
+
+def keys(code):
+    return ("--scheme=none", f"--kv=keys={code},values=f32")
+
+
+def passes(pipeline):
+    return ("--scheme=none", f"--passes={pipeline}resq-kv{{keys=f32 values=f32}}")
+
+
+EXACT = (0.01, "exact")
+
+ROWS = [
+    # Issue 3's bars, then issue 4's.
+    Row("reference", "smollm2", "none", scheme("none"), 10, (1,), 19.94, 19.90, calibrated=False),
+    Row("reference", "smollm2", "fold-norm", passes("resq-fold-norm,"), 10, (1,), 19.94, 19.90),
+    Row("reference", "smollm2", "split", passes("resq-split,"), 10, (1,), 19.94, 19.90),
+    Row("reference", "smollm2", "insert-hadamard", passes("resq-insert-hadamard,"), 10, (1,), 19.94, 19.90),
+    Row("reference", "smollm2", "all together",
+        passes("resq-fold-norm,resq-split{channels=true},resq-fold-rotations,resq-insert-hadamard,"), 10, (1,), 19.94, 19.90),
+    Row("reference", "qwen", "none", scheme("none"), 40, (1,), 30.85, 30.73, calibrated=False),
+
+    Row("whole", "smollm2", "quarot-w4a4kv4, round to nearest", scheme("quarot-w4a4kv4", "--method=rtn"), 0, most=120),
+    Row("whole", "smollm2", "resq-w4a4kv4, round to nearest", scheme("resq-w4a4kv4", "--method=rtn"), 0, most=36.0),
+    Row("whole", "smollm2", "quarot-w4a4kv4", scheme("quarot-w4a4kv4", "--method=gptq"), 0, most=49),
+    Row("whole", "smollm2", "resq-w4a4kv4", scheme("resq-w4a4kv4", "--method=gptq"), 0, most=30.2),
+    Row("whole", "smollm2", "best-w4a4kv4", scheme("best-w4a4kv4"), 0, most=26.4),
+    Row("whole", "smollm2", "best-w4a8kv4", scheme("best-w4a8kv4"), 0, most=24.0),
+    Row("whole", "smollm2", "best-w4a8kv3", scheme("best-w4a8kv3"), 0, most=24.3),
+    Row("whole", "qwen", "resq-w4a4kv4", scheme("resq-w4a4kv4", "--method=gptq"), 40, most=39.3),
+    Row("whole", "qwen", "best-w4a4kv4", scheme("best-w4a4kv4"), 40, most=33.6),
+    Row("whole", "qwen", "best-w4a8kv4", scheme("best-w4a8kv4"), 40, most=32.2),
+    Row("whole", "qwen", "best-w4a8kv3", scheme("best-w4a8kv3"), 40, most=32.9),
+
+    Row("curve", "smollm2", "w5", scheme("w5"), 0, (1,)),
+    Row("curve", "smollm2", "w6", scheme("w6"), 0, (1,)),
+    Row("curve", "smollm2", "w8a8", scheme("w8a8"), 0, (1,)),
+    Row("curve", "qwen", "w8a8", scheme("w8a8"), 40, (1,)),
+
+    Row("keys", "smollm2", "f32 (the reference)", keys("f32"), 60, (1,), calibrated=False),
+    Row("keys", "smollm2", "ResQ: PCA a layer, int4, values the same", ("--scheme=none", "--kv=resq"), 60, (1,), 21.05),
+    Row("keys", "smollm2", "balanced a head, lm3", keys("resq:lm3:basis=balanced:per=head"), 60, most=21.1),
+    Row("keys", "smollm2", "balanced a head, lm2", keys("resq:lm2:basis=balanced:per=head"), 60, most=22.4),
+    Row("keys", "smollm2", "balanced a head, int2", keys("resq:int2:basis=balanced:per=head"), 60, most=24.6),
+    Row("keys", "smollm2", "balanced a head, QJL 3 x d", keys("resq:qjl3:basis=balanced:per=head"), 60, most=23.9),
+    Row("keys", "qwen", "balanced a head, int3", keys("resq:int3:basis=balanced:per=head"), 40, most=31.8),
+    Row("keys", "qwen", "balanced a head, int2", keys("resq:int2:basis=balanced:per=head"), 40, most=36.0),
+]
