@@ -242,7 +242,8 @@ static bool verify_places(MlirOperation op, MlirValue x, MlirValue positions) {
       RESQ_TYPE(positions), RESQ_TYPE(x));
 }
 
-/// C4: the sketch of op, its operand `index`, is there where the cache's keys are signs, and only there.
+/// C4: the sketch of op, its operand `index`, is there where the cache's keys are signs, and only
+/// there.
 static bool verify_sketch(MlirOperation op, resq_lookup symbols, intptr_t index) {
   MlirOperation cache = symbols.find(symbols.scope, resq_op_str(op, "cache"));
   MlirAttribute keys = resq_op_attr(cache, "keys");
@@ -255,12 +256,13 @@ static bool verify_sketch(MlirOperation op, resq_lookup symbols, intptr_t index)
                            "[rows, head_size - high] of f32");
   }
   if (!wanted)
-    return resq_refuse(op, "C4: there is a sketch, but keys are not of kind \"qjl\": allowed is none");
+    return resq_refuse(op,
+                       "C4: there is a sketch, but keys are not of kind \"qjl\": allowed is none");
   int64_t rows = resqKvCodeAttrGetRows(keys);
   int64_t low = resq_op_i64(cache, "head_size") - resqKvCodeAttrGetHigh(keys);
   MlirType element = resq_element(sketch);
-  bool is_f32 = mlirTypeIsAF32(
-      resqTypeIsPanel(element) ? resqPanelTypeGetElement(element) : element);
+  bool is_f32 =
+      mlirTypeIsAF32(resqTypeIsPanel(element) ? resqPanelTypeGetElement(element) : element);
   if (is_f32 && resq_rank(sketch) == 2 && resq_dim(sketch, 0) == rows && resq_dim(sketch, 1) == low)
     return true;
   return resq_refuse(op,
