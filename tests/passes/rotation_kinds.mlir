@@ -7,9 +7,15 @@
 // RUN: FileCheck %s --check-prefix=REMARK < %t.err
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-kv{keys=f16 values=int4:basis=random rotation=gaussian},resq-fold-rotations)" %s 2>/dev/null | FileCheck %s --check-prefix=VALUES
 // REMARK: the residual stream is not rotated, rotations stay online: a norm commutes with orthogonal matrices alone, and this one is not
+// What was calibrated meets the weights' duals: it is turned by the inverse transpose of those.
+// RUN: resq-opt --pass-pipeline="builtin.module(resq-split{basis=random rotation=gaussian},resq-quantize{clip=auto})" %s 2>/dev/null | FileCheck %s --check-prefix=REPLAY
+// REPLAY: %[[X:.*]] = resq.samples "v.in"
+// REPLAY-NEXT: %[[D:.*]] = resq.get @stream.basis.dual
+// REPLAY-NEXT: %[[U:.*]] = resq.inverse_transpose %[[D]]
+// REPLAY-NEXT: resq.rotate %[[X]], %[[U]] pair
 // Materialize measures the departure, and refuses it unless asked.
-// RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{keys=f16:basis=random values=f16 rotation=gaussian},resq-materialize{output=%t.bin})" %S/Inputs/kv_only.mlir -o /dev/null 2>&1 | FileCheck %s --check-prefix=REFUSED
-// RUN: not ls %t.bin
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{keys=f16:basis=random values=f16 rotation=gaussian},resq-materialize{output=%t.none})" %S/Inputs/kv_only.mlir -o /dev/null 2>&1 | FileCheck %s --check-prefix=REFUSED
+// RUN: not ls %t.none
 // REFUSED: error: {{.*}}param @c.key_basis: the random matrix departs from an orthogonal one by |M^T M - 1| = {{[0-9.]+}}, allowed: 0.001; allow-departure=true takes it all the same
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-kv{keys=f16:basis=random values=f16 rotation=gaussian allow-departure=true},resq-materialize{output=%t.bin})" %S/Inputs/kv_only.mlir -o /dev/null 2>&1 | FileCheck %s --check-prefix=REPORTED
 // REPORTED: remark: @c.key_basis: its random matrix departs from an orthogonal one by {{[0-9.]+}}
