@@ -12,11 +12,11 @@
 static MlirValue operand(MlirOperation op, intptr_t i) { return mlirOperationGetOperand(op, i); }
 static MlirValue result(MlirOperation op) { return mlirOperationGetResult(op, 0); }
 
-/// "f32", "bf16" or "f16" of a panel weight; NULL after an error.
-static const char *panel_suffix(lowering *l, MlirOperation op, MlirValue weight) {
+/// "f32", "bf16" or "f16" of a panel operand; NULL after an error, which calls it `what`.
+static const char *panel_suffix(lowering *l, MlirOperation op, MlirValue weight, const char *what) {
   MlirType element = resq_element(weight);
   if (!resqTypeIsPanel(element)) {
-    lower_fail(l, op, "weight is not stored as a panel: run --resq-pack first");
+    lower_fail(l, op, "%s is not stored as a panel: run --resq-pack first", what);
     return NULL;
   }
   element = resqPanelTypeGetElement(element);
@@ -37,7 +37,7 @@ static void emit_get(lowering *l, MlirOperation op) {
 }
 
 static void emit_embed(lowering *l, MlirOperation op) {
-  const char *suffix = panel_suffix(l, op, operand(op, 1));
+  const char *suffix = panel_suffix(l, op, operand(op, 1), "weight");
   if (!suffix)
     return;
   char name[32];
@@ -76,7 +76,7 @@ static void emit_rms_norm(lowering *l, MlirOperation op) {
 }
 
 static void emit_linear(lowering *l, MlirOperation op) {
-  const char *suffix = panel_suffix(l, op, operand(op, 1));
+  const char *suffix = panel_suffix(l, op, operand(op, 1), "weight");
   if (!suffix)
     return;
   char name[32];
@@ -158,10 +158,8 @@ static void kernel_sketch(kernel_call *k, intptr_t index) {
     kernel_null(k);
     return;
   }
-  const char *suffix = panel_suffix(k->l, k->op, operand(k->op, index));
-  if (!suffix)
-    return;
-  kernel_read(k, place_of(k->l, operand(k->op, index)));
+  if (panel_suffix(k->l, k->op, operand(k->op, index), "sketch"))
+    kernel_read(k, place_of(k->l, operand(k->op, index)));
 }
 
 static void emit_kv_append(lowering *l, MlirOperation op) {
