@@ -220,6 +220,13 @@ bool resqVerifyQuantize(MlirOperation op) {
                        "C5: clip_by is %s beside a clip of %g: allowed is [1] of f32, and no other "
                        "clip",
                        RESQ_TYPE(clip_by), clip);
+  int64_t group = resqQuantTypeGetGroup(quant);
+  int64_t range = resq_op_has(op, "range") ? resq_op_i64(op, "range") : group;
+  if (range < group || range % group || resq_width(x) % range)
+    return resq_refuse(op,
+                       "C6: range is %" PRId64 ", group %" PRId64 ", and x is %" PRId64
+                       " wide: allowed is a multiple of the group that divides the width",
+                       range, group, resq_width(x));
   return true;
 }
 

@@ -384,11 +384,12 @@ def Resq_QuantizeOp : Resq_Op<"quantize", [Pure]> {
   let description = [{
     lo = min(0, min x) * clip, hi = max(0, max x) * clip over the group; s = max((hi - lo) / (2^bits - 1), 1e-8);
     z = rne(-lo / s); code = clamp(rne(x / s) + z, 0, 2^bits - 1). Division is IEEE f32; rne rounds half to even.
-    With `clip_by`, a param in (0, 1], clip is its one element (`resq.clip_ratio` makes it).
+    With `clip_by`, a param in (0, 1], clip is its one element (`resq.clip_ratio` makes it). With `range`, that many elements, several groups, share lo, hi
+    and so s and z: groups are then what a weight with finer scales needs.
     C1: x is [R, width] f32. C2: the result has x's shape and a quant element, layout "row", zero = true. C3: group divides width. C4: 0 < clip <= 1.
-    C5: clip_by, if any, is [1] of f32, and clip is 1.
+    C5: clip_by, if any, is [1] of f32, and clip is 1. C6: range, if any, is a multiple of the group and divides width.
   }];
-  let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$clip_by, DefaultValuedAttr<F32Attr, "1.0f">:$clip);
+  let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$clip_by, DefaultValuedAttr<F32Attr, "1.0f">:$clip, OptionalAttr<I64Attr>:$range);
   let results = (outs Resq_Rows:$q);
   let assemblyFormat = "$x (`clip_by` $clip_by^ `:` type($clip_by))? attr-dict `:` type($x) `->` type($q)";
   let hasVerifier = 1;

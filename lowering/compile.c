@@ -171,7 +171,7 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
 /// The scheme's passes on the module, and the statistics that its recipes ask for.
 static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
   const resq_compile_options *o = c->options;
-  char *pipeline = o->pipeline ? strdup(o->pipeline) : resq_scheme_pipeline(c->scheme, o->kv, o->seed, err);
+  char *pipeline = o->pipeline ? strdup(o->pipeline) : resq_scheme_pipeline(c->scheme, o->kv, o->method, o->seed, err);
   if (!pipeline)
     return false;
   MlirModule imported = mlirModuleFromOperation(mlirOperationClone(root(c)));

@@ -69,9 +69,18 @@ static int print_kv(char *out, size_t size, const char *kv, int64_t seed) {
   return n;
 }
 
-char *resq_scheme_pipeline(const char *name, const char *kv, int64_t seed, resq_error *err) {
+static bool check_method(const scheme *s, const char *method, resq_error *err) {
+  if (!method || (strstr(s->method, "$method") && (!strcmp(method, "rtn") || !strcmp(method, "gptq"))))
+    return true;
+  if (strstr(s->method, "$method"))
+    return resq_fail(err, RESQ_USAGE, "--method=%s: allowed: rtn, gptq", method);
+  return resq_fail(err, RESQ_USAGE, "--method=%s: scheme '%s' has no choice of it", method, s->name);
+}
+
+char *resq_scheme_pipeline(const char *name, const char *kv, const char *method, int64_t seed,
+                           resq_error *err) {
   const scheme *s = find_scheme(name, err);
-  if (!s)
+  if (!s || !check_method(s, method, err))
     return NULL;
   if (kv && !is_options(kv)) {
     resq_fail(
@@ -88,6 +97,11 @@ char *resq_scheme_pipeline(const char *name, const char *kv, int64_t seed, resq_
     if (!strncmp(p, "$seed", 5)) {
       n += (size_t)snprintf(out + n, size - n, "%" PRId64, seed);
       p += 5;
+    } else if (!strncmp(p, "$method{", 8)) { // the scheme's own stands in the braces
+      size_t own = strcspn(p + 8, "}");
+      n += (size_t)snprintf(out + n, size - n, "%.*s", method ? (int)strlen(method) : (int)own,
+                            method ? method : p + 8);
+      p += 8 + own + 1;
     } else if (!strncmp(p, "$kv", 3)) {
       n += (size_t)snprintf(out + n, size - n, "resq-kv");
       p += 3;

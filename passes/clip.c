@@ -85,6 +85,13 @@ static MlirValue read_weight(const searching *s, const resq_builder *b, MlirOper
                          resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));
 }
 
+/// What shares a clip's scale: the op's range, else the group.
+static int64_t range_of(MlirValue q) {
+  MlirOperation quantize = resq_defining_op(q);
+  return resq_op_has(quantize, "range") ? resq_op_i64(quantize, "range")
+                                        : resqQuantTypeGetGroup(resq_element(q));
+}
+
 static MlirValue append_search(const resq_builder *b, MlirValue samples, void *user) {
   const searching *s = user;
   MlirType code = resq_element(s->q);
@@ -96,7 +103,7 @@ static MlirValue append_search(const resq_builder *b, MlirValue samples, void *u
     operands[i + 1] = read_weight(s, b, readers[i]);
   int64_t one = 1;
   MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "bits", resqQuantTypeGetBits(code)),
-                                resq_attr_i64(b->ctx, "group", resqQuantTypeGetGroup(code))};
+                                resq_attr_i64(b->ctx, "group", range_of(s->q))};
   MlirValue ratio = resq_build_value(b, "resq.clip_ratio", n + 1, operands,
                                      resq_tensor(mlirF32TypeGet(b->ctx), 1, &one), 2, attrs);
   free(operands);
@@ -110,7 +117,9 @@ MlirOperation resq_clip_by(MlirOperation module, MlirOperation quantize, MlirOpe
   resq_builder b = resq_build_before(quantize);
   MlirValue operands[] = {mlirOperationGetOperand(quantize, 0), resq_get_param(&b, param)};
   MlirType type = mlirValueGetType(s.q);
-  MlirOperation clipped = resq_build_op(&b, "resq.quantize", 2, operands, 1, &type, 0, NULL);
+  MlirNamedAttribute range = resq_attr_i64(b.ctx, "range", range_of(s.q));
+  MlirOperation clipped = resq_build_op(&b, "resq.quantize", 2, operands, 1, &type,
+                                        resq_op_has(quantize, "range"), &range);
   MlirValue q = mlirOperationGetResult(clipped, 0);
   resq_replace(quantize, 1, &q);
   return clipped;

@@ -151,13 +151,26 @@ static MlirValue clip_of(generic *g, MlirOperation op) {
   return resq_build_value(&g->b, "tensor.extract", 2, operands, mlirF32TypeGet(g->ctx), 0, NULL);
 }
 
+/// A scale and zero point a group, from one a range of several groups.
+static bool repeat_by_group(generic *g, int64_t times, MlirValue *scale, MlirValue *point) {
+  MlirValue args[] = {*scale, *point, generic_index(g, times)}, repeated[2];
+  if (!resq_define(&g->definitions, &g->b, "repeat_by_group", 3, args, 2, repeated))
+    return false;
+  *scale = repeated[0];
+  *point = repeated[1];
+  return true;
+}
+
 static bool lower_quantize(generic *g, MlirOperation op) {
   MlirType type = mlirValueGetType(mlirOperationGetResult(op, 0));
   MlirType code = mlirShapedTypeGetElementType(type);
-  MlirValue args[] = {generic_operand(op, 0), generic_index(g, resqQuantTypeGetGroup(code)),
+  int64_t group = resqQuantTypeGetGroup(code);
+  int64_t range = resq_op_has(op, "range") ? resq_op_i64(op, "range") : group;
+  MlirValue args[] = {generic_operand(op, 0), generic_index(g, range),
                       generic_integer(g, 32, resqQuantTypeGetBits(code)), clip_of(g, op)};
   MlirValue parts[3];
-  if (!resq_define(&g->definitions, &g->b, "quantize", 4, args, 3, parts))
+  if (!resq_define(&g->definitions, &g->b, "quantize", 4, args, 3, parts) ||
+      (range > group && !repeat_by_group(g, range / group, &parts[1], &parts[2])))
     return false;
   MlirValue value = mlirOperationGetResult(generic_tie(g, 3, parts, type), 0);
   resq_replace(op, 1, &value);

@@ -3,10 +3,10 @@
 //
 // add(linear(lo, W_low), linear(hi, W_high)) of one split becomes one qlinear of two branches, any
 // other linear a qlinear of one. Activations: asymmetric per token and part; where the split is per
-// head, per head too. Weights: symmetric per output channel and part, clip search over the p-norm,
-// rounded to nearest or by GPTQ (passes/weight_codes.h). Low activations are clipped by a number,
-// or by a ratio found for each from calibrated rows (passes/clip.h). The embedding stays; the head,
-// on request, becomes a qlinear of 8 bits, its weight rounded to nearest row by row.
+// head, per head too. Weights: symmetric per output channel and part, or group of columns, clip
+// search over the p-norm, rounded to nearest or by GPTQ (weight_codes.h). Low activations are
+// clipped by a number, or by a ratio found for each from calibrated rows (clip.h). The embedding
+// stays; the head, on request, becomes a qlinear of 8 bits, rounded to nearest row by row.
 //===----------------------------------------------------------------------===//
 #include "passes/clip.h"
 #include "passes/pass.h"
@@ -26,17 +26,17 @@ typedef struct quantized_value {
 typedef struct quantizing {
   MlirOperation module;
   unsigned weights, activations, high;
-  int64_t group; ///< of low branches' weights; 0: a row
+  int64_t group; ///< most columns of a low branch's weight that share a scale; 0: all
   float clip;    ///< 1 where clip_auto
-  bool clip_auto;
+  bool clip_auto, ok;
   resq_weight_codes codes;
   quantized_value *values;
   intptr_t n_values;
-  bool ok; ///< no error was emitted
 } quantizing;
 
-/// The scale group of a part: a head's part where the split goes head by head, else the whole row.
-static int64_t group_of(MlirValue x) {
+/// What shares a scale and zero point: a head's part where the split goes head by head, else the
+/// whole row.
+static int64_t range_of(MlirValue x) {
   if (!resq_value_is_from(x, "resq.split"))
     return resq_width(x);
   MlirOperation split = resq_defining_op(x);
@@ -48,14 +48,31 @@ typedef struct branch {
   MlirOperation linear; ///< or head
   unsigned activations, weights;
   bool high;
-  int64_t group; ///< of the weight
 } branch;
 
+/// Columns of the branch's weight that share a scale, fewer than its width on request: a whole
+/// number of them in what shares the activation's, and no padding (kernels.h: multiples of 8).
+static int64_t weight_group(const quantizing *z, const branch *br) {
+  MlirValue x = mlirOperationGetOperand(br->linear, 0);
+  int64_t width = resq_width(x), range = range_of(x);
+  if (!z->group || br->high)
+    return width;
+  for (int64_t group = (z->group < range ? z->group : range) / 8 * 8; group > 0; group -= 8)
+    if (range % group == 0)
+      return group;
+  resq_emit_remark(br->linear,
+                   "a weight scale serves the whole row: no multiple of 8 up to group=%lld divides "
+                   "%lld",
+                   (long long)z->group, (long long)range);
+  return width;
+}
+
 /// What the branch's linear reads, quantised before its first reader; once a value, bits and group.
-static MlirValue quantize_input(quantizing *z, const branch *br) {
+/// Groups are as fine as the weight's, whose integer sums are scaled one by one.
+static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_group) {
   MlirValue x = mlirOperationGetOperand(br->linear, 0);
   unsigned bits = br->activations;
-  int64_t group = group_of(x);
+  int64_t range = range_of(x), group = weight_group < range ? weight_group : range;
   for (intptr_t i = 0; i < z->n_values; i++)
     if (mlirValueEqual(z->values[i].x, x) && z->values[i].bits == bits &&
         z->values[i].group == group)
@@ -68,8 +85,10 @@ static MlirValue quantize_input(quantizing *z, const branch *br) {
   resq_builder b = mlirOperationIsNull(def) ? resq_build_before(br->linear) : resq_build_after(def);
   MlirType element = resqQuantTypeGet(b.ctx, bits, group, true, resq_str("row"));
   int64_t shape[] = {resq_dim(x, 0), resq_width(x)};
-  MlirNamedAttribute clip = resq_attr_f32(b.ctx, "clip", bits < 8 ? z->clip : 1.0f);
-  v.q = resq_build_value(&b, "resq.quantize", 1, &x, resq_tensor(element, 2, shape), 1, &clip);
+  MlirNamedAttribute attrs[] = {resq_attr_f32(b.ctx, "clip", bits < 8 ? z->clip : 1.0f),
+                                resq_attr_i64(b.ctx, "range", range)};
+  v.q = resq_build_value(&b, "resq.quantize", 1, &x, resq_tensor(element, 2, shape),
+                         group < range ? 2 : 1, attrs);
   z->values = realloc(z->values, sizeof *z->values * (size_t)(z->n_values + 1));
   z->values[z->n_values++] = v;
   return v.q;
@@ -82,8 +101,9 @@ static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *co
   resq_weight_branch weights[RESQ_MAX_BRANCHES];
   int count = 2 * n;
   for (int i = 0; i < n; i++) {
-    operands[i] = quantize_input(z, &branches[i]);
-    weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights, branches[i].group};
+    weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights,
+                                      weight_group(z, &branches[i])};
+    operands[i] = quantize_input(z, &branches[i], weights[i].group);
   }
   resq_make_weight_codes(codes, op, n, weights, operands + n);
   bool bias = mlirOperationGetNumOperands(branches[0].linear) > 2;
@@ -100,11 +120,6 @@ static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *co
   resq_erase_dead(op); // with the linears and gets behind it
 }
 
-/// Columns of a low branch's weight that share a scale.
-static int64_t low_group(const quantizing *z, MlirOperation linear) {
-  return z->group ? z->group : resq_width(mlirOperationGetOperand(linear, 0));
-}
-
 static bool quantizable(const quantizing *z, MlirOperation linear) {
   return (resq_op_is(linear, "resq.linear") || resq_op_is(linear, "resq.head")) &&
          !mlirOperationIsNull(resq_operand_param(z->module, linear, 1));
@@ -119,8 +134,8 @@ static void visit_add(MlirOperation add, void *user) {
   for (intptr_t i = 0; i < 2; i++) {
     MlirValue v = mlirOperationGetOperand(add, i);
     MlirOperation linear = resq_defining_op(v);
-    if (mlirOperationIsNull(linear) || !resq_op_is(linear, "resq.linear") || !resq_has_one_use(v) ||
-        !quantizable(z, linear))
+    if (mlirOperationIsNull(linear) || !resq_op_is(linear, "resq.linear") ||
+        !resq_has_one_use(v) || !quantizable(z, linear))
       return;
     MlirValue x = mlirOperationGetOperand(linear, 0);
     MlirOperation from = resq_defining_op(x);
@@ -141,9 +156,7 @@ static void visit_add(MlirOperation add, void *user) {
   if (mlirOperationIsNull(low) || mlirOperationIsNull(high) ||
       mlirOperationGetNumOperands(high) > 2)
     return;
-  branch branches[] = {
-      {low, z->activations, z->weights, false, low_group(z, low)},
-      {high, z->high, z->high, true, resq_width(mlirOperationGetOperand(high, 0))}};
+  branch branches[] = {{low, z->activations, z->weights, false}, {high, z->high, z->high, true}};
   build_qlinear(z, add, &z->codes, branches, 2, resq_op_str(low, "name"));
 }
 
@@ -153,7 +166,7 @@ static void visit_linear(MlirOperation linear, void *user) {
     resq_emit_remark(linear, "not quantised: the weight has no recipe");
     return;
   }
-  branch b = {linear, z->activations, z->weights, false, low_group(z, linear)};
+  branch b = {linear, z->activations, z->weights, false};
   build_qlinear(z, linear, &z->codes, &b, 1, resq_op_str(linear, "name"));
 }
 
@@ -166,19 +179,8 @@ static void visit_head(MlirOperation head, void *user) {
   }
   resq_weight_codes nearest = z->codes;
   nearest.gptq = false;
-  branch b = {head, 8, 8, false, resq_width(mlirOperationGetOperand(head, 0))};
+  branch b = {head, 8, 8, true};
   build_qlinear(z, head, &nearest, &b, 1, resq_str("head"));
-}
-
-/// rtn or gptq; false after an error.
-static bool method_option(MlirOperation module, resq_pass *pass, bool *gptq) {
-  MlirStringRef text = resq_pass_string(pass, "weights-method");
-  *gptq = resq_str_eq(text, "gptq");
-  if (*gptq || resq_str_eq(text, "rtn"))
-    return true;
-  resq_emit_error(module, "resq-quantize: weights-method is '%.*s', allowed: rtn, gptq",
-                  (int)text.length, text.data);
-  return false;
 }
 
 /// Values that wait for their clip get it, now that all their readers are qlinears.
@@ -208,6 +210,17 @@ static bool check_bits(MlirOperation module, const char *option, int64_t bits) {
   return false;
 }
 
+/// rtn or gptq; false after an error.
+static bool method_option(MlirOperation module, resq_pass *pass, bool *gptq) {
+  MlirStringRef text = resq_pass_string(pass, "weights-method");
+  *gptq = resq_str_eq(text, "gptq");
+  if (*gptq || resq_str_eq(text, "rtn"))
+    return true;
+  resq_emit_error(module, "resq-quantize: weights-method is '%.*s', allowed: rtn, gptq",
+                  (int)text.length, text.data);
+  return false;
+}
+
 bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
   int64_t weights = resq_pass_int(pass, "weights"),
           activations = resq_pass_int(pass, "activations");
@@ -233,10 +246,10 @@ bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
                     (long long)z.codes.steps, (int)clip.length, clip.data);
     return false;
   }
-  if ((head != 0 && head != 8) || z.group < 0) {
+  if ((head != 0 && head != 8) || (z.group != 0 && z.group < 8)) {
     resq_emit_error(module,
-                    "resq-quantize: head is %lld (allowed: 0, 8), group is %lld (allowed: 0 or "
-                    "more)",
+                    "resq-quantize: head is %lld (allowed: 0, 8), group is %lld (allowed: 0, or 8 "
+                    "and more)",
                     (long long)head, (long long)z.group);
     return false;
   }

@@ -139,6 +139,11 @@ MlirOperation resq_first_function(MlirOperation module) {
   return found;
 }
 
+MlirOperation resq_behind_param(MlirOperation module, MlirOperation param) {
+  MlirOperation next = mlirOperationGetNextInBlock(param);
+  return mlirOperationIsNull(next) ? resq_first_function(module) : next;
+}
+
 MlirOperation resq_new_param(MlirOperation module, MlirOperation anchor, const char *base,
                              resq_recipe_make make, void *user) {
   resq_builder b = resq_build_before(anchor);

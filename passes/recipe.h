@@ -34,6 +34,10 @@ typedef MlirValue (*resq_recipe_make)(const resq_builder *b, void *user);
 MlirOperation resq_new_param(MlirOperation module, MlirOperation anchor, const char *base,
                              resq_recipe_make make, void *user);
 
+/// Where a param that reads `param` stands best: the op behind it; params are evaluated in order, and
+/// what is shared is kept until its last reader.
+MlirOperation resq_behind_param(MlirOperation module, MlirOperation param);
+
 /// The first func.func of the module, before which new params stand; null when there is none.
 MlirOperation resq_first_function(MlirOperation module);
 

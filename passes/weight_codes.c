@@ -69,7 +69,8 @@ static MlirOperation new_moment(const resq_weight_codes *how, int n,
     char *name = malloc(strlen(site) + sizeof ".moment");
     sprintf(name, "%s.moment", site);
     moment_recipe r = {.site = site, .weights = weights, .n = n};
-    param = resq_new_param(how->module, resq_first_function(how->module), name, make_moment, &r);
+    param = resq_new_param(how->module, resq_behind_param(how->module, weights[n - 1]), name,
+                           make_moment, &r);
     free(name);
     if (!r.ok) {
       mlirOperationDestroy(param);
@@ -139,27 +140,31 @@ static MlirValue make_codes(const resq_builder *b, void *user) {
   return mlirOperationGetResult(op, r->branch);
 }
 
-static MlirValue gptq(codes_recipe *r, MlirOperation before) {
+/// `last`: the param behind which the new one stands; it becomes that.
+static MlirValue gptq(codes_recipe *r, MlirOperation *last, MlirOperation before) {
   MlirStringRef old = resq_param_name(r->weights[r->branch]);
   char name[280];
   snprintf(name, sizeof name, "%.*s.codes", (int)(old.length < 256 ? old.length : 256), old.data);
-  MlirOperation param = resq_new_param(r->how->module, resq_first_function(r->how->module), name,
-                                       make_codes, r);
+  *last = resq_new_param(r->how->module, resq_behind_param(r->how->module, *last), name, make_codes,
+                         r);
   resq_builder b = resq_build_before(before);
-  return resq_get_param(&b, param);
+  return resq_get_param(&b, *last);
 }
 
 void resq_make_weight_codes(resq_weight_codes *how, MlirOperation before, int n,
                             const resq_weight_branch *branches, MlirValue *codes) {
   MlirOperation weights[RESQ_MAX_BRANCHES], moment = {NULL};
+  intptr_t known = how->n_moments;
   for (int i = 0; i < n; i++)
     weights[i] = resq_operand_param(how->module, branches[i].linear, 1);
   if (how->gptq)
     moment = moment_of(how, n, branches, weights);
+  bool fresh = how->n_moments > known && !mlirOperationIsNull(moment);
+  MlirOperation last = fresh ? moment : weights[n - 1];
   for (int i = 0; i < n; i++) {
     codes_recipe r = {how, branches, weights, moment, n, i};
     codes[i] = mlirOperationIsNull(moment) ? round_to_nearest(how, before, &branches[i])
-                                           : gptq(&r, before);
+                                           : gptq(&r, &last, before);
   }
 }
 

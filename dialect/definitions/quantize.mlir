@@ -97,6 +97,31 @@ func.func @resq.def.quantize(%x: tensor<?x?xf32>, %group: index, %bits: i32, %cl
   return %flat, %scale, %point : tensor<?x?xi32>, tensor<?x?xf32>, tensor<?x?xi32>
 }
 
+// A scale and zero point for each of `times` groups that share them.
+func.func @resq.def.repeat_by_group(%scale: tensor<?x?xf32>, %point: tensor<?x?xi32>, %times: index)
+    -> (tensor<?x?xf32>, tensor<?x?xi32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %rows = tensor.dim %scale, %c0 : tensor<?x?xf32>
+  %ranges = tensor.dim %scale, %c1 : tensor<?x?xf32>
+  %groups = arith.muli %ranges, %times : index
+  %scale_init = tensor.empty(%rows, %groups) : tensor<?x?xf32>
+  %point_init = tensor.empty(%rows, %groups) : tensor<?x?xi32>
+  %s, %z = linalg.generic {
+      indexing_maps = [affine_map<(r, g) -> (r, g)>, affine_map<(r, g) -> (r, g)>],
+      iterator_types = ["parallel", "parallel"]}
+      outs(%scale_init, %point_init : tensor<?x?xf32>, tensor<?x?xi32>) {
+  ^bb0(%a: f32, %b: i32):
+    %r = linalg.index 0 : index
+    %g = linalg.index 1 : index
+    %range = arith.divui %g, %times : index
+    %x = tensor.extract %scale[%r, %range] : tensor<?x?xf32>
+    %y = tensor.extract %point[%r, %range] : tensor<?x?xi32>
+    linalg.yield %x, %y : f32, i32
+  } -> (tensor<?x?xf32>, tensor<?x?xi32>)
+  return %s, %z : tensor<?x?xf32>, tensor<?x?xi32>
+}
+
 // x = scale * (code - zero).
 func.func @resq.def.dequantize(%codes: tensor<?x?xi32>, %scale: tensor<?x?xf32>,
                                        %point: tensor<?x?xi32>) -> tensor<?x?xf32> {

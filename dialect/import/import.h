@@ -6,11 +6,12 @@
 #include "base/error.h"
 #include "mlir-c/IR.h"
 
-/// A GGUF v2/v3 file of architecture llama as a module: @forward(tokens, positions, sequences, logit_rows) -> logits,
-/// one resq.param a tensor (leaf, deinterleave for q and k), one f16 kv_cache a layer, the tokenizer. Module attributes:
+/// A GGUF v2/v3 file of architecture llama or qwen2 as a module: @forward(tokens, positions, sequences, logit_rows) -> logits,
+/// one resq.param a tensor (leaf; for llama's q and k, deinterleave), one f16 kv_cache a layer, the tokenizer. Module attributes:
 /// resq.version (i64), resq.context_length (i64), resq.name (string). Null module on failure.
 /// Param names: "embedding", "head" (absent when tied: head reads @embedding), "final_norm",
-/// "l<i>.attn_norm", "l<i>.q", "l<i>.k", "l<i>.v", "l<i>.o", "l<i>.mlp_norm", "l<i>.gate", "l<i>.up", "l<i>.down".
+/// "l<i>.attn_norm", "l<i>.q", "l<i>.k", "l<i>.v", "l<i>.o", "l<i>.mlp_norm", "l<i>.gate", "l<i>.up", "l<i>.down";
+/// biases "l<i>.q_bias" etc.
 /// Every op's location is a NameLoc "l<i>.q" etc. over the file.
 MlirModule resq_import_gguf(MlirContext ctx, const char *path, resq_error *err);
 

@@ -1,15 +1,15 @@
-//===-- import_gguf.c - a llama checkpoint as a resq module ---------------===//
+//===-- import_gguf.c - a GGUF checkpoint as a resq module ----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The module says how to compute the model and where its tensors stand; no weight
-// is read here. GGUF stores q and k with the rows of each head interleaved for
-// RoPE pairs (2i, 2i + 1); resq.rope turns pairs (i, i + size/2), so those two
-// params put the rows back.
+// is read here. llama's converter stores q and k with the rows of each head
+// interleaved for RoPE pairs (2i, 2i + 1); resq.rope turns pairs (i, i + size/2),
+// so those params put the rows back.
 //===----------------------------------------------------------------------===//
 #include "dialect/build.h"
 #include "dialect/diagnostics.h"
 #include "dialect/import/import.h"
-#include "dialect/import/llama_config.h"
+#include "dialect/import/decoder_config.h"
 #include "dialect/import/tokenizer_source.h"
 
 #include <inttypes.h>
@@ -24,8 +24,8 @@ enum { DYNAMIC = -1, MAX_SYMBOL = 64 };
 typedef struct importer {
   MlirContext ctx;
   const resq_gguf *gguf;
-  resq_llama_config config;
-  resq_llama_tensor tensors[RESQ_LLAMA_SITES];
+  resq_decoder_config config;
+  resq_decoder_tensor tensors[RESQ_DECODER_SITES];
   MlirLocation file;
   MlirBlock module, body;
   MlirType f32;
@@ -77,30 +77,37 @@ static void add_param(const importer *im, const char *name, const char *tensor, 
   resq_build_yield(recipe, value);
 }
 
-static bool has_bias(const importer *im, int64_t layer, const resq_llama_tensor *tensor) {
+static bool has_bias(const importer *im, int64_t layer, const resq_decoder_tensor *tensor) {
   char name[RESQ_GGUF_MAX_NAME + 1];
-  resq_llama_tensor_name(name, layer, tensor->stem, "bias");
-  return tensor->may_have_bias && resq_gguf_find(im->gguf, name);
+  resq_decoder_tensor_name(name, layer, tensor->stem, "bias");
+  return tensor->bias != RESQ_DECODER_NO_BIAS && resq_gguf_find(im->gguf, name);
+}
+
+/// Heads to deinterleave in what a site's linear gives; 0: none.
+static int64_t interleaved_heads(const importer *im, int site) {
+  if (!im->config.architecture->rope_interleaved)
+    return 0;
+  return site == RESQ_DECODER_Q ? im->config.heads : site == RESQ_DECODER_K ? im->config.kv_heads : 0;
 }
 
 static void add_layer_params(const importer *im, int64_t layer) {
-  for (int i = 0; i < RESQ_LLAMA_SITES; ++i) {
-    const resq_llama_tensor *tensor = &im->tensors[i];
-    int64_t heads = i == RESQ_LLAMA_Q ? im->config.heads : i == RESQ_LLAMA_K ? im->config.kv_heads : 0;
+  for (int i = 0; i < RESQ_DECODER_SITES; ++i) {
+    const resq_decoder_tensor *tensor = &im->tensors[i];
+    int64_t heads = interleaved_heads(im, i);
     char name[MAX_SYMBOL], site[32], stored[RESQ_GGUF_MAX_NAME + 1];
-    resq_llama_tensor_name(stored, layer, tensor->stem, "weight");
+    resq_decoder_tensor_name(stored, layer, tensor->stem, "weight");
     add_param(im, symbol(name, layer, tensor->site), stored,
               resq_tensor(im->f32, tensor->rank, tensor->shape), heads);
     if (!has_bias(im, layer, tensor))
       continue;
-    resq_llama_tensor_name(stored, layer, tensor->stem, "bias");
+    resq_decoder_tensor_name(stored, layer, tensor->stem, "bias");
     snprintf(site, sizeof site, "%s_bias", tensor->site);
     add_param(im, symbol(name, layer, site), stored, vector_type(im, tensor->shape[0]), heads);
   }
 }
 
 static void add_params(const importer *im) {
-  const resq_llama_config *c = &im->config;
+  const resq_decoder_config *c = &im->config;
   MlirType table = matrix_type(im, c->vocabulary, c->width);
   add_param(im, "embedding", "token_embd.weight", table, 0);
   if (c->rope_factors)
@@ -176,8 +183,8 @@ static MlirValue build_norm(const importer *im, const char *name, MlirValue x) {
   return resq_build_value(&b, "resq.rms_norm", 2, operands, rows_type(im, im->config.width), 1, &eps);
 }
 
-static MlirValue build_linear(const importer *im, int64_t layer, resq_llama_site site, MlirValue x) {
-  const resq_llama_tensor *tensor = &im->tensors[site];
+static MlirValue build_linear(const importer *im, int64_t layer, resq_decoder_site site, MlirValue x) {
+  const resq_decoder_tensor *tensor = &im->tensors[site];
   char name[MAX_SYMBOL], bias_site[32], bias_name[MAX_SYMBOL];
   resq_builder b = at(im, im->body, symbol(name, layer, tensor->site));
   MlirValue operands[3] = {x, resq_build_get(&b, name, resq_tensor(im->f32, 2, tensor->shape))};
@@ -223,28 +230,28 @@ static MlirValue build_cached_attention(const importer *im, int64_t layer, MlirV
 static MlirValue build_layer(const importer *im, int64_t layer, MlirValue x) {
   char name[MAX_SYMBOL];
   MlirValue n = build_norm(im, symbol(name, layer, "attn_norm"), x);
-  MlirValue q = build_linear(im, layer, RESQ_LLAMA_Q, n);
-  MlirValue k = build_linear(im, layer, RESQ_LLAMA_K, n);
-  MlirValue v = build_linear(im, layer, RESQ_LLAMA_V, n);
+  MlirValue q = build_linear(im, layer, RESQ_DECODER_Q, n);
+  MlirValue k = build_linear(im, layer, RESQ_DECODER_K, n);
+  MlirValue v = build_linear(im, layer, RESQ_DECODER_V, n);
   q = build_rope(im, symbol(name, layer, "q_rope"), q);
   k = build_rope(im, symbol(name, layer, "k_rope"), k);
   MlirValue heads = build_cached_attention(im, layer, q, k, v);
-  MlirValue o = build_linear(im, layer, RESQ_LLAMA_O, heads);
+  MlirValue o = build_linear(im, layer, RESQ_DECODER_O, heads);
   x = build_add(im, symbol(name, layer, "attn_add"), x, o);
 
   n = build_norm(im, symbol(name, layer, "mlp_norm"), x);
-  const MlirValue branches[] = {build_linear(im, layer, RESQ_LLAMA_GATE, n),
-                                build_linear(im, layer, RESQ_LLAMA_UP, n)};
+  const MlirValue branches[] = {build_linear(im, layer, RESQ_DECODER_GATE, n),
+                                build_linear(im, layer, RESQ_DECODER_UP, n)};
   resq_builder b = at(im, im->body, symbol(name, layer, "act"));
   MlirNamedAttribute silu = resq_attr_str(im->ctx, "activation", "silu");
   MlirValue gated = resq_build_value(&b, "resq.gate", 2, branches, rows_type(im, im->config.mlp_width),
                                      1, &silu);
-  MlirValue down = build_linear(im, layer, RESQ_LLAMA_DOWN, gated);
+  MlirValue down = build_linear(im, layer, RESQ_DECODER_DOWN, gated);
   return build_add(im, symbol(name, layer, "mlp_add"), x, down);
 }
 
 static MlirValue build_embed(const importer *im) {
-  const resq_llama_config *c = &im->config;
+  const resq_decoder_config *c = &im->config;
   resq_builder b = at(im, im->body, "embedding");
   const MlirValue operands[] = {
       im->tokens, resq_build_get(&b, "embedding", matrix_type(im, c->vocabulary, c->width))};
@@ -252,7 +259,7 @@ static MlirValue build_embed(const importer *im) {
 }
 
 static MlirValue build_angles(const importer *im) {
-  const resq_llama_config *c = &im->config;
+  const resq_decoder_config *c = &im->config;
   resq_builder b = at(im, im->body, "rope_angles");
   MlirValue operands[2] = {im->positions};
   if (c->rope_factors)
@@ -264,7 +271,7 @@ static MlirValue build_angles(const importer *im) {
 
 /// Only the rows whose logits were asked for go through the head, which is the model's largest matrix.
 static MlirValue build_logits(const importer *im, MlirValue x) {
-  const resq_llama_config *c = &im->config;
+  const resq_decoder_config *c = &im->config;
   resq_builder b = at(im, im->body, "logit_rows");
   const MlirValue picked[] = {x, im->logit_rows};
   x = resq_build_value(&b, "resq.gather_rows", 2, picked, rows_type(im, c->width), 0, NULL);
@@ -325,9 +332,9 @@ static void set_module_attributes(const importer *im, MlirOperation module) {
 }
 
 static MlirModule build_module(MlirContext ctx, const resq_gguf *gguf,
-                               const resq_llama_config *config, resq_error *err) {
+                               const resq_decoder_config *config, resq_error *err) {
   importer im = {.ctx = ctx, .gguf = gguf, .config = *config, .f32 = mlirF32TypeGet(ctx)};
-  resq_llama_layer_tensors(config, im.tensors);
+  resq_decoder_layer_tensors(config, im.tensors);
   im.file = mlirLocationFileLineColGet(ctx, resq_str(gguf->path), 0, 0);
   MlirModule module = mlirModuleCreateEmpty(im.file);
   im.module = mlirModuleGetBody(module);
@@ -357,10 +364,10 @@ static bool verify(MlirContext ctx, MlirModule module, resq_error *err) {
 MlirModule resq_import_gguf(MlirContext ctx, const char *path, resq_error *err) {
   MlirModule module = {NULL};
   resq_gguf gguf;
-  resq_llama_config config;
+  resq_decoder_config config;
   if (!resq_gguf_open(&gguf, path, err))
     return module;
-  if (resq_llama_config_read(&gguf, &config, err))
+  if (resq_decoder_config_read(&gguf, &config, err))
     module = build_module(ctx, &gguf, &config, err);
   resq_gguf_close(&gguf);
   if (!mlirModuleIsNull(module) && !verify(ctx, module, err)) {

@@ -194,6 +194,7 @@ static void emit_quantize(lowering *l, MlirOperation op) {
   kernel_const(&k, x->stride);
   kernel_const(&k, width);
   kernel_const(&k, group);
+  kernel_const(&k, resq_op_has(op, "range") ? resq_op_i64(op, "range") : group);
   kernel_const(&k, resqQuantTypeGetBits(type));
   kernel_float(&k, (float)resq_op_f64(op, "clip"));
   kernel_end(&k);

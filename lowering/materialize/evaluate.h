@@ -88,7 +88,6 @@ struct resq_node {
   int depth;
   bool costly;
   int32_t users;     ///< nodes and written params that read it
-  int32_t last_sink; ///< written param after which it is needed no more
   resq_value *memo;  ///< whole value, once kept
 };
 

@@ -288,16 +288,6 @@ static bool collect_params(planner *p) {
   return true;
 }
 
-/// A node is needed until the last sink that reaches it: going backwards, the first to come is the
-/// last.
-static void mark_last_sink(resq_evaluator *e, int32_t node, int32_t sink) {
-  if (e->nodes[node].last_sink >= 0)
-    return;
-  e->nodes[node].last_sink = sink;
-  for (int32_t i = 0; i < e->nodes[node].n_operands; ++i)
-    mark_last_sink(e, e->nodes[node].operands[i], sink);
-}
-
 bool resq_plan(resq_evaluator *e, resq_error *err) {
   planner p = {.e = e, .err = err};
   bool ok = collect_params(&p);
@@ -310,8 +300,6 @@ bool resq_plan(resq_evaluator *e, resq_error *err) {
       ++e->nodes[p.params[i].node].users;
     }
   }
-  for (int32_t s = e->n_sinks - 1; ok && s >= 0; --s)
-    mark_last_sink(e, e->sinks[s].node, s);
   free(p.params);
   return ok;
 }

@@ -113,7 +113,6 @@ static bool grow(resq_evaluator *e) {
 
 bool resq_intern(resq_evaluator *e, resq_node *node, const char *kind, MlirType type, int32_t *out,
                  resq_error *err) {
-  node->last_sink = -1;
   for (int32_t i = 0; i < node->n_operands; ++i) {
     const resq_node *operand = &e->nodes[node->operands[i]];
     node->depth = operand->depth + 1 > node->depth ? operand->depth + 1 : node->depth;

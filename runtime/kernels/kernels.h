@@ -159,11 +159,13 @@ static inline int64_t resq_code_stride(int64_t width, int64_t group) {
   return resq_round_up(resq_padded_k(width, group), 64);
 }
 
-/// The quantiser of resq.quantize. bits 2..8. clip_by: NULL, or the one clip that counts in place
+/// The quantiser of resq.quantize. bits 2..8. `range` elements share a scale and a zero point: a
+/// multiple of `group` that divides width; the metas of its groups repeat them. clip_by: NULL, or the one clip that counts in place
 /// of `clip`, a parameter.
 void RESQ_KERNEL(resq_quantize)(resq_worker *w, int32_t op, const float *x, const float *clip_by,
                                 int8_t *codes, resq_quant_meta *meta, int64_t rows, int64_t ldx,
-                                int64_t width, int64_t group, int64_t bits, float clip);
+                                int64_t width, int64_t group, int64_t range, int64_t bits,
+                                float clip);
 
 // Weight [n, k] symmetric, `bits` wide, groups along k (w_group = k or the activation's group):
 //   [tiles of 16 channels][padded_k / 8 steps of 64 bytes, bits <= 4 | padded_k / 4 steps of 64 bytes, bits 5..8]

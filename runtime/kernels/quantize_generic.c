@@ -5,15 +5,18 @@
 //===----------------------------------------------------------------------===//
 #include "quantize_range.h"
 
-static inline resq_quant_meta quantize_group(const float *x, int8_t *codes, int64_t group,
-                                             int64_t bits, float clip) {
+static inline resq_range range_of(const float *x, int64_t count, int64_t bits, float clip) {
   // A NaN compares false and leaves the extremes as they are.
   float low = 0.0f, high = 0.0f;
-  for (int64_t i = 0; i < group; ++i) {
+  for (int64_t i = 0; i < count; ++i) {
     low = x[i] < low ? x[i] : low;
     high = x[i] > high ? x[i] : high;
   }
-  const resq_range range = resq_range_of(low, high, bits, clip);
+  return resq_range_of(low, high, bits, clip);
+}
+
+static inline resq_quant_meta quantize_group(const float *x, int8_t *codes, int64_t group,
+                                             resq_range range) {
   int32_t sum = 0;
   for (int64_t i = 0; i < group; ++i) {
     int32_t code = (int32_t)resq_rne(resq_limit_quotient(x[i] / range.scale)) + range.zero;
@@ -26,11 +29,15 @@ static inline resq_quant_meta quantize_group(const float *x, int8_t *codes, int6
 }
 
 static inline void quantize_row(const float *x, int8_t *codes, resq_quant_meta *meta,
-                                int64_t width, int64_t group, int64_t bits, float clip) {
+                                int64_t width, int64_t group, int64_t range, int64_t bits,
+                                float clip) {
   const int64_t padded = resq_round_up(group, 8);
   int64_t at = 0;
+  resq_range shared = {0};
   for (int64_t g = 0; g < width / group; ++g) {
-    meta[g] = quantize_group(x + g * group, codes + at, group, bits, clip);
+    if (g * group % range == 0)
+      shared = range_of(x + g * group, range, bits, clip);
+    meta[g] = quantize_group(x + g * group, codes + at, group, shared);
     for (int64_t i = group; i < padded; ++i)
       codes[at + i] = 0;
     at += padded;
@@ -41,7 +48,8 @@ static inline void quantize_row(const float *x, int8_t *codes, resq_quant_meta *
 
 void RESQ_KERNEL(resq_quantize)(resq_worker *w, int32_t op, const float *x, const float *clip_by,
                                 int8_t *codes, resq_quant_meta *meta, int64_t rows, int64_t ldx,
-                                int64_t width, int64_t group, int64_t bits, float clip) {
+                                int64_t width, int64_t group, int64_t range, int64_t bits,
+                                float clip) {
   if (clip_by)
     clip = *clip_by;
   const int64_t step = resq_quantize_chunk_rows(rows);
@@ -49,5 +57,5 @@ void RESQ_KERNEL(resq_quantize)(resq_worker *w, int32_t op, const float *x, cons
   for (int64_t first; (first = resq_next_chunk(w, op) * step) < rows;)
     for (int64_t r = first; r < rows && r < first + step; ++r)
       quantize_row(x + r * ldx, codes + r * stride, meta + r * (width / group), width, group,
-                   bits, clip);
+                   range, bits, clip);
 }

@@ -289,8 +289,8 @@ typedef struct rows_task {
       call;                                                                    \
   }
 #define QUANTIZE(width, group, bits)                                                         \
-  RESQ_KERNEL(resq_quantize)(w, i, t->x, t->codes, t->meta, t->rows, width, width, group, bits, \
-                             0.95f)
+  RESQ_KERNEL(resq_quantize)(w, i, t->x, NULL, t->codes, t->meta, t->rows, width, width, group, \
+                             group, bits, 0.95f)
 #define HADAMARD(width, size, order)                                                      \
   RESQ_KERNEL(resq_hadamard)(w, i, t->x, t->signs, t->y, t->rows, width, width, width, size, \
                              order)

@@ -1110,3 +1110,145 @@ resq.param @p : tensor<8x8xf32> {
   resq.yield %y : tensor<8x8xf32>
 }
 resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @ext : tensor<8x8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %m = resq.moment "a.in" : tensor<2x8x8xf64>
+  // expected-error@+1 {{'resq.gptq_factor' op C1: moment is tensor<2x8x8xf64>: allowed is [n, n] of f64}}
+  %o, %f = resq.gptq_factor %m parts [8] : tensor<2x8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+
+// -----
+
+resq.param @ext : tensor<8x8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %m = resq.moment "a.in" : tensor<8x8xf64>
+  // expected-error@+1 {{'resq.gptq_factor' op C2: parts sum to 7: allowed is 8}}
+  %o, %f = resq.gptq_factor %m parts [4, 3] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+
+// -----
+
+resq.param @ext : tensor<8x8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %m = resq.moment "a.in" : tensor<8x8xf64>
+  // expected-error@+1 {{'resq.gptq_factor' op C2: parts[1] is 5 where 4 of 8 columns are left: allowed are parts from 1 that sum to the order}}
+  %o, %f = resq.gptq_factor %m parts [4, 5] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+
+// -----
+
+resq.param @ext : tensor<8x8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %m = resq.moment "a.in" : tensor<8x8xf64>
+  // expected-error@+1 {{'resq.gptq_factor' op C3: order is tensor<7xi32> and factor tensor<8x8xf32>: allowed is [8] of i32 and [8, 8] of f32}}
+  %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<7xi32>, tensor<8x8xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+
+// -----
+
+resq.param @ext : tensor<8x8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %m = resq.moment "a.in" : tensor<8x8xf64>
+  // expected-error@+1 {{'resq.gptq_factor' op C4: damping is 0: allowed is above 0, at most 1}}
+  %o, %f = resq.gptq_factor %m parts [8] {damping = 0.0 : f32} : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+
+// -----
+
+resq.param @ext : tensor<8x8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %m = resq.moment "a.in" : tensor<8x8xf64>
+  %w = resq.get @ext : tensor<8x8xf32>
+  %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
+  %v = resq.slice %w dim 0 begin 0 : tensor<8x8xf32> -> tensor<4x8xf32>
+  // expected-error@+1 {{'resq.gptq_weight' op C1: weight 1 is tensor<4x8xf32>: allowed is [out, in] of a float, out that of the first}}
+  %c:2 = resq.gptq_weight %w, %v by %o, %f : tensor<8x8xf32>, tensor<4x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>, tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+
+// -----
+
+resq.param @ext : tensor<8x8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %m = resq.moment "a.in" : tensor<8x8xf64>
+  %w = resq.get @ext : tensor<8x8xf32>
+  %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
+  // expected-error@+1 {{'resq.gptq_weight' op C2: there are 1 weights and 2 codes: allowed is as many, at least one}}
+  %c:2 = resq.gptq_weight %w by %o, %f : tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>, tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+
+// -----
+
+resq.param @ext : tensor<8x8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %m = resq.moment "a.in" : tensor<8x8xf64>
+  %w = resq.get @ext : tensor<8x8xf32>
+  %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
+  // expected-error@+1 {{'resq.gptq_weight' op C2: codes 0 are tensor<8x8xf32>, but the weight is tensor<8x8xf32>: allowed is its shape of quant with zero = false, layout = "row"}}
+  %c = resq.gptq_weight %w by %o, %f : tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+
+// -----
+
+resq.param @ext : tensor<8x8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %m = resq.moment "a.in" : tensor<8x8xf64>
+  %w = resq.get @ext : tensor<8x8xf32>
+  %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
+  // expected-error@+1 {{'resq.gptq_weight' op C3: group 0 is 3, but the weight is 8 wide: allowed is a divisor of it}}
+  %c = resq.gptq_weight %w by %o, %f : tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 3, zero = false, layout = "row">>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+
+// -----
+
+resq.param @ext : tensor<8x8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %m = resq.moment "a.in" : tensor<8x8xf64>
+  %w = resq.get @ext : tensor<8x8xf32>
+  %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
+  // expected-error@+1 {{'resq.gptq_weight' op C4: order is tensor<8xi32> and factor tensor<8x8xf32>: allowed is [16] of i32 and [16, 16] of f32}}
+  %c:2 = resq.gptq_weight %w, %w by %o, %f : tensor<8x8xf32>, tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>, tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+
+// -----
+
+resq.param @ext : tensor<8x8xf32>
+resq.param @p : tensor<8x8xf32> {
+  %m = resq.moment "a.in" : tensor<8x8xf64>
+  %w = resq.get @ext : tensor<8x8xf32>
+  %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
+  // expected-error@+1 {{'resq.gptq_weight' op C5: steps is 0: allowed is 1 to 39}}
+  %c = resq.gptq_weight %w by %o, %f {steps = 0 : i64} : tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+
+// -----
+
+func.func @f(%x: tensor<?x12xf32>) {
+  // expected-error@+1 {{'resq.quantize' op C6: range is 6, group 4, and x is 12 wide: allowed is a multiple of the group that divides the width}}
+  %q = resq.quantize %x {range = 6 : i64} : tensor<?x12xf32> -> tensor<?x12x!resq.quant<bits = 4, group = 4, zero = true, layout = "row">>
+  return
+}

@@ -135,6 +135,19 @@ resq.param @w4 : tensor<64x64x!tiled4> {
 }
 resq.param @w8 : tensor<64x64x!weight8>
 
+// CHECK-LABEL: resq.param @gptq
+resq.param @gptq : tensor<64x64x!weight4> {
+  %0 = resq.get @w : tensor<64x64xf32>
+  %1 = resq.moment "l0.q.in" : tensor<128x128xf64>
+  // CHECK: %[[ORDER:.*]], %[[FACTOR:.*]] = resq.gptq_factor %{{.*}} parts [64, 64] : tensor<128x128xf64> -> tensor<128xi32>, tensor<128x128xf32>
+  %order, %factor = resq.gptq_factor %1 parts [64, 64] : tensor<128x128xf64> -> tensor<128xi32>, tensor<128x128xf32>
+  // CHECK: resq.gptq_factor %{{.*}} parts [128] {damping = 1.000000e-01 : f32}
+  %o, %f = resq.gptq_factor %1 parts [128] {damping = 0.1 : f32} : tensor<128x128xf64> -> tensor<128xi32>, tensor<128x128xf32>
+  // CHECK: resq.gptq_weight %{{.*}}, %{{.*}} by %[[ORDER]], %[[FACTOR]] : tensor<64x64xf32>, tensor<64x64xf32> by tensor<128xi32>, tensor<128x128xf32> -> tensor<64x64x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>, tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "row">>
+  %low, %high = resq.gptq_weight %0, %0 by %order, %factor : tensor<64x64xf32>, tensor<64x64xf32> by tensor<128xi32>, tensor<128x128xf32> -> tensor<64x64x!weight4>, tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "row">>
+  resq.yield %low : tensor<64x64x!weight4>
+}
+
 // CHECK-LABEL: resq.param @panel
 resq.param @panel : tensor<64x64x!resq.panel<bf16>> {
   %0 = resq.get @w : tensor<64x64xf32>
@@ -210,6 +223,8 @@ func.func @method(%x: tensor<?x64xf32>, %blocks: tensor<2x16x16xf32>, %order: te
   resq.observe %5 "l0.down" block 16 : tensor<?x64xf32>
   // CHECK: resq.quantize %{{.*}} : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
   %7 = resq.quantize %5 : tensor<?x64xf32> -> tensor<?x64x!code4>
+  // CHECK: resq.quantize %{{.*}} {range = 64 : i64}
+  %ranged = resq.quantize %5 {range = 64 : i64} : tensor<?x64xf32> -> tensor<?x64x!code4>
   // CHECK: resq.quantize %{{.*}} {clip = 8.750000e-01 : f32}
   %8 = resq.quantize %6 {clip = 0.875 : f32} : tensor<?x64xf32> -> tensor<?x64x!code8>
   // CHECK: resq.dequantize %{{.*}} : tensor<?x64x!resq.quant<{{.*}}>> -> tensor<?x64xf32>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""A llama in numpy (float64), from an F32 GGUF file as tests/tools/make_tiny_gguf.py writes it: what the unquantised binary
+"""A llama or qwen2 in numpy (float64), from an F32 GGUF file as tests/tools/make_tiny_gguf.py writes it: what the unquantised binary
 must equal, and what an edited module means. Independent of resq; no speed."""
 import struct
 
@@ -59,42 +59,52 @@ class Llama:
 
     def __init__(self, path):
         self.keys, self.tensors = read_gguf(path)
-        self.layers = list(range(self.keys["llama.block_count"]))
-        self.heads = self.keys["llama.attention.head_count"]
-        self.kv_heads = self.keys["llama.attention.head_count_kv"]
+        self.architecture = self.keys["general.architecture"]
+        self.layers = list(range(self.key("block_count")))
+        self.heads = self.key("attention.head_count")
+        self.kv_heads = self.key("attention.head_count_kv")
+
+    def key(self, name):
+        return self.keys[f"{self.architecture}.{name}"]
 
     def norm(self, x, name):
-        eps = self.keys["llama.attention.layer_norm_rms_epsilon"]
+        eps = self.key("attention.layer_norm_rms_epsilon")
         return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * self.tensors[name]
 
+    def linear(self, x, name):
+        return x @ self.tensors[f"{name}.weight"].T + self.tensors.get(f"{name}.bias", 0.0)
+
     def rope(self, x):
-        """Of [tokens, heads, size], GGUF's order: pairs of neighbours turn."""
+        """Of [tokens, heads, size]. In llama's files neighbours turn together, in others element i and i + size / 2."""
         n, _, size = x.shape
-        angles = np.outer(np.arange(n), self.keys["llama.rope.freq_base"] ** (-np.arange(0, size, 2) / size))[:, None, :]
-        even, odd = x[..., 0::2], x[..., 1::2]
+        angles = np.outer(np.arange(n), self.key("rope.freq_base") ** (-np.arange(0, size, 2) / size))[:, None, :]
+        if self.architecture == "llama":
+            first, second = slice(0, None, 2), slice(1, None, 2)
+        else:
+            first, second = slice(0, size // 2), slice(size // 2, None)
+        a, b = x[..., first], x[..., second]
         out = np.empty_like(x)
-        out[..., 0::2] = even * np.cos(angles) - odd * np.sin(angles)
-        out[..., 1::2] = even * np.sin(angles) + odd * np.cos(angles)
+        out[..., first] = a * np.cos(angles) - b * np.sin(angles)
+        out[..., second] = a * np.sin(angles) + b * np.cos(angles)
         return out
 
     def attention(self, x, layer):
-        w = lambda name: self.tensors[f"blk.{layer}.attn_{name}.weight"]
-        n = len(x)
-        q = self.rope((x @ w("q").T).reshape(n, self.heads, -1))
-        k = self.rope((x @ w("k").T).reshape(n, self.kv_heads, -1))
-        v = (x @ w("v").T).reshape(n, self.kv_heads, -1)
+        n, name = len(x), f"blk.{layer}.attn_"
+        q = self.rope(self.linear(x, name + "q").reshape(n, self.heads, -1))
+        k = self.rope(self.linear(x, name + "k").reshape(n, self.kv_heads, -1))
+        v = self.linear(x, name + "v").reshape(n, self.kv_heads, -1)
         share = self.heads // self.kv_heads
         k, v = np.repeat(k, share, 1), np.repeat(v, share, 1)
         scores = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(q.shape[-1])
         scores = np.where(np.tri(n, dtype=bool), scores, -np.inf)
         p = np.exp(scores - scores.max(-1, keepdims=True))
         p /= p.sum(-1, keepdims=True)
-        return np.einsum("hqk,khd->qhd", p, v).reshape(n, -1) @ w("output").T
+        return self.linear(np.einsum("hqk,khd->qhd", p, v).reshape(n, -1), name + "output")
 
     def mlp(self, x, layer):
-        w = lambda name: self.tensors[f"blk.{layer}.ffn_{name}.weight"]
-        gate = x @ w("gate").T
-        return (gate / (1 + np.exp(-gate)) * (x @ w("up").T)) @ w("down").T
+        name = f"blk.{layer}.ffn_"
+        gate = self.linear(x, name + "gate")
+        return self.linear(gate / (1 + np.exp(-gate)) * self.linear(x, name + "up"), name + "down")
 
     def forward(self, ids):
         x = self.tensors["token_embd.weight"][np.asarray(ids)]

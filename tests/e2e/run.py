@@ -4,7 +4,8 @@
 
   tests/e2e/run.py --build BUILD [--tiny] [NAME...]
 
-NAME: a module (model_test), a class or a test in it. --tiny leaves out the real model, which RESQ_TEST_MODEL names.
+NAME: a module (model_test), a class or a test in it. --tiny leaves out the real models, which
+RESQ_TEST_MODEL and RESQ_TEST_MODEL_QWEN name.
 """
 import argparse
 import os
@@ -43,6 +44,10 @@ class Result(unittest.TestResult):
         self.say("FAIL", test, "\n" + self._exc_info_to_string(err, test))
 
     addError = addFailure
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.addFailure(subtest, err)
 
 
 def main():

@@ -75,10 +75,82 @@ class Meaning(unittest.TestCase):
     def test_weight_types(self):
         """What llama.cpp writes in place of F32 predicts nearly the same."""
         want = log_softmax(Llama(make_tiny()).forward(IDS))
-        for kind, bound in [("F16", 2e-3), ("BF16", 2e-2), ("Q8_0", 5e-2), ("Q4_0", 1.0), ("Q4_1", 1.0)]:
+        for kind, bound in [("F16", 2e-3), ("BF16", 2e-2), ("Q8_0", 5e-2), ("Q4_0", 1.0), ("Q4_1", 1.0),
+                            ("Q5_0", 0.4)]:
             model = make_tiny(f"{kind}.gguf", "--type", kind)
             found = log_softmax(logits(compile_model(model, "--scheme=none", f"--levels={BEST}"), IDS))
             self.assertLess(np.abs(found - want).mean(), bound, kind)
+
+    def test_wide_blocks(self):
+        """Types whose blocks of 256 need a wider model."""
+        sizes = ["--architecture", "qwen2", "--width", "256", "--intermediate", "256", "--layers", "1", "--vocabulary", "264"]
+        ids = IDS % 264
+        want = log_softmax(Llama(make_tiny("wide.gguf", *sizes)).forward(ids))
+        for kind, bound in [("Q4_K", 0.3), ("Q5_K", 0.16), ("Q6_K", 0.08)]:
+            model = make_tiny(f"{kind}.gguf", "--type", kind, *sizes)
+            found = log_softmax(logits(compile_model(model, "--scheme=none", f"--levels={BEST}"), ids))
+            self.assertLess(np.abs(found - want).mean(), bound, kind)
+
+
+# Checkpoints apart from the usual one: qwen2 (biases of q, k and v, a head of its own, RoPE of halves); biases everywhere, and
+# heads whose size is not the width divided by their number.
+VARIANTS = {"qwen2": ["--architecture", "qwen2", "--head"], "biases": ["--biases", "all", "--head-size", "32"]}
+# What only rewrites. Bases need no statistics here: those of the schemes do.
+EXACT = {"fold_norm": "resq-fold-norm", "split": "resq-split{basis=random}", "fuse": "resq-fuse",
+         "insert_hadamard": "resq-insert-hadamard{sites=all}",
+         "kv": "resq-kv{keys=f32:basis=random:per=head values=f32:basis=random}"}
+TOGETHER = ",".join([EXACT["fold_norm"], EXACT["split"], EXACT["kv"],
+                     "resq-fold-rotations,resq-insert-hadamard,resq-fuse"])
+# As QuaRot has it: bases without a split, and one that mixes attention's heads.
+QUAROT = ("resq-fold-norm,resq-split{basis=hadamard rotate-only=true},resq-fold-rotations,"
+          "resq-insert-hadamard{across-heads=true},resq-fuse")
+NO_ROUNDING = ",resq-kv{keys=f32 values=f32}"
+
+
+def make_variant(name):
+    return make_tiny(f"{name}.gguf", *VARIANTS[name])
+
+
+class Variants(unittest.TestCase):
+    """Rewriting passes change no logit beyond rounding, on checkpoints that have biases; tests made below."""
+
+    def check(self, variant, passes):
+        model = make_variant(variant)
+        if "resq-kv" not in passes:
+            passes += NO_ROUNDING
+        artifact = compile_model(model, "--scheme=none", f"--passes={passes}", f"--levels={BEST}")
+        found = log_softmax(logits(artifact, IDS))
+        self.assertLess(np.abs(found - log_softmax(Llama(model).forward(IDS))).max(), 1e-3)
+
+    def test_quantised(self):
+        """Codes cost less than a bias that gets lost would."""
+        text = support.path("calibration.txt")
+        with open(os.path.join(support.ROOT, "tests/e2e/Inputs/text.txt")) as source, open(text, "w") as file:
+            file.write(2 * source.read())
+        for variant in VARIANTS:
+            with self.subTest(variant):
+                model = make_variant(variant)
+                artifact = compile_model(model, "--scheme=resq-w4a8kv4", f"--calibration={text}", CALIBRATION,
+                                         f"--levels={','.join(LEVELS[1:])}")
+                whole, part = Llama(model), Llama(model)
+                part.tensors = {name: value for name, value in whole.tensors.items() if not name.endswith(".bias")}
+                want = log_softmax(whole.forward(IDS))
+                lost = np.abs(log_softmax(part.forward(IDS)) - want).mean()
+                for level in LEVELS[1:]:
+                    found = log_softmax(logits(artifact, IDS, "--level", level))
+                    self.assertLess(np.abs(found - want).mean(), lost / 2, level)
+
+
+for name, passes in EXACT.items():
+    def test(self, passes=passes):
+        self.check("qwen2", passes)
+    setattr(Variants, "test_exact_" + name, test)
+for variant in VARIANTS:
+    def test(self, variant=variant):
+        for passes in (TOGETHER, QUAROT):
+            with self.subTest(passes):
+                self.check(variant, passes)
+    setattr(Variants, "test_exact_together_" + variant, test)
 
 
 class Batches(unittest.TestCase):

@@ -6,7 +6,7 @@
 // outside the file, configurations that the tensor checks let through, decoding
 // past a row. What opens is read in full; the tables must agree with each other.
 //===----------------------------------------------------------------------===//
-#include "dialect/import/llama_config.h"
+#include "dialect/import/decoder_config.h"
 #include "dialect/import/tokenizer_source.h"
 
 #include <stdlib.h>
@@ -60,8 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   read_values(&gguf);
   read_tensors(&gguf);
-  resq_llama_config config;
-  resq_llama_config_read(&gguf, &config, &err);
+  resq_decoder_config config;
+  resq_decoder_config_read(&gguf, &config, &err);
   resq_tokenizer_source source;
   if (resq_import_has_tokenizer(&gguf) && resq_import_tokenizer_source(&gguf, &source, &err))
     resq_import_tokenizer_source_free(&source);

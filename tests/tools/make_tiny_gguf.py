@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Writes a tiny random llama model as GGUF: real enough to compile, run and tokenize, the same bytes for the same options.
+"""Writes a tiny random llama or qwen2 model as GGUF: real enough to compile, run and tokenize, the same bytes for the same options.
 
 Standard library only. Files load in llama.cpp, too, so that both can be compared.
 """
@@ -9,7 +9,9 @@ import math
 import random
 import struct
 
-TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q8_0": 8, "BF16": 30}
+TYPES = {"F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14,
+         "BF16": 30}
+ARCHITECTURES = {"llama": "smollm", "qwen2": "qwen2"}  # and their pre-tokenizers
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 CORPUS = """It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, it
 was the epoch of belief, it was the epoch of incredulity, it was the season of Light, it was the season of Darkness, it
@@ -91,7 +93,65 @@ def block_q4_1(x):
     return data + minimum + nibbles([clamp(math.floor((v - m) / d + 0.5) if d else 0, 0, 15) for v in x])
 
 
-BLOCKS = {"Q8_0": block_q8_0, "Q4_0": block_q4_0, "Q4_1": block_q4_1}
+def five_bits(codes):
+    return struct.pack("<I", sum((code >> 4) << j for j, code in enumerate(codes))) + nibbles([code & 15 for code in codes])
+
+
+def block_q5_0(x):
+    data, d = half(max(x, key=abs) / -16)
+    return data + five_bits([clamp(math.floor(v / d + 16.5) if d else 16, 0, 31) for v in x])
+
+
+def block_q5_1(x):
+    minimum, m = half(min(x))
+    data, d = half((max(x) - min(x)) / 31)
+    return data + minimum + five_bits([clamp(math.floor((v - m) / d + 0.5) if d else 0, 0, 31) for v in x])
+
+
+def scaled_groups(x, levels):
+    """The head of a Q4_K or Q5_K block (scales and minima of 8 groups in 6 bits each), and the codes of its groups."""
+    groups = [x[i:i + 32] for i in range(0, 256, 32)]
+    lows = [max(0.0, -min(group)) for group in groups]
+    steps = [(max(group) + low) / levels for group, low in zip(groups, lows)]
+    (step_data, step), (low_data, low) = half(max(steps) / 63), half(max(lows) / 63)
+    s = [clamp(math.ceil(v / step) if step else 0, 0, 63) for v in steps]
+    m = [clamp(round(v / low) if low else 0, 0, 63) for v in lows]
+    packed = [s[j] | s[j + 4] >> 4 << 6 for j in range(4)] + [m[j] | m[j + 4] >> 4 << 6 for j in range(4)]
+    packed += [s[j] & 15 | (m[j] & 15) << 4 for j in range(4, 8)]
+    codes = [[clamp(round((v + m[j] * low) / (s[j] * step)) if s[j] * step else 0, 0, levels) for v in group]
+             for j, group in enumerate(groups)]
+    return step_data + low_data + bytes(packed), codes
+
+
+def pairs_of_groups(codes):
+    return bytes(codes[i][j] & 15 | (codes[i + 1][j] & 15) << 4 for i in range(0, 8, 2) for j in range(32))
+
+
+def block_q4_k(x):
+    head, codes = scaled_groups(x, 15)
+    return head + pairs_of_groups(codes)
+
+
+def block_q5_k(x):
+    head, codes = scaled_groups(x, 31)
+    return head + bytes(sum(codes[i][j] >> 4 << i for i in range(8)) for j in range(32)) + pairs_of_groups(codes)
+
+
+def block_q6_k(x):
+    steps = [max(x[i:i + 16], key=abs) / -32 for i in range(0, 256, 16)]
+    data, d = half(max(steps, key=abs) / -128)
+    scales = [clamp(round(v / d) if d else 0, -128, 127) for v in steps]
+    code = lambda i: clamp(round(x[i] / (scales[i // 16] * d)) + 32 if scales[i // 16] * d else 32, 0, 63)
+    low, high = [], []
+    for start in (0, 128):
+        q = [[code(start + 32 * part + j) for j in range(32)] for part in range(4)]
+        low += [q[part][j] & 15 | (q[part + 2][j] & 15) << 4 for part in (0, 1) for j in range(32)]
+        high += [sum(q[part][j] >> 4 << 2 * part for part in range(4)) for j in range(32)]
+    return bytes(low + high) + struct.pack("16b", *scales) + data
+
+
+BLOCKS = {"Q4_0": (32, block_q4_0), "Q4_1": (32, block_q4_1), "Q5_0": (32, block_q5_0), "Q5_1": (32, block_q5_1),
+          "Q8_0": (32, block_q8_0), "Q4_K": (256, block_q4_k), "Q5_K": (256, block_q5_k), "Q6_K": (256, block_q6_k)}
 
 
 def encode(values, kind):
@@ -101,7 +161,8 @@ def encode(values, kind):
         return struct.pack(f"<{len(values)}e", *values)
     if kind == "BF16":
         return b"".join(map(bf16, values))
-    return b"".join(BLOCKS[kind](values[i:i + 32]) for i in range(0, len(values), 32))
+    size, block = BLOCKS[kind]
+    return b"".join(block(values[i:i + size]) for i in range(0, len(values), size))
 
 
 # -- GGUF ---------------------------------------------------------------------
@@ -153,15 +214,20 @@ class Writer:
 # -- The model ----------------------------------------------------------------
 
 def write_metadata(w, o):
-    w.string("general.architecture", "llama")
+    """The keys that llama.cpp's converter writes for the architecture; a head size only where it doesn't follow."""
+    w.string("general.architecture", o.architecture)
     w.string("general.name", f"tiny {o.type}")
-    for key, value in [("block_count", o.layers), ("context_length", o.context), ("embedding_length", o.width),
-                       ("feed_forward_length", o.intermediate), ("attention.head_count", o.heads),
-                       ("attention.head_count_kv", o.kv_heads), ("rope.dimension_count", o.width // o.heads),
-                       ("vocab_size", o.vocabulary)]:
-        w.u32(f"llama.{key}", value)
-    w.f32("llama.rope.freq_base", 10000.0)
-    w.f32("llama.attention.layer_norm_rms_epsilon", 1e-5)
+    keys = [("block_count", o.layers), ("context_length", o.context), ("embedding_length", o.width),
+            ("feed_forward_length", o.intermediate), ("attention.head_count", o.heads),
+            ("attention.head_count_kv", o.kv_heads)]
+    if o.architecture == "llama":
+        keys += [("rope.dimension_count", o.head_size), ("vocab_size", o.vocabulary)]
+    if o.head_size != o.width // o.heads:
+        keys += [("attention.key_length", o.head_size), ("attention.value_length", o.head_size)]
+    for key, value in keys:
+        w.u32(f"{o.architecture}.{key}", value)
+    w.f32(f"{o.architecture}.rope.freq_base", 10000.0)
+    w.f32(f"{o.architecture}.attention.layer_norm_rms_epsilon", 1e-5)
 
 
 def write_tokenizer(w, o):
@@ -169,7 +235,7 @@ def write_tokenizer(w, o):
     tokens = SPECIAL + sorted(byte_alphabet().values()) + ["".join(pair) for pair in merges]
     padding = [f"<|unused_{i}|>" for i in range(o.vocabulary - len(tokens))]
     w.string("tokenizer.ggml.model", "gpt2")
-    w.string("tokenizer.ggml.pre", "smollm")
+    w.string("tokenizer.ggml.pre", ARCHITECTURES[o.architecture])
     w.strings("tokenizer.ggml.tokens", tokens + padding)
     w.i32s("tokenizer.ggml.token_type", [3] * len(SPECIAL) + [1] * (len(tokens) - len(SPECIAL)) + [5] * len(padding))
     w.strings("tokenizer.ggml.merges", [" ".join(pair) for pair in merges])
@@ -189,40 +255,53 @@ def write_tensors(w, o):
     def vector(name, size, mean, deviation):
         w.tensor(name, [size], [rng.gauss(mean, deviation) for _ in range(size)], "F32")
 
-    head_size = o.width // o.heads
+    def linear(name, rows, columns, bias):
+        matrix(name, rows, columns)
+        if bias:
+            vector(f"{name}.bias", rows, 0, 0.5)
+
+    some, every = o.biases is not None, o.biases == "all"
+    queries, keys = o.heads * o.head_size, o.kv_heads * o.head_size
     matrix("token_embd", o.vocabulary, o.width)
     for i in range(o.layers):
         vector(f"blk.{i}.attn_norm.weight", o.width, 1, 0.1)
-        for name, rows in [("q", o.heads * head_size), ("k", o.kv_heads * head_size), ("v", o.kv_heads * head_size)]:
-            matrix(f"blk.{i}.attn_{name}", rows, o.width)
-            if o.biases:
-                vector(f"blk.{i}.attn_{name}.bias", rows, 0, 0.1)
-        matrix(f"blk.{i}.attn_output", o.width, o.heads * head_size)
+        for name, rows in [("q", queries), ("k", keys), ("v", keys)]:
+            linear(f"blk.{i}.attn_{name}", rows, o.width, some)
+        linear(f"blk.{i}.attn_output", o.width, queries, every)
         vector(f"blk.{i}.ffn_norm.weight", o.width, 1, 0.1)
-        matrix(f"blk.{i}.ffn_gate", o.intermediate, o.width)
-        matrix(f"blk.{i}.ffn_up", o.intermediate, o.width)
-        matrix(f"blk.{i}.ffn_down", o.width, o.intermediate)
+        linear(f"blk.{i}.ffn_gate", o.intermediate, o.width, every)
+        linear(f"blk.{i}.ffn_up", o.intermediate, o.width, every)
+        linear(f"blk.{i}.ffn_down", o.width, o.intermediate, every)
     vector("output_norm.weight", o.width, 1, 0.1)
     if o.head:
         matrix("output", o.vocabulary, o.width)
     if o.rope_factors:
-        factors = [1 + 7 * i / (head_size // 2) for i in range(head_size // 2)]
-        w.tensor("rope_freqs.weight", [head_size // 2], factors, "F32")
+        pairs = o.head_size // 2
+        w.tensor("rope_freqs.weight", [pairs], [1 + 7 * i / pairs for i in range(pairs)], "F32")
 
 
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out")
+    parser.add_argument("--architecture", choices=ARCHITECTURES, default="llama")
     parser.add_argument("--type", choices=TYPES, default="F32", help="of the matrices; vectors are F32")
     for name, default in [("seed", 1), ("width", 64), ("layers", 2), ("heads", 4), ("kv-heads", 2),
                           ("intermediate", 96), ("vocabulary", 512), ("context", 256)]:
         parser.add_argument(f"--{name}", type=int, default=default, help=f"{default} unless told")
+    parser.add_argument("--head-size", type=int, help="width / heads unless told")
     parser.add_argument("--head", action="store_true", help="a head apart from the embedding")
-    parser.add_argument("--biases", action="store_true", help="biases of q, k and v")
+    parser.add_argument("--biases", choices=["qkv", "all"], nargs="?", const="qkv",
+                        help="of q, k and v, which qwen2 always has, or of all linears")
     parser.add_argument("--rope-factors", action="store_true", help="a rope_freqs.weight tensor")
     o = parser.parse_args()
     if o.vocabulary < 256 + len(SPECIAL):
         parser.error(f"--vocabulary: at least {256 + len(SPECIAL)}")
+    block = BLOCKS.get(o.type, (1, None))[0]
+    if o.width % block or o.intermediate % block:
+        parser.error(f"--type {o.type}: --width and --intermediate must be multiples of {block}")
+    o.head_size = o.head_size or o.width // o.heads
+    if o.architecture == "qwen2":
+        o.biases = o.biases or "qkv"
     return o
 
 

@@ -47,8 +47,8 @@ CALL_LEVEL(avx512)
 static void quantize_rows(resq_worker *w, void *p) {
   const linear_case *c = p;
   const branch *b = &c->a;
-  resq_quantize_generic(w, 0, c->y, b->codes, b->meta, c->rows, b->k, b->k, b->group, b->abits,
-                        1.0f);
+  resq_quantize_generic(w, 0, c->y, NULL, b->codes, b->meta, c->rows, b->k, b->k, b->group,
+                        b->group, b->abits, 1.0f);
 }
 
 /// Fills a branch with random weights and rows.

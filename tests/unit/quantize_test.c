@@ -10,7 +10,7 @@
 __typeof__(resq_quantize_generic) resq_quantize_avx512;
 
 typedef struct quantize_case {
-  int64_t rows, ldx, width, group, bits;
+  int64_t rows, ldx, width, group, range, bits;
   float clip;
   const float *x;
   int8_t *codes;
@@ -19,14 +19,14 @@ typedef struct quantize_case {
 
 static void call_generic(resq_worker *w, void *p) {
   const quantize_case *c = p;
-  resq_quantize_generic(w, 0, c->x, c->codes, c->meta, c->rows, c->ldx, c->width, c->group,
-                        c->bits, c->clip);
+  resq_quantize_generic(w, 0, c->x, NULL, c->codes, c->meta, c->rows, c->ldx, c->width, c->group,
+                        c->range, c->bits, c->clip);
 }
 
 static void call_avx512(resq_worker *w, void *p) {
   const quantize_case *c = p;
-  resq_quantize_avx512(w, 0, c->x, c->codes, c->meta, c->rows, c->ldx, c->width, c->group,
-                       c->bits, c->clip);
+  resq_quantize_avx512(w, 0, c->x, NULL, c->codes, c->meta, c->rows, c->ldx, c->width, c->group,
+                       c->range, c->bits, c->clip);
 }
 
 static size_t code_bytes(const quantize_case *c) {
@@ -50,10 +50,11 @@ static void check_group(const quantize_case *c, int64_t row, int64_t g) {
                         g * resq_round_up(c->group, 8);
   const resq_quant_meta meta = c->meta[row * (c->width / c->group) + g];
   const int top = (1 << c->bits) - 1;
+  const float *first = x - g * c->group % c->range;
   float low = 0, high = 0;
-  for (int64_t i = 0; i < c->group; ++i) {
-    low = fminf(low, x[i]);
-    high = fmaxf(high, x[i]);
+  for (int64_t i = 0; i < c->range; ++i) {
+    low = fminf(low, first[i]);
+    high = fmaxf(high, first[i]);
   }
   low *= c->clip;
   high *= c->clip;
@@ -106,10 +107,25 @@ static void test_shapes(void **state) {
       const int64_t rows = row_counts[i], width = shapes[s][0], ldx = width + 3;
       float *x = random_rows(rows * ldx, 4.0f, 17 * s + i);
       for (int64_t bits = 2; bits <= 8; ++bits)
-        check_case((quantize_case){rows, ldx, width, shapes[s][1], bits,
+        check_case((quantize_case){rows, ldx, width, shapes[s][1], shapes[s][1], bits,
                                    bits % 2 ? 1.0f : 0.875f, x, NULL, NULL});
       free(x);
     }
+}
+
+/// Groups that share a range: the whole row, or three of six.
+static void test_ranges(void **state) {
+  (void)state;
+  static const int64_t shapes[][3] = {
+      {504, 56, 504}, {48, 8, 24}, {66, 11, 33}, {1536, 64, 1536}, {576, 64, 192}};
+  for (size_t s = 0; s < sizeof(shapes) / sizeof(*shapes); ++s) {
+    const int64_t rows = 7, width = shapes[s][0];
+    float *x = random_rows(rows * width, 4.0f, 23 + s);
+    for (int64_t bits = 2; bits <= 8; ++bits)
+      check_case((quantize_case){rows, width, width, shapes[s][1], shapes[s][2], bits, 0.875f, x,
+                                 NULL, NULL});
+    free(x);
+  }
 }
 
 /// Rows of one sign, zeros, ties, tiny and huge values, and a clip that saturates.
@@ -128,8 +144,8 @@ static void test_extremes(void **state) {
     x[7 * width + i] = -0.0f;
   }
   for (int64_t bits = 2; bits <= 8; ++bits) {
-    check_case((quantize_case){rows, width, width, width, bits, 1.0f, x, NULL, NULL});
-    check_case((quantize_case){rows, width, width, 20, bits, 0.25f, x, NULL, NULL});
+    check_case((quantize_case){rows, width, width, width, width, bits, 1.0f, x, NULL, NULL});
+    check_case((quantize_case){rows, width, width, 20, 20, bits, 0.25f, x, NULL, NULL});
   }
   free(x);
 }
@@ -147,7 +163,7 @@ static void test_not_finite(void **state) {
   x[2 * width + 1] = -INFINITY;
   x[2 * width + 2] = INFINITY;
   for (int64_t bits = 2; bits <= 8; ++bits) {
-    quantize_case a = {3, width, width, width, bits, 1.0f, x, NULL, NULL}, b = a;
+    quantize_case a = {3, width, width, width, width, bits, 1.0f, x, NULL, NULL}, b = a;
     run_case(&a, call_generic, 1);
     run_case(&b, call_avx512, 1);
     assert_memory_equal(a.codes, b.codes, code_bytes(&a));
@@ -163,6 +179,7 @@ static void test_not_finite(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_shapes),
+      cmocka_unit_test(test_ranges),
       cmocka_unit_test(test_extremes),
       cmocka_unit_test(test_not_finite),
   };

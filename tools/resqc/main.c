@@ -11,13 +11,14 @@
 #include <string.h>
 
 // clang-format off: tables, one row a line
-enum { EMIT = 256, SCHEME, KV, PIPELINE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS, CALIBRATION, WINDOWS,
+enum { EMIT = 256, SCHEME, KV, METHOD, PIPELINE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS, CALIBRATION, WINDOWS,
        STATISTICS, CALIBRATE_ONLY, CACHE, SEED, THREADS, VERSION };
 
 /// One row an option: what getopt needs and what --help says.
 static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
     {"scheme", required_argument, SCHEME, "NAME", "what is quantised and how (below); default resq-w4a8kv4"},
     {"kv", required_argument, KV, "CODE", "cache in place of the scheme's: f16, int4, resq:lm3:basis=pca, ... or keys=CODE,values=CODE (--resq-kv)"},
+    {"method", required_argument, METHOD, "NAME", "how weights are quantised, in place of the scheme's: rtn, gptq"},
     {"calibration", required_argument, CALIBRATION, "FILE", "text to calibrate on; default: text sampled from the model"},
     {"calibration-windows", required_argument, WINDOWS, "N", "windows of 2,048 tokens; default 64 (16 when sampled)"},
     {"statistics", required_argument, STATISTICS, "FILE", "calibrated statistics to use, or to write with --calibrate-only"},
@@ -98,6 +99,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
   case EMIT: return parse_emit(arg, &o->emit);
   case SCHEME: o->scheme = arg; return true;
   case KV: o->kv = arg; return true;
+  case METHOD: o->method = arg; return true;
   case PIPELINE: o->pipeline = arg; return true;
   case WEIGHTS: o->weights = arg; return true;
   case LEVELS: o->levels = arg; return true;

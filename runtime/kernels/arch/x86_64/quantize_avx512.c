@@ -12,19 +12,19 @@ static inline __mmask16 first_lanes(int64_t count) {
   return (__mmask16)(count >= 16 ? 0xffff : (1u << count) - 1);
 }
 
-static inline resq_range group_range(const float *x, int64_t group, int64_t bits, float clip) {
+static inline resq_range range_of(const float *x, int64_t count, int64_t bits, float clip) {
   // minps and maxps give their second operand where the first is NaN.
   __m512 low[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
   __m512 high[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
   int64_t i = 0;
-  for (; i + 32 <= group; i += 32)
+  for (; i + 32 <= count; i += 32)
     for (int j = 0; j < 2; ++j) {
       const __m512 v = _mm512_loadu_ps(x + i + 16 * j);
       low[j] = _mm512_min_ps(v, low[j]);
       high[j] = _mm512_max_ps(v, high[j]);
     }
-  for (; i < group; i += 16) {
-    const __m512 v = _mm512_maskz_loadu_ps(first_lanes(group - i), x + i);
+  for (; i < count; i += 16) {
+    const __m512 v = _mm512_maskz_loadu_ps(first_lanes(count - i), x + i);
     low[0] = _mm512_min_ps(v, low[0]);
     high[0] = _mm512_max_ps(v, high[0]);
   }
@@ -46,8 +46,7 @@ static inline __m512i code_lanes(__m512 x, resq_range range) {
 
 /// Codes of one group, zeros up to a multiple of 8 behind them.
 static inline resq_quant_meta quantize_group(const float *x, int8_t *codes, int64_t group,
-                                             int64_t bits, float clip) {
-  const resq_range range = group_range(x, group, bits, clip);
+                                             resq_range range) {
   __m512i sum = _mm512_setzero_si512();
   int64_t i = 0;
   for (; i + 16 <= group; i += 16) {
@@ -66,11 +65,15 @@ static inline resq_quant_meta quantize_group(const float *x, int8_t *codes, int6
 }
 
 static inline void quantize_row(const float *x, int8_t *codes, resq_quant_meta *meta,
-                                int64_t width, int64_t group, int64_t bits, float clip) {
+                                int64_t width, int64_t group, int64_t range, int64_t bits,
+                                float clip) {
   const int64_t padded = resq_padded_k(width, group);
-  for (int64_t g = 0; g < width / group; ++g)
-    meta[g] = quantize_group(x + g * group, codes + g * resq_round_up(group, 8), group, bits,
-                             clip);
+  resq_range shared = {0};
+  for (int64_t g = 0; g < width / group; ++g) {
+    if (g * group % range == 0)
+      shared = range_of(x + g * group, range, bits, clip);
+    meta[g] = quantize_group(x + g * group, codes + g * resq_round_up(group, 8), group, shared);
+  }
   if (padded % 64)
     _mm512_mask_storeu_epi8(codes + padded / 64 * 64, ~0ull << (padded % 64),
                             _mm512_setzero_si512());
@@ -78,7 +81,8 @@ static inline void quantize_row(const float *x, int8_t *codes, resq_quant_meta *
 
 void RESQ_KERNEL(resq_quantize)(resq_worker *w, int32_t op, const float *x, const float *clip_by,
                                 int8_t *codes, resq_quant_meta *meta, int64_t rows, int64_t ldx,
-                                int64_t width, int64_t group, int64_t bits, float clip) {
+                                int64_t width, int64_t group, int64_t range, int64_t bits,
+                                float clip) {
   if (clip_by)
     clip = *clip_by;
   const int64_t step = resq_quantize_chunk_rows(rows);
@@ -86,5 +90,5 @@ void RESQ_KERNEL(resq_quantize)(resq_worker *w, int32_t op, const float *x, cons
   for (int64_t first; (first = resq_next_chunk(w, op) * step) < rows;)
     for (int64_t r = first; r < rows && r < first + step; ++r)
       quantize_row(x + r * ldx, codes + r * stride, meta + r * (width / group), width, group,
-                   bits, clip);
+                   range, bits, clip);
 }

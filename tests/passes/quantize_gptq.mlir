@@ -1,0 +1,232 @@
+// GPTQ: one moment a site in the coordinates of the folded weights (passes/replay.h), codes of all branches from one op.
+// RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=gptq})" --split-input-file --verify-diagnostics %s | FileCheck %s
+// RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=gptq})" --split-input-file %s 2>/dev/null | resq-opt --split-input-file -o /dev/null
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=obq})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=METHOD
+// METHOD: resq-quantize: weights-method is 'obq', allowed: rtn, gptq
+
+// A stream's basis on the columns, gains and rotated rows skipped; q and k share the moment.
+resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.param @gain : tensor<16xf32> {
+  %0 = resq.leaf @ckpt "gain" : tensor<16xf32>
+  resq.yield %0 : tensor<16xf32>
+}
+resq.param @u : tensor<16x16xf64> {
+  %0 = resq.random_orthogonal [14, 2] seed 1 : tensor<16x16xf64>
+  resq.yield %0 : tensor<16x16xf64>
+}
+resq.param @rows : tensor<8x8xf64> {
+  %0 = resq.random_orthogonal [8] seed 2 : tensor<8x8xf64>
+  resq.yield %0 : tensor<8x8xf64>
+}
+resq.param @q : tensor<8x16xf32> {
+  %0 = resq.leaf @ckpt "q" : tensor<8x16xf32>
+  %1 = resq.deinterleave %0 heads 2 : tensor<8x16xf32> -> tensor<8x16xf32>
+  %2 = resq.get @gain : tensor<16xf32>
+  %3 = resq.scale_columns %1, %2 : tensor<8x16xf32>, tensor<16xf32> -> tensor<8x16xf32>
+  resq.yield %3 : tensor<8x16xf32>
+}
+resq.param @q.low : tensor<8x14xf32> {
+  %0 = resq.get @q : tensor<8x16xf32>
+  %1 = resq.get @u : tensor<16x16xf64>
+  %2 = resq.rotate %0, %1 : tensor<8x16xf32>, tensor<16x16xf64> -> tensor<8x16xf32>
+  %low, %high = resq.split %2 block 16 high 2 : tensor<8x16xf32> -> tensor<8x14xf32>, tensor<8x2xf32>
+  %3 = resq.transpose %low : tensor<8x14xf32> -> tensor<14x8xf32>
+  %4 = resq.get @rows : tensor<8x8xf64>
+  %5 = resq.rotate %3, %4 : tensor<14x8xf32>, tensor<8x8xf64> -> tensor<14x8xf32>
+  %6 = resq.transpose %5 : tensor<14x8xf32> -> tensor<8x14xf32>
+  resq.yield %6 : tensor<8x14xf32>
+}
+resq.param @q.high : tensor<8x2xf32> {
+  %0 = resq.get @q : tensor<8x16xf32>
+  %1 = resq.get @u : tensor<16x16xf64>
+  %2 = resq.rotate %0, %1 : tensor<8x16xf32>, tensor<16x16xf64> -> tensor<8x16xf32>
+  %low, %high = resq.split %2 block 16 high 2 : tensor<8x16xf32> -> tensor<8x14xf32>, tensor<8x2xf32>
+  resq.yield %high : tensor<8x2xf32>
+}
+// CHECK-LABEL: resq.param @l0.q.in.moment : tensor<16x16xf64>
+// CHECK-NEXT: %[[C:.*]] = resq.moment "l0.q.in" : tensor<16x16xf64>
+// CHECK-NEXT: %[[U:.*]] = resq.get @u
+// CHECK-NEXT: %[[R:.*]] = resq.rotate %[[C]], %[[U]] : tensor<16x16xf64>
+// CHECK-NEXT: %[[L:.*]], %[[H:.*]] = resq.split %[[R]] block 16 high 2
+// CHECK-NEXT: %[[B:.*]] = resq.concat %[[L]], %[[H]] dim 1
+// CHECK-NEXT: %[[T:.*]] = resq.transpose %[[B]]
+// CHECK-NEXT: %[[S:.*]] = resq.rotate %[[T]], %[[U]]
+// CHECK-NEXT: %[[L2:.*]], %[[H2:.*]] = resq.split %[[S]] block 16 high 2
+// CHECK-NEXT: %[[E:.*]] = resq.concat %[[L2]], %[[H2]] dim 1
+// CHECK-NEXT: resq.yield %[[E]]
+// CHECK: resq.param @q.low.codes : tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = "row">>
+// CHECK-DAG: %[[WL:.*]] = resq.get @q.low :
+// CHECK-DAG: %[[WH:.*]] = resq.get @q.high :
+// CHECK-DAG: %[[M:.*]] = resq.get @l0.q.in.moment
+// CHECK: %[[O:.*]], %[[F:.*]] = resq.gptq_factor %[[M]] parts [14, 2]
+// CHECK: %[[Y:.*]]:2 = resq.gptq_weight %[[WL]], %[[WH]] by %[[O]], %[[F]]
+// CHECK: resq.yield %[[Y]]#0
+// CHECK: resq.param @q.high.codes : tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "row">>
+// CHECK: resq.yield %{{.*}}#1
+// CHECK-NOT: resq.moment
+// CHECK-LABEL: func.func @shared
+// CHECK-DAG: resq.get @q.low.codes
+// CHECK-DAG: resq.get @q.high.codes
+// CHECK: resq.qlinear {{.*}} {name = "l0.q"}
+// CHECK: resq.qlinear {{.*}} {name = "l0.k"}
+func.func @shared(%x: tensor<?x16xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+  %l, %h = resq.split %x block 16 high 2 : tensor<?x16xf32> -> tensor<?x14xf32>, tensor<?x2xf32>
+  %wl = resq.get @q.low : tensor<8x14xf32>
+  %wh = resq.get @q.high : tensor<8x2xf32>
+  %ql = resq.linear %l, %wl {name = "l0.q"} : tensor<?x14xf32>, tensor<8x14xf32> -> tensor<?x8xf32>
+  %qh = resq.linear %h, %wh {name = "l0.q"} : tensor<?x2xf32>, tensor<8x2xf32> -> tensor<?x8xf32>
+  %q = resq.add %ql, %qh : tensor<?x8xf32>
+  %kl = resq.linear %l, %wl {name = "l0.k"} : tensor<?x14xf32>, tensor<8x14xf32> -> tensor<?x8xf32>
+  %kh = resq.linear %h, %wh {name = "l0.k"} : tensor<?x2xf32>, tensor<8x2xf32> -> tensor<?x8xf32>
+  %k = resq.add %kl, %kh : tensor<?x8xf32>
+  return %q, %k : tensor<?x8xf32>, tensor<?x8xf32>
+}
+
+// -----
+
+// Per-head blocks with fewer matrices than heads, a permutation by a list and one by a param, a Hadamard transform, in order.
+resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.param @heads : tensor<2x4x4xf64> {
+  %0 = resq.moment "c.values" : tensor<2x4x4xf64>
+  %1 = resq.eigenbasis %0 : tensor<2x4x4xf64>
+  resq.yield %1 : tensor<2x4x4xf64>
+}
+resq.param @places : tensor<16xi32> {
+  %0 = arith.constant dense<[1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14]> : tensor<16xi32>
+  resq.yield %0 : tensor<16xi32>
+}
+resq.param @o : tensor<4x16xf32> {
+  %0 = resq.leaf @ckpt "o" : tensor<4x16xf32>
+  %1 = resq.get @heads : tensor<2x4x4xf64>
+  %2 = resq.rotate %0, %1 : tensor<4x16xf32>, tensor<2x4x4xf64> -> tensor<4x16xf32>
+  %3 = resq.permute %2 order [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0] : tensor<4x16xf32> -> tensor<4x16xf32>
+  %4 = resq.get @places : tensor<16xi32>
+  %5 = resq.permute %3 by %4 : tensor<16xi32> : tensor<4x16xf32> -> tensor<4x16xf32>
+  %6 = resq.hadamard %5 size 16 : tensor<4x16xf32> -> tensor<4x16xf32>
+  resq.yield %6 : tensor<4x16xf32>
+}
+// CHECK: resq.param @o.in.moment
+// CHECK: %[[C:.*]] = resq.moment "o.in" : tensor<16x16xf64>
+// CHECK: %[[B:.*]] = resq.get @heads
+// CHECK: %[[R:.*]] = resq.rotate %[[C]], %[[B]] : tensor<16x16xf64>, tensor<2x4x4xf64> -> tensor<16x16xf64>
+// CHECK: %[[P:.*]] = resq.permute %[[R]] order {{.*}} : tensor<16x16xf64>
+// CHECK: %[[I:.*]] = resq.get @places
+// CHECK: %[[Q:.*]] = resq.permute %[[P]] by %[[I]] : tensor<16xi32> : tensor<16x16xf64>
+// CHECK: %[[H:.*]] = resq.hadamard %[[Q]] size 16
+// CHECK: %[[T:.*]] = resq.transpose %[[H]]
+// CHECK: resq.rotate %[[T]], %[[B]]
+// CHECK: resq.hadamard
+// CHECK: resq.param @o.codes
+// CHECK: resq.gptq_factor %{{.*}} parts [16]
+func.func @of_heads(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
+  %w = resq.get @o : tensor<4x16xf32>
+  %y = resq.linear %x, %w {name = "o"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// A plain weight, lying on its side, joined again: nothing or little to replay.
+resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.param @plain : tensor<4x16xf32> {
+  %0 = resq.leaf @ckpt "plain" : tensor<4x16xf32>
+  resq.yield %0 : tensor<4x16xf32>
+}
+resq.param @turned : tensor<4x16xf32> {
+  %0 = resq.leaf @ckpt "turned" : tensor<16x8xf32>
+  %1 = resq.transpose %0 : tensor<16x8xf32> -> tensor<8x16xf32>
+  %2 = resq.slice %1 dim 0 begin 4 : tensor<8x16xf32> -> tensor<4x16xf32>
+  %low, %high = resq.split %2 block 8 high 2 : tensor<4x16xf32> -> tensor<4x12xf32>, tensor<4x4xf32>
+  %3 = resq.hadamard %low size 4 : tensor<4x12xf32> -> tensor<4x12xf32>
+  %4 = resq.join %3, %high block 8 high 2 : tensor<4x12xf32>, tensor<4x4xf32> -> tensor<4x16xf32>
+  resq.yield %4 : tensor<4x16xf32>
+}
+// CHECK: resq.param @a.in.moment
+// CHECK-NEXT: %[[C:.*]] = resq.moment "a.in" : tensor<16x16xf64>
+// CHECK-NEXT: resq.yield %[[C]]
+// CHECK: resq.param @b.in.moment
+// CHECK-NEXT: %[[C:.*]] = resq.moment "b.in" : tensor<16x16xf64>
+// CHECK-NEXT: %[[L:.*]], %[[H:.*]] = resq.split %[[C]] block 8 high 2
+// CHECK-NEXT: %[[T:.*]] = resq.hadamard %[[L]] size 4
+// CHECK-NEXT: %[[J:.*]] = resq.join %[[T]], %[[H]] block 8 high 2
+// CHECK-NEXT: resq.transpose %[[J]]
+// CHECK-NOT: slice
+func.func @plain_ones(%x: tensor<?x16xf32>, %z: tensor<?x16xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  %w = resq.get @plain : tensor<4x16xf32>
+  %v = resq.get @turned : tensor<4x16xf32>
+  %y = resq.linear %x, %w {name = "a"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  %u = resq.linear %z, %v {name = "b"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  return %y, %u : tensor<?x4xf32>, tensor<?x4xf32>
+}
+
+// -----
+
+// What cannot be followed is rounded to nearest, and says why.
+resq.checkpoint @ckpt "m.gguf", "gguf"
+// expected-remark @below {{no activations in the coordinates of this recipe: resq.eye cannot be followed}}
+resq.param @no_leaf : tensor<16x16xf32> {
+  %0 = resq.eye : tensor<16x16xf32>
+  resq.yield %0 : tensor<16x16xf32>
+}
+// expected-remark @below {{no activations in the coordinates of this recipe: resq.add cannot be followed}}
+resq.param @sum : tensor<4x16xf32> {
+  %0 = resq.leaf @ckpt "a" : tensor<4x16xf32>
+  %1 = resq.add %0, %0 : tensor<4x16xf32>
+  resq.yield %1 : tensor<4x16xf32>
+}
+resq.param @gain : tensor<16xf32> {
+  %0 = resq.leaf @ckpt "gain" : tensor<16xf32>
+  resq.yield %0 : tensor<16xf32>
+}
+// expected-remark @below {{no activations in the coordinates of this recipe: resq.scale_columns stands behind other ops on columns}}
+resq.param @late_gain : tensor<4x16xf32> {
+  %0 = resq.leaf @ckpt "b" : tensor<4x16xf32>
+  %1 = resq.hadamard %0 size 16 : tensor<4x16xf32> -> tensor<4x16xf32>
+  %2 = resq.get @gain : tensor<16xf32>
+  %3 = resq.scale_columns %1, %2 : tensor<4x16xf32>, tensor<16xf32> -> tensor<4x16xf32>
+  resq.yield %3 : tensor<4x16xf32>
+}
+// expected-remark @below {{no activations in the coordinates of this recipe: rows are put together whose columns were changed apart}}
+resq.param @rows_apart : tensor<8x16xf32> {
+  %0 = resq.leaf @ckpt "c" : tensor<4x16xf32>
+  %1 = resq.hadamard %0 size 16 : tensor<4x16xf32> -> tensor<4x16xf32>
+  %2 = resq.concat %0, %1 dim 0 : tensor<4x16xf32>, tensor<4x16xf32> -> tensor<8x16xf32>
+  resq.yield %2 : tensor<8x16xf32>
+}
+resq.param @nameless : tensor<4x16xf32> {
+  %0 = resq.leaf @ckpt "d" : tensor<4x16xf32>
+  resq.yield %0 : tensor<4x16xf32>
+}
+// expected-remark @below {{no activations in the coordinates of this recipe: a leaf has 8 columns, not 16}}
+resq.param @mixed : tensor<4x24xf32> {
+  %0 = resq.leaf @ckpt "e" : tensor<4x16xf32>
+  %1 = resq.leaf @ckpt "f" : tensor<4x8xf32>
+  %2 = resq.concat %0, %1 dim 1 : tensor<4x16xf32>, tensor<4x8xf32> -> tensor<4x24xf32>
+  resq.yield %2 : tensor<4x24xf32>
+}
+// CHECK-LABEL: resq.param @no_leaf : tensor<16x16x!resq.quant
+// CHECK: resq.quantize_weight
+// CHECK-NOT: resq.gptq
+// CHECK-NOT: resq.moment
+func.func @refused(%a: tensor<?x16xf32>, %b: tensor<?x16xf32>, %c: tensor<?x16xf32>, %d: tensor<?x16xf32>, %e: tensor<?x16xf32>,
+                   %f: tensor<?x24xf32>) -> (tensor<?x16xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>) {
+  %u = resq.get @no_leaf : tensor<16x16xf32>
+  %v = resq.get @sum : tensor<4x16xf32>
+  %w = resq.get @late_gain : tensor<4x16xf32>
+  %x = resq.get @rows_apart : tensor<8x16xf32>
+  %y = resq.get @nameless : tensor<4x16xf32>
+  %z = resq.get @mixed : tensor<4x24xf32>
+  // expected-remark @below {{weights rounded to nearest: GPTQ has no second moment of this input}}
+  %0 = resq.linear %a, %u {name = "a"} : tensor<?x16xf32>, tensor<16x16xf32> -> tensor<?x16xf32>
+  // expected-remark @below {{weights rounded to nearest: GPTQ has no second moment of this input}}
+  %1 = resq.linear %b, %v {name = "b"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  // expected-remark @below {{weights rounded to nearest: GPTQ has no second moment of this input}}
+  %2 = resq.linear %c, %w {name = "c"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  // expected-remark @below {{weights rounded to nearest: GPTQ has no second moment of this input}}
+  %3 = resq.linear %d, %x {name = "d"} : tensor<?x16xf32>, tensor<8x16xf32> -> tensor<?x8xf32>
+  // expected-remark @below {{weights rounded to nearest: GPTQ finds its calibration site by the linear's `name`}}
+  %4 = resq.linear %e, %y : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  // expected-remark @below {{weights rounded to nearest: GPTQ has no second moment of this input}}
+  %5 = resq.linear %f, %z {name = "f"} : tensor<?x24xf32>, tensor<4x24xf32> -> tensor<?x4xf32>
+  return %0, %1, %2, %3, %4, %5 : tensor<?x16xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+}
