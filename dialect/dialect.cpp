@@ -113,9 +113,10 @@ LogicalResult PanelType::verify(function_ref<InFlightDiagnostic()> emitError, Ty
 }
 
 LogicalResult KvCodeAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef kind,
-                                 unsigned bits, unsigned high, unsigned highBits) {
+                                 unsigned bits, unsigned high, unsigned highBits,
+                                 unsigned rows) {
   resq_message message;
-  if (resqVerifyKvCode(wrap(kind), bits, high, highBits, &message))
+  if (resqVerifyKvCode(wrap(kind), bits, high, highBits, rows, &message))
     return success();
   return emitError() << message.text;
 }
@@ -145,9 +146,10 @@ MlirType resqPanelTypeGetElement(MlirType type) {
 
 bool resqAttrIsKvCode(MlirAttribute attr) { return isa<KvCodeAttr>(unwrap(attr)); }
 MlirAttribute resqKvCodeAttrGet(MlirContext ctx, MlirStringRef kind, unsigned bits, unsigned high,
-                                unsigned high_bits) {
+                                unsigned high_bits, unsigned rows) {
   Location unknown = UnknownLoc::get(unwrap(ctx));
-  return wrap(KvCodeAttr::getChecked(unknown, unwrap(ctx), unwrap(kind), bits, high, high_bits));
+  return wrap(
+      KvCodeAttr::getChecked(unknown, unwrap(ctx), unwrap(kind), bits, high, high_bits, rows));
 }
 MlirStringRef resqKvCodeAttrGetKind(MlirAttribute attr) {
   return wrap(cast<KvCodeAttr>(unwrap(attr)).getKind());
@@ -160,6 +162,9 @@ unsigned resqKvCodeAttrGetHigh(MlirAttribute attr) {
 }
 unsigned resqKvCodeAttrGetHighBits(MlirAttribute attr) {
   return cast<KvCodeAttr>(unwrap(attr)).getHighBits();
+}
+unsigned resqKvCodeAttrGetRows(MlirAttribute attr) {
+  return cast<KvCodeAttr>(unwrap(attr)).getRows();
 }
 
 void resqEmitRemark(MlirLocation loc, const char *message) { emitRemark(unwrap(loc)) << message; }

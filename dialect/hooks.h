@@ -40,7 +40,7 @@ typedef struct resq_parts {
 bool resqVerifyQuant(unsigned bits, int64_t group, MlirStringRef layout, resq_message *out);
 bool resqVerifyPanel(MlirType element, resq_message *out);
 bool resqVerifyKvCode(MlirStringRef kind, unsigned bits, unsigned high, unsigned high_bits,
-                      resq_message *out);
+                      unsigned rows, resq_message *out);
 bool resqCheckVersion(MlirLocation loc, uint64_t version);
 
 /// The C API emits errors only; this one is a remark.

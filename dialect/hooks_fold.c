@@ -18,8 +18,7 @@ static bool same_parameter(MlirValue a, MlirValue b) {
                             resq_op_str(resq_defining_op(b), "param"));
 }
 
-// A rotation by one of a balanced pair (discardable attribute `pair`) is not orthogonal: its
-// transpose is not its inverse, and it stays.
+// A rotation by one of a pair is not orthogonal: its transpose is not its inverse, and it stays.
 MlirValue resqFoldRotate(MlirOperation op) {
   MlirOperation inner = resq_defining_op(resq_operand(op, 0));
   if (!resq_op_is(inner, "resq.rotate") || resq_op_has(op, "pair") || resq_op_has(inner, "pair"))

@@ -223,7 +223,19 @@ MlirType resqInferSumBlocks(MlirLocation loc, const resq_parts *in, intptr_t res
   MlirValue x = tensor_operand(loc, in, 0, 3, 3);
   if (mlirValueIsNull(x))
     return no_type;
+  int64_t into = integer(in, "into", 0);
+  if (into)
+    return reshaped(loc, in, x, 0, into, -1, 0, resq_element(x));
   return matrix(resq_dim(x, 1), resq_dim(x, 2), resq_element(x));
+}
+
+MlirType resqInferInverseTranspose(MlirLocation loc, const resq_parts *in, intptr_t result) {
+  (void)result;
+  MlirValue x = tensor_operand(loc, in, 0, 2, 3);
+  if (mlirValueIsNull(x))
+    return no_type;
+  MlirContext ctx = mlirTypeGetContext(mlirValueGetType(x));
+  return reshaped(loc, in, x, -1, 0, -1, 0, mlirF64TypeGet(ctx));
 }
 
 /// The element that rounds less, of two floats.

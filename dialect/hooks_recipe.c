@@ -81,14 +81,23 @@ bool resqVerifyDiagonalOrder(MlirOperation op) {
 
 bool resqVerifySumBlocks(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
-  if (!is_square(x, 3) || !is_square(y, 2) || resq_width(x) != resq_width(y) || !same_element(x, y))
+  bool groups = resq_op_has(op, "into");
+  int64_t into = groups ? resq_op_i64(op, "into") : 1;
+  if (!is_square(x, 3) || !is_square(y, groups ? 3 : 2) || resq_width(x) != resq_width(y) ||
+      !same_element(x, y) || (groups && resq_dim(y, 0) != into))
+    return resq_refuse(op,
+                       "C1: x is %s and y is %s: allowed is [blocks, n, n] to [n, n], or to "
+                       "[into, n, n] with into, one element type",
+                       RESQ_TYPE(x), RESQ_TYPE(y));
+  if (groups && (into < 1 || resq_dim(x, 0) % into))
     return resq_refuse(
-        op, "C1: x is %s and y is %s: allowed is [blocks, n, n] to [n, n], one element type",
-        RESQ_TYPE(x), RESQ_TYPE(y));
+        op, "C2: into is %" PRId64 ", but x has %" PRId64 " blocks: allowed is a divisor of them",
+        into, resq_dim(x, 0));
   return true;
 }
 
-bool resqVerifyRandomOrthogonal(MlirOperation op) {
+/// C1 of the random block-diagonal matrices.
+static bool verify_blocks(MlirOperation op) {
   MlirValue v = resq_result(op, 0);
   MlirAttribute sizes = resq_op_attr(op, "sizes");
   if (!is_square(v, 2) || !is_f64(v))
@@ -108,6 +117,32 @@ bool resqVerifyRandomOrthogonal(MlirOperation op) {
   return true;
 }
 
+bool resqVerifyRandomOrthogonal(MlirOperation op) { return verify_blocks(op); }
+
+bool resqVerifyRandomMatrix(MlirOperation op) {
+  if (!verify_blocks(op))
+    return false;
+  MlirStringRef kind = resq_op_str(op, "kind");
+  if (!resq_str_eq(kind, "hadamard") && !resq_str_eq(kind, "gaussian") &&
+      !resq_str_eq(kind, "bernoulli"))
+    return resq_refuse(
+        op, "C2: kind is \"%.*s\": allowed are \"hadamard\", \"gaussian\" and \"bernoulli\"",
+        (int)(kind.length < 64 ? kind.length : 64), kind.data);
+  if (resq_op_has(op, "departure") && !(resq_op_f64(op, "departure") > 0))
+    return resq_refuse(op, "C3: departure is %g: allowed is more than 0",
+                       resq_op_f64(op, "departure"));
+  return true;
+}
+
+bool resqVerifySketchMatrix(MlirOperation op) {
+  MlirValue v = resq_result(op, 0);
+  if (resq_rank(v) != 2 || !resq_is_static(v) || !is_f64(v) || resq_dim(v, 0) < 1 ||
+      resq_dim(v, 1) < 1)
+    return resq_refuse(op, "C1: the result is %s: allowed is [rows, n] of f64, both at least 1",
+                       RESQ_TYPE(v));
+  return true;
+}
+
 bool resqVerifyHadamardMatrix(MlirOperation op) {
   MlirValue v = resq_result(op, 0);
   if (!is_square(v, 2) || !is_f64(v))
@@ -118,6 +153,25 @@ bool resqVerifyHadamardMatrix(MlirOperation op) {
                        " is known here: allowed is K * 2^n for K = 1 or a Paley order "
                        "(docs/dialect.md), or or_orthogonal",
                        resq_width(v));
+  return true;
+}
+
+bool resqVerifyBalancedBasis(MlirOperation op) {
+  MlirValue v = resq_result(op, 0);
+  if (!is_f64(v) || !(is_square(v, 2) || is_square(v, 3)))
+    return resq_refuse(op, "C1: the type is %s: allowed is [n, n] or [blocks, n, n] of f64",
+                       RESQ_TYPE(v));
+  return true;
+}
+
+bool resqVerifyInverseTranspose(MlirOperation op) {
+  MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
+  if (!(is_square(x, 2) || is_square(x, 3)) || !(is_f64(x) || resq_is_f32(x)))
+    return resq_refuse(op, "C1: x is %s: allowed is [n, n] or [blocks, n, n] of f32 or f64",
+                       RESQ_TYPE(x));
+  if (!resq_shapes_agree(x, y, -1) || !is_f64(y))
+    return resq_refuse(op, "C2: y is %s, but x is %s: allowed is x's shape of f64", RESQ_TYPE(y),
+                       RESQ_TYPE(x));
   return true;
 }
 

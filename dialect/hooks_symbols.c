@@ -37,6 +37,8 @@ bool resqVerifyKvCache(MlirOperation op) {
                          ": allowed is 0 to %" PRId64,
                          sides[i], high, head_size, head_size - 1);
   }
+  if (resq_str_eq(resqKvCodeAttrGetKind(resq_op_attr(op, "values")), "qjl"))
+    return resq_refuse(op, "C3: values are of kind \"qjl\": allowed is any other");
   return true;
 }
 
@@ -72,6 +74,10 @@ static const char *const recipe_ops[] = {"arith.constant",
                                          "resq.eigenbasis",
                                          "resq.random_orthogonal",
                                          "resq.hadamard_matrix",
+                                         "resq.balanced_basis",
+                                         "resq.inverse_transpose",
+                                         "resq.random_matrix",
+                                         "resq.sketch_matrix",
                                          "resq.matmul",
                                          "resq.transpose",
                                          "resq.kron",
@@ -236,6 +242,35 @@ static bool verify_places(MlirOperation op, MlirValue x, MlirValue positions) {
       RESQ_TYPE(positions), RESQ_TYPE(x));
 }
 
+/// C4: the sketch of op, its operand `index`, is there where the cache's keys are signs, and only
+/// there.
+static bool verify_sketch(MlirOperation op, resq_lookup symbols, intptr_t index) {
+  MlirOperation cache = symbols.find(symbols.scope, resq_op_str(op, "cache"));
+  MlirAttribute keys = resq_op_attr(cache, "keys");
+  bool wanted = resq_str_eq(resqKvCodeAttrGetKind(keys), "qjl");
+  MlirValue sketch = resq_operand(op, index);
+  if (mlirValueIsNull(sketch)) {
+    if (!wanted)
+      return true;
+    return resq_refuse(op, "C4: keys are of kind \"qjl\" and there is no sketch: allowed is one of "
+                           "[rows, head_size - high] of f32");
+  }
+  if (!wanted)
+    return resq_refuse(op,
+                       "C4: there is a sketch, but keys are not of kind \"qjl\": allowed is none");
+  int64_t rows = resqKvCodeAttrGetRows(keys);
+  int64_t low = resq_op_i64(cache, "head_size") - resqKvCodeAttrGetHigh(keys);
+  MlirType element = resq_element(sketch);
+  bool is_f32 =
+      mlirTypeIsAF32(resqTypeIsPanel(element) ? resqPanelTypeGetElement(element) : element);
+  if (is_f32 && resq_rank(sketch) == 2 && resq_dim(sketch, 0) == rows && resq_dim(sketch, 1) == low)
+    return true;
+  return resq_refuse(op,
+                     "C4: the sketch is %s, but keys have %" PRId64 " signs of %" PRId64
+                     " low elements: allowed is [rows, head_size - high] of f32, or a panel of it",
+                     RESQ_TYPE(sketch), rows, low);
+}
+
 bool resqVerifyUsesKvAppend(MlirOperation op, resq_lookup symbols) {
   MlirValue keys = resq_operand(op, 0), values = resq_operand(op, 1);
   int64_t heads = 1, size = 1;
@@ -247,7 +282,7 @@ bool resqVerifyUsesKvAppend(MlirOperation op, resq_lookup symbols) {
                        "C2: keys is %s and values is %s, but the cache has %" PRId64
                        " heads of %" PRId64 ": allowed is [R, heads * head_size] of f32",
                        RESQ_TYPE(keys), RESQ_TYPE(values), heads, size);
-  return verify_places(op, keys, resq_operand(op, 2));
+  return verify_places(op, keys, resq_operand(op, 2)) && verify_sketch(op, symbols, 4);
 }
 
 bool resqVerifyUsesAttention(MlirOperation op, resq_lookup symbols) {
@@ -262,5 +297,5 @@ bool resqVerifyUsesAttention(MlirOperation op, resq_lookup symbols) {
         "C2: q is %s and y is %s, but the cache has %" PRId64 " heads of %" PRId64
         ": allowed is [R, heads * head_size] of f32, heads a multiple of the cache's",
         RESQ_TYPE(q), RESQ_TYPE(y), heads, size);
-  return verify_places(op, q, resq_operand(op, 1));
+  return verify_places(op, q, resq_operand(op, 1)) && verify_sketch(op, symbols, 3);
 }

@@ -73,13 +73,17 @@ def Resq_KvCodeAttr : AttrDef<Resq_Dialect, "KvCode"> {
   let mnemonic = "kv_code";
   let summary = "how one head vector is held in a cache";
   let description = [{
-    `kind`: "f32", "f16" (as is; bits and high are 0) or "int": per token and
-    head, the first head_size - high elements in `bits` bits and the last `high`
-    in `high_bits`, each part asymmetric with its own f16 scale and u8 zero point.
-    C1: kind is one of them. C2: int: bits in {2,3,4,8}, high_bits = 8, 0 <= high < head_size.
+    `kind`: "f32", "f16" (as is; the other fields are 0), or, per token and head, a code of the low part, the first
+    head_size - high elements, with the last `high` in `high_bits`, asymmetric with an f16 scale and a u8 zero point:
+    "int": `bits` bits an element, asymmetric likewise. "lm": `bits` bits an element, which select a Lloyd-Max centroid
+    of N(0, 1), times an f16 scale. "qjl": `rows` bits, the signs of S times the low part (1: above 0), S the `sketch`
+    of those who use the cache, and the low part's norm in f16 (QJL, arXiv 2406.03482); keys only.
+    C1: kind is one of them; f32 and f16: no other field. C2: int: bits in 2 to 8, high_bits = 8, 0 <= high < head_size.
+    C3: lm: bits in 1 to 4, high as int's. C4: qjl: rows in 1 to 1024, bits = 0, high as int's. C5: rows = 0 but for qjl.
   }];
   let parameters = (ins StringRefParameter<"kind">:$kind, DefaultValuedParameter<"unsigned", "0">:$bits,
-                        DefaultValuedParameter<"unsigned", "0">:$high, DefaultValuedParameter<"unsigned", "0">:$high_bits);
+                        DefaultValuedParameter<"unsigned", "0">:$high, DefaultValuedParameter<"unsigned", "0">:$high_bits,
+                        DefaultValuedParameter<"unsigned", "0">:$rows);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }
@@ -133,7 +137,7 @@ def Resq_KvCacheOp : Resq_Op<"kv_cache", [Symbol, HasParent<"::mlir::ModuleOp">]
   let description = [{
     Holds, for every sequence and position, `heads` key and value vectors of
     `head_size`. Capacity and the number of sequences are chosen when a session opens.
-    C1: heads and head_size >= 1. C2: the codes fit head_size.
+    C1: heads and head_size >= 1. C2: the codes fit head_size. C3: values are not of kind qjl.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$head_size,
                        Resq_KvCodeAttr:$keys, Resq_KvCodeAttr:$values);
@@ -244,9 +248,10 @@ def Resq_KvAppendOp : Resq_Op<"kv_append", [AllTypesMatch<["positions", "sequenc
   let description = [{
     Row r goes to position[r] of sequence[r].
     C1: cache names a resq.kv_cache. C2: keys and values are [R, heads * head_size] of f32. C3: positions and sequences are tensor<Rxi32>.
+    C4: with keys of kind qjl there is a sketch, [rows, head_size - high] of f32 (or a panel of it), and else none.
   }];
-  let arguments = (ins Resq_Rows:$keys, Resq_Rows:$values, Resq_Ids:$positions, Resq_Ids:$sequences, FlatSymbolRefAttr:$cache);
-  let assemblyFormat = "$cache `,` $keys `,` $values `at` $positions `,` $sequences attr-dict `:` type($keys) `,` type($values) `,` type($positions)";
+  let arguments = (ins Resq_Rows:$keys, Resq_Rows:$values, Resq_Ids:$positions, Resq_Ids:$sequences, Optional<Resq_Param>:$sketch, FlatSymbolRefAttr:$cache);
+  let assemblyFormat = "$cache `,` $keys `,` $values `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($keys) `,` type($values) `,` type($positions)";
 }
 
 def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequences"]>, Resq_Inferred, MemoryEffects<[MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
@@ -254,12 +259,15 @@ def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequen
   let description = [{
     Row r, query head h reads positions 0..position[r] of sequence[r], kv head h / (heads / kv_heads):
     p = softmax(scale * q . k), y = sum p v, on decoded f32 keys and values.
+    Keys of kind qjl are not decoded: q . k = q_high . k_high + sqrt(pi / 2) / rows * |k_low| * (S q_low . sign(S k_low)),
+    unbiased over S with rows of N(0, 1), or orthogonal and of norm sqrt(low) * c, c = sqrt(2) G((low + 1) / 2) /
+    (sqrt(low) G(low / 2)) with the gamma function G (S's scale does not change its signs, so c belongs in S's recipe).
     C1: cache names a resq.kv_cache. C2: q and y are [R, heads * head_size] of f32, heads a multiple of the cache's.
-    C3: positions and sequences are tensor<Rxi32>.
+    C3: positions and sequences are tensor<Rxi32>. C4: sketch as kv_append's.
   }];
-  let arguments = (ins Resq_Rows:$q, Resq_Ids:$positions, Resq_Ids:$sequences, FlatSymbolRefAttr:$cache, F32Attr:$scale);
+  let arguments = (ins Resq_Rows:$q, Resq_Ids:$positions, Resq_Ids:$sequences, Optional<Resq_Param>:$sketch, FlatSymbolRefAttr:$cache, F32Attr:$scale);
   let results = (outs Resq_Rows:$y);
-  let assemblyFormat = "$cache `,` $q `at` $positions `,` $sequences attr-dict `:` type($q) `,` type($positions) `->` type($y)";
+  let assemblyFormat = "$cache `,` $q `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($q) `,` type($positions) `->` type($y)";
 }
 
 def Resq_GateOp : Resq_Op<"gate", [Pure, Resq_Inferred]> {
@@ -295,12 +303,13 @@ def Resq_RotateOp : Resq_Op<"rotate", [Pure, Resq_Inferred]> {
     matrix is [blocks, size, size] or [size, size]. The last dimension of x is g * size long;
     block j of x is multiplied by matrix[j * blocks / g] (so query heads share their kv head's matrix; a 2-D
     matrix serves all): y_j = x_j M, or x_j M^T with `transposed`.
+    M is orthogonal, so that its transpose is its inverse, unless `pair` says that it is one of two: M and its
+    inverse transpose, of which what meets x M (queries, the columns of a weight) is multiplied by the other.
     C1: size divides x's last dimension. C2: blocks divides g. C3: y has x's type. C4: the matrix is f32 or f64, square.
-    Online and orthogonal unless `pair` says that it is one of a balanced pair.
   }];
-  let arguments = (ins Resq_Rows:$x, Resq_Param:$matrix, UnitAttr:$transposed);
+  let arguments = (ins Resq_Rows:$x, Resq_Param:$matrix, UnitAttr:$transposed, UnitAttr:$pair);
   let results = (outs Resq_Rows:$y);
-  let assemblyFormat = "$x `,` $matrix (`transposed` $transposed^)? attr-dict `:` type($x) `,` type($matrix) `->` type($y)";
+  let assemblyFormat = "$x `,` $matrix (`transposed` $transposed^)? (`pair` $pair^)? attr-dict `:` type($x) `,` type($matrix) `->` type($y)";
   let hasVerifier = 1;
   let hasFolder = 1;
 }
@@ -485,11 +494,14 @@ def Resq_NormalizeTraceOp : Resq_Op<"normalize_trace", [Pure, HasParent<"ParamOp
 }
 
 def Resq_SumBlocksOp : Resq_Op<"sum_blocks", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
-  let summary = "[blocks, n, n] summed to [n, n]";
-  let description = [{ C1: shapes follow. }];
-  let arguments = (ins Resq_Param:$x);
+  let summary = "[blocks, n, n] summed to [n, n], or to [into, n, n]";
+  let description = [{
+    With `into`, each blocks / into neighbours are summed: what the query heads of a kv head say together.
+    C1: shapes follow. C2: into, if any, divides blocks.
+  }];
+  let arguments = (ins Resq_Param:$x, OptionalAttr<I64Attr>:$into);
   let results = (outs Resq_Param:$y);
-  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+  let assemblyFormat = "$x (`into` $into^)? attr-dict `:` type($x) `->` type($y)";
   let hasVerifier = 1;
 }
 
@@ -516,6 +528,61 @@ def Resq_HadamardMatrixOp : Resq_Op<"hadamard_matrix", [Pure, HasParent<"ParamOp
   let arguments = (ins I64Attr:$seed, UnitAttr:$or_orthogonal);
   let results = (outs Resq_Param:$value);
   let assemblyFormat = "`seed` $seed (`or_orthogonal` $or_orthogonal^)? attr-dict `:` type($value)";
+  let hasVerifier = 1;
+}
+
+def Resq_BalancedBasisOp : Resq_Op<"balanced_basis", [Pure, HasParent<"ParamOp">, SameOperandsAndResultType]> {
+  let summary = "the basis in which keys and queries have one diagonal second moment";
+  let description = [{
+    Per matrix of [.., n, n] f64, keys C_k and queries C_q: with C_k = L L^T and L^T C_q L = V S^2 V^T, S ascending, T = L^-T V S^(1/2).
+    Then T^T C_k T = S, and so is T^-1 C_q T^-T, the second moment of queries that T's inverse transpose turns (balanced truncation:
+    Moore, IEEE Trans. Automatic Control 26, 1981). Both C get 1e-3 of their mean diagonal added to it, the identity
+    where they are zero; S^2 is kept from falling below 1e-14 of its largest. Signs of V as eigenbasis's.
+    C1: the type is [n, n] or [blocks, n, n] of f64.
+  }];
+  let arguments = (ins Resq_Param:$keys, Resq_Param:$queries);
+  let results = (outs Resq_Param:$basis);
+  let assemblyFormat = "$keys `,` $queries attr-dict `:` type($basis)";
+  let hasVerifier = 1;
+}
+
+def Resq_InverseTransposeOp : Resq_Op<"inverse_transpose", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+  let summary = "the inverse transpose of each matrix, in f64";
+  let description = [{
+    (x M)(w M^-T)^T = x w^T: what meets a value that M turned is turned by it. Materialize reports the matrices' condition numbers and refuses singular ones.
+    C1: x is [n, n] or [blocks, n, n] of f32 or f64. C2: y has its shape, of f64.
+  }];
+  let arguments = (ins Resq_Param:$x);
+  let results = (outs Resq_Param:$y);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def Resq_RandomMatrixOp : Resq_Op<"random_matrix", [Pure, HasParent<"ParamOp">]> {
+  let summary = "a seeded block-diagonal random matrix that need not be orthogonal";
+  let description = [{
+    [n, n] f64; diagonal blocks of `sizes`, each of m = its size, `kind`: "hadamard", as hadamard_matrix (Haar where none is known of
+    the size); "gaussian", entries N(0, 1 / m); "bernoulli", entries +-1 / sqrt(m). Philox element i * n + j of `seed` makes entry (i, j) of the last two.
+    Only the first is orthogonal. Of the others materialize reports the departure |M^T M - 1| (largest singular value) and refuses one above `departure`, if given.
+    C1: sizes sum to n. C2: kind is one of them. C3: departure, if any, is positive.
+  }];
+  let arguments = (ins DenseI64ArrayAttr:$sizes, StrAttr:$kind, I64Attr:$seed, OptionalAttr<F64Attr>:$departure);
+  let results = (outs Resq_Param:$value);
+  let assemblyFormat = "$sizes $kind `seed` $seed (`departure` $departure^)? attr-dict `:` type($value)";
+  let hasVerifier = 1;
+}
+
+def Resq_SketchMatrixOp : Resq_Op<"sketch_matrix", [Pure, HasParent<"ParamOp">]> {
+  let summary = "the random rows of a sign sketch (QJL, arXiv 2406.03482)";
+  let description = [{
+    [rows, n] f64. Blocks of n rows (fewer in the last), each the first rows of a Haar matrix as random_orthogonal makes it, times
+    E|g| = sqrt(2) G((n + 1) / 2) / G(n / 2), the mean norm of a vector of N(0, 1) (G: the gamma function). With `gaussian`, rows of N(0, 1).
+    Either way E[(s . q) sign(s . k)] = sqrt(2 / pi) q . k / |k| for each row s: the constant of resq.attention serves both.
+    C1: the result is [rows, n] of f64, both at least 1.
+  }];
+  let arguments = (ins I64Attr:$seed, UnitAttr:$gaussian);
+  let results = (outs Resq_Param:$value);
+  let assemblyFormat = "`seed` $seed (`gaussian` $gaussian^)? attr-dict `:` type($value)";
   let hasVerifier = 1;
 }
 

@@ -271,12 +271,19 @@ static bool write_report(compiling *c, resq_error *err) {
 
 //===-- Parameters --------------------------------------------------------===//
 
+/// Warnings are for everyone, not for those alone who ask for remarks.
+static void print_warning(void *user, const char *text) {
+  compiling *c = user;
+  resq_stages_clear(&c->stages);
+  fprintf(stderr, "resqc: warning: %s\n", text);
+}
+
 static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_stage(&c->stages, "materialize");
   resq_out *out = resq_out_create(path, 0600, err);
   resq_materialize_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
                                       .threads = c->options->threads, .progress = materialize_progress,
-                                      .progress_user = &c->stages};
+                                      .progress_user = &c->stages, .warn = print_warning, .warn_user = c};
   resq_remarks remarks = {NULL, 0};
   resq_listener listener;
   resq_error said = {.code = RESQ_OK};

@@ -21,8 +21,8 @@ typedef struct resq_compile_options {
   const char *input;
   const char *output;       ///< "-" for standard output (text forms)
   const char *scheme;       ///< schemes.def; NULL: "resq-w4a8kv4"
-  const char *kv;           ///< options of --resq-kv that replace the scheme's, "keys=resq values=resq"; NULL: none.
-                            ///< One word W means "keys=W values=W".
+  const char *kv;           ///< options of --resq-kv that replace the scheme's, "keys=resq:lm3,values=f16"; NULL: none.
+                            ///< One code W means "keys=W,values=W".
   const char *method;       ///< how weights are quantised, "rtn" or "gptq"; NULL: the scheme's
   const char *pipeline;     ///< a pass pipeline instead of the scheme's method; NULL
   const char *weights;      ///< element of float linears (f32, bf16, f16); NULL: the scheme's

@@ -77,12 +77,8 @@ static LLVMTypeRef list_type(resq_program_builder *b, const struct list *l) {
 int64_t resq_cache_token_bytes(MlirOperation op) {
   int64_t heads = resq_op_i64(op, "heads"), size = resq_op_i64(op, "head_size"), bytes = 0;
   static const char *const sides[] = {"keys", "values"};
-  for (int i = 0; i < 2; i++) {
-    MlirAttribute code = resq_op_attr(op, sides[i]);
-    MlirStringRef kind = resqKvCodeAttrGetKind(code);
-    bytes += heads * resq_kv_vector_bytes(resq_str_eq(kind, "f32") ? 0 : resq_str_eq(kind, "f16") ? 1 : 2,
-                                          resqKvCodeAttrGetBits(code), resqKvCodeAttrGetHigh(code), size);
-  }
+  for (int i = 0; i < 2; i++)
+    bytes += heads * resqKvCodeBytes(resq_op_attr(op, sides[i]), size);
   return bytes;
 }
 

@@ -36,12 +36,37 @@ static const scheme *find_scheme(const char *name, resq_error *err) {
   return NULL;
 }
 
+//===-- --kv --------------------------------------------------------------===//
+
 /// Letters, digits and the few signs that options hold: nothing that could end the braces.
 static bool is_options(const char *text) {
   for (; *text; text++)
-    if (!isalnum((unsigned char)*text) && !strchr("-_=. ", *text))
+    if (!isalnum((unsigned char)*text) && !strchr("-_=.:, ", *text))
       return false;
   return true;
+}
+
+/// True when one of the options, which commas or spaces part, is `name`.
+static bool has_option(const char *kv, const char *name) {
+  size_t n = strlen(name);
+  for (const char *at = kv; *at; at += strcspn(at, ", "), at += strspn(at, ", "))
+    if (!strncmp(at, name, n) && at[n] == '=')
+      return true;
+  return false;
+}
+
+/// "keys=f16,values=int4" is a list of options; "resq:lm3:basis=pca" one code for both.
+static bool is_list(const char *kv) { return kv[strcspn(kv, "=:, ")] == '='; }
+
+/// The options of --resq-kv that a --kv stands for. Room: three times kv, and 64.
+static int print_kv(char *out, size_t size, const char *kv, int64_t seed) {
+  if (!is_list(kv))
+    return snprintf(out, size, "{keys=%s values=%s seed=%" PRId64 "}", kv, kv, seed);
+  int n = has_option(kv, "seed") ? snprintf(out, size, "{%s}", kv)
+                                 : snprintf(out, size, "{%s seed=%" PRId64 "}", kv, seed);
+  for (char *c = out; (c = strchr(c, ','));)
+    *c = ' ';
+  return n;
 }
 
 static bool check_method(const scheme *s, const char *method, resq_error *err) {
@@ -58,8 +83,11 @@ char *resq_scheme_pipeline(const char *name, const char *kv, const char *method,
   if (!s || !check_method(s, method, err))
     return NULL;
   if (kv && !is_options(kv)) {
-    resq_fail(err, RESQ_USAGE, "--kv=%s: a code (f16, int8, int4, resq) or options of --resq-kv",
-              kv);
+    resq_fail(
+        err, RESQ_USAGE,
+        "--kv=%s: a code for keys and values (f16, int4, resq:lm3, ...) or options of --resq-kv "
+        "(keys=...,values=...)",
+        kv);
     return NULL;
   }
   size_t size = strlen(s->method) * 2 + (kv ? strlen(kv) * 4 : 0) + 512;
@@ -79,11 +107,7 @@ char *resq_scheme_pipeline(const char *name, const char *kv, const char *method,
       p += 3;
       if (kv) { // in place of the scheme's own braces
         p = strchr(p, '}') + 1;
-        if (strchr(kv, '='))
-          n += (size_t)snprintf(out + n, size - n, "{%s}", kv);
-        else
-          n += (size_t)snprintf(out + n, size - n, "{keys=%s values=%s seed=%" PRId64 "}", kv, kv,
-                                seed);
+        n += (size_t)print_kv(out + n, size - n, kv, seed);
       }
     } else {
       out[n++] = *p++;

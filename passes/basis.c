@@ -14,6 +14,37 @@ bool resq_basis_parse(MlirStringRef text, resq_basis_kind *out) {
   return true;
 }
 
+bool resq_rotation_parse(MlirOperation module, const resq_pass *pass, const char *flag,
+                         resq_rotation *out) {
+  static const char *const names[] = {[RESQ_ROTATION_HAAR] = "haar",
+                                      [RESQ_ROTATION_HADAMARD] = "hadamard",
+                                      [RESQ_ROTATION_GAUSSIAN] = "gaussian",
+                                      [RESQ_ROTATION_BERNOULLI] = "bernoulli"};
+  MlirStringRef text = resq_pass_string(pass, "rotation");
+  double most = resq_pass_float(pass, "max-departure");
+  out->departure = resq_pass_bool(pass, "allow-departure") ? 0 : most;
+  if (!(most > 0)) {
+    resq_emit_error(module, "%s: max-departure is %g, allowed: more than 0", flag, most);
+    return false;
+  }
+  for (int i = 0; i <= RESQ_ROTATION_BERNOULLI; i++)
+    if (resq_str_eq(text, names[i])) {
+      out->kind = (resq_rotation_kind)i;
+      return true;
+    }
+  resq_emit_error(module, "%s: rotation is '%.*s', allowed: haar, hadamard, gaussian, bernoulli",
+                  flag, (int)text.length, text.data);
+  return false;
+}
+
+static bool is_orthogonal(const resq_basis *basis) {
+  return basis->kind == RESQ_BASIS_HADAMARD ||
+         (basis->kind != RESQ_BASIS_BALANCED && (basis->rotation.kind == RESQ_ROTATION_HAAR ||
+                                                 basis->rotation.kind == RESQ_ROTATION_HADAMARD));
+}
+
+//===-- Recipes -----------------------------------------------------------===//
+
 static MlirType square(const resq_builder *b, const resq_basis *basis, bool blocked) {
   int64_t shape[] = {basis->blocks, basis->size, basis->size};
   return resq_tensor(mlirF64TypeGet(b->ctx), blocked ? 3 : 2, blocked ? shape : shape + 1);
@@ -21,47 +52,120 @@ static MlirType square(const resq_builder *b, const resq_basis *basis, bool bloc
 
 static MlirValue random_part(const resq_builder *b, const resq_basis *basis) {
   int64_t sizes[] = {basis->size - basis->high, basis->high};
-  MlirNamedAttribute attrs[] = {
+  const resq_rotation *r = &basis->rotation;
+  static const char *const kinds[] = {[RESQ_ROTATION_HADAMARD] = "hadamard",
+                                      [RESQ_ROTATION_GAUSSIAN] = "gaussian",
+                                      [RESQ_ROTATION_BERNOULLI] = "bernoulli"};
+  MlirNamedAttribute attrs[4] = {
       resq_attr(b->ctx, "sizes", mlirDenseI64ArrayGet(b->ctx, basis->high ? 2 : 1, sizes)),
       resq_attr_i64(b->ctx, "seed", basis->seed)};
-  return resq_build_value(b, "resq.random_orthogonal", 0, NULL, square(b, basis, false), 2, attrs);
+  MlirType type = square(b, basis, false);
+  if (r->kind == RESQ_ROTATION_HAAR)
+    return resq_build_value(b, "resq.random_orthogonal", 0, NULL, type, 2, attrs);
+  intptr_t n = 2;
+  attrs[n++] = resq_attr_str(b->ctx, "kind", kinds[r->kind]);
+  if (r->kind != RESQ_ROTATION_HADAMARD && r->departure > 0)
+    attrs[n++] = resq_attr(b->ctx, "departure",
+                           mlirFloatAttrDoubleGet(b->ctx, mlirF64TypeGet(b->ctx), r->departure));
+  return resq_build_value(b, "resq.random_matrix", 0, NULL, type, n, attrs);
 }
 
-/// The sum over sites, each divided by its trace when asked.
+/// x's shape with another element type.
+static MlirType retyped(MlirValue x, MlirType element) {
+  MlirType type = mlirValueGetType(x);
+  int64_t shape[3];
+  for (intptr_t i = 0; i < mlirShapedTypeGetRank(type); i++)
+    shape[i] = mlirShapedTypeGetDimSize(type, i);
+  return resq_tensor(element, mlirShapedTypeGetRank(type), shape);
+}
+
+static MlirValue moment_of(const resq_builder *b, const char *site, MlirType type) {
+  MlirNamedAttribute attr = resq_attr_str(b->ctx, "site", site);
+  return resq_build_value(b, "resq.moment", 0, NULL, type, 1, &attr);
+}
+
+/// The sum over sites, each divided by its trace when asked, and over blocks.
 static MlirValue summed_moments(const resq_builder *b, const resq_basis *basis) {
   MlirType type = square(b, basis, basis->blocks > 0);
   MlirValue sum = {NULL};
   for (intptr_t i = 0; i < basis->n_sites; i++) {
-    MlirNamedAttribute site = resq_attr_str(b->ctx, "site", basis->sites[i]);
-    MlirValue m = resq_build_value(b, "resq.moment", 0, NULL, type, 1, &site);
+    MlirValue m = moment_of(b, basis->sites[i], type);
     if (basis->normalize)
       m = resq_make_unary(b, "resq.normalize_trace", m, type);
     MlirValue both[] = {sum, m};
     sum = i ? resq_build_value(b, "resq.add", 2, both, type, 0, NULL) : m;
   }
+  if (basis->blocks > 0 && basis->sum_blocks)
+    return resq_make_unary(b, "resq.sum_blocks", sum, square(b, basis, false));
   return sum;
+}
+
+/// The queries' moments, summed over the query heads of a kv head, or over all.
+static MlirValue summed_queries(const resq_builder *b, const resq_basis *basis) {
+  int64_t shape[] = {basis->query_blocks, basis->size, basis->size};
+  MlirValue m = moment_of(b, basis->queries, resq_tensor(mlirF64TypeGet(b->ctx), 3, shape));
+  if (basis->sum_blocks)
+    return resq_make_unary(b, "resq.sum_blocks", m, square(b, basis, false));
+  if (basis->query_blocks == basis->blocks)
+    return m;
+  MlirNamedAttribute into = resq_attr_i64(b->ctx, "into", basis->blocks);
+  return resq_build_value(b, "resq.sum_blocks", 1, &m, square(b, basis, true), 1, &into);
+}
+
+static MlirValue ordered_part(const resq_builder *b, const resq_basis *basis) {
+  MlirValue moment = summed_moments(b, basis);
+  MlirType type = mlirValueGetType(moment);
+  if (basis->kind == RESQ_BASIS_PCA)
+    return resq_make_unary(b, "resq.eigenbasis", moment, type);
+  MlirValue both[] = {moment, summed_queries(b, basis)};
+  return resq_build_value(b, "resq.balanced_basis", 2, both, type, 0, NULL);
 }
 
 static MlirValue make_basis(const resq_builder *b, void *user) {
   const resq_basis *basis = user;
-  if (basis->kind == RESQ_BASIS_RANDOM)
-    return random_part(b, basis);
   if (basis->kind == RESQ_BASIS_HADAMARD) {
     MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "seed", basis->seed),
                                   resq_attr_unit(b->ctx, "or_orthogonal")};
     return resq_build_value(b, "resq.hadamard_matrix", 0, NULL, square(b, basis, false), 2, attrs);
   }
-  MlirValue moment = summed_moments(b, basis);
-  bool blocked = basis->blocks > 0;
-  if (blocked && basis->sum_blocks) {
-    moment = resq_make_unary(b, "resq.sum_blocks", moment, square(b, basis, false));
-    blocked = false;
-  }
-  MlirValue vectors = resq_make_unary(b, "resq.eigenbasis", moment, square(b, basis, blocked));
-  return resq_make_matmul(b, vectors, random_part(b, basis));
+  bool ordered = basis->kind != RESQ_BASIS_RANDOM;
+  MlirValue p = ordered ? ordered_part(b, basis) : (MlirValue){NULL};
+  MlirValue m = random_part(b, basis);
+  if (ordered)
+    m = resq_make_matmul(b, p, m);
+  if (is_orthogonal(basis))
+    return m;
+  return resq_make_unary(b, "resq.cast", m, retyped(m, mlirF32TypeGet(b->ctx)));
 }
 
-MlirOperation resq_basis_param(MlirOperation module, MlirOperation anchor, const char *name,
-                               const resq_basis *basis) {
-  return resq_new_param(module, anchor, name, make_basis, (void *)basis);
+static MlirValue make_dual(const resq_builder *b, void *user) {
+  MlirOperation *matrix = user;
+  MlirValue m = resq_get_param(b, *matrix);
+  return resq_make_unary(b, "resq.inverse_transpose", m, retyped(m, mlirF64TypeGet(b->ctx)));
+}
+
+resq_basis_pair resq_basis_params(MlirOperation module, MlirOperation anchor, const char *name,
+                                  const char *dual, const resq_basis *basis) {
+  MlirOperation matrix = resq_new_param(module, anchor, name, make_basis, (void *)basis);
+  if (is_orthogonal(basis))
+    return (resq_basis_pair){matrix, matrix};
+  return (resq_basis_pair){matrix, resq_new_param(module, anchor, dual, make_dual, &matrix)};
+}
+
+//===-- Turning -----------------------------------------------------------===//
+
+static bool is_pair(const resq_basis_pair *basis) {
+  return !mlirOperationEqual(basis->matrix, basis->dual);
+}
+
+MlirValue resq_turn_to(const resq_builder *b, MlirValue x, const resq_basis_pair *basis) {
+  return resq_make_rotate_pair(b, x, resq_get_param(b, basis->matrix), false, is_pair(basis));
+}
+
+MlirValue resq_turn_dual(const resq_builder *b, MlirValue w, const resq_basis_pair *basis) {
+  return resq_make_rotate_pair(b, w, resq_get_param(b, basis->dual), false, is_pair(basis));
+}
+
+MlirValue resq_turn_back(const resq_builder *b, MlirValue y, const resq_basis_pair *basis) {
+  return resq_make_rotate_pair(b, y, resq_get_param(b, basis->dual), true, is_pair(basis));
 }

@@ -3,18 +3,20 @@
 //
 // Rotations that --resq-split and --resq-kv put into the graph cancel and merge into weights:
 //
-//   stream    rotate(rms_norm(x), U), U orthogonal and x in a residual stream: the stream itself is
-//   rotated. What is
-//             added to it (embeddings, linears) is rotated in its weight, what reads it cancels
-//             or takes U into its columns. rms_norm without gain commutes with U.
+//   stream    rotate(rms_norm(x), U), U orthogonal (no `pair`) and x in a residual stream: the
+//             stream itself is rotated. What is added to it (embeddings, linears) is rotated in its
+//             weight, what reads it cancels or takes U into its columns. rms_norm without gain
+//             commutes with U.
 //   attention rotate(attention(@c), M): attention is linear in the values, so they are rotated
-//   instead. output    rotate(linear(x, W), M) = linear(x, M^T W), through adds. input
-//   linear(rotate(x, M^T), W) = linear(x, W M): only inverse rotations (`transposed`), which
-//             exist to be taken away.
+//             instead.
+//   output    rotate(linear(x, W), M) = linear(x, M^T W), through adds.
+//   input     linear(rotate(x, M^T), W) = linear(x, W M): only inverse rotations (`transposed`),
+//             which exist to be taken away.
 //   channels  permute(gate(g, u), P) = gate(permute(g, P), permute(u, P)): a permutation of what a
 //             gate gives (--resq-split{channels=true}) goes into the rows of both linears.
 //
-// What cannot merge stays online, with a remark.
+// All but the first hold for any matrix: they move it, and what undoes it moves with them. What
+// cannot merge stays online, with a remark.
 //===----------------------------------------------------------------------===//
 #include "passes/pass.h"
 #include "passes/recipe.h"
@@ -29,6 +31,7 @@ typedef struct turn {
   MlirOperation matrix; ///< param
   bool transposed;
   bool permutes; ///< matrix is the order of a permutation
+  bool pair;     ///< matrix is not orthogonal: replay must know
 } turn;
 
 /// W -> W M (or W M^T): the columns, for what a linear reads. Also rows of an embedding.
@@ -36,7 +39,7 @@ static MlirValue turn_columns(const resq_builder *b, MlirValue w, void *user) {
   const turn *t = user;
   MlirValue matrix = resq_get_param(b, t->matrix);
   return t->permutes ? resq_make_permute_by(b, w, matrix)
-                     : resq_make_rotate(b, w, matrix, t->transposed);
+                     : resq_make_rotate_pair(b, w, matrix, t->transposed, t->pair);
 }
 
 /// W -> M^T W (or M W): the rows, for what a linear gives; blocks of rows when M is blocked.
@@ -119,7 +122,7 @@ static void visit_output(MlirOperation rotate, void *user) {
     return;
   MlirOperation matrix = matrix_param(module, rotate);
   MlirValue x = mlirOperationGetOperand(rotate, 0);
-  turn t = {matrix, resq_op_has(rotate, "transposed"), permutes};
+  turn t = {matrix, resq_op_has(rotate, "transposed"), permutes, resq_op_has(rotate, "pair")};
   if (mlirOperationIsNull(matrix) || !can_turn_output(module, x, &t, 0))
     return;
   turn_output(module, x, &t);
@@ -141,7 +144,8 @@ static void visit_input(MlirOperation rotate, void *user) {
     ok = ok && resq_op_is(users[i], "resq.linear") &&
          !mlirOperationIsNull(resq_operand_param(module, users[i], 1));
   if (ok) {
-    turn t = {.matrix = matrix}; // x M^T W^T = x (W M)^T
+    // x M^T W^T = x (W M)^T
+    turn t = {.matrix = matrix, .pair = resq_op_has(rotate, "pair")};
     for (intptr_t i = 0; i < n; i++)
       resq_edit_recipe(module, resq_own_param(module, users[i], 1, "turned"), turn_columns, &t);
     remove_rotate(rotate);
@@ -193,7 +197,8 @@ static void visit_attention(MlirOperation rotate, void *user) {
   resq_builder b = resq_build_before(u.append);
   MlirValue values = mlirOperationGetOperand(u.append, 1);
   MlirValue turned =
-      resq_make_rotate(&b, values, resq_get_param(&b, matrix_param(module, rotate)), false);
+      resq_make_rotate_pair(&b, values, resq_get_param(&b, matrix_param(module, rotate)), false,
+                            resq_op_has(rotate, "pair"));
   mlirOperationSetOperand(u.append, 1, turned);
   remove_rotate(rotate);
 }
@@ -258,12 +263,16 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
       return "a norm has a gain (--resq-fold-norm first)";
     intptr_t n;
     MlirOperation *users = resq_users(mlirOperationGetResult(norms[i], 0), &n);
-    bool ok = true;
+    bool ok = true, pair = false;
+    for (intptr_t j = 0; j < n; j++)
+      pair = pair || (resq_op_is(users[j], "resq.rotate") && resq_op_has(users[j], "pair"));
     for (intptr_t j = 0; j < n; j++)
       ok = ok && (resq_op_is(users[j], "resq.rotate") ||
                   ((resq_op_is(users[j], "resq.linear") || resq_op_is(users[j], "resq.head")) &&
                    !mlirOperationIsNull(resq_operand_param(module, users[j], 1))));
     free(users);
+    if (pair)
+      return "a norm commutes with orthogonal matrices alone, and this one is not";
     if (!ok)
       return "a norm is read by something that cannot take the rotation";
   }

@@ -124,7 +124,7 @@ static void visit_reader_of_attention(MlirOperation linear, void *user) {
     return;
   if (heads != m->heads || width != m->width) {
     resq_basis b = {.kind = RESQ_BASIS_HADAMARD, .size = heads, .seed = m->seed};
-    m->matrix = resq_basis_param(m->module, m->anchor, "heads.mix", &b);
+    m->matrix = resq_basis_params(m->module, m->anchor, "heads.mix", NULL, &b).matrix;
     m->heads = heads;
     m->width = width;
     m->order = realloc(m->order, sizeof *m->order * (size_t)width);

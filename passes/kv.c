@@ -1,122 +1,44 @@
 //===-- kv.c - --resq-kv: how caches hold keys and values -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Keys and values are chosen apart: f32, f16, int8, int4, int3, int2 (one part, per token and
-// head), or `resq`: a PCA basis per head vector, the top `1/fraction` in 8 bits, the others in
-// `bits`. Keys are coded after RoPE, so their basis stays online, on keys and queries alike: (q
-// M)(k M)^T = q k^T. Values are rotated before they are coded and back after attention;
-// --resq-fold-rotations takes both into v and o projections. Where --resq-split has put o_proj into
-// a value basis already, that one serves.
+// Keys and values are chosen apart (kv_spec.h): one part, or `resq`: the top `1/fraction` of a
+// basis in 8 bits, the others in a code of their own. Keys are coded after RoPE, so their basis
+// stays online: keys are turned by M, queries by its inverse transpose, (q M^-T)(k M)^T = q k^T.
+// Values are turned before they are coded and back after attention; --resq-fold-rotations takes
+// both into v and o projections. Where --resq-split has put o_proj into a value basis already, that
+// one serves.
 //===----------------------------------------------------------------------===//
-#include "passes/basis.h"
-#include "passes/pass.h"
+#include "passes/kv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum turn_kind { TURN_NONE, TURN_PCA, TURN_HADAMARD, TURN_RANDOM } turn_kind;
-
-/// One side of the caches.
-typedef struct side {
-  char kind[8]; ///< of the code attribute
-  unsigned bits;
-  bool split; ///< resq: the high part apart
-  turn_kind turn;
-} side;
+enum { MAX_SIGN_ROWS = 1024 }; ///< of #resq.kv_code
 
 typedef struct caching {
   MlirOperation module, anchor;
-  side keys, values;
-  int64_t fraction, seed;
-  bool per_head, ok;
+  const char *flag;
+  const resq_kv_options *options;
+  MlirOperation sketch; ///< the last one made
+  int64_t sketch_rows, sketch_size;
+  bool ok;
 } caching;
 
-static bool parse_side(MlirOperation module, const char *option, MlirStringRef code,
-                       MlirStringRef basis, int64_t bits, side *out) {
-  static const struct {
-    const char *name, *kind;
-    unsigned bits;
-    bool split;
-  } codes[] = {{"f32", "f32", 0, false},  {"f16", "f16", 0, false},  {"int8", "int", 8, false},
-               {"int4", "int", 4, false}, {"int3", "int", 3, false}, {"int2", "int", 2, false},
-               {"resq", "int", 0, true}};
-  static const struct {
-    const char *name;
-    turn_kind turn;
-  } turns[] = {
-      {"none", TURN_NONE}, {"pca", TURN_PCA}, {"hadamard", TURN_HADAMARD}, {"random", TURN_RANDOM}};
-  bool found = false, turned = !basis.length;
-  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-    if (resq_str_eq(code, codes[i].name)) {
-      snprintf(out->kind, sizeof out->kind, "%s", codes[i].kind);
-      out->bits = codes[i].split ? (unsigned)bits : codes[i].bits;
-      out->split = codes[i].split;
-      out->turn = codes[i].split ? TURN_PCA : TURN_NONE;
-      found = true;
-    }
-  for (size_t i = 0; i < sizeof turns / sizeof *turns; i++)
-    if (basis.length && resq_str_eq(basis, turns[i].name)) {
-      out->turn = turns[i].turn;
-      turned = true;
-    }
-  if (!found)
-    resq_emit_error(module,
-                    "resq-kv: %s is '%.*s', allowed: f32, f16, int8, int4, int3, int2, resq",
-                    option, (int)code.length, code.data);
-  else if (!turned)
-    resq_emit_error(module,
-                    "resq-kv: the basis of %s is '%.*s', allowed: none, pca, hadamard, random",
-                    option, (int)basis.length, basis.data);
-  else if (bits != 2 && bits != 3 && bits != 4 && bits != 8)
-    resq_emit_error(module, "resq-kv: bits is %lld, allowed: 2, 3, 4, 8", (long long)bits);
-  else
-    return true;
-  return false;
+/// Elements of the high part.
+static int64_t high_of(const caching *c, const resq_kv_spec *s, int64_t head_size) {
+  return s->split ? head_size / c->options->fraction : 0;
 }
 
-static MlirAttribute code_of(const caching *c, MlirContext ctx, const side *s, int64_t head_size) {
-  int64_t high = s->split ? head_size / c->fraction : 0;
-  return resqKvCodeAttrGet(ctx, resq_str(s->kind), s->bits, (unsigned)high,
-                           strcmp(s->kind, "int") ? 0 : 8);
+static int64_t sign_rows_of(const caching *c, const resq_kv_spec *s, int64_t head_size) {
+  return s->signs * (head_size - high_of(c, s, head_size));
 }
 
-/// A basis param of one side of one cache.
-static MlirOperation make_basis(caching *c, MlirOperation cache, const side *s, const char *what,
-                                bool per_head) {
-  MlirStringRef name = resq_op_str(cache, "sym_name");
-  char symbol[256], site[256];
-  snprintf(symbol, sizeof symbol, "%.*s.%s_basis", (int)name.length, name.data, what);
-  snprintf(site, sizeof site, "%.*s.%ss", (int)name.length, name.data, what);
-  int64_t size = resq_op_i64(cache, "head_size");
-  const char *sites[] = {site};
-  resq_basis b = {.kind = s->turn == TURN_PCA ? RESQ_BASIS_PCA : RESQ_BASIS_RANDOM,
-                  .size = size,
-                  .high = s->split ? size / c->fraction : 0,
-                  .blocks = resq_op_i64(cache, "heads"),
-                  .sum_blocks = !per_head,
-                  .seed = c->seed,
-                  .sites = sites,
-                  .n_sites = 1};
-  return resq_basis_param(c->module, c->anchor, symbol, &b);
-}
-
-static MlirValue turned(caching *c, const resq_builder *b, MlirValue x, const side *s,
-                        MlirOperation basis, int64_t size, bool back) {
-  if (s->turn == TURN_HADAMARD) {
-    (void)c;
-    return resq_make_hadamard(b, x, size, back);
-  }
-  return resq_make_rotate(b, x, resq_get_param(b, basis), back);
-}
-
-/// True when attention's result is read in a per-head basis of resq-split's already.
-static bool has_value_basis(MlirOperation attention) {
-  intptr_t n;
-  MlirOperation *users = resq_users(mlirOperationGetResult(attention, 0), &n);
-  bool found = n == 1 && resq_op_is(users[0], "resq.rotate");
-  free(users);
-  return found;
+static MlirAttribute code_of(const caching *c, MlirContext ctx, const resq_kv_spec *s,
+                             int64_t head_size) {
+  bool is_float = !strcmp(s->kind, "f32") || !strcmp(s->kind, "f16");
+  return resqKvCodeAttrGet(ctx, resq_str(s->kind), s->bits, (unsigned)high_of(c, s, head_size),
+                           is_float ? 0 : 8, (unsigned)sign_rows_of(c, s, head_size));
 }
 
 //===-- The ops that touch a cache ----------------------------------------===//
@@ -143,27 +65,96 @@ static cache_users users_of(MlirOperation module, MlirOperation cache) {
   return u;
 }
 
+/// True when attention's result is read in a per-head basis of resq-split's already.
+static bool has_value_basis(MlirOperation attention) {
+  intptr_t n;
+  MlirOperation *users = resq_users(mlirOperationGetResult(attention, 0), &n);
+  bool found = n == 1 && resq_op_is(users[0], "resq.rotate");
+  free(users);
+  return found;
+}
+
+/// Heads of the queries that read a cache; 0 when two attentions have not the same: their moments
+/// have one site.
+static int64_t query_heads(const cache_users *u, int64_t head_size) {
+  int64_t width = resq_width(mlirOperationGetOperand(u->ops[u->appends], 0));
+  for (intptr_t i = u->appends + 1; i < u->count; i++)
+    if (resq_width(mlirOperationGetOperand(u->ops[i], 0)) != width)
+      return 0;
+  return width / head_size;
+}
+
+//===-- Bases -------------------------------------------------------------===//
+
+/// How one side of a cache is turned.
+typedef struct turning {
+  bool hadamard; ///< of `size`; else by `basis`
+  int64_t size;
+  resq_basis_pair basis;
+} turning;
+
+/// The basis params of one side of a cache: "<cache>.key_basis" and "<cache>.query_basis", or
+/// "<cache>.value_basis" and "<cache>.value_basis.dual".
+static turning make_turning(caching *c, MlirOperation cache, const cache_users *u,
+                            resq_kv_side side) {
+  bool keys = side == RESQ_KV_KEYS;
+  const resq_kv_spec *s = keys ? c->options->keys : c->options->values;
+  int64_t size = resq_op_i64(cache, "head_size");
+  turning t = {.hadamard = s->basis == RESQ_KV_HADAMARD, .size = size};
+  if (t.hadamard)
+    return t;
+  char name[256], dual[256], site[256], queries[256];
+  int n = (int)u->cache.length;
+  const char *cache_name = u->cache.data;
+  snprintf(name, sizeof name, "%.*s.%s_basis", n, cache_name, keys ? "key" : "value");
+  snprintf(dual, sizeof dual, "%.*s.%s", n, cache_name, keys ? "query_basis" : "value_basis.dual");
+  snprintf(site, sizeof site, "%.*s.%s", n, cache_name, keys ? "keys" : "values");
+  snprintf(queries, sizeof queries, "%.*s.queries", n, cache_name);
+  const char *sites[] = {site};
+  resq_basis b = {.kind = s->basis == RESQ_KV_PCA        ? RESQ_BASIS_PCA
+                          : s->basis == RESQ_KV_BALANCED ? RESQ_BASIS_BALANCED
+                                                         : RESQ_BASIS_RANDOM,
+                  .rotation = c->options->rotation,
+                  .size = size,
+                  .high = high_of(c, s, size),
+                  .blocks = resq_op_i64(cache, "heads"),
+                  .sum_blocks = !s->per_head,
+                  .seed = c->options->seed + 1,
+                  .sites = sites,
+                  .n_sites = 1,
+                  .queries = queries,
+                  .query_blocks = query_heads(u, size)};
+  t.basis = resq_basis_params(c->module, c->anchor, name, dual, &b);
+  return t;
+}
+
+static MlirValue turn_to(const resq_builder *b, MlirValue x, const turning *t) {
+  return t->hadamard ? resq_make_hadamard(b, x, t->size, false) : resq_turn_to(b, x, &t->basis);
+}
+
+static MlirValue turn_dual(const resq_builder *b, MlirValue x, const turning *t) {
+  return t->hadamard ? resq_make_hadamard(b, x, t->size, false) : resq_turn_dual(b, x, &t->basis);
+}
+
 /// Keys where they are appended, queries where they are read: operand 0 of both.
 static void turn_keys(caching *c, MlirOperation cache, const cache_users *u) {
-  int64_t size = resq_op_i64(cache, "head_size");
-  MlirOperation basis = {NULL};
-  if (c->keys.turn != TURN_HADAMARD)
-    basis = make_basis(c, cache, &c->keys, "key", c->per_head);
+  turning t = make_turning(c, cache, u, RESQ_KV_KEYS);
   for (intptr_t i = 0; i < u->count; i++) {
     resq_builder b = resq_build_before(u->ops[i]);
-    mlirOperationSetOperand(
-        u->ops[i], 0,
-        turned(c, &b, mlirOperationGetOperand(u->ops[i], 0), &c->keys, basis, size, false));
+    MlirValue x = mlirOperationGetOperand(u->ops[i], 0);
+    mlirOperationSetOperand(u->ops[i], 0,
+                            i < u->appends ? turn_to(&b, x, &t) : turn_dual(&b, x, &t));
   }
 }
 
 /// What attention gives, turned back for all that read it.
-static void turn_back(caching *c, MlirOperation attention, MlirOperation basis, int64_t size) {
+static void turn_back(MlirOperation attention, const turning *t) {
   MlirValue y = mlirOperationGetResult(attention, 0);
   intptr_t n;
   MlirOperation *users = resq_users(y, &n);
   resq_builder after = resq_build_after(attention);
-  MlirValue back = turned(c, &after, y, &c->values, basis, size, true);
+  MlirValue back = t->hadamard ? resq_make_hadamard(&after, y, t->size, true)
+                               : resq_turn_back(&after, y, &t->basis);
   for (intptr_t i = 0; i < n; i++)
     for (intptr_t j = 0; j < mlirOperationGetNumOperands(users[i]); j++)
       if (mlirValueEqual(mlirOperationGetOperand(users[i], j), y))
@@ -177,70 +168,150 @@ static void turn_values(caching *c, MlirOperation cache, const cache_users *u) {
     has_basis = has_basis && has_value_basis(u->ops[i]);
   if (has_basis)
     return;
-  int64_t size = resq_op_i64(cache, "head_size");
-  MlirOperation basis = {NULL};
-  if (c->values.turn != TURN_HADAMARD)
-    basis = make_basis(c, cache, &c->values, "value", true);
+  turning t = make_turning(c, cache, u, RESQ_KV_VALUES);
   for (intptr_t i = 0; i < u->count; i++) {
     if (i >= u->appends) {
-      turn_back(c, u->ops[i], basis, size);
+      turn_back(u->ops[i], &t);
       continue;
     }
     resq_builder b = resq_build_before(u->ops[i]);
-    mlirOperationSetOperand(
-        u->ops[i], 1,
-        turned(c, &b, mlirOperationGetOperand(u->ops[i], 1), &c->values, basis, size, false));
+    MlirValue values = mlirOperationGetOperand(u->ops[i], 1);
+    mlirOperationSetOperand(u->ops[i], 1, turn_to(&b, values, &t));
   }
+}
+
+//===-- Sketches ----------------------------------------------------------===//
+
+static MlirValue make_sketch(const resq_builder *b, void *user) {
+  const caching *c = user;
+  int64_t shape[] = {c->sketch_rows, c->sketch_size};
+  // The basis's random part takes seed + 1 of the same generator: signs must not depend on it.
+  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "seed", c->options->seed + 4),
+                                resq_attr_unit(b->ctx, "gaussian")};
+  MlirValue s = resq_build_value(b, "resq.sketch_matrix", 0, NULL,
+                                 resq_tensor(mlirF64TypeGet(b->ctx), 2, shape),
+                                 c->options->keys->gaussian ? 2 : 1, attrs);
+  return resq_make_unary(b, "resq.cast", s, resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));
+}
+
+/// One sketch for all layers and heads of a size (as published), among the operands of all users;
+/// none where keys are no signs.
+static void set_sketch(caching *c, const cache_users *u, int64_t head_size) {
+  const resq_kv_spec *s = c->options->keys;
+  int64_t rows = sign_rows_of(c, s, head_size);
+  int64_t size = head_size - high_of(c, s, head_size);
+  if (rows && (rows != c->sketch_rows || size != c->sketch_size)) {
+    c->sketch_rows = rows;
+    c->sketch_size = size;
+    c->sketch = resq_new_param(c->module, c->anchor, "key_sketch", make_sketch, c);
+  }
+  for (intptr_t i = 0; i < u->count; i++) {
+    MlirValue operands[5];
+    intptr_t n = i < u->appends ? 4 : 3;
+    for (intptr_t j = 0; j < n; j++)
+      operands[j] = mlirOperationGetOperand(u->ops[i], j);
+    if (rows) {
+      resq_builder b = resq_build_before(u->ops[i]);
+      operands[n++] = resq_get_param(&b, c->sketch);
+    }
+    mlirOperationSetOperands(u->ops[i], n, operands);
+  }
+}
+
+//===-- Caches ------------------------------------------------------------===//
+
+/// What the head size must allow, of one side.
+static bool check_side(const caching *c, MlirOperation cache, const resq_kv_spec *s) {
+  int64_t size = resq_op_i64(cache, "head_size");
+  if (s->split && size / c->options->fraction < 1)
+    resq_emit_error(cache, "%s: head_size %lld is smaller than fraction %lld", c->flag,
+                    (long long)size, (long long)c->options->fraction);
+  else if (s->basis == RESQ_KV_HADAMARD && !resqHadamardOrder(size))
+    resq_emit_error(cache, "%s: no Hadamard matrix of size %lld is known (docs/dialect.md)",
+                    c->flag, (long long)size);
+  else if (sign_rows_of(c, s, size) > MAX_SIGN_ROWS)
+    resq_emit_error(cache, "%s: %u sign rows for each of %lld elements are %lld, allowed: %d",
+                    c->flag, s->signs, (long long)(size - high_of(c, s, size)),
+                    (long long)sign_rows_of(c, s, size), MAX_SIGN_ROWS);
+  else
+    return true;
+  return false;
+}
+
+static bool check_cache(const caching *c, MlirOperation cache, const cache_users *u) {
+  const resq_kv_options *o = c->options;
+  if ((o->keys && !check_side(c, cache, o->keys)) ||
+      (o->values && !check_side(c, cache, o->values)))
+    return false;
+  if (!o->keys || o->keys->basis != RESQ_KV_BALANCED || u->count == u->appends ||
+      query_heads(u, resq_op_i64(cache, "head_size")))
+    return true;
+  resq_emit_error(cache,
+                  "%s: basis=balanced needs one second moment of queries, but attentions of "
+                  "different widths read this cache",
+                  c->flag);
+  return false;
 }
 
 static void visit_cache(MlirOperation cache, void *user) {
   caching *c = user;
   if (!c->ok)
     return;
+  const resq_kv_options *o = c->options;
   MlirContext ctx = mlirOperationGetContext(cache);
   int64_t size = resq_op_i64(cache, "head_size");
-  if ((c->keys.split || c->values.split) && size / c->fraction < 1) {
-    resq_emit_error(cache, "resq-kv: head_size %lld is smaller than fraction %lld", (long long)size,
-                    (long long)c->fraction);
-    c->ok = false;
-    return;
-  }
-  if ((c->keys.turn == TURN_HADAMARD || c->values.turn == TURN_HADAMARD) &&
-      !resqHadamardOrder(size)) {
-    resq_emit_error(cache, "resq-kv: no Hadamard matrix of size %lld is known (docs/dialect.md)",
-                    (long long)size);
-    c->ok = false;
-    return;
-  }
   cache_users u = users_of(c->module, cache);
-  if (u.appends && u.count > u.appends) {
-    if (c->keys.turn != TURN_NONE)
+  c->ok = check_cache(c, cache, &u);
+  bool is_read = u.appends && u.count > u.appends;
+  if (c->ok && o->keys) {
+    if (is_read && o->keys->basis != RESQ_KV_NONE)
       turn_keys(c, cache, &u);
-    if (c->values.turn != TURN_NONE)
+    set_sketch(c, &u, size);
+    mlirOperationSetInherentAttributeByName(cache, resq_str("keys"),
+                                            code_of(c, ctx, o->keys, size));
+  }
+  if (c->ok && o->values) {
+    if (is_read && o->values->basis != RESQ_KV_NONE)
       turn_values(c, cache, &u);
+    mlirOperationSetInherentAttributeByName(cache, resq_str("values"),
+                                            code_of(c, ctx, o->values, size));
   }
   free(u.ops);
-  mlirOperationSetInherentAttributeByName(cache, resq_str("keys"), code_of(c, ctx, &c->keys, size));
-  mlirOperationSetInherentAttributeByName(cache, resq_str("values"),
-                                          code_of(c, ctx, &c->values, size));
+}
+
+bool resq_kv_apply(MlirOperation module, const char *flag, const resq_kv_options *options) {
+  if (options->fraction < 2) {
+    resq_emit_error(module, "%s: fraction is %lld, allowed: 2 or more", flag,
+                    (long long)options->fraction);
+    return false;
+  }
+  caching c = {.module = module,
+               .anchor = resq_first_function(module),
+               .flag = flag,
+               .options = options,
+               .ok = true};
+  resq_for_each(module, "resq.kv_cache", visit_cache, &c);
+  return c.ok;
+}
+
+//===-- The pass ----------------------------------------------------------===//
+
+static bool parse(MlirOperation module, resq_pass *pass, resq_kv_side side, resq_kv_spec *out) {
+  MlirStringRef text = resq_pass_string(pass, side == RESQ_KV_KEYS ? "keys" : "values");
+  char message[320];
+  if (resq_kv_parse(side, text.data, text.length, out, message, sizeof message))
+    return true;
+  resq_emit_error(module, "resq-kv: %s", message);
+  return false;
 }
 
 bool resq_pass_kv(MlirOperation module, resq_pass *pass) {
-  caching c = {.module = module,
-               .ok = true,
-               .fraction = resq_pass_int(pass, "fraction"),
-               .seed = resq_pass_int(pass, "seed") + 1,
-               .per_head = resq_pass_bool(pass, "keys-per-head")};
-  if (!parse_side(module, "keys", resq_pass_string(pass, "keys"),
-                  resq_pass_string(pass, "keys-basis"), resq_pass_int(pass, "bits"), &c.keys) ||
-      !parse_side(module, "values", resq_pass_string(pass, "values"),
-                  resq_pass_string(pass, "values-basis"), resq_pass_int(pass, "bits"), &c.values))
-    return false;
-  if (c.fraction < 2) {
-    resq_emit_error(module, "resq-kv: fraction is %lld, allowed: 2 or more", (long long)c.fraction);
-    return false;
-  }
-  c.anchor = resq_first_function(module);
-  resq_for_each(module, "resq.kv_cache", visit_cache, &c);
-  return c.ok;
+  resq_kv_spec keys, values;
+  resq_kv_options options = {.keys = &keys,
+                             .values = &values,
+                             .fraction = resq_pass_int(pass, "fraction"),
+                             .seed = resq_pass_int(pass, "seed")};
+  return parse(module, pass, RESQ_KV_KEYS, &keys) && parse(module, pass, RESQ_KV_VALUES, &values) &&
+         resq_rotation_parse(module, pass, "resq-kv", &options.rotation) &&
+         resq_kv_apply(module, "resq-kv", &options);
 }

@@ -139,47 +139,53 @@ static bool lower_observe(generic *g, MlirOperation op) {
 
 //===-- Caches ------------------------------------------------------------===//
 
-static int64_t kind_of(MlirAttribute code) {
-  MlirStringRef kind = resqKvCodeAttrGetKind(code);
-  return resq_str_eq(kind, "f32") ? 0 : resq_str_eq(kind, "f16") ? 1 : 2;
-}
-
-static int64_t vector_bytes(MlirAttribute code, int64_t size) {
-  int64_t kind = kind_of(code), bits = resqKvCodeAttrGetBits(code),
-          high = resqKvCodeAttrGetHigh(code);
-  if (kind < 2)
-    return kind == 0 ? 4 * size : 2 * size;
-  return ((size - high) * bits + 7) / 8 + high + (high > 0 ? 6 : 3);
-}
-
 int64_t generic_token_bytes(MlirOperation cache) {
   int64_t size = resq_op_i64(cache, "head_size");
-  return resq_op_i64(cache, "heads") * (vector_bytes(resq_op_attr(cache, "keys"), size) +
-                                        vector_bytes(resq_op_attr(cache, "values"), size));
+  return resq_op_i64(cache, "heads") * (resqKvCodeBytes(resq_op_attr(cache, "keys"), size) +
+                                        resqKvCodeBytes(resq_op_attr(cache, "values"), size));
 }
 
-/// kind, bits and high of keys, then of values.
+enum { CODE_ARGUMENTS = 7 };
+
+/// kind, bits, high and rows of keys, then kind, bits and high of values.
 static void code_arguments(generic *g, MlirOperation cache, MlirValue *out) {
-  MlirAttribute codes[] = {resq_op_attr(cache, "keys"), resq_op_attr(cache, "values")};
-  for (int i = 0; i < 2; i++) {
-    out[3 * i] = generic_index(g, kind_of(codes[i]));
-    out[3 * i + 1] = generic_index(g, resqKvCodeAttrGetBits(codes[i]));
-    out[3 * i + 2] = generic_index(g, resqKvCodeAttrGetHigh(codes[i]));
-  }
+  MlirAttribute keys = resq_op_attr(cache, "keys"), values = resq_op_attr(cache, "values");
+  out[0] = generic_index(g, resqKvCodeNumber(keys));
+  out[1] = generic_index(g, resqKvCodeAttrGetBits(keys));
+  out[2] = generic_index(g, resqKvCodeAttrGetHigh(keys));
+  out[3] = generic_index(g, resqKvCodeAttrGetRows(keys));
+  out[4] = generic_index(g, resqKvCodeNumber(values));
+  out[5] = generic_index(g, resqKvCodeAttrGetBits(values));
+  out[6] = generic_index(g, resqKvCodeAttrGetHigh(values));
+}
+
+/// The sketch, operand `index` of op, as a matrix; a 1 x 1 zero where it has none, which is not
+/// read.
+static bool sketch_argument(generic *g, MlirOperation op, intptr_t index, MlirValue *out) {
+  if (mlirOperationGetNumOperands(op) > index)
+    return generic_matrix(g, generic_operand(op, index), out);
+  int64_t shape[] = {1, 1};
+  MlirType type = resq_tensor(mlirF32TypeGet(g->ctx), 2, shape);
+  MlirAttribute zero = mlirFloatAttrDoubleGet(g->ctx, mlirF32TypeGet(g->ctx), 0);
+  *out = generic_constant(g, type, mlirDenseElementsAttrSplatGet(type, zero));
+  return true;
 }
 
 static bool lower_kv_append(generic *g, MlirOperation op) {
   MlirStringRef name = resq_op_str(op, "cache");
   MlirOperation cache = resq_symbol(g->module, name);
-  MlirValue args[13] = {generic_operand(op, 0),
-                        generic_operand(op, 1),
-                        generic_operand(op, 2),
-                        generic_operand(op, 3),
-                        generic_argument(g, name),
-                        g->capacity,
-                        generic_index(g, resq_op_i64(cache, "head_size"))};
-  code_arguments(g, cache, args + 7);
-  if (!resq_define(&g->definitions, &g->b, "kv_append", 13, args, 0, NULL))
+  enum { OTHERS = 8 };
+  MlirValue args[OTHERS + CODE_ARGUMENTS] = {generic_operand(op, 0),
+                                             generic_operand(op, 1),
+                                             generic_operand(op, 2),
+                                             generic_operand(op, 3),
+                                             {NULL},
+                                             generic_argument(g, name),
+                                             g->capacity,
+                                             generic_index(g, resq_op_i64(cache, "head_size"))};
+  code_arguments(g, cache, args + OTHERS);
+  if (!sketch_argument(g, op, 4, &args[4]) ||
+      !resq_define(&g->definitions, &g->b, "kv_append", OTHERS + CODE_ARGUMENTS, args, 0, NULL))
     return false;
   mlirOperationDestroy(op);
   return true;
@@ -188,16 +194,19 @@ static bool lower_kv_append(generic *g, MlirOperation op) {
 static bool lower_attention(generic *g, MlirOperation op) {
   MlirStringRef name = resq_op_str(op, "cache");
   MlirOperation cache = resq_symbol(g->module, name);
-  MlirValue args[14] = {generic_operand(op, 0),
-                        generic_operand(op, 1),
-                        generic_operand(op, 2),
-                        generic_argument(g, name),
-                        g->capacity,
-                        generic_real(g, op, "scale"),
-                        generic_index(g, resq_op_i64(cache, "heads")),
-                        generic_index(g, resq_op_i64(cache, "head_size"))};
-  code_arguments(g, cache, args + 8);
-  return generic_define(g, op, "attention", 14, args);
+  enum { OTHERS = 9 };
+  MlirValue args[OTHERS + CODE_ARGUMENTS] = {generic_operand(op, 0),
+                                             generic_operand(op, 1),
+                                             generic_operand(op, 2),
+                                             {NULL},
+                                             generic_argument(g, name),
+                                             g->capacity,
+                                             generic_real(g, op, "scale"),
+                                             generic_index(g, resq_op_i64(cache, "heads")),
+                                             generic_index(g, resq_op_i64(cache, "head_size"))};
+  code_arguments(g, cache, args + OTHERS);
+  return sketch_argument(g, op, 3, &args[3]) &&
+         generic_define(g, op, "attention", OTHERS + CODE_ARGUMENTS, args);
 }
 
 //===-- The table ---------------------------------------------------------===//

@@ -24,15 +24,16 @@ static MlirValue pack_panel(const resq_builder *b, MlirValue value, void *user) 
 }
 
 /// Packed in place when only functions read the param (a head and an embedding may share it).
-static void pack_float(packing *p, MlirOperation op, MlirType element) {
-  MlirType type = resq_element(mlirOperationGetOperand(op, 1));
+static void pack_float(packing *p, MlirOperation op, intptr_t index, MlirType element) {
+  MlirType type = resq_element(mlirOperationGetOperand(op, index));
   if (resqTypeIsPanel(type))
     return;
-  MlirOperation param = resq_operand_param(p->module, op, 1);
+  MlirOperation param = resq_operand_param(p->module, op, index);
   if (!mlirOperationIsNull(param) && resq_read_by_recipes(p->module, param))
-    param = resq_own_param(p->module, op, 1, "packed");
+    param = resq_own_param(p->module, op, index, "packed");
   if (mlirOperationIsNull(param)) {
-    resq_emit_error(op, "the weight has no recipe to pack: it must be a resq.param with a region");
+    resq_emit_error(op, "the %s has no recipe to pack: it must be a resq.param with a region",
+                    index == 1 ? "weight" : "sketch");
     p->ok = false;
     return;
   }
@@ -40,10 +41,17 @@ static void pack_float(packing *p, MlirOperation op, MlirType element) {
 }
 
 static void pack_linear(MlirOperation op, void *user) {
-  pack_float(user, op, ((packing *)user)->weights);
+  pack_float(user, op, 1, ((packing *)user)->weights);
 }
 static void pack_head(MlirOperation op, void *user) {
-  pack_float(user, op, ((packing *)user)->head);
+  pack_float(user, op, 1, ((packing *)user)->head);
+}
+
+/// A sketch is a panel of f32, whatever weights are: its signs are those of the definition.
+static void pack_sketch(MlirOperation op, void *user) {
+  intptr_t index = resq_op_is(op, "resq.kv_append") ? 4 : 3;
+  if (mlirOperationGetNumOperands(op) > index)
+    pack_float(user, op, index, mlirF32TypeGet(mlirOperationGetContext(op)));
 }
 
 static MlirValue pack_codes(const resq_builder *b, MlirValue value, void *user) {
@@ -114,7 +122,8 @@ static void pack_rotate(MlirOperation op, void *user) {
     resq_edit_recipe(p->module, param, transpose, NULL);
     resq_builder b = resq_build_before(op);
     MlirValue y =
-        resq_make_rotate(&b, mlirOperationGetOperand(op, 0), mlirOperationGetOperand(op, 1), false);
+        resq_make_rotate_pair(&b, mlirOperationGetOperand(op, 0), mlirOperationGetOperand(op, 1),
+                              false, resq_op_has(op, "pair"));
     resq_replace(op, 1, &y);
   }
 }
@@ -143,6 +152,8 @@ bool resq_pass_pack(MlirOperation module, resq_pass *pass) {
   resq_for_each(module, "resq.linear", pack_linear, &p);
   resq_for_each(module, "resq.head", pack_head, &p);
   resq_for_each(module, "resq.embed", pack_head, &p);
+  resq_for_each(module, "resq.kv_append", pack_sketch, &p);
+  resq_for_each(module, "resq.attention", pack_sketch, &p);
   resq_for_each(module, "resq.qlinear", pack_qlinear, &p);
   resq_for_each(module, "resq.rotate", pack_rotate, &p);
   return p.ok;

@@ -200,10 +200,20 @@ MlirValue resq_make_matmul(const resq_builder *b, MlirValue a, MlirValue c) {
                           NULL);
 }
 
-MlirValue resq_make_rotate(const resq_builder *b, MlirValue x, MlirValue matrix, bool transposed) {
+MlirValue resq_make_rotate_pair(const resq_builder *b, MlirValue x, MlirValue matrix,
+                                bool transposed, bool pair) {
   MlirValue operands[] = {x, matrix};
-  MlirNamedAttribute attr = resq_attr_unit(b->ctx, "transposed");
-  return resq_build_value(b, "resq.rotate", 2, operands, mlirValueGetType(x), transposed, &attr);
+  MlirNamedAttribute attrs[2];
+  intptr_t n = 0;
+  if (transposed)
+    attrs[n++] = resq_attr_unit(b->ctx, "transposed");
+  if (pair)
+    attrs[n++] = resq_attr_unit(b->ctx, "pair");
+  return resq_build_value(b, "resq.rotate", 2, operands, mlirValueGetType(x), n, attrs);
+}
+
+MlirValue resq_make_rotate(const resq_builder *b, MlirValue x, MlirValue matrix, bool transposed) {
+  return resq_make_rotate_pair(b, x, matrix, transposed, false);
 }
 
 MlirValue resq_make_hadamard(const resq_builder *b, MlirValue x, int64_t size, bool transposed) {

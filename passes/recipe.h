@@ -53,6 +53,9 @@ MlirValue resq_make_transpose(const resq_builder *b, MlirValue x);
 MlirValue resq_make_matmul(const resq_builder *b, MlirValue a, MlirValue b2);
 /// y_j = x_j M (or M^T) over blocks of the last dimension: resq.rotate.
 MlirValue resq_make_rotate(const resq_builder *b, MlirValue x, MlirValue matrix, bool transposed);
+/// The same where pair says that the matrix is one of two (docs/dialect.md).
+MlirValue resq_make_rotate_pair(const resq_builder *b, MlirValue x, MlirValue matrix,
+                                bool transposed, bool pair);
 MlirValue resq_make_hadamard(const resq_builder *b, MlirValue x, int64_t size, bool transposed);
 /// y[.., i] = x[.., order[i]], order a param of i32: resq.permute.
 MlirValue resq_make_permute_by(const resq_builder *b, MlirValue x, MlirValue order);

@@ -81,6 +81,17 @@ static MlirType rows_of(const replaying *r, int64_t width) {
   return resq_tensor(resq_element(r->x), 2, shape);
 }
 
+/// The matrix of a rotation of weights by one of a pair, for what they meet: x M where they are
+/// W M^-T.
+static MlirValue other_of_pair(const replaying *r, MlirValue matrix) {
+  intptr_t rank = mlirShapedTypeGetRank(mlirValueGetType(matrix));
+  int64_t shape[3];
+  for (intptr_t i = 0; i < rank; i++)
+    shape[i] = resq_dim(matrix, i);
+  return resq_make_unary(r->b, "resq.inverse_transpose", matrix,
+                         resq_tensor(mlirF64TypeGet(r->b->ctx), rank, shape));
+}
+
 /// The op that makes weight value v, on x instead: `n` operands stand for weights, the others are
 /// copied. `dim` >= 0 replaces the attribute of that name.
 static MlirValue apply(const replaying *r, MlirValue v, intptr_t n, const MlirValue *xs,
@@ -95,6 +106,8 @@ static MlirValue apply(const replaying *r, MlirValue v, intptr_t n, const MlirVa
   intptr_t n_attrs = mlirOperationGetNumAttributes(op);
   for (intptr_t i = 0; i < n_operands; i++)
     operands[i] = i < n ? xs[i] : copy_value(r, mlirOperationGetOperand(op, i));
+  if (resq_op_is(op, "resq.rotate") && resq_op_has(op, "pair"))
+    operands[1] = other_of_pair(r, operands[1]);
   for (intptr_t i = 0; i < n_results; i++)
     results[i] = rows_of(r, n_results > 1 ? resq_width(mlirOperationGetResult(op, i)) : width);
   for (intptr_t i = 0; i < n_attrs; i++) {

@@ -32,7 +32,8 @@
 /// What a value became: shared by all linears that read it.
 typedef struct split_value {
   MlirValue x, low, high; ///< high is null when nothing is split: low is the rotated value then
-  MlirOperation basis;    ///< the param of a matrix, or of an order where by_channel
+  resq_basis_pair basis;
+  MlirOperation order; ///< in place of basis, where by_channel
   bool by_channel;
   int64_t block, high_count;
 } split_value;
@@ -40,6 +41,7 @@ typedef struct split_value {
 typedef struct splitting {
   MlirOperation module, anchor;
   resq_basis_kind kind;
+  resq_rotation rotation;
   int64_t fraction, rank, seed; ///< rank 0: size / fraction
   int64_t channel_high;         ///< 0: chosen by width
   bool rotate_only, channels, ok;
@@ -47,7 +49,7 @@ typedef struct splitting {
   intptr_t n_values;
   struct {
     MlirValue norm_input;
-    MlirOperation basis;
+    resq_basis_pair basis;
   } *streams;
   intptr_t n_streams;
 } splitting;
@@ -60,14 +62,16 @@ static int64_t high_count(const splitting *s, int64_t size) {
 
 //===-- Bases -------------------------------------------------------------===//
 
-static MlirOperation stream_basis(splitting *s, MlirValue norm_result) {
+static const resq_basis_pair no_basis = {{NULL}, {NULL}};
+
+static resq_basis_pair stream_basis(splitting *s, MlirValue norm_result) {
   MlirValue input = mlirOperationGetOperand(resq_defining_op(norm_result), 0);
   resq_stream stream = resq_stream_of(input);
-  MlirOperation basis = {NULL};
+  resq_basis_pair basis = no_basis;
   for (intptr_t i = 0; i < s->n_streams; i++)
     if (resq_stream_holds(&stream, s->streams[i].norm_input))
       basis = s->streams[i].basis;
-  if (mlirOperationIsNull(basis)) {
+  if (mlirOperationIsNull(basis.matrix)) {
     intptr_t n_norms, n_sites = 0;
     MlirOperation *norms = resq_stream_norms(&stream, &n_norms);
     char **sites = malloc(sizeof *sites * (size_t)(n_norms + 1));
@@ -86,6 +90,7 @@ static MlirOperation stream_basis(splitting *s, MlirValue norm_result) {
       s->ok = false;
     }
     resq_basis b = {.kind = s->kind,
+                    .rotation = s->rotation,
                     .size = size,
                     .high = high_count(s, size),
                     .normalize = true,
@@ -93,7 +98,7 @@ static MlirOperation stream_basis(splitting *s, MlirValue norm_result) {
                     .sites = (const char *const *)sites,
                     .n_sites = n_sites};
     if (s->ok)
-      basis = resq_basis_param(s->module, s->anchor, "stream.basis", &b);
+      basis = resq_basis_params(s->module, s->anchor, "stream.basis", "stream.basis.dual", &b);
     for (intptr_t i = 0; i < n_sites; i++)
       free(sites[i]);
     free(sites);
@@ -107,46 +112,51 @@ static MlirOperation stream_basis(splitting *s, MlirValue norm_result) {
 }
 
 /// The value basis of a cache: @<cache>.value_basis, made once.
-static MlirOperation value_basis(splitting *s, MlirOperation attention, int64_t *out_size) {
+static resq_basis_pair value_basis(splitting *s, MlirOperation attention, int64_t *out_size) {
   MlirStringRef name = resq_op_str(attention, "cache");
   MlirOperation cache = resq_symbol(s->module, name);
-  char symbol[256], site[256];
+  char symbol[256], dual[256], site[256];
   snprintf(symbol, sizeof symbol, "%.*s.value_basis", (int)name.length, name.data);
+  snprintf(dual, sizeof dual, "%.*s.value_basis.dual", (int)name.length, name.data);
   snprintf(site, sizeof site, "%.*s.values", (int)name.length, name.data);
   *out_size = resq_op_i64(cache, "head_size");
   MlirOperation made = resq_symbol(s->module, resq_str(symbol));
+  MlirOperation made_dual = resq_symbol(s->module, resq_str(dual));
   if (!mlirOperationIsNull(made))
-    return made;
+    return (resq_basis_pair){made, mlirOperationIsNull(made_dual) ? made : made_dual};
   const char *sites[] = {site};
   // The random part is common to all layers and heads, and apart from the stream's.
   resq_basis b = {.kind = s->kind,
+                  .rotation = s->rotation,
                   .size = *out_size,
                   .high = high_count(s, *out_size),
                   .blocks = resq_op_i64(cache, "heads"),
                   .seed = s->seed + 1,
                   .sites = sites,
                   .n_sites = 1};
-  return resq_basis_param(s->module, s->anchor, symbol, &b);
+  return resq_basis_params(s->module, s->anchor, symbol, dual, &b);
 }
 
-static MlirOperation own_basis(splitting *s, MlirOperation linear, MlirValue x) {
-  char *site = resq_site_of(x), symbol[280];
+static resq_basis_pair own_basis(splitting *s, MlirOperation linear, MlirValue x) {
+  char *site = resq_site_of(x), symbol[280], dual[288];
   if (!*site && s->kind == RESQ_BASIS_PCA) {
     resq_emit_error(linear,
                     "resq-split: basis=pca needs the linear's `name` to find its calibration site");
     s->ok = false;
   }
-  snprintf(symbol, sizeof symbol, "%s.basis", *site ? site : "linear");
+  snprintf(symbol, sizeof symbol, "%.270s.basis", *site ? site : "linear");
+  snprintf(dual, sizeof dual, "%s.dual", symbol);
   const char *sites[] = {site};
   int64_t size = resq_width(x);
   resq_basis b = {.kind = s->kind,
+                  .rotation = s->rotation,
                   .size = size,
                   .high = high_count(s, size),
                   .seed = s->seed + 2,
                   .sites = sites,
                   .n_sites = 1};
-  MlirOperation basis =
-      s->ok ? resq_basis_param(s->module, s->anchor, symbol, &b) : (MlirOperation){NULL};
+  resq_basis_pair basis =
+      s->ok ? resq_basis_params(s->module, s->anchor, symbol, dual, &b) : no_basis;
   free(site);
   return basis;
 }
@@ -175,10 +185,11 @@ static MlirOperation channel_order(splitting *s, MlirOperation linear, MlirValue
 
 //===-- Rewriting ---------------------------------------------------------===//
 
-/// x, or a weight's columns, in the basis of v.
-static MlirValue apply_basis(const resq_builder *b, MlirValue x, const split_value *v) {
-  MlirValue basis = resq_get_param(b, v->basis);
-  return v->by_channel ? resq_make_permute_by(b, x, basis) : resq_make_rotate(b, x, basis, false);
+/// x in the basis of v, or a weight's columns in its dual: products stay as they are.
+static MlirValue apply_basis(const resq_builder *b, MlirValue x, const split_value *v, bool dual) {
+  if (v->by_channel)
+    return resq_make_permute_by(b, x, resq_get_param(b, v->order));
+  return dual ? resq_turn_dual(b, x, &v->basis) : resq_turn_to(b, x, &v->basis);
 }
 
 /// The basis that suits x, its blocks and high count; without effect on the function.
@@ -186,7 +197,7 @@ static void choose_basis(splitting *s, MlirOperation linear, split_value *v) {
   v->block = resq_width(v->x);
   v->by_channel = resq_value_is_from(v->x, "resq.gate");
   if (v->by_channel) {
-    v->basis = channel_order(s, linear, v->x, &v->high_count);
+    v->order = channel_order(s, linear, v->x, &v->high_count);
     return;
   }
   if (resq_value_is_from(v->x, "resq.rms_norm"))
@@ -216,7 +227,7 @@ static split_value *split_of(splitting *s, MlirOperation linear, MlirValue x) {
     return NULL;
 
   resq_builder b = resq_build_before(linear);
-  v.low = apply_basis(&b, x, &v);
+  v.low = apply_basis(&b, x, &v, false);
   if (!s->rotate_only) {
     MlirType type = mlirValueGetType(x);
     int64_t blocks = resq_width(x) / block, rows = resq_dim(x, 0);
@@ -240,10 +251,10 @@ typedef struct branch {
   bool high;
 } branch;
 
-/// W U, or one part of its columns.
+/// W U (W U^-T where U is not orthogonal), or one part of its columns.
 static MlirValue make_branch(const resq_builder *b, void *user) {
   const branch *br = user;
-  MlirValue w = apply_basis(b, resq_get_param(b, br->weight), br->split);
+  MlirValue w = apply_basis(b, resq_get_param(b, br->weight), br->split, true);
   if (!br->split->high_count)
     return w;
   MlirType type = mlirValueGetType(w), element = mlirShapedTypeGetElementType(type);
@@ -338,6 +349,8 @@ bool resq_pass_split(MlirOperation module, resq_pass *pass) {
                     s.rotate_only ? "true" : "false");
     return false;
   }
+  if (!resq_rotation_parse(module, pass, "resq-split", &s.rotation))
+    return false;
   s.anchor = resq_first_function(module);
   resq_for_each(module, "resq.linear", split_linear, &s);
   free(s.values);

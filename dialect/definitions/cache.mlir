@@ -4,44 +4,60 @@
 // A cache is bytes; the order of a vector's bytes is private to these definitions
 // (kernels have their own), its codes and size are not. Token t of sequence s
 // begins at (s * capacity + t) * bytes per token: keys of all heads, then values.
-// A vector of kind 0 (f32) or 1 (f16) holds its elements, little endian. Kind 2
-// (int): codes of the low part as a stream of bits, a byte for each high element,
-// then a part's f16 scale and u8 zero point: of the low, then of the high part.
+// A vector of kind 0 (f32) or 1 (f16) holds its elements, little endian. The others
+// hold codes of the low part as a stream of bits, a byte for each high element, then
+// what the parts are scaled by:
+// kind 2 (int): f16 scale and u8 zero point. Kind 3 (lm): f16 scale. Kind 4 (qjl): f16
+// norm. Then, if there is a high part, its f16 scale and u8 zero point.
 //
-// The scf loops keep the order of effects; `kind`, `bits`, `high` are constants in
+// The scf loops keep the order of effects; `kind`, `bits`, `high`, `rows` are constants in
 // every use, so that the branches on them fold.
 //===----------------------------------------------------------------------===//
 
-// Bytes of the low codes of a vector: round up (size - high) * bits / 8.
-func.func @resq.def.kv_low_bytes(%size: index, %bits: index, %high: index) -> index {
+// Bytes of the low codes of a vector: (size - high) * bits, or `rows` signs, in whole bytes.
+func.func @resq.def.kv_low_bytes(%size: index, %kind: index, %bits: index, %high: index, %rows: index) -> index {
+  %c4 = arith.constant 4 : index
   %c7 = arith.constant 7 : index
   %c8 = arith.constant 8 : index
   %low = arith.subi %size, %high : index
-  %low_bits = arith.muli %low, %bits : index
+  %code_bits = arith.muli %low, %bits : index
+  %is_qjl = arith.cmpi eq, %kind, %c4 : index
+  %low_bits = arith.select %is_qjl, %rows, %code_bits : index
   %above = arith.addi %low_bits, %c7 : index
   %bytes = arith.divui %above, %c8 : index
   return %bytes : index
 }
 
-func.func @resq.def.kv_vector_bytes(%size: index, %kind: index, %bits: index, %high: index) -> index {
+// Bytes of the low part's scale, and of its zero point if it has one.
+func.func @resq.def.kv_scale_bytes(%kind: index) -> index {
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %is_int = arith.cmpi eq, %kind, %c2 : index
+  %bytes = arith.select %is_int, %c3, %c2 : index
+  return %bytes : index
+}
+
+func.func @resq.def.kv_vector_bytes(%size: index, %kind: index, %bits: index, %high: index, %rows: index) -> index {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
   %c3 = arith.constant 3 : index
   %c4 = arith.constant 4 : index
-  %c6 = arith.constant 6 : index
   %as_f32 = arith.muli %size, %c4 : index
   %as_f16 = arith.muli %size, %c2 : index
-  %low = func.call @resq.def.kv_low_bytes(%size, %bits, %high) : (index, index, index) -> index
+  %low = func.call @resq.def.kv_low_bytes(%size, %kind, %bits, %high, %rows)
+      : (index, index, index, index, index) -> index
   %codes = arith.addi %low, %high : index
+  %low_scale = func.call @resq.def.kv_scale_bytes(%kind) : (index) -> index
   %has_high = arith.cmpi ne, %high, %c0 : index
-  %scales = arith.select %has_high, %c6, %c3 : index
-  %as_int = arith.addi %codes, %scales : index
+  %high_scale = arith.select %has_high, %c3, %c0 : index
+  %scales = arith.addi %low_scale, %high_scale : index
+  %coded = arith.addi %codes, %scales : index
   %is_f32 = arith.cmpi eq, %kind, %c0 : index
   %is_f16 = arith.cmpi eq, %kind, %c1 : index
   %float = arith.select %is_f32, %as_f32, %as_f16 : index
   %is_float = arith.ori %is_f32, %is_f16 : i1
-  %bytes = arith.select %is_float, %float, %as_int : index
+  %bytes = arith.select %is_float, %float, %coded : index
   return %bytes : index
 }
 
@@ -60,6 +76,13 @@ func.func @resq.def.load_i16(%cache: memref<?xi8>, %at: index) -> i16 {
   return %value : i16
 }
 
+func.func @resq.def.load_half(%cache: memref<?xi8>, %at: index) -> f32 {
+  %bits = func.call @resq.def.load_i16(%cache, %at) : (memref<?xi8>, index) -> i16
+  %half = arith.bitcast %bits : i16 to f16
+  %value = arith.extf %half : f16 to f32
+  return %value : f32
+}
+
 func.func @resq.def.store_i16(%cache: memref<?xi8>, %at: index, %value: i16) {
   %c1 = arith.constant 1 : index
   %eight = arith.constant 8 : i16
@@ -69,6 +92,254 @@ func.func @resq.def.store_i16(%cache: memref<?xi8>, %at: index, %value: i16) {
   %b = arith.trunci %shifted : i16 to i8
   memref.store %a, %cache[%at] : memref<?xi8>
   memref.store %b, %cache[%next] : memref<?xi8>
+  return
+}
+
+// Code i of a stream of codes of `bits` bits from byte `codes` on: bit b at bit i * bits + b.
+func.func @resq.def.kv_load_code(%cache: memref<?xi8>, %codes: index, %i: index, %bits: index) -> i32 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %zero = arith.constant 0 : i32
+  %one = arith.constant 1 : i32
+  %first_bit = arith.muli %i, %bits : index
+  %code = scf.for %b = %c0 to %bits step %c1 iter_args(%so_far = %zero) -> (i32) {
+    %position = arith.addi %first_bit, %b : index
+    %byte = arith.divui %position, %c8 : index
+    %inside_byte = arith.remui %position, %c8 : index
+    %at = arith.addi %codes, %byte : index
+    %stored = memref.load %cache[%at] : memref<?xi8>
+    %wide = arith.extui %stored : i8 to i32
+    %inside_i32 = arith.index_cast %inside_byte : index to i32
+    %shifted = arith.shrui %wide, %inside_i32 : i32
+    %bit = arith.andi %shifted, %one : i32
+    %b_i32 = arith.index_cast %b : index to i32
+    %placed = arith.shli %bit, %b_i32 : i32
+    %next = arith.ori %so_far, %placed : i32
+    scf.yield %next : i32
+  }
+  return %code : i32
+}
+
+// Code i, into bytes that are zero where no earlier code stands.
+func.func @resq.def.kv_store_code(%cache: memref<?xi8>, %codes: index, %i: index, %bits: index, %code: i32) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %one = arith.constant 1 : i32
+  %first_bit = arith.muli %i, %bits : index
+  scf.for %b = %c0 to %bits step %c1 {
+    %b_i32 = arith.index_cast %b : index to i32
+    %shifted = arith.shrui %code, %b_i32 : i32
+    %bit = arith.andi %shifted, %one : i32
+    %position = arith.addi %first_bit, %b : index
+    %byte = arith.divui %position, %c8 : index
+    %inside_byte = arith.remui %position, %c8 : index
+    %inside_i32 = arith.index_cast %inside_byte : index to i32
+    %placed = arith.shli %bit, %inside_i32 : i32
+    %placed_byte = arith.trunci %placed : i32 to i8
+    %at = arith.addi %codes, %byte : index
+    %old = memref.load %cache[%at] : memref<?xi8>
+    %new = arith.ori %old, %placed_byte : i8
+    memref.store %new, %cache[%at] : memref<?xi8>
+  }
+  return
+}
+
+// Zeroes the bytes of `count` codes.
+func.func @resq.def.kv_clear_codes(%cache: memref<?xi8>, %codes: index, %count: index, %bits: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c7 = arith.constant 7 : index
+  %c8 = arith.constant 8 : index
+  %zero_byte = arith.constant 0 : i8
+  %total_bits = arith.muli %count, %bits : index
+  %bits_above = arith.addi %total_bits, %c7 : index
+  %bytes = arith.divui %bits_above, %c8 : index
+  scf.for %i = %c0 to %bytes step %c1 {
+    %at = arith.addi %codes, %i : index
+    memref.store %zero_byte, %cache[%at] : memref<?xi8>
+  }
+  return
+}
+
+//===-- Lloyd-Max codes and signs -----------------------------------------===//
+
+// Centroids that minimise the mean square error of N(0, 1), by code; 16 places a number of bits from 1 on.
+func.func @resq.def.lm_centroid(%bits: index, %code: i32) -> f32 {
+  %c1 = arith.constant 1 : index
+  %c16 = arith.constant 16 : index
+  %table = arith.constant dense<[
+      -0.797884561, 0.797884561, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+      -1.51041761, -0.452780035, 0.452780035, 1.51041761, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+      -2.1519457, -1.34390928, -0.756005281, -0.245094179, 0.245094179, 0.756005281, 1.34390928, 2.1519457,
+      0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+      -2.73258957, -2.06901723, -1.61804639, -1.2562312, -0.942340456, -0.656759119, -0.388048299, -0.12839503,
+      0.12839503, 0.388048299, 0.656759119, 0.942340456, 1.2562312, 1.61804639, 2.06901723, 2.73258957
+      ]> : tensor<64xf32>
+  %row = arith.subi %bits, %c1 : index
+  %begin = arith.muli %row, %c16 : index
+  %place = arith.index_cast %code : i32 to index
+  %at = arith.addi %begin, %place : index
+  %centroid = tensor.extract %table[%at] : tensor<64xf32>
+  return %centroid : f32
+}
+
+// Threshold j >= 0 above zero, half way between two centroids; 8 places a number of bits.
+func.func @resq.def.lm_threshold(%bits: index, %j: index) -> f32 {
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %table = arith.constant dense<[
+      0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+      0.981598822, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+      0.50054973, 1.04995728, 1.74792749, 0.0, 0.0, 0.0, 0.0, 0.0,
+      0.258221665, 0.522403709, 0.799549788, 1.09928583, 1.43713879, 1.84353181, 2.4008034, 0.0
+      ]> : tensor<32xf32>
+  %row = arith.subi %bits, %c1 : index
+  %begin = arith.muli %row, %c8 : index
+  %at = arith.addi %begin, %j : index
+  %threshold = tensor.extract %table[%at] : tensor<32xf32>
+  return %threshold : f32
+}
+
+// Partial sum `lane` of 16, `e` added.
+func.func @resq.def.add_to_lane(%lanes: tensor<16xf32>, %i: index, %e: f32) -> tensor<16xf32> {
+  %c16 = arith.constant 16 : index
+  %lane = arith.remui %i, %c16 : index
+  %old = tensor.extract %lanes[%lane] : tensor<16xf32>
+  %sum = arith.addf %old, %e : f32
+  %new = tensor.insert %sum into %lanes[%lane] : tensor<16xf32>
+  return %new : tensor<16xf32>
+}
+
+// The total of 16 partial sums: j and j + 8 are added, then j and j + 4, j and j + 2, j and j + 1.
+func.func @resq.def.fold_lanes(%lanes: tensor<16xf32>) -> f32 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %folded = scf.for %s = %c0 to %c4 step %c1 iter_args(%v = %lanes) -> (tensor<16xf32>) {
+    %width = arith.shrui %c8, %s : index
+    %next = scf.for %j = %c0 to %width step %c1 iter_args(%w = %v) -> (tensor<16xf32>) {
+      %other = arith.addi %j, %width : index
+      %a = tensor.extract %w[%j] : tensor<16xf32>
+      %b = tensor.extract %w[%other] : tensor<16xf32>
+      %sum = arith.addf %a, %b : f32
+      %set = tensor.insert %sum into %w[%j] : tensor<16xf32>
+      scf.yield %set : tensor<16xf32>
+    }
+    scf.yield %next : tensor<16xf32>
+  }
+  %total = tensor.extract %folded[%c0] : tensor<16xf32>
+  return %total : f32
+}
+
+// The squared norm of x[row, begin ..< begin + count]: element i in partial sum i mod 16.
+func.func @resq.def.sum_squares(%x: tensor<?x?xf32>, %row: index, %begin: index, %count: index) -> f32 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zeros = arith.constant dense<0.0> : tensor<16xf32>
+  %lanes = scf.for %i = %c0 to %count step %c1 iter_args(%v = %zeros) -> (tensor<16xf32>) {
+    %column = arith.addi %begin, %i : index
+    %e = tensor.extract %x[%row, %column] : tensor<?x?xf32>
+    %square = arith.mulf %e, %e : f32
+    %next = func.call @resq.def.add_to_lane(%v, %i, %square) : (tensor<16xf32>, index, f32) -> tensor<16xf32>
+    scf.yield %next : tensor<16xf32>
+  }
+  %total = func.call @resq.def.fold_lanes(%lanes) : (tensor<16xf32>) -> f32
+  return %total : f32
+}
+
+// A scale or norm in f16 at byte `at`; NaN and what is below zero as 0, infinity as the largest number.
+func.func @resq.def.store_finite_half(%cache: memref<?xi8>, %at: index, %value: f32) {
+  %zero = arith.constant 0.0 : f32
+  %largest = arith.constant 65504.0 : f32
+  %above = arith.maxnumf %value, %zero : f32
+  %finite = arith.minnumf %above, %largest : f32
+  %half = arith.truncf %finite : f32 to f16
+  %bits = arith.bitcast %half : f16 to i16
+  func.call @resq.def.store_i16(%cache, %at, %bits) : (memref<?xi8>, index, i16) -> ()
+  return
+}
+
+// Lloyd-Max codes of x[row, begin ..< begin + count], `bits` each, from byte `codes` on, and their f16 scale.
+// r = |x| / sqrt(count). Of magnitude m (how many thresholds times r are below |e|), e has code 2^(bits-1) + m,
+// below zero 2^(bits-1) - 1 - m. With c the centroids of the codes, scale = |x|^2 / <x, c>: <x, scale c> = |x|^2,
+// so that <q, scale c> is <q, x> in the mean over random rotations of both (EDEN, Vargaftik et al., ICML 2022).
+func.func @resq.def.kv_store_lm(%cache: memref<?xi8>, %codes: index, %scale_at: index,
+    %x: tensor<?x?xf32>, %row: index, %begin: index, %count: index, %bits: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
+  %none = arith.constant 0 : i32
+  %one = arith.constant 1 : i32
+  %zeros = arith.constant dense<0.0> : tensor<16xf32>
+  %squares = func.call @resq.def.sum_squares(%x, %row, %begin, %count)
+      : (tensor<?x?xf32>, index, index, index) -> f32
+  %count_i32 = arith.index_cast %count : index to i32
+  %count_f32 = arith.sitofp %count_i32 : i32 to f32
+  %mean = arith.divf %squares, %count_f32 : f32
+  %deviation = math.sqrt %mean : f32
+  %lower_bits = arith.subi %bits, %c1 : index
+  %half = arith.shli %c1, %lower_bits : index
+  %thresholds = arith.subi %half, %c1 : index
+  %half_i32 = arith.index_cast %half : index to i32
+  %last_i32 = arith.subi %half_i32, %one : i32
+  func.call @resq.def.kv_clear_codes(%cache, %codes, %count, %bits) : (memref<?xi8>, index, index, index) -> ()
+  %lanes = scf.for %i = %c0 to %count step %c1 iter_args(%v = %zeros) -> (tensor<16xf32>) {
+    %column = arith.addi %begin, %i : index
+    %e = tensor.extract %x[%row, %column] : tensor<?x?xf32>
+    %size = math.absf %e : f32
+    %m = scf.for %j = %c0 to %thresholds step %c1 iter_args(%so_far = %none) -> (i32) {
+      %threshold = func.call @resq.def.lm_threshold(%bits, %j) : (index, index) -> f32
+      %scaled = arith.mulf %threshold, %deviation : f32
+      %passed = arith.cmpf ogt, %size, %scaled : f32
+      %step = arith.extui %passed : i1 to i32
+      %next = arith.addi %so_far, %step : i32
+      scf.yield %next : i32
+    }
+    %above = arith.addi %half_i32, %m : i32
+    %below = arith.subi %last_i32, %m : i32
+    %is_below = arith.cmpf olt, %e, %zero : f32
+    %code = arith.select %is_below, %below, %above : i32
+    func.call @resq.def.kv_store_code(%cache, %codes, %i, %bits, %code)
+        : (memref<?xi8>, index, index, index, i32) -> ()
+    %centroid = func.call @resq.def.lm_centroid(%bits, %code) : (index, i32) -> f32
+    %product = arith.mulf %e, %centroid : f32
+    %next = func.call @resq.def.add_to_lane(%v, %i, %product) : (tensor<16xf32>, index, f32) -> tensor<16xf32>
+    scf.yield %next : tensor<16xf32>
+  }
+  %product = func.call @resq.def.fold_lanes(%lanes) : (tensor<16xf32>) -> f32
+  %scale = arith.divf %squares, %product : f32
+  func.call @resq.def.store_finite_half(%cache, %scale_at, %scale) : (memref<?xi8>, index, f32) -> ()
+  return
+}
+
+// Signs of sketch times x[row, begin ..< begin + count], a bit each (1: above 0), and the norm of that part.
+func.func @resq.def.kv_store_signs(%cache: memref<?xi8>, %codes: index, %norm_at: index,
+    %x: tensor<?x?xf32>, %row: index, %begin: index, %count: index, %sketch: tensor<?x?xf32>, %rows: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
+  func.call @resq.def.kv_clear_codes(%cache, %codes, %rows, %c1) : (memref<?xi8>, index, index, index) -> ()
+  scf.for %j = %c0 to %rows step %c1 {
+    %dot = scf.for %i = %c0 to %count step %c1 iter_args(%sum = %zero) -> (f32) {
+      %column = arith.addi %begin, %i : index
+      %e = tensor.extract %x[%row, %column] : tensor<?x?xf32>
+      %s = tensor.extract %sketch[%j, %i] : tensor<?x?xf32>
+      %product = arith.mulf %s, %e : f32
+      %next = arith.addf %sum, %product : f32
+      scf.yield %next : f32
+    }
+    %is_above = arith.cmpf ogt, %dot, %zero : f32
+    %code = arith.extui %is_above : i1 to i32
+    func.call @resq.def.kv_store_code(%cache, %codes, %j, %c1, %code)
+        : (memref<?xi8>, index, index, index, i32) -> ()
+  }
+  %squares = func.call @resq.def.sum_squares(%x, %row, %begin, %count)
+      : (tensor<?x?xf32>, index, index, index) -> f32
+  %norm = math.sqrt %squares : f32
+  func.call @resq.def.store_finite_half(%cache, %norm_at, %norm) : (memref<?xi8>, index, f32) -> ()
   return
 }
 
@@ -82,9 +353,6 @@ func.func @resq.def.kv_store_part(%cache: memref<?xi8>, %codes: index, %scale_at
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
-  %c7 = arith.constant 7 : index
-  %c8 = arith.constant 8 : index
-  %zero_byte = arith.constant 0 : i8
   %one = arith.constant 1 : i32
   %zero = arith.constant 0.0 : f32
   %least = arith.constant 1.0e-8 : f32
@@ -123,13 +391,7 @@ func.func @resq.def.kv_store_part(%cache: memref<?xi8>, %codes: index, %scale_at
   %z_at = arith.addi %scale_at, %c2 : index
   memref.store %z_byte, %cache[%z_at] : memref<?xi8>
 
-  %total_bits = arith.muli %count, %bits : index
-  %bits_above = arith.addi %total_bits, %c7 : index
-  %bytes = arith.divui %bits_above, %c8 : index
-  scf.for %i = %c0 to %bytes step %c1 {
-    %at = arith.addi %codes, %i : index
-    memref.store %zero_byte, %cache[%at] : memref<?xi8>
-  }
+  func.call @resq.def.kv_clear_codes(%cache, %codes, %count, %bits) : (memref<?xi8>, index, index, index) -> ()
   scf.for %i = %c0 to %count step %c1 {
     %column = arith.addi %begin, %i : index
     %e = tensor.extract %x[%row, %column] : tensor<?x?xf32>
@@ -139,29 +401,16 @@ func.func @resq.def.kv_store_part(%cache: memref<?xi8>, %codes: index, %scale_at
     %above = arith.maxnumf %sum, %zero : f32
     %inside = arith.minnumf %above, %top : f32
     %code = arith.fptosi %inside : f32 to i32
-    %first_bit = arith.muli %i, %bits : index
-    scf.for %b = %c0 to %bits step %c1 {
-      %b_i32 = arith.index_cast %b : index to i32
-      %shifted = arith.shrui %code, %b_i32 : i32
-      %bit = arith.andi %shifted, %one : i32
-      %position = arith.addi %first_bit, %b : index
-      %byte = arith.divui %position, %c8 : index
-      %inside_byte = arith.remui %position, %c8 : index
-      %inside_i32 = arith.index_cast %inside_byte : index to i32
-      %placed = arith.shli %bit, %inside_i32 : i32
-      %placed_byte = arith.trunci %placed : i32 to i8
-      %at = arith.addi %codes, %byte : index
-      %old = memref.load %cache[%at] : memref<?xi8>
-      %new = arith.ori %old, %placed_byte : i8
-      memref.store %new, %cache[%at] : memref<?xi8>
-    }
+    func.call @resq.def.kv_store_code(%cache, %codes, %i, %bits, %code)
+        : (memref<?xi8>, index, index, index, i32) -> ()
   }
   return
 }
 
 // x[row, begin ..< begin + size] to the vector at byte `base`.
 func.func @resq.def.kv_store(%cache: memref<?xi8>, %base: index, %x: tensor<?x?xf32>, %row: index,
-    %begin: index, %size: index, %kind: index, %bits: index, %high: index) {
+    %begin: index, %size: index, %sketch: tensor<?x?xf32>, %kind: index, %bits: index, %high: index,
+    %rows: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
@@ -197,17 +446,32 @@ func.func @resq.def.kv_store(%cache: memref<?xi8>, %base: index, %x: tensor<?x?x
       func.call @resq.def.store_i16(%cache, %at, %word) : (memref<?xi8>, index, i16) -> ()
     }
   }
-  %is_int = arith.cmpi eq, %kind, %c2 : index
-  scf.if %is_int {
+  %is_coded = arith.cmpi ugt, %kind, %c1 : index
+  scf.if %is_coded {
     %low = arith.subi %size, %high : index
-    %low_bytes = func.call @resq.def.kv_low_bytes(%size, %bits, %high) : (index, index, index) -> index
+    %low_bytes = func.call @resq.def.kv_low_bytes(%size, %kind, %bits, %high, %rows)
+        : (index, index, index, index, index) -> index
     %high_codes = arith.addi %base, %low_bytes : index
     %low_scale = arith.addi %high_codes, %high : index
-    func.call @resq.def.kv_store_part(%cache, %base, %low_scale, %x, %row, %begin, %low, %bits)
-        : (memref<?xi8>, index, index, tensor<?x?xf32>, index, index, index, index) -> ()
+    %is_int = arith.cmpi eq, %kind, %c2 : index
+    scf.if %is_int {
+      func.call @resq.def.kv_store_part(%cache, %base, %low_scale, %x, %row, %begin, %low, %bits)
+          : (memref<?xi8>, index, index, tensor<?x?xf32>, index, index, index, index) -> ()
+    }
+    %is_lm = arith.cmpi eq, %kind, %c3 : index
+    scf.if %is_lm {
+      func.call @resq.def.kv_store_lm(%cache, %base, %low_scale, %x, %row, %begin, %low, %bits)
+          : (memref<?xi8>, index, index, tensor<?x?xf32>, index, index, index, index) -> ()
+    }
+    %is_qjl = arith.cmpi eq, %kind, %c4 : index
+    scf.if %is_qjl {
+      func.call @resq.def.kv_store_signs(%cache, %base, %low_scale, %x, %row, %begin, %low, %sketch, %rows)
+          : (memref<?xi8>, index, index, tensor<?x?xf32>, index, index, index, tensor<?x?xf32>, index) -> ()
+    }
     %has_high = arith.cmpi ne, %high, %c0 : index
     scf.if %has_high {
-      %high_scale = arith.addi %low_scale, %c3 : index
+      %low_scale_bytes = func.call @resq.def.kv_scale_bytes(%kind) : (index) -> index
+      %high_scale = arith.addi %low_scale, %low_scale_bytes : index
       %high_begin = arith.addi %begin, %low : index
       func.call @resq.def.kv_store_part(%cache, %high_codes, %high_scale, %x, %row, %high_begin, %high, %c8)
           : (memref<?xi8>, index, index, tensor<?x?xf32>, index, index, index, index) -> ()
@@ -216,20 +480,21 @@ func.func @resq.def.kv_store(%cache: memref<?xi8>, %base: index, %x: tensor<?x?x
   return
 }
 
-// Row r's keys and values to positions[r] of sequences[r].
+// Row r's keys and values to positions[r] of sequences[r]. sketch is read with keys of kind 4 (qjl) alone.
 func.func @resq.def.kv_append(%keys: tensor<?x?xf32>, %values: tensor<?x?xf32>,
-    %positions: tensor<?xi32>, %sequences: tensor<?xi32>, %cache: memref<?xi8>, %capacity: index,
-    %size: index, %k_kind: index, %k_bits: index, %k_high: index,
+    %positions: tensor<?xi32>, %sequences: tensor<?xi32>, %sketch: tensor<?x?xf32>,
+    %cache: memref<?xi8>, %capacity: index,
+    %size: index, %k_kind: index, %k_bits: index, %k_high: index, %k_rows: index,
     %v_kind: index, %v_bits: index, %v_high: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %rows = tensor.dim %keys, %c0 : tensor<?x?xf32>
   %width = tensor.dim %keys, %c1 : tensor<?x?xf32>
   %heads = arith.divui %width, %size : index
-  %k_bytes = func.call @resq.def.kv_vector_bytes(%size, %k_kind, %k_bits, %k_high)
-      : (index, index, index, index) -> index
-  %v_bytes = func.call @resq.def.kv_vector_bytes(%size, %v_kind, %v_bits, %v_high)
-      : (index, index, index, index) -> index
+  %k_bytes = func.call @resq.def.kv_vector_bytes(%size, %k_kind, %k_bits, %k_high, %k_rows)
+      : (index, index, index, index, index) -> index
+  %v_bytes = func.call @resq.def.kv_vector_bytes(%size, %v_kind, %v_bits, %v_high, %c0)
+      : (index, index, index, index, index) -> index
   %both = arith.addi %k_bytes, %v_bytes : index
   %token_bytes = arith.muli %both, %heads : index
   %all_keys = arith.muli %k_bytes, %heads : index
@@ -248,10 +513,14 @@ func.func @resq.def.kv_append(%keys: tensor<?x?xf32>, %values: tensor<?x?xf32>,
       %v_offset = arith.muli %h, %v_bytes : index
       %k_at = arith.addi %base, %k_offset : index
       %v_at = arith.addi %v_base, %v_offset : index
-      func.call @resq.def.kv_store(%cache, %k_at, %keys, %r, %begin, %size, %k_kind, %k_bits, %k_high)
-          : (memref<?xi8>, index, tensor<?x?xf32>, index, index, index, index, index, index) -> ()
-      func.call @resq.def.kv_store(%cache, %v_at, %values, %r, %begin, %size, %v_kind, %v_bits, %v_high)
-          : (memref<?xi8>, index, tensor<?x?xf32>, index, index, index, index, index, index) -> ()
+      func.call @resq.def.kv_store(%cache, %k_at, %keys, %r, %begin, %size, %sketch, %k_kind, %k_bits,
+                                   %k_high, %k_rows)
+          : (memref<?xi8>, index, tensor<?x?xf32>, index, index, index, tensor<?x?xf32>, index, index, index,
+             index) -> ()
+      func.call @resq.def.kv_store(%cache, %v_at, %values, %r, %begin, %size, %sketch, %v_kind, %v_bits,
+                                   %v_high, %c0)
+          : (memref<?xi8>, index, tensor<?x?xf32>, index, index, index, tensor<?x?xf32>, index, index, index,
+             index) -> ()
     }
   }
   return
@@ -262,31 +531,10 @@ func.func @resq.def.kv_append(%keys: tensor<?x?xf32>, %values: tensor<?x?xf32>,
 // Element i of a part: scale * (code - zero).
 func.func @resq.def.kv_load_part(%cache: memref<?xi8>, %codes: index, %scale_at: index, %i: index,
                                          %bits: index) -> f32 {
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
-  %c8 = arith.constant 8 : index
-  %zero = arith.constant 0 : i32
-  %one = arith.constant 1 : i32
-  %first_bit = arith.muli %i, %bits : index
-  %code = scf.for %b = %c0 to %bits step %c1 iter_args(%so_far = %zero) -> (i32) {
-    %position = arith.addi %first_bit, %b : index
-    %byte = arith.divui %position, %c8 : index
-    %inside_byte = arith.remui %position, %c8 : index
-    %at = arith.addi %codes, %byte : index
-    %stored = memref.load %cache[%at] : memref<?xi8>
-    %wide = arith.extui %stored : i8 to i32
-    %inside_i32 = arith.index_cast %inside_byte : index to i32
-    %shifted = arith.shrui %wide, %inside_i32 : i32
-    %bit = arith.andi %shifted, %one : i32
-    %b_i32 = arith.index_cast %b : index to i32
-    %placed = arith.shli %bit, %b_i32 : i32
-    %next = arith.ori %so_far, %placed : i32
-    scf.yield %next : i32
-  }
-  %scale_bits = func.call @resq.def.load_i16(%cache, %scale_at) : (memref<?xi8>, index) -> i16
-  %scale_f16 = arith.bitcast %scale_bits : i16 to f16
-  %scale = arith.extf %scale_f16 : f16 to f32
+  %code = func.call @resq.def.kv_load_code(%cache, %codes, %i, %bits)
+      : (memref<?xi8>, index, index, index) -> i32
+  %scale = func.call @resq.def.load_half(%cache, %scale_at) : (memref<?xi8>, index) -> f32
   %z_at = arith.addi %scale_at, %c2 : index
   %z_byte = memref.load %cache[%z_at] : memref<?xi8>
   %z = arith.extui %z_byte : i8 to i32
@@ -296,9 +544,20 @@ func.func @resq.def.kv_load_part(%cache: memref<?xi8>, %codes: index, %scale_at:
   return %e : f32
 }
 
-// Element i of the vector at byte `base`, decoded.
+// Element i of the low part of kind lm: scale * centroid.
+func.func @resq.def.kv_load_lm(%cache: memref<?xi8>, %codes: index, %scale_at: index, %i: index,
+                               %bits: index) -> f32 {
+  %code = func.call @resq.def.kv_load_code(%cache, %codes, %i, %bits)
+      : (memref<?xi8>, index, index, index) -> i32
+  %centroid = func.call @resq.def.lm_centroid(%bits, %code) : (index, i32) -> f32
+  %scale = func.call @resq.def.load_half(%cache, %scale_at) : (memref<?xi8>, index) -> f32
+  %e = arith.mulf %scale, %centroid : f32
+  return %e : f32
+}
+
+// Element i of the vector at byte `base`, decoded; of kind qjl in the high part alone.
 func.func @resq.def.kv_load(%cache: memref<?xi8>, %base: index, %i: index, %size: index,
-                                    %kind: index, %bits: index, %high: index) -> f32 {
+                            %kind: index, %bits: index, %high: index, %rows: index) -> f32 {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
@@ -330,16 +589,26 @@ func.func @resq.def.kv_load(%cache: memref<?xi8>, %base: index, %i: index, %size
       scf.yield %f : f32
     } else {
       %low = arith.subi %size, %high : index
-      %low_bytes = func.call @resq.def.kv_low_bytes(%size, %bits, %high) : (index, index, index) -> index
+      %low_bytes = func.call @resq.def.kv_low_bytes(%size, %kind, %bits, %high, %rows)
+          : (index, index, index, index, index) -> index
       %high_codes = arith.addi %base, %low_bytes : index
       %low_scale = arith.addi %high_codes, %high : index
       %is_low = arith.cmpi ult, %i, %low : index
       %f = scf.if %is_low -> (f32) {
-        %l = func.call @resq.def.kv_load_part(%cache, %base, %low_scale, %i, %bits)
-            : (memref<?xi8>, index, index, index, index) -> f32
+        %is_lm = arith.cmpi eq, %kind, %c3 : index
+        %l = scf.if %is_lm -> (f32) {
+          %l0 = func.call @resq.def.kv_load_lm(%cache, %base, %low_scale, %i, %bits)
+              : (memref<?xi8>, index, index, index, index) -> f32
+          scf.yield %l0 : f32
+        } else {
+          %l1 = func.call @resq.def.kv_load_part(%cache, %base, %low_scale, %i, %bits)
+              : (memref<?xi8>, index, index, index, index) -> f32
+          scf.yield %l1 : f32
+        }
         scf.yield %l : f32
       } else {
-        %high_scale = arith.addi %low_scale, %c3 : index
+        %low_scale_bytes = func.call @resq.def.kv_scale_bytes(%kind) : (index) -> index
+        %high_scale = arith.addi %low_scale, %low_scale_bytes : index
         %past = arith.subi %i, %low : index
         %h = func.call @resq.def.kv_load_part(%cache, %high_codes, %high_scale, %past, %c8)
             : (memref<?xi8>, index, index, index, index) -> f32
@@ -352,11 +621,61 @@ func.func @resq.def.kv_load(%cache: memref<?xi8>, %base: index, %i: index, %size
   return %e : f32
 }
 
+// sketch times q[row, begin ..< begin + count], elements rising.
+func.func @resq.def.kv_sketch_query(%q: tensor<?x?xf32>, %row: index, %begin: index, %count: index,
+    %sketch: tensor<?x?xf32>, %rows: index) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
+  %init = tensor.empty(%rows) : tensor<?xf32>
+  %sketched = scf.for %j = %c0 to %rows step %c1 iter_args(%v = %init) -> (tensor<?xf32>) {
+    %dot = scf.for %i = %c0 to %count step %c1 iter_args(%sum = %zero) -> (f32) {
+      %column = arith.addi %begin, %i : index
+      %e = tensor.extract %q[%row, %column] : tensor<?x?xf32>
+      %s = tensor.extract %sketch[%j, %i] : tensor<?x?xf32>
+      %product = arith.mulf %s, %e : f32
+      %next = arith.addf %sum, %product : f32
+      scf.yield %next : f32
+    }
+    %set = tensor.insert %dot into %v[%j] : tensor<?xf32>
+    scf.yield %set : tensor<?xf32>
+  }
+  return %sketched : tensor<?xf32>
+}
+
+// The low part of a score by signs: sqrt(pi / 2) / rows * norm * sum_j sign_j sketched_j, j rising.
+func.func @resq.def.kv_sign_score(%cache: memref<?xi8>, %base: index, %norm_at: index,
+    %sketched: tensor<?xf32>, %rows: index) -> f32 {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %none = arith.constant 0 : i32
+  %zero = arith.constant 0.0 : f32
+  %constant = arith.constant 1.25331414 : f32
+  %rows_i32 = arith.index_cast %rows : index to i32
+  %rows_f32 = arith.sitofp %rows_i32 : i32 to f32
+  %share = arith.divf %constant, %rows_f32 : f32
+  %norm = func.call @resq.def.load_half(%cache, %norm_at) : (memref<?xi8>, index) -> f32
+  %weight = arith.mulf %norm, %share : f32
+  %total = scf.for %j = %c0 to %rows step %c1 iter_args(%sum = %zero) -> (f32) {
+    %code = func.call @resq.def.kv_load_code(%cache, %base, %j, %c1)
+        : (memref<?xi8>, index, index, index) -> i32
+    %is_above = arith.cmpi ne, %code, %none : i32
+    %e = tensor.extract %sketched[%j] : tensor<?xf32>
+    %minus = arith.negf %e : f32
+    %signed = arith.select %is_above, %e, %minus : f32
+    %next = arith.addf %sum, %signed : f32
+    scf.yield %next : f32
+  }
+  %score = arith.mulf %weight, %total : f32
+  return %score : f32
+}
+
 // Row r, query head h over positions 0 .. positions[r] of sequences[r]: p = softmax(scale * q . k), y = sum p v.
+// With keys of kind 4 (qjl), the low part of q . k is estimated from signs, with the sketch of q.
 // Sums run over increasing element and position; p is divided by its sum before it weighs values.
 func.func @resq.def.attention(%q: tensor<?x?xf32>, %positions: tensor<?xi32>,
-    %sequences: tensor<?xi32>, %cache: memref<?xi8>, %capacity: index, %scale: f32,
-    %kv_heads: index, %size: index, %k_kind: index, %k_bits: index, %k_high: index,
+    %sequences: tensor<?xi32>, %sketch: tensor<?x?xf32>, %cache: memref<?xi8>, %capacity: index, %scale: f32,
+    %kv_heads: index, %size: index, %k_kind: index, %k_bits: index, %k_high: index, %k_rows: index,
     %v_kind: index, %v_bits: index, %v_high: index) -> tensor<?x?xf32> {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -366,13 +685,20 @@ func.func @resq.def.attention(%q: tensor<?x?xf32>, %positions: tensor<?xi32>,
   %width = tensor.dim %q, %c1 : tensor<?x?xf32>
   %heads = arith.divui %width, %size : index
   %shared = arith.divui %heads, %kv_heads : index
-  %k_bytes = func.call @resq.def.kv_vector_bytes(%size, %k_kind, %k_bits, %k_high)
-      : (index, index, index, index) -> index
-  %v_bytes = func.call @resq.def.kv_vector_bytes(%size, %v_kind, %v_bits, %v_high)
-      : (index, index, index, index) -> index
+  %k_bytes = func.call @resq.def.kv_vector_bytes(%size, %k_kind, %k_bits, %k_high, %k_rows)
+      : (index, index, index, index, index) -> index
+  %v_bytes = func.call @resq.def.kv_vector_bytes(%size, %v_kind, %v_bits, %v_high, %c0)
+      : (index, index, index, index, index) -> index
   %both = arith.addi %k_bytes, %v_bytes : index
   %token_bytes = arith.muli %both, %kv_heads : index
   %all_keys = arith.muli %k_bytes, %kv_heads : index
+  %c4 = arith.constant 4 : index
+  %is_qjl = arith.cmpi eq, %k_kind, %c4 : index
+  %k_low = arith.subi %size, %k_high : index
+  %k_low_bytes = func.call @resq.def.kv_low_bytes(%size, %k_kind, %k_bits, %k_high, %k_rows)
+      : (index, index, index, index, index) -> index
+  %first_element = arith.select %is_qjl, %k_low, %c0 : index
+  %sign_rows = arith.select %is_qjl, %k_rows, %c0 : index
   %init = tensor.empty(%rows, %width) : tensor<?x?xf32>
   %y = scf.for %r = %c0 to %rows step %c1 iter_args(%y_r = %init) -> (tensor<?x?xf32>) {
     %position_i32 = tensor.extract %positions[%r] : tensor<?xi32>
@@ -388,17 +714,28 @@ func.func @resq.def.attention(%q: tensor<?x?xf32>, %positions: tensor<?xi32>,
       %v_offset_head = arith.muli %kv_head, %v_bytes : index
       %v_offset = arith.addi %all_keys, %v_offset_head : index
 
+      %q_sketched = func.call @resq.def.kv_sketch_query(%q, %r, %begin, %k_low, %sketch, %sign_rows)
+          : (tensor<?x?xf32>, index, index, index, tensor<?x?xf32>, index) -> tensor<?xf32>
       %scores_init = tensor.empty(%count) : tensor<?xf32>
       %scores, %most = scf.for %t = %c0 to %count step %c1
           iter_args(%s_t = %scores_init, %most_t = %lowest) -> (tensor<?xf32>, f32) {
         %token = arith.addi %first, %t : index
         %token_at = arith.muli %token, %token_bytes : index
         %k_at = arith.addi %token_at, %k_offset : index
-        %dot = scf.for %d = %c0 to %size step %c1 iter_args(%sum = %zero) -> (f32) {
+        %signs = scf.if %is_qjl -> (f32) {
+          %norm_offset = arith.addi %k_low_bytes, %k_high : index
+          %norm_at = arith.addi %k_at, %norm_offset : index
+          %estimate = func.call @resq.def.kv_sign_score(%cache, %k_at, %norm_at, %q_sketched, %k_rows)
+              : (memref<?xi8>, index, index, tensor<?xf32>, index) -> f32
+          scf.yield %estimate : f32
+        } else {
+          scf.yield %zero : f32
+        }
+        %dot = scf.for %d = %first_element to %size step %c1 iter_args(%sum = %signs) -> (f32) {
           %column = arith.addi %begin, %d : index
           %a = tensor.extract %q[%r, %column] : tensor<?x?xf32>
-          %b = func.call @resq.def.kv_load(%cache, %k_at, %d, %size, %k_kind, %k_bits, %k_high)
-              : (memref<?xi8>, index, index, index, index, index, index) -> f32
+          %b = func.call @resq.def.kv_load(%cache, %k_at, %d, %size, %k_kind, %k_bits, %k_high, %k_rows)
+              : (memref<?xi8>, index, index, index, index, index, index, index) -> f32
           %p = arith.mulf %a, %b : f32
           %next = arith.addf %sum, %p : f32
           scf.yield %next : f32
@@ -424,8 +761,8 @@ func.func @resq.def.attention(%q: tensor<?x?xf32>, %positions: tensor<?xi32>,
           %v_at = arith.addi %token_at, %v_offset : index
           %power = tensor.extract %powers[%t] : tensor<?xf32>
           %share = arith.divf %power, %total : f32
-          %v = func.call @resq.def.kv_load(%cache, %v_at, %d, %size, %v_kind, %v_bits, %v_high)
-              : (memref<?xi8>, index, index, index, index, index, index) -> f32
+          %v = func.call @resq.def.kv_load(%cache, %v_at, %d, %size, %v_kind, %v_bits, %v_high, %c0)
+              : (memref<?xi8>, index, index, index, index, index, index, index) -> f32
           %p = arith.mulf %share, %v : f32
           %next = arith.addf %sum, %p : f32
           scf.yield %next : f32

@@ -12,11 +12,11 @@
 static MlirValue operand(MlirOperation op, intptr_t i) { return mlirOperationGetOperand(op, i); }
 static MlirValue result(MlirOperation op) { return mlirOperationGetResult(op, 0); }
 
-/// "f32", "bf16" or "f16" of a panel weight; NULL after an error.
-static const char *panel_suffix(lowering *l, MlirOperation op, MlirValue weight) {
+/// "f32", "bf16" or "f16" of a panel operand; NULL after an error, which calls it `what`.
+static const char *panel_suffix(lowering *l, MlirOperation op, MlirValue weight, const char *what) {
   MlirType element = resq_element(weight);
   if (!resqTypeIsPanel(element)) {
-    lower_fail(l, op, "weight is not stored as a panel: run --resq-pack first");
+    lower_fail(l, op, "%s is not stored as a panel: run --resq-pack first", what);
     return NULL;
   }
   element = resqPanelTypeGetElement(element);
@@ -37,7 +37,7 @@ static void emit_get(lowering *l, MlirOperation op) {
 }
 
 static void emit_embed(lowering *l, MlirOperation op) {
-  const char *suffix = panel_suffix(l, op, operand(op, 1));
+  const char *suffix = panel_suffix(l, op, operand(op, 1), "weight");
   if (!suffix)
     return;
   char name[32];
@@ -76,7 +76,7 @@ static void emit_rms_norm(lowering *l, MlirOperation op) {
 }
 
 static void emit_linear(lowering *l, MlirOperation op) {
-  const char *suffix = panel_suffix(l, op, operand(op, 1));
+  const char *suffix = panel_suffix(l, op, operand(op, 1), "weight");
   if (!suffix)
     return;
   char name[32];
@@ -140,12 +140,26 @@ static void emit_rope(lowering *l, MlirOperation op) {
   kernel_end(&k);
 }
 
-/// kind, bits, high of a cache code.
-static void kernel_code(kernel_call *k, MlirAttribute code) {
-  MlirStringRef kind = resqKvCodeAttrGetKind(code);
-  kernel_const(k, resq_str_eq(kind, "f32") ? 0 : resq_str_eq(kind, "f16") ? 1 : 2);
-  kernel_const(k, resqKvCodeAttrGetBits(code));
-  kernel_const(k, resqKvCodeAttrGetHigh(code));
+/// kind, bits, high, rows of the keys of a cache, and kind, bits, high of its values.
+static void kernel_codes(kernel_call *k, MlirOperation cache) {
+  MlirAttribute keys = resq_op_attr(cache, "keys"), values = resq_op_attr(cache, "values");
+  kernel_const(k, resqKvCodeNumber(keys));
+  kernel_const(k, resqKvCodeAttrGetBits(keys));
+  kernel_const(k, resqKvCodeAttrGetHigh(keys));
+  kernel_const(k, resqKvCodeAttrGetRows(keys));
+  kernel_const(k, resqKvCodeNumber(values));
+  kernel_const(k, resqKvCodeAttrGetBits(values));
+  kernel_const(k, resqKvCodeAttrGetHigh(values));
+}
+
+/// The panel of the sketch, operand `index` of the call's op, or null where it has none.
+static void kernel_sketch(kernel_call *k, intptr_t index) {
+  if (mlirOperationGetNumOperands(k->op) <= index) {
+    kernel_null(k);
+    return;
+  }
+  if (panel_suffix(k->l, k->op, operand(k->op, index), "sketch"))
+    kernel_read(k, place_of(k->l, operand(k->op, index)));
 }
 
 static void emit_kv_append(lowering *l, MlirOperation op) {
@@ -158,6 +172,7 @@ static void emit_kv_append(lowering *l, MlirOperation op) {
   kernel_read(&k, value);
   kernel_read(&k, place_of(l, operand(op, 2)));
   kernel_read(&k, place_of(l, operand(op, 3)));
+  kernel_sketch(&k, 4);
   kernel_cache(&k, name, true);
   kernel_rows(&k, key);
   kernel_const(&k, key->stride);
@@ -165,8 +180,7 @@ static void emit_kv_append(lowering *l, MlirOperation op) {
   kernel_capacity(&k);
   kernel_const(&k, resq_op_i64(cache, "heads"));
   kernel_const(&k, resq_op_i64(cache, "head_size"));
-  kernel_code(&k, resq_op_attr(cache, "keys"));
-  kernel_code(&k, resq_op_attr(cache, "values"));
+  kernel_codes(&k, cache);
   kernel_end(&k);
 }
 
@@ -181,6 +195,7 @@ static void emit_attention(lowering *l, MlirOperation op) {
   kernel_read(&k, q);
   kernel_read(&k, place_of(l, operand(op, 1)));
   kernel_read(&k, place_of(l, operand(op, 2)));
+  kernel_sketch(&k, 3);
   kernel_cache(&k, name, false);
   kernel_write(&k, y);
   kernel_rows(&k, y);
@@ -191,8 +206,7 @@ static void emit_attention(lowering *l, MlirOperation op) {
   kernel_const(&k, resq_op_i64(cache, "heads"));
   kernel_const(&k, head_size);
   kernel_float(&k, (float)resq_op_f64(op, "scale"));
-  kernel_code(&k, resq_op_attr(cache, "keys"));
-  kernel_code(&k, resq_op_attr(cache, "values"));
+  kernel_codes(&k, cache);
   kernel_end(&k);
 }
 

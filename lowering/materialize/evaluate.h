@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "dialect/build.h"
 #include "dialect/import/gguf.h"
+#include "materialize.h"
 #include "pack.h"
 #include "param_cache.h"
 #include "statistics.h"
@@ -152,11 +153,16 @@ static inline const resq_tensor_info *resq_operand_info(const resq_evaluator *e,
 bool resq_new_value(const resq_node *node, resq_value_kind kind, int64_t rows, resq_value **out,
                     resq_error *err);
 
+//===-- report.c ----------------------------------------------------------===//
+/// What the user should hear of matrices, or why one must not be: before anything is written,
+/// whatever a cache holds.
+bool resq_report(resq_evaluator *e, const resq_materialize_options *options, resq_error *err);
+
 //===-- store.c -----------------------------------------------------------===//
 /// Evaluates sink `index` and appends its bytes to out, or takes them from the cache.
 bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error *err);
 
-//===-- One function an op: evaluate_{source,matrix,rows,codes,gptq}.c ----===//
+//===-- One function an op: evaluate_{source,random,matrix,rows,codes,gptq}.c --===//
 #define RESQ_DECLARE_RULE(name)                                                                    \
   bool resq_evaluate_##name(resq_evaluator *e, const resq_node *node, resq_range range,            \
                             resq_value *const *operands, resq_value **out, resq_error *err)
@@ -172,6 +178,10 @@ RESQ_DECLARE_RULE(hadamard_matrix);
 RESQ_DECLARE_RULE(normalize_trace);
 RESQ_DECLARE_RULE(sum_blocks);
 RESQ_DECLARE_RULE(eigenbasis);
+RESQ_DECLARE_RULE(balanced_basis);
+RESQ_DECLARE_RULE(inverse_transpose);
+RESQ_DECLARE_RULE(random_matrix);
+RESQ_DECLARE_RULE(sketch_matrix);
 RESQ_DECLARE_RULE(matmul);
 RESQ_DECLARE_RULE(transpose);
 RESQ_DECLARE_RULE(kron);

@@ -57,22 +57,26 @@ RESQ_DECLARE_RULE(normalize_trace) {
   return true;
 }
 
+/// Neighbours are summed: all blocks to one, or each group of them.
 RESQ_DECLARE_RULE(sum_blocks) {
   (void)range;
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
-  int64_t size = node->info.rows * node->info.width;
-  if (from->width != node->info.width || from->rows % node->info.rows != 0 ||
-      !resq_value_is_float(operands[0]))
+  int64_t n = node->info.width, block = n * n, groups = n ? node->info.rows / n : 0;
+  if (from->width != n || groups < 1 || node->info.rows % n != 0 ||
+      from->rows % node->info.rows != 0 || !resq_value_is_float(operands[0]))
     return resq_bad_shapes(node, err);
+  int64_t size = from->rows / node->info.rows; // blocks of a group
   resq_value *x = resq_value_convert(operands[0], RESQ_VALUE_F64);
   bool ok = x && resq_new_value(node, RESQ_VALUE_F64, node->info.rows, out, err);
   if (!x)
     resq_out_of_memory(err, from);
-  if (ok) {
-    memcpy((*out)->data, x->data, (size_t)size * sizeof(double));
-    for (int64_t b = 1; b < from->rows / node->info.rows; ++b)
-      for (int64_t i = 0; i < size; ++i)
-        resq_f64(*out)[i] += resq_f64(x)[b * size + i];
+  for (int64_t g = 0; ok && g < groups; ++g) {
+    double *sum = resq_f64(*out) + g * block;
+    const double *in = resq_f64(x) + g * size * block;
+    memcpy(sum, in, (size_t)block * sizeof(double));
+    for (int64_t b = 1; b < size; ++b)
+      for (int64_t i = 0; i < block; ++i)
+        sum[i] += in[b * block + i];
   }
   resq_value_release(x);
   return ok;
@@ -155,6 +159,51 @@ RESQ_DECLARE_RULE(eigenbasis) {
   *out = NULL;
   return resq_fail(err, job.first.code, "matrix %lld: %s", (long long)job.failed_at,
                    job.first.message);
+}
+
+//===-- Balanced bases and inverses ---------------------------------------===//
+
+RESQ_DECLARE_RULE(balanced_basis) {
+  (void)e, (void)range;
+  int64_t n = node->info.width;
+  if (node->info.rows % n != 0 || !resq_value_is_float(operands[1]) ||
+      operands[1]->rows != node->info.rows || operands[1]->width != n)
+    return resq_bad_shapes(node, err);
+  resq_value *keys = NULL, *queries = resq_value_convert(operands[1], RESQ_VALUE_F64);
+  bool ok =
+      queries ? copy_f64(node, operands[0], &keys, err) : resq_out_of_memory(err, &node->info);
+  ok = ok && resq_new_value(node, RESQ_VALUE_F64, node->info.rows, out, err);
+  for (int64_t i = 0; ok && i < node->info.rows / n; ++i) {
+    resq_error why = {0};
+    ok = resq_balanced_basis(resq_f64(keys) + i * n * n, resq_f64(queries) + i * n * n,
+                             resq_f64(*out) + i * n * n, n, &why) ||
+         resq_fail(err, why.code, "matrix %lld: %s", (long long)i, why.message);
+  }
+  if (!ok && *out) {
+    resq_value_release(*out);
+    *out = NULL;
+  }
+  resq_value_release(keys);
+  resq_value_release(queries);
+  return ok;
+}
+
+RESQ_DECLARE_RULE(inverse_transpose) {
+  (void)e, (void)range;
+  int64_t n = node->info.width;
+  if (node->info.rows % n != 0)
+    return resq_bad_shapes(node, err);
+  if (!copy_f64(node, operands[0], out, err))
+    return false;
+  for (int64_t i = 0; i < node->info.rows / n; ++i) {
+    resq_error why = {0};
+    if (resq_inverse_transpose(resq_f64(*out) + i * n * n, n, &why))
+      continue;
+    resq_value_release(*out);
+    *out = NULL;
+    return resq_fail(err, why.code, "matrix %lld: %s", (long long)i, why.message);
+  }
+  return true;
 }
 
 //===-- Products ----------------------------------------------------------===//

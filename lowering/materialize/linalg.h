@@ -32,10 +32,25 @@ void resq_matmul_f64(int threads, const double *a, int64_t lda, const double *b,
 /// entry of largest magnitude, the first of equals, is positive.
 bool resq_eigenbasis(double *a, double *values, int64_t n, resq_error *err);
 
+//===-- balanced.c --------------------------------------------------------===//
+/// basis [n, n] = T of resq.balanced_basis, from the second moments of keys and queries.
+bool resq_balanced_basis(const double *keys, const double *queries, double *basis, int64_t n,
+                         resq_error *err);
+/// a [n, n] becomes its inverse transpose.
+bool resq_inverse_transpose(double *a, int64_t n, resq_error *err);
+/// The singular values of a [n, n], descending; a is overwritten.
+bool resq_singular_values(double *a, double *values, int64_t n, resq_error *err);
+
+//===-- random.c ----------------------------------------------------------===//
 /// q [n, n] (row stride ldq) = a Haar-distributed orthogonal matrix: the Q of QR of an n x n matrix
 /// of normals, R's diagonal positive. Normals are elements first, first + 1, ... of philox stream
 /// `seed`, row by row.
 bool resq_haar(double *q, int64_t ldq, int64_t n, uint64_t seed, uint64_t first, resq_error *err);
+
+/// Rows of resq.sketch_matrix [rows, n]. Block b takes its normals as resq_haar does, from element
+/// b * (n * n, rounded up to even) on; gaussian: element i is the i-th of the stream.
+bool resq_sketch(double *s, int64_t rows, int64_t n, uint64_t seed, bool gaussian,
+                 resq_error *err);
 
 /// Symmetric positive definite `a` [n, n], of which the lower triangle is read, is replaced by
 /// lower triangular L, diagonal positive, with L L^T = a; above the diagonal stands what stood

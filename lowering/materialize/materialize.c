@@ -90,7 +90,8 @@ bool resq_materialize(MlirOperation module, resq_out *out, const resq_materializ
       .module = module, .statistics = options->statistics, .threads = options->threads};
   if (options->cache_directory && !(e.cache = resq_param_cache_open(options->cache_directory, err)))
     return false;
-  bool ok = resq_plan(&e, err) && write_sinks(&e, out, options, err);
+  bool ok =
+      resq_plan(&e, err) && resq_report(&e, options, err) && write_sinks(&e, out, options, err);
   if (ok)
     rewrite(&e);
   resq_plan_free(&e);

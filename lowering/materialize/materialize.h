@@ -22,6 +22,10 @@ typedef struct resq_materialize_options {
   int threads;                 ///< 0: all
   void (*progress)(void *user, int64_t done, int64_t total, const char *param);
   void *progress_user;
+  /// What makes results doubtful, "@l0.query_basis: condition numbers ...". NULL: remarks say it.
+  /// Remarks are diagnostics of MLIR's.
+  void (*warn)(void *user, const char *text);
+  void *warn_user;
 } resq_materialize_options;
 
 /// Appends every param's bytes to `out`, each aligned to 64, and rewrites the module. Offsets count

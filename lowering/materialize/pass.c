@@ -4,9 +4,9 @@
 // For resq-opt and stock mlir-opt: the parameter file is written beside the module. resqc calls
 // resq_materialize itself and puts the file into the artifact.
 //===----------------------------------------------------------------------===//
+#include "passes/pass.h"
 #include "dialect/build.h"
 #include "materialize.h"
-#include "passes/pass.h"
 #include "statistics.h"
 
 #include <stdlib.h>
@@ -24,8 +24,8 @@ bool resq_pass_materialize(MlirOperation module, resq_pass *pass) {
   char *output = text_option(pass, "output"), *statistics = text_option(pass, "statistics");
   char *cache = text_option(pass, "cache");
   resq_error err = {0};
-  resq_materialize_options options = {.cache_directory = cache,
-                                      .threads = (int)resq_pass_int(pass, "threads")};
+  resq_materialize_options options = {
+      .cache_directory = cache, .threads = (int)resq_pass_int(pass, "threads")};
   resq_statistics *stats = statistics ? resq_statistics_load(statistics, &err) : NULL;
   options.statistics = stats;
   bool ok = !statistics || stats;

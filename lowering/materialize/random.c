@@ -8,6 +8,7 @@
 #include "base/philox.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 void dgeqrf_(const int *rows, const int *columns, double *a, const int *lda, double *tau,
@@ -68,6 +69,29 @@ bool resq_haar(double *q, int64_t ldq, int64_t n, uint64_t seed, uint64_t first,
   free(a);
   free(tau);
   free(work);
+  return ok;
+}
+
+bool resq_sketch(double *s, int64_t rows, int64_t n, uint64_t seed, bool gaussian,
+                 resq_error *err) {
+  if (gaussian) {
+    for (int64_t i = 0; i < rows * n; ++i)
+      s[i] = resq_philox_normal(seed, (uint64_t)i);
+    return true;
+  }
+  double *block = malloc((size_t)(n * n) * sizeof *block);
+  bool ok = block ||
+            resq_fail(err, RESQ_NO_MEMORY, "sketch_matrix: no memory for order %lld", (long long)n);
+  double norm = sqrt(2) * exp(lgamma(0.5 * (double)(n + 1)) - lgamma(0.5 * (double)n));
+  uint64_t first = 0;
+  for (int64_t r = 0; ok && r < rows; r += n) {
+    ok = resq_haar(block, n, n, seed, first, err);
+    first += (uint64_t)(n * n + 1) / 2 * 2;
+    int64_t count = (rows - r < n ? rows - r : n) * n;
+    for (int64_t i = 0; ok && i < count; ++i)
+      s[r * n + i] = norm * block[i];
+  }
+  free(block);
   return ok;
 }
 

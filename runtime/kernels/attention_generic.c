@@ -2,33 +2,69 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A chunk is a row and a kv head: keys and values are decoded once, 64 positions at a time,
-// for all query heads that share them; the softmax runs online over those blocks, in f32.
+// for the query heads that share them (as many at once as scratch holds); the softmax runs
+// online over those blocks, in f32.
 //===----------------------------------------------------------------------===//
 #include "kv_layout.h"
 #include "scalar_math.h"
 
 typedef struct scratch {
-  float *keys;                  ///< [size][16]: a tile of decoded keys
-  float *value;                 ///< [size]
-  float *scores;                ///< [group][64], then probabilities
-  float *largest, *sum;         ///< [group]
+  float *keys;          ///< [columns][16]: a tile of decoded keys
+  float *value;         ///< [size]
+  float *q;             ///< [group][columns]
+  float *scores;        ///< [group][64], then probabilities
+  float *largest, *sum; ///< [group]
 } scratch;
 
-/// A tile of 16 keys, element by element.
+RESQ_INLINE int64_t fixed_floats(int64_t columns, int64_t size) {
+  return columns * RESQ_KV_TILE + size;
+}
+RESQ_INLINE int64_t query_floats(int64_t columns) { return columns + RESQ_KV_BLOCK + 2; }
+
+RESQ_INLINE scratch lay_out(uint8_t *bytes, int64_t columns, int64_t size, int64_t group) {
+  scratch s;
+  s.keys = (float *)bytes;
+  s.value = s.keys + columns * RESQ_KV_TILE;
+  s.q = s.value + size;
+  s.scores = s.q + group * columns;
+  s.largest = s.scores + group * RESQ_KV_BLOCK;
+  s.sum = s.largest + group;
+  return s;
+}
+
+/// A tile of 16 keys, column by column.
 RESQ_INLINE void decode_keys(const resq_kv_view *v, int64_t first, float *keys) {
   for (int64_t i = 0; i < v->size; ++i)
     for (int64_t t = 0; t < RESQ_KV_TILE; ++t)
       keys[i * RESQ_KV_TILE + t] = resq_kv_decode(v, first + t, i);
 }
 
-/// scores[g][at..at+16) = scale * q_g . keys, elements ascending.
-RESQ_INLINE void score_tile(const float *q, const scratch *s, int64_t at, int64_t group,
-                            int64_t size, float scale) {
+/// The columns of a query: itself, or S q_low (elements rising) and q_high.
+RESQ_INLINE void load_query(const resq_kv_view *key, const float *q, const float *sketch,
+                            float *columns) {
+  if (key->kind == RESQ_KV_QJL) {
+    for (int64_t j = 0; j < key->low; ++j) {
+      const float *row = sketch + j / RESQ_TILE_N * RESQ_TILE_N * key->elements + j % RESQ_TILE_N;
+      columns[j] = 0.0f;
+      for (int64_t i = 0; i < key->elements; ++i)
+        columns[j] += row[i * RESQ_TILE_N] * q[i];
+    }
+    columns += key->low;
+    q += key->elements;
+  }
+  int64_t rest = key->kind == RESQ_KV_QJL ? key->high : key->size;
+  for (int64_t i = 0; i < rest; ++i)
+    columns[i] = q[i];
+}
+
+/// scores[g][at..at+16) = scale * q_g . keys, columns rising.
+RESQ_INLINE void score_tile(const scratch *s, int64_t at, int64_t group, int64_t columns,
+                            float scale) {
   for (int64_t g = 0; g < group; ++g) {
     float sums[RESQ_KV_TILE] = {0};
-    for (int64_t i = 0; i < size; ++i)
+    for (int64_t i = 0; i < columns; ++i)
       for (int64_t t = 0; t < RESQ_KV_TILE; ++t)
-        sums[t] += q[g * size + i] * s->keys[i * RESQ_KV_TILE + t];
+        sums[t] += s->q[g * columns + i] * s->keys[i * RESQ_KV_TILE + t];
     for (int64_t t = 0; t < RESQ_KV_TILE; ++t)
       s->scores[g * RESQ_KV_BLOCK + at + t] = sums[t] * scale;
   }
@@ -53,10 +89,10 @@ RESQ_INLINE void soften(const scratch *s, float *y, int64_t count, int64_t group
   }
 }
 
-/// One row and kv head: q and y are [group, size].
-RESQ_INLINE void attend(const resq_kv_view *key, const resq_kv_view *value, const float *q,
-                        float *y, int64_t positions, int64_t group, int64_t size, float scale,
-                        const scratch *s) {
+/// One row, and `group` heads of a kv head: q is loaded, y is [group, size].
+RESQ_INLINE void attend(const resq_kv_view *key, const resq_kv_view *value, float *y,
+                        int64_t positions, int64_t group, float scale, const scratch *s) {
+  const int64_t size = value->size;
   for (int64_t g = 0; g < group; ++g) {
     s->largest[g] = -3.0e38f;
     s->sum[g] = 0.0f;
@@ -67,7 +103,7 @@ RESQ_INLINE void attend(const resq_kv_view *key, const resq_kv_view *value, cons
     int64_t left = positions - block, count = left < RESQ_KV_BLOCK ? left : RESQ_KV_BLOCK;
     for (int64_t t = 0; t < count; t += RESQ_KV_TILE) {
       decode_keys(key, block + t, s->keys);
-      score_tile(q, s, t, group, size, scale);
+      score_tile(s, t, group, key->size, scale);
     }
     soften(s, y, count, group, size);
     for (int64_t t = 0; t < count; ++t) {
@@ -85,27 +121,30 @@ RESQ_INLINE void attend(const resq_kv_view *key, const resq_kv_view *value, cons
 
 void RESQ_KERNEL(resq_attention)(resq_worker *w, int32_t op, const float *q,
                                  const int32_t *positions, const int32_t *sequences,
-                                 const uint8_t *cache, float *y, int64_t rows, int64_t ldq,
-                                 int64_t ldy, int64_t capacity, int64_t heads, int64_t kv_heads,
-                                 int64_t head_size, float scale, int64_t k_kind, int64_t k_bits,
-                                 int64_t k_high, int64_t v_kind, int64_t v_bits,
-                                 int64_t v_high) {
-  resq_kv_format keys = {head_size, k_kind, k_bits, k_high};
-  resq_kv_format values = {head_size, v_kind, v_bits, v_high};
-  int64_t group = heads / kv_heads, chunks = rows * kv_heads, chunk;
-  scratch s;
-  s.keys = (float *)w->scratch;
-  s.value = s.keys + head_size * RESQ_KV_TILE;
-  s.scores = s.value + head_size;
-  s.largest = s.scores + group * RESQ_KV_BLOCK;
-  s.sum = s.largest + group;
+                                 const float *sketch, const uint8_t *cache, float *y, int64_t rows,
+                                 int64_t ldq, int64_t ldy, int64_t capacity, int64_t heads,
+                                 int64_t kv_heads, int64_t head_size, float scale, int64_t k_kind,
+                                 int64_t k_bits, int64_t k_high, int64_t k_rows, int64_t v_kind,
+                                 int64_t v_bits, int64_t v_high) {
+  resq_kv_format keys = {head_size, k_kind, k_bits, k_high, k_rows};
+  resq_kv_format values = {head_size, v_kind, v_bits, v_high, 0};
+  const int64_t columns = resq_kv_columns(keys), group = heads / kv_heads;
+  const int64_t room =
+      (RESQ_SCRATCH_BYTES / 4 - fixed_floats(columns, head_size)) / query_floats(columns);
+  const int64_t piece = group < room ? group : room;
+  int64_t chunks = rows * kv_heads, chunk;
   while ((chunk = resq_next_chunk(w, op)) < chunks) {
     int64_t r = chunk / kv_heads, h = chunk % kv_heads;
-    resq_kv_view key = resq_kv_head((uint8_t *)cache, keys, values, capacity, kv_heads,
-                                    sequences[r], h, 1);
-    resq_kv_view value = resq_kv_head((uint8_t *)cache, keys, values, capacity, kv_heads,
-                                      sequences[r], h, 0);
-    attend(&key, &value, q + r * ldq + h * group * head_size, y + r * ldy + h * group * head_size,
-           positions[r] + 1, group, head_size, scale, &s);
+    resq_kv_view key =
+        resq_kv_head((uint8_t *)cache, keys, values, capacity, kv_heads, sequences[r], h, 1);
+    resq_kv_view value =
+        resq_kv_head((uint8_t *)cache, keys, values, capacity, kv_heads, sequences[r], h, 0);
+    for (int64_t g = 0; g < group; g += piece) {
+      int64_t taken = group - g < piece ? group - g : piece, head = h * group + g;
+      scratch s = lay_out(w->scratch, columns, head_size, taken);
+      for (int64_t i = 0; i < taken; ++i)
+        load_query(&key, q + r * ldq + (head + i) * head_size, sketch, s.q + i * columns);
+      attend(&key, &value, y + r * ldy + head * head_size, positions[r] + 1, taken, scale, &s);
+    }
   }
 }

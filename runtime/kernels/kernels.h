@@ -195,46 +195,62 @@ void RESQ_KERNEL(resq_qlinear)(
 // A cache holds sequences * capacity * bytes_per_token bytes; sequence s starts at
 // s * capacity * bytes_per_token. Inside a sequence: all keys of head 0, head 1, ...,
 // then all values of head 0, ...: (head, position) vector-major, layout private to the
-// two kernels of a code but with these sizes per vector:
-//   f32: 4 * size.  f16: 2 * size.
-//   int (bits, high, high_bits = 8): codes of the low part round_up(low * bits, 8) / 8 bytes, high bytes,
-//   and per part (low; high if high > 0) an f16 scale and a u8 zero point:
-//     low_bytes + high + 3 * (1 + (high > 0)) bytes; a sequence's region for one head is
-//     capacity (a multiple of 64) times that, so codes, scales and zeros may stand in separate planes or
-//     tiles of 16 tokens, whatever attention reads fastest.
-// Quantiser of a part (bits b): as resq.quantize with clip 1 but the scale rounded UP-or-nearest to f16 first
-// (s16 = f16(s), nearest even; if it rounds to 0, the smallest positive f16), then z = clamp(rne(-lo / s16), 0, 2^b - 1),
-// code = clamp(rne(x / s16) + z, 0, 2^b - 1), decoded as s16 * (code - z).
+// two kernels of a code but with resq_kv_vector_bytes a vector; a sequence's region for one head is
+// capacity (a multiple of 64) times that, so codes, scales and zeros may stand in separate planes or
+// tiles of 16 tokens, whatever attention reads fastest.
+//
+// f32, f16: the elements. The others: codes of the low part, then of the high part (a byte each), and
+// what each part is scaled by; the high part is always int's with 8 bits.
+// int: asymmetric, an f16 scale and a u8 zero point a part. Quantiser of a part (bits b): as resq.quantize with
+//   clip 1 but the scale rounded to f16 first (s16 = f16(s), nearest even; if it rounds to 0, the smallest
+//   positive f16), then z = clamp(rne(-lo / s16), 0, 2^b - 1), code = clamp(rne(x / s16) + z, 0, 2^b - 1),
+//   decoded as s16 * (code - z).
+// lm: indices of Lloyd-Max centroids and an f16 scale: lloyd_max.h.
+// qjl (keys): `rows` signs of S times the low part, and its norm in f16; see resq.attention. Row j of S gives the
+//   sign of sum_i S[j, i] x[i], i rising, no FMA: bit 1 when it is above 0.
 
-typedef struct resq_kv_code {
-  int32_t kind;                 ///< 0 f32, 1 f16, 2 int
-  int32_t bits, high;           ///< int: low bits (2, 3, 4, 8) and high elements (8 bits)
-} resq_kv_code;
+enum { RESQ_KV_F32, RESQ_KV_F16, RESQ_KV_INT, RESQ_KV_LM, RESQ_KV_QJL };
 
-static inline int64_t resq_kv_vector_bytes(int64_t kind, int64_t bits,
-                                           int64_t high, int64_t size) {
-  if (kind == 0)
-    return 4 * size;
-  if (kind == 1)
-    return 2 * size;
-  return ((size - high) * bits + 7) / 8 + high + 3 * (high > 0 ? 2 : 1);
+/// How a head's vector is coded; constants once specialised.
+typedef struct resq_kv_format {
+  int64_t size;                 ///< elements
+  int64_t kind;                 ///< RESQ_KV_*
+  int64_t bits, high;           ///< of a low element; elements of the high part
+  int64_t rows;                 ///< qjl: signs
+} resq_kv_format;
+
+static inline int64_t resq_kv_low_bytes(resq_kv_format f) {
+  int64_t bits = f.kind == RESQ_KV_QJL ? f.rows : (f.size - f.high) * f.bits;
+  return (bits + 7) / 8;
 }
 
-/// Row r's k and v (heads vectors each) coded to positions[r] of sequences[r].
+static inline int64_t resq_kv_vector_bytes(resq_kv_format f) {
+  if (f.kind == RESQ_KV_F32)
+    return 4 * f.size;
+  if (f.kind == RESQ_KV_F16)
+    return 2 * f.size;
+  int64_t low_scales = f.kind == RESQ_KV_INT ? 3 : 2, high_scales = f.high > 0 ? 3 : 0;
+  return resq_kv_low_bytes(f) + f.high + low_scales + high_scales;
+}
+
+/// Row r's k and v (heads vectors each) coded to positions[r] of sequences[r]. sketch: the panel of S, [k_rows, low
+/// elements]; NULL unless keys are qjl's.
 void RESQ_KERNEL(resq_kv_append)(
     resq_worker *w, int32_t op, const float *k, const float *v,
-    const int32_t *positions, const int32_t *sequences, uint8_t *cache,
-    int64_t rows, int64_t ldk, int64_t ldv, int64_t capacity, int64_t heads,
-    int64_t head_size, int64_t k_kind, int64_t k_bits, int64_t k_high,
-    int64_t v_kind, int64_t v_bits, int64_t v_high);
+    const int32_t *positions, const int32_t *sequences, const float *sketch,
+    uint8_t *cache, int64_t rows, int64_t ldk, int64_t ldv, int64_t capacity,
+    int64_t heads, int64_t head_size, int64_t k_kind, int64_t k_bits,
+    int64_t k_high, int64_t k_rows, int64_t v_kind, int64_t v_bits,
+    int64_t v_high);
 
 /// Causal attention over the cache: see resq.attention. Online softmax over blocks of positions is fine.
 /// Rows of the same sequence with consecutive positions may share the decoding of a block (prefill).
 void RESQ_KERNEL(resq_attention)(
     resq_worker *w, int32_t op, const float *q, const int32_t *positions,
-    const int32_t *sequences, const uint8_t *cache, float *y, int64_t rows,
-    int64_t ldq, int64_t ldy, int64_t capacity, int64_t heads, int64_t kv_heads,
-    int64_t head_size, float scale, int64_t k_kind, int64_t k_bits,
-    int64_t k_high, int64_t v_kind, int64_t v_bits, int64_t v_high);
+    const int32_t *sequences, const float *sketch, const uint8_t *cache,
+    float *y, int64_t rows, int64_t ldq, int64_t ldy, int64_t capacity,
+    int64_t heads, int64_t kv_heads, int64_t head_size, float scale,
+    int64_t k_kind, int64_t k_bits, int64_t k_high, int64_t k_rows,
+    int64_t v_kind, int64_t v_bits, int64_t v_high);
 
 #endif // RESQ_KERNELS_H

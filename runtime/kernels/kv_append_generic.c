@@ -1,7 +1,7 @@
 //===-- kv_append_generic.c - keys and values coded into a cache -----------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The quantiser of kernels.h, element by element; kv_layout.h says where bytes go.
+// The quantisers of kernels.h, element by element; kv_layout.h says where bytes go.
 //===----------------------------------------------------------------------===//
 #include "kv_layout.h"
 #include "scalar_math.h"
@@ -45,18 +45,41 @@ RESQ_INLINE uint8_t packed_byte(const uint8_t *codes, int64_t count, int64_t bit
   return (uint8_t)word;
 }
 
-RESQ_INLINE void store(const resq_kv_view *v, const float *x, int64_t position, uint8_t *codes) {
-  if (v->kind == RESQ_KV_INT) {
-    code_part(x, v->low, v->bits, codes, v->scales[0] + 2 * position, v->zeros[0] + position);
-    for (int64_t j = 0; j < v->low_bytes; ++j)
-      *resq_kv_unit(v, position, j) = packed_byte(codes, v->low, v->bits, j);
-    if (v->high > 0)
-      code_part(x + v->low, v->high, 8, codes, v->scales[1] + 2 * position,
-                v->zeros[1] + position);
-    for (int64_t j = 0; j < v->high; ++j)
-      *resq_kv_unit(v, position, v->low_bytes + j) = codes[j];
-    return;
+/// Lloyd-Max codes of the low part, a byte each, and their scale.
+RESQ_INLINE void code_lloyd_max(const float *x, int64_t count, int64_t bits, uint8_t *codes,
+                                uint8_t *scale_at) {
+  float squares = resq_sum_squares(x, count), deviation = __builtin_sqrtf(squares / (float)count);
+  float products[RESQ_SUM_LANES] = {0};
+  const int32_t half = 1 << (bits - 1);
+  for (int64_t i = 0; i < count; ++i) {
+    float size = x[i] < 0.0f ? -x[i] : x[i];
+    int32_t m = 0;
+    for (int32_t j = 0; j < half - 1; ++j)
+      m += size > resq_lm_thresholds[bits - 1][j] * deviation;
+    codes[i] = (uint8_t)(x[i] < 0.0f ? half - 1 - m : half + m);
+    products[i % RESQ_SUM_LANES] += x[i] * resq_lm_centroid(bits, codes[i]);
   }
+  uint16_t scale_bits = resq_lm_scale_bits(squares, resq_fold_lanes(products));
+  __builtin_memcpy(scale_at, &scale_bits, sizeof(scale_bits));
+}
+
+/// Signs of the sketched low part, a byte each, and its norm.
+RESQ_INLINE void code_signs(const float *x, int64_t count, const float *sketch, int64_t rows,
+                            uint8_t *codes, uint8_t *norm_at) {
+  for (int64_t tile = 0; tile < rows; tile += RESQ_TILE_N) {
+    float sums[RESQ_TILE_N] = {0};
+    const float *panel = sketch + tile * count;
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t j = 0; j < RESQ_TILE_N; ++j)
+        sums[j] += panel[i * RESQ_TILE_N + j] * x[i];
+    for (int64_t j = 0; j < RESQ_TILE_N && tile + j < rows; ++j)
+      codes[tile + j] = sums[j] > 0.0f;
+  }
+  uint16_t norm = resq_finite_half(__builtin_sqrtf(resq_sum_squares(x, count)));
+  __builtin_memcpy(norm_at, &norm, sizeof(norm));
+}
+
+RESQ_INLINE void store_floats(const resq_kv_view *v, const float *x, int64_t position) {
   for (int64_t i = 0; i < v->size; ++i) {
     uint16_t half = resq_f16_from_f32(x[i]);
     if (v->kind == RESQ_KV_F16)
@@ -66,24 +89,44 @@ RESQ_INLINE void store(const resq_kv_view *v, const float *x, int64_t position, 
   }
 }
 
+RESQ_INLINE void store(const resq_kv_view *v, const float *x, const float *sketch, int64_t position,
+                       uint8_t *codes) {
+  if (v->kind == RESQ_KV_F32 || v->kind == RESQ_KV_F16) {
+    store_floats(v, x, position);
+    return;
+  }
+  uint8_t *scale = v->scales[0] + 2 * position;
+  if (v->kind == RESQ_KV_LM)
+    code_lloyd_max(x, v->low, v->bits, codes, scale);
+  else if (v->kind == RESQ_KV_QJL)
+    code_signs(x, v->elements, sketch, v->low, codes, scale);
+  else
+    code_part(x, v->low, v->bits, codes, scale, v->zeros[0] + position);
+  for (int64_t j = 0; j < v->low_bytes; ++j)
+    *resq_kv_unit(v, position, j) = packed_byte(codes, v->low, v->bits, j);
+  if (v->high > 0)
+    code_part(x + v->elements, v->high, 8, codes, v->scales[1] + 2 * position,
+              v->zeros[1] + position);
+  for (int64_t j = 0; j < v->high; ++j)
+    *resq_kv_unit(v, position, v->low_bytes + j) = codes[j];
+}
+
 void RESQ_KERNEL(resq_kv_append)(resq_worker *w, int32_t op, const float *k, const float *v,
                                  const int32_t *positions, const int32_t *sequences,
-                                 uint8_t *cache, int64_t rows, int64_t ldk, int64_t ldv,
-                                 int64_t capacity, int64_t heads, int64_t head_size,
-                                 int64_t k_kind, int64_t k_bits, int64_t k_high, int64_t v_kind,
-                                 int64_t v_bits, int64_t v_high) {
-  resq_kv_format keys = {head_size, k_kind, k_bits, k_high};
-  resq_kv_format values = {head_size, v_kind, v_bits, v_high};
+                                 const float *sketch, uint8_t *cache, int64_t rows, int64_t ldk,
+                                 int64_t ldv, int64_t capacity, int64_t heads, int64_t head_size,
+                                 int64_t k_kind, int64_t k_bits, int64_t k_high, int64_t k_rows,
+                                 int64_t v_kind, int64_t v_bits, int64_t v_high) {
+  resq_kv_format keys = {head_size, k_kind, k_bits, k_high, k_rows};
+  resq_kv_format values = {head_size, v_kind, v_bits, v_high, 0};
   int64_t chunks = (rows + ROWS_A_CHUNK - 1) / ROWS_A_CHUNK, chunk;
   while ((chunk = resq_next_chunk(w, op)) < chunks) {
     for (int64_t r = chunk * ROWS_A_CHUNK; r < rows && r < (chunk + 1) * ROWS_A_CHUNK; ++r) {
       for (int64_t h = 0; h < heads; ++h) {
-        resq_kv_view key =
-            resq_kv_head(cache, keys, values, capacity, heads, sequences[r], h, 1);
-        resq_kv_view value =
-            resq_kv_head(cache, keys, values, capacity, heads, sequences[r], h, 0);
-        store(&key, k + r * ldk + h * head_size, positions[r], w->scratch);
-        store(&value, v + r * ldv + h * head_size, positions[r], w->scratch);
+        resq_kv_view key = resq_kv_head(cache, keys, values, capacity, heads, sequences[r], h, 1);
+        resq_kv_view value = resq_kv_head(cache, keys, values, capacity, heads, sequences[r], h, 0);
+        store(&key, k + r * ldk + h * head_size, sketch, positions[r], w->scratch);
+        store(&value, v + r * ldv + h * head_size, sketch, positions[r], w->scratch);
       }
     }
   }

@@ -193,26 +193,33 @@ static void bench_decode(const uint8_t *pool) {
 //===-- Attention ---------------------------------------------------------===//
 
 enum { CAPACITY = 4096 + 512, HEADS = 9, KV_HEADS = 3, SIZE = 64, MOST = 512 };
+static float *sketch; ///< of the sign codes
 
-#define ATTENTION(name, kind, bits, high)                                                     \
+#define ATTENTION(name, kind, bits, high, signs)                                              \
   static void append_##name(const float *k, const float *v, const int32_t *positions,         \
                             const int32_t *sequences, uint8_t *cache, int64_t rows) {         \
-    resq_kv_append_bench(worker(), 0, k, v, positions, sequences, cache, rows,                \
+    resq_kv_append_bench(worker(), 0, k, v, positions, sequences, sketch, cache, rows,        \
                          KV_HEADS * SIZE, KV_HEADS * SIZE, CAPACITY, KV_HEADS, SIZE, kind,    \
-                         bits, high, kind, bits, high);                                       \
+                         bits, high, signs, signs ? RESQ_KV_F16 : kind, bits,                 \
+                         signs ? 0 : high);                                                   \
   }                                                                                           \
   static void attend_##name(const float *q, const int32_t *positions,                         \
                             const int32_t *sequences, uint8_t *cache, float *y,               \
                             int64_t rows) {                                                   \
-    const resq_kv_format format = {SIZE, kind, bits, high};                                   \
-    attention(worker(), 0, q, positions, sequences, cache, y, rows, HEADS * SIZE,             \
-              HEADS * SIZE, CAPACITY, HEADS, KV_HEADS, format, format, 0.125f);               \
+    const resq_kv_format keys = {SIZE, kind, bits, high, signs};                              \
+    const resq_kv_format values = {SIZE, signs ? RESQ_KV_F16 : kind, bits, signs ? 0 : high, 0}; \
+    attention(worker(), 0, q, positions, sequences, sketch, cache, y, rows, HEADS * SIZE,     \
+              HEADS * SIZE, CAPACITY, HEADS, KV_HEADS, keys, values, 0.125f);                 \
   }
-ATTENTION(f32, RESQ_KV_F32, 0, 0)
-ATTENTION(f16, RESQ_KV_F16, 0, 0)
-ATTENTION(int4, RESQ_KV_INT, 4, 8)
-ATTENTION(int3, RESQ_KV_INT, 3, 8)
-ATTENTION(int8, RESQ_KV_INT, 8, 0)
+ATTENTION(f32, RESQ_KV_F32, 0, 0, 0)
+ATTENTION(f16, RESQ_KV_F16, 0, 0, 0)
+ATTENTION(int4, RESQ_KV_INT, 4, 8, 0)
+ATTENTION(int3, RESQ_KV_INT, 3, 8, 0)
+ATTENTION(int8, RESQ_KV_INT, 8, 0, 0)
+ATTENTION(lm4, RESQ_KV_LM, 4, 8, 0)
+ATTENTION(lm3, RESQ_KV_LM, 3, 8, 0)
+ATTENTION(qjl1, RESQ_KV_QJL, 0, 8, SIZE - 8)
+ATTENTION(qjl3, RESQ_KV_QJL, 0, 8, 3 * (SIZE - 8))
 
 static const struct {
   const char *name;
@@ -223,7 +230,12 @@ static const struct {
              {"f16", append_f16, attend_f16},
              {"int4 high 8", append_int4, attend_int4},
              {"int3 high 8", append_int3, attend_int3},
-             {"int8", append_int8, attend_int8}};
+             {"int8", append_int8, attend_int8},
+             {"lm4 high 8", append_lm4, attend_lm4},
+             {"lm3 high 8", append_lm3, attend_lm3},
+             {"qjl 1 x, values f16", append_qjl1, attend_qjl1},
+             {"qjl 3 x, values f16", append_qjl3, attend_qjl3}};
+enum { CODES = sizeof codes / sizeof *codes };
 
 static void bench_attention(double peak) {
   int32_t *positions = memory(CAPACITY * 4), *sequences = memory(CAPACITY * 4);
@@ -231,7 +243,8 @@ static void bench_attention(double peak) {
   float *q = numbers(MOST * HEADS * SIZE), *y = numbers(MOST * HEADS * SIZE);
   uint8_t *cache = memory((size_t)CAPACITY * KV_HEADS * SIZE * 8);
   double seconds;
-  for (int c = 0; c < 5; ++c) {
+  sketch = numbers(resq_round_up(3 * SIZE, 16) * SIZE);
+  for (int c = 0; c < CODES; ++c) {
     for (int i = 0; i < CAPACITY; ++i)
       positions[i] = i;
     BEST(seconds, codes[c].append(k, v, positions, sequences, cache, CAPACITY));

@@ -23,23 +23,43 @@ func.func private @f(tensor<2x32x!resq.panel<f64>>)
 
 // -----
 
-// expected-error@+1 {{C1: kind is "i4": allowed are "f32", "f16" and "int"}}
+// expected-error@+1 {{C1: kind is "i4": allowed are "f32", "f16", "int", "lm" and "qjl"}}
 resq.kv_cache @c heads 2 size 16 keys <kind = "i4"> values <kind = "f16">
 
 // -----
 
-// expected-error@+1 {{C1: bits = 4, high = 0, high_bits = 0 with kind "f16": allowed is 0}}
+// expected-error@+1 {{C1: bits = 4, high = 0, high_bits = 0, rows = 0 with kind "f16": allowed is 0}}
 resq.kv_cache @c heads 2 size 16 keys <kind = "f16", bits = 4> values <kind = "f16">
 
 // -----
 
-// expected-error@+1 {{C2: bits is 5: allowed are 2, 3, 4 and 8}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "int", bits = 5, high_bits = 8> values <kind = "f16">
+// expected-error@+1 {{C2: bits is 9: allowed is 2 to 8}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "int", bits = 9, high_bits = 8> values <kind = "f16">
 
 // -----
 
 // expected-error@+1 {{C2: high_bits is 4: allowed is 8}}
 resq.kv_cache @c heads 2 size 16 keys <kind = "int", bits = 4, high_bits = 4> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{C3: bits is 5: allowed is 1 to 4}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 5, high_bits = 8> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{C3: high_bits is 0: allowed is 8}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 3> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{C4: rows is 0 and bits is 0: allowed are 1 to 1024, and 0}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "qjl", high_bits = 8> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{C5: rows is 16 with kind "lm": allowed is 0}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 3, high_bits = 8, rows = 16> values <kind = "f16">
 
 // -----
 
@@ -115,6 +135,11 @@ resq.kv_cache @c heads 0 size 16 keys <kind = "f16"> values <kind = "f16">
 
 // expected-error@+1 {{'resq.kv_cache' op C2: values hold 16 high elements, but head_size is 16: allowed is 0 to 15}}
 resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "int", bits = 4, high = 16, high_bits = 8>
+
+// -----
+
+// expected-error@+1 {{'resq.kv_cache' op C3: values are of kind "qjl": allowed is any other}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "qjl", high_bits = 8, rows = 16>
 
 // -----
 
@@ -349,6 +374,24 @@ func.func @f(%k: tensor<4x32xf32>, %p: tensor<3xi32>) {
 
 // -----
 
+resq.kv_cache @c heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
+func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>) {
+  // expected-error@+1 {{'resq.kv_append' op C4: keys are of kind "qjl" and there is no sketch: allowed is one of [rows, head_size - high] of f32}}
+  resq.kv_append @c, %k, %k at %p, %p : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4xi32>
+  return
+}
+
+// -----
+
+resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>, %s: tensor<28x14xf32>) {
+  // expected-error@+1 {{'resq.kv_append' op C4: there is a sketch, but keys are not of kind "qjl": allowed is none}}
+  resq.kv_append @c, %k, %k at %p, %p sketch %s : tensor<28x14xf32> : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4xi32>
+  return
+}
+
+// -----
+
 resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
 func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>) {
   // expected-error@+1 {{'resq.attention' op C1: @d is not a resq.kv_cache: allowed is the name of one}}
@@ -371,6 +414,15 @@ resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
 func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi64>) {
   // expected-error@+1 {{'resq.attention' op C3: positions and sequences are tensor<4xi64>, but the rows are tensor<4x64xf32>: allowed is tensor<Rxi32>}}
   %y = resq.attention @c, %q at %p, %p {scale = 0.25 : f32} : tensor<4x64xf32>, tensor<4xi64> -> tensor<4x64xf32>
+  return
+}
+
+// -----
+
+resq.kv_cache @c heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
+func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>, %s: tensor<14x28xf32>) {
+  // expected-error@+1 {{'resq.attention' op C4: the sketch is tensor<14x28xf32>, but keys have 28 signs of 14 low elements: allowed is [rows, head_size - high] of f32, or a panel of it}}
+  %y = resq.attention @c, %q at %p, %p sketch %s : tensor<14x28xf32> {scale = 0.25 : f32} : tensor<4x64xf32>, tensor<4xi32> -> tensor<4x64xf32>
   return
 }
 
@@ -758,7 +810,7 @@ resq.param @ext : tensor<8x8xf32>
 
 resq.param @p : tensor<8x8xf32> {
   %0 = resq.moment "s" : tensor<2x8x8xf64>
-  // expected-error@+1 {{'resq.sum_blocks' op C1: x is tensor<2x8x8xf64> and y is tensor<4x4xf64>: allowed is [blocks, n, n] to [n, n], one element type}}
+  // expected-error@+1 {{'resq.sum_blocks' op C1: x is tensor<2x8x8xf64> and y is tensor<4x4xf64>: allowed is [blocks, n, n] to [n, n], or to [into, n, n] with into, one element type}}
   %1 = resq.sum_blocks %0 : tensor<2x8x8xf64> -> tensor<4x4xf64>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
@@ -794,6 +846,75 @@ resq.param @p : tensor<8x8xf32> {
   resq.yield %y : tensor<8x8xf32>
 }
 resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf64> {
+  %0 = resq.moment "s" : tensor<6x8x8xf64>
+  // expected-error@+1 {{'resq.sum_blocks' op C2: into is 4, but x has 6 blocks: allowed is a divisor of them}}
+  %1 = resq.sum_blocks %0 into 4 : tensor<6x8x8xf64> -> tensor<4x8x8xf64>
+  %2 = resq.sum_blocks %1 : tensor<4x8x8xf64> -> tensor<8x8xf64>
+  resq.yield %2 : tensor<8x8xf64>
+}
+
+// -----
+
+resq.param @p : tensor<8x4xf64> {
+  %0 = resq.sketch_matrix seed 1 : tensor<8x4xf64>
+  // expected-error@+1 {{'resq.balanced_basis' op C1: the type is tensor<8x4xf64>: allowed is [n, n] or [blocks, n, n] of f64}}
+  %1 = resq.balanced_basis %0, %0 : tensor<8x4xf64>
+  resq.yield %1 : tensor<8x4xf64>
+}
+
+// -----
+
+resq.param @p : tensor<8x4xf64> {
+  %0 = resq.sketch_matrix seed 1 : tensor<8x4xf64>
+  // expected-error@+1 {{'resq.inverse_transpose' op C1: x is tensor<8x4xf64>: allowed is [n, n] or [blocks, n, n] of f32 or f64}}
+  %1 = resq.inverse_transpose %0 : tensor<8x4xf64> -> tensor<8x4xf64>
+  resq.yield %1 : tensor<8x4xf64>
+}
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.moment "s" : tensor<8x8xf64>
+  // expected-error@+1 {{'resq.inverse_transpose' op C2: y is tensor<8x8xf32>, but x is tensor<8x8xf64>: allowed is x's shape of f64}}
+  %1 = resq.inverse_transpose %0 : tensor<8x8xf64> -> tensor<8x8xf32>
+  resq.yield %1 : tensor<8x8xf32>
+}
+
+// -----
+
+resq.param @p : tensor<8x8xf64> {
+  // expected-error@+1 {{'resq.random_matrix' op C1: sizes sum to 6: allowed is 8}}
+  %0 = resq.random_matrix [4, 2] "gaussian" seed 1 : tensor<8x8xf64>
+  resq.yield %0 : tensor<8x8xf64>
+}
+
+// -----
+
+resq.param @p : tensor<8x8xf64> {
+  // expected-error@+1 {{'resq.random_matrix' op C2: kind is "cauchy": allowed are "hadamard", "gaussian" and "bernoulli"}}
+  %0 = resq.random_matrix [8] "cauchy" seed 1 : tensor<8x8xf64>
+  resq.yield %0 : tensor<8x8xf64>
+}
+
+// -----
+
+resq.param @p : tensor<8x8xf64> {
+  // expected-error@+1 {{'resq.random_matrix' op C3: departure is 0: allowed is more than 0}}
+  %0 = resq.random_matrix [8] "gaussian" seed 1 departure 0.0 : tensor<8x8xf64>
+  resq.yield %0 : tensor<8x8xf64>
+}
+
+// -----
+
+resq.param @p : tensor<8x4xf32> {
+  // expected-error@+1 {{'resq.sketch_matrix' op C1: the result is tensor<8x4xf32>: allowed is [rows, n] of f64, both at least 1}}
+  %0 = resq.sketch_matrix seed 1 : tensor<8x4xf32>
+  resq.yield %0 : tensor<8x4xf32>
+}
 
 // -----
 

@@ -23,8 +23,8 @@ func.func @rotate_stays(%x: tensor<?x64xf32>) -> (tensor<?x64xf32>, tensor<?x64x
   %v = resq.get @v : tensor<32x32xf64>
   %0 = resq.rotate %x, %u : tensor<?x64xf32>, tensor<32x32xf64> -> tensor<?x64xf32>
   %1 = resq.rotate %0, %v transposed : tensor<?x64xf32>, tensor<32x32xf64> -> tensor<?x64xf32>
-  %2 = resq.rotate %x, %v {pair = "qk"} : tensor<?x64xf32>, tensor<32x32xf64> -> tensor<?x64xf32>
-  %3 = resq.rotate %2, %v transposed {pair = "qk"} : tensor<?x64xf32>, tensor<32x32xf64> -> tensor<?x64xf32>
+  %2 = resq.rotate %x, %v pair : tensor<?x64xf32>, tensor<32x32xf64> -> tensor<?x64xf32>
+  %3 = resq.rotate %2, %v transposed pair : tensor<?x64xf32>, tensor<32x32xf64> -> tensor<?x64xf32>
   return %1, %3 : tensor<?x64xf32>, tensor<?x64xf32>
 }
 

@@ -22,6 +22,10 @@ resq.checkpoint @other "b.gguf", "gguf" {digest = "0123"}
 resq.kv_cache @c0 heads 2 size 16 keys <kind = "f16"> values <kind = "f32">
 // CHECK: resq.kv_cache @c1 heads 2 size 16 keys <kind = "int", bits = 4, high = 2, high_bits = 8> values <kind = "int", bits = 2, high_bits = 8>
 resq.kv_cache @c1 heads 2 size 16 keys <kind = "int", bits = 4, high = 2, high_bits = 8> values <kind = "int", bits = 2, high_bits = 8>
+// CHECK: resq.kv_cache @c2 heads 2 size 16 keys <kind = "lm", bits = 3, high = 2, high_bits = 8> values <kind = "lm", bits = 1, high_bits = 8>
+resq.kv_cache @c2 heads 2 size 16 keys <kind = "lm", bits = 3, high = 2, high_bits = 8> values <kind = "lm", bits = 1, high_bits = 8>
+// CHECK: resq.kv_cache @c3 heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
+resq.kv_cache @c3 heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
 
 // CHECK: resq.tokenizer @tok from @ckpt "bpe" "smollm" {add_bos = false, bos = 1 : i64, chat_template = "{{.*}} x {{.*}}", eos = -1 : i64}
 resq.tokenizer @tok from @ckpt "bpe" "smollm" {bos = 1 : i64, eos = -1 : i64, add_bos = false, chat_template = "{{ x }}"}
@@ -68,6 +72,36 @@ resq.param @u : tensor<64x64xf64> {
   // CHECK: resq.matmul %{{.*}}, %{{.*}} : tensor<4x64x64xf64>, tensor<64x64xf64> -> tensor<4x64x64xf64>
   %9 = resq.matmul %2, %8 : tensor<4x64x64xf64>, tensor<64x64xf64> -> tensor<4x64x64xf64>
   resq.yield %8 : tensor<64x64xf64>
+}
+
+// CHECK-LABEL: resq.param @balanced : tensor<2x64x64xf64> {
+resq.param @balanced : tensor<2x64x64xf64> {
+  %0 = resq.moment "l0.keys" : tensor<2x64x64xf64>
+  %1 = resq.moment "l0.queries" : tensor<6x64x64xf64>
+  // CHECK: resq.sum_blocks %{{.*}} into 2 : tensor<6x64x64xf64> -> tensor<2x64x64xf64>
+  %2 = resq.sum_blocks %1 into 2 : tensor<6x64x64xf64> -> tensor<2x64x64xf64>
+  // CHECK: resq.balanced_basis %{{.*}}, %{{.*}} : tensor<2x64x64xf64>
+  %3 = resq.balanced_basis %0, %2 : tensor<2x64x64xf64>
+  // CHECK: resq.random_matrix [56, 8] "gaussian" seed 7 departure 1.000000e-03 : tensor<64x64xf64>
+  %4 = resq.random_matrix [56, 8] "gaussian" seed 7 departure 1.0e-3 : tensor<64x64xf64>
+  // CHECK: resq.random_matrix [56, 8] "hadamard" seed 7 : tensor<64x64xf64>
+  %5 = resq.random_matrix [56, 8] "hadamard" seed 7 : tensor<64x64xf64>
+  %6 = resq.matmul %3, %4 : tensor<2x64x64xf64>, tensor<64x64xf64> -> tensor<2x64x64xf64>
+  %7 = resq.matmul %6, %5 : tensor<2x64x64xf64>, tensor<64x64xf64> -> tensor<2x64x64xf64>
+  %8 = resq.cast %7 : tensor<2x64x64xf64> -> tensor<2x64x64xf32>
+  // CHECK: resq.inverse_transpose %{{.*}} : tensor<2x64x64xf32> -> tensor<2x64x64xf64>
+  %9 = resq.inverse_transpose %8 : tensor<2x64x64xf32> -> tensor<2x64x64xf64>
+  resq.yield %9 : tensor<2x64x64xf64>
+}
+
+// CHECK-LABEL: resq.param @signs : tensor<168x56xf64> {
+resq.param @signs : tensor<168x56xf64> {
+  // CHECK: resq.sketch_matrix seed 3 : tensor<168x56xf64>
+  %0 = resq.sketch_matrix seed 3 : tensor<168x56xf64>
+  // CHECK: resq.sketch_matrix seed 3 gaussian : tensor<168x56xf64>
+  %1 = resq.sketch_matrix seed 3 gaussian : tensor<168x56xf64>
+  %2 = resq.add %0, %1 : tensor<168x56xf64>
+  resq.yield %2 : tensor<168x56xf64>
 }
 
 // CHECK-LABEL: resq.param @h : tensor<24x24xf64> {
@@ -126,7 +160,7 @@ resq.param @panel : tensor<64x64x!resq.panel<bf16>> {
 
 // CHECK-LABEL: func.func @model
 func.func @model(%tokens: tensor<?xi32>, %positions: tensor<?xi32>, %sequences: tensor<?xi32>,
-                 %rows: tensor<?xi32>) -> tensor<?x64xf32> {
+                 %rows: tensor<?xi32>, %signs: tensor<28x14xf32>) -> tensor<?x64xf32> {
   %w = resq.get @w : tensor<64x64xf32>
   %p = resq.get @panel : tensor<64x64x!resq.panel<bf16>>
   %g = resq.get @bound : tensor<64xf32>
@@ -152,6 +186,10 @@ func.func @model(%tokens: tensor<?xi32>, %positions: tensor<?xi32>, %sequences: 
   resq.kv_append @c0, %k, %k at %positions, %sequences : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?xi32>
   // CHECK: resq.attention @c0, %{{.*}} at %{{.*}}, %{{.*}} {scale = 2.500000e-01 : f32} : tensor<?x64xf32>, tensor<?xi32> -> tensor<?x64xf32>
   %y = resq.attention @c0, %r at %positions, %sequences {scale = 0.25 : f32} : tensor<?x64xf32>, tensor<?xi32> -> tensor<?x64xf32>
+  // CHECK: resq.kv_append @c3, %{{.*}}, %{{.*}} at %{{.*}}, %{{.*}} sketch %{{.*}} : tensor<28x14xf32> : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?xi32>
+  resq.kv_append @c3, %k, %k at %positions, %sequences sketch %signs : tensor<28x14xf32> : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?xi32>
+  // CHECK: resq.attention @c3, %{{.*}} at %{{.*}}, %{{.*}} sketch %{{.*}} : tensor<28x14xf32> {scale = 2.500000e-01 : f32} : tensor<?x64xf32>, tensor<?xi32> -> tensor<?x64xf32>
+  %ys = resq.attention @c3, %r at %positions, %sequences sketch %signs : tensor<28x14xf32> {scale = 0.25 : f32} : tensor<?x64xf32>, tensor<?xi32> -> tensor<?x64xf32>
   // CHECK: resq.gate %{{.*}}, %{{.*}} : tensor<?x64xf32>, tensor<?x64xf32> -> tensor<?x64xf32>
   %s = resq.gate %y, %b : tensor<?x64xf32>, tensor<?x64xf32> -> tensor<?x64xf32>
   // CHECK: resq.add %{{.*}}, %{{.*}} : tensor<?x64xf32>

@@ -256,11 +256,18 @@ def quantised_module():
 
 CODES = {"f32": '<kind = "f32">', "f16": '<kind = "f16">', "int8": '<kind = "int", bits = 8, high_bits = 8>',
          "int4": '<kind = "int", bits = 4, high_bits = 8>', "int3": '<kind = "int", bits = 3, high_bits = 8>',
-         "int2": '<kind = "int", bits = 2, high_bits = 8>'}
+         "int2": '<kind = "int", bits = 2, high_bits = 8>', "int5": '<kind = "int", bits = 5, high_bits = 8>',
+         "int6": '<kind = "int", bits = 6, high_bits = 8>', "int7": '<kind = "int", bits = 7, high_bits = 8>',
+         "lm4": '<kind = "lm", bits = 4, high_bits = 8>', "lm3": '<kind = "lm", bits = 3, high_bits = 8>',
+         "lm2": '<kind = "lm", bits = 2, high_bits = 8>', "lm1": '<kind = "lm", bits = 1, high_bits = 8>'}
 
 
-def split_code(bits, high):
-    return f'<kind = "int", bits = {bits}, high = {high}, high_bits = 8>'
+def split_code(bits, high, kind="int"):
+    return f'<kind = "{kind}", bits = {bits}, high = {high}, high_bits = 8>'
+
+
+def sign_code(count, high):
+    return f'<kind = "qjl", high = {high}, high_bits = 8, rows = {count}>'
 
 
 def schedule():
@@ -270,12 +277,18 @@ def schedule():
     return calls
 
 
-def cache(m, label, heads, group, size, keys, values, bound):
+def cache(m, label, heads, group, size, keys, values, bound, sketch=None):
+    """sketch: rows and columns of S, where keys are signs."""
     name = f"{label}_{heads}x{group}x{size}"
+    get, use = [], ""
+    if sketch:
+        s, type_ = m.param(list(sketch))
+        get, use = [f"%s = resq.get @{s} : {type_}"], f" sketch %s : {type_}"
     m.head.append(f"  resq.kv_cache @c.{name} heads {heads} size {size} keys {keys} values {values}")
     width, q = heads * size, heads * group * size
-    body = [f"resq.kv_append @c.{name}, %a1, %a2 at %a3, %a4 : {rows(width)}, {rows(width)}, tensor<?xi32>",
-            f"%y0 = resq.attention @c.{name}, %a0 at %a3, %a4 {{scale = 0.25 : f32}} : {rows(q)}, tensor<?xi32> -> {rows(q)}"]
+    body = get + [
+        f"resq.kv_append @c.{name}, %a1, %a2 at %a3, %a4{use} : {rows(width)}, {rows(width)}, tensor<?xi32>",
+        f"%y0 = resq.attention @c.{name}, %a0 at %a3, %a4{use} {{scale = 0.25 : f32}} : {rows(q)}, tensor<?xi32> -> {rows(q)}"]
     calls = [Call(len(c), {3: [p for p, _ in c], 4: [s for _, s in c]}) for c in schedule()]
     m.function(f"attention_{name}", [q, width, width, 0, 0], body, [q], bound, calls, sequences=3)
     # At position 0 attention gives the value as decoded: codes are the same on all levels.
@@ -285,11 +298,14 @@ def cache(m, label, heads, group, size, keys, values, bound):
 
 def cache_module():
     m = Module("cache", 14)
-    for label, code in CODES.items():
-        cache(m, label, 2, 3, 16, code, code, 5e-6)
-        cache(m, label, 1, 1, 10, code, code, 5e-6)
-    for bits in (2, 3, 4, 8):
+    for i, (label, code) in enumerate(CODES.items()):
+        cache(m, label, *[(2, 3, 16), (1, 1, 10)][i % 2], code, code, 5e-6)
+    for bits in range(2, 9):
         cache(m, f"split{bits}", 2, 2, 24, split_code(bits, 3), split_code(bits, 3), 5e-6)
+    for bits in range(1, 5):
+        cache(m, f"lm_odd{bits}", 1, 2, 37, split_code(bits, 6, "lm"), split_code(5 - bits, 1, "lm"), 5e-6)
+    for size, high, count in [(16, 0, 16), (13, 3, 1), (24, 3, 37), (40, 8, 160)]:
+        cache(m, f"signs{count}", 2, 3, size, sign_code(count, high), CODES["f16"], 5e-6, (count, size - high))
     cache(m, "mixed", 3, 2, 64, split_code(4, 8), CODES["f16"], 5e-6)
     cache(m, "other", 1, 4, 64, CODES["int8"], split_code(4, 8), 5e-6)
     cache(m, "odd", 1, 2, 13, split_code(3, 2), split_code(2, 5), 5e-6)

@@ -16,22 +16,33 @@ TEXT = "It was the best of times, it was the worst of times, it was the age of w
 BOUND = 3e-5  # logits are some units large; seen: 4e-6
 F32 = "resq-kv{keys=f32 values=f32}"
 SPLIT = "resq-split{basis=random}"
-KV = "resq-kv{keys=f32 values=f32 keys-basis=random values-basis=random}"
+KV = "resq-kv{keys=f32:basis=random values=f32:basis=random}"
 PIPELINES = [
     "resq-fold-norm," + F32, SPLIT + "," + F32, "resq-split{basis=hadamard rotate-only=true}," + F32, KV,
-    "resq-kv{keys=f32 values=f32 keys-basis=hadamard values-basis=hadamard}", "resq-insert-hadamard," + F32,
+    "resq-kv{keys=f32:basis=hadamard values=f32:basis=hadamard}", "resq-insert-hadamard," + F32,
     "resq-insert-hadamard{sites=all}," + F32, "resq-insert-hadamard{across-heads=true}," + F32,
     f"resq-fold-norm,{SPLIT},resq-fold-rotations,{F32}", f"{KV},resq-fold-rotations", f"{SPLIT},{KV},resq-fold-rotations",
     f"resq-fold-norm,{SPLIT},{KV},resq-fold-rotations,resq-insert-hadamard",
-    "resq-fold-norm,resq-split{basis=hadamard rotate-only=true},resq-kv{keys=f32 values=f32 keys-basis=hadamard},"
+    f"resq-fold-norm,{SPLIT[:-1]} rotation=hadamard}},resq-fold-rotations,{F32}",
+    # Bases that are not orthogonal: balanced (calibrated on text of the model's own), and random ones with their duals.
+    "resq-kv{keys=f32:basis=balanced:per=head values=f32}", "resq-kv{keys=f32:basis=balanced values=f32:basis=pca:per=layer}",
+    f"{KV[:-1]} rotation=gaussian allow-departure=true}},resq-fold-rotations",
+    "resq-fold-norm,resq-split{basis=hadamard rotate-only=true},resq-kv{keys=f32:basis=hadamard values=f32},"
     "resq-fold-rotations,resq-insert-hadamard{across-heads=true},resq-fuse",
+]
+# Errors that grow with a matrix's condition number: a hundred or so.
+LOOSE_BOUND = 5e-4  # seen: 8e-5
+LOOSE = [
+    f"resq-fold-norm,{SPLIT[:-1]} rotation=gaussian allow-departure=true}},{KV},resq-fold-rotations",
+    f"{SPLIT[:-1]} rotation=bernoulli seed=2 allow-departure=true}},{F32}",
 ]
 
 
 def logits(o, pipeline):
     binary, rows = os.path.join(o.out, "model"), os.path.join(o.out, "rows")
     subprocess.run([o.resqc, os.path.join(o.out, "tiny.gguf"), "-o", binary, "--scheme=none", "--passes=" + pipeline,
-                    "--levels=generic", "--prefill-rows=32", "--decode-rows=4"], check=True)
+                    "--levels=generic", "--prefill-rows=32", "--decode-rows=4", "--calibration-windows=1",
+                    "--cache=" + os.path.join(o.out, "cache")], check=True)
     subprocess.run([binary, "logits", "-p", TEXT, "--all", "-o", rows], check=True, stdout=subprocess.DEVNULL)
     values = array("f")
     with open(rows, "rb") as file:
@@ -49,12 +60,13 @@ def main():
                     "--layers", "2", "--width", "72", "--heads", "9", "--kv-heads", "3", "--intermediate", "96", "--biases"],
                    check=True)
     expected, failed = logits(o, F32), 0
-    for pipeline in PIPELINES:
+    cases = [(p, BOUND) for p in PIPELINES] + [(p, LOOSE_BOUND) for p in LOOSE]
+    for pipeline, bound in cases:
         found = logits(o, pipeline)
         error = max(abs(a - b) for a, b in zip(expected, found)) if len(found) == len(expected) else float("inf")
-        failed += not error < BOUND
-        print(f"{'ok  ' if error < BOUND else 'FAIL'} {error:.1e} {pipeline}")
-    print(f"{len(PIPELINES) - failed} passed, {failed} failed")
+        failed += not error < bound
+        print(f"{'ok  ' if error < bound else 'FAIL'} {error:.1e} {pipeline}")
+    print(f"{len(cases) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 

@@ -3,7 +3,7 @@
 """Differential tests: every op at every ISA level against its definition, over odd sizes. Standard library only.
 
 Writes modules of one-op functions and their parameters, compiles each with resqc at the levels definition, generic and avx512,
-runs all functions on the same random rows, at once, in threads and row by row, and compares: the same bits where the case says so,
+runs all functions on the same random rows, at once, in threads, row by row and by sevens, and compares: the same bits where the case says so,
 else to its bound. Calls are longer than entries hold (4 and 24 rows), so that they are cut into chunks, too.
 """
 import argparse
@@ -44,26 +44,27 @@ def build(module, o):
     return base + ".so"
 
 
-def run_case(model, case, level, threads, apart=False):
-    """Results of all calls, one after the other: caches keep what earlier calls wrote. apart: each row in a call of its own."""
+def run_case(model, case, level, threads, at_once=0):
+    """Results of all calls, one after the other: caches keep what earlier calls wrote. at_once: rows a call, 0: all of it."""
     rng, results = random.Random(case.name), []
     run = session.Session(model, level, threads, case.sequences)
     for call in case.calls:
         rows, inputs = call.result_rows or call.rows, cases.inputs_of(case, call, rng)
-        if apart and not call.result_rows:
-            results.append(row_by_row(run, case, inputs, call))
+        if at_once and not call.result_rows:
+            results.append(piece_by_piece(run, case, inputs, call, at_once))
         else:
             results.append(run.call(case.name, inputs, [(rows, w) for w in case.widths]))
     run.close()
     return results
 
 
-def row_by_row(run, case, inputs, call):
-    """The call's rows in calls of their own, in order: results as of one call."""
+def piece_by_piece(run, case, inputs, call, at_once):
+    """The call's rows in calls of `at_once`, in order: results as of one call."""
     results = [array("f") for _ in case.widths]
-    for r in range(call.rows):
-        one = [(data[r * (w or 1):(r + 1) * (w or 1)], 1) for (data, _), w in zip(inputs, case.inputs)]
-        for whole, part in zip(results, run.call(case.name, one, [(1, w) for w in case.widths])):
+    for r in range(0, call.rows, at_once):
+        n = min(at_once, call.rows - r)
+        piece = [(data[r * (w or 1):(r + n) * (w or 1)], n) for (data, _), w in zip(inputs, case.inputs)]
+        for whole, part in zip(results, run.call(case.name, piece, [(n, w) for w in case.widths])):
             whole.extend(part)
     return results
 
@@ -107,8 +108,9 @@ def compare(model, module, o):
         try:
             expected = run_case(model, case, levels[0], 1)
             for level in levels[1:]:
-                for how, threads, apart in (("1 thread", 1, False), ("3 threads", 3, False), ("row by row", 1, True)):
-                    error = worst(expected, run_case(model, case, level, threads, apart))
+                for how, threads, at_once in (("1 thread", 1, 0), ("3 threads", 3, 0), ("row by row", 1, 1),
+                                              ("by 7 rows", 2, 7)):
+                    error = worst(expected, run_case(model, case, level, threads, at_once))
                     kind = case.name.split("_")[0]
                     seen[kind, level] = max(seen.get((kind, level), 0.0), error)
                     if error > case.bound:

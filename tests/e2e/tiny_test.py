@@ -98,7 +98,7 @@ VARIANTS = {"qwen2": ["--architecture", "qwen2", "--head"], "biases": ["--biases
 # What only rewrites. Bases need no statistics here: those of the schemes do.
 EXACT = {"fold_norm": "resq-fold-norm", "split": "resq-split{basis=random}", "fuse": "resq-fuse",
          "insert_hadamard": "resq-insert-hadamard{sites=all}",
-         "kv": "resq-kv{keys=f32 values=f32 keys-basis=random keys-per-head=true values-basis=random}"}
+         "kv": "resq-kv{keys=f32:basis=random:per=head values=f32:basis=random}"}
 TOGETHER = ",".join([EXACT["fold_norm"], EXACT["split"], EXACT["kv"],
                      "resq-fold-rotations,resq-insert-hadamard,resq-fuse"])
 # As QuaRot has it: bases without a split, and one that mixes attention's heads.

@@ -1,15 +1,21 @@
 // Cache codes, and the exact rotations around them: keys and queries after RoPE, values and what reads them.
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-kv{keys=resq values=resq})" --split-input-file %s | FileCheck %s
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-kv{keys=int4 values=int8})" --split-input-file %s | FileCheck %s --check-prefix=INT
-// RUN: resq-opt --pass-pipeline="builtin.module(resq-kv{keys=resq values=f16 keys-per-head=true bits=3 fraction=4 seed=9})" --split-input-file %s | FileCheck %s --check-prefix=HEAD
-// RUN: resq-opt --pass-pipeline="builtin.module(resq-kv{keys=int4 values=int2 keys-basis=hadamard values-basis=random})" --split-input-file %s | FileCheck %s --check-prefix=TURN
-// RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{keys=int5})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=KEYS
-// RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{values-basis=best})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=BASIS
-// RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{keys=resq bits=5})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=BITS
+// RUN: resq-opt --pass-pipeline="builtin.module(resq-kv{keys=resq:int3:per=head values=f16 fraction=4 seed=9})" --split-input-file %s | FileCheck %s --check-prefix=HEAD
+// RUN: resq-opt --pass-pipeline="builtin.module(resq-kv{keys=int4:basis=hadamard values=int2:basis=random})" --split-input-file %s | FileCheck %s --check-prefix=TURN
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{keys=int9})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=KEYS
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{values=resq:basis=best})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=BASIS
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{values=resq:qjl3})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=SKETCH
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{keys=resq fraction=16})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=FRACTION
-// KEYS: error: resq-kv: keys is 'int5', allowed: f32, f16, int8, int4, int3, int2, resq
-// BASIS: error: resq-kv: the basis of values is 'best', allowed: none, pca, hadamard, random
-// BITS: error: resq-kv: bits is 5, allowed: 2, 3, 4, 8
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{fraction=1})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=LEAST
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{rotation=best})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=ROTATION
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{max-departure=0})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=DEPARTURE
+// KEYS: error: resq-kv: keys is 'int9', allowed: f32, f16, int2 to int8, lm1 to lm4, qjl1 to qjl16, qjlg1 to qjlg16, resq
+// BASIS: error: resq-kv: values: basis is 'best', allowed: pca, hadamard, random, none
+// SKETCH: error: resq-kv: values: 'qjl3' is a sketch, which is for keys, allowed: int2 to int8, lm1 to lm4
+// LEAST: error: resq-kv: fraction is 1, allowed: 2 or more
+// ROTATION: error: resq-kv: rotation is 'best', allowed: haar, hadamard, gaussian, bernoulli
+// DEPARTURE: error: resq-kv: max-departure is 0, allowed: more than 0
 // FRACTION: kv.mlir:[[# @LINE + 5]]:1: error: resq-kv: head_size 8 is smaller than fraction 16
 
 // CHECK: resq.kv_cache @l0 heads 2 size 8 keys <kind = "int", bits = 4, high = 1, high_bits = 8> values <kind = "int", bits = 4, high = 1, high_bits = 8>

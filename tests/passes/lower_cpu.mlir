@@ -19,3 +19,16 @@ func.func @layer(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
   %y = resq.linear %n, %w {name = "l"} : tensor<?x8xf32>, tensor<4x8x!resq.panel<f32>> -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
+
+// The kernels' last arguments are the codes: kind, bits, high and rows of keys, kind, bits and high of values.
+resq.kv_cache @c heads 1 size 10 keys <kind = "qjl", high = 2, high_bits = 8, rows = 24> values <kind = "lm", bits = 3, high_bits = 8>
+resq.param @s : tensor<24x8x!resq.panel<f32>> attributes {offset = 1024 : i64, size = 1024 : i64}
+// CHECK: func.func {{.*}}@resq_kv_append{{.*}}_1_10_4_0_2_24_3_3_0
+// CHECK: func.func {{.*}}@resq_attention{{.*}}_4_0_2_24_3_3_0
+// CHECK: func.func @cached__avx512__r16
+func.func @cached(%q: tensor<?x20xf32>, %k: tensor<?x10xf32>, %p: tensor<?xi32>) -> tensor<?x20xf32> {
+  %s = resq.get @s : tensor<24x8x!resq.panel<f32>>
+  resq.kv_append @c, %k, %k at %p, %p sketch %s : tensor<24x8x!resq.panel<f32>> : tensor<?x10xf32>, tensor<?x10xf32>, tensor<?xi32>
+  %y = resq.attention @c, %q at %p, %p sketch %s : tensor<24x8x!resq.panel<f32>> {scale = 0.25 : f32} : tensor<?x20xf32>, tensor<?xi32> -> tensor<?x20xf32>
+  return %y : tensor<?x20xf32>
+}

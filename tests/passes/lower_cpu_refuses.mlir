@@ -40,3 +40,14 @@ func.func @not_materialised(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
   %y = resq.linear %x, %w : tensor<?x8xf32>, tensor<4x8x!resq.panel<f32>> -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
+
+// -----
+
+resq.kv_cache @c heads 1 size 10 keys <kind = "qjl", high = 2, high_bits = 8, rows = 24> values <kind = "f16">
+resq.param @s : tensor<24x8xf32> attributes {offset = 0 : i64, size = 768 : i64}
+func.func @sketch_not_packed(%k: tensor<?x10xf32>, %p: tensor<?xi32>) {
+  %s = resq.get @s : tensor<24x8xf32>
+  // expected-error @below {{sketch is not stored as a panel: run --resq-pack first}}
+  resq.kv_append @c, %k, %k at %p, %p sketch %s : tensor<24x8xf32> : tensor<?x10xf32>, tensor<?x10xf32>, tensor<?xi32>
+  return
+}

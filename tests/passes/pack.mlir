@@ -77,6 +77,29 @@ func.func @online(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
 
 // -----
 
+// A sketch is a panel of f32, whatever weights are; who appends and who attends share it.
+resq.kv_cache @c heads 1 size 10 keys <kind = "qjl", high = 2, high_bits = 8, rows = 24> values <kind = "f16">
+// CHECK: resq.param @s : tensor<24x8x!resq.panel<f32>>
+// CHECK: resq.pack %{{.*}} : tensor<24x8xf32> -> tensor<24x8x!resq.panel<f32>>
+// CHECK-NOT: resq.pack
+resq.param @s : tensor<24x8xf32> {
+  %0 = resq.random_orthogonal [24] seed 1 : tensor<24x24xf64>
+  %1 = resq.slice %0 dim 1 begin 0 : tensor<24x24xf64> -> tensor<24x8xf64>
+  %2 = resq.cast %1 : tensor<24x8xf64> -> tensor<24x8xf32>
+  resq.yield %2 : tensor<24x8xf32>
+}
+// CHECK-LABEL: func.func @signs
+// CHECK: resq.kv_append @c, {{.*}} sketch %[[S:.*]] : tensor<24x8x!resq.panel<f32>>
+// CHECK: resq.attention @c, {{.*}} sketch %[[S]] : tensor<24x8x!resq.panel<f32>>
+func.func @signs(%q: tensor<?x20xf32>, %k: tensor<?x10xf32>, %p: tensor<?xi32>) -> tensor<?x20xf32> {
+  %s = resq.get @s : tensor<24x8xf32>
+  resq.kv_append @c, %k, %k at %p, %p sketch %s : tensor<24x8xf32> : tensor<?x10xf32>, tensor<?x10xf32>, tensor<?xi32>
+  %y = resq.attention @c, %q at %p, %p sketch %s : tensor<24x8xf32> {scale = 0.25 : f32} : tensor<?x20xf32>, tensor<?xi32> -> tensor<?x20xf32>
+  return %y : tensor<?x20xf32>
+}
+
+// -----
+
 resq.param @external : tensor<4x8xf32>
 func.func @no_recipe(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
   %w = resq.get @external : tensor<4x8xf32>

@@ -453,6 +453,31 @@ static void through_cache(float *x, int n, int bits) {
     x[i] = s * (fminf(fmaxf(rintf(x[i] / s) + z, 0), top) - z);
 }
 
+/// Codes of the Lloyd-Max quantiser for N(0, 1), by search of the nearest centroid; unbiased scale.
+static void through_lloyd_max(float *x, int n, int bits) {
+  static const float half[4][8] = {
+      {.797884561f},
+      {.452780035f, 1.51041761f},
+      {.245094179f, .756005281f, 1.34390928f, 2.1519457f},
+      {.12839503f, .388048299f, .656759119f, .942340456f, 1.2562312f, 1.61804639f, 2.06901723f,
+       2.73258957f}};
+  double squares = 0, product = 0;
+  float c[16];
+  for (int i = 0; i < n; i++)
+    squares += (double)x[i] * x[i];
+  for (int i = 0; i < n; i++) {
+    double deviation = sqrt(squares / n), best = INFINITY;
+    for (int j = 0; j < 1 << (bits - 1); j++)
+      if (fabs(fabs(x[i]) - half[bits - 1][j] * deviation) < best) {
+        best = fabs(fabs(x[i]) - half[bits - 1][j] * deviation);
+        c[i] = copysignf(half[bits - 1][j], x[i]);
+      }
+    product += (double)x[i] * c[i];
+  }
+  for (int i = 0; i < n; i++)
+    x[i] = (float)(_Float16)(squares / product) * c[i];
+}
+
 /// Two calls: positions 0..2 of sequence 1, then 3 and 4, against attention over decoded vectors.
 static void check_attention(const char *keys, const char *values, int k_bits, int k_high,
                             int v_bits) {
@@ -478,11 +503,15 @@ static void check_attention(const char *keys, const char *values, int k_bits, in
   call(run, 3, (void *[]){q, k, v, positions, sequences, y});
   call(run, 2, (void *[]){q + 72, k + 36, v + 36, positions + 3, sequences, y + 72});
   for (int i = 0; i < ROWS * KV; i++) {
-    if (k_bits)
+    if (strstr(keys, "lm"))
+      through_lloyd_max(k + i * SIZE, SIZE - k_high, k_bits);
+    else if (k_bits)
       through_cache(k + i * SIZE, SIZE - k_high, k_bits);
     if (k_high)
       through_cache(k + i * SIZE + SIZE - k_high, k_high, 8);
-    if (v_bits)
+    if (strstr(values, "lm"))
+      through_lloyd_max(v + i * SIZE, SIZE, v_bits);
+    else if (v_bits)
       through_cache(v + i * SIZE, SIZE, v_bits);
     for (int j = 0; v_bits == 0 && strstr(values, "f16") && j < SIZE; j++)
       v[i * SIZE + j] = (float)(_Float16)v[i * SIZE + j];
@@ -514,6 +543,58 @@ static void attention_reads_what_was_appended(void **state) {
                   "<kind = \"int\", bits = 4, high = 0, high_bits = 8>", 3, 2, 4);
   check_attention("<kind = \"int\", bits = 2, high = 1, high_bits = 8>",
                   "<kind = \"int\", bits = 8, high = 0, high_bits = 8>", 2, 1, 8);
+  check_attention("<kind = \"int\", bits = 5, high = 1, high_bits = 8>",
+                  "<kind = \"lm\", bits = 1, high = 0, high_bits = 8>", 5, 1, 1);
+  check_attention("<kind = \"lm\", bits = 3, high = 1, high_bits = 8>",
+                  "<kind = \"lm\", bits = 4, high = 0, high_bits = 8>", 3, 1, 4);
+  check_attention("<kind = \"lm\", bits = 2, high_bits = 8>", "<kind = \"f32\">", 2, 0, 0);
+}
+
+/// Signs of S k_low against the estimator of the paper, by hand: S is an argument, rows are odd.
+static void attention_estimates_from_signs(void **state) {
+  (void)state;
+  enum { SIZE = 6, HIGH = 1, LOW = SIZE - HIGH, SIGNS = 11, ROWS = 4 };
+  entry *run = compile(
+      "resq.kv_cache @l0 heads 1 size 6 keys <kind = \"qjl\", high = 1, high_bits = 8, rows = 11> "
+      "values <kind = \"f32\">\n"
+      "func.func @f(%q: tensor<?x6xf32>, %k: tensor<?x6xf32>, %s: tensor<11x5xf32>, "
+      "%p: tensor<?xi32>, %o: tensor<?xi32>) -> tensor<?x6xf32> {\n"
+      "  resq.kv_append @l0, %k, %k at %p, %o sketch %s : tensor<11x5xf32> : tensor<?x6xf32>, "
+      "tensor<?x6xf32>, tensor<?xi32>\n"
+      "  %y = resq.attention @l0, %q at %p, %o sketch %s : tensor<11x5xf32> {scale = 0.4 : f32} : "
+      "tensor<?x6xf32>, tensor<?xi32> -> tensor<?x6xf32>\n"
+      "  return %y : tensor<?x6xf32>\n}\n");
+  float q[ROWS * SIZE], k[ROWS * SIZE], sketch[SIGNS * LOW], y[ROWS * SIZE];
+  int32_t positions[] = {0, 1, 2, 3}, sequences[] = {0, 0, 0, 0};
+  fill(q, ROWS * SIZE), fill(k, ROWS * SIZE), fill(sketch, SIGNS * LOW);
+  call(run, ROWS, (void *[]){q, k, sketch, positions, sequences, y});
+  for (int r = 0; r < ROWS; r++) {
+    double p[ROWS], sum = 0;
+    for (int t = 0; t <= r; t++) {
+      double norm = 0, signs = 0;
+      for (int i = 0; i < LOW; i++)
+        norm += (double)k[t * SIZE + i] * k[t * SIZE + i];
+      for (int j = 0; j < SIGNS; j++) {
+        double of_q = 0, of_k = 0;
+        for (int i = 0; i < LOW; i++) {
+          of_q += (double)sketch[j * LOW + i] * q[r * SIZE + i];
+          of_k += (double)sketch[j * LOW + i] * k[t * SIZE + i];
+        }
+        signs += of_k > 0 ? of_q : -of_q;
+      }
+      float high = k[t * SIZE + LOW];
+      through_cache(&high, 1, 8);
+      double score = sqrt(M_PI / 2) / SIGNS * (double)(_Float16)sqrt(norm) * signs +
+                     (double)q[r * SIZE + LOW] * high;
+      sum += p[t] = exp(0.4 * score);
+    }
+    for (int d = 0; d < SIZE; d++) {
+      double mix = 0;
+      for (int t = 0; t <= r; t++)
+        mix += p[t] / sum * k[t * SIZE + d];
+      assert_true(fabs(mix - y[r * SIZE + d]) <= 5e-6);
+    }
+  }
 }
 
 int main(void) {
@@ -521,6 +602,7 @@ int main(void) {
       cmocka_unit_test(embed_norm_linear), cmocka_unit_test(moves_and_gate),
       cmocka_unit_test(rope_turns_heads),  cmocka_unit_test(rotations),
       cmocka_unit_test(qlinear_is_exact),  cmocka_unit_test(attention_reads_what_was_appended),
+      cmocka_unit_test(attention_estimates_from_signs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "dialect/build.h"
+#include "kernels/kernels.h"
 #include "passes/pass.h"
 #include <stdlib.h>
 #include <string.h>
@@ -51,18 +52,45 @@ static void bad_types_are_null_with_one_error(void **state) {
   MlirDiagnosticHandlerID id = mlirContextAttachDiagnosticHandler(ctx, swallow, &errors, NULL);
   assert_null(resqQuantTypeGet(ctx, 1, 32, true, resq_str("row")).ptr);
   assert_null(resqPanelTypeGet(mlirF64TypeGet(ctx)).ptr);
-  assert_null(resqKvCodeAttrGet(ctx, resq_str("int"), 7, 0, 8).ptr);
+  assert_null(resqKvCodeAttrGet(ctx, resq_str("int"), 9, 0, 8, 0).ptr);
   mlirContextDetachDiagnosticHandler(ctx, id);
   assert_int_equal(errors, 3);
 }
 
+/// What the compiler says of a code's size is what the kernels lay out.
+static void kv_codes_cost_what_kernels_store(void **state) {
+  MlirContext ctx = *(MlirContext *)*state;
+  static const struct {
+    const char *kind;
+    unsigned bits, high, rows;
+    int64_t size, bytes;
+  } codes[] = {
+      {"f32", 0, 0, 0, 64, 256},        {"f16", 0, 0, 0, 64, 128},
+      {"int", 4, 8, 0, 64, 28 + 8 + 6}, {"int", 3, 0, 0, 64, 24 + 3},
+      {"int", 5, 3, 0, 13, 7 + 3 + 6},  {"lm", 3, 8, 0, 64, 21 + 8 + 2 + 3},
+      {"lm", 1, 0, 0, 64, 8 + 2},       {"qjl", 0, 8, 168, 64, 21 + 8 + 2 + 3},
+      {"qjl", 0, 0, 5, 64, 1 + 2},
+  };
+  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+    unsigned high_bits = *codes[i].kind == 'f' ? 0 : 8;
+    MlirAttribute code = resqKvCodeAttrGet(ctx, resq_str(codes[i].kind), codes[i].bits,
+                                           codes[i].high, high_bits, codes[i].rows);
+    resq_kv_format format = {codes[i].size, resqKvCodeNumber(code), codes[i].bits, codes[i].high,
+                             codes[i].rows};
+    assert_int_equal(resqKvCodeBytes(code, codes[i].size), codes[i].bytes);
+    assert_int_equal(resq_kv_vector_bytes(format), codes[i].bytes);
+  }
+}
+
 static void kv_code_and_panel_say_their_parts(void **state) {
   MlirContext ctx = *(MlirContext *)*state;
-  MlirAttribute code = resqKvCodeAttrGet(ctx, resq_str("int"), 4, 8, 8);
+  MlirAttribute code = resqKvCodeAttrGet(ctx, resq_str("int"), 4, 8, 8, 0);
   assert_true(resqAttrIsKvCode(code) && resq_str_eq(resqKvCodeAttrGetKind(code), "int"));
   assert_int_equal(resqKvCodeAttrGetBits(code), 4);
   assert_int_equal(resqKvCodeAttrGetHigh(code), 8);
   assert_int_equal(resqKvCodeAttrGetHighBits(code), 8);
+  code = resqKvCodeAttrGet(ctx, resq_str("qjl"), 0, 8, 8, 168);
+  assert_int_equal(resqKvCodeAttrGetRows(code), 168);
   MlirType panel = resqPanelTypeGet(mlirBF16TypeGet(ctx));
   assert_true(resqTypeIsPanel(panel));
   assert_true(mlirTypeEqual(resqPanelTypeGetElement(panel), mlirBF16TypeGet(ctx)));
@@ -163,6 +191,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(quant_type_says_its_parts, open_context, close_context),
       cmocka_unit_test_setup_teardown(bad_types_are_null_with_one_error, open_context,
+                                      close_context),
+      cmocka_unit_test_setup_teardown(kv_codes_cost_what_kernels_store, open_context,
                                       close_context),
       cmocka_unit_test_setup_teardown(kv_code_and_panel_say_their_parts, open_context,
                                       close_context),

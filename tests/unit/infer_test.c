@@ -109,6 +109,8 @@ static const infer_case inferred[] = {
      {"tensor<4x16xf32>"},
      NULL},
     {"resq.sum_blocks", {"tensor<3x8x8xf64>"}, NULL, {"tensor<8x8xf64>"}, NULL},
+    {"resq.sum_blocks", {"tensor<6x8x8xf64>"}, "{into = 2 : i64}", {"tensor<2x8x8xf64>"}, NULL},
+    {"resq.inverse_transpose", {"tensor<2x8x8xf32>"}, NULL, {"tensor<2x8x8xf64>"}, NULL},
     {"resq.matmul", {"tensor<2x3xf64>", "tensor<3x4xf32>"}, NULL, {"tensor<2x4xf64>"}, NULL},
     {"resq.matmul", {"tensor<2x3xbf16>", "tensor<5x3x4xf32>"}, NULL, {"tensor<5x2x4xf32>"}, NULL},
     {"resq.matmul", {"tensor<5x2x3xf32>", "tensor<3x4xf16>"}, NULL, {"tensor<5x2x4xf32>"}, NULL},

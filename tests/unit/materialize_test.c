@@ -4,6 +4,7 @@
 //
 // Small modules over a GGUF file of noise; results against loops written here.
 //===----------------------------------------------------------------------===//
+#include "base/philox.h"
 #include "dialect/build.h"
 #include "kernels/pack_layout.h"
 #include "lowering/materialize/clip_ratio.h"
@@ -309,6 +310,97 @@ static void test_matrix_ops(void **state) {
   for (int i = 0; i < 4; ++i)
     assert_true(fabs(s[2 * i] - 2 * (q[2 * i] + q[2 * i + 1])) < 1e-15);
   finish(&r);
+}
+
+/// Neighbours sum to groups; the inverse transpose is that of each matrix.
+static void test_pair_ops(void **state) {
+  (void)state;
+  result r = run("resq.param @p : tensor<2x2x2xf64> {\n"
+                 "%0 = resq.leaf @m \"=dense<[[[1.0, 0.0], [0.0, 1.0]], [[1.0, 2.0], [0.0, 1.0]], "
+                 "[[0.0, 4.0], [1.0, 0.0]], [[5.0, 0.0], [0.0, 3.0]]]>\" : tensor<4x2x2xf64>\n"
+                 "%1 = resq.sum_blocks %0 into 2 : tensor<4x2x2xf64> -> tensor<2x2x2xf64>\n"
+                 "resq.yield %1 : tensor<2x2x2xf64> }\n"
+                 "resq.param @q : tensor<2x2x2xf64> {\n"
+                 "%0 = resq.get @p : tensor<2x2x2xf64>\n"
+                 "%1 = resq.inverse_transpose %0 : tensor<2x2x2xf64> -> tensor<2x2x2xf64>\n"
+                 "resq.yield %1 : tensor<2x2x2xf64> }\n",
+                 (const char *const[]){"p : tensor<2x2x2xf64>", "q : tensor<2x2x2xf64>", NULL});
+  assert_true(r.ok);
+  uint64_t size;
+  const double *p = param(&r, "p", &size), *q = param(&r, "q", &size);
+  const double sums[8] = {2, 2, 0, 2, 5, 4, 1, 3};
+  const double inverses[8] = {0.5, 0, -0.5, 0.5, 3. / 11, -1. / 11, -4. / 11, 5. / 11};
+  assert_memory_equal(p, sums, sizeof sums);
+  for (int i = 0; i < 8; ++i)
+    assert_true(fabs(q[i] - inverses[i]) < 1e-15);
+  finish(&r);
+}
+
+/// Blocks of each kind: what they are made of, and that nothing stands between them.
+static void test_random_matrix(void **state) {
+  (void)state;
+  result r = run("resq.param @h : tensor<17x17xf64> {\n" // 12 known, 5 not: Haar
+                 "%0 = resq.random_matrix [12, 5] \"hadamard\" seed 3 : tensor<17x17xf64>\n"
+                 "resq.yield %0 : tensor<17x17xf64> }\n"
+                 "resq.param @g : tensor<17x17xf64> {\n"
+                 "%0 = resq.random_matrix [12, 5] \"gaussian\" seed 3 : tensor<17x17xf64>\n"
+                 "resq.yield %0 : tensor<17x17xf64> }\n"
+                 "resq.param @b : tensor<17x17xf64> {\n"
+                 "%0 = resq.random_matrix [12, 5] \"bernoulli\" seed 3 : tensor<17x17xf64>\n"
+                 "resq.yield %0 : tensor<17x17xf64> }\n",
+                 (const char *const[]){"h : tensor<17x17xf64>", "g : tensor<17x17xf64>",
+                                       "b : tensor<17x17xf64>", NULL});
+  assert_true(r.ok);
+  uint64_t size;
+  const double *h = param(&r, "h", &size), *g = param(&r, "g", &size), *b = param(&r, "b", &size);
+  for (int i = 0; i < 17; ++i)
+    for (int j = 0; j < 17; ++j) {
+      double dot = 0, unit = sqrt(1.0 / (i < 12 ? 12 : 5));
+      for (int k = 0; k < 17; ++k)
+        dot += h[k * 17 + i] * h[k * 17 + j];
+      assert_true(fabs(dot - (i == j)) < 1e-14);
+      bool inside = (i < 12) == (j < 12);
+      if (inside && i < 12)
+        assert_true(fabs(fabs(h[i * 17 + j]) - unit) < 1e-15);
+      assert_true(fabs(fabs(b[i * 17 + j]) - (inside ? unit : 0)) < 1e-15);
+      double normal = inside ? unit * resq_philox_normal(3, (uint64_t)(i * 17 + j)) : 0;
+      assert_true(fabs(g[i * 17 + j] - normal) < 1e-15);
+    }
+  finish(&r);
+}
+
+static void take_warning(void *user, const char *text) { snprintf(user, 512, "%s", text); }
+
+/// What is inverted and hardly can be is a warning, also when the cache holds the result.
+static void test_condition(void **state) {
+  (void)state;
+  char said[512] = "";
+  char folder[80];
+  snprintf(folder, sizeof folder, "%s/condition", directory);
+  resq_materialize_options options = {
+      .cache_directory = folder, .warn = take_warning, .warn_user = said};
+  for (int i = 0; i < 2; ++i) {
+    said[0] = 0;
+    result r =
+        run_with("resq.param @p : tensor<2x2xf64> {\n"
+                 "%0 = resq.leaf @m \"=dense<[[1.0, 0.0], [0.0, 1.0e-7]]>\" : tensor<2x2xf64>\n"
+                 "%1 = resq.inverse_transpose %0 : tensor<2x2xf64> -> tensor<2x2xf64>\n"
+                 "resq.yield %1 : tensor<2x2xf64> }\n",
+                 (const char *const[]){"p : tensor<2x2xf64>", NULL}, &options);
+    assert_true(r.ok);
+    assert_string_equal(
+        said, "@p: condition number 10000000.0: above 1e+06 its inverse is inexact in f32");
+    finish(&r);
+  }
+  expect_error("resq.param @p : tensor<2x2xf64> {\n"
+               "%0 = resq.leaf @m \"=dense<1.0>\" : tensor<2x2xf64>\n"
+               "%1 = resq.inverse_transpose %0 : tensor<2x2xf64> -> tensor<2x2xf64>\n"
+               "resq.yield %1 : tensor<2x2xf64> }\n",
+               "p : tensor<2x2xf64>", "matrix 0 is singular");
+  expect_error("resq.param @p : tensor<8x8xf64> {\n"
+               "%0 = resq.random_matrix [8] \"gaussian\" seed 1 departure 0.5 : tensor<8x8xf64>\n"
+               "resq.yield %0 : tensor<8x8xf64> }\n",
+               "p : tensor<8x8xf64>", "departs from an orthogonal one");
 }
 
 /// The op and the matrix agree: hadamard x = rotate x by the matrix transposed.
@@ -699,6 +791,9 @@ int main(void) {
       cmocka_unit_test(test_rotation_in_f64),
       cmocka_unit_test(test_movement_round_trips),
       cmocka_unit_test(test_matrix_ops),
+      cmocka_unit_test(test_pair_ops),
+      cmocka_unit_test(test_random_matrix),
+      cmocka_unit_test(test_condition),
       cmocka_unit_test(test_hadamard_op_is_its_matrix),
       cmocka_unit_test(test_packed_codes),
       cmocka_unit_test(test_panel),

@@ -17,7 +17,7 @@ enum { EMIT = 256, SCHEME, KV, METHOD, PIPELINE, WEIGHTS, LEVELS, DECODE_ROWS, P
 /// One row an option: what getopt needs and what --help says.
 static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
     {"scheme", required_argument, SCHEME, "NAME", "what is quantised and how (below); default resq-w4a8kv4"},
-    {"kv", required_argument, KV, "CODE", "cache in place of the scheme's: f16, int8, int4, resq, or options of --resq-kv"},
+    {"kv", required_argument, KV, "CODE", "cache in place of the scheme's: f16, int4, resq:lm3:basis=pca, ... or keys=CODE,values=CODE (--resq-kv)"},
     {"method", required_argument, METHOD, "NAME", "how weights are quantised, in place of the scheme's: rtn, gptq"},
     {"calibration", required_argument, CALIBRATION, "FILE", "text to calibrate on; default: text sampled from the model"},
     {"calibration-windows", required_argument, WINDOWS, "N", "windows of 2,048 tokens; default 64 (16 when sampled)"},

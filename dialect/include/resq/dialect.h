@@ -33,13 +33,18 @@ MlirType resqPanelTypeGetElement(MlirType type);
 
 bool resqAttrIsKvCode(MlirAttribute attr);
 MlirAttribute resqKvCodeAttrGet(MlirContext ctx, MlirStringRef kind, unsigned bits,
-                                unsigned high, unsigned high_bits);
+                                unsigned high, unsigned high_bits, unsigned rows);
 MlirStringRef resqKvCodeAttrGetKind(MlirAttribute attr);
 unsigned resqKvCodeAttrGetBits(MlirAttribute attr);
 unsigned resqKvCodeAttrGetHigh(MlirAttribute attr);
 unsigned resqKvCodeAttrGetHighBits(MlirAttribute attr);
+unsigned resqKvCodeAttrGetRows(MlirAttribute attr);
 
 //===-- Shared facts ------------------------------------------------------===//
+/// The kind of a cache code as definitions and kernels number it: f32, f16, int, lm, qjl.
+int64_t resqKvCodeNumber(MlirAttribute code);
+/// Bytes of one head vector of head_size elements in a cache, scales and zero points included.
+int64_t resqKvCodeBytes(MlirAttribute code, int64_t head_size);
 /// The smallest order K (1 or a Paley order) with size / K a power of two and a known Hadamard matrix of order K;
 /// 0 when there is none. Paley: K = q + 1 (q prime, 3 mod 4) or 2(q + 1) (q prime, 1 mod 4), K <= 1024.
 int64_t resqHadamardOrder(int64_t size);

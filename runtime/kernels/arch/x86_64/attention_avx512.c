@@ -17,22 +17,24 @@ enum {
 };
 
 typedef struct shape {
-  int64_t size, padded;         ///< of a head; in whole vectors
-  int64_t key_stride;           ///< between tiles of keys
+  int64_t size, padded; ///< of a head; in whole vectors
+  int64_t columns;      ///< of a key and a query (kv_layout.h)
+  int64_t key_stride;   ///< between tiles of keys
 } shape;
 
 /// What a chunk works on, in scratch.
 typedef struct state {
-  float *panel;                 ///< one block's keys, then (the scores done) its values
-  float *q;                     ///< [queries][size], scaled
-  float *p;                     ///< [queries][64] scores, then probabilities
-  float *out;                   ///< [queries][padded]
-  float *sum;                   ///< [queries][16], added up at the end
-  float *largest, *factor;      ///< [queries], in whole vectors
+  float *panel;            ///< one block's keys, then (the scores done) its values
+  float *q;                ///< [queries][columns], scaled
+  float *p;                ///< [queries][64] scores, then probabilities
+  float *out;              ///< [queries][padded]
+  float *sum;              ///< [queries][16], added up at the end
+  float *largest, *factor; ///< [queries], in whole vectors
 } state;
 
-RESQ_INLINE shape shape_of(int64_t size) {
-  shape s = {size, resq_round_up(size, 16), (size + 1) * 16};
+RESQ_INLINE shape shape_of(resq_kv_format keys) {
+  int64_t columns = resq_kv_columns(keys);
+  shape s = {keys.size, resq_round_up(keys.size, 16), columns, (columns + 1) * 16};
   return s;
 }
 
@@ -41,7 +43,7 @@ RESQ_INLINE int64_t fixed_floats(shape s) {
   int64_t keys = 4 * s.key_stride, values = s.padded / 16 * VALUE_STRIDE;
   return keys > values ? keys : values;
 }
-RESQ_INLINE int64_t query_floats(shape s) { return s.size + s.padded + RESQ_KV_BLOCK + 16 + 2; }
+RESQ_INLINE int64_t query_floats(shape s) { return s.columns + s.padded + RESQ_KV_BLOCK + 16 + 2; }
 enum { SLACK_FLOATS = 64 }; ///< for arrays in whole vectors
 
 RESQ_INLINE state lay_out(uint8_t *scratch, shape s, int64_t queries) {
@@ -64,8 +66,8 @@ RESQ_INLINE void score(const state *st, shape s, int64_t at, int rows) {
 #pragma GCC unroll 4
     for (int t = 0; t < 4; ++t)
       block.sum[r][t] = _mm512_setzero_ps();
-  resq_block_multiply(&block, rows, 4, st->q + at * s.size, s.size, st->panel, s.key_stride, s.size,
-                      RESQ_AS_F32, 0);
+  resq_block_multiply(&block, rows, 4, st->q + at * s.columns, s.columns, st->panel, s.key_stride,
+                      s.columns, RESQ_AS_F32, 0);
 #pragma GCC unroll 6
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
@@ -127,8 +129,8 @@ RESQ_INLINE void raise_largest(const state *st, int64_t query, int64_t allowed) 
 /// Scores to probabilities relative to the largest so far.
 RESQ_INLINE void exponentiate(const state *st, int64_t query, int64_t allowed) {
   __m512 largest = _mm512_set1_ps(st->largest[query]);
-  __m512 sum = _mm512_mul_ps(_mm512_load_ps(st->sum + query * 16),
-                             _mm512_set1_ps(st->factor[query]));
+  __m512 sum =
+      _mm512_mul_ps(_mm512_load_ps(st->sum + query * 16), _mm512_set1_ps(st->factor[query]));
 #pragma GCC unroll 4
   for (int t = 0; t < 4; ++t) {
     float *p = st->p + query * RESQ_KV_BLOCK + t * 16;
@@ -150,17 +152,66 @@ RESQ_INLINE void soften(const state *st, int64_t queries, int64_t heads, int64_t
     exponentiate(st, i, allowed + i / heads);
 }
 
-/// The queries of `rows` rows: heads [first, first + heads), row after row.
-RESQ_INLINE void load_queries(const state *st, shape s, const float *q, int64_t ldq, int64_t rows,
-                              int64_t heads, float scale) {
-  for (int64_t i = 0; i < rows * heads; ++i) {
+/// `count` elements from `from` to `to`, times scale.
+RESQ_INLINE void copy_scaled(const float *from, float *to, int64_t count, float scale) {
+  for (int64_t e = 0; e < count; e += 16) {
+    __mmask16 mask = resq_lanes(count - e);
+    _mm512_mask_storeu_ps(
+        to + e, mask, _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, from + e), _mm512_set1_ps(scale)));
+  }
+}
+
+/// Columns [tile * 16, (tile + tiles) * 16) of S q_low, for `rows` queries from `at` on; their
+/// elements stand in out.
+RESQ_INLINE void sketch_tiles(const state *st, shape s, const resq_kv_view *key,
+                              const float *sketch, int64_t at, int rows, int64_t tile, int tiles) {
+  const int64_t stride = key->elements * RESQ_TILE_N;
+  resq_block block;
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; ++t)
+      block.sum[r][t] = _mm512_setzero_ps();
+  resq_block_multiply(&block, rows, tiles, st->out + at * s.padded, s.padded,
+                      sketch + tile * stride, stride, key->elements, RESQ_AS_F32, 0);
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; ++t)
+      _mm512_mask_storeu_ps(st->q + (at + r) * s.columns + (tile + t) * 16,
+                            resq_lanes(key->low - (tile + t) * 16), block.sum[r][t]);
+}
+
+RESQ_INLINE void sketch_rows(const state *st, shape s, const resq_kv_view *key, const float *sketch,
+                             int64_t at, int rows) {
+  int64_t tiles = (key->low + 15) / 16, whole = tiles / 4 * 4;
+  for (int64_t tile = 0; tile < whole; tile += 4)
+    sketch_tiles(st, s, key, sketch, at, rows, tile, 4);
+  for (int64_t tile = whole; tile < tiles; ++tile)
+    sketch_tiles(st, s, key, sketch, at, rows, tile, 1);
+}
+
+/// The columns of the queries of `rows` rows: heads [first, first + heads), row after row.
+RESQ_INLINE void load_queries(const state *st, shape s, const resq_kv_view *key, const float *q,
+                              int64_t ldq, const float *sketch, int64_t rows, int64_t heads,
+                              float scale) {
+  const int64_t queries = rows * heads;
+  for (int64_t i = 0; i < queries; ++i) {
     const float *from = q + i / heads * ldq + i % heads * s.size;
-    for (int64_t e = 0; e < s.size; e += 16) {
-      __mmask16 mask = resq_lanes(s.size - e);
-      __m512 value = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, from + e), _mm512_set1_ps(scale));
-      _mm512_mask_storeu_ps(st->q + i * s.size + e, mask, value);
-      _mm512_store_ps(st->out + i * s.padded + e, _mm512_setzero_ps());
+    float *to = st->q + i * s.columns;
+    if (key->kind == RESQ_KV_QJL) {
+      copy_scaled(from, st->out + i * s.padded, key->elements, scale);
+      copy_scaled(from + key->elements, to + key->low, key->high, scale);
+    } else {
+      copy_scaled(from, to, s.size, scale);
     }
+  }
+  if (key->kind == RESQ_KV_QJL)
+    for (int64_t at = 0; at < queries; at += RESQ_BLOCK_ROWS)
+      RESQ_WITH_ROWS(queries - at, ROWS, sketch_rows(st, s, key, sketch, at, ROWS))
+  for (int64_t i = 0; i < queries; ++i) {
+    for (int64_t e = 0; e < s.padded; e += 16)
+      _mm512_store_ps(st->out + i * s.padded + e, _mm512_setzero_ps());
     st->largest[i] = -3.0e38f;
     _mm512_store_ps(st->sum + i * 16, _mm512_setzero_ps());
   }
@@ -215,11 +266,11 @@ RESQ_INLINE int64_t find_run(const int32_t *positions, const int32_t *sequences,
 RESQ_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 RESQ_INLINE void attention(resq_worker *w, int32_t op, const float *q, const int32_t *positions,
-                           const int32_t *sequences, uint8_t *cache, float *y, int64_t rows,
-                           int64_t ldq, int64_t ldy, int64_t capacity, int64_t heads,
+                           const int32_t *sequences, const float *sketch, uint8_t *cache, float *y,
+                           int64_t rows, int64_t ldq, int64_t ldy, int64_t capacity, int64_t heads,
                            int64_t kv_heads, resq_kv_format keys, resq_kv_format values,
                            float scale) {
-  const shape s = shape_of(keys.size);
+  const shape s = shape_of(keys);
   const int64_t group = heads / kv_heads;
   const int64_t floats = RESQ_SCRATCH_BYTES / 4 - fixed_floats(s) - SLACK_FLOATS;
   const int64_t room = smaller(MOST_QUERIES, floats / query_floats(s));
@@ -242,7 +293,8 @@ RESQ_INLINE void attention(resq_worker *w, int32_t op, const float *q, const int
     resq_kv_view value =
         resq_kv_head(cache, keys, values, capacity, kv_heads, sequences[begin], h, 0);
     state st = lay_out(w->scratch, s, (end - begin) * taken);
-    load_queries(&st, s, q + begin * ldq + head * s.size, ldq, end - begin, taken, scale);
+    load_queries(&st, s, &key, q + begin * ldq + head * s.size, ldq, sketch, end - begin, taken,
+                 scale);
     attend(&st, s, &key, &value, positions[begin], end - begin, taken);
     store_results(&st, s, y + begin * ldy + head * s.size, ldy, end - begin, taken);
   }
@@ -250,13 +302,13 @@ RESQ_INLINE void attention(resq_worker *w, int32_t op, const float *q, const int
 
 void RESQ_KERNEL(resq_attention)(resq_worker *w, int32_t op, const float *q,
                                  const int32_t *positions, const int32_t *sequences,
-                                 const uint8_t *cache, float *y, int64_t rows, int64_t ldq,
-                                 int64_t ldy, int64_t capacity, int64_t heads, int64_t kv_heads,
-                                 int64_t head_size, float scale, int64_t k_kind, int64_t k_bits,
-                                 int64_t k_high, int64_t v_kind, int64_t v_bits,
-                                 int64_t v_high) {
-  const resq_kv_format keys = {head_size, k_kind, k_bits, k_high};
-  const resq_kv_format values = {head_size, v_kind, v_bits, v_high};
-  attention(w, op, q, positions, sequences, (uint8_t *)cache, y, rows, ldq, ldy, capacity, heads,
-            kv_heads, keys, values, scale);
+                                 const float *sketch, const uint8_t *cache, float *y, int64_t rows,
+                                 int64_t ldq, int64_t ldy, int64_t capacity, int64_t heads,
+                                 int64_t kv_heads, int64_t head_size, float scale, int64_t k_kind,
+                                 int64_t k_bits, int64_t k_high, int64_t k_rows, int64_t v_kind,
+                                 int64_t v_bits, int64_t v_high) {
+  const resq_kv_format keys = {head_size, k_kind, k_bits, k_high, k_rows};
+  const resq_kv_format values = {head_size, v_kind, v_bits, v_high, 0};
+  attention(w, op, q, positions, sequences, sketch, (uint8_t *)cache, y, rows, ldq, ldy, capacity,
+            heads, kv_heads, keys, values, scale);
 }

@@ -1,0 +1,44 @@
+//===-- kv_spec.h - what keys= and values= of --resq-kv say ---------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//   side  = code { ":" option }
+//   code  = "f32" | "f16" | low              one part
+//         | "resq" [ ":" low ]               the low part so, the high part in 8 bits; low is int4 unless told
+//   low   = "int" 2..8                       asymmetric integers
+//         | "lm" 1..4                        Lloyd-Max codes of N(0, 1)
+//         | "qjl" 1..16 | "qjlg" 1..16       that many sign rows an element, orthogonal or Gaussian (QJL); keys only
+//   option = "basis=" ("pca" | "balanced" | "hadamard" | "random" | "none")    pca with resq, none else; balanced: keys only
+//          | "per=" ("head" | "layer")                                         layer for keys, head for values
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_PASSES_KV_SPEC_H
+#define RESQ_PASSES_KV_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum resq_kv_basis {
+  RESQ_KV_NONE,
+  RESQ_KV_PCA,
+  RESQ_KV_BALANCED,
+  RESQ_KV_HADAMARD,
+  RESQ_KV_RANDOM,
+} resq_kv_basis;
+
+typedef enum resq_kv_side { RESQ_KV_KEYS, RESQ_KV_VALUES } resq_kv_side;
+
+typedef struct resq_kv_spec {
+  const char *kind; ///< of #resq.kv_code: "f32", "f16", "int", "lm", "qjl"
+  unsigned bits;    ///< int, lm: of the low part
+  unsigned signs;   ///< qjl: sign rows an element of the low part
+  bool gaussian;    ///< qjl: rows of N(0, 1), not of orthogonal blocks
+  bool split;       ///< resq: the high part apart
+  resq_kv_basis basis;
+  bool per_head; ///< a basis a kv head; else one a layer
+} resq_kv_spec;
+
+/// Parses the `length` bytes at text. False with what was found and what is allowed in message
+/// ("keys is 'int9', allowed: ...").
+bool resq_kv_parse(resq_kv_side side, const char *text, size_t length, resq_kv_spec *out,
+                   char *message, size_t message_size);
+
+#endif // RESQ_PASSES_KV_SPEC_H
