@@ -113,10 +113,13 @@ LogicalResult PanelType::verify(function_ref<InFlightDiagnostic()> emitError, Ty
 }
 
 LogicalResult KvCodeAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef kind,
-                                 unsigned bits, unsigned high, unsigned highBits,
-                                 unsigned rows) {
+                                 unsigned bits, unsigned high, unsigned highBits, unsigned rows,
+                                 unsigned outliers, unsigned outlierRows, unsigned buffer,
+                                 unsigned window) {
   resq_message message;
-  if (resqVerifyKvCode(wrap(kind), bits, high, highBits, rows, &message))
+  const resq_kv_fields fields = {wrap(kind), bits, high, highBits, rows,
+                                 outliers,   outlierRows, buffer, window};
+  if (resqVerifyKvCode(&fields, &message))
     return success();
   return emitError() << message.text;
 }
@@ -148,8 +151,14 @@ bool resqAttrIsKvCode(MlirAttribute attr) { return isa<KvCodeAttr>(unwrap(attr))
 MlirAttribute resqKvCodeAttrGet(MlirContext ctx, MlirStringRef kind, unsigned bits, unsigned high,
                                 unsigned high_bits, unsigned rows) {
   Location unknown = UnknownLoc::get(unwrap(ctx));
-  return wrap(
-      KvCodeAttr::getChecked(unknown, unwrap(ctx), unwrap(kind), bits, high, high_bits, rows));
+  return wrap(KvCodeAttr::getChecked(unknown, unwrap(ctx), unwrap(kind), bits, high, high_bits,
+                                     rows, 0, 0, 0, 0));
+}
+MlirAttribute resqKvGroupsAttrGet(MlirContext ctx, unsigned rows, unsigned outliers,
+                                  unsigned outlier_rows, unsigned buffer, unsigned window) {
+  Location unknown = UnknownLoc::get(unwrap(ctx));
+  return wrap(KvCodeAttr::getChecked(unknown, unwrap(ctx), "qjl_groups", 0, 0, 0, rows, outliers,
+                                     outlier_rows, buffer, window));
 }
 MlirStringRef resqKvCodeAttrGetKind(MlirAttribute attr) {
   return wrap(cast<KvCodeAttr>(unwrap(attr)).getKind());
@@ -165,6 +174,18 @@ unsigned resqKvCodeAttrGetHighBits(MlirAttribute attr) {
 }
 unsigned resqKvCodeAttrGetRows(MlirAttribute attr) {
   return cast<KvCodeAttr>(unwrap(attr)).getRows();
+}
+unsigned resqKvCodeAttrGetOutliers(MlirAttribute attr) {
+  return cast<KvCodeAttr>(unwrap(attr)).getOutliers();
+}
+unsigned resqKvCodeAttrGetOutlierRows(MlirAttribute attr) {
+  return cast<KvCodeAttr>(unwrap(attr)).getOutlierRows();
+}
+unsigned resqKvCodeAttrGetBuffer(MlirAttribute attr) {
+  return cast<KvCodeAttr>(unwrap(attr)).getBuffer();
+}
+unsigned resqKvCodeAttrGetWindow(MlirAttribute attr) {
+  return cast<KvCodeAttr>(unwrap(attr)).getWindow();
 }
 
 void resqEmitRemark(MlirLocation loc, const char *message) { emitRemark(unwrap(loc)) << message; }

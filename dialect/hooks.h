@@ -28,6 +28,12 @@ typedef struct resq_message {
   char text[256];
 } resq_message;
 
+/// The fields of a cache code.
+typedef struct resq_kv_fields {
+  MlirStringRef kind;
+  unsigned bits, high, high_bits, rows, outliers, outlier_rows, buffer, window;
+} resq_kv_fields;
+
 /// What an op is to be made of.
 typedef struct resq_parts {
   MlirStringRef name; ///< "resq.linear"
@@ -39,8 +45,7 @@ typedef struct resq_parts {
 
 bool resqVerifyQuant(unsigned bits, int64_t group, MlirStringRef layout, resq_message *out);
 bool resqVerifyPanel(MlirType element, resq_message *out);
-bool resqVerifyKvCode(MlirStringRef kind, unsigned bits, unsigned high, unsigned high_bits,
-                      unsigned rows, resq_message *out);
+bool resqVerifyKvCode(const resq_kv_fields *fields, resq_message *out);
 bool resqCheckVersion(MlirLocation loc, uint64_t version);
 
 /// The C API emits errors only; this one is a remark.

@@ -30,15 +30,23 @@ bool resqVerifyKvCache(MlirOperation op) {
         head_size);
   static const char *const sides[] = {"keys", "values"};
   for (int i = 0; i < 2; i++) {
-    unsigned high = resqKvCodeAttrGetHigh(resq_op_attr(op, sides[i]));
-    if (high >= head_size)
+    MlirAttribute code = resq_op_attr(op, sides[i]);
+    unsigned high = resqKvCodeAttrGetHigh(code), outliers = resqKvCodeAttrGetOutliers(code);
+    if (high >= head_size || outliers >= head_size)
+      return resq_refuse(
+          op, "C2: %s hold %u %s elements, but head_size is %" PRId64 ": allowed is 0 to %" PRId64,
+          sides[i], high + outliers, outliers ? "outlier" : "high", head_size, head_size - 1);
+    if (outliers && head_size > 256)
       return resq_refuse(op,
-                         "C2: %s hold %u high elements, but head_size is %" PRId64
-                         ": allowed is 0 to %" PRId64,
-                         sides[i], high, head_size, head_size - 1);
+                         "C2: %s have outliers by an index of a byte, but head_size is %" PRId64
+                         ": allowed is 1 to 256",
+                         sides[i], head_size);
   }
-  if (resq_str_eq(resqKvCodeAttrGetKind(resq_op_attr(op, "values")), "qjl"))
-    return resq_refuse(op, "C3: values are of kind \"qjl\": allowed is any other");
+  if (resqKvCodeHasSketch(resq_op_attr(op, "values"))) {
+    MlirStringRef kind = resqKvCodeAttrGetKind(resq_op_attr(op, "values"));
+    return resq_refuse(op, "C3: values are of kind \"%.*s\": allowed is any but those of signs",
+                       (int)kind.length, kind.data);
+  }
   return true;
 }
 
@@ -247,17 +255,16 @@ static bool verify_places(MlirOperation op, MlirValue x, MlirValue positions) {
 static bool verify_sketch(MlirOperation op, resq_lookup symbols, intptr_t index) {
   MlirOperation cache = symbols.find(symbols.scope, resq_op_str(op, "cache"));
   MlirAttribute keys = resq_op_attr(cache, "keys");
-  bool wanted = resq_str_eq(resqKvCodeAttrGetKind(keys), "qjl");
+  bool wanted = resqKvCodeHasSketch(keys);
   MlirValue sketch = resq_operand(op, index);
   if (mlirValueIsNull(sketch)) {
     if (!wanted)
       return true;
-    return resq_refuse(op, "C4: keys are of kind \"qjl\" and there is no sketch: allowed is one of "
+    return resq_refuse(op, "C4: keys are signs and there is no sketch: allowed is one of "
                            "[rows, head_size - high] of f32");
   }
   if (!wanted)
-    return resq_refuse(op,
-                       "C4: there is a sketch, but keys are not of kind \"qjl\": allowed is none");
+    return resq_refuse(op, "C4: there is a sketch, but keys are no signs: allowed is none");
   int64_t rows = resqKvCodeAttrGetRows(keys);
   int64_t low = resq_op_i64(cache, "head_size") - resqKvCodeAttrGetHigh(keys);
   MlirType element = resq_element(sketch);

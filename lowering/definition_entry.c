@@ -171,10 +171,13 @@ static bool print_param(FILE *out, int index, MlirAttribute arg_attrs, MlirType 
 static void print_cache(FILE *out, int index, MlirAttribute arg_attrs, MlirType type) {
   int64_t place = mlirIntegerAttrGetValueInt(arg_fact(arg_attrs, index, "resq.index"));
   int64_t bytes = mlirIntegerAttrGetValueInt(arg_fact(arg_attrs, index, "resq.token_bytes"));
+  int64_t fixed = mlirIntegerAttrGetValueInt(arg_fact(arg_attrs, index, "resq.sequence_bytes"));
   print_load(out, "m_p", index, "caches0", (size_t)place * sizeof(void *), "!llvm.ptr");
   fprintf(out, "      %%token%d = llvm.mlir.constant(%" PRId64 " : i64) : i64\n", index, bytes);
-  fprintf(out, "      %%tokens%d = arith.muli %%capacity0, %%sequences0 : i64\n", index);
-  fprintf(out, "      %%m_n%d = arith.muli %%tokens%d, %%token%d : i64\n", index, index, index);
+  fprintf(out, "      %%fixed%d = llvm.mlir.constant(%" PRId64 " : i64) : i64\n", index, fixed);
+  fprintf(out, "      %%tokens%d = arith.muli %%capacity0, %%token%d : i64\n", index, index);
+  fprintf(out, "      %%each%d = arith.addi %%tokens%d, %%fixed%d : i64\n", index, index, index);
+  fprintf(out, "      %%m_n%d = arith.muli %%each%d, %%sequences0 : i64\n", index, index);
   print_memref(out, "m", index, type);
 }
 

@@ -86,9 +86,11 @@ static void add_cache(resq_program_builder *b, MlirOperation op) {
   int64_t elements = 2 * resq_op_i64(op, "heads") * resq_op_i64(op, "head_size");
   int64_t bytes = resq_cache_token_bytes(op);
   double bits = (double)bytes * 8 / (double)elements;
-  LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")), const_i64(b, bytes),
+  int64_t fixed = resq_op_i64(op, "heads") *
+                  resqKvCodeWindowBytes(resq_op_attr(op, "keys"), resq_op_i64(op, "head_size"));
+  LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")), const_i64(b, bytes), const_i64(b, fixed),
                            LLVMConstReal(b->f64, bits)};
-  push(&b->caches, const_struct(b, fields, 3));
+  push(&b->caches, const_struct(b, fields, 4));
 }
 
 static void collect_type(MlirStringRef part, void *user) {

@@ -6,7 +6,8 @@
 // for each param and cache it uses, after its own:
 //   {resq.param = "p", resq.offset = bytes}        in the stored type: float tensors as
 //       they are, a panel as tensor<tiles x k x 16 x element>, n16k4 as tensor<bytes x i8>;
-//   {resq.cache = "c", resq.index, resq.token_bytes}  memref<?xi8>, in the definition's layout;
+//   {resq.cache = "c", resq.index, resq.sequence_bytes, resq.token_bytes}  memref<?xi8>, in the
+//       definition's layout: sequences times (capacity * token_bytes + sequence_bytes);
 //   {resq.capacity}                                index, last, where there is a cache.
 // resq.observe is dropped, recipes are erased.
 //===----------------------------------------------------------------------===//
@@ -105,8 +106,9 @@ static MlirAttribute cache_facts(generic *g, MlirOperation cache) {
   MlirNamedAttribute facts[] = {
       resq_attr(g->ctx, "resq.cache", mlirStringAttrGet(g->ctx, resq_op_str(cache, "sym_name"))),
       resq_attr_i64(g->ctx, "resq.index", index),
+      resq_attr_i64(g->ctx, "resq.sequence_bytes", generic_sequence_bytes(cache)),
       resq_attr_i64(g->ctx, "resq.token_bytes", generic_token_bytes(cache))};
-  return mlirDictionaryAttrGet(g->ctx, 3, facts);
+  return mlirDictionaryAttrGet(g->ctx, 4, facts);
 }
 
 static MlirType bytes_type(MlirContext ctx) {

@@ -44,6 +44,8 @@ int64_t generic_activation_group(MlirValue weight);
 int64_t generic_code_bytes(MlirType weight, int64_t group);
 /// Bytes of a token of a cache, keys and values.
 int64_t generic_token_bytes(MlirOperation cache);
+/// Bytes of a sequence of a cache besides those of its tokens.
+int64_t generic_sequence_bytes(MlirOperation cache);
 
 //===-- lower_generic_values.c --------------------------------------------===//
 

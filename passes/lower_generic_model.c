@@ -145,7 +145,28 @@ int64_t generic_token_bytes(MlirOperation cache) {
                                         resqKvCodeBytes(resq_op_attr(cache, "values"), size));
 }
 
-enum { CODE_ARGUMENTS = 7 };
+int64_t generic_sequence_bytes(MlirOperation cache) {
+  return resq_op_i64(cache, "heads") * resqKvCodeWindowBytes(resq_op_attr(cache, "keys"),
+                                                             resq_op_i64(cache, "head_size"));
+}
+
+enum { CODE_ARGUMENTS = 7, GROUP_ARGUMENTS = 8 };
+
+static bool has_groups(MlirOperation cache) {
+  return resq_str_eq(resqKvCodeAttrGetKind(resq_op_attr(cache, "keys")), "qjl_groups");
+}
+
+/// rows, outliers, outlier_rows, buffer and window of keys, then kind, bits and high of values.
+static void group_arguments(generic *g, MlirOperation cache, MlirValue *out) {
+  MlirAttribute keys = resq_op_attr(cache, "keys"), values = resq_op_attr(cache, "values");
+  const int64_t facts[GROUP_ARGUMENTS] = {
+      resqKvCodeAttrGetRows(keys),        resqKvCodeAttrGetOutliers(keys),
+      resqKvCodeAttrGetOutlierRows(keys), resqKvCodeAttrGetBuffer(keys),
+      resqKvCodeAttrGetWindow(keys),      resqKvCodeNumber(values),
+      resqKvCodeAttrGetBits(values),      resqKvCodeAttrGetHigh(values)};
+  for (int i = 0; i < GROUP_ARGUMENTS; i++)
+    out[i] = generic_index(g, facts[i]);
+}
 
 /// kind, bits, high and rows of keys, then kind, bits and high of values.
 static void code_arguments(generic *g, MlirOperation cache, MlirValue *out) {
@@ -175,17 +196,19 @@ static bool lower_kv_append(generic *g, MlirOperation op) {
   MlirStringRef name = resq_op_str(op, "cache");
   MlirOperation cache = resq_symbol(g->module, name);
   enum { OTHERS = 8 };
-  MlirValue args[OTHERS + CODE_ARGUMENTS] = {generic_operand(op, 0),
-                                             generic_operand(op, 1),
-                                             generic_operand(op, 2),
-                                             generic_operand(op, 3),
-                                             {NULL},
-                                             generic_argument(g, name),
-                                             g->capacity,
-                                             generic_index(g, resq_op_i64(cache, "head_size"))};
-  code_arguments(g, cache, args + OTHERS);
+  bool groups = has_groups(cache);
+  MlirValue args[OTHERS + GROUP_ARGUMENTS] = {generic_operand(op, 0),
+                                              generic_operand(op, 1),
+                                              generic_operand(op, 2),
+                                              generic_operand(op, 3),
+                                              {NULL},
+                                              generic_argument(g, name),
+                                              g->capacity,
+                                              generic_index(g, resq_op_i64(cache, "head_size"))};
+  (groups ? group_arguments : code_arguments)(g, cache, args + OTHERS);
   if (!sketch_argument(g, op, 4, &args[4]) ||
-      !resq_define(&g->definitions, &g->b, "kv_append", OTHERS + CODE_ARGUMENTS, args, 0, NULL))
+      !resq_define(&g->definitions, &g->b, groups ? "kv_append_groups" : "kv_append",
+                   OTHERS + (groups ? GROUP_ARGUMENTS : CODE_ARGUMENTS), args, 0, NULL))
     return false;
   mlirOperationDestroy(op);
   return true;
@@ -195,18 +218,20 @@ static bool lower_attention(generic *g, MlirOperation op) {
   MlirStringRef name = resq_op_str(op, "cache");
   MlirOperation cache = resq_symbol(g->module, name);
   enum { OTHERS = 9 };
-  MlirValue args[OTHERS + CODE_ARGUMENTS] = {generic_operand(op, 0),
-                                             generic_operand(op, 1),
-                                             generic_operand(op, 2),
-                                             {NULL},
-                                             generic_argument(g, name),
-                                             g->capacity,
-                                             generic_real(g, op, "scale"),
-                                             generic_index(g, resq_op_i64(cache, "heads")),
-                                             generic_index(g, resq_op_i64(cache, "head_size"))};
-  code_arguments(g, cache, args + OTHERS);
+  bool groups = has_groups(cache);
+  MlirValue args[OTHERS + GROUP_ARGUMENTS] = {generic_operand(op, 0),
+                                              generic_operand(op, 1),
+                                              generic_operand(op, 2),
+                                              {NULL},
+                                              generic_argument(g, name),
+                                              g->capacity,
+                                              generic_real(g, op, "scale"),
+                                              generic_index(g, resq_op_i64(cache, "heads")),
+                                              generic_index(g, resq_op_i64(cache, "head_size"))};
+  (groups ? group_arguments : code_arguments)(g, cache, args + OTHERS);
   return sketch_argument(g, op, 3, &args[3]) &&
-         generic_define(g, op, "attention", OTHERS + CODE_ARGUMENTS, args);
+         generic_define(g, op, groups ? "attention_groups" : "attention",
+                        OTHERS + (groups ? GROUP_ARGUMENTS : CODE_ARGUMENTS), args);
 }
 
 //===-- The table ---------------------------------------------------------===//

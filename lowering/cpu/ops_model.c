@@ -152,6 +152,23 @@ static void kernel_codes(kernel_call *k, MlirOperation cache) {
   kernel_const(k, resqKvCodeAttrGetHigh(values));
 }
 
+/// rows, outliers, outlier_rows, buffer and window of grouped keys, and kind, bits, high of the values.
+static void kernel_groups(kernel_call *k, MlirOperation cache) {
+  MlirAttribute keys = resq_op_attr(cache, "keys"), values = resq_op_attr(cache, "values");
+  kernel_const(k, resqKvCodeAttrGetRows(keys));
+  kernel_const(k, resqKvCodeAttrGetOutliers(keys));
+  kernel_const(k, resqKvCodeAttrGetOutlierRows(keys));
+  kernel_const(k, resqKvCodeAttrGetBuffer(keys));
+  kernel_const(k, resqKvCodeAttrGetWindow(keys));
+  kernel_const(k, resqKvCodeNumber(values));
+  kernel_const(k, resqKvCodeAttrGetBits(values));
+  kernel_const(k, resqKvCodeAttrGetHigh(values));
+}
+
+static bool has_groups(MlirOperation cache) {
+  return resq_str_eq(resqKvCodeAttrGetKind(resq_op_attr(cache, "keys")), "qjl_groups");
+}
+
 /// The panel of the sketch, operand `index` of the call's op, or null where it has none.
 static void kernel_sketch(kernel_call *k, intptr_t index) {
   if (mlirOperationGetNumOperands(k->op) <= index) {
@@ -167,7 +184,7 @@ static void emit_kv_append(lowering *l, MlirOperation op) {
   MlirOperation cache = resq_symbol(l->module, name);
   const place *key = place_of(l, operand(op, 0)), *value = place_of(l, operand(op, 1));
   kernel_call k;
-  kernel_begin(&k, l, op, "resq_kv_append");
+  kernel_begin(&k, l, op, has_groups(cache) ? "resq_kv_append_groups" : "resq_kv_append");
   kernel_read(&k, key);
   kernel_read(&k, value);
   kernel_read(&k, place_of(l, operand(op, 2)));
@@ -180,7 +197,7 @@ static void emit_kv_append(lowering *l, MlirOperation op) {
   kernel_capacity(&k);
   kernel_const(&k, resq_op_i64(cache, "heads"));
   kernel_const(&k, resq_op_i64(cache, "head_size"));
-  kernel_codes(&k, cache);
+  (has_groups(cache) ? kernel_groups : kernel_codes)(&k, cache);
   kernel_end(&k);
 }
 
@@ -189,7 +206,7 @@ static void emit_attention(lowering *l, MlirOperation op) {
   MlirOperation cache = resq_symbol(l->module, name);
   int64_t head_size = resq_op_i64(cache, "head_size");
   kernel_call k;
-  kernel_begin(&k, l, op, "resq_attention");
+  kernel_begin(&k, l, op, has_groups(cache) ? "resq_attention_groups" : "resq_attention");
   place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
   const place *q = place_of(l, operand(op, 0));
   kernel_read(&k, q);
@@ -206,7 +223,7 @@ static void emit_attention(lowering *l, MlirOperation op) {
   kernel_const(&k, resq_op_i64(cache, "heads"));
   kernel_const(&k, head_size);
   kernel_float(&k, (float)resq_op_f64(op, "scale"));
-  kernel_codes(&k, cache);
+  (has_groups(cache) ? kernel_groups : kernel_codes)(&k, cache);
   kernel_end(&k);
 }
 

@@ -78,15 +78,16 @@ static json_t *param_list(const resq_program *p) {
 
 static json_t *cache_info(const resq_program *p) {
   double elements = 0;
-  int64_t bytes = 0;
+  int64_t bytes = 0, fixed = 0;
   for (int32_t i = 0; i < p->n_caches; ++i) {
     const resq_cache *c = &p->caches[i];
     bytes += c->bytes_per_token;
+    fixed += c->bytes_per_sequence;
     if (c->bits_per_element > 0)
       elements += 8.0 * (double)c->bytes_per_token / c->bits_per_element;
   }
-  return json_pack("{si sI sf}", "layers", (int)p->n_caches, "bytes_per_token", (json_int_t)bytes,
-                   "bits", elements > 0 ? 8.0 * (double)bytes / elements : 0.0);
+  return json_pack("{si sI sI sf}", "layers", (int)p->n_caches, "bytes_per_token",
+                   (json_int_t)bytes, "bytes_per_sequence", (json_int_t)fixed, "bits", elements > 0 ? 8.0 * (double)bytes / elements : 0.0);
 }
 
 /// Functions with their entries; levels, each once; the level that would run here.

@@ -115,7 +115,9 @@ static bool allocate_caches(resq_session *s, resq_error *err) {
     return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId32 " caches", p->n_caches);
   for (int32_t i = 0; i < p->n_caches; ++i) {
     uint64_t bytes;
-    bool ok = resq_mul_u64((uint64_t)p->caches[i].bytes_per_token, (uint64_t)s->capacity, &bytes) &&
+    const resq_cache *cache = &p->caches[i];
+    bool ok = resq_mul_u64((uint64_t)cache->bytes_per_token, (uint64_t)s->capacity, &bytes) &&
+              resq_add_u64(bytes, (uint64_t)cache->bytes_per_sequence, &bytes) &&
               resq_mul_u64(bytes, (uint64_t)s->sequences, &bytes) && bytes < SIZE_MAX / 2;
     if (ok) {
       s->cache_bytes[i] = bytes;
@@ -126,7 +128,7 @@ static bool allocate_caches(resq_session *s, resq_error *err) {
       return resq_fail(err, RESQ_NO_MEMORY,
                        "no memory for cache %" PRId32 " of %" PRId32 ": %" PRId64
                        " bytes a token, %" PRId64 " tokens, %" PRId64 " sequences",
-                       i + 1, p->n_caches, p->caches[i].bytes_per_token, s->capacity, s->sequences);
+                       i + 1, p->n_caches, cache->bytes_per_token, s->capacity, s->sequences);
   }
   return true;
 }

@@ -5,15 +5,12 @@
 // for the query heads that share them (as many at once as scratch holds); the softmax runs
 // online over those blocks, in f32.
 //===----------------------------------------------------------------------===//
-#include "kv_layout.h"
-#include "scalar_math.h"
+#include "attention_softmax.h"
 
 typedef struct scratch {
-  float *keys;          ///< [columns][16]: a tile of decoded keys
-  float *value;         ///< [size]
-  float *q;             ///< [group][columns]
-  float *scores;        ///< [group][64], then probabilities
-  float *largest, *sum; ///< [group]
+  resq_softmax softmax;
+  float *keys; ///< [columns][16]: a tile of decoded keys
+  float *q;    ///< [group][columns]
 } scratch;
 
 RESQ_INLINE int64_t fixed_floats(int64_t columns, int64_t size) {
@@ -21,14 +18,15 @@ RESQ_INLINE int64_t fixed_floats(int64_t columns, int64_t size) {
 }
 RESQ_INLINE int64_t query_floats(int64_t columns) { return columns + RESQ_KV_BLOCK + 2; }
 
-RESQ_INLINE scratch lay_out(uint8_t *bytes, int64_t columns, int64_t size, int64_t group) {
+RESQ_INLINE scratch lay_out(uint8_t *bytes, int64_t columns, int64_t size, int64_t group,
+                            float *y) {
   scratch s;
   s.keys = (float *)bytes;
-  s.value = s.keys + columns * RESQ_KV_TILE;
-  s.q = s.value + size;
-  s.scores = s.q + group * columns;
-  s.largest = s.scores + group * RESQ_KV_BLOCK;
-  s.sum = s.largest + group;
+  s.q = s.keys + columns * RESQ_KV_TILE;
+  s.softmax = (resq_softmax){.value = s.q + group * columns, .y = y, .group = group, .size = size};
+  s.softmax.scores = s.softmax.value + size;
+  s.softmax.largest = s.softmax.scores + group * RESQ_KV_BLOCK;
+  s.softmax.sum = s.softmax.largest + group;
   return s;
 }
 
@@ -58,65 +56,30 @@ RESQ_INLINE void load_query(const resq_kv_view *key, const float *q, const float
 }
 
 /// scores[g][at..at+16) = scale * q_g . keys, columns rising.
-RESQ_INLINE void score_tile(const scratch *s, int64_t at, int64_t group, int64_t columns,
-                            float scale) {
-  for (int64_t g = 0; g < group; ++g) {
+RESQ_INLINE void score_tile(const scratch *s, int64_t at, int64_t columns, float scale) {
+  for (int64_t g = 0; g < s->softmax.group; ++g) {
     float sums[RESQ_KV_TILE] = {0};
     for (int64_t i = 0; i < columns; ++i)
       for (int64_t t = 0; t < RESQ_KV_TILE; ++t)
         sums[t] += s->q[g * columns + i] * s->keys[i * RESQ_KV_TILE + t];
     for (int64_t t = 0; t < RESQ_KV_TILE; ++t)
-      s->scores[g * RESQ_KV_BLOCK + at + t] = sums[t] * scale;
+      s->softmax.scores[g * RESQ_KV_BLOCK + at + t] = sums[t] * scale;
   }
 }
 
-/// Scores become probabilities relative to the largest so far; what y and sum hold is rescaled.
-RESQ_INLINE void soften(const scratch *s, float *y, int64_t count, int64_t group, int64_t size) {
-  for (int64_t g = 0; g < group; ++g) {
-    float *scores = s->scores + g * RESQ_KV_BLOCK;
-    float largest = s->largest[g];
-    for (int64_t t = 0; t < count; ++t)
-      largest = scores[t] > largest ? scores[t] : largest;
-    float factor = resq_exp(s->largest[g] - largest), sum = s->sum[g] * factor;
-    for (int64_t t = 0; t < count; ++t) {
-      scores[t] = resq_exp(scores[t] - largest);
-      sum += scores[t];
-    }
-    for (int64_t i = 0; i < size; ++i)
-      y[g * size + i] *= factor;
-    s->largest[g] = largest;
-    s->sum[g] = sum;
-  }
-}
-
-/// One row, and `group` heads of a kv head: q is loaded, y is [group, size].
-RESQ_INLINE void attend(const resq_kv_view *key, const resq_kv_view *value, float *y,
-                        int64_t positions, int64_t group, float scale, const scratch *s) {
-  const int64_t size = value->size;
-  for (int64_t g = 0; g < group; ++g) {
-    s->largest[g] = -3.0e38f;
-    s->sum[g] = 0.0f;
-  }
-  for (int64_t i = 0; i < group * size; ++i)
-    y[i] = 0.0f;
+/// One row and some heads of a kv head, whose queries are loaded.
+RESQ_INLINE void attend(const resq_kv_view *key, const resq_kv_view *value, int64_t positions,
+                        float scale, const scratch *s) {
+  resq_softmax_begin(&s->softmax);
   for (int64_t block = 0; block < positions; block += RESQ_KV_BLOCK) {
     int64_t left = positions - block, count = left < RESQ_KV_BLOCK ? left : RESQ_KV_BLOCK;
     for (int64_t t = 0; t < count; t += RESQ_KV_TILE) {
       decode_keys(key, block + t, s->keys);
-      score_tile(s, t, group, key->size, scale);
+      score_tile(s, t, key->size, scale);
     }
-    soften(s, y, count, group, size);
-    for (int64_t t = 0; t < count; ++t) {
-      for (int64_t i = 0; i < size; ++i)
-        s->value[i] = resq_kv_decode(value, block + t, i);
-      for (int64_t g = 0; g < group; ++g)
-        for (int64_t i = 0; i < size; ++i)
-          y[g * size + i] += s->scores[g * RESQ_KV_BLOCK + t] * s->value[i];
-    }
+    resq_softmax_add(&s->softmax, value, block, count);
   }
-  for (int64_t g = 0; g < group; ++g)
-    for (int64_t i = 0; i < size; ++i)
-      y[g * size + i] /= s->sum[g];
+  resq_softmax_end(&s->softmax);
 }
 
 void RESQ_KERNEL(resq_attention)(resq_worker *w, int32_t op, const float *q,
@@ -141,10 +104,10 @@ void RESQ_KERNEL(resq_attention)(resq_worker *w, int32_t op, const float *q,
         resq_kv_head((uint8_t *)cache, keys, values, capacity, kv_heads, sequences[r], h, 0);
     for (int64_t g = 0; g < group; g += piece) {
       int64_t taken = group - g < piece ? group - g : piece, head = h * group + g;
-      scratch s = lay_out(w->scratch, columns, head_size, taken);
+      scratch s = lay_out(w->scratch, columns, head_size, taken, y + r * ldy + head * head_size);
       for (int64_t i = 0; i < taken; ++i)
         load_query(&key, q + r * ldq + (head + i) * head_size, sketch, s.q + i * columns);
-      attend(&key, &value, y + r * ldy + head * head_size, positions[r] + 1, taken, scale, &s);
+      attend(&key, &value, positions[r] + 1, scale, &s);
     }
   }
 }

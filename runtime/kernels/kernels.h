@@ -192,7 +192,7 @@ void RESQ_KERNEL(resq_qlinear)(
     int64_t wgroup_b, int64_t abits_b, int64_t wbits_b);
 
 //===-- Cache -------------------------------------------------------------===//
-// A cache holds sequences * capacity * bytes_per_token bytes; sequence s starts at
+// A cache holds sequences * capacity * bytes_per_token bytes (grouped keys: more, below); sequence s starts at
 // s * capacity * bytes_per_token. Inside a sequence: all keys of head 0, head 1, ...,
 // then all values of head 0, ...: (head, position) vector-major, layout private to the
 // two kernels of a code but with resq_kv_vector_bytes a vector; a sequence's region for one head is
@@ -252,5 +252,45 @@ void RESQ_KERNEL(resq_attention)(
     int64_t heads, int64_t kv_heads, int64_t head_size, float scale,
     int64_t k_kind, int64_t k_bits, int64_t k_high, int64_t k_rows,
     int64_t v_kind, int64_t v_bits, int64_t v_high);
+
+// Grouped keys (QJL as its authors hold them), 32 consecutive tokens of a head a group. `outliers` channels of a group
+// are apart: those whose sum of squares over its tokens (f16 keys, tokens rising, no FMA) is largest, lower indices first
+// among equals. A key is `rows` signs of S times the other channels (as above, outliers being zero), `outlier_rows` signs of
+// the first rows of S times the outliers, and the norms of both in f16. The row at position p reads the key of
+// token t in f16 when t >= buffer * floor((p + 1) / buffer), else by its codes, which are made when the group's last token
+// is appended. Bytes of a vector: codes and norms, and ceil(outliers / 32) for the group's indices. A sequence
+// has a window of f16 keys behind its tokens, 2 * window * head_size bytes a head: token t stands at t mod window.
+// The next position of a sequence is one past its last, 0, or up to window - buffer back: what is further back has left
+// the window.
+
+enum { RESQ_KV_GROUP = 32 };
+
+/// How grouped keys are coded; constants once specialised.
+typedef struct resq_kv_groups {
+  int64_t size, rows, outliers, outlier_rows; ///< of a head; signs; channels apart, and their signs
+  int64_t buffer, window;       ///< tokens, both multiples of 32
+} resq_kv_groups;
+
+static inline int64_t resq_kv_groups_bytes(resq_kv_groups g) {
+  return (g.rows + 7) / 8 + (g.outlier_rows + 7) / 8 + 4 + (g.outliers + RESQ_KV_GROUP - 1) / RESQ_KV_GROUP;
+}
+
+/// resq_kv_append of grouped keys.
+void RESQ_KERNEL(resq_kv_append_groups)(
+    resq_worker *w, int32_t op, const float *k, const float *v,
+    const int32_t *positions, const int32_t *sequences, const float *sketch,
+    uint8_t *cache, int64_t rows, int64_t ldk, int64_t ldv, int64_t capacity,
+    int64_t heads, int64_t head_size, int64_t k_rows, int64_t outliers,
+    int64_t outlier_rows, int64_t buffer, int64_t window, int64_t v_kind,
+    int64_t v_bits, int64_t v_high);
+
+/// resq_attention over grouped keys.
+void RESQ_KERNEL(resq_attention_groups)(
+    resq_worker *w, int32_t op, const float *q, const int32_t *positions,
+    const int32_t *sequences, const float *sketch, const uint8_t *cache,
+    float *y, int64_t rows, int64_t ldq, int64_t ldy, int64_t capacity,
+    int64_t heads, int64_t kv_heads, int64_t head_size, float scale,
+    int64_t k_rows, int64_t outliers, int64_t outlier_rows, int64_t buffer,
+    int64_t window, int64_t v_kind, int64_t v_bits, int64_t v_high);
 
 #endif // RESQ_KERNELS_H

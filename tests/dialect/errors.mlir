@@ -23,12 +23,12 @@ func.func private @f(tensor<2x32x!resq.panel<f64>>)
 
 // -----
 
-// expected-error@+1 {{C1: kind is "i4": allowed are "f32", "f16", "int", "lm" and "qjl"}}
+// expected-error@+1 {{C1: kind is "i4": allowed are "f32", "f16", "int", "lm", "qjl" and "qjl_groups"}}
 resq.kv_cache @c heads 2 size 16 keys <kind = "i4"> values <kind = "f16">
 
 // -----
 
-// expected-error@+1 {{C1: bits = 4, high = 0, high_bits = 0, rows = 0 with kind "f16": allowed is 0}}
+// expected-error@+1 {{C1: bits is 4 with kind "f16": allowed is 0}}
 resq.kv_cache @c heads 2 size 16 keys <kind = "f16", bits = 4> values <kind = "f16">
 
 // -----
@@ -53,13 +53,33 @@ resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 3> values <kind = "f1
 
 // -----
 
-// expected-error@+1 {{C4: rows is 0 and bits is 0: allowed are 1 to 1024, and 0}}
+// expected-error@+1 {{C4: rows is 0: allowed is 1 to 1024}}
 resq.kv_cache @c heads 2 size 16 keys <kind = "qjl", high_bits = 8> values <kind = "f16">
 
 // -----
 
 // expected-error@+1 {{C5: rows is 16 with kind "lm": allowed is 0}}
 resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 3, high_bits = 8, rows = 16> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{C5: high is 2 with kind "qjl_groups": allowed is 0}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", high = 2, rows = 16, outliers = 2, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{C6: rows is 16 and outlier_rows is 17: allowed are 1 to 1024, and 1 to rows}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", rows = 16, outliers = 2, outlier_rows = 17, buffer = 32, window = 64> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{C6: outliers is 0: allowed is 1 or more}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", rows = 16, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{C6: buffer is 48 and window is 64: allowed are multiples of 32, window above buffer, buffer above 0}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", rows = 16, outliers = 2, outlier_rows = 8, buffer = 48, window = 64> values <kind = "f16">
 
 // -----
 
@@ -138,7 +158,17 @@ resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "int", bits 
 
 // -----
 
-// expected-error@+1 {{'resq.kv_cache' op C3: values are of kind "qjl": allowed is any other}}
+// expected-error@+1 {{'resq.kv_cache' op C2: keys hold 16 outlier elements, but head_size is 16: allowed is 0 to 15}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", rows = 16, outliers = 16, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{'resq.kv_cache' op C2: keys have outliers by an index of a byte, but head_size is 260: allowed is 1 to 256}}
+resq.kv_cache @c heads 2 size 260 keys <kind = "qjl_groups", rows = 16, outliers = 2, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
+
+// -----
+
+// expected-error@+1 {{'resq.kv_cache' op C3: values are of kind "qjl": allowed is any but those of signs}}
 resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "qjl", high_bits = 8, rows = 16>
 
 // -----
@@ -376,7 +406,7 @@ func.func @f(%k: tensor<4x32xf32>, %p: tensor<3xi32>) {
 
 resq.kv_cache @c heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
 func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>) {
-  // expected-error@+1 {{'resq.kv_append' op C4: keys are of kind "qjl" and there is no sketch: allowed is one of [rows, head_size - high] of f32}}
+  // expected-error@+1 {{'resq.kv_append' op C4: keys are signs and there is no sketch: allowed is one of [rows, head_size - high] of f32}}
   resq.kv_append @c, %k, %k at %p, %p : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4xi32>
   return
 }
@@ -385,7 +415,7 @@ func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>) {
 
 resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
 func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>, %s: tensor<28x14xf32>) {
-  // expected-error@+1 {{'resq.kv_append' op C4: there is a sketch, but keys are not of kind "qjl": allowed is none}}
+  // expected-error@+1 {{'resq.kv_append' op C4: there is a sketch, but keys are no signs: allowed is none}}
   resq.kv_append @c, %k, %k at %p, %p sketch %s : tensor<28x14xf32> : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4xi32>
   return
 }

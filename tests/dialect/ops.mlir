@@ -26,6 +26,8 @@ resq.kv_cache @c1 heads 2 size 16 keys <kind = "int", bits = 4, high = 2, high_b
 resq.kv_cache @c2 heads 2 size 16 keys <kind = "lm", bits = 3, high = 2, high_bits = 8> values <kind = "lm", bits = 1, high_bits = 8>
 // CHECK: resq.kv_cache @c3 heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
 resq.kv_cache @c3 heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
+// CHECK: resq.kv_cache @c4 heads 2 size 16 keys <kind = "qjl_groups", rows = 32, outliers = 2, outlier_rows = 16, buffer = 32, window = 64> values <kind = "f16">
+resq.kv_cache @c4 heads 2 size 16 keys <kind = "qjl_groups", rows = 32, outliers = 2, outlier_rows = 16, buffer = 32, window = 64> values <kind = "f16">
 
 // CHECK: resq.tokenizer @tok from @ckpt "bpe" "smollm" {add_bos = false, bos = 1 : i64, chat_template = "{{.*}} x {{.*}}", eos = -1 : i64}
 resq.tokenizer @tok from @ckpt "bpe" "smollm" {bos = 1 : i64, eos = -1 : i64, add_bos = false, chat_template = "{{ x }}"}

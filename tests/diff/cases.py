@@ -270,6 +270,19 @@ def sign_code(count, high):
     return f'<kind = "qjl", high = {high}, high_bits = 8, rows = {count}>'
 
 
+def group_code(count, outliers, outlier_count, buffer, window):
+    return (f'<kind = "qjl_groups", rows = {count}, outliers = {outliers}, outlier_rows = {outlier_count}, '
+            f'buffer = {buffer}, window = {window}>')
+
+
+def long_schedule():
+    """Over flushes of 32 and 64, for sequences that start apart, mix, begin again, and go back a little."""
+    calls = [[(i, 0) for i in range(70)], [(i, 1) for i in range(33)], [(i, 0) for i in range(70, 97)] + [(33, 1)]]
+    calls += [[(i, s) for i, s in zip(range(97, 101), [0] * 4)], [(i, 1) for i in range(34, 64)]]
+    calls += [[(i, 0) for i in range(92, 130)], [(i, 1) for i in range(0, 40)]]
+    return calls
+
+
 def schedule():
     """Prefill of one sequence, a mixed batch, single tokens: (position, sequence) of each row of each call."""
     calls = [[(i, 0) for i in range(37)], [(i, 1) for i in range(5)], [(37, 0), (5, 1), (0, 2)], [(38, 0)], [(6, 1)]]
@@ -277,8 +290,8 @@ def schedule():
     return calls
 
 
-def cache(m, label, heads, group, size, keys, values, bound, sketch=None):
-    """sketch: rows and columns of S, where keys are signs."""
+def cache(m, label, heads, group, size, keys, values, bound, sketch=None, order=schedule):
+    """sketch: rows and columns of S, where keys are signs. order: gives the (position, sequence) of the calls' rows."""
     name = f"{label}_{heads}x{group}x{size}"
     get, use = [], ""
     if sketch:
@@ -289,7 +302,7 @@ def cache(m, label, heads, group, size, keys, values, bound, sketch=None):
     body = get + [
         f"resq.kv_append @c.{name}, %a1, %a2 at %a3, %a4{use} : {rows(width)}, {rows(width)}, tensor<?xi32>",
         f"%y0 = resq.attention @c.{name}, %a0 at %a3, %a4{use} {{scale = 0.25 : f32}} : {rows(q)}, tensor<?xi32> -> {rows(q)}"]
-    calls = [Call(len(c), {3: [p for p, _ in c], 4: [s for _, s in c]}) for c in schedule()]
+    calls = [Call(len(c), {3: [p for p, _ in c], 4: [s for _, s in c]}) for c in order()]
     m.function(f"attention_{name}", [q, width, width, 0, 0], body, [q], bound, calls, sequences=3)
     # At position 0 attention gives the value as decoded: codes are the same on all levels.
     calls = [Call(3, {3: [0, 0, 0], 4: [0, 1, 2]})]
@@ -306,6 +319,10 @@ def cache_module():
         cache(m, f"lm_odd{bits}", 1, 2, 37, split_code(bits, 6, "lm"), split_code(5 - bits, 1, "lm"), 5e-6)
     for size, high, count in [(16, 0, 16), (13, 3, 1), (24, 3, 37), (40, 8, 160)]:
         cache(m, f"signs{count}", 2, 3, size, sign_code(count, high), CODES["f16"], 5e-6, (count, size - high))
+    for size, count, outliers, outlier_count, buffer, window in [(16, 32, 2, 16, 32, 64), (24, 37, 3, 5, 64, 96),
+                                                                 (40, 80, 33, 40, 32, 96)]:
+        cache(m, f"groups{count}", 2, 2, size, group_code(count, outliers, outlier_count, buffer, window),
+              CODES["lm4"], 5e-6, (count, size), long_schedule)
     cache(m, "mixed", 3, 2, 64, split_code(4, 8), CODES["f16"], 5e-6)
     cache(m, "other", 1, 4, 64, CODES["int8"], split_code(4, 8), 5e-6)
     cache(m, "odd", 1, 2, 13, split_code(3, 2), split_code(2, 5), 5e-6)

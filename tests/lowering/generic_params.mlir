@@ -23,7 +23,7 @@ resq.param @unused : tensor<4xf32>
 // CHECK-SAME: %{{.*}}: tensor<?xi32> {resq.name = "tokens"}, %{{.*}}: tensor<?xi32>, %{{.*}}: tensor<?xi32>,
 // CHECK-SAME: %{{.*}}: tensor<2x6x16xf16> {resq.param = "t"},
 // CHECK-SAME: %{{.*}}: tensor<192xi8> {resq.offset = 64 : i64, resq.param = "q"},
-// CHECK-SAME: %[[CACHE:.*]]: memref<?xi8> {resq.cache = "l1", resq.index = 1 : i64, resq.token_bytes = 21 : i64},
+// CHECK-SAME: %[[CACHE:.*]]: memref<?xi8> {resq.cache = "l1", resq.index = 1 : i64, resq.sequence_bytes = 0 : i64, resq.token_bytes = 21 : i64},
 // CHECK-SAME: %{{.*}}: index {resq.capacity}) -> tensor<?x20xf32>
 // CHECK: memref.store {{.*}}, %[[CACHE]]
 // CHECK: memref.load %[[CACHE]]

@@ -39,12 +39,25 @@ unsigned resqKvCodeAttrGetBits(MlirAttribute attr);
 unsigned resqKvCodeAttrGetHigh(MlirAttribute attr);
 unsigned resqKvCodeAttrGetHighBits(MlirAttribute attr);
 unsigned resqKvCodeAttrGetRows(MlirAttribute attr);
+/// Of kind "qjl_groups".
+MlirAttribute resqKvGroupsAttrGet(MlirContext ctx, unsigned rows, unsigned outliers,
+                                  unsigned outlier_rows, unsigned buffer, unsigned window);
+unsigned resqKvCodeAttrGetOutliers(MlirAttribute attr);
+unsigned resqKvCodeAttrGetOutlierRows(MlirAttribute attr);
+unsigned resqKvCodeAttrGetBuffer(MlirAttribute attr);
+unsigned resqKvCodeAttrGetWindow(MlirAttribute attr);
 
 //===-- Shared facts ------------------------------------------------------===//
-/// The kind of a cache code as definitions and kernels number it: f32, f16, int, lm, qjl.
+/// The kind of a cache code as definitions and kernels number it: f32, f16, int, lm, qjl, qjl_groups.
 int64_t resqKvCodeNumber(MlirAttribute code);
+/// True of codes by signs, which take a sketch.
+bool resqKvCodeHasSketch(MlirAttribute code);
 /// Bytes of one head vector of head_size elements in a cache, scales and zero points included.
 int64_t resqKvCodeBytes(MlirAttribute code, int64_t head_size);
+/// Bytes of a head besides those, a sequence: its window of exact keys.
+int64_t resqKvCodeWindowBytes(MlirAttribute code, int64_t head_size);
+/// Rows of one sequence that a call may hold at most, so that the window has what each of them reads.
+int64_t resqKvCodeMostRows(MlirAttribute code);
 /// The smallest order K (1 or a Paley order) with size / K a power of two and a known Hadamard matrix of order K;
 /// 0 when there is none. Paley: K = q + 1 (q prime, 3 mod 4) or 2(q + 1) (q prime, 1 mod 4), K <= 1024.
 int64_t resqHadamardOrder(int64_t size);

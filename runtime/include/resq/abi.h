@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#define RESQ_ABI_VERSION 2
+#define RESQ_ABI_VERSION 3
 
 /// Bytes of private scratch a thread brings to a call, 64-byte aligned.
 #define RESQ_SCRATCH_BYTES (1 << 20)
@@ -139,11 +139,12 @@ typedef struct resq_entry {
   const resq_gpu_code *gpu;     ///< at level "cuda" in place of run, else NULL
 } resq_entry;
 
-/// A key/value cache: bytes for one token of one sequence, keys then values.
+/// A key/value cache: bytes for one token of one sequence, keys then values, and what a sequence takes besides.
 typedef struct resq_cache {
   const char *name;
   int64_t bytes_per_token;
-  double bits_per_element;      ///< what the code costs, scales included
+  int64_t bytes_per_sequence;   ///< a window of exact keys; 0 for most codes
+  double bits_per_element;      ///< what the code costs a token, scales included
 } resq_cache;
 
 /// A parameter as it lies in the parameter section.

@@ -1,0 +1,297 @@
+//===-- attention_block.h - online softmax over blocks of positions --------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A chunk is a kv head and up to 32 rows that continue each other in one sequence. Its
+// queries (a row and query head each) form a matrix; block after block of 64 positions is
+// decoded once into panels in scratch, and both products run on the panel kernel with an
+// online softmax between. Blocks start at multiples of 64 and rows do not mix, so a row's
+// result depends neither on the batch nor on the number of threads.
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_KERNELS_ATTENTION_BLOCK_H
+#define RESQ_KERNELS_ATTENTION_BLOCK_H
+
+#include "kv_decode.h"
+#include "panel.h"
+
+enum {
+  MOST_ROWS = 32,
+  MOST_QUERIES = 192,
+  VALUE_STRIDE = (RESQ_KV_BLOCK + 1) * 16, ///< odd in lines: tiles fall on different cache sets
+  SLACK_FLOATS = 64                        ///< for arrays in whole vectors
+};
+
+typedef struct shape {
+  int64_t size, padded; ///< of a head; in whole vectors
+  int64_t columns;      ///< floats of a query as it is multiplied with keys
+  int64_t key_stride;   ///< between tiles of keys
+} shape;
+
+/// What a chunk works on, in scratch.
+typedef struct state {
+  float *panel;            ///< one block's keys, then (the scores done) its values
+  float *q;                ///< [queries][columns], scaled
+  float *p;                ///< [queries][64] scores, then probabilities
+  float *out;              ///< [queries][padded]
+  float *sum;              ///< [queries][16], added up at the end
+  float *largest, *factor; ///< [queries], in whole vectors
+} state;
+
+/// `most`: columns of the widest keys.
+RESQ_INLINE shape shape_of(int64_t size, int64_t columns, int64_t most) {
+  shape s = {size, resq_round_up(size, 16), columns, (most + 1) * 16};
+  return s;
+}
+
+/// Floats of scratch whatever the queries, and a query's.
+RESQ_INLINE int64_t fixed_floats(shape s) {
+  int64_t keys = 4 * s.key_stride, values = s.padded / 16 * VALUE_STRIDE;
+  return keys > values ? keys : values;
+}
+RESQ_INLINE int64_t query_floats(shape s) { return s.columns + s.padded + RESQ_KV_BLOCK + 16 + 2; }
+
+RESQ_INLINE state lay_out(uint8_t *scratch, shape s, int64_t queries) {
+  state st;
+  st.panel = (float *)scratch;
+  st.p = st.panel + fixed_floats(s);
+  st.out = st.p + queries * RESQ_KV_BLOCK;
+  st.sum = st.out + queries * s.padded;
+  st.largest = st.sum + queries * 16;
+  st.factor = st.largest + resq_round_up(queries, 16);
+  st.q = st.factor + resq_round_up(queries, 16);
+  return st;
+}
+
+//===-- Products ----------------------------------------------------------===//
+
+/// Scores of `rows` queries from `at` on against `tiles` tiles of keys in the panel, which become
+/// positions from `place` on: columns [first, first + count) of the queries.
+RESQ_INLINE void score(const state *st, shape s, int64_t at, int rows, int tiles, int64_t place,
+                       int64_t first, int64_t count) {
+  resq_block block;
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; ++t)
+      block.sum[r][t] = _mm512_setzero_ps();
+  resq_block_multiply(&block, rows, tiles, st->q + at * s.columns + first, s.columns, st->panel,
+                      s.key_stride, count, RESQ_AS_F32, 0);
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; ++t)
+      _mm512_store_ps(st->p + (at + r) * RESQ_KV_BLOCK + place + t * 16, block.sum[r][t]);
+}
+
+/// out = factor out + p values, for `rows` queries from `at` on and `tiles` tiles of elements.
+RESQ_INLINE void mix(const state *st, shape s, int64_t at, int rows, int64_t tile, int tiles,
+                     int64_t count) {
+  resq_block block;
+  float *out = st->out + at * s.padded + tile * 16;
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; ++t)
+      block.sum[r][t] = _mm512_mul_ps(_mm512_load_ps(out + r * s.padded + t * 16),
+                                      _mm512_set1_ps(st->factor[at + r]));
+  resq_block_multiply(&block, rows, tiles, st->p + at * RESQ_KV_BLOCK, RESQ_KV_BLOCK,
+                      st->panel + tile * VALUE_STRIDE, VALUE_STRIDE, count, RESQ_AS_F32, 0);
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; ++t)
+      _mm512_store_ps(out + r * s.padded + t * 16, block.sum[r][t]);
+}
+
+/// All elements of `rows` queries.
+RESQ_INLINE void mix_tiles(const state *st, shape s, int64_t at, int rows, int64_t count) {
+  int64_t tiles = s.padded / 16, whole = tiles / 4 * 4;
+  for (int64_t tile = 0; tile < whole; tile += 4)
+    mix(st, s, at, rows, tile, 4, count);
+  if (tiles - whole == 1)
+    mix(st, s, at, rows, whole, 1, count);
+  else if (tiles - whole == 2)
+    mix(st, s, at, rows, whole, 2, count);
+  else if (tiles - whole == 3)
+    mix(st, s, at, rows, whole, 3, count);
+}
+
+//===-- Softmax -----------------------------------------------------------===//
+
+/// Lanes of vector t of a block whose first `allowed` positions count.
+RESQ_INLINE __mmask16 allowed_lanes(int64_t allowed, int t) {
+  int64_t left = allowed - t * 16;
+  return resq_lanes(left > 0 ? left : 0);
+}
+
+/// The largest score so far; factor: how much, as an exponent, it rose.
+RESQ_INLINE void raise_largest(const state *st, int64_t query, int64_t allowed) {
+  __m512 most = _mm512_set1_ps(st->largest[query]);
+#pragma GCC unroll 4
+  for (int t = 0; t < 4; ++t)
+    most = _mm512_mask_max_ps(most, allowed_lanes(allowed, t), most,
+                              _mm512_load_ps(st->p + query * RESQ_KV_BLOCK + t * 16));
+  float largest = _mm512_reduce_max_ps(most);
+  st->factor[query] = st->largest[query] - largest;
+  st->largest[query] = largest;
+}
+
+/// Scores to probabilities relative to the largest so far.
+RESQ_INLINE void exponentiate(const state *st, int64_t query, int64_t allowed) {
+  __m512 largest = _mm512_set1_ps(st->largest[query]);
+  __m512 sum =
+      _mm512_mul_ps(_mm512_load_ps(st->sum + query * 16), _mm512_set1_ps(st->factor[query]));
+#pragma GCC unroll 4
+  for (int t = 0; t < 4; ++t) {
+    float *p = st->p + query * RESQ_KV_BLOCK + t * 16;
+    __m512 power = resq_exp16_down(_mm512_sub_ps(_mm512_load_ps(p), largest));
+    power = _mm512_maskz_mov_ps(allowed_lanes(allowed, t), power);
+    _mm512_store_ps(p, power);
+    sum = _mm512_add_ps(sum, power);
+  }
+  _mm512_store_ps(st->sum + query * 16, sum);
+}
+
+/// Scores of a block to probabilities. Loop by loop: a query alone is one long dependency.
+RESQ_INLINE void soften(const state *st, int64_t queries, int64_t heads, int64_t allowed) {
+  for (int64_t i = 0; i < queries; ++i)
+    raise_largest(st, i, allowed + i / heads);
+  for (int64_t i = 0; i < queries; i += 16)
+    _mm512_store_ps(st->factor + i, resq_exp16_down(_mm512_load_ps(st->factor + i)));
+  for (int64_t i = 0; i < queries; ++i)
+    exponentiate(st, i, allowed + i / heads);
+}
+
+//===-- Queries and results -----------------------------------------------===//
+
+/// `count` elements from `from` to `to`, times scale.
+RESQ_INLINE void copy_scaled(const float *from, float *to, int64_t count, float scale) {
+  for (int64_t e = 0; e < count; e += 16) {
+    __mmask16 mask = resq_lanes(count - e);
+    _mm512_mask_storeu_ps(
+        to + e, mask, _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, from + e), _mm512_set1_ps(scale)));
+  }
+}
+
+/// The panel of a sketch, [rows, elements].
+typedef struct sketch_panel {
+  const float *panel;
+  int64_t rows, elements;
+} sketch_panel;
+
+/// Columns [to + tile * 16, to + (tile + tiles) * 16) of `rows` queries from `at` on: the sketch
+/// times their elements, which stand in out.
+RESQ_INLINE void sketch_tiles(const state *st, shape s, sketch_panel sketch, int64_t to, int64_t at,
+                              int rows, int64_t tile, int tiles) {
+  const int64_t stride = sketch.elements * RESQ_TILE_N;
+  resq_block block;
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; ++t)
+      block.sum[r][t] = _mm512_setzero_ps();
+  resq_block_multiply(&block, rows, tiles, st->out + at * s.padded, s.padded,
+                      sketch.panel + tile * stride, stride, sketch.elements, RESQ_AS_F32, 0);
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; ++t)
+      _mm512_mask_storeu_ps(st->q + (at + r) * s.columns + to + (tile + t) * 16,
+                            resq_lanes(sketch.rows - (tile + t) * 16), block.sum[r][t]);
+}
+
+RESQ_INLINE void sketch_rows(const state *st, shape s, sketch_panel sketch, int64_t to, int64_t at,
+                             int rows) {
+  int64_t tiles = (sketch.rows + 15) / 16, whole = tiles / 4 * 4;
+  for (int64_t tile = 0; tile < whole; tile += 4)
+    sketch_tiles(st, s, sketch, to, at, rows, tile, 4);
+  for (int64_t tile = whole; tile < tiles; ++tile)
+    sketch_tiles(st, s, sketch, to, at, rows, tile, 1);
+}
+
+/// Sums and results to zero, the largest scores to less than any.
+RESQ_INLINE void clear_results(const state *st, shape s, int64_t queries) {
+  for (int64_t i = 0; i < queries; ++i) {
+    for (int64_t e = 0; e < s.padded; e += 16)
+      _mm512_store_ps(st->out + i * s.padded + e, _mm512_setzero_ps());
+    st->largest[i] = -3.0e38f;
+    _mm512_store_ps(st->sum + i * 16, _mm512_setzero_ps());
+  }
+}
+
+RESQ_INLINE void store_results(const state *st, shape s, float *y, int64_t ldy, int64_t rows,
+                               int64_t heads) {
+  for (int64_t i = 0; i < rows * heads; ++i) {
+    float *to = y + i / heads * ldy + i % heads * s.size;
+    __m512 sum = _mm512_set1_ps(_mm512_reduce_add_ps(_mm512_load_ps(st->sum + i * 16)));
+    for (int64_t e = 0; e < s.size; e += 16)
+      _mm512_mask_storeu_ps(to + e, resq_lanes(s.size - e),
+                            _mm512_div_ps(_mm512_load_ps(st->out + i * s.padded + e), sum));
+  }
+}
+
+//===-- Chunks ------------------------------------------------------------===//
+
+/// Rows [begin, end) that continue each other; the `index`th such run of at most `most` rows
+/// counted from row 0, or how many there are when index is past the last.
+RESQ_INLINE int64_t find_run(const int32_t *positions, const int32_t *sequences, int64_t rows,
+                             int64_t most, int64_t index, int64_t *begin, int64_t *end) {
+  int64_t found = 0;
+  *begin = *end = 0;
+  for (int64_t r = 1; r <= rows; ++r) {
+    if (r < rows && r - *begin < most && sequences[r] == sequences[r - 1] &&
+        positions[r] == positions[r - 1] + 1)
+      continue;
+    *end = r;
+    if (found++ == index)
+      return found;
+    *begin = r;
+  }
+  return found;
+}
+
+RESQ_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/// How a call is cut.
+typedef struct cut {
+  int64_t group, kv_heads;     ///< query heads a kv head
+  int64_t most;                ///< rows of a run
+  int64_t runs, piece, pieces; ///< a group's heads are shared out in pieces
+  int64_t chunks;
+} cut;
+
+RESQ_INLINE cut cut_call(const resq_worker *w, shape s, const int32_t *positions,
+                         const int32_t *sequences, int64_t rows, int64_t heads, int64_t kv_heads) {
+  const int64_t floats = RESQ_SCRATCH_BYTES / 4 - fixed_floats(s) - SLACK_FLOATS;
+  const int64_t room = smaller(MOST_QUERIES, floats / query_floats(s));
+  cut c = {.group = heads / kv_heads, .kv_heads = kv_heads};
+  int64_t begin, end;
+  c.piece = smaller(c.group, room);
+  c.most = smaller(MOST_ROWS, room / c.piece);
+  c.runs = find_run(positions, sequences, rows, c.most, rows, &begin, &end);
+  // Few chunks for the threads: the query heads of a group are shared out, too.
+  while (c.piece > 1 && c.runs * kv_heads * ((c.group + c.piece - 1) / c.piece) < w->count)
+    c.piece = (c.piece + 1) / 2;
+  c.pieces = (c.group + c.piece - 1) / c.piece;
+  c.chunks = c.runs * kv_heads * c.pieces;
+  return c;
+}
+
+/// Rows [begin, end), query heads [head, head + heads) of kv head kv_head.
+typedef struct span {
+  int64_t begin, end, kv_head, head, heads;
+} span;
+
+RESQ_INLINE span chunk_span(const cut *c, const int32_t *positions, const int32_t *sequences,
+                            int64_t rows, int64_t chunk) {
+  span p;
+  // The last rows read the most positions: they go first.
+  int64_t run = c->runs - 1 - chunk / (c->kv_heads * c->pieces);
+  find_run(positions, sequences, rows, c->most, run, &p.begin, &p.end);
+  int64_t first = chunk % c->pieces * c->piece;
+  p.kv_head = chunk / c->pieces % c->kv_heads;
+  p.heads = smaller(c->piece, c->group - first);
+  p.head = p.kv_head * c->group + first;
+  return p;
+}
+
+#endif // RESQ_KERNELS_ATTENTION_BLOCK_H
