@@ -102,8 +102,26 @@ static bool add_object(object_list *l, const resq_workdir *work, resq_bytes *byt
   return true;
 }
 
+/// The windows of grouped keys hold what each row of a call reads.
+static bool check_windows(MlirOperation module, int64_t rows, resq_error *err) {
+  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
+    if (!resq_op_is(op, "resq.kv_cache") || rows <= resqKvCodeMostRows(resq_op_attr(op, "keys")))
+      continue;
+    MlirStringRef name = resq_op_str(op, "sym_name");
+    return resq_fail(err, RESQ_FAILED,
+                     "an entry of %lld rows is more than the window of cache @%.*s allows: at most %lld, window - buffer + 1",
+                     (long long)rows, (int)name.length, name.data,
+                     (long long)resqKvCodeMostRows(resq_op_attr(op, "keys")));
+  }
+  return true;
+}
+
 static bool add_variant(MlirOperation module, const resq_level *level, int64_t rows, resq_program_builder *program,
                         object_list *objects, const resq_workdir *work, resq_error *err) {
+  if (!check_windows(module, rows, err))
+    return false;
   MlirOperation lowered = lower_variant(module, level, rows, err);
   if (mlirOperationIsNull(lowered))
     return false;

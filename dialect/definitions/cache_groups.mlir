@@ -319,7 +319,6 @@ func.func @resq.def.attention_groups(%q: tensor<?x?xf32>, %positions: tensor<?xi
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
-  %c31 = arith.constant 31 : index
   %c32 = arith.constant 32 : index
   %none = arith.constant 0 : i32
   %one = arith.constant 1 : i32

@@ -39,7 +39,7 @@ class Model:
 
 
 class Session:
-    def __init__(self, model, level=None, threads=1, sequences=1, capacity=64):
+    def __init__(self, model, level=None, threads=1, sequences=1, capacity=192):
         self.model, why = model, Message()
         options = Options(threads, sequences, capacity, level.encode() if level else None)
         self.handle = model.library.resq_session_create(model.handle, byref(options), byref(why))
