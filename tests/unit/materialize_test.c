@@ -856,7 +856,8 @@ static void test_joint_results(void **state) {
   int32_t order[IN];
   double damping = (double)0.01f;
   resq_error err = {0};
-  const double *moment = resq_statistics_moment(s, "x", 1, IN, &err);
+  double moment[IN * IN];
+  assert_true(resq_statistics_moment(s, "x", 1, IN, 0, IN, moment, &err));
   assert_true(
       resq_gptq_factor(1, moment, IN, 2, (int64_t[]){12, 4}, &damping, order, factor, &err));
   assert_true(resq_gptq_weight(1, OUT, 2, parts, order, factor, &err));
