@@ -172,6 +172,37 @@ class Batches(unittest.TestCase):
             self.assertTrue((logits(artifact, IDS, "--threads", threads) == one).all(), f"{threads} threads")
 
 
+class WeightCodes(unittest.TestCase):
+    def test_groups_and_head(self):
+        """GPTQ, weight scales inside an activation's range and the 8-bit head, on all levels."""
+        pipeline = ("resq-fold-norm,resq-split,resq-kv{keys=int8 values=int8},resq-fold-rotations,resq-insert-hadamard,"
+                    "resq-quantize{weights=4 activations=8 weights-method=gptq group=16 head=8}")
+        artifact = compile_model(make_tiny(), f"--passes={pipeline}", CALIBRATION, f"--levels={','.join(LEVELS)}")
+        found = {level: log_softmax(logits(artifact, IDS, "--level", level)) for level in LEVELS}
+        for level, values in found.items():
+            apart = np.abs(values - found["generic"]).mean()
+            self.assertLessEqual(apart, QUANTISED_BOUND, f"{level} and generic")
+        near = np.abs(found["generic"] - log_softmax(logits(compile_scheme("none"), IDS))).mean()
+        self.assertLessEqual(near, 0.5, "quantised and not")
+
+    def test_method(self):
+        made = []
+        for options in ([], ["--method=gptq"], ["--method=rtn"]):
+            out = compile_model(make_tiny(), "--scheme=resq-w4a4kv4", CALIBRATION, f"--levels={BEST}", *options)
+            with open(out, "rb") as file:
+                made.append(file.read())
+        self.assertTrue(made[0] == made[1], "the scheme's own method")
+        self.assertTrue(made[0] != made[2], "GPTQ and rounding to nearest give the same codes")
+
+    def test_method_refused(self):
+        for scheme, method, said in (("resq-w4a4kv4", "obq", "allowed: rtn, gptq"), ("none", "gptq", "has no choice of it")):
+            done = subprocess.run([support.RESQC, make_tiny(), "-o", support.path("refused"), f"--scheme={scheme}",
+                                   f"--method={method}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(said, done.stderr.decode())
+            self.assertFalse(os.path.exists(support.path("refused")))
+
+
 class Determinism(unittest.TestCase):
     def test_same_bytes(self):
         for scheme in ("none", "resq-w4a4kv4"):
