@@ -139,6 +139,28 @@ for variant in VARIANTS:
     setattr(Variants, "test_" + variant, test)
 
 
+# Caches alone, and how far they may take log-probabilities in the mean: half of that was seen.
+CACHES = {"keys=resq:int4:basis=balanced:per=head,values=resq:int4": 0.2,
+          "keys=resq:lm3:basis=balanced,values=resq:lm3:per=layer": 0.4,
+          "keys=int5:basis=hadamard,values=lm4:basis=random": 0.25,
+          "keys=resq:qjl3:basis=balanced:per=head,values=f16": 0.6}
+
+
+class Caches(unittest.TestCase):
+    """--kv: every kind of code, in bases of every kind."""
+
+    def test_codes(self):
+        want = log_softmax(Llama(make_tiny()).forward(IDS))
+        for kv, bound in CACHES.items():
+            with self.subTest(kv):
+                artifact = compile_model(make_tiny(), "--scheme=none", f"--kv={kv}", CALIBRATION,
+                                         f"--levels={','.join(LEVELS[1:])}")
+                found = {level: log_softmax(logits(artifact, IDS, "--level", level)) for level in LEVELS[1:]}
+                for level, values in found.items():
+                    self.assertLess(np.abs(values - want).mean(), bound, level)
+                    self.assertLess(np.abs(values - found["generic"]).mean(), 1e-2, f"{level} and generic")
+
+
 class Batches(unittest.TestCase):
     """The same tokens in other portions."""
 
