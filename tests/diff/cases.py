@@ -207,8 +207,8 @@ def method_module():
 
 # -- Quantised products --------------------------------------------------------
 
-def quantised(m, n, branches, bias=False, bound=0):
-    """branches: (k, activation bits, activation group, weight bits, weight group, clip)."""
+def quantised(m, n, branches, bias=False, bound=0, clip_by=False):
+    """branches: (k, activation bits, activation group, weight bits, weight group, clip). clip_by: the clips are params."""
     body, activations, weights, a_types, w_types = [], [], [], [], []
     for i, (k, abits, group, wbits, wgroup, clip) in enumerate(branches):
         row = quant(k, wbits, wgroup, False, "row", n)
@@ -216,8 +216,13 @@ def quantised(m, n, branches, bias=False, bound=0):
         w, _ = m.param([n, k], "F32", [("resq.quantize_weight {x} : {t} -> {r}", row),
                                        (f"resq.pack {{x}} {{{{group = {group} : i64}}}} : {{t}} -> {{r}}", packed)])
         a_type = quant(k, abits, group, True)
-        body += [f"%q{i} = resq.quantize %a{i} {{clip = {clip} : f32}} : {rows(k)} -> {a_type}",
-                 f"%w{i} = resq.get @{w} : {packed}"]
+        if clip_by:
+            c, c_type = m.constant(f"arith.constant dense<{clip}>", "tensor<1xf32>")
+            body.append(f"%c{i} = resq.get @{c} : {c_type}")
+            how = f"clip_by %c{i} : {c_type}"
+        else:
+            how = f"{{clip = {clip} : f32}}"
+        body += [f"%q{i} = resq.quantize %a{i} {how} : {rows(k)} -> {a_type}", f"%w{i} = resq.get @{w} : {packed}"]
         activations.append(f"%q{i}")
         weights.append(f"%w{i}")
         a_types.append(a_type)
@@ -229,7 +234,7 @@ def quantised(m, n, branches, bias=False, bound=0):
         tail = f" bias %b : {b_type}"
     body.append(f"%y0 = resq.qlinear {', '.join(activations)} by {', '.join(weights)}{tail} : {', '.join(a_types)} by "
                 f"{', '.join(w_types)} -> {rows(n)}")
-    name = "qlinear_{}_{}{}".format(n, "_".join(f"k{b[0]}a{b[1]}g{b[2]}w{b[3]}v{b[4]}" for b in branches), "_bias" * bias)
+    name = "qlinear_{}_{}{}".format(n, "_".join(f"k{b[0]}a{b[1]}g{b[2]}w{b[3]}v{b[4]}" for b in branches), "_bias" * bias + "_clip" * clip_by)
     m.function(name, [b[0] for b in branches], body, [n], bound, scale=3.0)
 
 
@@ -245,6 +250,7 @@ def quantised_module():
     quantised(m, 40, [(56, 4, 14, 4, 56, 0.9), (8, 8, 2, 8, 8, 1.0)])  # per head: groups of activations
     quantised(m, 40, [(56, 4, 14, 4, 14, 1.0)], bias=True)             # weight scales a group
     quantised(m, 19, [(64, 6, 16, 3, 16, 0.75), (24, 7, 8, 5, 24, 1.0)], bias=True)
+    quantised(m, 19, [(56, 4, 14, 4, 56, 0.61), (24, 7, 8, 5, 24, 0.97)], clip_by=True)
     return m
 
 
