@@ -161,6 +161,43 @@ class Caches(unittest.TestCase):
                     self.assertLess(np.abs(values - found["generic"]).mean(), 1e-2, f"{level} and generic")
 
 
+class Channels(unittest.TestCase):
+    """The split of down_proj by channel is exact: alone, folded, and with a Hadamard transform of the low part."""
+    PASSES = ["resq-fold-norm", "resq-split{channels=true}", "resq-kv{keys=f32 values=f32}", "resq-fold-rotations",
+              "resq-insert-hadamard"]
+
+    def compile(self, passes):
+        return compile_model(make_tiny(), "--scheme=none", f"--passes={','.join(passes)}", CALIBRATION, f"--levels={BEST}")
+
+    def test_exact(self):
+        want = log_softmax(logits(compile_scheme("none"), IDS))
+        for count in (3, 4, 5):
+            found = log_softmax(logits(self.compile(self.PASSES[:count]), IDS))
+            self.assertLess(np.abs(found - want).max(), 2e-3, self.PASSES[count - 1])
+
+    def test_nothing_online(self):
+        """The folded module computes gate and split with nothing between."""
+        module = run([support.RESQC, make_tiny(), "-o", "-", "--emit=resq", "--scheme=none", CALIBRATION,
+                      f"--passes={','.join(self.PASSES[:4])}"])
+        function = module[module.index(b"func.func @forward"):]
+        self.assertNotIn(b"resq.permute", function)
+        self.assertIn(b"resq.permute", module)
+
+    def test_quantised(self):
+        """With clips found by calibration, levels agree, and threads change no byte."""
+        passes = self.PASSES + ["resq-quantize{clip=auto}"]
+        found = []
+        for threads in ("1", "2"):
+            out = support.path(f"clipped{threads}")
+            run([support.RESQC, make_tiny(), "-o", out, "--scheme=resq-w4a4kv4", f"--passes={','.join(passes)}", CALIBRATION,
+                 f"--levels={','.join(LEVELS[1:])}", "--threads", threads])
+            with open(out, "rb") as file:
+                found.append(file.read())
+        self.assertTrue(found[0] == found[1], "--threads 1 and 2 differ")
+        a, b = (log_softmax(logits(out, IDS, "--level", level)) for level in LEVELS[1:3] or LEVELS)
+        self.assertLessEqual(np.abs(a - b).mean(), QUANTISED_BOUND)
+
+
 class Batches(unittest.TestCase):
     """The same tokens in other portions."""
 
