@@ -12,7 +12,8 @@ import support
 from llama_numpy import Llama
 from support import BEST, LEVELS, compile_model, log_softmax, logits, make_tiny, run
 
-SCHEMES = ["none", "bf16", "rtn-w4a4kv4", "quarot-w4a4kv4", "resq-w4a4kv4", "resq-w4a8kv4"]
+SCHEMES = ["none", "bf16", "rtn-w4a4kv4", "quarot-w4a4kv4", "resq-w4a4kv4", "resq-w4a8kv4",
+           "best-w4a4kv4", "best-w4a8kv4", "best-w4a8kv3", "w5", "w6", "w8a8"]
 CALIBRATION = "--calibration-windows=1"
 IDS = np.random.default_rng(7).integers(0, 512, 75)
 

@@ -66,12 +66,12 @@ resq.param @c : !w {
   resq.yield %1 : !w
 }
 resq.param @external : tensor<4xf32>
-// CHECK-LABEL: resq.param @external
+// CHECK: resq.param @k_bias
+// CHECK: resq.param @"l0.c+d.bias" : tensor<8xf32>
 // CHECK: resq.param @"l0.q+k.bias" : tensor<12xf32>
 // CHECK-NEXT: %[[Q:.*]] = resq.get @q_bias
 // CHECK-NEXT: %[[K:.*]] = resq.get @k_bias
 // CHECK-NEXT: resq.concat %[[Q]], %[[K]] dim 0 : tensor<8xf32>, tensor<4xf32> -> tensor<12xf32>
-// CHECK: resq.param @"l0.c+d.bias" : tensor<8xf32>
 // CHECK-LABEL: func.func @biases
 // CHECK: resq.linear %arg0, %{{.*}} bias %{{.*}} : tensor<12xf32> {name = "l0.q+k"}
 // CHECK: resq.qlinear %{{.*}} by %{{.*}} bias %{{.*}} : tensor<8xf32> {name = "l0.c+d"}

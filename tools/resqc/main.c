@@ -16,7 +16,7 @@ enum { EMIT = 256, SCHEME, KV, METHOD, PIPELINE, WEIGHTS, LEVELS, DECODE_ROWS, P
 
 /// One row an option: what getopt needs and what --help says.
 static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
-    {"scheme", required_argument, SCHEME, "NAME", "what is quantised and how (below); default resq-w4a8kv4"},
+    {"scheme", required_argument, SCHEME, "NAME", "what is quantised and how (below); default best-w4a8kv4"},
     {"kv", required_argument, KV, "CODE", "cache in place of the scheme's: f16, int4, resq:lm3:basis=pca, ... or keys=CODE,values=CODE (--resq-kv)"},
     {"method", required_argument, METHOD, "NAME", "how weights are quantised, in place of the scheme's: rtn, gptq"},
     {"calibration", required_argument, CALIBRATION, "FILE", "text to calibrate on; default: text sampled from the model"},
