@@ -326,8 +326,8 @@ bool resqVerifyGptqFactor(MlirOperation op) {
     return resq_refuse(op, "C2: parts sum to %" PRId64 ": allowed is %" PRId64, n - left, n);
   if (!is_order_and_factor(order, factor, n))
     return resq_refuse(op,
-                       "C3: order is %s and factor %s: allowed is [%" PRId64 "] of i32 and [%" PRId64
-                       ", %" PRId64 "] of f32",
+                       "C3: order is %s and factor %s: allowed is [%" PRId64
+                       "] of i32 and [%" PRId64 ", %" PRId64 "] of f32",
                        RESQ_TYPE(order), RESQ_TYPE(factor), n, n, n);
   if (!(damping > 0 && damping <= 1))
     return resq_refuse(op, "C4: damping is %g: allowed is above 0, at most 1", damping);
@@ -356,7 +356,8 @@ bool resqVerifyGptqWeight(MlirOperation op) {
     MlirValue w = resq_operand(op, i), y = resq_result(op, i);
     if (!is_codes_of(y, w))
       return resq_refuse(op,
-                         "C2: codes %" PRIdPTR " are %s, but the weight is %s: allowed is its shape "
+                         "C2: codes %" PRIdPTR
+                         " are %s, but the weight is %s: allowed is its shape "
                          "of quant with zero = false, layout = \"row\"",
                          i, RESQ_TYPE(y), RESQ_TYPE(w));
     int64_t group = resqQuantTypeGetGroup(resq_element(y));
@@ -369,8 +370,8 @@ bool resqVerifyGptqWeight(MlirOperation op) {
   MlirValue order = resq_operand(op, n_weights), factor = resq_operand(op, n_weights + 1);
   if (!is_order_and_factor(order, factor, width))
     return resq_refuse(op,
-                       "C4: order is %s and factor %s: allowed is [%" PRId64 "] of i32 and [%" PRId64
-                       ", %" PRId64 "] of f32",
+                       "C4: order is %s and factor %s: allowed is [%" PRId64
+                       "] of i32 and [%" PRId64 ", %" PRId64 "] of f32",
                        RESQ_TYPE(order), RESQ_TYPE(factor), width, width, width);
   if (steps < 1 || steps > 39)
     return resq_refuse(op, "C5: steps is %" PRId64 ": allowed is 1 to 39", steps);

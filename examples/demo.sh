@@ -31,7 +31,7 @@ if [[ $program -nt $build/bin/resqc && $program -nt $build/lib/libresq.so ]]; th
   echo "$program is up to date"
 else
   # Calibrated on a little text that the model makes itself; more windows, or a text of your own, are better.
-  command=("$build/bin/resqc" "$model" -o "$program" --scheme=resq-w4a8kv4 --calibration-windows=2)
+  command=("$build/bin/resqc" "$model" -o "$program" --calibration-windows=2)
   echo "\$ ${command[*]}"
   started=$SECONDS
   "${command[@]}"

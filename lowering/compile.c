@@ -29,7 +29,7 @@
 #include <xxhash.h>
 
 #define RESQ_COMPILER_VERSION "0.1.0"
-#define DEFAULT_SCHEME "resq-w4a8kv4"
+#define DEFAULT_SCHEME "best-w4a8kv4"
 #define DEFAULT_LEVELS "generic,avx512"
 
 typedef struct compiling {

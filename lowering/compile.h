@@ -20,7 +20,7 @@ typedef enum resq_emit {
 typedef struct resq_compile_options {
   const char *input;
   const char *output;       ///< "-" for standard output (text forms)
-  const char *scheme;       ///< schemes.def; NULL: "resq-w4a8kv4"
+  const char *scheme;       ///< schemes.def; NULL: "best-w4a8kv4"
   const char *kv;           ///< options of --resq-kv that replace the scheme's, "keys=resq:lm3,values=f16"; NULL: none.
                             ///< One code W means "keys=W,values=W".
   const char *method;       ///< how weights are quantised, "rtn" or "gptq"; NULL: the scheme's

@@ -70,11 +70,13 @@ static int print_kv(char *out, size_t size, const char *kv, int64_t seed) {
 }
 
 static bool check_method(const scheme *s, const char *method, resq_error *err) {
-  if (!method || (strstr(s->method, "$method") && (!strcmp(method, "rtn") || !strcmp(method, "gptq"))))
+  if (!method ||
+      (strstr(s->method, "$method") && (!strcmp(method, "rtn") || !strcmp(method, "gptq"))))
     return true;
   if (strstr(s->method, "$method"))
     return resq_fail(err, RESQ_USAGE, "--method=%s: allowed: rtn, gptq", method);
-  return resq_fail(err, RESQ_USAGE, "--method=%s: scheme '%s' has no choice of it", method, s->name);
+  return resq_fail(err, RESQ_USAGE, "--method=%s: scheme '%s' has no choice of it", method,
+                   s->name);
 }
 
 char *resq_scheme_pipeline(const char *name, const char *kv, const char *method, int64_t seed,

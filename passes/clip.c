@@ -55,8 +55,8 @@ MlirOperation resq_clip_samples(MlirOperation module, MlirOperation linear, Mlir
     sampling s = {site, resq_width(before_split(x)), resq_operand_param(module, linear, 1), true};
     MlirOperation next = mlirOperationGetNextInBlock(s.weight);
     snprintf(name, sizeof name, "%.*s.clip", (int)(strlen(site) - strlen(".in")), site);
-    param = resq_new_param(module, mlirOperationIsNull(next) ? s.weight : next, name, make_samples,
-                           &s);
+    param =
+        resq_new_param(module, mlirOperationIsNull(next) ? s.weight : next, name, make_samples, &s);
     if (!s.ok) {
       mlirOperationDestroy(param);
       param.ptr = NULL;

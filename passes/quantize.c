@@ -134,8 +134,8 @@ static void visit_add(MlirOperation add, void *user) {
   for (intptr_t i = 0; i < 2; i++) {
     MlirValue v = mlirOperationGetOperand(add, i);
     MlirOperation linear = resq_defining_op(v);
-    if (mlirOperationIsNull(linear) || !resq_op_is(linear, "resq.linear") ||
-        !resq_has_one_use(v) || !quantizable(z, linear))
+    if (mlirOperationIsNull(linear) || !resq_op_is(linear, "resq.linear") || !resq_has_one_use(v) ||
+        !quantizable(z, linear))
       return;
     MlirValue x = mlirOperationGetOperand(linear, 0);
     MlirOperation from = resq_defining_op(x);

@@ -30,7 +30,7 @@ typedef struct replaying {
   char obstacle[200];
 } replaying;
 
-#define REFUSE(r, ...) (snprintf((r)->obstacle, sizeof (r)->obstacle, __VA_ARGS__), false)
+#define REFUSE(r, ...) (snprintf((r)->obstacle, sizeof(r)->obstacle, __VA_ARGS__), false)
 
 static bool follow(replaying *r, MlirValue v, bool turned, int depth, MlirValue *out);
 
@@ -40,8 +40,8 @@ static bool same_op(MlirOperation a, MlirOperation b) {
   intptr_t n = mlirOperationGetNumOperands(a), n_attrs = mlirOperationGetNumAttributes(a);
   bool same = mlirIdentifierEqual(mlirOperationGetName(a), mlirOperationGetName(b)) &&
               mlirOperationGetNumResults(a) == mlirOperationGetNumResults(b) &&
-              n == mlirOperationGetNumOperands(b) &&
-              n_attrs == mlirOperationGetNumAttributes(b) && mlirOperationGetNumRegions(a) == 0;
+              n == mlirOperationGetNumOperands(b) && n_attrs == mlirOperationGetNumAttributes(b) &&
+              mlirOperationGetNumRegions(a) == 0;
   for (intptr_t i = 0; same && i < n; i++)
     same = mlirValueEqual(mlirOperationGetOperand(a, i), mlirOperationGetOperand(b, i));
   for (intptr_t i = 0; same && i < n_attrs; i++)
@@ -248,18 +248,18 @@ static bool follow(replaying *r, MlirValue v, bool turned, int depth, MlirValue 
   return true;
 }
 
-/// b NULL: dry. x null: `out` is of no use, and the leaf's columns are returned; else x's, 0 after a
-/// remark.
+/// b NULL: dry. x null: `out` is of no use, and the leaf's columns are returned; else x's, 0 after
+/// a remark.
 static int64_t walk(const resq_builder *b, MlirOperation param, MlirValue x, MlirValue *out) {
   replaying r = {.b = b,
                  .module = mlirOperationGetParentOperation(param),
                  .x = x,
                  .width = x.ptr ? resq_width(x) : 0};
   MlirBlock block = mlirRegionGetFirstBlock(mlirOperationGetRegion(param, 0));
-  bool ok = mlirBlockIsNull(block)
-                ? REFUSE(&r, "it has none")
-                : follow(&r, mlirOperationGetOperand(mlirBlockGetTerminator(block), 0), false, 0,
-                         out);
+  bool ok =
+      mlirBlockIsNull(block)
+          ? REFUSE(&r, "it has none")
+          : follow(&r, mlirOperationGetOperand(mlirBlockGetTerminator(block), 0), false, 0, out);
   free(r.seen);
   if (!ok)
     resq_emit_remark(param, "no activations in the coordinates of this recipe: %s", r.obstacle);
@@ -303,8 +303,8 @@ bool resq_replay_moment(const resq_builder *b, intptr_t n, const MlirOperation *
     untouched = untouched && mlirValueEqual(dry, moment);
   }
   // C B, and as C is symmetric, B^T (C B) = ((C B)^T B)^T, which is symmetric too.
-  *out = untouched ? moment
-                   : replay_all(b, n, params,
-                                resq_make_transpose(b, replay_all(b, n, params, moment)));
+  *out = untouched
+             ? moment
+             : replay_all(b, n, params, resq_make_transpose(b, replay_all(b, n, params, moment)));
   return true;
 }

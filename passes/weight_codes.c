@@ -11,8 +11,7 @@
 
 static MlirType codes_type(const resq_builder *b, MlirValue w, const resq_weight_branch *branch) {
   int64_t shape[] = {resq_dim(w, 0), resq_width(w)};
-  MlirType element =
-      resqQuantTypeGet(b->ctx, branch->bits, branch->group, false, resq_str("row"));
+  MlirType element = resqQuantTypeGet(b->ctx, branch->bits, branch->group, false, resq_str("row"));
   return resq_tensor(element, 2, shape);
 }
 
@@ -145,8 +144,8 @@ static MlirValue gptq(codes_recipe *r, MlirOperation *last, MlirOperation before
   MlirStringRef old = resq_param_name(r->weights[r->branch]);
   char name[280];
   snprintf(name, sizeof name, "%.*s.codes", (int)(old.length < 256 ? old.length : 256), old.data);
-  *last = resq_new_param(r->how->module, resq_behind_param(r->how->module, *last), name, make_codes,
-                         r);
+  *last =
+      resq_new_param(r->how->module, resq_behind_param(r->how->module, *last), name, make_codes, r);
   resq_builder b = resq_build_before(before);
   return resq_get_param(&b, *last);
 }

@@ -3,8 +3,8 @@
 //
 // The weight half of --resq-quantize. Round to nearest appends resq.quantize_weight to each
 // branch's recipe. GPTQ (arXiv 2210.17323) takes all branches at once: a param of the site's second
-// moment in the branches' coordinates (passes/replay.h), and one of codes a branch that reads it and
-// the float weights of all branches:
+// moment in the branches' coordinates (passes/replay.h), and one of codes a branch that reads it
+// and the float weights of all branches:
 //
 //   @l0.q.in.moment { moment "l0.q.in"; rotate, split, ... both sides }      shared by q, k and v
 //   @l0.q.low.codes { get moment; gptq_factor; get low; get high; gptq_weight; yield the first }
@@ -40,8 +40,8 @@ typedef struct resq_weight_branch {
 } resq_weight_branch;
 
 /// Codes of all branches' weights, which have recipes, as gets before `before`. The linears are not
-/// valid afterwards: they are to be erased. Where GPTQ has no moment, a remark says so and codes are
-/// rounded to nearest.
+/// valid afterwards: they are to be erased. Where GPTQ has no moment, a remark says so and codes
+/// are rounded to nearest.
 void resq_make_weight_codes(resq_weight_codes *how, MlirOperation before, int n,
                             const resq_weight_branch *branches, MlirValue *codes);
 void resq_weight_codes_free(resq_weight_codes *how);

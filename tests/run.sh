@@ -116,8 +116,12 @@ run_fuzzers() {
     corpus=$scratch/corpus-$name
     mkdir -p "$corpus"
     case $name in
-    gguf_fuzz) "$python" tests/tools/make_tiny_gguf.py "$corpus/tiny" --width 32 --heads 2 --kv-heads 1 --layers 1 \
-      --intermediate 32 --vocabulary 260 ;;
+    gguf_fuzz)
+      for architecture in llama qwen2; do
+        "$python" tests/tools/make_tiny_gguf.py "$corpus/$architecture" --architecture $architecture --width 32 --heads 2 \
+          --kv-heads 1 --layers 1 --intermediate 32 --vocabulary 260
+      done
+      ;;
     mlir_fuzz) cp tests/dialect/ops.mlir "$corpus/" ;;
     chat_template_fuzz) cp tests/unit/chat/*.jinja "$corpus/" ;;
     esac

@@ -22,7 +22,7 @@ typedef struct search {
   const resq_clip_weight *weights;
   int64_t n_weights;
   const resq_clip_search *how;
-  float *gram; ///< [width, width]; NULL: by each weight
+  float *gram;  ///< [width, width]; NULL: by each weight
   double *sums; ///< [steps, blocks of rows]
   int64_t blocks;
   bool failed;
@@ -53,8 +53,7 @@ static void add_gram_rows(void *opaque, int64_t task) {
     const resq_clip_weight *w = &s->weights[i];
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (blasint)height, (blasint)s->width,
                 (blasint)w->out, 1.0f, w->data + begin, (blasint)s->width, w->data,
-                (blasint)s->width, i ? 1.0f : 0.0f, s->gram + begin * s->width,
-                (blasint)s->width);
+                (blasint)s->width, i ? 1.0f : 0.0f, s->gram + begin * s->width, (blasint)s->width);
   }
 }
 

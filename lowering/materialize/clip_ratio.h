@@ -3,8 +3,7 @@
 //
 // A static clip of an activation quantiser trades rounding of all values for saturation of a few.
 // Which pays is a matter of what the linears behind it make of the error, so that is measured, on
-// rows that calibration sampled (notes/measured.md: about one point of SmolLM2's perplexity at
-// W4A4KV4).
+// rows that calibration sampled.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_LOWERING_CLIP_RATIO_H
 #define RESQ_LOWERING_CLIP_RATIO_H

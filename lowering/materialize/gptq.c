@@ -49,10 +49,11 @@ static bool order_columns(const double *moment, int64_t n, int n_parts, const in
 static bool check_moment(const double *moment, int64_t n, double *mean, resq_error *err) {
   int64_t bad = resq_find_non_finite(moment, n * n);
   if (bad >= 0)
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "resq.gptq_factor: entry (%lld, %lld) of the moment is %g; all entries must be "
-                     "finite",
-                     (long long)(bad / n), (long long)(bad % n), moment[bad]);
+    return resq_fail(
+        err, RESQ_BAD_INPUT,
+        "resq.gptq_factor: entry (%lld, %lld) of the moment is %g; all entries must be "
+        "finite",
+        (long long)(bad / n), (long long)(bad % n), moment[bad]);
   double trace = 0;
   for (int64_t i = 0; i < n; ++i) {
     if (moment[i * n + i] < 0)
@@ -110,8 +111,8 @@ bool resq_gptq_factor(int threads, const double *moment, int64_t n, int n_parts,
   }
   free(h);
   free(inverse);
-  return ok || resq_fail(err, RESQ_NO_MEMORY, "resq.gptq_factor: no memory for order %lld",
-                         (long long)n);
+  return ok ||
+         resq_fail(err, RESQ_NO_MEMORY, "resq.gptq_factor: no memory for order %lld", (long long)n);
 }
 
 //===-- Codes -------------------------------------------------------------===//
@@ -229,7 +230,7 @@ bool resq_gptq_weight(int threads, int64_t out, int n_parts, const resq_gptq_par
   if (no_memory)
     return resq_fail(err, RESQ_NO_MEMORY, "resq.gptq_weight: no memory for %lld columns",
                      (long long)n);
-  return permuted || resq_fail(err, RESQ_BAD_INPUT,
-                               "resq.gptq_weight: the order is no permutation of 0 to %lld",
-                               (long long)n - 1);
+  return permuted ||
+         resq_fail(err, RESQ_BAD_INPUT,
+                   "resq.gptq_weight: the order is no permutation of 0 to %lld", (long long)n - 1);
 }

@@ -2,7 +2,7 @@
 """Bad inputs for resqc, made from good ones with a fixed seed: cut, bit-flipped and lying GGUF files, checkpoints without a
 tensor or with a wrong one, broken module text and bytecode, outputs that can't be written, impossible options.
 
-cases(folder, good, imported, bytecode) writes the files and yields Case objects; run.py runs them."""
+cases(folder, good, qwen2, imported, bytecode) writes the files and yields Case objects; run.py runs them."""
 import os
 import random
 import re
@@ -181,6 +181,49 @@ def wrong_keys(good, layout):
         yield f"no {key}", put(good, at, b"?"), [key]
 
 
+# -- A qwen2 checkpoint of Q5_K ----------------------------------------------------
+# One layer, 8 heads of 64 over 2 kv heads, hidden 256: biases, a head size that is said, blocks of 256 elements in 176 bytes.
+
+def qwen2_keys(good, layout):
+    start, _ = layout.values["general.architecture"]
+    yield "architecture", put(good, start + 8, b"qwen9"), ["general.architecture", "qwen9", "'llama' and 'qwen2'"]
+    for key, values in {"attention.key_length": [0, 63, 32, 1 << 30], "attention.value_length": [0, 32], "block_count": [0, 2],
+                        "attention.head_count": [3, 4]}.items():
+        for value in values:
+            start, _ = layout.values[f"qwen2.{key}"]
+            yield f"{key} {value}", put(good, start, struct.pack("<I", value)), []
+    # Keys of another architecture don't count.
+    for key in ("block_count", "attention.layer_norm_rms_epsilon"):
+        at = good.index(f"qwen2.{key}".encode())
+        yield f"no {key}", put(good, at, b"qwen1"), [f"qwen2.{key}"]
+
+
+def qwen2_tensors(good, layout):
+    for stem, size in (("q", 512), ("k", 128), ("v", 128)):
+        name = f"blk.0.attn_{stem}.bias"
+        start, _ = layout.tensors[name]
+        yield f"no {name}", put(good, start - 1, b"?"), [name]
+        for wrong in (1, size - 1, size // 2):
+            yield f"{name} of {wrong}", put(good, start + 4, struct.pack("<Q", wrong)), [name, f"[{wrong}]", f"[{size}]"]
+        yield f"{name} of 2^62", put(good, start + 4, struct.pack("<Q", 1 << 62)), [name]
+    name = "blk.0.attn_v.weight"
+    start, n = layout.tensors[name]
+    kind = start + 4 + 8 * n
+    offset = layout.data_start + int.from_bytes(good[kind + 4:kind + 12], "little")
+    for columns in (32, 255, 257):
+        yield f"rows of {columns}", put(good, start + 4, struct.pack("<Q", columns)), [name, f"rows of {columns}", "256"]
+    for other in ("F32", "F16", "Q8_0", "Q6_K"): # larger: into the next tensor
+        number = {"F32": 0, "F16": 1, "Q8_0": 8, "Q6_K": 14}[other]
+        yield f"{other} in place of Q5_K", put(good, kind, struct.pack("<I", number)), ["overlap", name]
+    for number in (10, 11, 15, 16): # of 256 elements, too
+        yield f"type {number}", put(good, kind, struct.pack("<I", number)), [name, f"({number})"]
+    for what, at in (("scale", 0), ("minimum", 2)):
+        for value in (b"\x00\x7c", b"\x00\xfc", b"\x01\x7e"):
+            yield f"{what} {value.hex()} of a block", put(good, offset + 176 * 5 + at, value), [name, "row 5", "finite"]
+    for cut in (40, 176, 177, 300): # into and over blocks of the head, which stands last
+        yield f"{cut} bytes short", good[:-cut], ["output.weight", "cut off"]
+
+
 # -- Modules -----------------------------------------------------------------------
 
 def replace(text, old, new):
@@ -348,12 +391,15 @@ def bad_options(folder, good):
 
 # -- All ---------------------------------------------------------------------------------
 
-def cases(folder, good_path, imported, bytecode):
-    """good_path: a good checkpoint `tiny.gguf` in folder; imported: its module as text; bytecode: the same."""
+def cases(folder, good_path, qwen2_path, imported, bytecode):
+    """good_path: a good checkpoint `tiny.gguf` in folder; imported: its module as text; bytecode: the same. qwen2_path: another
+    good one, of architecture qwen2 and type Q5_K."""
     rng = random.Random(2025)
     with open(good_path, "rb") as file:
         good = file.read()
     layout = Layout(good)
+    with open(qwen2_path, "rb") as file:
+        qwen2 = file.read()
     count = 0
 
     def from_file(name, data, names, extension):
@@ -371,6 +417,9 @@ def cases(folder, good_path, imported, bytecode):
                   wrong_tensors(good, layout), wrong_keys(good, layout)):
         for name, data, names in files:
             yield from_file(f"gguf: {name}", data, names, "gguf")
+    for files in (qwen2_keys(qwen2, Layout(qwen2)), qwen2_tensors(qwen2, Layout(qwen2))):
+        for name, data, names in files:
+            yield from_file(f"qwen2: {name}", data, names, "gguf")
     for name, text in [*edited_modules(imported), *cut_modules(imported, rng)]:
         case = from_file(f"mlir: {name}", text, [], "mlir")
         if name in CHECKPOINT_ERRORS: # names the checkpoint and what is wrong in it, not the line that asked for it

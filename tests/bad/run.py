@@ -22,9 +22,11 @@ CODES = (1, 2, 3, 5, 6)
 
 
 def make_good(build, folder):
-    good = os.path.join(folder, "tiny.gguf")
+    good, qwen2 = (os.path.join(folder, name) for name in ("tiny.gguf", "qwen2.gguf"))
     tool = os.path.join(HERE, "../tools/make_tiny_gguf.py")
     subprocess.run([sys.executable, tool, good], check=True)
+    subprocess.run([sys.executable, tool, qwen2, "--architecture", "qwen2", "--type", "Q5_K", "--layers", "1", "--width", "256",
+                    "--heads", "8", "--head-size", "64", "--intermediate", "256", "--vocabulary", "264", "--head"], check=True)
     resqc, opt = (os.path.join(build, "bin", name) for name in ("resqc", "resq-opt"))
     imported = subprocess.run([resqc, good, "--emit=import", "-o", "-"], check=True, stdout=subprocess.PIPE).stdout
     text = os.path.join(folder, "good.mlir")
@@ -33,7 +35,7 @@ def make_good(build, folder):
     bytecode = os.path.join(folder, "good.mlirbc")
     subprocess.run([opt, "--emit-bytecode", text, "-o", bytecode], check=True)
     with open(bytecode, "rb") as file:
-        return good, imported.decode(), file.read()
+        return good, qwen2, imported.decode(), file.read()
 
 
 def listing(folder):
@@ -108,8 +110,7 @@ def main():
     build = os.path.abspath(o.build)
     folder = tempfile.mkdtemp(prefix="resq-bad-") if not o.keep else os.path.abspath(o.keep)
     os.makedirs(folder, exist_ok=True)
-    good, imported, bytecode = make_good(build, folder)
-    cases = [case for case in generate.cases(folder, good, imported, bytecode) if not o.only or o.only in case.name]
+    cases = [case for case in generate.cases(folder, *make_good(build, folder)) if not o.only or o.only in case.name]
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         places = [os.path.join(folder, f"run{i}") for i in range(len(cases))]

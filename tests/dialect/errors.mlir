@@ -756,6 +756,26 @@ func.func @f(%x: tensor<?x32xf32>) {
 
 // -----
 
+resq.param @clip : tensor<2xf32>
+func.func @f(%x: tensor<?x32xf32>) {
+  %c = resq.get @clip : tensor<2xf32>
+  // expected-error@+1 {{'resq.quantize' op C5: clip_by is tensor<2xf32> beside a clip of 1: allowed is [1] of f32, and no other clip}}
+  %q = resq.quantize %x clip_by %c : tensor<2xf32> : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
+  return
+}
+
+// -----
+
+resq.param @clip : tensor<1xf32>
+func.func @f(%x: tensor<?x32xf32>) {
+  %c = resq.get @clip : tensor<1xf32>
+  // expected-error@+1 {{'resq.quantize' op C5: clip_by is tensor<1xf32> beside a clip of 0.5: allowed is [1] of f32, and no other clip}}
+  %q = resq.quantize %x clip_by %c : tensor<1xf32> {clip = 0.5 : f32} : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
+  return
+}
+
+// -----
+
 func.func @f(%x: tensor<?x32xf32>) {
   // expected-error@+1 {{'resq.dequantize' op C1: q is tensor<?x32xf32> and y is tensor<?x32xf32>: allowed is a quant element, and f32 of the same shape}}
   %y = resq.dequantize %x : tensor<?x32xf32> -> tensor<?x32xf32>
@@ -831,6 +851,110 @@ func.func @f(%x: tensor<?x32xf32>) {
 resq.param @p : tensor<8x8xf32> {
   // expected-error@+1 {{'resq.moment' op C1: the result is tensor<8x4xf64>: allowed is [n, n] or [blocks, n, n] of f64}}
   %0 = resq.moment "s" : tensor<8x4xf64>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  // expected-error@+1 {{'resq.samples' op C1: the result is tensor<8x8xf64>: allowed is [rows, width] of f32}}
+  %0 = resq.samples "s" : tensor<8x8xf64>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = arith.constant dense<1> : tensor<8x8xi32>
+  %w = arith.constant dense<1.0> : tensor<4x8xf32>
+  // expected-error@+1 {{'resq.clip_ratio' op C1: samples is tensor<8x8xi32>: allowed is [rows, width] of a float}}
+  %1 = resq.clip_ratio %0 by %w bits 4 group 8 : tensor<8x8xi32> by tensor<4x8xf32> -> tensor<1xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.samples "s" : tensor<8x8xf32>
+  %w = arith.constant dense<1.0> : tensor<4x6xf32>
+  // expected-error@+1 {{'resq.clip_ratio' op C2: weight 0 is tensor<4x6xf32>, but samples is tensor<8x8xf32>: allowed is [out, width] of a float}}
+  %1 = resq.clip_ratio %0 by %w bits 4 group 8 : tensor<8x8xf32> by tensor<4x6xf32> -> tensor<1xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.samples "s" : tensor<8x8xf32>
+  %w = arith.constant dense<1.0> : tensor<4x8xf32>
+  // expected-error@+1 {{'resq.clip_ratio' op C3: bits is 9 and group is 8: allowed is 2 to 8, and a divisor of 8}}
+  %1 = resq.clip_ratio %0 by %w bits 9 group 8 : tensor<8x8xf32> by tensor<4x8xf32> -> tensor<1xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.samples "s" : tensor<8x8xf32>
+  %w = arith.constant dense<1.0> : tensor<4x8xf32>
+  // expected-error@+1 {{'resq.clip_ratio' op C3: bits is 4 and group is 3: allowed is 2 to 8, and a divisor of 8}}
+  %1 = resq.clip_ratio %0 by %w bits 4 group 3 : tensor<8x8xf32> by tensor<4x8xf32> -> tensor<1xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.samples "s" : tensor<8x8xf32>
+  %w = arith.constant dense<1.0> : tensor<4x8xf32>
+  // expected-error@+1 {{'resq.clip_ratio' op C4: steps is 34: allowed is 1 to 33}}
+  %1 = resq.clip_ratio %0 by %w bits 4 group 8 {steps = 34 : i64} : tensor<8x8xf32> by tensor<4x8xf32> -> tensor<1xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.samples "s" : tensor<8x8xf32>
+  %w = arith.constant dense<1.0> : tensor<4x8xf32>
+  // expected-error@+1 {{'resq.clip_ratio' op C5: the result is tensor<2xf32>: allowed is [1] of f32}}
+  %1 = resq.clip_ratio %0 by %w bits 4 group 8 : tensor<8x8xf32> by tensor<4x8xf32> -> tensor<2xf32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.moment "s" : tensor<2x8x8xf64>
+  // expected-error@+1 {{'resq.diagonal_order' op C1: x is tensor<2x8x8xf64>: allowed is [n, n] of f64}}
+  %1 = resq.diagonal_order %0 : tensor<2x8x8xf64> -> tensor<8xi32>
+  %y = resq.get @ext : tensor<8x8xf32>
+  resq.yield %y : tensor<8x8xf32>
+}
+resq.param @ext : tensor<8x8xf32>
+
+// -----
+
+resq.param @p : tensor<8x8xf32> {
+  %0 = resq.moment "s" : tensor<8x8xf64>
+  // expected-error@+1 {{'resq.diagonal_order' op C2: the result is tensor<4xi32>, but x is tensor<8x8xf64>: allowed is [n] of i32}}
+  %1 = resq.diagonal_order %0 : tensor<8x8xf64> -> tensor<4xi32>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
 }

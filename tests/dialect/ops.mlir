@@ -106,6 +106,27 @@ resq.param @signs : tensor<168x56xf64> {
   resq.yield %2 : tensor<168x56xf64>
 }
 
+// CHECK-LABEL: resq.param @order : tensor<64xi32> {
+resq.param @order : tensor<64xi32> {
+  %0 = resq.moment "l0.down" : tensor<64x64xf64>
+  // CHECK: resq.diagonal_order %{{.*}} : tensor<64x64xf64> -> tensor<64xi32>
+  %1 = resq.diagonal_order %0 : tensor<64x64xf64> -> tensor<64xi32>
+  resq.yield %1 : tensor<64xi32>
+}
+
+// CHECK-LABEL: resq.param @clip : tensor<1xf32> {
+resq.param @clip : tensor<1xf32> {
+  // CHECK: resq.samples "l0.down" : tensor<512x64xf32>
+  %0 = resq.samples "l0.down" : tensor<512x64xf32>
+  %1 = resq.get @w8 : tensor<64x64x!weight8>
+  %2 = resq.dequantize %1 : tensor<64x64x!weight8> -> tensor<64x64xf32>
+  // CHECK: resq.clip_ratio %{{.*}} by %{{.*}} bits 4 group 32 {steps = 3 : i64} : tensor<512x64xf32> by tensor<64x64xf32> -> tensor<1xf32>
+  %3 = resq.clip_ratio %0 by %2 bits 4 group 32 {steps = 3 : i64} : tensor<512x64xf32> by tensor<64x64xf32> -> tensor<1xf32>
+  // CHECK: resq.clip_ratio %{{.*}} by %{{.*}}, %{{.*}} bits 4 group 32 : tensor<512x64xf32> by tensor<64x64xf32>, tensor<64x64xf32> -> tensor<1xf32>
+  %4 = resq.clip_ratio %0 by %2, %2 bits 4 group 32 : tensor<512x64xf32> by tensor<64x64xf32>, tensor<64x64xf32> -> tensor<1xf32>
+  resq.yield %4 : tensor<1xf32>
+}
+
 // CHECK-LABEL: resq.param @h : tensor<24x24xf64> {
 resq.param @h : tensor<24x24xf64> {
   // CHECK: resq.hadamard_matrix seed 3 : tensor<12x12xf64>
@@ -229,6 +250,9 @@ func.func @method(%x: tensor<?x64xf32>, %blocks: tensor<2x16x16xf32>, %order: te
   %ranged = resq.quantize %5 {range = 64 : i64} : tensor<?x64xf32> -> tensor<?x64x!code4>
   // CHECK: resq.quantize %{{.*}} {clip = 8.750000e-01 : f32}
   %8 = resq.quantize %6 {clip = 0.875 : f32} : tensor<?x64xf32> -> tensor<?x64x!code8>
+  %clip = resq.get @clip : tensor<1xf32>
+  // CHECK: resq.quantize %{{.*}} clip_by %{{.*}} : tensor<1xf32> : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
+  %clipped = resq.quantize %5 clip_by %clip : tensor<1xf32> : tensor<?x64xf32> -> tensor<?x64x!code4>
   // CHECK: resq.dequantize %{{.*}} : tensor<?x64x!resq.quant<{{.*}}>> -> tensor<?x64xf32>
   %9 = resq.dequantize %8 : tensor<?x64x!code8> -> tensor<?x64xf32>
   %w4 = resq.get @w4 : tensor<64x64x!tiled4>

@@ -207,8 +207,9 @@ def method_module():
 
 # -- Quantised products --------------------------------------------------------
 
-def quantised(m, n, branches, bias=False, bound=0):
-    """branches: (k, activation bits, activation group, weight bits, weight group, clip[, what shares an activation's range])."""
+def quantised(m, n, branches, bias=False, bound=0, clip_by=False):
+    """branches: (k, activation bits, activation group, weight bits, weight group, clip[, what shares an activation's range]).
+    clip_by: the clips are params."""
     body, activations, weights, a_types, w_types = [], [], [], [], []
     for i, (k, abits, group, wbits, wgroup, clip, *shared) in enumerate(branches):
         row = quant(k, wbits, wgroup, False, "row", n)
@@ -216,9 +217,14 @@ def quantised(m, n, branches, bias=False, bound=0):
         w, _ = m.param([n, k], "F32", [("resq.quantize_weight {x} : {t} -> {r}", row),
                                        (f"resq.pack {{x}} {{{{group = {group} : i64}}}} : {{t}} -> {{r}}", packed)])
         a_type = quant(k, abits, group, True)
-        spread = f", range = {shared[0]} : i64" if shared else ""
-        body += [f"%q{i} = resq.quantize %a{i} {{clip = {clip} : f32{spread}}} : {rows(k)} -> {a_type}",
-                 f"%w{i} = resq.get @{w} : {packed}"]
+        spread = f"range = {shared[0]} : i64" if shared else ""
+        if clip_by:
+            c, c_type = m.constant(f"arith.constant dense<{clip}>", "tensor<1xf32>")
+            body.append(f"%c{i} = resq.get @{c} : {c_type}")
+            how = f"clip_by %c{i} : {c_type}" + (" {" + spread + "}" if spread else "")
+        else:
+            how = f"{{clip = {clip} : f32{', ' * bool(spread)}{spread}}}"
+        body += [f"%q{i} = resq.quantize %a{i} {how} : {rows(k)} -> {a_type}", f"%w{i} = resq.get @{w} : {packed}"]
         activations.append(f"%q{i}")
         weights.append(f"%w{i}")
         a_types.append(a_type)
@@ -231,7 +237,7 @@ def quantised(m, n, branches, bias=False, bound=0):
     body.append(f"%y0 = resq.qlinear {', '.join(activations)} by {', '.join(weights)}{tail} : {', '.join(a_types)} by "
                 f"{', '.join(w_types)} -> {rows(n)}")
     name = "qlinear_{}_{}{}".format(n, "_".join(f"k{b[0]}a{b[1]}g{b[2]}w{b[3]}v{b[4]}" + "".join(f"r{r}" for r in b[6:])
-                                             for b in branches), "_bias" * bias)
+                                             for b in branches), "_bias" * bias + "_clip" * clip_by)
     m.function(name, [b[0] for b in branches], body, [n], bound, scale=3.0)
 
 
@@ -249,6 +255,7 @@ def quantised_module():
     quantised(m, 19, [(64, 6, 16, 3, 16, 0.75), (24, 7, 8, 5, 24, 1.0)], bias=True)
     quantised(m, 40, [(112, 4, 56, 4, 56, 0.9, 112), (16, 8, 16, 8, 16, 1.0)], bias=True)  # weight scales inside a range
     quantised(m, 33, [(48, 8, 8, 4, 8, 1.0, 24), (33, 5, 11, 6, 11, 1.0, 33)])
+    quantised(m, 19, [(56, 4, 14, 4, 56, 0.61), (24, 7, 8, 5, 24, 0.97)], clip_by=True)
     return m
 
 

@@ -12,7 +12,8 @@ import support
 from llama_numpy import Llama
 from support import BEST, LEVELS, compile_model, log_softmax, logits, make_tiny, run
 
-SCHEMES = ["none", "bf16", "rtn-w4a4kv4", "quarot-w4a4kv4", "resq-w4a4kv4", "resq-w4a8kv4"]
+SCHEMES = ["none", "bf16", "rtn-w4a4kv4", "quarot-w4a4kv4", "resq-w4a4kv4", "resq-w4a8kv4",
+           "best-w4a4kv4", "best-w4a8kv4", "best-w4a8kv3", "w5", "w6", "w8a8"]
 CALIBRATION = "--calibration-windows=1"
 IDS = np.random.default_rng(7).integers(0, 512, 75)
 
@@ -95,16 +96,9 @@ class Meaning(unittest.TestCase):
 # Checkpoints apart from the usual one: qwen2 (biases of q, k and v, a head of its own, RoPE of halves); biases everywhere, and
 # heads whose size is not the width divided by their number.
 VARIANTS = {"qwen2": ["--architecture", "qwen2", "--head"], "biases": ["--biases", "all", "--head-size", "32"]}
-# What only rewrites. Bases need no statistics here: those of the schemes do.
-EXACT = {"fold_norm": "resq-fold-norm", "split": "resq-split{basis=random}", "fuse": "resq-fuse",
-         "insert_hadamard": "resq-insert-hadamard{sites=all}",
-         "kv": "resq-kv{keys=f32:basis=random:per=head values=f32:basis=random}"}
-TOGETHER = ",".join([EXACT["fold_norm"], EXACT["split"], EXACT["kv"],
-                     "resq-fold-rotations,resq-insert-hadamard,resq-fuse"])
-# As QuaRot has it: bases without a split, and one that mixes attention's heads.
-QUAROT = ("resq-fold-norm,resq-split{basis=hadamard rotate-only=true},resq-fold-rotations,"
-          "resq-insert-hadamard{across-heads=true},resq-fuse")
-NO_ROUNDING = ",resq-kv{keys=f32 values=f32}"
+# Passes one by one: tests/diff/exact.py.
+TOGETHER = ("resq-fold-norm,resq-split{basis=random},resq-kv{keys=f32:basis=random:per=head values=f32:basis=random},"
+            "resq-fold-rotations,resq-insert-hadamard,resq-fuse")
 
 
 def make_variant(name):
@@ -112,15 +106,14 @@ def make_variant(name):
 
 
 class Variants(unittest.TestCase):
-    """Rewriting passes change no logit beyond rounding, on checkpoints that have biases; tests made below."""
+    """What numpy says, and passes that only rewrite leave it so: one test a checkpoint, made below."""
 
-    def check(self, variant, passes):
+    def check(self, variant):
         model = make_variant(variant)
-        if "resq-kv" not in passes:
-            passes += NO_ROUNDING
-        artifact = compile_model(model, "--scheme=none", f"--passes={passes}", f"--levels={BEST}")
-        found = log_softmax(logits(artifact, IDS))
-        self.assertLess(np.abs(found - log_softmax(Llama(model).forward(IDS))).max(), 1e-3)
+        want = log_softmax(Llama(model).forward(IDS))
+        for options in ([], [f"--passes={TOGETHER}"]):
+            found = log_softmax(logits(compile_model(model, "--scheme=none", f"--levels={BEST}", *options), IDS))
+            self.assertLess(np.abs(found - want).max(), 1e-3, options)
 
     def test_quantised(self):
         """Codes cost less than a bias that gets lost would."""
@@ -141,16 +134,69 @@ class Variants(unittest.TestCase):
                     self.assertLess(np.abs(found - want).mean(), lost / 2, level)
 
 
-for name, passes in EXACT.items():
-    def test(self, passes=passes):
-        self.check("qwen2", passes)
-    setattr(Variants, "test_exact_" + name, test)
 for variant in VARIANTS:
     def test(self, variant=variant):
-        for passes in (TOGETHER, QUAROT):
-            with self.subTest(passes):
-                self.check(variant, passes)
-    setattr(Variants, "test_exact_together_" + variant, test)
+        self.check(variant)
+    setattr(Variants, "test_" + variant, test)
+
+
+# Caches alone, and how far they may take log-probabilities in the mean: half of that was seen.
+CACHES = {"keys=resq:int4:basis=balanced:per=head,values=resq:int4": 0.2,
+          "keys=resq:lm3:basis=balanced,values=resq:lm3:per=layer": 0.4,
+          "keys=int5:basis=hadamard,values=lm4:basis=random": 0.25,
+          "keys=resq:qjl3:basis=balanced:per=head,values=f16": 0.6}
+
+
+class Caches(unittest.TestCase):
+    """--kv: every kind of code, in bases of every kind."""
+
+    def test_codes(self):
+        want = log_softmax(Llama(make_tiny()).forward(IDS))
+        for kv, bound in CACHES.items():
+            with self.subTest(kv):
+                artifact = compile_model(make_tiny(), "--scheme=none", f"--kv={kv}", CALIBRATION,
+                                         f"--levels={','.join(LEVELS[1:])}")
+                found = {level: log_softmax(logits(artifact, IDS, "--level", level)) for level in LEVELS[1:]}
+                for level, values in found.items():
+                    self.assertLess(np.abs(values - want).mean(), bound, level)
+                    self.assertLess(np.abs(values - found["generic"]).mean(), 1e-2, f"{level} and generic")
+
+
+class Channels(unittest.TestCase):
+    """The split of down_proj by channel is exact: alone, folded, and with a Hadamard transform of the low part."""
+    PASSES = ["resq-fold-norm", "resq-split{channels=true}", "resq-kv{keys=f32 values=f32}", "resq-fold-rotations",
+              "resq-insert-hadamard"]
+
+    def compile(self, passes):
+        return compile_model(make_tiny(), "--scheme=none", f"--passes={','.join(passes)}", CALIBRATION, f"--levels={BEST}")
+
+    def test_exact(self):
+        want = log_softmax(logits(compile_scheme("none"), IDS))
+        for count in (3, 4, 5):
+            found = log_softmax(logits(self.compile(self.PASSES[:count]), IDS))
+            self.assertLess(np.abs(found - want).max(), 2e-3, self.PASSES[count - 1])
+
+    def test_nothing_online(self):
+        """The folded module computes gate and split with nothing between."""
+        module = run([support.RESQC, make_tiny(), "-o", "-", "--emit=resq", "--scheme=none", CALIBRATION,
+                      f"--passes={','.join(self.PASSES[:4])}"])
+        function = module[module.index(b"func.func @forward"):]
+        self.assertNotIn(b"resq.permute", function)
+        self.assertIn(b"resq.permute", module)
+
+    def test_quantised(self):
+        """With clips found by calibration, levels agree, and threads change no byte."""
+        passes = self.PASSES + ["resq-quantize{clip=auto}"]
+        found = []
+        for threads in ("1", "2"):
+            out = support.path(f"clipped{threads}")
+            run([support.RESQC, make_tiny(), "-o", out, "--scheme=resq-w4a4kv4", f"--passes={','.join(passes)}", CALIBRATION,
+                 f"--levels={','.join(LEVELS[1:])}", "--threads", threads])
+            with open(out, "rb") as file:
+                found.append(file.read())
+        self.assertTrue(found[0] == found[1], "--threads 1 and 2 differ")
+        a, b = (log_softmax(logits(out, IDS, "--level", level)) for level in LEVELS[1:3] or LEVELS)
+        self.assertLessEqual(np.abs(a - b).mean(), QUANTISED_BOUND)
 
 
 class Batches(unittest.TestCase):
@@ -184,6 +230,37 @@ class Batches(unittest.TestCase):
         one = logits(artifact, IDS, "--threads", "1")
         for threads in ("2", "3"):
             self.assertTrue((logits(artifact, IDS, "--threads", threads) == one).all(), f"{threads} threads")
+
+
+class WeightCodes(unittest.TestCase):
+    def test_groups_and_head(self):
+        """GPTQ, weight scales inside an activation's range and the 8-bit head, on all levels."""
+        pipeline = ("resq-fold-norm,resq-split,resq-kv{keys=int8 values=int8},resq-fold-rotations,resq-insert-hadamard,"
+                    "resq-quantize{weights=4 activations=8 weights-method=gptq group=16 head=8}")
+        artifact = compile_model(make_tiny(), f"--passes={pipeline}", CALIBRATION, f"--levels={','.join(LEVELS)}")
+        found = {level: log_softmax(logits(artifact, IDS, "--level", level)) for level in LEVELS}
+        for level, values in found.items():
+            apart = np.abs(values - found["generic"]).mean()
+            self.assertLessEqual(apart, QUANTISED_BOUND, f"{level} and generic")
+        near = np.abs(found["generic"] - log_softmax(logits(compile_scheme("none"), IDS))).mean()
+        self.assertLessEqual(near, 0.5, "quantised and not")
+
+    def test_method(self):
+        made = []
+        for options in ([], ["--method=gptq"], ["--method=rtn"]):
+            out = compile_model(make_tiny(), "--scheme=resq-w4a4kv4", CALIBRATION, f"--levels={BEST}", *options)
+            with open(out, "rb") as file:
+                made.append(file.read())
+        self.assertTrue(made[0] == made[1], "the scheme's own method")
+        self.assertTrue(made[0] != made[2], "GPTQ and rounding to nearest give the same codes")
+
+    def test_method_refused(self):
+        for scheme, method, said in (("resq-w4a4kv4", "obq", "allowed: rtn, gptq"), ("none", "gptq", "has no choice of it")):
+            done = subprocess.run([support.RESQC, make_tiny(), "-o", support.path("refused"), f"--scheme={scheme}",
+                                   f"--method={method}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(said, done.stderr.decode())
+            self.assertFalse(os.path.exists(support.path("refused")))
 
 
 class Determinism(unittest.TestCase):

@@ -69,3 +69,18 @@ func.func @quantize(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
   %y = resq.dequantize %q : tensor<?x8x!resq.quant<bits = 4, group = 4, zero = true, layout = "row">> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
+
+// -----
+
+// A clip by a param is an argument; the definition is the same.
+resq.param @clip : tensor<1xf32>
+// CHECK-LABEL: func.func @quantize_clip_by(
+// CHECK-SAME: %[[C:[a-z0-9]+]]: tensor<1xf32> {resq.param = "clip"}
+// CHECK: %[[CLIP:.*]] = tensor.extract %[[C]]
+// CHECK: arith.mulf %{{.*}}, %[[CLIP]]
+func.func @quantize_clip_by(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %c = resq.get @clip : tensor<1xf32>
+  %q = resq.quantize %x clip_by %c : tensor<1xf32> : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 4, group = 4, zero = true, layout = "row">>
+  %y = resq.dequantize %q : tensor<?x8x!resq.quant<bits = 4, group = 4, zero = true, layout = "row">> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}

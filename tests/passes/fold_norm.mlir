@@ -118,3 +118,36 @@ func.func @stays(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> (tensor<?x8xf32>, 
   %u = resq.linear %c, %e : tensor<?x8xf32>, tensor<8x8xf32> -> tensor<?x8xf32>
   return %y, %z, %u : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
 }
+
+// -----
+
+// A bias is added behind the product: no gain reaches it.
+resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.param @gain : tensor<8xf32> {
+  %0 = resq.leaf @ckpt "norm" : tensor<8xf32>
+  resq.yield %0 : tensor<8xf32>
+}
+// CHECK-LABEL: resq.param @w
+// CHECK: resq.scale_columns
+// CHECK-LABEL: resq.param @bias : tensor<8xf32>
+// CHECK-NEXT: %[[B:.*]] = resq.leaf @ckpt "b"
+// CHECK-NEXT: resq.yield %[[B]]
+resq.param @w : tensor<8x8xf32> {
+  %0 = resq.leaf @ckpt "w" : tensor<8x8xf32>
+  resq.yield %0 : tensor<8x8xf32>
+}
+resq.param @bias : tensor<8xf32> {
+  %0 = resq.leaf @ckpt "b" : tensor<8xf32>
+  resq.yield %0 : tensor<8xf32>
+}
+// CHECK-LABEL: func.func @biased
+// CHECK: %[[N:.*]] = resq.rms_norm %arg0 {eps
+// CHECK: resq.linear %[[N]], %{{.*}} bias %{{.*}}
+func.func @biased(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+  %g = resq.get @gain : tensor<8xf32>
+  %n = resq.rms_norm %x gain %g : tensor<8xf32> {eps = 1.0e-5 : f32} : tensor<?x8xf32> -> tensor<?x8xf32>
+  %w = resq.get @w : tensor<8x8xf32>
+  %b = resq.get @bias : tensor<8xf32>
+  %y = resq.linear %n, %w bias %b : tensor<8xf32> : tensor<?x8xf32>, tensor<8x8xf32> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}

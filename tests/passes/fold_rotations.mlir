@@ -95,6 +95,65 @@ func.func @values(%q: tensor<?x32xf32>, %k: tensor<?x16xf32>, %lo: tensor<?x4xf3
 
 // -----
 
+// The bias of what writes to a stream turns by the stream's basis, that of the values head by head by theirs.
+resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.param @u : tensor<2x8x8xf64> {
+  %0 = resq.moment "l0.values" : tensor<2x8x8xf64>
+  %1 = resq.eigenbasis %0 : tensor<2x8x8xf64>
+  resq.yield %1 : tensor<2x8x8xf64>
+}
+resq.param @stream : tensor<4x4xf64> {
+  %0 = resq.random_orthogonal [4] seed 1 : tensor<4x4xf64>
+  resq.yield %0 : tensor<4x4xf64>
+}
+resq.kv_cache @l0 heads 2 size 8 keys <kind = "f32"> values <kind = "f32">
+// CHECK-LABEL: resq.param @v_bias : tensor<16xf32>
+// CHECK: %[[B:.*]] = resq.leaf @ckpt "v.bias"
+// CHECK-NEXT: %[[U:.*]] = resq.get @u
+// CHECK-NEXT: %[[T:.*]] = resq.rotate %[[B]], %[[U]] : tensor<16xf32>, tensor<2x8x8xf64> -> tensor<16xf32>
+// CHECK-NEXT: resq.yield %[[T]]
+// CHECK-LABEL: resq.param @o_bias : tensor<4xf32>
+// CHECK: %[[B:.*]] = resq.leaf @ckpt "o.bias"
+// CHECK-NEXT: %[[U:.*]] = resq.get @stream
+// CHECK-NEXT: %[[T:.*]] = resq.rotate %[[B]], %[[U]] : tensor<4xf32>, tensor<4x4xf64> -> tensor<4xf32>
+// CHECK-NEXT: resq.yield %[[T]]
+resq.param @v : tensor<16x4xf32> {
+  %0 = resq.leaf @ckpt "v" : tensor<16x4xf32>
+  resq.yield %0 : tensor<16x4xf32>
+}
+resq.param @v_bias : tensor<16xf32> {
+  %0 = resq.leaf @ckpt "v.bias" : tensor<16xf32>
+  resq.yield %0 : tensor<16xf32>
+}
+resq.param @o : tensor<4x32xf32> {
+  %0 = resq.leaf @ckpt "o" : tensor<4x32xf32>
+  resq.yield %0 : tensor<4x32xf32>
+}
+resq.param @o_bias : tensor<4xf32> {
+  %0 = resq.leaf @ckpt "o.bias" : tensor<4xf32>
+  resq.yield %0 : tensor<4xf32>
+}
+// CHECK-LABEL: func.func @biases
+// CHECK-NOT: resq.rotate
+// CHECK: return
+func.func @biases(%q: tensor<?x32xf32>, %k: tensor<?x16xf32>, %x: tensor<?x4xf32>, %p: tensor<?xi32>, %s: tensor<?xi32>) -> tensor<?x4xf32> {
+  %wv = resq.get @v : tensor<16x4xf32>
+  %bv = resq.get @v_bias : tensor<16xf32>
+  %wo = resq.get @o : tensor<4x32xf32>
+  %bo = resq.get @o_bias : tensor<4xf32>
+  %u = resq.get @u : tensor<2x8x8xf64>
+  %t = resq.get @stream : tensor<4x4xf64>
+  %v = resq.linear %x, %wv bias %bv : tensor<16xf32> : tensor<?x4xf32>, tensor<16x4xf32> -> tensor<?x16xf32>
+  resq.kv_append @l0, %k, %v at %p, %s : tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>
+  %y = resq.attention @l0, %q at %p, %s {scale = 1.0 : f32} : tensor<?x32xf32>, tensor<?xi32> -> tensor<?x32xf32>
+  %z = resq.rotate %y, %u : tensor<?x32xf32>, tensor<2x8x8xf64> -> tensor<?x32xf32>
+  %o = resq.linear %z, %wo bias %bo : tensor<4xf32> : tensor<?x32xf32>, tensor<4x32xf32> -> tensor<?x4xf32>
+  %r = resq.rotate %o, %t : tensor<?x4xf32>, tensor<4x4xf64> -> tensor<?x4xf32>
+  return %r : tensor<?x4xf32>
+}
+
+// -----
+
 // --resq-kv's pair around a cache: the values keep their basis, the inverse goes into the columns that read it.
 resq.checkpoint @ckpt "m.gguf", "gguf"
 resq.param @u : tensor<1x8x8xf64> {

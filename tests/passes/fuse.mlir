@@ -40,6 +40,62 @@ func.func @same_input(%x: tensor<?x16xf32>, %z: tensor<?x16xf32>) -> (tensor<?x8
 
 // -----
 
+// Biases are put together like the weights, of linears and of qlinears.
+!a = tensor<?x16x!resq.quant<bits = 4, group = 16, zero = true, layout = "row">>
+!w = tensor<4x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "row">>
+resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.param @q : tensor<8x16xf32> {
+  %0 = resq.leaf @ckpt "q" : tensor<8x16xf32>
+  resq.yield %0 : tensor<8x16xf32>
+}
+resq.param @q_bias : tensor<8xf32> {
+  %0 = resq.leaf @ckpt "q.bias" : tensor<8xf32>
+  resq.yield %0 : tensor<8xf32>
+}
+resq.param @k : tensor<4x16xf32> {
+  %0 = resq.leaf @ckpt "k" : tensor<4x16xf32>
+  resq.yield %0 : tensor<4x16xf32>
+}
+resq.param @k_bias : tensor<4xf32> {
+  %0 = resq.leaf @ckpt "k.bias" : tensor<4xf32>
+  resq.yield %0 : tensor<4xf32>
+}
+resq.param @c : !w {
+  %0 = resq.leaf @ckpt "c" : tensor<4x16xf32>
+  %1 = resq.quantize_weight %0 : tensor<4x16xf32> -> !w
+  resq.yield %1 : !w
+}
+resq.param @external : tensor<4xf32>
+// CHECK: resq.param @k_bias
+// CHECK: resq.param @"l0.c+d.bias" : tensor<8xf32>
+// CHECK: resq.param @"l0.q+k.bias" : tensor<12xf32>
+// CHECK-NEXT: %[[Q:.*]] = resq.get @q_bias
+// CHECK-NEXT: %[[K:.*]] = resq.get @k_bias
+// CHECK-NEXT: resq.concat %[[Q]], %[[K]] dim 0 : tensor<8xf32>, tensor<4xf32> -> tensor<12xf32>
+// CHECK-LABEL: func.func @biases
+// CHECK: resq.linear %arg0, %{{.*}} bias %{{.*}} : tensor<12xf32> {name = "l0.q+k"}
+// CHECK: resq.qlinear %{{.*}} by %{{.*}} bias %{{.*}} : tensor<8xf32> {name = "l0.c+d"}
+// A bias without a recipe: not fused.
+// CHECK: resq.linear %arg0, %{{.*}} bias %{{.*}} : tensor<4xf32> {name = "l0.e"}
+// CHECK: return
+func.func @biases(%x: tensor<?x16xf32>) -> (tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>) {
+  %wq = resq.get @q : tensor<8x16xf32>
+  %bq = resq.get @q_bias : tensor<8xf32>
+  %wk = resq.get @k : tensor<4x16xf32>
+  %bk = resq.get @k_bias : tensor<4xf32>
+  %be = resq.get @external : tensor<4xf32>
+  %wc = resq.get @c : !w
+  %q = resq.linear %x, %wq bias %bq : tensor<8xf32> {name = "l0.q"} : tensor<?x16xf32>, tensor<8x16xf32> -> tensor<?x8xf32>
+  %k = resq.linear %x, %wk bias %bk : tensor<4xf32> {name = "l0.k"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  %codes = resq.quantize %x : tensor<?x16xf32> -> !a
+  %c = resq.qlinear %codes by %wc bias %bk : tensor<4xf32> {name = "l0.c"} : !a by !w -> tensor<?x4xf32>
+  %d = resq.qlinear %codes by %wc bias %bk : tensor<4xf32> {name = "l0.d"} : !a by !w -> tensor<?x4xf32>
+  %e = resq.linear %x, %wk bias %be : tensor<4xf32> {name = "l0.e"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  return %q, %k, %c, %d, %e : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+}
+
+// -----
+
 // Quantised: branch by branch; other bits do not fuse, and an external weight does not.
 !a = tensor<?x16x!resq.quant<bits = 4, group = 16, zero = true, layout = "row">>
 !h = tensor<?x4x!resq.quant<bits = 8, group = 4, zero = true, layout = "row">>

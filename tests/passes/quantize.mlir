@@ -7,7 +7,7 @@
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{steps=40 clip=1.5})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=STEPS
 // WEIGHTS: resq-quantize: weights is 1, allowed: 2 to 8
 // HIGH: resq-quantize: high is 9, allowed: 2 to 8
-// STEPS: resq-quantize: steps is 40 (allowed: 1 to 39), clip is 1.5 (allowed: above 0 to 1)
+// STEPS: resq-quantize: steps is 40 (allowed: 1 to 39), clip is 1.5 (allowed: above 0 to 1, or auto)
 
 resq.checkpoint @ckpt "m.gguf", "gguf"
 // CHECK-LABEL: resq.param @low : tensor<4x12x!resq.quant<bits = 4, group = 12, zero = false, layout = "row">>

@@ -26,7 +26,7 @@ resq.param @w : tensor<4x16xf32> {
 func.func @behind_gate(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
   %g = resq.gate %x, %x : tensor<?x16xf32>, tensor<?x16xf32> -> tensor<?x16xf32>
   %w = resq.get @w : tensor<4x16xf32>
-  // expected-remark @below {{not split: no basis of a gate's output can merge (--resq-insert-hadamard)}}
+  // expected-remark @below {{not split: no basis of a gate's output can merge (channels=true, --resq-insert-hadamard)}}
   %y = resq.linear %g, %w : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }

@@ -296,10 +296,10 @@ def parse_options():
     o = parser.parse_args()
     if o.vocabulary < 256 + len(SPECIAL):
         parser.error(f"--vocabulary: at least {256 + len(SPECIAL)}")
-    block = BLOCKS.get(o.type, (1, None))[0]
-    if o.width % block or o.intermediate % block:
-        parser.error(f"--type {o.type}: --width and --intermediate must be multiples of {block}")
     o.head_size = o.head_size or o.width // o.heads
+    block = BLOCKS.get(o.type, (1, None))[0]
+    if any(size % block for size in (o.width, o.intermediate, o.heads * o.head_size)):
+        parser.error(f"--type {o.type}: the width, that of all heads and --intermediate must be multiples of {block}")
     if o.architecture == "qwen2":
         o.biases = o.biases or "qkv"
     return o

@@ -161,6 +161,7 @@ static inline gguf_bytes gguf_writer_finish(gguf_writer *w) {
 
 /// What to change in the model of gguf_tiny_llama: at most one key or tensor of each kind.
 typedef struct gguf_tiny_options {
+  const char *architecture; ///< NULL: llama
   const char *without;    ///< this key or tensor is left out
   const char *key;        ///< this u32 key ...
   uint32_t value;         ///< ... has this value
@@ -188,6 +189,22 @@ static inline void gguf_tiny_tensor(gguf_writer *w, const gguf_tiny_options *o, 
     outer ? ++outer : ++inner;
   if (gguf_tiny_keeps(o, name))
     gguf_random(w, name, outer, inner);
+}
+
+/// A key of the architecture's: "llama.block_count".
+static inline void gguf_tiny_size(gguf_writer *w, const gguf_tiny_options *o, const char *stem,
+                                  uint32_t value) {
+  char key[80];
+  snprintf(key, sizeof key, "%s.%s", o->architecture ? o->architecture : "llama", stem);
+  gguf_tiny_u32(w, o, key, value);
+}
+
+static inline void gguf_tiny_f32(gguf_writer *w, const gguf_tiny_options *o, const char *stem,
+                                 float value) {
+  char key[80];
+  snprintf(key, sizeof key, "%s.%s", o->architecture ? o->architecture : "llama", stem);
+  if (gguf_tiny_keeps(o, key))
+    gguf_f32(w, key, value);
 }
 
 /// The 256 bytes of the GPT-2 alphabet would do for text; tests of import need no text: 260 numbered tokens.
@@ -237,19 +254,18 @@ static inline void gguf_tiny_layer(gguf_writer *w, const gguf_tiny_options *o, i
 static inline gguf_writer gguf_tiny_llama(const gguf_tiny_options *o) {
   gguf_writer w = gguf_writer_begin();
   if (gguf_tiny_keeps(o, "general.architecture"))
-    gguf_text(&w, "general.architecture", "llama");
+    gguf_text(&w, "general.architecture", o->architecture ? o->architecture : "llama");
   gguf_text(&w, "general.name", "tiny");
-  gguf_tiny_u32(&w, o, "llama.block_count", 2);
-  gguf_tiny_u32(&w, o, "llama.context_length", 128);
-  gguf_tiny_u32(&w, o, "llama.embedding_length", 64);
-  gguf_tiny_u32(&w, o, "llama.feed_forward_length", 96);
-  gguf_tiny_u32(&w, o, "llama.attention.head_count", 4);
-  gguf_tiny_u32(&w, o, "llama.attention.head_count_kv", 2);
-  gguf_tiny_u32(&w, o, "llama.rope.dimension_count", 16);
-  gguf_tiny_u32(&w, o, "llama.vocab_size", 260);
-  gguf_f32(&w, "llama.rope.freq_base", 10000.0f);
-  if (gguf_tiny_keeps(o, "llama.attention.layer_norm_rms_epsilon"))
-    gguf_f32(&w, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
+  gguf_tiny_size(&w, o, "block_count", 2);
+  gguf_tiny_size(&w, o, "context_length", 128);
+  gguf_tiny_size(&w, o, "embedding_length", 64);
+  gguf_tiny_size(&w, o, "feed_forward_length", 96);
+  gguf_tiny_size(&w, o, "attention.head_count", 4);
+  gguf_tiny_size(&w, o, "attention.head_count_kv", 2);
+  gguf_tiny_size(&w, o, "rope.dimension_count", 16);
+  gguf_tiny_size(&w, o, "vocab_size", 260);
+  gguf_tiny_f32(&w, o, "rope.freq_base", 10000.0f);
+  gguf_tiny_f32(&w, o, "attention.layer_norm_rms_epsilon", 1e-5f);
   if (!o->no_tokenizer)
     gguf_tiny_tokenizer(&w, o);
   gguf_tiny_tensor(&w, o, "token_embd.weight", 260, 64);

@@ -93,9 +93,8 @@ static bool run(problem *p, int threads) {
 
 /// Scale of (row, column) of all columns side by side.
 static double scale_of(const problem *p, int64_t row, int64_t column) {
-  return column < LOW
-             ? (double)p->low_scales[row * (LOW / p->low_group) + column / p->low_group]
-             : (double)p->high_scales[row];
+  return column < LOW ? (double)p->low_scales[row * (LOW / p->low_group) + column / p->low_group]
+                      : (double)p->high_scales[row];
 }
 
 static double weight_of(const problem *p, int64_t row, int64_t column) {
@@ -104,8 +103,7 @@ static double weight_of(const problem *p, int64_t row, int64_t column) {
 }
 
 static int code_of(const problem *p, int64_t row, int64_t column) {
-  return column < LOW ? p->low_codes[row * LOW + column]
-                      : p->high_codes[row * HIGH + column - LOW];
+  return column < LOW ? p->low_codes[row * LOW + column] : p->high_codes[row * HIGH + column - LOW];
 }
 
 /// tr((W - Wq) H (W - Wq)^T).
@@ -277,7 +275,8 @@ static void test_dead_columns_and_rows(void **state) {
   assert_true(run(p, 1));
   for (int64_t i = 0; i < LOW; ++i)
     assert_int_equal(p->low_codes[3 * LOW + i], 0);
-  assert_int_equal(p->low_codes[5], (int)fmin(fmax(nearbyint((double)(p->low[5] / p->low_scales[0])), -8), 7));
+  assert_int_equal(p->low_codes[5],
+                   (int)fmin(fmax(nearbyint((double)(p->low[5] / p->low_scales[0])), -8), 7));
   free_problem(p);
 }
 

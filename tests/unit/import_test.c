@@ -163,6 +163,62 @@ static void test_variants(void **state) {
   mlirModuleDestroy(module);
 }
 
+/// Another architecture is other keys, biases that must be there, and rows of q and k as they stand.
+static void test_qwen2(void **state) {
+  (void)state;
+  const gguf_tiny_options good = {.architecture = "qwen2", .biases = true, .head = true};
+  resq_error err;
+  MlirModule module = import_writer(gguf_tiny_llama(&good), &err);
+  if (mlirModuleIsNull(module))
+    fail_msg("%s", err.message);
+  char *text = print(module);
+  assert_int_equal(count(text, "resq.param @"), 3 + 2 * (9 + 4));
+  assert_int_equal(count(text, " bias "), 2 * 4);
+  assert_int_equal(count(text, "resq.deinterleave "), 0);
+  assert_int_equal(count(text, "resq.get @head"), 1);
+  free(text);
+  mlirModuleDestroy(module);
+
+  gguf_tiny_options o = {.architecture = "qwen2"};
+  expect_model_refused(gguf_tiny_llama(&o), "tensor 'blk.0.attn_q.bias' is missing");
+  o = good, o.without = "blk.1.attn_v.bias";
+  expect_model_refused(gguf_tiny_llama(&o), "tensor 'blk.1.attn_v.bias' is missing");
+  o = good, o.without = "qwen2.block_count";
+  expect_model_refused(gguf_tiny_llama(&o), "key 'qwen2.block_count' is missing");
+  o = good, o.reshaped = "blk.1.attn_k.bias";
+  expect_model_refused(gguf_tiny_llama(&o), "tensor 'blk.1.attn_k.bias' has shape [33]; the configuration calls for [32]");
+  o = good, o.rope_factors = true;
+  expect_model_refused(gguf_tiny_llama(&o), "tensor 'rope_freqs.weight' is no part of a qwen2 model");
+  o = good, o.key = "qwen2.attention.head_count_kv", o.value = 3;
+  expect_model_refused(gguf_tiny_llama(&o), "key 'qwen2.attention.head_count_kv' is 3; a divisor of the 4 heads");
+  o = good, o.key = "qwen2.vocab_size", o.value = 261;
+  expect_model_refused(gguf_tiny_llama(&o), "has 260 rows, but 'qwen2.vocab_size' says 261");
+  // Keys of another architecture say nothing of this one.
+  gguf_writer w = gguf_tiny_llama(&good);
+  gguf_u32(&w, "llama.expert_count", 8);
+  module = import_writer(w, &err);
+  assert_false(mlirModuleIsNull(module));
+  mlirModuleDestroy(module);
+  w = gguf_tiny_llama(&good);
+  gguf_u32(&w, "qwen2.expert_count", 8);
+  expect_model_refused(w, "mixtures of experts");
+  w = gguf_tiny_llama(&good);
+  gguf_text(&w, "qwen2.rope.scaling.type", "yarn");
+  expect_model_refused(w, "key 'qwen2.rope.scaling.type' is 'yarn'");
+}
+
+/// The width divided by the heads is a head's size only where the file says nothing else.
+static void test_head_size(void **state) {
+  (void)state;
+  gguf_writer w = gguf_tiny_llama(&(gguf_tiny_options){.key = "llama.rope.dimension_count", .value = 32});
+  gguf_u32(&w, "llama.attention.key_length", 32);
+  gguf_u32(&w, "llama.attention.value_length", 32);
+  expect_model_refused(w, "tensor 'blk.0.attn_q.weight' has shape [64, 64]; the configuration calls for [128, 64]");
+  w = gguf_tiny_llama(&(gguf_tiny_options){.without = "llama.rope.dimension_count"});
+  gguf_u32(&w, "llama.attention.key_length", 8);
+  expect_model_refused(w, "tensor 'blk.0.attn_q.weight' has shape [64, 64]; the configuration calls for [32, 64]");
+}
+
 static void test_missing_parts(void **state) {
   (void)state;
   static const char *const parts[] = {
@@ -216,7 +272,7 @@ static void test_unsupported(void **state) {
   (void)state;
   gguf_writer w = gguf_tiny_llama(&(gguf_tiny_options){.without = "general.architecture"});
   gguf_text(&w, "general.architecture", "gemma3");
-  expect_model_refused(w, "is 'gemma3'; resq compiles 'llama'");
+  expect_model_refused(w, "is 'gemma3'; resq compiles 'llama' and 'qwen2'");
   w = gguf_tiny_llama(&(gguf_tiny_options){0});
   gguf_u32(&w, "llama.expert_count", 8);
   expect_model_refused(w, "mixtures of experts");
@@ -415,6 +471,7 @@ static void test_real_model(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_tiny_graph),    TEST(test_locations),   TEST(test_variants),
+      TEST(test_qwen2),         TEST(test_head_size),
       TEST(test_missing_parts), TEST(test_contradictions), TEST(test_unsupported),
       TEST(test_text),          TEST(test_depth),       TEST(test_aliases),     TEST(test_allowed_depth),
       TEST(test_bytecode),      TEST(test_unreadable),  TEST(test_real_model),

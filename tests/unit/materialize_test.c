@@ -8,6 +8,7 @@
 #include "dialect/build.h"
 #include "kernels/pack_layout.h"
 #include "lowering/materialize/clip_ratio.h"
+#include "lowering/materialize/gptq.h"
 #include "lowering/materialize/materialize.h"
 #include "lowering/materialize/quantize_weight.h"
 #include "lowering/materialize/statistics.h"
@@ -785,6 +786,100 @@ static void test_errors(void **state) {
       "p : tensor<3xf32>", "no permutation");
 }
 
+//===-- Ops of several results --------------------------------------------===//
+
+#define GPTQ_CODES(bits, group)                                                                    \
+  "!resq.quant<bits = " bits ", group = " group ", zero = false, layout = "
+/// Codes of w's first 12 and last 4 columns, of which param `name` yields one.
+#define GPTQ_RECIPE(name, k, bits, pick)                                                           \
+  "resq.param @" name " : tensor<24x" k "x" GPTQ_CODES(                                            \
+      bits,                                                                                        \
+      k) "\"n16k4\">> {\n"                                                                         \
+         "%w = resq.leaf @m \"w\" : tensor<24x16xf32>\n"                                           \
+         "%a, %b = resq.split %w block 16 high 4 : tensor<24x16xf32> -> tensor<24x12xf32>, "       \
+         "tensor<24x4xf32>\n"                                                                      \
+         "%m = resq.moment \"x\" : tensor<16x16xf64>\n"                                            \
+         "%o, %f = resq.gptq_factor %m parts [12, 4] : tensor<16x16xf64> -> tensor<16xi32>, "      \
+         "tensor<16x16xf32>\n"                                                                     \
+         "%c:2 = resq.gptq_weight %a, %b by %o, %f : tensor<24x12xf32>, tensor<24x4xf32> by "      \
+         "tensor<16xi32>, tensor<16x16xf32> -> tensor<24x12x" GPTQ_CODES(                          \
+             "4",                                                                                  \
+             "12") "\"row\">>, "                                                                   \
+                   "tensor<24x4x" GPTQ_CODES(                                                      \
+                       "8",                                                                        \
+                       "4") "\"row\">>\n"                                                          \
+                            "%p = resq.pack %c#" pick " : tensor<24x" k                            \
+                            "x" GPTQ_CODES(bits, k) "\"row\">> -> tensor<24x" k "x" GPTQ_CODES(    \
+                                bits, k) "\"n16k4\">>\n"                                           \
+                                         "resq.yield %p : tensor<24x" k                            \
+                                         "x" GPTQ_CODES(bits, k) "\"n16k4\">> }\n"
+#define GPTQ_GET(name, k, bits) name " : tensor<24x" k "x" GPTQ_CODES(bits, k) "\"n16k4\">>"
+
+static resq_statistics *observed(float scale) {
+  resq_error err = {0};
+  resq_statistics *s = resq_statistics_create(1, (const char *const[]){"x"}, (int64_t[]){IN},
+                                              (int64_t[]){IN}, NULL, &err);
+  float *x = malloc(64 * IN * sizeof *x);
+  for (int i = 0; i < 64 * IN; ++i)
+    x[i] = scale * (float)((i * 37 % 101) - 50 + (i / IN % 5) * (i % IN));
+  resq_statistics_add(s, 0, x, 64, IN);
+  assert_true(resq_statistics_finish(s, &err));
+  free(x);
+  return s;
+}
+
+static void check_packed(const result *r, const char *name, const resq_gptq_part *part) {
+  uint64_t size;
+  const uint8_t *packed = param(r, name, &size);
+  for (int n = 0; n < OUT; ++n)
+    for (int64_t k = 0; k < part->width; ++k)
+      assert_int_equal(
+          resq_unpack_weight_code(packed, n, k, part->width, part->width, part->how.bits),
+          part->codes[n * part->width + k]);
+}
+
+static void test_joint_results(void **state) {
+  (void)state;
+  resq_statistics *s = observed(1);
+  resq_materialize_options options = {.statistics = s};
+  result r =
+      run_with(GPTQ_RECIPE("low", "12", "4", "0") GPTQ_RECIPE("high", "4", "8", "1"),
+               (const char *const[]){GPTQ_GET("low", "12", "4"), GPTQ_GET("high", "4", "8"), NULL},
+               &options);
+  assert_true(r.ok);
+  float low[OUT * 12], high[OUT * 4], scales[2][OUT], factor[IN * IN];
+  int8_t low_codes[OUT * 12], high_codes[OUT * 4];
+  for (int i = 0; i < OUT * IN; ++i)
+    *(i % IN < 12 ? &low[i / IN * 12 + i % IN] : &high[i / IN * 4 + i % IN - 12]) = w[i];
+  resq_gptq_part parts[] = {{low, 12, {4, 12, 28, (double)2.4f}, low_codes, scales[0]},
+                            {high, 4, {8, 4, 28, (double)2.4f}, high_codes, scales[1]}};
+  int32_t order[IN];
+  double damping = (double)0.01f;
+  resq_error err = {0};
+  double moment[IN * IN];
+  assert_true(resq_statistics_moment(s, "x", 1, IN, 0, IN, moment, &err));
+  assert_true(
+      resq_gptq_factor(1, moment, IN, 2, (int64_t[]){12, 4}, &damping, order, factor, &err));
+  assert_true(resq_gptq_weight(1, OUT, 2, parts, order, factor, &err));
+  check_packed(&r, "low", &parts[0]);
+  check_packed(&r, "high", &parts[1]);
+  finish(&r);
+  resq_statistics_destroy(s);
+}
+
+static void test_zero_moment(void **state) {
+  (void)state;
+  resq_statistics *s = observed(0);
+  resq_materialize_options options = {.statistics = s};
+  result r = run_with(GPTQ_RECIPE("low", "12", "4", "0"),
+                      (const char *const[]){GPTQ_GET("low", "12", "4"), NULL}, &options);
+  assert_false(r.ok);
+  assert_non_null(strstr(r.err.message, "param @low"));
+  assert_non_null(strstr(r.err.message, "trace is 0"));
+  finish(&r);
+  resq_statistics_destroy(s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_leaves_and_module),
@@ -804,6 +899,8 @@ int main(void) {
       cmocka_unit_test(test_diagonal_order),
       cmocka_unit_test(test_clip_ratio),
       cmocka_unit_test(test_clip_ratio_op),
+      cmocka_unit_test(test_joint_results),
+      cmocka_unit_test(test_zero_moment),
       cmocka_unit_test(test_errors),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -16,7 +16,7 @@ enum { EMIT = 256, SCHEME, KV, METHOD, PIPELINE, WEIGHTS, LEVELS, DECODE_ROWS, P
 
 /// One row an option: what getopt needs and what --help says.
 static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
-    {"scheme", required_argument, SCHEME, "NAME", "what is quantised and how (below); default resq-w4a8kv4"},
+    {"scheme", required_argument, SCHEME, "NAME", "what is quantised and how (below); default best-w4a8kv4"},
     {"kv", required_argument, KV, "CODE", "cache in place of the scheme's: f16, int4, resq:lm3:basis=pca, ... or keys=CODE,values=CODE (--resq-kv)"},
     {"method", required_argument, METHOD, "NAME", "how weights are quantised, in place of the scheme's: rtn, gptq"},
     {"calibration", required_argument, CALIBRATION, "FILE", "text to calibrate on; default: text sampled from the model"},
@@ -44,9 +44,9 @@ enum { n_options = sizeof table / sizeof *table };
 static void print_help(void) {
   printf(
       "usage: resqc MODEL -o OUT [options]\n\n"
-      "Compiles a GGUF checkpoint (architecture llama), or a module of the resq dialect (.mlir), "
-      "to one\n"
-      "executable file that generates text. MODEL is never changed; OUT appears only when it is "
+      "Compiles a GGUF checkpoint (architecture llama or qwen2), or a module of the resq dialect "
+      "(.mlir), to\n"
+      "one executable file that generates text. MODEL is never changed; OUT appears only when it is "
       "whole.\n\noptions:\n"
       "  -o OUT                        the file to write; - is standard output for text forms\n");
   for (int i = 0; i < n_options; i++) {
