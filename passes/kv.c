@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SIGN_ROWS = 1024 }; ///< of #resq.kv_code
+enum { MAX_SIGN_ROWS = 1024, MAX_GROUP_SIZE = 256 }; ///< of #resq.kv_code
 
 typedef struct caching {
   MlirOperation module, anchor;
@@ -34,8 +34,17 @@ static int64_t sign_rows_of(const caching *c, const resq_kv_spec *s, int64_t hea
   return s->signs * (head_size - high_of(c, s, head_size));
 }
 
+/// QJL's authors take 8 channels of 128.
+static int64_t outliers_of(const resq_kv_spec *s, int64_t head_size) {
+  return s->outliers ? s->outliers : head_size < 32 ? 1 : head_size / 16;
+}
+
 static MlirAttribute code_of(const caching *c, MlirContext ctx, const resq_kv_spec *s,
                              int64_t head_size) {
+  if (s->groups)
+    return resqKvGroupsAttrGet(ctx, (unsigned)sign_rows_of(c, s, head_size),
+                               (unsigned)outliers_of(s, head_size),
+                               (unsigned)(s->outlier_signs * head_size), s->buffer, s->window);
   bool is_float = !strcmp(s->kind, "f32") || !strcmp(s->kind, "f16");
   return resqKvCodeAttrGet(ctx, resq_str(s->kind), s->bits, (unsigned)high_of(c, s, head_size),
                            is_float ? 0 : 8, (unsigned)sign_rows_of(c, s, head_size));
@@ -229,6 +238,11 @@ static bool check_side(const caching *c, MlirOperation cache, const resq_kv_spec
   else if (s->basis == RESQ_KV_HADAMARD && !resqHadamardOrder(size))
     resq_emit_error(cache, "%s: no Hadamard matrix of size %lld is known (docs/dialect.md)",
                     c->flag, (long long)size);
+  else if (s->groups && (outliers_of(s, size) >= size || size > MAX_GROUP_SIZE))
+    resq_emit_error(cache,
+                    "%s: %lld outlier channels of %lld elements, allowed: fewer than all, of at "
+                    "most %d elements",
+                    c->flag, (long long)outliers_of(s, size), (long long)size, MAX_GROUP_SIZE);
   else if (sign_rows_of(c, s, size) > MAX_SIGN_ROWS)
     resq_emit_error(cache, "%s: %u sign rows for each of %lld elements are %lld, allowed: %d",
                     c->flag, s->signs, (long long)(size - high_of(c, s, size)),

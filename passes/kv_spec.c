@@ -53,18 +53,24 @@ static bool next(parser *p, word *out) {
 
 //===-- Codes -------------------------------------------------------------===//
 
-/// w is name and a number without sign or leading zero, at most two digits long.
-static bool is_numbered(word w, const char *name, unsigned *out) {
-  size_t n = strlen(name);
-  if (w.length <= n || w.length > n + 2 || memcmp(w.at, name, n) || w.at[n] == '0')
+/// A number without sign or leading zero, of at most `digits`.
+static bool parse_number(word w, size_t digits, unsigned *out) {
+  if (!w.length || w.length > digits || w.at[0] == '0')
     return false;
   *out = 0;
-  for (size_t i = n; i < w.length; i++) {
+  for (size_t i = 0; i < w.length; i++) {
     if (w.at[i] < '0' || w.at[i] > '9')
       return false;
     *out = *out * 10 + (unsigned)(w.at[i] - '0');
   }
   return true;
+}
+
+/// w is name and a number of at most two digits.
+static bool is_numbered(word w, const char *name, unsigned *out) {
+  size_t n = strlen(name);
+  return w.length > n && !memcmp(w.at, name, n) &&
+         parse_number((word){w.at + n, w.length - n}, 2, out);
 }
 
 /// intN, lmN, qjlN, qjlgN.
@@ -98,7 +104,7 @@ static const char *low_codes(const parser *p) {
 }
 
 static bool check_side(const parser *p, word w, const resq_kv_spec *spec) {
-  if (p->side == RESQ_KV_KEYS || strcmp(spec->kind, "qjl"))
+  if (p->side == RESQ_KV_KEYS || !(spec->signs || spec->groups))
     return true;
   return refuse(p, ": '%.*s' is a sketch, which is for keys, allowed: %s", shown(w), w.at,
                 low_codes(p));
@@ -111,10 +117,16 @@ static bool parse_code(parser *p, word w, resq_kv_spec *out) {
     out->kind = is(w, "f32") ? "f32" : "f16";
     return true;
   }
+  if (is(w, "qjl") || is(w, "qjlg")) {
+    *out = (resq_kv_spec){
+        .kind = "qjl_groups", .groups = true, .gaussian = is(w, "qjlg"), .signs = 2, .buffer = 128};
+    return check_side(p, w, out);
+  }
   if (!is(w, "resq"))
     return parse_low(w, out)
                ? check_side(p, w, out)
-               : refuse(p, " is '%.*s', allowed: f32, f16, %s, resq", shown(w), w.at, low_codes(p));
+               : refuse(p, " is '%.*s', allowed: f32, f16, %s, %sresq", shown(w), w.at,
+                        low_codes(p), p->side == RESQ_KV_KEYS ? "qjl, qjlg, " : "");
   out->split = true;
   out->basis = RESQ_KV_PCA;
   out->kind = "int";
@@ -146,6 +158,49 @@ static bool parse_basis(const parser *p, word w, resq_kv_spec *out) {
                 p->side == RESQ_KV_KEYS ? "balanced, " : "");
 }
 
+static bool is_tokens(unsigned n) { return n % 32 == 0; }
+
+/// An option of groups; false, without a message, when name is none.
+static bool parse_group_option(const parser *p, word name, word value, resq_kv_spec *out,
+                               bool *ok) {
+  const struct {
+    const char *name;
+    unsigned *value;
+    bool per_element, tokens;
+  } options[] = {{"rows", &out->signs, true, false},
+                 {"outlier-rows", &out->outlier_signs, true, false},
+                 {"outliers", &out->outliers, false, false},
+                 {"buffer", &out->buffer, false, true},
+                 {"window", &out->window, false, true}};
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+    if (!is(name, options[i].name))
+      continue;
+    bool d = value.length && value.at[value.length - 1] == 'd';
+    word digits = {value.at, value.length - (d ? 1 : 0)};
+    *ok = d == options[i].per_element &&
+          parse_number(digits, options[i].per_element ? 2 : 5, options[i].value) &&
+          (!options[i].tokens || is_tokens(*options[i].value));
+    if (!*ok)
+      refuse(p, ": %s is '%.*s', allowed: %s", options[i].name, shown(value), value.at,
+             options[i].per_element ? "1d to 16d"
+             : options[i].tokens    ? "a multiple of 32"
+                                    : "a number above 0");
+    return true;
+  }
+  return false;
+}
+
+/// What the options of groups must have in common; defaults are filled in.
+static bool finish_groups(const parser *p, resq_kv_spec *s) {
+  s->outlier_signs = s->outlier_signs ? s->outlier_signs : s->signs;
+  s->window = s->window ? s->window : s->buffer + 128;
+  if (s->outlier_signs > s->signs || s->signs > 16)
+    return refuse(p, ": rows is %ud and outlier-rows is %ud, allowed: 1d to 16d, and at most rows",
+                  s->signs, s->outlier_signs);
+  return s->window > s->buffer ||
+         refuse(p, ": window is %u and buffer is %u, allowed: above buffer", s->window, s->buffer);
+}
+
 static bool parse_option(const parser *p, word w, resq_kv_spec *out) {
   const char *sign = memchr(w.at, '=', w.length);
   word name = {w.at, sign ? (size_t)(sign - w.at) : w.length};
@@ -157,7 +212,12 @@ static bool parse_option(const parser *p, word w, resq_kv_spec *out) {
     return out->per_head || is(value, "layer") ||
            refuse(p, ": per is '%.*s', allowed: head, layer", shown(value), value.at);
   }
-  return refuse(p, ": option '%.*s' is not known, allowed: basis=..., per=...", shown(w), w.at);
+  bool ok = true;
+  if (sign && out->groups && parse_group_option(p, name, value, out, &ok))
+    return ok;
+  return refuse(p, ": option '%.*s' is not known, allowed: %sbasis=..., per=...", shown(w), w.at,
+                out->groups ? "rows=..., outlier-rows=..., outliers=..., buffer=..., window=..., "
+                            : "");
 }
 
 bool resq_kv_parse(resq_kv_side side, const char *text, size_t length, resq_kv_spec *out,
@@ -172,5 +232,5 @@ bool resq_kv_parse(resq_kv_side side, const char *text, size_t length, resq_kv_s
   bool ok = parse_code(&p, code, out);
   for (word w; ok && next(&p, &w);)
     ok = parse_option(&p, w, out);
-  return ok;
+  return ok && (!out->groups || finish_groups(&p, out));
 }

@@ -144,7 +144,8 @@ for variant in VARIANTS:
 CACHES = {"keys=resq:int4:basis=balanced:per=head,values=resq:int4": 0.2,
           "keys=resq:lm3:basis=balanced,values=resq:lm3:per=layer": 0.4,
           "keys=int5:basis=hadamard,values=lm4:basis=random": 0.25,
-          "keys=resq:qjl3:basis=balanced:per=head,values=f16": 0.6}
+          "keys=resq:qjl3:basis=balanced:per=head,values=f16": 0.6,
+          "keys=qjl:rows=4d:buffer=32,values=f16": 0.6}
 
 
 class Caches(unittest.TestCase):
@@ -202,8 +203,8 @@ class Channels(unittest.TestCase):
 class Batches(unittest.TestCase):
     """The same tokens in other portions."""
 
-    def check(self, scheme, bound):
-        options = [f"--scheme={scheme}", CALIBRATION, f"--levels={BEST}"]
+    def check(self, scheme, bound, *more):
+        options = [f"--scheme={scheme}", CALIBRATION, f"--levels={BEST}", *more]
         whole = logits(compile_model(make_tiny(), *options), IDS)
         # Chunks of 7 and a rest of 5; every token alone.
         for rows in ("7", "1"):
@@ -216,6 +217,12 @@ class Batches(unittest.TestCase):
 
     def test_quantised(self):
         self.check("resq-w4a8kv4", QUANTISED_BOUND)
+
+    def test_caches(self):
+        """Decode reads what prefill reads, whatever the code."""
+        for kv in CACHES:
+            with self.subTest(kv):
+                self.check("none", 1e-5, f"--kv={kv}")
 
     def test_prefixes(self):
         """A token's logits don't depend on what follows it."""

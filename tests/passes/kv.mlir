@@ -10,7 +10,7 @@
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{fraction=1})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=LEAST
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{rotation=best})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=ROTATION
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{max-departure=0})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=DEPARTURE
-// KEYS: error: resq-kv: keys is 'int9', allowed: f32, f16, int2 to int8, lm1 to lm4, qjl1 to qjl16, qjlg1 to qjlg16, resq
+// KEYS: error: resq-kv: keys is 'int9', allowed: f32, f16, int2 to int8, lm1 to lm4, qjl1 to qjl16, qjlg1 to qjlg16, qjl, qjlg, resq
 // BASIS: error: resq-kv: values: basis is 'best', allowed: pca, hadamard, random, none
 // SKETCH: error: resq-kv: values: 'qjl3' is a sketch, which is for keys, allowed: int2 to int8, lm1 to lm4
 // LEAST: error: resq-kv: fraction is 1, allowed: 2 or more

@@ -10,12 +10,18 @@
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-insert-qjl{fraction=1})" %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=LEAST
 // RUN: sed -e 's/size 8/size 128/' -e 's/x16xf32/x256xf32/g' %s > %t.mlir
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{keys=qjl9})" %t.mlir -o /dev/null 2>&1 | FileCheck %s --check-prefix=ROWS
+// RUN: resq-opt --pass-pipeline="builtin.module(resq-kv{keys=qjl:outlier-rows=1d:buffer=32 values=lm2})" %s | FileCheck %s --check-prefix=GROUPS
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-kv{keys=qjl:outliers=8})" %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=OUTLIERS
+// OUTLIERS: error: resq-kv: 8 outlier channels of 8 elements, allowed: fewer than all, of at most 256 elements
 // SIGNS: error: resq-insert-qjl: keys: the low part is 'qjl17', allowed: int2 to int8, lm1 to lm4, qjl1 to qjl16, qjlg1 to qjlg16
 // LEAST: error: resq-insert-qjl: fraction is 1, allowed: 2 or more
 // ROWS: error: resq-kv: 9 sign rows for each of 128 elements are 1152, allowed: 1024
 
 // CHECK: resq.kv_cache @l0 heads 2 size 8 keys <kind = "qjl", high = 1, high_bits = 8, rows = 21> values <kind = "lm", bits = 2, high = 1, high_bits = 8>
 // CHECK: resq.kv_cache @l1 heads 2 size 8 keys <kind = "qjl", high = 1, high_bits = 8, rows = 21>
+// GROUPS: resq.kv_cache @l0 heads 2 size 8 keys <kind = "qjl_groups", rows = 16, outliers = 1, outlier_rows = 8, buffer = 32, window = 160> values <kind = "lm", bits = 2, high_bits = 8>
+// GROUPS: resq.sketch_matrix seed 5 : tensor<16x8xf64>
+// GROUPS-COUNT-2: resq.kv_append @l0, {{.*}} sketch %{{.*}} : tensor<16x8xf32>
 // GAUSSIAN: keys <kind = "qjl", high_bits = 8, rows = 16> values <kind = "f16">
 // FLAG: keys <kind = "qjl", high = 1, high_bits = 8, rows = 21> values <kind = "f32">
 resq.kv_cache @l0 heads 2 size 8 keys <kind = "f32"> values <kind = "f32">

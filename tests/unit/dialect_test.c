@@ -80,6 +80,12 @@ static void kv_codes_cost_what_kernels_store(void **state) {
     assert_int_equal(resqKvCodeBytes(code, codes[i].size), codes[i].bytes);
     assert_int_equal(resq_kv_vector_bytes(format), codes[i].bytes);
   }
+  MlirAttribute groups = resqKvGroupsAttrGet(ctx, 37, 33, 10, 32, 96);
+  const resq_kv_groups same = {64, 37, 33, 10, 32, 96};
+  assert_int_equal(resqKvCodeBytes(groups, 64), 5 + 2 + 4 + 2);
+  assert_int_equal(resq_kv_groups_bytes(same), 5 + 2 + 4 + 2);
+  assert_int_equal(resqKvCodeWindowBytes(groups, 64), 2 * 64 * 96);
+  assert_int_equal(resqKvCodeMostRows(groups), 65);
 }
 
 static void kv_code_and_panel_say_their_parts(void **state) {

@@ -35,6 +35,25 @@ static const spec_case good[] = {
     {K, "resq", {.kind = "int", .bits = 4, .split = true, .basis = RESQ_KV_PCA}},
     {V, "resq", {.kind = "int", .bits = 4, .split = true, .basis = RESQ_KV_PCA, .per_head = true}},
     {K, "resq:int3", {.kind = "int", .bits = 3, .split = true, .basis = RESQ_KV_PCA}},
+    {K,
+     "qjl",
+     {.kind = "qjl_groups",
+      .groups = true,
+      .signs = 2,
+      .outlier_signs = 2,
+      .buffer = 128,
+      .window = 256}},
+    {K,
+     "qjlg:rows=4d:outlier-rows=1d:outliers=8:buffer=64:window=128:basis=random",
+     {.kind = "qjl_groups",
+      .groups = true,
+      .gaussian = true,
+      .signs = 4,
+      .outlier_signs = 1,
+      .outliers = 8,
+      .buffer = 64,
+      .window = 128,
+      .basis = RESQ_KV_RANDOM}},
     {K, "resq:qjl3", {.kind = "qjl", .signs = 3, .split = true, .basis = RESQ_KV_PCA}},
     {K,
      "resq:lm3:basis=balanced:per=head",
@@ -55,7 +74,9 @@ static void test_good(void **state) {
       fail_msg("%s: %s", c->text, message);
     if (strcmp(s.kind, c->spec.kind) || s.bits != c->spec.bits || s.signs != c->spec.signs ||
         s.gaussian != c->spec.gaussian || s.split != c->spec.split || s.basis != c->spec.basis ||
-        s.per_head != c->spec.per_head)
+        s.per_head != c->spec.per_head || s.groups != c->spec.groups ||
+        s.outlier_signs != c->spec.outlier_signs || s.outliers != c->spec.outliers ||
+        s.buffer != c->spec.buffer || s.window != c->spec.window)
       fail_msg("%s: %s %u %u %d %d %d %d", c->text, s.kind, s.bits, s.signs, s.gaussian, s.split,
                s.basis, s.per_head);
   }
@@ -68,16 +89,29 @@ static const struct {
   resq_kv_side side;
   const char *text, *message;
 } bad[] = {
-    {K, "", "keys is '', allowed: f32, f16, " KEY_CODES ", resq"},
-    {K, "int9", "keys is 'int9', allowed: f32, f16, " KEY_CODES ", resq"},
-    {K, "int", "keys is 'int', allowed: f32, f16, " KEY_CODES ", resq"},
-    {K, "int04", "keys is 'int04', allowed: f32, f16, " KEY_CODES ", resq"},
-    {K, "int400", "keys is 'int400', allowed: f32, f16, " KEY_CODES ", resq"},
-    {K, "lm5", "keys is 'lm5', allowed: f32, f16, " KEY_CODES ", resq"},
-    {K, "qjl0", "keys is 'qjl0', allowed: f32, f16, " KEY_CODES ", resq"},
-    {K, "qjl17", "keys is 'qjl17', allowed: f32, f16, " KEY_CODES ", resq"},
-    {K, "f32x", "keys is 'f32x', allowed: f32, f16, " KEY_CODES ", resq"},
+    {K, "", "keys is '', allowed: f32, f16, " KEY_CODES ", qjl, qjlg, resq"},
+    {K, "int9", "keys is 'int9', allowed: f32, f16, " KEY_CODES ", qjl, qjlg, resq"},
+    {K, "int", "keys is 'int', allowed: f32, f16, " KEY_CODES ", qjl, qjlg, resq"},
+    {K, "int04", "keys is 'int04', allowed: f32, f16, " KEY_CODES ", qjl, qjlg, resq"},
+    {K, "int400", "keys is 'int400', allowed: f32, f16, " KEY_CODES ", qjl, qjlg, resq"},
+    {K, "lm5", "keys is 'lm5', allowed: f32, f16, " KEY_CODES ", qjl, qjlg, resq"},
+    {K, "qjl0", "keys is 'qjl0', allowed: f32, f16, " KEY_CODES ", qjl, qjlg, resq"},
+    {K, "qjl17", "keys is 'qjl17', allowed: f32, f16, " KEY_CODES ", qjl, qjlg, resq"},
+    {K, "f32x", "keys is 'f32x', allowed: f32, f16, " KEY_CODES ", qjl, qjlg, resq"},
     {V, "int1", "values is 'int1', allowed: f32, f16, " VALUE_CODES ", resq"},
+    {K, "qjl:rows=2", "keys: rows is '2', allowed: 1d to 16d"},
+    {K, "qjl:rows=17d",
+     "keys: rows is 17d and outlier-rows is 17d, allowed: 1d to 16d, and at most rows"},
+    {K, "qjl:outlier-rows=3d",
+     "keys: rows is 2d and outlier-rows is 3d, allowed: 1d to 16d, and at most rows"},
+    {K, "qjl:outliers=0", "keys: outliers is '0', allowed: a number above 0"},
+    {K, "qjl:buffer=48", "keys: buffer is '48', allowed: a multiple of 32"},
+    {K, "qjl:window=64", "keys: window is 64 and buffer is 128, allowed: above buffer"},
+    {K, "qjl:fish=1",
+     "keys: option 'fish=1' is not known, allowed: rows=..., outlier-rows=..., outliers=..., "
+     "buffer=..., window=..., basis=..., per=..."},
+    {K, "resq:qjl", "keys: the low part is 'qjl', allowed: " KEY_CODES},
+    {V, "qjl", "values: 'qjl' is a sketch, which is for keys, allowed: " VALUE_CODES},
     {V, "qjl3", "values: 'qjl3' is a sketch, which is for keys, allowed: " VALUE_CODES},
     {V, "resq:qjlg3", "values: 'qjlg3' is a sketch, which is for keys, allowed: " VALUE_CODES},
     {K, "resq:", "keys: the low part is '', allowed: " KEY_CODES},

@@ -47,6 +47,7 @@ static void check_table(const resq_program *p) {
   assert_int_equal(p->context_length, 640);
   assert_string_equal(p->caches[0].name, "l0");
   assert_int_equal(p->caches[0].bytes_per_token, 2 * 16 * (2 + 4));
+  assert_int_equal(p->caches[0].bytes_per_sequence, 0);
   assert_true(p->caches[0].bits_per_element > 23.99 && p->caches[0].bits_per_element < 24.01);
   assert_string_equal(p->params[0].name, "w");
   assert_string_equal(p->params[0].type, "tensor<24x32x!resq.panel<f32>>");
