@@ -8,7 +8,8 @@
 // A vector x of n elements: r = sqrt(|x|^2 / n); element i has magnitude m, the number of
 // thresholds t with |x_i| > t r, and code 2^(bits-1) + m, or 2^(bits-1) - 1 - m below 0. With c
 // the vector of its centroids, scale = |x|^2 / <x, c> in f16: then <x, scale c> = |x|^2, and over
-// random rotations E <q, scale c> = <q, x> (EDEN, Vargaftik et al., ICML 2022).
+// random rotations E <q, scale c> = <q, x> (EDEN, Vargaftik et al., ICML 2022). The least-squares scale
+// <x, c> / <c, c> has the smaller error in x, but shrinks scores against those of the exact high part, and means of values.
 // Sums of n products: product i goes to partial sum i mod 16, each in rising order and without
 // FMA; then partial sums j and j + 8 are added, j and j + 4, j and j + 2, j and j + 1.
 //===----------------------------------------------------------------------===//
