@@ -55,10 +55,11 @@ foreach(chip ${RESQ_CUDA_CHIPS})
   foreach(source ${RESQ_SOURCES_cuda})
     get_filename_component(name ${source} NAME_WE)
     set(bc ${CMAKE_BINARY_DIR}/kernels/${name}_${chip}.bc)
-    # AVX-512 float kernels may use FMA and so may these.
+    # AVX-512 float kernels may use FMA and so may these. The PTX version, that of lowering/gpu/targets.c, is given: clang
+    # takes it from an installed CUDA toolkit, and without one from a time before these chips.
     add_custom_command(OUTPUT ${bc}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels
-      COMMAND ${RESQ_CLANG} --target=nvptx64-nvidia-cuda -march=${chip} -nogpulib -std=gnu17 -O3 -ffreestanding
+      COMMAND ${RESQ_CLANG} --target=nvptx64-nvidia-cuda -march=${chip} -Xclang -target-feature -Xclang +ptx80 -nogpulib -std=gnu17 -O3 -ffreestanding
               -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -Xclang -disable-llvm-passes
               -DRESQ_SM=${number} -Wall -Wextra -Werror -I${CMAKE_SOURCE_DIR}/runtime
               -I${CMAKE_SOURCE_DIR}/runtime/include -I${kernel_dir} -emit-llvm -c ${source} -o ${bc}

@@ -102,3 +102,10 @@ void resq_markup_count(resq_markup *m, int64_t n) {
     add(m, digits + i, 1);
   }
 }
+
+void resq_markup_ratio(resq_markup *m, double x) {
+  if (fabs(x) >= 999.5 && fabs(x) < 1e15)
+    resq_markup_count(m, llround(x));
+  else
+    resq_markup_number(m, x, fabs(x) >= 99.95 ? 0 : 1);
+}

@@ -26,6 +26,8 @@ void resq_markup_text(resq_markup *m, const char *text);
 
 /// A number for people: "12.3"; "–" for NaN, "∞" for infinity.
 void resq_markup_number(resq_markup *m, double x, int digits);
+/// The same to about three digits: "3.4", "142", "14,685".
+void resq_markup_ratio(resq_markup *m, double x);
 /// 1234567 as "1,234,567".
 void resq_markup_count(resq_markup *m, int64_t n);
 

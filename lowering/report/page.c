@@ -8,56 +8,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-// clang-format off: a style sheet
-static const char style[] =
-    ":root{color-scheme:light;--ink:#1d2430;--soft:#5c6675;--line:#d9dee6;--pale:#f5f7fa;--bad:#"
-    "b3261e;--badpale:#fdecea}\n"
+// clang-format off
+static const char style[] = // a rule a line, or a few
+    ":root{color-scheme:light;--ink:#1d2430;--soft:#5c6675;--line:#d9dee6;--pale:#f5f7fa;--bad:#b3261e;--badpale:#fdecea}\n"
     "*{box-sizing:border-box}\n"
-    "body{margin:0 auto;max-width:1120px;padding:28px 24px 60px;color:var(--ink);background:#fff;"
-    "font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif}\n"
+    "body{margin:0 auto;max-width:1120px;padding:28px 24px 60px;color:var(--ink);background:#fff;font:15px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif}\n"
     "h1{font-size:27px;line-height:1.2;margin:0 0 4px}\n"
     "h2{font-size:19px;margin:38px 0 6px;padding-top:12px;border-top:1px solid var(--line)}\n"
     "p{margin:6px 0 12px;max-width:78ch}.soft{color:var(--soft)}\n"
-    ".cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:"
-    "20px 0 8px}\n"
-    ".card{background:var(--pale);border:1px solid var(--line);border-radius:8px;padding:10px "
-    "14px}\n"
-    ".card b{display:block;font-size:22px;line-height:1.3;font-variant-numeric:tabular-nums}.card "
-    "span{color:var(--soft);font-size:13px}\n"
-    ".note{border-left:4px solid #2e7d32;background:#eef7ee;padding:8px 14px;margin:14px "
-    "0;border-radius:0 6px 6px 0}\n"
-    ".note.bad{border-color:var(--bad);background:var(--badpale)}.note ul{margin:4px "
-    "0;padding-left:20px}\n"
-    "dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;margin:10px "
-    "0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
+    ".cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(132px,1fr));gap:12px;margin:20px 0 8px}\n"
+    ".card{background:var(--pale);border:1px solid var(--line);border-radius:8px;padding:10px 14px}\n"
+    ".card b{display:block;white-space:nowrap;font-size:21px;line-height:1.3;font-variant-numeric:tabular-nums}.card span{color:var(--soft);font-size:13px}\n"
+    ".note{border-left:4px solid #2e7d32;background:#eef7ee;padding:8px 14px;margin:14px 0;border-radius:0 6px 6px 0}\n"
+    ".note.bad{border-color:var(--bad);background:var(--badpale)}.note ul{margin:4px 0;padding-left:20px}\n"
+    "dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;margin:10px 0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}\n"
     "code{font:13px/1.45 ui-monospace,'SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace}\n"
-    "table{border-collapse:collapse;margin:10px "
-    "0;font-size:13.5px;font-variant-numeric:tabular-nums}\n"
+    "table{border-collapse:collapse;margin:10px 0;font-size:13.5px;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:3px 10px;text-align:right;white-space:nowrap;border-bottom:1px solid #edf0f4}\n"
-    "th{color:var(--soft);font-weight:600;vertical-align:bottom;border-bottom:1px solid "
-    "var(--line);background:#fff}\n"
-    "th:first-child,td:first-child,.t{text-align:left}thead{position:sticky;top:0}\n"
-    "tr.first td{border-top:1px solid #c5ccd6}tr.bad td{background:var(--badpale)}tr.bad "
-    "td:first-child{color:var(--bad);font-weight:600}\n"
+    "th{color:var(--soft);font-weight:600;vertical-align:bottom;border-bottom:1px solid var(--line);background:#fff}\n"
+    "th:first-child,td:first-child,.t{text-align:left}.c{text-align:center}td.wrap{white-space:normal;text-align:left}thead{position:sticky;top:0}\n"
+    "tr.first td{border-top:2px solid #cfd6df}tr.bad td{background:var(--badpale)}tr.bad td:first-child{color:var(--bad);font-weight:600}\n"
     ".wide{overflow-x:auto}.wide table{width:100%}\n"
-    ".plots{display:flex;flex-wrap:wrap;gap:14px 18px;margin:12px "
-    "0}.tiles{display:flex;flex-wrap:wrap;gap:6px 8px;margin:10px 0}\n"
+    ".plots{display:flex;flex-wrap:wrap;gap:14px 18px;margin:12px 0}.tiles{display:flex;flex-wrap:wrap;gap:6px 8px;margin:10px 0}\n"
     "svg.plot{max-width:100%;height:auto;display:block;font-family:inherit}\n"
-    "svg text{fill:var(--ink)}svg .heading{font-size:14px;font-weight:600}svg "
-    ".label{font-size:11.5px;fill:var(--soft)}svg .tick{font-size:11px;fill:var(--soft)}svg "
-    ".power{font-size:8.5px}\n"
-    "svg .grid{stroke:#e8ebf0}svg .axis{stroke:#9aa4b2}svg "
-    ".split{stroke:#9aa4b2;stroke-dasharray:4 3}svg .high{fill:#f3eee2}\n"
+    "svg text{fill:var(--ink)}svg .heading{font-size:14px;font-weight:600}svg .label{font-size:11.5px;fill:var(--soft)}svg .tick{font-size:11px;fill:var(--soft)}svg .power{font-size:8.5px}\n"
+    "svg .grid{stroke:#e8ebf0}svg .axis{stroke:#9aa4b2}svg .split{stroke:#9aa4b2;stroke-dasharray:4 3}svg .high{fill:#f3eee2}\n"
     "svg .l{fill:none;stroke-width:1.5;stroke-linejoin:round}svg .m{stroke-width:1.4}\n"
-    ".l.s0{stroke:#0072b2}.l.s1{stroke:#d55e00}.l.s2{stroke:#009e73}.l.s3{stroke:#b0457f}.l.s4{"
-    "stroke:#8a6d00}.l.s5{stroke:#3d9bd1}.l.s6{stroke:#333}.l.s7{stroke:#98a2b0}\n"
-    ".m.s0{fill:#0072b2}.m.s1{fill:#d55e00}.m.s2{fill:#009e73}.m.s3{fill:#b0457f}.m.s4{fill:#"
-    "8a6d00}.m.s5{fill:none;stroke:#3d9bd1}.m.s6{fill:none;stroke:#333}.m.s7{fill:#fff;stroke:#"
-    "98a2b0}\n"
-    "@media "
-    "print{body{max-width:none;padding:0;font-size:11.5px}h2{break-after:avoid}svg,tr,.card,.note{"
-    "break-inside:avoid}thead{position:static}table{font-size:10px}th,td{padding:1px 6px}"
-    "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n";
+    ".l.s0{stroke:#0072b2}.l.s1{stroke:#d55e00}.l.s2{stroke:#009e73}.l.s3{stroke:#b0457f}.l.s4{stroke:#8a6d00}.l.s5{stroke:#3d9bd1}.l.s6{stroke:#333}.l.s7{stroke:#98a2b0}\n"
+    ".m.s0{fill:#0072b2}.m.s1{fill:#d55e00}.m.s2{fill:#009e73}.m.s3{fill:#b0457f}.m.s4{fill:#8a6d00}.m.s5{fill:none;stroke:#3d9bd1}.m.s6{fill:none;stroke:#333}.m.s7{fill:#fff;stroke:#98a2b0}\n"
+    "@media print{body{max-width:none;padding:0;font-size:11.5px}h2{break-after:avoid}svg,tr,.card,.note{break-inside:avoid}thead{position:static}table{font-size:10px}th,td{padding:1px 6px}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n";
 // clang-format on
 
 //===-- Summary -----------------------------------------------------------===//
@@ -110,13 +89,13 @@ static void write_unusual(resq_markup *m, const resq_facts *f) {
   if (!judged)
     return;
   if (!unusual) {
-    resq_markup_format(m, "<div class=\"note\">No linear stands out from its like in other layers "
-                          "(4 median absolute deviations).</div>\n");
+    resq_markup_format(m, "<div class=\"note\">No linear is noisier than the same one in "
+                          "other layers by more than 4 median absolute deviations.</div>\n");
     return;
   }
   resq_markup_format(m,
                      "<div class=\"note bad\"><b>%d linear%s unusually noisy</b>, by more than 4 "
-                     "median absolute deviations of its like in other layers:<ul>\n",
+                     "median absolute deviations from the same linear in other layers:<ul>\n",
                      unusual, unusual == 1 ? " is" : "s are");
   for (int32_t i = 0; i < f->n_linears; ++i) {
     if (!f->linears[i].unusual)
@@ -230,10 +209,10 @@ static void cache_row(resq_markup *m, const resq_report_cache *c, int32_t n) {
     resq_markup_text(m, c[n - 1].name);
   }
   resq_markup_format(
-      m, "</code></td><td>%d</td><td>%" PRId64 " × %" PRId64 "</td><td class=\"t\"><code>", n,
+      m, "</code></td><td>%d</td><td>%" PRId64 " × %" PRId64 "</td><td class=\"wrap\"><code>", n,
       c->heads, c->head_size);
   resq_markup_text(m, c->keys);
-  resq_markup_format(m, "</code></td><td class=\"t\"><code>");
+  resq_markup_format(m, "</code></td><td class=\"wrap\"><code>");
   resq_markup_text(m, c->values);
   resq_markup_format(m, "</code></td><td>");
   resq_markup_count(m, n * c->bytes);
@@ -283,6 +262,7 @@ char *resq_report_page(const resq_facts *facts, const resq_report_origin *origin
   resq_section_inputs(&m, facts);
   resq_section_spectra(&m, facts);
   resq_section_linears(&m, facts);
+  resq_section_input_table(&m, facts);
   resq_markup_format(&m, "</body></html>\n");
   if (!m.failed)
     return m.data;

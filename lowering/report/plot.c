@@ -50,6 +50,12 @@ static bool find_range(const resq_plot *p, axis *x, axis *y) {
       y->low = fmin(y->low, value_of(y, v));
       y->high = fmax(y->high, value_of(y, v));
     }
+  if (p->from_zero)
+    y->low = fmin(y->low, 0);
+  if (p->y_high > p->y_low) {
+    y->low = fmin(y->low, value_of(y, p->y_low));
+    y->high = fmax(y->high, value_of(y, p->y_high));
+  }
   return x->low <= x->high;
 }
 

@@ -26,8 +26,10 @@ typedef struct resq_plot {
   const char *title;             ///< also the text for those who cannot see it
   const char *x_label, *y_label; ///< NULL: none
   bool log_y;
-  bool small;   ///< a tile of many: few ticks, no legend
-  double split; ///< a vertical line at x, NaN: none
+  bool from_zero;       ///< the y axis begins at 0
+  double y_low, y_high; ///< that the y axis shows at least; both 0: what the points need
+  bool small;           ///< a tile of many: few ticks, no legend
+  double split;         ///< a vertical line at x, NaN: none
   const char *split_label;
   const resq_series *series;
   int n_series;

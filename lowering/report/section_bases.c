@@ -13,18 +13,45 @@ enum { LARGE = 256 };
 /// Matrices of a condition number below are told together.
 #define ORTHOGONAL 1.001
 
-static void plot_spectrum(resq_markup *m, const resq_report_basis *b) {
+/// Least and largest variance over the mean, of all tiles: they share an axis.
+typedef struct range {
+  double low, high;
+} range;
+
+static double mean_of(const double *values, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i)
+    sum += values[i];
+  return sum / (double)n;
+}
+
+static range range_of_tiles(const resq_facts *f) {
+  range r = {INFINITY, 0};
+  for (int32_t i = 0; i < f->n_bases; ++i) {
+    const resq_report_basis *b = &f->bases[i];
+    for (int64_t k = 0; b->variances && b->order < LARGE && k < b->blocks * b->order;
+         k += b->order) {
+      double mean = mean_of(b->variances + k, b->order);
+      for (int64_t j = k; j < k + b->order; ++j)
+        if (b->variances[j] > 0 && mean > 0) {
+          r.low = fmin(r.low, b->variances[j] / mean);
+          r.high = fmax(r.high, b->variances[j] / mean);
+        }
+    }
+  }
+  return r;
+}
+
+static void plot_spectrum(resq_markup *m, const resq_report_basis *b, range tiles) {
   int64_t count = b->blocks * b->order;
   double *x = malloc((size_t)count * sizeof *x), *y = malloc((size_t)count * sizeof *y);
   resq_series *series = calloc((size_t)b->blocks, sizeof *series);
   m->failed |= !x || !y || !series;
   for (int64_t i = 0; !m->failed && i < b->blocks; ++i) {
-    double sum = 0;
-    for (int64_t j = 0; j < b->order; ++j)
-      sum += b->variances[i * b->order + j];
+    double mean = mean_of(b->variances + i * b->order, b->order);
     for (int64_t j = 0; j < b->order; ++j) {
       x[i * b->order + j] = (double)j;
-      y[i * b->order + j] = b->variances[i * b->order + j] / (sum / (double)b->order);
+      y[i * b->order + j] = b->variances[i * b->order + j] / mean;
     }
     series[i] = (resq_series){
         NULL, x + i * b->order, y + i * b->order, b->order, (int)(i % RESQ_PLOT_STYLES), false};
@@ -39,6 +66,8 @@ static void plot_spectrum(resq_markup *m, const resq_report_basis *b) {
                     .x_label = small ? NULL : "direction, least variance first",
                     .y_label = small ? NULL : "variance / mean",
                     .log_y = true,
+                    .y_low = small ? tiles.low : 0,
+                    .y_high = small ? tiles.high : 0,
                     .small = small,
                     .split = b->high ? (double)(b->order - b->high) - 0.5 : NAN,
                     .split_label = small ? NULL : label,
@@ -89,10 +118,11 @@ static void write_conditions(resq_markup *m, const resq_facts *f) {
 }
 
 static void write_spectra(resq_markup *m, const resq_facts *f, bool large) {
+  range tiles = range_of_tiles(f);
   resq_markup_format(m, "<div class=\"%s\">\n", large ? "plots" : "tiles");
   for (int32_t i = 0; i < f->n_bases; ++i)
     if (f->bases[i].variances && (f->bases[i].order >= LARGE) == large)
-      plot_spectrum(m, &f->bases[i]);
+      plot_spectrum(m, &f->bases[i], tiles);
   resq_markup_format(m, "</div>\n");
 }
 
