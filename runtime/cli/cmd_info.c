@@ -30,10 +30,11 @@ static const resq_flag flags[] = {
 enum { group_linears, group_embedding, group_head, group_other, n_groups };
 static const char *const group_names[n_groups] = {"linears", "embedding", "head", "other"};
 
-/// By the importer's names: "embedding", "head", "l12.q..." ; norms, biases and method matrices are
-/// "other".
+/// By the importer's names: "embedding", "head", "l12.q..." ; norms, biases, method matrices,
+/// orders and clips are "other".
 static int group_of(const char *name) {
-  static const char *const not_linears[] = {"norm", "bias", "rope", "rotat", "basis", "hadamard"};
+  static const char *const not_linears[] = {"norm",  "bias",     "rope",   "rotat",
+                                            "basis", "hadamard", ".order", ".clip"};
   if (!strncmp(name, "embedding", 9))
     return group_embedding;
   if (!strncmp(name, "head", 4))

@@ -256,6 +256,7 @@ def quantised_module():
     quantised(m, 40, [(112, 4, 56, 4, 56, 0.9, 112), (16, 8, 16, 8, 16, 1.0)], bias=True)  # weight scales inside a range
     quantised(m, 33, [(48, 8, 8, 4, 8, 1.0, 24), (33, 5, 11, 6, 11, 1.0, 33)])
     quantised(m, 19, [(56, 4, 14, 4, 56, 0.61), (24, 7, 8, 5, 24, 0.97)], clip_by=True)
+    quantised(m, 21, [(112, 4, 56, 4, 56, 0.61, 112), (16, 8, 8, 5, 16, 0.97)], clip_by=True)
     return m
 
 
