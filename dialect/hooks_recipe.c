@@ -96,25 +96,32 @@ bool resqVerifySumBlocks(MlirOperation op) {
   return true;
 }
 
+/// The op's list `name` cuts n `things` ("rows") into parts of at least one. constraint: "C1".
+static bool verify_cuts(MlirOperation op, const char *constraint, const char *name,
+                        const char *things, int64_t n) {
+  MlirAttribute parts = resq_op_attr(op, name);
+  int64_t left = n;
+  for (intptr_t i = 0; i < mlirDenseArrayGetNumElements(parts); i++) {
+    int64_t part = mlirDenseI64ArrayGetElement(parts, i);
+    if (part < 1 || part > left)
+      return resq_refuse(op,
+                         "%s: %s[%" PRIdPTR "] is %" PRId64 " where %" PRId64 " of %" PRId64
+                         " %s are left: allowed are %s from 1 that sum to the order",
+                         constraint, name, i, part, left, n, things, name);
+    left -= part;
+  }
+  if (left)
+    return resq_refuse(op, "%s: %s sum to %" PRId64 ": allowed is %" PRId64, constraint, name,
+                       n - left, n);
+  return true;
+}
+
 /// C1 of the random block-diagonal matrices.
 static bool verify_blocks(MlirOperation op) {
   MlirValue v = resq_result(op, 0);
-  MlirAttribute sizes = resq_op_attr(op, "sizes");
   if (!is_square(v, 2) || !is_f64(v))
     return resq_refuse(op, "C1: the result is %s: allowed is [n, n] of f64", RESQ_TYPE(v));
-  int64_t n = resq_width(v), left = n;
-  for (intptr_t i = 0; i < mlirDenseArrayGetNumElements(sizes); i++) {
-    int64_t size = mlirDenseI64ArrayGetElement(sizes, i);
-    if (size < 1 || size > left)
-      return resq_refuse(op,
-                         "C1: sizes[%" PRIdPTR "] is %" PRId64 " where %" PRId64 " of %" PRId64
-                         " rows are left: allowed are sizes from 1 that sum to the order",
-                         i, size, left, n);
-    left -= size;
-  }
-  if (left)
-    return resq_refuse(op, "C1: sizes sum to %" PRId64 ": allowed is %" PRId64, n - left, n);
-  return true;
+  return verify_cuts(op, "C1", "sizes", "rows", resq_width(v));
 }
 
 bool resqVerifyRandomOrthogonal(MlirOperation op) { return verify_blocks(op); }
@@ -308,22 +315,12 @@ static bool is_order_and_factor(MlirValue order, MlirValue factor, int64_t n) {
 
 bool resqVerifyGptqFactor(MlirOperation op) {
   MlirValue moment = resq_operand(op, 0), order = resq_result(op, 0), factor = resq_result(op, 1);
-  MlirAttribute parts = resq_op_attr(op, "parts");
   double damping = resq_op_f64(op, "damping");
   if (!is_square(moment, 2) || !is_f64(moment))
     return resq_refuse(op, "C1: moment is %s: allowed is [n, n] of f64", RESQ_TYPE(moment));
-  int64_t n = resq_width(moment), left = n;
-  for (intptr_t i = 0; i < mlirDenseArrayGetNumElements(parts); i++) {
-    int64_t part = mlirDenseI64ArrayGetElement(parts, i);
-    if (part < 1 || part > left)
-      return resq_refuse(op,
-                         "C2: parts[%" PRIdPTR "] is %" PRId64 " where %" PRId64 " of %" PRId64
-                         " columns are left: allowed are parts from 1 that sum to the order",
-                         i, part, left, n);
-    left -= part;
-  }
-  if (left)
-    return resq_refuse(op, "C2: parts sum to %" PRId64 ": allowed is %" PRId64, n - left, n);
+  int64_t n = resq_width(moment);
+  if (!verify_cuts(op, "C2", "parts", "columns", n))
+    return false;
   if (!is_order_and_factor(order, factor, n))
     return resq_refuse(op,
                        "C3: order is %s and factor %s: allowed is [%" PRId64

@@ -47,14 +47,18 @@ typedef struct compiling {
 
 static MlirOperation root(const compiling *c) { return mlirModuleGetOperation(c->module); }
 
+static void say_remarks(compiling *c, resq_remarks *remarks) {
+  if (remarks->count)
+    resq_stages_clear(&c->stages);
+  resq_remarks_print(remarks);
+}
+
 /// Runs a pipeline on the module; with --verbose, its remarks are printed, too.
 static bool run_passes(compiling *c, const char *pipeline, resq_error *err) {
   resq_remarks remarks = {NULL, 0};
   bool ok = resq_run_pipeline(c->module, pipeline, c->options->verbose ? resq_remarks_add : NULL,
                               &remarks, err);
-  if (remarks.count)
-    resq_stages_clear(&c->stages);
-  resq_remarks_print(&remarks);
+  say_remarks(c, &remarks);
   return ok;
 }
 
@@ -290,9 +294,7 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_listen_begin_remarks(&listener, c->ctx, &said, c->options->verbose ? resq_remarks_add : NULL, &remarks);
   bool ok = out && resq_materialize(root(c), out, &options, err);
   (void)resq_listen_end(&listener); // what fails is in *err
-  if (remarks.count)
-    resq_stages_clear(&c->stages);
-  resq_remarks_print(&remarks);
+  say_remarks(c, &remarks);
   if (!ok) {
     resq_out_discard(out);
     return false;

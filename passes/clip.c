@@ -11,21 +11,6 @@
 
 //===-- Samples -----------------------------------------------------------===//
 
-/// The value that calibration saw, as wide as it: x before what is left online of split, rotation
-/// and transform. Folded ones change no width.
-static MlirValue before_split(MlirValue x) {
-  static const char *const names[] = {"resq.hadamard", "resq.split", "resq.rotate", "resq.permute"};
-  for (size_t i = 0; i < sizeof names / sizeof *names;) {
-    if (resq_value_is_from(x, names[i])) {
-      x = mlirOperationGetOperand(resq_defining_op(x), 0);
-      i = 0;
-    } else {
-      i++;
-    }
-  }
-  return x;
-}
-
 typedef struct sampling {
   const char *site;
   int64_t width;
@@ -52,7 +37,7 @@ MlirOperation resq_clip_samples(MlirOperation module, MlirOperation linear, Mlir
                             "calibration site");
     *ok = false;
   } else {
-    sampling s = {site, resq_width(before_split(x)), resq_operand_param(module, linear, 1), true};
+    sampling s = {site, resq_width(resq_before_transforms(x)), resq_operand_param(module, linear, 1), true};
     MlirOperation next = mlirOperationGetNextInBlock(s.weight);
     snprintf(name, sizeof name, "%.*s.clip", (int)(strlen(site) - strlen(".in")), site);
     param =

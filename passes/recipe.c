@@ -301,3 +301,17 @@ char *resq_site_of(MlirValue v) {
   strcpy(site + name.length, ".in");
   return site;
 }
+
+MlirValue resq_before_transforms(MlirValue x) {
+  static const char *const names[] = {"resq.quantize", "resq.hadamard", "resq.split", "resq.rotate",
+                                      "resq.permute"};
+  for (size_t i = 0; i < sizeof names / sizeof *names;) {
+    if (resq_value_is_from(x, names[i])) {
+      x = mlirOperationGetOperand(resq_defining_op(x), 0);
+      i = 0;
+    } else {
+      i++;
+    }
+  }
+  return x;
+}

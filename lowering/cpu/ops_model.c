@@ -140,29 +140,31 @@ static void emit_rope(lowering *l, MlirOperation op) {
   kernel_end(&k);
 }
 
-/// kind, bits, high, rows of the keys of a cache, and kind, bits, high of its values.
-static void kernel_codes(kernel_call *k, MlirOperation cache) {
-  MlirAttribute keys = resq_op_attr(cache, "keys"), values = resq_op_attr(cache, "values");
-  kernel_const(k, resqKvCodeNumber(keys));
-  kernel_const(k, resqKvCodeAttrGetBits(keys));
-  kernel_const(k, resqKvCodeAttrGetHigh(keys));
-  kernel_const(k, resqKvCodeAttrGetRows(keys));
-  kernel_const(k, resqKvCodeNumber(values));
-  kernel_const(k, resqKvCodeAttrGetBits(values));
-  kernel_const(k, resqKvCodeAttrGetHigh(values));
+/// kind, bits, high of a code.
+static void kernel_code(kernel_call *k, MlirAttribute code) {
+  kernel_const(k, resqKvCodeNumber(code));
+  kernel_const(k, resqKvCodeAttrGetBits(code));
+  kernel_const(k, resqKvCodeAttrGetHigh(code));
 }
 
-/// rows, outliers, outlier_rows, buffer and window of grouped keys, and kind, bits, high of the values.
+/// kind, bits, high, rows of the keys of a cache, and kind, bits, high of its values.
+static void kernel_codes(kernel_call *k, MlirOperation cache) {
+  MlirAttribute keys = resq_op_attr(cache, "keys");
+  kernel_code(k, keys);
+  kernel_const(k, resqKvCodeAttrGetRows(keys));
+  kernel_code(k, resq_op_attr(cache, "values"));
+}
+
+/// rows, outliers, outlier_rows, buffer and window of grouped keys, and kind, bits, high of the
+/// values.
 static void kernel_groups(kernel_call *k, MlirOperation cache) {
-  MlirAttribute keys = resq_op_attr(cache, "keys"), values = resq_op_attr(cache, "values");
+  MlirAttribute keys = resq_op_attr(cache, "keys");
   kernel_const(k, resqKvCodeAttrGetRows(keys));
   kernel_const(k, resqKvCodeAttrGetOutliers(keys));
   kernel_const(k, resqKvCodeAttrGetOutlierRows(keys));
   kernel_const(k, resqKvCodeAttrGetBuffer(keys));
   kernel_const(k, resqKvCodeAttrGetWindow(keys));
-  kernel_const(k, resqKvCodeNumber(values));
-  kernel_const(k, resqKvCodeAttrGetBits(values));
-  kernel_const(k, resqKvCodeAttrGetHigh(values));
+  kernel_code(k, resq_op_attr(cache, "values"));
 }
 
 static bool has_groups(MlirOperation cache) {

@@ -36,21 +36,9 @@ static MlirWalkResult note_linear(MlirOperation op, void *user) {
   return MlirWalkResultAdvance;
 }
 
-/// What the linear reads, as the model has it: before quantisers, and before what is left online of
-/// splits, rotations, transforms and permutations.
+/// What the linear reads, as the model has it.
 static MlirValue input_of(MlirOperation linear) {
-  static const char *const names[] = {"resq.quantize", "resq.hadamard", "resq.split", "resq.rotate",
-                                      "resq.permute"};
-  MlirValue x = mlirOperationGetOperand(linear, 0);
-  for (size_t i = 0; i < sizeof names / sizeof *names;) {
-    if (resq_value_is_from(x, names[i])) {
-      x = mlirOperationGetOperand(resq_defining_op(x), 0);
-      i = 0;
-    } else {
-      i++;
-    }
-  }
-  return x;
+  return resq_before_transforms(mlirOperationGetOperand(linear, 0));
 }
 
 /// A site is named by the first linear that reads it (docs/passes.md).

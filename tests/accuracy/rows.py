@@ -57,8 +57,6 @@ def passes(pipeline):
     return ("--scheme=none", f"--passes={pipeline}resq-kv{{keys=f32 values=f32}}")
 
 
-EXACT = (0.01, "exact")
-
 ROWS = [
     # Issue 3's bars, then issue 4's.
     Row("reference", "smollm2", "none", scheme("none"), 10, (1,), 19.94, 19.90, calibrated=False),

@@ -78,15 +78,15 @@ class Measuring:
         print(f"== {key}: resqc {' '.join(options)}", flush=True)
         seconds = self.resqc(MODELS[row.model], *options)
         text = os.path.join(self.data, "wikitext2-test.txt")
-        out = subprocess.run([binary, "perplexity", text, "--windows", str(row.windows), "--threads", str(self.threads)], check=True,
-                             stdout=subprocess.PIPE).stdout.decode()
-        found = re.search(r"perplexity ([\d.]+) \+- ([\d.]+) \((\d+) windows", out)
+        found = json.loads(subprocess.run([binary, "perplexity", text, "--json", "--windows", str(row.windows),
+                                           "--threads", str(self.threads)], check=True, stdout=subprocess.PIPE).stdout)
         info = json.loads(subprocess.run([binary, "info", "--json"], check=True, stdout=subprocess.PIPE).stdout)
-        self.results[key] = {"perplexity": float(found[1]), "error": float(found[2]), "windows": int(found[3]),
+        self.results[key] = {"perplexity": found["perplexity"]["mean"], "error": found["perplexity"]["window_error"],
+                             "windows": found["windows"],
                              "compile_seconds": round(seconds, 1), "params": info["params"], "cache": info["cache"],
                              "file_bytes": info["file_bytes"], "commit": commit()}
         self.save()
-        print(f"   {out.strip()}", flush=True)
+        print(f"   perplexity {found['perplexity']['mean']:.4f} ({found['windows']} windows)", flush=True)
         os.remove(binary)
 
 
