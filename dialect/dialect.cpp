@@ -98,9 +98,9 @@ MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(Resq, resq, resq::ResqDialect)
 // is begun, even one that is abandoned, for an error of its own.
 
 LogicalResult QuantType::verify(function_ref<InFlightDiagnostic()> emitError, unsigned bits,
-                                int64_t group, bool, StringRef layout) {
+                                int64_t group, bool zero, StringRef layout, Type storage) {
   resq_message message;
-  if (resqVerifyQuant(bits, group, wrap(layout), &message))
+  if (resqVerifyQuant(bits, group, zero, wrap(layout), wrap(storage), &message))
     return success();
   return emitError() << message.text;
 }
@@ -128,13 +128,28 @@ bool resqTypeIsQuant(MlirType type) { return isa<QuantType>(unwrap(type)); }
 MlirType resqQuantTypeGet(MlirContext ctx, unsigned bits, int64_t group, bool zero,
                           MlirStringRef layout) {
   Location unknown = UnknownLoc::get(unwrap(ctx));
-  return wrap(QuantType::getChecked(unknown, unwrap(ctx), bits, group, zero, unwrap(layout)));
+  return wrap(
+      QuantType::getChecked(unknown, unwrap(ctx), bits, group, zero, unwrap(layout), Type()));
+}
+MlirType resqQuantTypeGetE4M3(MlirContext ctx, int64_t group, MlirStringRef layout) {
+  Location unknown = UnknownLoc::get(unwrap(ctx));
+  return wrap(QuantType::getChecked(unknown, unwrap(ctx), 8, group, false, unwrap(layout),
+                                    Float8E4M3FNType::get(unwrap(ctx))));
 }
 unsigned resqQuantTypeGetBits(MlirType type) { return cast<QuantType>(unwrap(type)).getBits(); }
 int64_t resqQuantTypeGetGroup(MlirType type) { return cast<QuantType>(unwrap(type)).getGroup(); }
 bool resqQuantTypeGetZero(MlirType type) { return cast<QuantType>(unwrap(type)).getZero(); }
 MlirStringRef resqQuantTypeGetLayout(MlirType type) {
   return wrap(cast<QuantType>(unwrap(type)).getLayout());
+}
+bool resqQuantTypeIsE4M3(MlirType type) {
+  return isa_and_present<Float8E4M3FNType>(cast<QuantType>(unwrap(type)).getStorage());
+}
+MlirType resqQuantTypeWithLayout(MlirType type, MlirStringRef layout) {
+  auto quant = cast<QuantType>(unwrap(type));
+  return wrap(QuantType::getChecked(UnknownLoc::get(quant.getContext()), quant.getContext(),
+                                    quant.getBits(), quant.getGroup(), quant.getZero(),
+                                    unwrap(layout), quant.getStorage()));
 }
 
 bool resqTypeIsPanel(MlirType type) { return isa<PanelType>(unwrap(type)); }

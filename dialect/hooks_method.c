@@ -196,16 +196,21 @@ static bool is_row_layout(MlirType quant) {
   return resq_str_eq(resqQuantTypeGetLayout(quant), "row");
 }
 
+/// What resq.quantize makes: asymmetric integers or E4M3, row by row.
+static bool is_activation_code(MlirType quant) {
+  return (resqQuantTypeGetZero(quant) || resqQuantTypeIsE4M3(quant)) && is_row_layout(quant);
+}
+
 bool resqVerifyQuantize(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), q = resq_result(op, 0);
   if (!resq_is_f32_rows(x))
     return resq_refuse(op, "C1: x is %s: allowed is [R, width] of f32", RESQ_TYPE(x));
   MlirType quant = resq_element(q);
   if (!resq_shapes_agree(x, q, -1) || resq_width(q) != resq_width(x) || !resqTypeIsQuant(quant) ||
-      !resqQuantTypeGetZero(quant) || !is_row_layout(quant))
+      !is_activation_code(quant))
     return resq_refuse(op,
-                       "C2: q is %s, but x is %s: allowed is x's shape of quant with zero = true, "
-                       "layout = \"row\"",
+                       "C2: q is %s, but x is %s: allowed is x's shape of quant with zero = true "
+                       "or storage = f8E4M3FN, layout = \"row\"",
                        RESQ_TYPE(q), RESQ_TYPE(x));
   if (resq_width(x) % resqQuantTypeGetGroup(quant))
     return resq_refuse(
@@ -227,6 +232,11 @@ bool resqVerifyQuantize(MlirOperation op) {
                        "C6: range is %" PRId64 ", group %" PRId64 ", and x is %" PRId64
                        " wide: allowed is a multiple of the group that divides the width",
                        range, group, resq_width(x));
+  if (resqQuantTypeIsE4M3(quant) && (clip != 1 || !mlirValueIsNull(clip_by) || range != group))
+    return resq_refuse(op,
+                       "C7: E4M3 codes of groups of %" PRId64 " have clip = %g, %s clip_by and a "
+                       "range of %" PRId64 ": allowed is clip = 1, no clip_by, and a group a range",
+                       group, clip, mlirValueIsNull(clip_by) ? "no" : "a", range);
   return true;
 }
 
@@ -243,13 +253,13 @@ bool resqVerifyDequantize(MlirOperation op) {
 static bool verify_branch(MlirOperation op, intptr_t i, MlirValue x, MlirValue weight) {
   MlirValue y = resq_result(op, 0);
   MlirType code = resq_element(x);
-  if (!resq_is_rows(x, 2) || !resqTypeIsQuant(code) || !resqQuantTypeGetZero(code) ||
-      !is_row_layout(code) || resq_width(x) % resqQuantTypeGetGroup(code) ||
+  if (!resq_is_rows(x, 2) || !resqTypeIsQuant(code) || !is_activation_code(code) ||
+      resq_width(x) % resqQuantTypeGetGroup(code) ||
       !resq_extents_agree(resq_dim(x, 0), resq_dim(y, 0)))
     return resq_refuse(op,
                        "C2: activation %" PRIdPTR
-                       " is %s: allowed is [R, in] of quant with zero = true, "
-                       "layout = \"row\" and a group that divides in",
+                       " is %s: allowed is [R, in] of quant with zero = true or storage = "
+                       "f8E4M3FN, layout = \"row\" and a group that divides in",
                        i, RESQ_TYPE(x));
   MlirType w = resq_element(weight);
   bool fits = resq_rank(weight) == 2 && resq_is_static(weight) && resqTypeIsQuant(w) &&
@@ -262,6 +272,11 @@ static bool verify_branch(MlirOperation op, intptr_t i, MlirValue x, MlirValue w
                        "] of quant with zero = false and group %" PRId64 " or %" PRId64,
                        i, RESQ_TYPE(weight), resq_width(y), resq_width(x), resq_width(x),
                        resqQuantTypeGetGroup(code));
+  if (resqQuantTypeIsE4M3(code) != resqQuantTypeIsE4M3(w))
+    return resq_refuse(op,
+                       "C6: activation %" PRIdPTR " is %s, but its weight %s: allowed is E4M3 for "
+                       "both, or for none",
+                       i, RESQ_TYPE(x), RESQ_TYPE(weight));
   return true;
 }
 

@@ -380,11 +380,8 @@ bool resqVerifyGptqWeight(MlirOperation op) {
 /// The same quant type but for its layout, row to n16k4.
 static bool is_retiled(MlirType row, MlirType tiled) {
   return resqTypeIsQuant(row) && resqTypeIsQuant(tiled) &&
-         resqQuantTypeGetBits(row) == resqQuantTypeGetBits(tiled) &&
-         resqQuantTypeGetGroup(row) == resqQuantTypeGetGroup(tiled) &&
-         resqQuantTypeGetZero(row) == resqQuantTypeGetZero(tiled) &&
          resq_str_eq(resqQuantTypeGetLayout(row), "row") &&
-         resq_str_eq(resqQuantTypeGetLayout(tiled), "n16k4");
+         mlirTypeEqual(resqQuantTypeWithLayout(row, resq_str("n16k4")), tiled);
 }
 
 bool resqVerifyPack(MlirOperation op) {

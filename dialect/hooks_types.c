@@ -1,6 +1,7 @@
 //===-- hooks_types.c - what types and attributes may say -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/build.h"
+#include "dialect/check.h"
 #include "dialect/hooks.h"
 #include <inttypes.h>
 #include <stdarg.h>
@@ -18,7 +19,8 @@ static __attribute__((format(printf, 2, 3))) bool refuse(resq_message *out, cons
 /// A string from the source, cut to what a message holds.
 static int shown(MlirStringRef s) { return s.length < 40 ? (int)s.length : 40; }
 
-bool resqVerifyQuant(unsigned bits, int64_t group, MlirStringRef layout, resq_message *out) {
+bool resqVerifyQuant(unsigned bits, int64_t group, bool zero, MlirStringRef layout,
+                     MlirType storage, resq_message *out) {
   if (bits < 2 || bits > 8)
     return refuse(out, "C1: bits is %u: allowed is 2 to 8", bits);
   if (group < 1)
@@ -26,6 +28,10 @@ bool resqVerifyQuant(unsigned bits, int64_t group, MlirStringRef layout, resq_me
   if (!resq_str_eq(layout, "row") && !resq_str_eq(layout, "n16k4"))
     return refuse(out, "C3: layout is \"%.*s\": allowed are \"row\" and \"n16k4\"", shown(layout),
                   layout.data);
+  if (!mlirTypeIsNull(storage) && (!mlirTypeIsAFloat8E4M3FN(storage) || bits != 8 || zero))
+    return refuse(out, "C4: storage is %s, with bits = %u and zero = %s: allowed is f8E4M3FN with "
+                  "bits = 8 and zero = false",
+                  resq_print_type(storage).text, bits, zero ? "true" : "false");
   return true;
 }
 

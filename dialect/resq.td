@@ -38,7 +38,7 @@ class Resq_Type<string name, string mnem> : TypeDef<Resq_Dialect, name> {
 }
 
 def Resq_QuantType : Resq_Type<"Quant", "quant"> {
-  let summary = "an integer code with a scale a group of the last dimension";
+  let summary = "a short code with a scale a group of the last dimension";
   let description = [{
     Element type of a quantised tensor. `bits` wide codes; every `group`
     consecutive elements of the last dimension share one scale, and one zero
@@ -47,10 +47,13 @@ def Resq_QuantType : Resq_Type<"Quant", "quant"> {
     `resq.quantize_weight`. `layout` names the storage order:
     "row" (activations, unpacked weights) or "n16k4" (tiles of 16 output
     channels by 4 inputs: docs/artifact-format.md).
-    C1: bits is 2..8. C2: group >= 1. C3: layout is "row" or "n16k4".
+    Codes are integers, or numbers of the float type `storage`: f8E4M3FN (OCP E4M3: no infinities, NaN 0x7f and 0xff, 448 the
+    largest, subnormals down to 2^-9). To that, rounding is to nearest even, saturating; NaN stays NaN.
+    C1: bits is 2..8. C2: group >= 1. C3: layout is "row" or "n16k4". C4: storage, if any, is f8E4M3FN, with bits = 8 and zero = false.
   }];
   let parameters = (ins "unsigned":$bits, "int64_t":$group, "bool":$zero,
-                        StringRefParameter<"storage order">:$layout);
+                        StringRefParameter<"storage order">:$layout,
+                        OptionalParameter<"::mlir::Type", "float type of codes; integers where absent">:$storage);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }
@@ -392,14 +395,16 @@ def Resq_ConcatOp : Resq_Op<"concat", [Pure, Resq_Inferred]> {
 }
 
 def Resq_QuantizeOp : Resq_Op<"quantize", [Pure]> {
-  let summary = "asymmetric activation codes, a scale per row and group";
+  let summary = "activation codes, a scale per row and group: asymmetric integers, or E4M3";
   let description = [{
     lo = min(0, min x) * clip, hi = max(0, max x) * clip over the group; s = max((hi - lo) / (2^bits - 1), 1e-8);
     z = rne(-lo / s); code = clamp(rne(x / s) + z, 0, 2^bits - 1). Division is IEEE f32; rne rounds half to even.
     With `clip_by`, a param in (0, 1], clip is its one element (`resq.clip_ratio` makes it). With `range`, that many elements, several groups, share lo, hi
     and so s and z: groups are then what a weight with finer scales needs.
-    C1: x is [R, width] f32. C2: the result has x's shape and a quant element, layout "row", zero = true. C3: group divides width. C4: 0 < clip <= 1.
+    With E4M3 storage: s = max(max |x| / 448, 1e-8), code = e4m3(x / s); a NaN is no extreme, and codes as NaN.
+    C1: x is [R, width] f32. C2: the result has x's shape and a quant element, layout "row", zero = true or E4M3 storage. C3: group divides width. C4: 0 < clip <= 1.
     C5: clip_by, if any, is [1] of f32, and clip is 1. C6: range, if any, is a multiple of the group and divides width.
+    C7: with E4M3 storage, clip is 1, without clip_by, and range, if any, is the group.
   }];
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$clip_by, DefaultValuedAttr<F32Attr, "1.0f">:$clip, OptionalAttr<I64Attr>:$range);
   let results = (outs Resq_Rows:$q);
@@ -417,13 +422,14 @@ def Resq_DequantizeOp : Resq_Op<"dequantize", [Pure, Resq_Inferred]> {
 }
 
 def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, Resq_Inferred, AttrSizedOperandSegments]> {
-  let summary = "the sum over branches of integer matrix products";
+  let summary = "the sum over branches of matrix products of codes";
   let description = [{
-    acc_i[r, g, n] = sum over k in group g of (qx - z) qw, exact in int32; t[g] = f32(acc) * sx_i[r, g]. In f32, products and sums rounded apart:
+    acc_i[r, g, n] = sum over k in group g of (qx - z) qw, exact in int32; of E4M3 codes, qx qw in f32, k rising (products are exact).
+    t[g] = f32(acc) * sx_i[r, g]. In f32, products and sums rounded apart:
     y = bias[n], or 0; then for each branch i in order, where the weight has one scale a row: p = t[0], p += t[1], ..., y += sw_i[n] * p;
     where it has one a group: y += sw_i[g, n] * t[g], g in order.
-    C1: as many activations as weights, at least one. C2: activations are [R, in_i] quant with zero, row layout. C3: weights are [out, in_i] quant without zero, their group the whole row or the activation's.
-    C4: bias, if any, is [out] f32. C5: y is [R, out] f32.
+    C1: as many activations as weights, at least one. C2: activations are [R, in_i] quant with zero or E4M3 storage, row layout. C3: weights are [out, in_i] quant without zero, their group the whole row or the activation's.
+    C4: bias, if any, is [out] f32. C5: y is [R, out] f32. C6: a weight has the storage of its activation; E4M3 weights hold no NaN.
   }];
   let arguments = (ins Variadic<Resq_Rows>:$activations, Variadic<Resq_Param>:$weights, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name);
   let results = (outs Resq_Rows:$y);
@@ -667,7 +673,8 @@ def Resq_QuantizeWeightOp : Resq_Op<"quantize_weight", [Pure, HasParent<"ParamOp
   let summary = "symmetric codes, a scale per output channel and group";
   let description = [{
     Per row and group: of scales bf16(p * max|w| / (2^(bits-1) - 1)), p = 1 - i * 0.025, i < `steps`, the first with the least
-    sum |w - s * clamp(rne(w / s), -2^(bits-1), 2^(bits-1) - 1)|^norm; steps = 1 means no search.
+    sum |w - s * clamp(rne(w / s), -2^(bits-1), 2^(bits-1) - 1)|^norm; steps = 1 means no search. With E4M3 storage, of scales
+    bf16(p * max|w| / 448) the first with the least sum |w - s * e4m3(w / s)|^norm; weights must be finite.
     C1: x is [out, in] float. C2: y is [out, in] quant without zero, layout "row". C3: group divides in. C4: steps is 1..39.
   }];
   let arguments = (ins Resq_Param:$x, DefaultValuedAttr<I64Attr, "28">:$steps, DefaultValuedAttr<F32Attr, "2.4f">:$norm);
@@ -695,7 +702,7 @@ def Resq_GptqWeightOp : Resq_Op<"gptq_weight", [Pure, HasParent<"ParamOp">]> {
   let summary = "symmetric codes of all branches of a linear, each column making up for those before it";
   let description = [{
     Scales are those of `quantize_weight` (`steps`, `norm`) on each weight as it is. Then, in the order and with the factor U of `gptq_factor`,
-    on W = the weights side by side: column c = order[i] gets code = clamp(rne(W[:, c] / s), -2^(bits-1), 2^(bits-1) - 1), and with
+    on W = the weights side by side: column c = order[i] gets code = clamp(rne(W[:, c] / s), -2^(bits-1), 2^(bits-1) - 1), or e4m3(W[:, c] / s), and with
     e = (W[:, c] - s * code) / U[i, i] later columns become W[:, order[j]] - e * U[i, j]. In f32; a zero scale gives code 0.
     C1: weights are [out, in_i] of a float, one out. C2: as many codes as weights, code i of weight i's shape, quant without zero, layout "row".
     C3: group i divides in_i. C4: order is [n] of i32, factor [n, n] of f32, n the sum of in_i. C5: steps is 1..39.

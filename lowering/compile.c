@@ -194,7 +194,8 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
 /// The scheme's passes on the module, and the statistics that its recipes ask for.
 static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
   const resq_compile_options *o = c->options;
-  c->pipeline = o->pipeline ? strdup(o->pipeline) : resq_scheme_pipeline(c->scheme, o->kv, o->method, o->seed, err);
+  resq_scheme_choices choices = {.kv = o->kv, .method = o->method, .high = o->high, .seed = o->seed};
+  c->pipeline = o->pipeline ? strdup(o->pipeline) : resq_scheme_pipeline(c->scheme, &choices, err);
   if (!c->pipeline)
     return false;
   MlirModule imported = mlirModuleFromOperation(mlirOperationClone(root(c)));

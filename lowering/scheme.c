@@ -69,20 +69,72 @@ static int print_kv(char *out, size_t size, const char *kv, int64_t seed) {
   return n;
 }
 
-static bool check_method(const scheme *s, const char *method, resq_error *err) {
-  if (!method ||
-      (strstr(s->method, "$method") && (!strcmp(method, "rtn") || !strcmp(method, "gptq"))))
-    return true;
-  if (strstr(s->method, "$method"))
-    return resq_fail(err, RESQ_USAGE, "--method=%s: allowed: rtn, gptq", method);
-  return resq_fail(err, RESQ_USAGE, "--method=%s: scheme '%s' has no choice of it", method,
-                   s->name);
+//===-- --method, --high --------------------------------------------------===//
+
+/// A placeholder with the scheme's own value in braces, and what may stand there instead.
+typedef struct placeholder {
+  const char *option; ///< "method": --method, and $method{rtn}
+  const char *allowed[2];
+} placeholder;
+
+static const placeholder placeholders[] = {{"method", {"rtn", "gptq"}}, {"high", {"int8", "e4m3"}}};
+enum { n_placeholders = sizeof placeholders / sizeof *placeholders };
+
+static const char *given(const resq_scheme_choices *choices, int i) {
+  return i == 0 ? choices->method : choices->high;
 }
 
-char *resq_scheme_pipeline(const char *name, const char *kv, const char *method, int64_t seed,
-                           resq_error *err) {
+/// The length of "$option{" where text begins with it, else 0.
+static size_t opens(const char *text, const placeholder *p) {
+  size_t n = strlen(p->option);
+  bool is = text[0] == '$' && !strncmp(text + 1, p->option, n) && text[n + 1] == '{';
+  return is ? n + 2 : 0;
+}
+
+static bool has_placeholder(const scheme *s, const placeholder *p) {
+  for (const char *at = s->method; (at = strchr(at, '$')); at++)
+    if (opens(at, p))
+      return true;
+  return false;
+}
+
+static bool check_choices(const scheme *s, const resq_scheme_choices *choices, resq_error *err) {
+  for (int i = 0; i < n_placeholders; i++) {
+    const placeholder *p = &placeholders[i];
+    const char *value = given(choices, i);
+    if (!value)
+      continue;
+    if (!has_placeholder(s, p))
+      return resq_fail(err, RESQ_USAGE, "--%s=%s: scheme '%s' has no choice of it", p->option,
+                       value, s->name);
+    if (strcmp(value, p->allowed[0]) && strcmp(value, p->allowed[1]))
+      return resq_fail(err, RESQ_USAGE, "--%s=%s: allowed: %s, %s", p->option, value,
+                       p->allowed[0], p->allowed[1]);
+  }
+  return true;
+}
+
+/// Where text begins with a placeholder, writes its value, in *n characters, and gives what stands
+/// behind it; else NULL.
+static const char *fill(const char *text, const resq_scheme_choices *choices, char *out,
+                        size_t size, size_t *n) {
+  for (int i = 0; i < n_placeholders; i++) {
+    size_t begin = opens(text, &placeholders[i]);
+    if (!begin)
+      continue;
+    const char *value = given(choices, i);
+    size_t own = strcspn(text + begin, "}");
+    *n = (size_t)snprintf(out, size, "%.*s", value ? (int)strlen(value) : (int)own,
+                          value ? value : text + begin);
+    return text + begin + own + 1;
+  }
+  return NULL;
+}
+
+char *resq_scheme_pipeline(const char *name, const resq_scheme_choices *choices, resq_error *err) {
   const scheme *s = find_scheme(name, err);
-  if (!s || !check_method(s, method, err))
+  const char *kv = choices->kv, *behind;
+  if (!s || !check_choices(s, choices, err))
     return NULL;
   if (kv && !is_options(kv)) {
     resq_fail(
@@ -94,22 +146,20 @@ char *resq_scheme_pipeline(const char *name, const char *kv, const char *method,
   }
   size_t size = strlen(s->method) * 2 + (kv ? strlen(kv) * 4 : 0) + 512;
   char *out = malloc(size);
-  size_t n = 0;
+  size_t n = 0, filled;
   for (const char *p = s->method; *p;) {
     if (!strncmp(p, "$seed", 5)) {
-      n += (size_t)snprintf(out + n, size - n, "%" PRId64, seed);
+      n += (size_t)snprintf(out + n, size - n, "%" PRId64, choices->seed);
       p += 5;
-    } else if (!strncmp(p, "$method{", 8)) { // the scheme's own stands in the braces
-      size_t own = strcspn(p + 8, "}");
-      n += (size_t)snprintf(out + n, size - n, "%.*s", method ? (int)strlen(method) : (int)own,
-                            method ? method : p + 8);
-      p += 8 + own + 1;
+    } else if ((behind = fill(p, choices, out + n, size - n, &filled))) {
+      n += filled;
+      p = behind;
     } else if (!strncmp(p, "$kv", 3)) {
       n += (size_t)snprintf(out + n, size - n, "resq-kv");
       p += 3;
       if (kv) { // in place of the scheme's own braces
         p = strchr(p, '}') + 1;
-        n += (size_t)print_kv(out + n, size - n, kv, seed);
+        n += (size_t)print_kv(out + n, size - n, kv, choices->seed);
       }
     } else {
       out[n++] = *p++;

@@ -6,10 +6,18 @@
 #include "base/error.h"
 #include <stdint.h>
 
-/// The pass pipeline of a scheme, with $seed, $kv and $method filled in. kv, method NULL: the
-/// scheme's own. malloc'ed; NULL on an unknown scheme, a kv that is no list of options, an unknown
-/// method, or one for a scheme that quantises no weights by it.
-char *resq_scheme_pipeline(const char *scheme, const char *kv, const char *method, int64_t seed,
+/// What stands in a scheme's placeholders; NULL: the scheme's own.
+typedef struct resq_scheme_choices {
+  const char *kv;     ///< a code, or options of --resq-kv
+  const char *method; ///< rtn, gptq
+  const char *high;   ///< int8, e4m3
+  int64_t seed;
+} resq_scheme_choices;
+
+/// The pass pipeline of a scheme, with $seed, $kv, $method and $high filled in. malloc'ed; NULL on
+/// an unknown scheme, a kv that is no list of options, an unknown method or high, or one that the
+/// scheme has no place for.
+char *resq_scheme_pipeline(const char *scheme, const resq_scheme_choices *choices,
                            resq_error *err);
 /// The packing pipeline; weights replaces the element type of float linears when not NULL.
 char *resq_scheme_pack(const char *scheme, const char *weights, resq_error *err);

@@ -161,10 +161,22 @@ static bool repeat_by_group(generic *g, int64_t times, MlirValue *scale, MlirVal
   return true;
 }
 
+/// Of E4M3 codes there are two parts: no zero points.
+static bool lower_quantize_e4m3(generic *g, MlirOperation op, MlirType type, int64_t group) {
+  MlirValue args[] = {generic_operand(op, 0), generic_index(g, group)}, parts[2];
+  if (!resq_define(&g->definitions, &g->b, "quantize_e4m3", 2, args, 2, parts))
+    return false;
+  MlirValue value = mlirOperationGetResult(generic_tie(g, 2, parts, type), 0);
+  resq_replace(op, 1, &value);
+  return true;
+}
+
 static bool lower_quantize(generic *g, MlirOperation op) {
   MlirType type = mlirValueGetType(mlirOperationGetResult(op, 0));
   MlirType code = mlirShapedTypeGetElementType(type);
   int64_t group = resqQuantTypeGetGroup(code);
+  if (resqQuantTypeIsE4M3(code))
+    return lower_quantize_e4m3(g, op, type, group);
   int64_t range = resq_op_has(op, "range") ? resq_op_i64(op, "range") : group;
   MlirValue args[] = {generic_operand(op, 0), generic_index(g, range),
                       generic_integer(g, 32, resqQuantTypeGetBits(code)), clip_of(g, op)};
@@ -177,25 +189,39 @@ static bool lower_quantize(generic *g, MlirOperation op) {
   return true;
 }
 
-static bool lower_dequantize(generic *g, MlirOperation op) {
-  MlirValue parts[3];
-  return generic_parts(g, generic_operand(op, 0), 3, parts) &&
-         generic_define(g, op, "dequantize", 3, parts);
+/// Tensors that stand for a quantised activation: codes, scales, and zero points of integers.
+static intptr_t activation_parts(MlirValue q) {
+  return resqQuantTypeIsE4M3(resq_element(q)) ? 2 : 3;
 }
 
+static bool lower_dequantize(generic *g, MlirOperation op) {
+  MlirValue parts[3], q = generic_operand(op, 0);
+  intptr_t n = activation_parts(q);
+  return generic_parts(g, q, n, parts) &&
+         generic_define(g, op, n == 2 ? "dequantize_e4m3" : "dequantize", n, parts);
+}
+
+/// y + the branch's product: of its groups first, then scaled as the weight is.
 static bool add_branch(generic *g, MlirValue x, MlirValue w, MlirValue *y) {
-  MlirValue args[6] = {*y};
-  int64_t weight_group = resqQuantTypeGetGroup(resq_element(w));
-  const char *name = weight_group == resq_width(w) ? "qlinear_row_scale" : "qlinear_group_scale";
-  return generic_parts(g, x, 3, args + 1) && generic_parts(g, w, 2, args + 4) &&
-         resq_define(&g->definitions, &g->b, name, 6, args, 1, y);
+  MlirValue args[4], weight[2], products;
+  intptr_t n = activation_parts(x);
+  if (!generic_parts(g, x, n, args) || !generic_parts(g, w, 2, weight))
+    return false;
+  args[n] = weight[0];
+  if (!resq_define(&g->definitions, &g->b, n == 2 ? "group_products_e4m3" : "group_products", n + 1,
+                   args, 1, &products))
+    return false;
+  bool per_row = resqQuantTypeGetGroup(resq_element(w)) == resq_width(w);
+  MlirValue sums[] = {*y, products, weight[1]};
+  return resq_define(&g->definitions, &g->b, per_row ? "add_row_scaled" : "add_group_scaled", 3,
+                     sums, 1, y);
 }
 
 static bool lower_qlinear(generic *g, MlirOperation op) {
   MlirAttribute segments = resq_op_attr(op, "operandSegmentSizes");
   intptr_t branches = mlirDenseI32ArrayGetElement(segments, 0);
   MlirValue result = mlirOperationGetResult(op, 0), first[3], y;
-  if (!generic_parts(g, generic_operand(op, 0), 3, first))
+  if (!generic_parts(g, generic_operand(op, 0), activation_parts(generic_operand(op, 0)), first))
     return false;
   MlirValue bias = mlirDenseI32ArrayGetElement(segments, 2)
                        ? generic_operand(op, 2 * branches)

@@ -44,7 +44,9 @@ static bool unpack_quant(generic *g, MlirOperation get, MlirValue stored) {
   MlirValue codes[] = {stored, generic_index(g, n), generic_index(g, k), generic_index(g, group)};
   MlirValue scales[] = {stored, generic_index(g, generic_code_bytes(type, group)), codes[1],
                         generic_index(g, groups)};
-  const char *name = resqQuantTypeGetBits(element) <= 4 ? "unpack_codes_4" : "unpack_codes_8";
+  const char *name = resqQuantTypeIsE4M3(element)         ? "unpack_codes_e4m3"
+                     : resqQuantTypeGetBits(element) <= 4 ? "unpack_codes_4"
+                                                          : "unpack_codes_8";
   if (!resq_define(&g->definitions, &g->b, name, 4, codes, 1, &parts[0]) ||
       !resq_define(&g->definitions, &g->b, "unpack_scales", 4, scales, 1, &parts[1]))
     return false;

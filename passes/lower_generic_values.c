@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Values of resq types become values of upstream types: a panel one f32 matrix, a
-// quantised weight codes and scales, a quantised activation codes, scales and zero
-// points. Until all readers are lowered, an unrealized_conversion_cast ties them to
+// quantised weight codes and scales, a quantised activation codes, scales and, where
+// codes are integers, zero points. Until all readers are lowered, an unrealized_conversion_cast ties them to
 // the value they stand for.
 //===----------------------------------------------------------------------===//
 #include "passes/lower_generic.h"

@@ -57,9 +57,7 @@ static void pack_sketch(MlirOperation op, void *user) {
 static MlirValue pack_codes(const resq_builder *b, MlirValue value, void *user) {
   packing *p = user;
   MlirType type = mlirValueGetType(value), codes = mlirShapedTypeGetElementType(type);
-  MlirType packed =
-      resqQuantTypeGet(b->ctx, resqQuantTypeGetBits(codes), resqQuantTypeGetGroup(codes),
-                       resqQuantTypeGetZero(codes), resq_str("n16k4"));
+  MlirType packed = resqQuantTypeWithLayout(codes, resq_str("n16k4"));
   int64_t shape[] = {mlirShapedTypeGetDimSize(type, 0), mlirShapedTypeGetDimSize(type, 1)};
   MlirNamedAttribute group = resq_attr_i64(b->ctx, "group", p->group);
   return resq_build_value(b, "resq.pack", 1, &value, resq_tensor(packed, 2, shape), 1, &group);

@@ -5,8 +5,9 @@
 // other linear a qlinear of one. Activations: asymmetric per token and part; where the split is per
 // head, per head too. Weights: symmetric per output channel and part, or group of columns, clip
 // search over the p-norm, rounded to nearest or by GPTQ (weight_codes.h). Low activations are
-// clipped by a number, or by a ratio found for each from calibrated rows (clip.h). The embedding
-// stays; the head, on request, becomes a qlinear of 8 bits, rounded to nearest row by row.
+// clipped by a number, or by a ratio found for each from calibrated rows (clip.h). High branches are
+// integers or E4M3: symmetric, then, on both sides. The embedding stays; the head, on request,
+// becomes a qlinear of 8 bits, rounded to nearest row by row.
 //===----------------------------------------------------------------------===//
 #include "passes/clip.h"
 #include "passes/pass.h"
@@ -19,6 +20,7 @@
 typedef struct quantized_value {
   MlirValue x, q;
   unsigned bits;
+  bool e4m3;
   int64_t group;
   MlirOperation clip; ///< param, of samples until all readers are known; or null
 } quantized_value;
@@ -26,7 +28,8 @@ typedef struct quantized_value {
 typedef struct quantizing {
   MlirOperation module;
   unsigned weights, activations, high;
-  int64_t group; ///< most columns of a low branch's weight that share a scale; 0: all
+  bool high_e4m3; ///< high branches are E4M3, and `high` is 8
+  int64_t group;  ///< most columns of a low branch's weight that share a scale; 0: all
   float clip;    ///< 1 where clip_auto
   bool clip_auto, ok;
   resq_weight_codes codes;
@@ -46,8 +49,8 @@ static int64_t range_of(MlirValue x) {
 
 typedef struct branch {
   MlirOperation linear; ///< or head
-  unsigned activations, weights;
-  bool high;
+  unsigned activations, weights; ///< bits
+  bool high, e4m3;
 } branch;
 
 /// Columns of the branch's weight that share a scale, fewer than its width on request: a whole
@@ -75,15 +78,16 @@ static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_
   int64_t range = range_of(x), group = weight_group < range ? weight_group : range;
   for (intptr_t i = 0; i < z->n_values; i++)
     if (mlirValueEqual(z->values[i].x, x) && z->values[i].bits == bits &&
-        z->values[i].group == group)
+        z->values[i].e4m3 == br->e4m3 && z->values[i].group == group)
       return z->values[i].q;
-  quantized_value v = {.x = x, .bits = bits, .group = group};
+  quantized_value v = {.x = x, .bits = bits, .e4m3 = br->e4m3, .group = group};
   if (z->clip_auto && bits < 8 && !br->high)
     v.clip = resq_clip_samples(z->module, br->linear, x, &z->ok);
   // At the definition, so that it stands before every reader.
   MlirOperation def = resq_defining_op(x);
   resq_builder b = mlirOperationIsNull(def) ? resq_build_before(br->linear) : resq_build_after(def);
-  MlirType element = resqQuantTypeGet(b.ctx, bits, group, true, resq_str("row"));
+  MlirType element = br->e4m3 ? resqQuantTypeGetE4M3(b.ctx, group, resq_str("row"))
+                              : resqQuantTypeGet(b.ctx, bits, group, true, resq_str("row"));
   int64_t shape[] = {resq_dim(x, 0), resq_width(x)};
   MlirNamedAttribute attrs[] = {resq_attr_f32(b.ctx, "clip", bits < 8 ? z->clip : 1.0f),
                                 resq_attr_i64(b.ctx, "range", range)};
@@ -101,7 +105,7 @@ static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *co
   resq_weight_branch weights[RESQ_MAX_BRANCHES];
   int count = 2 * n;
   for (int i = 0; i < n; i++) {
-    weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights,
+    weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights, branches[i].e4m3,
                                       weight_group(z, &branches[i])};
     operands[i] = quantize_input(z, &branches[i], weights[i].group);
   }
@@ -156,7 +160,8 @@ static void visit_add(MlirOperation add, void *user) {
   if (mlirOperationIsNull(low) || mlirOperationIsNull(high) ||
       mlirOperationGetNumOperands(high) > 2)
     return;
-  branch branches[] = {{low, z->activations, z->weights, false}, {high, z->high, z->high, true}};
+  branch branches[] = {{low, z->activations, z->weights, false, false},
+                       {high, z->high, z->high, true, z->high_e4m3}};
   build_qlinear(z, add, &z->codes, branches, 2, resq_op_str(low, "name"));
 }
 
@@ -166,7 +171,7 @@ static void visit_linear(MlirOperation linear, void *user) {
     resq_emit_remark(linear, "not quantised: the weight has no recipe");
     return;
   }
-  branch b = {linear, z->activations, z->weights, false};
+  branch b = {linear, z->activations, z->weights, false, false};
   build_qlinear(z, linear, &z->codes, &b, 1, resq_op_str(linear, "name"));
 }
 
@@ -179,7 +184,7 @@ static void visit_head(MlirOperation head, void *user) {
   }
   resq_weight_codes nearest = z->codes;
   nearest.gptq = false;
-  branch b = {head, 8, 8, true};
+  branch b = {head, 8, 8, true, false};
   build_qlinear(z, head, &nearest, &b, 1, resq_str("head"));
 }
 
@@ -210,6 +215,23 @@ static bool check_bits(MlirOperation module, const char *option, int64_t bits) {
   return false;
 }
 
+/// int2 to int8, or e4m3; false after an error.
+static bool high_option(quantizing *z, resq_pass *pass) {
+  MlirStringRef text = resq_pass_string(pass, "high");
+  z->high_e4m3 = resq_str_eq(text, "e4m3");
+  z->high = 8;
+  if (z->high_e4m3)
+    return true;
+  if (text.length == 4 && !memcmp(text.data, "int", 3) && text.data[3] >= '2' &&
+      text.data[3] <= '8') {
+    z->high = (unsigned)(text.data[3] - '0');
+    return true;
+  }
+  resq_emit_error(z->module, "resq-quantize: high is '%.*s', allowed: int2 to int8, e4m3",
+                  (int)text.length, text.data);
+  return false;
+}
+
 /// rtn or gptq; false after an error.
 static bool method_option(MlirOperation module, resq_pass *pass, bool *gptq) {
   MlirStringRef text = resq_pass_string(pass, "weights-method");
@@ -224,11 +246,10 @@ static bool method_option(MlirOperation module, resq_pass *pass, bool *gptq) {
 bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
   int64_t weights = resq_pass_int(pass, "weights"),
           activations = resq_pass_int(pass, "activations");
-  int64_t high = resq_pass_int(pass, "high"), head = resq_pass_int(pass, "head");
+  int64_t head = resq_pass_int(pass, "head");
   quantizing z = {.module = module,
                   .weights = (unsigned)weights,
                   .activations = (unsigned)activations,
-                  .high = (unsigned)high,
                   .group = resq_pass_int(pass, "group"),
                   .codes = {.module = module,
                             .steps = resq_pass_int(pass, "steps"),
@@ -236,7 +257,7 @@ bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
                             .damping = 0.01f},
                   .ok = true};
   if (!check_bits(module, "weights", weights) || !check_bits(module, "activations", activations) ||
-      !check_bits(module, "high", high) || !method_option(module, pass, &z.codes.gptq))
+      !high_option(&z, pass) || !method_option(module, pass, &z.codes.gptq))
     return false;
   MlirStringRef clip = resq_pass_string(pass, "clip");
   if (!parse_clip(&z, clip) || z.codes.steps < 1 || z.codes.steps > 39) {

@@ -211,16 +211,13 @@ func.func @resq.def.group_products(%codes: tensor<?x?xi32>, %scale: tensor<?x?xf
 }
 
 // A branch whose weight scale serves the whole row: y + scale_w[n] * (t[0] + t[1] + ...).
-func.func @resq.def.qlinear_row_scale(%y: tensor<?x?xf32>, %codes: tensor<?x?xi32>,
-    %scale: tensor<?x?xf32>, %point: tensor<?x?xi32>, %weight: tensor<?x?xi32>,
-    %weight_scale: tensor<?x?xf32>) -> tensor<?x?xf32> {
+func.func @resq.def.add_row_scaled(%y: tensor<?x?xf32>, %t: tensor<?x?x?xf32>,
+                                   %weight_scale: tensor<?x?xf32>) -> tensor<?x?xf32> {
   %zero = arith.constant 0.0 : f32
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
-  %rows = tensor.dim %codes, %c0 : tensor<?x?xi32>
-  %n = tensor.dim %weight, %c0 : tensor<?x?xi32>
-  %t = func.call @resq.def.group_products(%codes, %scale, %point, %weight)
-      : (tensor<?x?xi32>, tensor<?x?xf32>, tensor<?x?xi32>, tensor<?x?xi32>) -> tensor<?x?x?xf32>
+  %rows = tensor.dim %t, %c0 : tensor<?x?x?xf32>
+  %n = tensor.dim %t, %c1 : tensor<?x?x?xf32>
   %empty = tensor.empty(%rows, %n) : tensor<?x?xf32>
   %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<?x?xf32>) -> tensor<?x?xf32>
   %sums = linalg.generic {
@@ -247,11 +244,8 @@ func.func @resq.def.qlinear_row_scale(%y: tensor<?x?xf32>, %codes: tensor<?x?xi3
 }
 
 // A branch whose weight scales follow the activation's groups: y + scale_w[n, 0] * t[0] + ...
-func.func @resq.def.qlinear_group_scale(%y: tensor<?x?xf32>, %codes: tensor<?x?xi32>,
-    %scale: tensor<?x?xf32>, %point: tensor<?x?xi32>, %weight: tensor<?x?xi32>,
-    %weight_scale: tensor<?x?xf32>) -> tensor<?x?xf32> {
-  %t = func.call @resq.def.group_products(%codes, %scale, %point, %weight)
-      : (tensor<?x?xi32>, tensor<?x?xf32>, tensor<?x?xi32>, tensor<?x?xi32>) -> tensor<?x?x?xf32>
+func.func @resq.def.add_group_scaled(%y: tensor<?x?xf32>, %t: tensor<?x?x?xf32>,
+                                     %weight_scale: tensor<?x?xf32>) -> tensor<?x?xf32> {
   %total = linalg.generic {
       indexing_maps = [affine_map<(r, n, g) -> (r, n, g)>, affine_map<(r, n, g) -> (n, g)>,
                        affine_map<(r, n, g) -> (r, n)>],

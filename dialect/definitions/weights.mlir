@@ -170,8 +170,8 @@ func.func @resq.def.unpack_codes_4(%w: tensor<?xi8>, %n: index, %k: index, %grou
   return %y : tensor<?x?xi32>
 }
 
-// n16k4 codes of 5 to 8 bits: byte 4c + j of a step holds w(c, 4s + j) + 128.
-func.func @resq.def.unpack_codes_8(%w: tensor<?xi8>, %n: index, %k: index, %group: index)
+// n16k4 codes of 8 bits as they are stored, which is what E4M3 codes are: byte 4c + j of a step is code (c, 4s + j).
+func.func @resq.def.unpack_codes_e4m3(%w: tensor<?xi8>, %n: index, %k: index, %group: index)
     -> tensor<?x?xi32> {
   %c4 = arith.constant 4 : index
   %c7 = arith.constant 7 : index
@@ -184,7 +184,6 @@ func.func @resq.def.unpack_codes_8(%w: tensor<?xi8>, %n: index, %k: index, %grou
   %padded_group = arith.muli %eights, %c8 : index
   %padded = arith.muli %groups, %padded_group : index
   %steps = arith.divui %padded, %c4 : index
-  %bias = arith.constant 128 : i32
   %init = tensor.empty(%n, %k) : tensor<?x?xi32>
   %y = linalg.generic {
       indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
@@ -208,7 +207,24 @@ func.func @resq.def.unpack_codes_8(%w: tensor<?xi8>, %n: index, %k: index, %grou
     %byte = arith.addi %sum, %column : index
     %stored = tensor.extract %w[%byte] : tensor<?xi8>
     %wide = arith.extui %stored : i8 to i32
-    %code = arith.subi %wide, %bias : i32
+    linalg.yield %wide : i32
+  } -> tensor<?x?xi32>
+  return %y : tensor<?x?xi32>
+}
+
+// n16k4 codes of 5 to 8 bits: the stored byte is w + 128.
+func.func @resq.def.unpack_codes_8(%w: tensor<?xi8>, %n: index, %k: index, %group: index)
+    -> tensor<?x?xi32> {
+  %bias = arith.constant 128 : i32
+  %bytes = func.call @resq.def.unpack_codes_e4m3(%w, %n, %k, %group)
+      : (tensor<?xi8>, index, index, index) -> tensor<?x?xi32>
+  %init = tensor.empty(%n, %k) : tensor<?x?xi32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%bytes : tensor<?x?xi32>) outs(%init : tensor<?x?xi32>) {
+  ^bb0(%byte: i32, %out: i32):
+    %code = arith.subi %byte, %bias : i32
     linalg.yield %code : i32
   } -> tensor<?x?xi32>
   return %y : tensor<?x?xi32>

@@ -173,20 +173,22 @@ static void emit_concat(lowering *l, MlirOperation op) {
 
 static void emit_quantize(lowering *l, MlirOperation op) {
   MlirType type = resq_element(result(op));
+  bool e4m3 = resqQuantTypeIsE4M3(type);
   int64_t width = resq_width(result(op)), group = resqQuantTypeGetGroup(type);
   int64_t stride = resq_code_stride(width, group);
   int64_t code_bytes = resq_round_up(l->max_rows * stride, RESQ_ALIGNMENT);
-  int64_t meta_bytes = l->max_rows * (width / group) * (int64_t)sizeof(resq_quant_meta);
+  int64_t meta = e4m3 ? (int64_t)sizeof(float) : (int64_t)sizeof(resq_quant_meta);
+  int64_t meta_bytes = l->max_rows * (width / group) * meta;
   kernel_call k;
-  kernel_begin(&k, l, op, "resq_quantize");
+  kernel_begin(&k, l, op, e4m3 ? "resq_quantize_e4m3" : "resq_quantize");
   place *q = place_allocate(l, result(op), code_bytes + meta_bytes, stride,
                             place_of(l, operand(op, 0))->rows_of);
   q->meta_offset = q->offset + code_bytes;
   const place *x = place_of(l, operand(op, 0));
   kernel_read(&k, x);
-  if (mlirOperationGetNumOperands(op) > 1)
+  if (!e4m3 && mlirOperationGetNumOperands(op) > 1)
     kernel_read(&k, place_of(l, operand(op, 1)));
-  else
+  else if (!e4m3)
     kernel_null(&k);
   kernel_write(&k, q);
   kernel_write_meta(&k, q);
@@ -194,13 +196,24 @@ static void emit_quantize(lowering *l, MlirOperation op) {
   kernel_const(&k, x->stride);
   kernel_const(&k, width);
   kernel_const(&k, group);
-  kernel_const(&k, resq_op_has(op, "range") ? resq_op_i64(op, "range") : group);
-  kernel_const(&k, resqQuantTypeGetBits(type));
-  kernel_float(&k, (float)resq_op_f64(op, "clip"));
+  if (!e4m3) {
+    kernel_const(&k, resq_op_has(op, "range") ? resq_op_i64(op, "range") : group);
+    kernel_const(&k, resqQuantTypeGetBits(type));
+    kernel_float(&k, (float)resq_op_f64(op, "clip"));
+  }
   kernel_end(&k);
 }
 
-/// Shape constants of one branch: k, activation group, weight group, activation bits, weight bits.
+/// Codes of an activation, their metas or scales, and the weight.
+static void kernel_codes(kernel_call *k, MlirValue q, MlirValue weight) {
+  const place *codes = place_of(k->l, q);
+  kernel_read(k, codes);
+  kernel_read_meta(k, codes);
+  kernel_read(k, place_of(k->l, weight));
+}
+
+/// Shape constants of one branch of integers: k, activation group, weight group, activation bits,
+/// weight bits.
 static void kernel_branch(kernel_call *k, MlirValue q, MlirValue weight) {
   MlirType activation = resq_element(q), codes = resq_element(weight);
   kernel_const(k, resq_width(q));
@@ -210,49 +223,91 @@ static void kernel_branch(kernel_call *k, MlirValue q, MlirValue weight) {
   kernel_const(k, resqQuantTypeGetBits(codes));
 }
 
-static void emit_qlinear(lowering *l, MlirOperation op) {
-  MlirAttribute segments = resq_op_attr(op, "operandSegmentSizes");
-  int branches = mlirDenseI32ArrayGetElement(segments, 0);
-  bool bias = mlirDenseI32ArrayGetElement(segments, 2) != 0;
-  if (branches > 2) {
-    lower_fail(l, op, "a qlinear of %d branches has no kernel: at most 2", branches);
-    return;
-  }
-  for (int i = 0; i < branches; i++)
-    if (!resq_str_eq(resqQuantTypeGetLayout(resq_element(operand(op, branches + i))), "n16k4")) {
-      lower_fail(l, op, "weight %d is not stored as n16k4: run --resq-pack first", i);
-      return;
-    }
+/// A qlinear being lowered.
+typedef struct qlinear {
+  MlirOperation op;
+  int branches, integers; ///< the first `integers` branches are of integers, the others E4M3
+  place *y;
+} qlinear;
+
+/// The bias where this is the op's first kernel, then the rows of y.
+static void kernel_output(kernel_call *k, const qlinear *q, bool first) {
+  MlirAttribute segments = resq_op_attr(q->op, "operandSegmentSizes");
+  if (first && mlirDenseI32ArrayGetElement(segments, 2))
+    kernel_read(k, place_of(k->l, operand(q->op, 2 * q->branches)));
+  else
+    kernel_null(k);
+  kernel_write(k, q->y);
+  kernel_rows(k, q->y);
+  kernel_const(k, q->y->stride);
+  kernel_const(k, resq_width(result(q->op)));
+}
+
+/// All branches of integers.
+static void emit_integers(lowering *l, const qlinear *q) {
   kernel_call k;
-  kernel_begin(&k, l, op, "resq_qlinear");
-  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
-  for (int i = 0; i < 2; i++) {
-    if (i >= branches) {
-      kernel_null(&k);
-      kernel_null(&k);
-      kernel_null(&k);
-      continue;
-    }
-    const place *q = place_of(l, operand(op, i));
-    kernel_read(&k, q);
-    kernel_read_meta(&k, q);
-    kernel_read(&k, place_of(l, operand(op, branches + i)));
-  }
-  if (bias)
-    kernel_read(&k, place_of(l, operand(op, 2 * branches)));
-  else
-    kernel_null(&k);
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, y->stride);
-  kernel_const(&k, resq_width(result(op)));
-  kernel_branch(&k, operand(op, 0), operand(op, branches));
-  if (branches == 2)
-    kernel_branch(&k, operand(op, 1), operand(op, 3));
-  else
-    for (int i = 0; i < 5; i++)
-      kernel_const(&k, 0);
+  kernel_begin(&k, l, q->op, "resq_qlinear");
+  for (int i = 0; i < 2; i++)
+    if (i < q->integers)
+      kernel_codes(&k, operand(q->op, i), operand(q->op, q->branches + i));
+    else
+      for (int j = 0; j < 3; j++)
+        kernel_null(&k);
+  kernel_output(&k, q, true);
+  for (int i = 0; i < 2; i++)
+    if (i < q->integers)
+      kernel_branch(&k, operand(q->op, i), operand(q->op, q->branches + i));
+    else
+      for (int j = 0; j < 5; j++)
+        kernel_const(&k, 0);
   kernel_end(&k);
+}
+
+/// One E4M3 branch, added to what those before it gave.
+static void emit_e4m3(lowering *l, const qlinear *q, int branch) {
+  MlirValue codes = operand(q->op, branch), weight = operand(q->op, q->branches + branch);
+  kernel_call k;
+  kernel_begin(&k, l, q->op, "resq_qlinear_e4m3");
+  kernel_codes(&k, codes, weight);
+  kernel_output(&k, q, branch == 0);
+  kernel_const(&k, resq_width(codes));
+  kernel_const(&k, resqQuantTypeGetGroup(resq_element(codes)));
+  kernel_const(&k, resqQuantTypeGetGroup(resq_element(weight)));
+  kernel_const(&k, branch > 0);
+  kernel_end(&k);
+}
+
+/// Branches in kernels' order: how many are of integers in *integers; false after an error.
+static bool check_branches(lowering *l, MlirOperation op, int branches, int *integers) {
+  *integers = 0;
+  for (int i = 0; i < branches; i++) {
+    MlirType weight = resq_element(operand(op, branches + i));
+    if (!resq_str_eq(resqQuantTypeGetLayout(weight), "n16k4")) {
+      lower_fail(l, op, "weight %d is not stored as n16k4: run --resq-pack first", i);
+      return false;
+    }
+    if (resqQuantTypeIsE4M3(weight))
+      continue;
+    if (i > (*integers)++) {
+      lower_fail(l, op, "branch %d is of integers and behind one of E4M3: no kernel adds it", i);
+      return false;
+    }
+  }
+  if (*integers > 2)
+    lower_fail(l, op, "a qlinear of %d integer branches has no kernel: at most 2", *integers);
+  return *integers <= 2;
+}
+
+static void emit_qlinear(lowering *l, MlirOperation op) {
+  int branches = mlirDenseI32ArrayGetElement(resq_op_attr(op, "operandSegmentSizes"), 0);
+  qlinear q = {.op = op, .branches = branches};
+  if (!check_branches(l, op, branches, &q.integers))
+    return;
+  q.y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
+  if (q.integers)
+    emit_integers(l, &q);
+  for (int i = q.integers; i < branches; i++)
+    emit_e4m3(l, &q, i);
 }
 
 static void emit_observe(lowering *l, MlirOperation op) {

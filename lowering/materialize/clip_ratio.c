@@ -7,11 +7,13 @@
 //===----------------------------------------------------------------------===//
 #include "clip_ratio.h"
 
+#include "kernels/e4m3.h"
 #include "kernels/quantize_range.h"
 #include "linalg.h"
 #include "parallel.h"
 
 #include <cblas.h>
+#include <math.h>
 #include <stdlib.h>
 
 enum { BLOCK_ROWS = 64, GRAM_ROWS = 256 };
@@ -71,6 +73,15 @@ void resq_group_errors(const float *x, int64_t group, int bits, float clip, floa
     code = code < 0 ? 0 : code > range.top ? range.top : code;
     errors[i] = range.scale * (float)(code - range.zero) - x[i];
   }
+}
+
+void resq_e4m3_group_errors(const float *x, int64_t group, float *errors) {
+  float peak = 0;
+  for (int64_t i = 0; i < group; ++i)
+    peak = fabsf(x[i]) > peak ? fabsf(x[i]) : peak;
+  float scale = resq_e4m3_scale(peak);
+  for (int64_t i = 0; i < group; ++i)
+    errors[i] = scale * resq_f32_from_e4m3(resq_e4m3_from_f32(x[i] / scale)) - x[i];
 }
 
 static double dot(const float *a, const float *b, int64_t n) {

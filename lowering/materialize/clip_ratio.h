@@ -30,6 +30,8 @@ typedef struct resq_clip_weight {
 
 /// errors = Q(x) - x over one group, Q as resq.quantize with this clip.
 void resq_group_errors(const float *x, int64_t group, int bits, float clip, float *errors);
+/// The same with E4M3 storage.
+void resq_e4m3_group_errors(const float *x, int64_t group, float *errors);
 
 /// *ratio = the first candidate with the least sum over samples x [rows, width] and weights W of
 /// |(Q(x) - x) W^T|^2. Products in f32 over fixed tasks, sums in f64 in order: the same at any

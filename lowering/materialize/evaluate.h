@@ -66,6 +66,7 @@ typedef struct resq_tensor_info {
   resq_element_kind kind;
   resq_float element; ///< FLOAT, and PANEL's
   int bits;           ///< QUANT
+  bool e4m3;          ///< QUANT: codes are E4M3, else integers
   int64_t group;      ///< QUANT
   bool zero, tiled;   ///< QUANT: asymmetric; layout "n16k4"
   int rank;
@@ -161,6 +162,9 @@ bool resq_report(resq_evaluator *e, const resq_materialize_options *options, res
 //===-- store.c -----------------------------------------------------------===//
 /// Evaluates sink `index` and appends its bytes to out, or takes them from the cache.
 bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error *err);
+
+/// An error where codes that a weight became are E4M3's NaN, which no kernel reads. evaluate_codes.c
+bool resq_check_codes(const resq_value *q, resq_error *err);
 
 //===-- One function an op: evaluate_{source,random,matrix,rows,codes,gptq}.c --===//
 #define RESQ_DECLARE_RULE(name)                                                                    \

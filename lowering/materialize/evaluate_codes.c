@@ -58,6 +58,12 @@ RESQ_DECLARE_RULE(cast) {
 
 //===-- Codes -------------------------------------------------------------===//
 
+bool resq_check_codes(const resq_value *q, resq_error *err) {
+  return !q->e4m3 || resq_codes_are_numbers(q->data, q->rows * q->width) ||
+         resq_fail(err, RESQ_BAD_INPUT,
+                   "a weight is NaN or infinite; what becomes E4M3 codes must be finite");
+}
+
 RESQ_DECLARE_RULE(quantize_weight) {
   const resq_tensor_info *info = &node->info;
   int64_t steps = resq_op_has(node->op, "steps") ? resq_op_i64(node->op, "steps") : 28;
@@ -69,16 +75,20 @@ RESQ_DECLARE_RULE(quantize_weight) {
     return resq_bad_shapes(node, err);
   resq_value *x = resq_value_convert(operands[0], RESQ_VALUE_F32);
   if (x)
-    *out = resq_value_create_quant(range.rows, info->width, info->bits, info->group);
+    *out = resq_value_create_quant(range.rows, info->width, info->bits, info->e4m3, info->group);
   if (!x || !*out) {
     resq_value_release(x);
     return resq_out_of_memory(err, info);
   }
-  resq_weight_code how = {info->bits, info->group, (int)steps, norm};
+  resq_weight_code how = {info->bits, info->group, (int)steps, norm, info->e4m3};
   resq_quantize_weight(e->threads, resq_f32(x), x->rows, x->width, &how, (*out)->data,
                        (*out)->scales);
   resq_value_release(x);
-  return true;
+  if (resq_check_codes(*out, err))
+    return true;
+  resq_value_release(*out);
+  *out = NULL;
+  return false;
 }
 
 /// Operands as f32, in parts[i]: samples, then weights, each as wide as the samples.
@@ -133,6 +143,7 @@ RESQ_DECLARE_RULE(dequantize) {
   if (!resq_new_value(node, RESQ_VALUE_F32, range.rows, out, err))
     return false;
   for (int64_t i = 0; i < q->rows * q->width; ++i)
-    resq_f32(*out)[i] = q->scales[i / q->group] * (float)((const int8_t *)q->data)[i];
+    resq_f32(*out)[i] =
+        q->scales[i / q->group] * resq_weight_value(q->e4m3, ((const int8_t *)q->data)[i]);
   return true;
 }

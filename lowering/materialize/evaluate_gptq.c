@@ -82,7 +82,7 @@ static bool open_part(resq_evaluator *e, const resq_node *first, int i, resq_val
       from->width != info->width || from->rows != info->rows || info->rows != first->info.rows)
     return resq_bad_shapes(first, err);
   *w = resq_value_convert(operand, RESQ_VALUE_F32);
-  *out = resq_value_create_quant(info->rows, info->width, info->bits, info->group);
+  *out = resq_value_create_quant(info->rows, info->width, info->bits, info->e4m3, info->group);
   if (!*w || !*out)
     return resq_out_of_memory(err, info);
   MlirOperation op = first->op;
@@ -90,7 +90,7 @@ static bool open_part(resq_evaluator *e, const resq_node *first, int i, resq_val
   double norm = resq_op_has(op, "norm") ? resq_op_f64(op, "norm") : 2.4;
   *part = (resq_gptq_part){.w = resq_f32(*w),
                            .width = info->width,
-                           .how = {info->bits, info->group, (int)steps, norm},
+                           .how = {info->bits, info->group, (int)steps, norm, info->e4m3},
                            .codes = (*out)->data,
                            .scales = (*out)->scales};
   return (steps >= 1 && steps <= 39 && norm > 0 && norm <= 16) || resq_bad_shapes(first, err);
@@ -115,6 +115,8 @@ RESQ_DECLARE_RULE(gptq_weight) {
     ok = resq_bad_shapes(node, err);
   ok = ok && resq_gptq_weight(e->threads, node->info.rows, n, parts, resq_i32(order),
                               resq_f32(factor), err);
+  for (int i = 0; ok && i < n; ++i)
+    ok = resq_check_codes(out[i], err);
   drop(weights, n);
   if (!ok)
     drop(out, n);

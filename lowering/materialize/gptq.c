@@ -136,13 +136,11 @@ static void code_block(const weight_job *j, int64_t row, int64_t first, int64_t 
   for (int64_t i = first; i < last; ++i) {
     const resq_gptq_part *part = j->places[i].part;
     int64_t column = j->places[i].column, groups = part->width / part->how.group;
-    float top = (float)((1 << (part->how.bits - 1)) - 1);
     float scale = part->scales[row * groups + column / part->how.group];
-    float code = scale > 0 ? rintf(w[i] / scale) : 0;
-    code = code > -top - 1 ? code < top ? code : top : -top - 1; // NaN too becomes a code
-    part->codes[row * part->width + column] = (int8_t)code;
+    int8_t code = scale > 0 ? resq_weight_code_of(&part->how, w[i] / scale) : 0;
+    part->codes[row * part->width + column] = code;
     const float *u = j->factor + i * j->n;
-    float error = (w[i] - scale * code) / u[i];
+    float error = (w[i] - scale * resq_weight_value(part->how.e4m3, code)) / u[i];
     errors[i - first] = error;
     for (int64_t k = i + 1; k < last; ++k)
       w[k] -= error * u[k];

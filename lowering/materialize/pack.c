@@ -159,7 +159,7 @@ void resq_pack_panel(int threads, resq_float element, const void *x, bool is_dou
 typedef struct code_job {
   const int8_t *codes;
   int64_t rows, k, group;
-  int bits;
+  int bits, offset; ///< offset: what a stored code has more than the code
   uint8_t *out;
 } code_job;
 
@@ -168,7 +168,7 @@ static void pack_code_tile(void *opaque, int64_t tile) {
   int64_t first = tile * RESQ_TILE_N;
   int64_t bytes = resq_packed_tile_bytes(p->k, p->group, p->bits);
   uint8_t *out = p->out + tile * bytes;
-  memset(out, p->bits <= 4 ? 0x88 : 0x80, (size_t)bytes);
+  memset(out, p->bits <= 4 ? 0x11 * p->offset : p->offset, (size_t)bytes);
   int64_t rows = p->rows - first < RESQ_TILE_N ? p->rows - first : RESQ_TILE_N;
   for (int64_t k = 0; k < p->k; ++k) {
     // Channel c of a tile stands 4 c bytes behind channel 0 of the same column.
@@ -176,15 +176,15 @@ static void pack_code_tile(void *opaque, int64_t tile) {
     uint8_t *at = out + resq_packed_code_offset(0, k, p->k, p->group, p->bits, &shift);
     uint8_t kept = p->bits <= 4 ? (uint8_t)(0xf0 >> shift) : 0;
     for (int64_t c = 0; c < rows; ++c) {
-      int code = p->codes[(first + c) * p->k + k] + resq_packed_offset(p->bits);
-      at[4 * c] = (uint8_t)((at[4 * c] & kept) | code << shift);
+      int code = p->codes[(first + c) * p->k + k] + p->offset;
+      at[4 * c] = (uint8_t)((at[4 * c] & kept) | (unsigned)code << shift);
     }
   }
 }
 
 void resq_pack_codes(int threads, const int8_t *codes, int64_t rows, int64_t k, int64_t group,
-                     int bits, uint8_t *out) {
-  code_job p = {codes, rows, k, group, bits, out};
+                     int bits, bool e4m3, uint8_t *out) {
+  code_job p = {codes, rows, k, group, bits, e4m3 ? 0 : resq_packed_offset(bits), out};
   resq_parallel(threads, (rows + RESQ_TILE_N - 1) / RESQ_TILE_N, pack_code_tile, &p);
 }
 

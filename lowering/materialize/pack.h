@@ -31,9 +31,9 @@ void resq_pack_panel(int threads, resq_float element, const void *x, bool is_dou
                      int64_t k, void *out);
 
 /// Codes [rows, k] to the tiles of pack_layout.h, without scales: round_up(rows, 16) / 16 *
-/// resq_packed_tile_bytes bytes. `group` is the activation's.
+/// resq_packed_tile_bytes bytes. `group` is the activation's. E4M3 codes have 8 bits.
 void resq_pack_codes(int threads, const int8_t *codes, int64_t rows, int64_t k, int64_t group,
-                     int bits, uint8_t *out);
+                     int bits, bool e4m3, uint8_t *out);
 
 /// Scales [rows, groups] (bf16 values) to columns first_row.. of out [groups, round_up(n, 16)]
 /// bf16; padding is the caller's.

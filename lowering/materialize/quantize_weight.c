@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "quantize_weight.h"
 
+#include "kernels/e4m3.h"
 #include "parallel.h"
 
 #include <math.h>
@@ -81,27 +82,79 @@ static inline __attribute__((always_inline)) float power(float d, float norm) {
   return p * scale;
 }
 
+/// t to the nearest number of E4M3: within [2^e, 2^(e+1)) they are 2^(e-3) apart, and below 2^-6 as
+/// far as there. Added and taken away again, 1.5 * 2^(e+20) rounds to that.
+static inline __attribute__((always_inline)) float round_e4m3(float t) {
+  t = t < -RESQ_E4M3_TOP ? -RESQ_E4M3_TOP : t;
+  t = t > RESQ_E4M3_TOP ? RESQ_E4M3_TOP : t;
+  uint32_t bits;
+  memcpy(&bits, &t, sizeof bits);
+  int32_t exponent = (int32_t)(bits & 0x7f800000u), least = (127 - 6) << 23;
+  exponent = exponent < least ? least : exponent;
+  bits = ((uint32_t)exponent + (20u << 23)) | 0x400000u;
+  float rounder;
+  memcpy(&rounder, &bits, sizeof rounder);
+  return (t + rounder) - rounder;
+}
+
+/// The sum of errors, which has room up to a multiple of LANES.
+static inline __attribute__((always_inline)) double sum_piece(float *errors, int64_t n) {
+  float sums[LANES] = {0};
+  double total = 0;
+  for (int64_t i = n; i < (n + LANES - 1) / LANES * LANES; ++i)
+    errors[i] = 0;
+  for (int64_t i = 0; i < n; i += LANES)
+    for (int lane = 0; lane < LANES; ++lane)
+      sums[lane] += errors[i + lane];
+  for (int lane = 0; lane < LANES; ++lane)
+    total += (double)sums[lane];
+  return total;
+}
+
 /// Sum over the group of |w / s - clamp(rne(w / s))|^norm.
 RESQ_CLONES
-static double group_error(const float *w, int64_t count, float inverse, float low, float high,
-                          float norm) {
+static double integer_error(const float *w, int64_t count, float inverse, float low, float high,
+                            float norm) {
   double total = 0;
   for (int64_t begin = 0; begin < count; begin += PIECE) {
-    float errors[PIECE], sums[LANES] = {0};
+    float errors[PIECE];
     int64_t n = count - begin < PIECE ? count - begin : PIECE;
     for (int64_t i = 0; i < n; ++i) {
       float t = w[begin + i] * inverse;
       errors[i] = power(fabsf(t - clamp_round(t, low, high)), norm);
     }
-    for (int64_t i = n; i < (n + LANES - 1) / LANES * LANES; ++i)
-      errors[i] = 0;
-    for (int64_t i = 0; i < n; i += LANES)
-      for (int lane = 0; lane < LANES; ++lane)
-        sums[lane] += errors[i + lane];
-    for (int lane = 0; lane < LANES; ++lane)
-      total += (double)sums[lane];
+    total += sum_piece(errors, n);
   }
   return total;
+}
+
+/// Sum over the group of |w / s - e4m3(w / s)|^norm.
+RESQ_CLONES
+static double e4m3_error(const float *w, int64_t count, float inverse, float norm) {
+  double total = 0;
+  for (int64_t begin = 0; begin < count; begin += PIECE) {
+    float errors[PIECE];
+    int64_t n = count - begin < PIECE ? count - begin : PIECE;
+    for (int64_t i = 0; i < n; ++i) {
+      float t = w[begin + i] * inverse;
+      errors[i] = power(fabsf(t - round_e4m3(t)), norm);
+    }
+    total += sum_piece(errors, n);
+  }
+  return total;
+}
+
+/// The largest code of an integer or float.
+static float top_of(const resq_weight_code *how) {
+  return how->e4m3 ? RESQ_E4M3_TOP : (float)((1 << (how->bits - 1)) - 1);
+}
+
+/// In units of s^norm.
+static double group_error(const float *w, int64_t count, float scale,
+                          const resq_weight_code *how) {
+  float top = top_of(how), norm = (float)how->norm;
+  return how->e4m3 ? e4m3_error(w, count, 1.0f / scale, norm)
+                   : integer_error(w, count, 1.0f / scale, -top - 1, top, norm);
 }
 
 RESQ_CLONES
@@ -121,33 +174,62 @@ static float largest_magnitude(const float *w, int64_t count) {
 }
 
 RESQ_CLONES
-static void encode(const float *w, int64_t count, float scale, float low, float high,
-                   int8_t *codes) {
+static void encode_integers(const float *w, int64_t count, float scale, float low, float high,
+                            int8_t *codes) {
   for (int64_t i = 0; i < count; ++i)
     codes[i] = (int8_t)(int32_t)clamp_round(w[i] / scale, low, high);
 }
 
+RESQ_CLONES
+static void encode_e4m3(const float *w, int64_t count, float scale, int8_t *codes) {
+  for (int64_t i = 0; i < count; ++i)
+    codes[i] = (int8_t)resq_e4m3_from_f32(w[i] / scale);
+}
+
+static void encode(const float *w, float scale, const resq_weight_code *how, int8_t *codes) {
+  float top = top_of(how);
+  if (how->e4m3)
+    encode_e4m3(w, how->group, scale, codes);
+  else
+    encode_integers(w, how->group, scale, -top - 1, top, codes);
+}
+
+float resq_weight_value(bool e4m3, int8_t code) {
+  return e4m3 ? resq_f32_from_e4m3((uint8_t)code) : (float)code;
+}
+
+int8_t resq_weight_code_of(const resq_weight_code *how, float t) {
+  if (how->e4m3)
+    return (int8_t)resq_e4m3_from_f32(t);
+  float top = top_of(how), code = rintf(t);
+  code = code > -top - 1 ? code < top ? code : top : -top - 1; // NaN too becomes a code
+  return (int8_t)code;
+}
+
+bool resq_codes_are_numbers(const int8_t *codes, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    if ((codes[i] & 0x7f) == RESQ_E4M3_NAN)
+      return false;
+  return true;
+}
+
 /// The candidate scale of step i: bf16(p * peak / top), p = 1 - i * 0.025, computed in f64 and
 /// rounded to f32 on the way.
-static float candidate(float peak, int step, int bits) {
-  double top = (double)((1 << (bits - 1)) - 1);
-  return resq_round_bf16((float)((1.0 - step * 0.025) * (double)peak / top));
+static float candidate(float peak, int step, float top) {
+  return resq_round_bf16((float)((1.0 - step * 0.025) * (double)peak / (double)top));
 }
 
 static float best_scale(const float *w, int64_t count, float peak, const resq_weight_code *how) {
-  float low = (float)-(1 << (how->bits - 1)), high = (float)((1 << (how->bits - 1)) - 1);
-  float best = candidate(peak, 0, how->bits), previous = best;
+  float top = top_of(how), best = candidate(peak, 0, top), previous = best;
   if (how->steps <= 1)
     return best;
-  double least = group_error(w, count, 1.0f / best, low, high, (float)how->norm) *
-                 pow((double)best, how->norm);
+  double least = group_error(w, count, best, how) * pow((double)best, how->norm);
   for (int step = 1; step < how->steps; ++step) {
-    float scale = candidate(peak, step, how->bits);
+    float scale = candidate(peak, step, top);
     if (scale == previous || !(scale > 0) || !isfinite(1.0f / scale))
       continue;
     previous = scale;
-    double error = group_error(w, count, 1.0f / scale, low, high, (float)how->norm) *
-                   pow((double)scale, how->norm);
+    double error = group_error(w, count, scale, how) * pow((double)scale, how->norm);
     if (error < least) {
       least = error;
       best = scale;
@@ -159,7 +241,7 @@ static float best_scale(const float *w, int64_t count, float peak, const resq_we
 static void quantize_group(const float *w, const resq_weight_code *how, int8_t *codes,
                            float *scale) {
   float peak = largest_magnitude(w, how->group);
-  float first = candidate(peak, 0, how->bits);
+  float first = candidate(peak, 0, top_of(how));
   // Too small for a normal reciprocal: as good as zero.
   if (!(first > 0) || !isfinite(1.0f / first)) {
     *scale = 0;
@@ -167,8 +249,7 @@ static void quantize_group(const float *w, const resq_weight_code *how, int8_t *
     return;
   }
   *scale = best_scale(w, how->group, peak, how);
-  encode(w, how->group, *scale, (float)-(1 << (how->bits - 1)), (float)((1 << (how->bits - 1)) - 1),
-         codes);
+  encode(w, *scale, how, codes);
 }
 
 typedef struct job {

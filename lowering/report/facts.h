@@ -30,6 +30,7 @@ typedef struct resq_outliers {
 typedef struct resq_report_branch {
   int64_t width;
   int bits, activation_bits;       ///< 0: float
+  bool e4m3;                       ///< codes of both are E4M3, 8 bits
   int64_t group, activation_group; ///< that share a scale
   double clip;                     ///< of the activation's range; NaN for float
   bool clip_found;                 ///< by calibration, not given

@@ -8,6 +8,7 @@
 
 #include "lowering/materialize/clip_ratio.h"
 #include "lowering/materialize/linalg.h"
+#include "lowering/materialize/quantize_weight.h"
 #include "lowering/report/measures.h"
 
 #include <math.h>
@@ -37,7 +38,8 @@ static bool no_memory(const measuring *m) {
 
 static float decode(const resq_value *q, int64_t row, int64_t column) {
   float scale = q->scales[row * (q->width / q->group) + column / q->group];
-  return scale * (float)((const int8_t *)q->data)[row * q->width + column];
+  int8_t code = ((const int8_t *)q->data)[row * q->width + column];
+  return scale * resq_weight_value(q->e4m3, code);
 }
 
 static bool load_weights(measuring *m) {
@@ -99,7 +101,10 @@ static bool place_samples(measuring *m, int i, const resq_value *x, int64_t at) 
   }
   for (int64_t k = 0; k < x->rows * x->width; k += b->activation_group) {
     const float *group = resq_f32(x) + k;
-    resq_group_errors(group, b->activation_group, b->activation_bits, (float)b->clip, errors);
+    if (b->e4m3)
+      resq_e4m3_group_errors(group, b->activation_group, errors);
+    else
+      resq_group_errors(group, b->activation_group, b->activation_bits, (float)b->clip, errors);
     for (int64_t j = 0; j < b->activation_group; ++j) {
       int64_t to = k / x->width * m->l->width + at + k % x->width + j;
       m->samples[to] = (double)group[j];

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-/// "4 × 504 + 8 × 72": bits by columns of each branch; "float".
+/// "4 × 504 + 8 × 72": bits by columns of each branch; "e4m3 × 72", 8 bits; "float".
 static void code_cell(resq_markup *m, const resq_report_linear *l) {
   resq_markup_format(m, "<td class=\"t\">");
   for (int i = 0; i < l->n_branches; ++i) {
@@ -14,7 +14,10 @@ static void code_cell(resq_markup *m, const resq_report_linear *l) {
       resq_markup_format(m, "%sfloat", i ? " + " : "");
       continue;
     }
-    resq_markup_format(m, "%s%d", i ? " + " : "", b->bits);
+    if (b->e4m3)
+      resq_markup_format(m, "%se4m3", i ? " + " : "");
+    else
+      resq_markup_format(m, "%s%d", i ? " + " : "", b->bits);
     if (b->activation_bits != b->bits)
       resq_markup_format(m, "/%d", b->activation_bits);
     resq_markup_format(m, " × %" PRId64, b->width);

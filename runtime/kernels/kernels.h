@@ -191,6 +191,22 @@ void RESQ_KERNEL(resq_qlinear)(
     int64_t abits_a, int64_t wbits_a, int64_t k_b, int64_t group_b,
     int64_t wgroup_b, int64_t abits_b, int64_t wbits_b);
 
+//===-- E4M3 activations and weights --------------------------------------===//
+// An activation row: codes (e4m3.h), placed, padded with zeros and strided as those of integers; behind all rows'
+// codes a scale a group: [rows_max, code_stride] bytes, then [rows_max, width / group] f32.
+// Weight [n, k]: as 5 to 8 bits above, but byte 4c + j is the code itself, padding 0. It holds no NaN.
+
+/// The quantiser of resq.quantize with E4M3 storage. Codes and scales are equal on all levels.
+void RESQ_KERNEL(resq_quantize_e4m3)(resq_worker *w, int32_t op, const float *x, uint8_t *codes,
+                                     float *scales, int64_t rows, int64_t ldx, int64_t width,
+                                     int64_t group);
+
+/// y = bias (NULL: 0), or y where `add`, + one E4M3 branch of resq.qlinear. wgroup is k or group.
+void RESQ_KERNEL(resq_qlinear_e4m3)(resq_worker *w, int32_t op, const uint8_t *codes,
+                                    const float *scales, const uint8_t *weight, const float *bias,
+                                    float *y, int64_t rows, int64_t ldy, int64_t n, int64_t k,
+                                    int64_t group, int64_t wgroup, int64_t add);
+
 //===-- Cache -------------------------------------------------------------===//
 // A cache holds sequences * capacity * bytes_per_token bytes (grouped keys: more, below); sequence s starts at
 // s * capacity * bytes_per_token. Inside a sequence: all keys of head 0, head 1, ...,

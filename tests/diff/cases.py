@@ -207,18 +207,25 @@ def method_module():
 
 # -- Quantised products --------------------------------------------------------
 
+def e4m3(width, group, layout="row", n=None):
+    return f'tensor<{n or "?"}x{width}x!resq.quant<bits = 8, group = {group}, zero = false, layout = "{layout}", storage = f8E4M3FN>>'
+
+
 def quantised(m, n, branches, bias=False, bound=0, clip_by=False):
     """branches: (k, activation bits, activation group, weight bits, weight group, clip[, what shares an activation's range]).
-    clip_by: the clips are params."""
+    clip_by: the clips are params. Bits are "e" where codes are E4M3, on both sides, without a clip."""
     body, activations, weights, a_types, w_types = [], [], [], [], []
     for i, (k, abits, group, wbits, wgroup, clip, *shared) in enumerate(branches):
-        row = quant(k, wbits, wgroup, False, "row", n)
-        packed = quant(k, wbits, wgroup, False, "n16k4", n)
+        floats = wbits == "e"
+        row = e4m3(k, wgroup, "row", n) if floats else quant(k, wbits, wgroup, False, "row", n)
+        packed = e4m3(k, wgroup, "n16k4", n) if floats else quant(k, wbits, wgroup, False, "n16k4", n)
         w, _ = m.param([n, k], "F32", [("resq.quantize_weight {x} : {t} -> {r}", row),
                                        (f"resq.pack {{x}} {{{{group = {group} : i64}}}} : {{t}} -> {{r}}", packed)])
-        a_type = quant(k, abits, group, True)
+        a_type = e4m3(k, group) if floats else quant(k, abits, group, True)
         spread = f"range = {shared[0]} : i64" if shared else ""
-        if clip_by:
+        if floats:
+            how = ""
+        elif clip_by:
             c, c_type = m.constant(f"arith.constant dense<{clip}>", "tensor<1xf32>")
             body.append(f"%c{i} = resq.get @{c} : {c_type}")
             how = f"clip_by %c{i} : {c_type}" + (" {" + spread + "}" if spread else "")
@@ -257,6 +264,17 @@ def quantised_module():
     quantised(m, 33, [(48, 8, 8, 4, 8, 1.0, 24), (33, 5, 11, 6, 11, 1.0, 33)])
     quantised(m, 19, [(56, 4, 14, 4, 56, 0.61), (24, 7, 8, 5, 24, 0.97)], clip_by=True)
     quantised(m, 21, [(112, 4, 56, 4, 56, 0.61, 112), (16, 8, 8, 5, 16, 0.97)], clip_by=True)
+    for width, group in [(1, 1), (7, 7), (45, 9), (130, 130)]:  # codes and scales of E4M3: the same bits
+        m.function(f"dequantize_e4m3_{width}_{group}", [width], [
+            f"%q = resq.quantize %a0 : {rows(width)} -> {e4m3(width, group)}",
+            f"%y0 = resq.dequantize %q : {e4m3(width, group)} -> {rows(width)}"], [width], 0, scale=3.0)
+    for n, k in [(1, 8), (17, 45), (33, 7), (50, 130), (96, 72)]:  # sums in an order of their own
+        quantised(m, n, [(k, "e", k, "e", k, None)], bound=2e-6)
+    quantised(m, 24, [(42, 4, 42, 4, 42, 1.0), (6, "e", 6, "e", 6, None)], bound=2e-6)
+    quantised(m, 24, [(42, 8, 42, 4, 42, 1.0), (6, "e", 6, "e", 6, None)], bias=True, bound=2e-6)
+    quantised(m, 40, [(56, 4, 14, 4, 56, 0.9), (8, "e", 2, "e", 8, None)], bound=2e-6)
+    quantised(m, 35, [(44, "e", 11, "e", 11, None)], bias=True, bound=2e-6)
+    quantised(m, 35, [(44, "e", 44, "e", 44, None), (30, "e", 10, "e", 30, None)], bias=True, bound=2e-6)
     return m
 
 

@@ -1,12 +1,12 @@
 // Two branches of one split become one qlinear, any other linear one of one branch; embedding and head stay.
 // RUN: resq-opt --resq-quantize --split-input-file --verify-diagnostics %s | FileCheck %s
-// RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights=3 activations=6 high=7 steps=1 norm=2.0 clip=0.9})" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=BITS
+// RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights=3 activations=6 high=int7 steps=1 norm=2.0 clip=0.9})" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=BITS
 // RUN: resq-opt --resq-quantize --resq-quantize --split-input-file %s 2>/dev/null | FileCheck %s
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{weights=1})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=WEIGHTS
-// RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{high=9})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=HIGH
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{high=int9})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=HIGH
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{steps=40 clip=1.5})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=STEPS
 // WEIGHTS: resq-quantize: weights is 1, allowed: 2 to 8
-// HIGH: resq-quantize: high is 9, allowed: 2 to 8
+// HIGH: resq-quantize: high is 'int9', allowed: int2 to int8, e4m3
 // STEPS: resq-quantize: steps is 40 (allowed: 1 to 39), clip is 1.5 (allowed: above 0 to 1, or auto)
 
 resq.checkpoint @ckpt "m.gguf", "gguf"

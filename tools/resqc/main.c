@@ -11,7 +11,7 @@
 #include <string.h>
 
 // clang-format off: tables, one row a line
-enum { EMIT = 256, SCHEME, KV, METHOD, PIPELINE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS, CALIBRATION, WINDOWS,
+enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS, CALIBRATION, WINDOWS,
        STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION };
 
 /// One row an option: what getopt needs and what --help says.
@@ -19,6 +19,7 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"scheme", required_argument, SCHEME, "NAME", "what is quantised and how (below); default best-w4a8kv4"},
     {"kv", required_argument, KV, "CODE", "cache in place of the scheme's: f16, int4, resq:lm3:basis=pca, ... or keys=CODE,values=CODE (--resq-kv)"},
     {"method", required_argument, METHOD, "NAME", "how weights are quantised, in place of the scheme's: rtn, gptq"},
+    {"high", required_argument, HIGH, "CODE", "8-bit codes of a split linear's high branch: int8, e4m3; default int8"},
     {"calibration", required_argument, CALIBRATION, "FILE", "text to calibrate on; default: text sampled from the model"},
     {"calibration-windows", required_argument, WINDOWS, "N", "windows of 2,048 tokens; default 64 (16 when sampled)"},
     {"statistics", required_argument, STATISTICS, "FILE", "calibrated statistics to use, or to write with --calibrate-only"},
@@ -101,6 +102,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
   case SCHEME: o->scheme = arg; return true;
   case KV: o->kv = arg; return true;
   case METHOD: o->method = arg; return true;
+  case HIGH: o->high = arg; return true;
   case PIPELINE: o->pipeline = arg; return true;
   case WEIGHTS: o->weights = arg; return true;
   case LEVELS: o->levels = arg; return true;

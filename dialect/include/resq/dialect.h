@@ -20,12 +20,18 @@ MLIR_DECLARE_CAPI_DIALECT_REGISTRATION(Resq, resq);
 
 //===-- Types and attributes ----------------------------------------------===//
 bool resqTypeIsQuant(MlirType type);
+/// Of integers.
 MlirType resqQuantTypeGet(MlirContext ctx, unsigned bits, int64_t group, bool zero,
                           MlirStringRef layout);
+/// Of numbers of f8E4M3FN: 8 bits, no zero point.
+MlirType resqQuantTypeGetE4M3(MlirContext ctx, int64_t group, MlirStringRef layout);
 unsigned resqQuantTypeGetBits(MlirType type);
 int64_t resqQuantTypeGetGroup(MlirType type);
 bool resqQuantTypeGetZero(MlirType type);
 MlirStringRef resqQuantTypeGetLayout(MlirType type);
+bool resqQuantTypeIsE4M3(MlirType type);
+/// The same codes in another storage order.
+MlirType resqQuantTypeWithLayout(MlirType type, MlirStringRef layout);
 
 bool resqTypeIsPanel(MlirType type);
 MlirType resqPanelTypeGet(MlirType element);

@@ -1,0 +1,44 @@
+//===-- quantize_e4m3_generic.c - E4M3 activation codes, in plain C -------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The definition of resq.quantize with E4M3 storage that other levels equal bit for bit.
+//===----------------------------------------------------------------------===//
+#include "e4m3.h"
+#include "quantize_range.h"
+
+static inline float quantize_group(const float *x, uint8_t *codes, int64_t group) {
+  // A NaN compares false and leaves the peak as it is.
+  float peak = 0.0f;
+  for (int64_t i = 0; i < group; ++i) {
+    const float magnitude = resq_float_of(resq_bits_of(x[i]) & 0x7fffffffu);
+    peak = magnitude > peak ? magnitude : peak;
+  }
+  const float scale = resq_e4m3_scale(peak);
+  for (int64_t i = 0; i < group; ++i)
+    codes[i] = resq_e4m3_from_f32(x[i] / scale);
+  return scale;
+}
+
+static inline void quantize_row(const float *x, uint8_t *codes, float *scales, int64_t width,
+                                int64_t group) {
+  const int64_t padded = resq_round_up(group, 8);
+  int64_t at = 0;
+  for (int64_t g = 0; g < width / group; ++g) {
+    scales[g] = quantize_group(x + g * group, codes + at, group);
+    for (int64_t i = group; i < padded; ++i)
+      codes[at + i] = 0;
+    at += padded;
+  }
+  for (; at < resq_code_stride(width, group); ++at)
+    codes[at] = 0;
+}
+
+void RESQ_KERNEL(resq_quantize_e4m3)(resq_worker *w, int32_t op, const float *x, uint8_t *codes,
+                                     float *scales, int64_t rows, int64_t ldx, int64_t width,
+                                     int64_t group) {
+  const int64_t step = resq_quantize_chunk_rows(rows);
+  const int64_t stride = resq_code_stride(width, group);
+  for (int64_t first; (first = resq_next_chunk(w, op) * step) < rows;)
+    for (int64_t r = first; r < rows && r < first + step; ++r)
+      quantize_row(x + r * ldx, codes + r * stride, scales + r * (width / group), width, group);
+}
