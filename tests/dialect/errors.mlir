@@ -18,6 +18,21 @@ func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = true, 
 
 // -----
 
+// expected-error@+1 {{C4: storage is f8E5M2, with bits = 8 and zero = false: allowed is f8E4M3FN with bits = 8 and zero = false}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E5M2>>)
+
+// -----
+
+// expected-error@+1 {{C4: storage is f8E4M3FN, with bits = 4 and zero = false: allowed is f8E4M3FN with bits = 8 and zero = false}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>)
+
+// -----
+
+// expected-error@+1 {{C4: storage is f8E4M3FN, with bits = 8 and zero = true: allowed is f8E4M3FN with bits = 8 and zero = false}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 8, group = 32, zero = true, layout = "row", storage = f8E4M3FN>>)
+
+// -----
+
 // expected-error@+1 {{C1: a panel's element is f32, bf16 or f16}}
 func.func private @f(tensor<2x32x!resq.panel<f64>>)
 
@@ -733,7 +748,7 @@ func.func @f(%x: tensor<?x32xf16>) {
 // -----
 
 func.func @f(%x: tensor<?x32xf32>) {
-  // expected-error@+1 {{'resq.quantize' op C2: q is tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>, but x is tensor<?x32xf32>: allowed is x's shape of quant with zero = true, layout = "row"}}
+  // expected-error@+1 {{'resq.quantize' op C2: q is tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>, but x is tensor<?x32xf32>: allowed is x's shape of quant with zero = true or storage = f8E4M3FN, layout = "row"}}
   %q = resq.quantize %x : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>
   return
 }
@@ -793,7 +808,7 @@ func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layo
 // -----
 
 func.func @f(%x: tensor<?x32xf32>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>) {
-  // expected-error@+1 {{'resq.qlinear' op C2: activation 0 is tensor<?x32xf32>: allowed is [R, in] of quant with zero = true, layout = "row" and a group that divides in}}
+  // expected-error@+1 {{'resq.qlinear' op C2: activation 0 is tensor<?x32xf32>: allowed is [R, in] of quant with zero = true or storage = f8E4M3FN, layout = "row" and a group that divides in}}
   %y = resq.qlinear %x by %w : tensor<?x32xf32> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">> -> tensor<?x64xf32>
   return
 }
@@ -1405,4 +1420,47 @@ func.func @f(%x: tensor<?x12xf32>) {
   // expected-error@+1 {{'resq.quantize' op C6: range is 6, group 4, and x is 12 wide: allowed is a multiple of the group that divides the width}}
   %q = resq.quantize %x {range = 6 : i64} : tensor<?x12xf32> -> tensor<?x12x!resq.quant<bits = 4, group = 4, zero = true, layout = "row">>
   return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.quantize' op C7: E4M3 codes of groups of 32 have clip = 0.5, no clip_by and a range of 32: allowed is clip = 1, no clip_by, and a group a range}}
+  %q = resq.quantize %x {clip = 0.5 : f32} : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32xf32>, %c: tensor<1xf32>) {
+  // expected-error@+1 {{'resq.quantize' op C7: E4M3 codes of groups of 32 have clip = 1, a clip_by and a range of 32: allowed is clip = 1, no clip_by, and a group a range}}
+  %q = resq.quantize %x clip_by %c : tensor<1xf32> : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x64xf32>) {
+  // expected-error@+1 {{'resq.quantize' op C7: E4M3 codes of groups of 32 have clip = 1, no clip_by and a range of 64: allowed is clip = 1, no clip_by, and a group a range}}
+  %q = resq.quantize %x {range = 64 : i64} : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>, %w: tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row">>) {
+  // expected-error@+1 {{'resq.qlinear' op C6: activation 0 is tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>, but its weight tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row">>: allowed is E4M3 for both, or for none}}
+  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>> by tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row">> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+// Packing keeps the storage.
+resq.param @c : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>
+resq.param @p : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "n16k4">> {
+  %0 = resq.get @c : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>
+  // expected-error@+1 {{'resq.pack' op C2: x is tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>> and y is tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "n16k4">>: allowed is a float to a panel, or quant "row" to the same quant "n16k4"}}
+  %1 = resq.pack %0 : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>> -> tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "n16k4">>
+  resq.yield %1 : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "n16k4">>
 }

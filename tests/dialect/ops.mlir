@@ -12,6 +12,8 @@
 !weight4 = !resq.quant<bits = 4, group = 32, zero = false, layout = "row">
 !weight8 = !resq.quant<bits = 8, group = 64, zero = false, layout = "row">
 !tiled4 = !resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">
+!float8 = !resq.quant<bits = 8, group = 64, zero = false, layout = "row", storage = f8E4M3FN>
+!tiled8 = !resq.quant<bits = 8, group = 64, zero = false, layout = "n16k4", storage = f8E4M3FN>
 
 // CHECK: resq.checkpoint @ckpt "model.gguf", "gguf"
 resq.checkpoint @ckpt "model.gguf", "gguf"
@@ -157,6 +159,15 @@ resq.param @w4 : tensor<64x64x!tiled4> {
   resq.yield %5 : tensor<64x64x!tiled4>
 }
 resq.param @w8 : tensor<64x64x!weight8>
+// CHECK-LABEL: resq.param @w8f
+resq.param @w8f : tensor<64x64x!tiled8> {
+  %0 = resq.get @w : tensor<64x64xf32>
+  // CHECK: resq.quantize_weight %{{.*}} : tensor<64x64xf32> -> tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "row", storage = f8E4M3FN>>
+  %1 = resq.quantize_weight %0 : tensor<64x64xf32> -> tensor<64x64x!float8>
+  // CHECK: resq.pack %{{.*}} : {{.*}} -> tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "n16k4", storage = f8E4M3FN>>
+  %2 = resq.pack %1 : tensor<64x64x!float8> -> tensor<64x64x!tiled8>
+  resq.yield %2 : tensor<64x64x!tiled8>
+}
 
 // CHECK-LABEL: resq.param @gptq
 resq.param @gptq : tensor<64x64x!weight4> {
@@ -262,6 +273,11 @@ func.func @method(%x: tensor<?x64xf32>, %blocks: tensor<2x16x16xf32>, %order: te
   %y = resq.qlinear %7, %8 by %w4, %w8 bias %bias : tensor<64xf32> {name = "l0.down"} : tensor<?x64x!code4>, tensor<?x64x!code8> by tensor<64x64x!tiled4>, tensor<64x64x!weight8> -> tensor<?x64xf32>
   // CHECK: resq.qlinear %{{.*}} by %{{.*}} : tensor<?x64x!{{.*}}> by tensor<64x64x!{{.*}}> -> tensor<?x64xf32>
   %z = resq.qlinear %7 by %w4 : tensor<?x64x!code4> by tensor<64x64x!tiled4> -> tensor<?x64xf32>
+  // CHECK: %[[E:.*]] = resq.quantize %{{.*}} : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "row", storage = f8E4M3FN>>
+  %10 = resq.quantize %6 : tensor<?x64xf32> -> tensor<?x64x!float8>
+  %w8f = resq.get @w8f : tensor<64x64x!tiled8>
+  // CHECK: resq.qlinear %{{.*}}, %[[E]] by %{{.*}}, %{{.*}} : {{.*}} by tensor<64x64x!{{.*}}>, tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "n16k4", storage = f8E4M3FN>> -> tensor<?x64xf32>
+  %mixed = resq.qlinear %7, %10 by %w4, %w8f : tensor<?x64x!code4>, tensor<?x64x!float8> by tensor<64x64x!tiled4>, tensor<64x64x!tiled8> -> tensor<?x64xf32>
   %sum = resq.add %y, %z : tensor<?x64xf32>
   return %sum : tensor<?x64xf32>
 }

@@ -248,6 +248,18 @@ def quantised(m, n, branches, bias=False, bound=0, clip_by=False):
     m.function(name, [b[0] for b in branches], body, [n], bound, scale=3.0)
 
 
+def e4m3_by_identity(m, width, group):
+    """Sums of one product each: codes and scales of E4M3, bit for bit."""
+    name, floats = f"eye{width}", f"tensor<{width}x{width}xf32>"
+    row, packed = e4m3(width, width, "row", width), e4m3(width, width, "n16k4", width)
+    m.head.append(f"  resq.param @{name} : {packed} {{\n    %0 = resq.eye : {floats}\n"
+                  f"    %1 = resq.quantize_weight %0 : {floats} -> {row}\n"
+                  f"    %2 = resq.pack %1 {{group = {group} : i64}} : {row} -> {packed}\n    resq.yield %2 : {packed}\n  }}")
+    m.function(f"quantize_e4m3_{width}_{group}", [width], [
+        f"%q = resq.quantize %a0 : {rows(width)} -> {e4m3(width, group)}", f"%w = resq.get @{name} : {packed}",
+        f"%y0 = resq.qlinear %q by %w : {e4m3(width, group)} by {packed} -> {rows(width)}"], [width], 0, scale=3.0)
+
+
 def quantised_module():
     m = Module("quantised", 13)
     for bits in range(2, 9):  # one branch, every width of codes, sizes that fill no tile
@@ -264,10 +276,8 @@ def quantised_module():
     quantised(m, 33, [(48, 8, 8, 4, 8, 1.0, 24), (33, 5, 11, 6, 11, 1.0, 33)])
     quantised(m, 19, [(56, 4, 14, 4, 56, 0.61), (24, 7, 8, 5, 24, 0.97)], clip_by=True)
     quantised(m, 21, [(112, 4, 56, 4, 56, 0.61, 112), (16, 8, 8, 5, 16, 0.97)], clip_by=True)
-    for width, group in [(1, 1), (7, 7), (45, 9), (130, 130)]:  # codes and scales of E4M3: the same bits
-        m.function(f"dequantize_e4m3_{width}_{group}", [width], [
-            f"%q = resq.quantize %a0 : {rows(width)} -> {e4m3(width, group)}",
-            f"%y0 = resq.dequantize %q : {e4m3(width, group)} -> {rows(width)}"], [width], 0, scale=3.0)
+    for width, group in [(1, 1), (7, 7), (45, 9), (130, 130)]:
+        e4m3_by_identity(m, width, group)
     for n, k in [(1, 8), (17, 45), (33, 7), (50, 130), (96, 72)]:  # sums in an order of their own
         quantised(m, n, [(k, "e", k, "e", k, None)], bound=2e-6)
     quantised(m, 24, [(42, 4, 42, 4, 42, 1.0), (6, "e", 6, "e", 6, None)], bound=2e-6)
