@@ -92,4 +92,10 @@ ROWS = [
     Row("keys", "smollm2", "balanced a head, QJL 3 x d", keys("resq:qjl3:basis=balanced:per=head"), 60, most=23.9),
     Row("keys", "qwen", "balanced a head, int3", keys("resq:int3:basis=balanced:per=head"), 40, most=31.8),
     Row("keys", "qwen", "balanced a head, int2", keys("resq:int2:basis=balanced:per=head"), 40, most=36.0),
+
+    # The 8-bit type of the high branches.
+    Row("parts", "smollm2", "best-w4a4kv4, high branch int8", scheme("best-w4a4kv4", "--high=int8"), 40, (1,)),
+    Row("parts", "smollm2", "best-w4a4kv4, high branch e4m3", scheme("best-w4a4kv4", "--high=e4m3"), 40, (1,)),
+    Row("parts", "smollm2", "best-w4a8kv4, high branch int8", scheme("best-w4a8kv4", "--high=int8"), 40, (1,)),
+    Row("parts", "smollm2", "best-w4a8kv4, high branch e4m3", scheme("best-w4a8kv4", "--high=e4m3"), 40, (1,)),
 ]

@@ -261,10 +261,32 @@ class WeightCodes(unittest.TestCase):
         self.assertTrue(made[0] == made[1], "the scheme's own method")
         self.assertTrue(made[0] != made[2], "GPTQ and rounding to nearest give the same codes")
 
-    def test_method_refused(self):
-        for scheme, method, said in (("resq-w4a4kv4", "obq", "allowed: rtn, gptq"), ("none", "gptq", "has no choice of it")):
-            done = subprocess.run([support.RESQC, make_tiny(), "-o", support.path("refused"), f"--scheme={scheme}",
-                                   f"--method={method}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+    def test_high_of_floats(self):
+        """E4M3 in the high branches: another file of as many bits, near the one of integers; levels agree, a token alone is one in a chunk."""
+        made = {}
+        for high, levels in (("int8", LEVELS[1:]), ("e4m3", LEVELS)):
+            artifact = compile_model(make_tiny(), "--scheme=best-w4a8kv4", CALIBRATION, f"--levels={','.join(levels)}",
+                                     f"--high={high}")
+            made[high] = {level: log_softmax(logits(artifact, IDS, "--level", level)) for level in levels}
+            for level, values in made[high].items():
+                self.assertTrue(np.isfinite(values).all(), f"{level}: not finite")
+                self.assertLessEqual(np.abs(values - made[high]["generic"]).mean(), QUANTISED_BOUND, f"{level} and generic")
+            info = json.loads(run([artifact, "info", "--json", "--params"]))
+            made[high]["bits"] = info["params"]["linears"]["bits"]
+            floats = sum("storage = f8E4M3FN" in p["type"] for p in info["param_list"])
+            self.assertEqual(floats > 0, high == "e4m3")
+        self.assertEqual(made["int8"]["bits"], made["e4m3"]["bits"])
+        apart = np.abs(made["int8"]["generic"] - made["e4m3"]["generic"]).mean()
+        self.assertTrue(0 < apart <= 0.5, f"integers and floats lie {apart} apart")
+
+    def test_choices_refused(self):
+        for scheme, option, said in (("resq-w4a4kv4", "--method=obq", "--method=obq: allowed: rtn, gptq"),
+                                     ("none", "--method=gptq", "--method=gptq: scheme 'none' has no choice of it"),
+                                     ("w5", "--high=e5m2", "--high=e5m2: allowed: int8, e4m3"),
+                                     ("w8a8", "--high=e4m3", "--high=e4m3: scheme 'w8a8' has no choice of it"),
+                                     ("none", "--high=int8", "--high=int8: scheme 'none' has no choice of it")):
+            done = subprocess.run([support.RESQC, make_tiny(), "-o", support.path("refused"), f"--scheme={scheme}", option],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
             self.assertEqual(done.returncode, 2)
             self.assertIn(said, done.stderr.decode())
             self.assertFalse(os.path.exists(support.path("refused")))

@@ -33,6 +33,25 @@ func.func @not_packed(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
 
 // -----
 
+// Kernels of integers start from the bias; those of E4M3 add to what they gave.
+!a4 = tensor<?x8x!resq.quant<bits = 4, group = 8, zero = true, layout = "row">>
+!w4 = tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "n16k4">>
+!a8 = tensor<?x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "row", storage = f8E4M3FN>>
+!w8 = tensor<4x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4", storage = f8E4M3FN>>
+resq.param @w4 : !w4 attributes {offset = 0 : i64, size = 96 : i64}
+resq.param @w8 : !w8 attributes {offset = 128 : i64, size = 160 : i64}
+func.func @floats_first(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+  %q = resq.quantize %x : tensor<?x8xf32> -> !a4
+  %f = resq.quantize %x : tensor<?x8xf32> -> !a8
+  %w4 = resq.get @w4 : !w4
+  %w8 = resq.get @w8 : !w8
+  // expected-error @below {{branch 1 is of integers and behind one of E4M3: no kernel adds it}}
+  %y = resq.qlinear %f, %q by %w8, %w4 : !a8, !a4 by !w8, !w4 -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
 resq.param @w : tensor<4x8x!resq.panel<f32>>
 func.func @not_materialised(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
   // expected-error @below {{param @w has no offset: run --resq-materialize first}}

@@ -1,6 +1,5 @@
 // high=e4m3: the high branch of a split linear is E4M3 on both sides, without a zero point; the low one stays integers, and so do linears that are not split.
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{high=e4m3 head=8 clip=0.9})" %s | FileCheck %s
-// RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{high=e4m3 head=8 weights-method=gptq},resq-fuse,resq-pack)" %s | FileCheck %s --check-prefix=PACK
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{high=e4m3 head=8})" %s | resq-opt --emit-bytecode | resq-opt | FileCheck %s --check-prefix=BYTES
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{high=e5m2})" %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=E5M2
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{high=8})" %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=BARE
@@ -25,12 +24,6 @@ resq.param @w : tensor<8x4xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<8x4xf32>
   resq.yield %0 : tensor<8x4xf32>
 }
-// One joint pass of GPTQ for both branches, the E4M3 columns last.
-// PACK: resq.param @low.codes : tensor<4x12x!resq.quant<bits = 4, group = 12, zero = false, layout = "n16k4">>
-// PACK: resq.gptq_factor %{{.*}} parts [12, 4]
-// PACK: resq.gptq_weight {{.*}} -> tensor<4x12x!resq.quant<bits = 4, {{.*}}>>, tensor<4x4x!resq.quant<bits = 8, group = 4, zero = false, layout = "row", storage = f8E4M3FN>>
-// PACK: resq.param @high.codes : tensor<4x4x!resq.quant<bits = 8, group = 4, zero = false, layout = "n16k4", storage = f8E4M3FN>>
-
 // Per head: the split's block is 8, so its parts have groups of 6 and 2. The clip is the low part's.
 // CHECK-LABEL: func.func @branches
 // CHECK: %[[L:.*]], %[[H:.*]] = resq.split

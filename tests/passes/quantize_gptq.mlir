@@ -2,6 +2,7 @@
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=gptq})" --split-input-file --verify-diagnostics %s | FileCheck %s
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=gptq})" --split-input-file %s 2>/dev/null | resq-opt --split-input-file -o /dev/null
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=obq})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=METHOD
+// RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=gptq high=e4m3},resq-fuse,resq-pack)" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=E4M3
 // METHOD: resq-quantize: weights-method is 'obq', allowed: rtn, gptq
 
 // A stream's basis on the columns, gains and rotated rows skipped; q and k share the moment.
@@ -63,6 +64,8 @@ resq.param @q.high : tensor<8x2xf32> {
 // CHECK: resq.yield %[[Y]]#0
 // CHECK: resq.param @q.high.codes : tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "row">>
 // CHECK: resq.yield %{{.*}}#1
+// E4M3: resq.gptq_weight {{.*}} -> tensor<8x14x!resq.quant<bits = 4, {{.*}}>>, tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "row", storage = f8E4M3FN>>
+// E4M3: resq.pack {{.*}} -> tensor<{{.*}}x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "n16k4", storage = f8E4M3FN>>
 // CHECK-NOT: resq.moment
 // CHECK-LABEL: func.func @shared
 // CHECK-DAG: resq.get @q.low.codes

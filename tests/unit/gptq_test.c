@@ -29,6 +29,7 @@ typedef struct problem {
   int8_t low_codes[OUT * LOW], high_codes[OUT * HIGH];
   float *low_scales, *high_scales;
   int64_t low_group;
+  bool high_e4m3; ///< high codes are E4M3, else integers
 } problem;
 
 static float normal(uint64_t seed, int64_t i) {
@@ -75,8 +76,9 @@ static void free_problem(problem *p) {
 }
 
 static void describe(problem *p, resq_gptq_part parts[2]) {
-  parts[0] = (resq_gptq_part){p->low, LOW, {4, p->low_group, 28, 2.4}, p->low_codes, p->low_scales};
-  parts[1] = (resq_gptq_part){p->high, HIGH, {8, HIGH, 28, 2.4}, p->high_codes, p->high_scales};
+  parts[0] = (resq_gptq_part){p->low, LOW, {4, p->low_group, 28, 2.4, false}, p->low_codes, p->low_scales};
+  parts[1] = (resq_gptq_part){
+      p->high, HIGH, {8, HIGH, 28, 2.4, p->high_e4m3}, p->high_codes, p->high_scales};
 }
 
 static const int64_t widths[] = {LOW, HIGH};
@@ -102,8 +104,11 @@ static double weight_of(const problem *p, int64_t row, int64_t column) {
                       : (double)p->high[row * HIGH + column - LOW];
 }
 
-static int code_of(const problem *p, int64_t row, int64_t column) {
-  return column < LOW ? p->low_codes[row * LOW + column] : p->high_codes[row * HIGH + column - LOW];
+/// The number of a code, unscaled.
+static double code_of(const problem *p, int64_t row, int64_t column) {
+  if (column < LOW)
+    return p->low_codes[row * LOW + column];
+  return (double)resq_weight_value(p->high_e4m3, p->high_codes[row * HIGH + column - LOW]);
 }
 
 /// tr((W - Wq) H (W - Wq)^T).
@@ -151,8 +156,16 @@ static int64_t next_column(const double *moment, const bool *done) {
   return best;
 }
 
-/// Codes [OUT, WIDTH] by elimination.
-static void eliminate(const problem *p, int *codes) {
+/// To the nearest of E4M3's numbers, ties to even, saturating.
+static double round_e4m3(double t) {
+  int exponent = 0;
+  frexp(t, &exponent); // |t| in [2^(exponent - 1), 2^exponent)
+  double unit = ldexp(1, (exponent - 1 < -6 ? -6 : exponent - 1) - 3);
+  return fmin(fmax(nearbyint(t / unit) * unit, -448), 448);
+}
+
+/// The numbers of codes, [OUT, WIDTH], by elimination.
+static void eliminate(const problem *p, double *codes) {
   static double inverse[WIDTH * WIDTH], w[OUT * WIDTH];
   double mean = 0;
   for (int64_t i = 0; i < WIDTH; ++i)
@@ -169,9 +182,11 @@ static void eliminate(const problem *p, int *codes) {
     double top = c < LOW ? 7 : 127, pivot = inverse[c * WIDTH + c];
     for (int64_t r = 0; r < OUT; ++r) {
       double s = scale_of(p, r, c);
-      double code = fmin(fmax(nearbyint(w[r * WIDTH + c] / s), -top - 1), top);
+      double code = c >= LOW && p->high_e4m3
+                        ? round_e4m3(w[r * WIDTH + c] / s)
+                        : fmin(fmax(nearbyint(w[r * WIDTH + c] / s), -top - 1), top);
       double e = (w[r * WIDTH + c] - s * code) / pivot;
-      codes[r * WIDTH + c] = (int)code;
+      codes[r * WIDTH + c] = code;
       for (int64_t j = 0; j < WIDTH; ++j)
         w[r * WIDTH + j] -= done[j] ? 0 : e * inverse[c * WIDTH + j];
     }
@@ -187,10 +202,11 @@ static void eliminate(const problem *p, int *codes) {
 
 //===-- Tests -------------------------------------------------------------===//
 
-static void check_against_reference(int64_t low_group) {
+static void check_against_reference(int64_t low_group, bool high_e4m3) {
   problem *p = new_problem(low_group);
+  p->high_e4m3 = high_e4m3;
   assert_true(run(p, 1));
-  static int expected[OUT * WIDTH];
+  static double expected[OUT * WIDTH];
   eliminate(p, expected);
   int64_t same = 0;
   for (int64_t i = 0; i < OUT * WIDTH; ++i)
@@ -203,13 +219,14 @@ static void check_against_reference(int64_t low_group) {
 
 static void test_codes_are_those_of_elimination(void **state) {
   (void)state;
-  check_against_reference(LOW);
-  check_against_reference(30);
+  check_against_reference(LOW, false);
+  check_against_reference(30, false);
+  check_against_reference(LOW, true);
 }
 
-static void test_output_error_is_far_below_rounding(void **state) {
-  (void)state;
+static void check_output_error(bool high_e4m3) {
   problem *p = new_problem(LOW);
+  p->high_e4m3 = high_e4m3;
   resq_gptq_part parts[2];
   describe(p, parts);
   for (int i = 0; i < 2; ++i)
@@ -221,6 +238,12 @@ static void test_output_error_is_far_below_rounding(void **state) {
   if (!(gptq < 0.25 * nearest))
     fail_msg("errors: GPTQ %g, rounding to nearest %g", gptq, nearest);
   free_problem(p);
+}
+
+static void test_output_error_is_far_below_rounding(void **state) {
+  (void)state;
+  check_output_error(false);
+  check_output_error(true);
 }
 
 static void test_same_bytes_at_any_thread_count(void **state) {
@@ -317,7 +340,7 @@ static void test_bad_orders(void **state) {
   const float w[] = {1, 2}, factor[] = {1, 0, 0, 1}, dead[] = {1, 0, 0, 0};
   int8_t codes[2];
   float scales[1];
-  resq_gptq_part part = {w, 2, {4, 2, 28, 2.4}, codes, scales};
+  resq_gptq_part part = {w, 2, {4, 2, 28, 2.4, false}, codes, scales};
   assert_false(resq_gptq_weight(1, 1, 1, &part, (const int32_t[]){0, 0}, factor, NULL));
   assert_false(resq_gptq_weight(1, 1, 1, &part, (const int32_t[]){0, 2}, factor, NULL));
   assert_false(resq_gptq_weight(1, 1, 1, &part, (const int32_t[]){0, 1}, dead, NULL));

@@ -130,6 +130,25 @@ static void check_codes(int64_t n, int64_t k, int64_t group, int bits) {
   free(codes), free(out), free(expected);
 }
 
+/// E4M3 codes are stored as they are, padding as 0.
+static void test_e4m3_codes(void **state) {
+  (void)state;
+  enum { N = 19, K = 30, GROUP = 10 };
+  int8_t codes[N * K];
+  for (int i = 0; i < N * K; ++i)
+    codes[i] = (int8_t)(i * 7);
+  int64_t size = resq_packed_scales_offset(N, K, GROUP, 8);
+  uint8_t *out = malloc((size_t)size), *expected = calloc(1, (size_t)size);
+  resq_pack_codes(2, codes, N, K, GROUP, 8, true, out);
+  for (int c = 0; c < N; ++c)
+    for (int k = 0; k < K; ++k) {
+      int shift;
+      expected[resq_packed_code_offset(c, k, K, GROUP, 8, &shift)] = (uint8_t)codes[c * K + k];
+    }
+  assert_memory_equal(out, expected, (size_t)size);
+  free(out), free(expected);
+}
+
 static void test_codes(void **state) {
   (void)state;
   for (int bits = 2; bits <= 8; ++bits) {
@@ -158,6 +177,7 @@ int main(void) {
       cmocka_unit_test(test_bf16_rounds_once),
       cmocka_unit_test(test_panel),
       cmocka_unit_test(test_codes),
+      cmocka_unit_test(test_e4m3_codes),
       cmocka_unit_test(test_scales),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

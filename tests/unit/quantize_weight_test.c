@@ -28,20 +28,38 @@ static float *weights(int64_t count, uint64_t seed) {
   return x;
 }
 
-static int code_of(float w, float s, int bits) {
-  float q = rintf(w / s), low = (float)-(1 << (bits - 1)), high = (float)((1 << (bits - 1)) - 1);
-  return (int)(q < low ? low : q > high ? high : q);
+/// The number of E4M3 nearest to t: of two as near, the one with an even code.
+static double nearest_e4m3(double t) {
+  double best = 0;
+  for (int code = 1; code < 0x7f; ++code) {
+    int field = code >> 3, mantissa = code & 7;
+    double number = field ? ldexp(8 + mantissa, field - 10) : ldexp(mantissa, -9);
+    double apart = fabs(number - fabs(t)) - fabs(best - fabs(t));
+    if (apart < 0 || (apart == 0 && code % 2 == 0))
+      best = number;
+  }
+  return copysign(best, t);
 }
 
-static double error_of(const float *w, int64_t n, float s, int bits, double norm) {
+/// The number of the code of w.
+static double value_of(float w, float s, const resq_weight_code *how) {
+  if (how->e4m3)
+    return nearest_e4m3((double)(w / s));
+  int bits = how->bits;
+  float q = rintf(w / s), low = (float)-(1 << (bits - 1)), high = (float)((1 << (bits - 1)) - 1);
+  return (double)(q < low ? low : q > high ? high : q);
+}
+
+static double error_of(const float *w, float s, const resq_weight_code *how) {
   double sum = 0;
-  for (int64_t i = 0; i < n; ++i)
-    sum += pow(fabs((double)w[i] - (double)s * code_of(w[i], s, bits)), norm);
+  for (int64_t i = 0; i < how->group; ++i)
+    sum += pow(fabs((double)w[i] - (double)s * value_of(w[i], s, how)), how->norm);
   return sum;
 }
 
-static float candidate(float peak, int step, int bits) {
-  return resq_round_bf16((float)((1 - step * 0.025) * (double)peak / ((1 << (bits - 1)) - 1)));
+static float candidate(float peak, int step, const resq_weight_code *how) {
+  double top = how->e4m3 ? 448 : (1 << (how->bits - 1)) - 1;
+  return resq_round_bf16((float)((1 - step * 0.025) * (double)peak / top));
 }
 
 static void check_group(const float *w, const resq_weight_code *how, const int8_t *codes,
@@ -52,16 +70,16 @@ static void check_group(const float *w, const resq_weight_code *how, const int8_
   double least = INFINITY;
   int found = -1;
   for (int step = 0; step < how->steps; ++step) {
-    float s = candidate(peak, step, how->bits);
-    double error = error_of(w, how->group, s, how->bits, how->norm);
+    float s = candidate(peak, step, how);
+    double error = error_of(w, s, how);
     least = error < least ? error : least;
     if (s == scale && found < 0)
       found = step;
   }
   assert_true(found >= 0);
-  assert_true(error_of(w, how->group, scale, how->bits, how->norm) <= least * (1 + 1e-5));
+  assert_true(error_of(w, scale, how) <= least * (1 + 1e-5));
   for (int64_t i = 0; i < how->group; ++i)
-    assert_int_equal(codes[i], code_of(w[i], scale, how->bits));
+    assert_true((double)resq_weight_value(how->e4m3, codes[i]) == value_of(w[i], scale, how));
 }
 
 static void check(int64_t rows, int64_t width, resq_weight_code how) {
@@ -84,24 +102,49 @@ static void check(int64_t rows, int64_t width, resq_weight_code how) {
 static void test_all_widths_of_codes(void **state) {
   (void)state;
   for (int bits = 2; bits <= 8; ++bits)
-    check(9, 120, (resq_weight_code){bits, 120, 28, 2.4});
+    check(9, 120, (resq_weight_code){bits, 120, 28, 2.4, false});
 }
 
 static void test_groups_and_odd_sizes(void **state) {
   (void)state;
-  check(33, 504, (resq_weight_code){4, 504, 28, 2.4});
-  check(17, 504, (resq_weight_code){4, 56, 28, 2.4});
-  check(5, 1280, (resq_weight_code){4, 1280, 28, 2.4});
-  check(3, 7, (resq_weight_code){4, 7, 39, 2.4});
-  check(3, 7, (resq_weight_code){8, 1, 28, 2.4});
+  check(33, 504, (resq_weight_code){4, 504, 28, 2.4, false});
+  check(17, 504, (resq_weight_code){4, 56, 28, 2.4, false});
+  check(5, 1280, (resq_weight_code){4, 1280, 28, 2.4, false});
+  check(3, 7, (resq_weight_code){4, 7, 39, 2.4, false});
+  check(3, 7, (resq_weight_code){8, 1, 28, 2.4, false});
 }
 
 static void test_norms_and_no_search(void **state) {
   (void)state;
-  check(8, 64, (resq_weight_code){4, 64, 1, 2.4});
-  check(8, 64, (resq_weight_code){4, 64, 28, 2.0});
-  check(8, 64, (resq_weight_code){3, 64, 28, 1.0});
-  check(8, 64, (resq_weight_code){3, 64, 28, 4.0});
+  check(8, 64, (resq_weight_code){4, 64, 1, 2.4, false});
+  check(8, 64, (resq_weight_code){4, 64, 28, 2.0, false});
+  check(8, 64, (resq_weight_code){3, 64, 28, 1.0, false});
+  check(8, 64, (resq_weight_code){3, 64, 28, 4.0, false});
+}
+
+static void test_e4m3(void **state) {
+  (void)state;
+  check(9, 120, (resq_weight_code){8, 120, 28, 2.4, true});
+  check(5, 504, (resq_weight_code){8, 72, 28, 2.4, true});
+  check(3, 7, (resq_weight_code){8, 7, 39, 2.0, true});
+  check(3, 7, (resq_weight_code){8, 1, 1, 2.4, true});
+}
+
+static void test_e4m3_without_numbers(void **state) {
+  (void)state;
+  resq_weight_code how = {8, 4, 28, 2.4, true};
+  float x[] = {1, -2, 3, 0.5f, 0, 0, 0, 0};
+  int8_t codes[8];
+  float scales[2];
+  resq_quantize_weight(1, x, 2, 4, &how, codes, scales);
+  assert_true(resq_codes_are_numbers(codes, 8));
+  assert_true(scales[1] == 0 && codes[4] == 0);
+  x[1] = NAN;
+  resq_quantize_weight(1, x, 2, 4, &how, codes, scales);
+  assert_false(resq_codes_are_numbers(codes, 8));
+  x[1] = INFINITY;
+  resq_quantize_weight(1, x, 2, 4, &how, codes, scales);
+  assert_false(resq_codes_are_numbers(codes, 8));
 }
 
 /// A heavy tail must be clipped, or the search does nothing.
@@ -113,7 +156,7 @@ static void test_search_clips(void **state) {
   x[100] = 0.08f;
   int8_t codes[512];
   float scale;
-  resq_weight_code how = {4, 512, 28, 2.4};
+  resq_weight_code how = {4, 512, 28, 2.4, false};
   resq_quantize_weight(1, x, 1, 512, &how, codes, &scale);
   assert_true(scale < 0.9f * 0.08f / 7);
   assert_int_equal(codes[100], 7);
@@ -126,7 +169,7 @@ static void test_zeros_and_tiny(void **state) {
   int8_t codes[32];
   float scales[2];
   memset(codes, 1, sizeof codes);
-  resq_weight_code how = {4, 16, 28, 2.4};
+  resq_weight_code how = {4, 16, 28, 2.4, false};
   resq_quantize_weight(1, x, 1, 32, &how, codes, scales);
   assert_true(scales[0] == 0 && scales[1] == 0);
   for (int i = 0; i < 32; ++i)
@@ -139,7 +182,7 @@ static void test_known(void **state) {
   const float x[] = {-1.0f, -0.5f, 0.25f, 0.75f};
   int8_t codes[4];
   float scale;
-  resq_weight_code how = {4, 4, 1, 2.4};
+  resq_weight_code how = {4, 4, 1, 2.4, false};
   resq_quantize_weight(1, x, 1, 4, &how, codes, &scale);
   assert_true(scale == 0.142578125f);
   const int8_t expected[] = {-7, -4, 2, 5};
@@ -160,6 +203,8 @@ int main(void) {
       cmocka_unit_test(test_all_widths_of_codes),
       cmocka_unit_test(test_groups_and_odd_sizes),
       cmocka_unit_test(test_norms_and_no_search),
+      cmocka_unit_test(test_e4m3),
+      cmocka_unit_test(test_e4m3_without_numbers),
       cmocka_unit_test(test_search_clips),
       cmocka_unit_test(test_zeros_and_tiny),
       cmocka_unit_test(test_known),

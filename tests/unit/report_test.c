@@ -100,6 +100,11 @@ static void activation_errors(void **state) {
   resq_group_errors(x, 4, 2, 1.0f, errors);
   assert_true(near((double)errors[0], 0, 1e-6) && near((double)errors[2], 0, 1e-6));
   assert_true(near((double)errors[3], -0.4, 1e-6));
+  // E4M3, a scale of 1: 448, 3 bits of mantissa at 17 (16 or 18), a tie to even, units of 2^-9.
+  static const float y[] = {-448, 17.5f, 17, 0.0035f};
+  resq_e4m3_group_errors(y, 4, errors);
+  assert_true(errors[0] == 0 && errors[1] == 0.5f && errors[2] == -1);
+  assert_true(near((double)errors[3], 0x1p-8 - 0.0035, 1e-9));
 }
 
 //===-- Markup ------------------------------------------------------------===//
