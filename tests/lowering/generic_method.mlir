@@ -92,10 +92,10 @@ resq.param @w : tensor<3x8x!resq.quant<bits = 8, group = 8, zero = false, layout
 // CHECK-LABEL: func.func @e4m3(
 // CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<288xi8> {resq.param = "w"}
 // CHECK-DAG: arith.constant 4.480000e+02 : f32
-// CHECK: math.absf
 // CHECK: tensor.extract %[[W]]
-// CHECK: arith.mulf %{{.*}}, %{{.*}} : f32
-// CHECK-NEXT: arith.addf %{{.*}}, %{{.*}} : f32
+// CHECK: math.absf
+// CHECK: %[[P:.*]] = arith.mulf %in, %in_{{[0-9]+}} : f32
+// CHECK-NEXT: arith.addf %out, %[[P]] : f32
 func.func @e4m3(%x: tensor<?x8xf32>) -> tensor<?x3xf32> {
   %w = resq.get @w : tensor<3x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4", storage = f8E4M3FN>>
   %q = resq.quantize %x : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 8, group = 4, zero = false, layout = "row", storage = f8E4M3FN>>
