@@ -29,7 +29,8 @@ bool resqVerifyQuant(unsigned bits, int64_t group, bool zero, MlirStringRef layo
     return refuse(out, "C3: layout is \"%.*s\": allowed are \"row\" and \"n16k4\"", shown(layout),
                   layout.data);
   if (!mlirTypeIsNull(storage) && (!mlirTypeIsAFloat8E4M3FN(storage) || bits != 8 || zero))
-    return refuse(out, "C4: storage is %s, with bits = %u and zero = %s: allowed is f8E4M3FN with "
+    return refuse(out,
+                  "C4: storage is %s, with bits = %u and zero = %s: allowed is f8E4M3FN with "
                   "bits = 8 and zero = false",
                   resq_print_type(storage).text, bits, zero ? "true" : "false");
   return true;

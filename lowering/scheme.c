@@ -108,8 +108,8 @@ static bool check_choices(const scheme *s, const resq_scheme_choices *choices, r
       return resq_fail(err, RESQ_USAGE, "--%s=%s: scheme '%s' has no choice of it", p->option,
                        value, s->name);
     if (strcmp(value, p->allowed[0]) && strcmp(value, p->allowed[1]))
-      return resq_fail(err, RESQ_USAGE, "--%s=%s: allowed: %s, %s", p->option, value,
-                       p->allowed[0], p->allowed[1]);
+      return resq_fail(err, RESQ_USAGE, "--%s=%s: allowed: %s, %s", p->option, value, p->allowed[0],
+                       p->allowed[1]);
   }
   return true;
 }

@@ -17,8 +17,7 @@ typedef struct resq_scheme_choices {
 /// The pass pipeline of a scheme, with $seed, $kv, $method and $high filled in. malloc'ed; NULL on
 /// an unknown scheme, a kv that is no list of options, an unknown method or high, or one that the
 /// scheme has no place for.
-char *resq_scheme_pipeline(const char *scheme, const resq_scheme_choices *choices,
-                           resq_error *err);
+char *resq_scheme_pipeline(const char *scheme, const resq_scheme_choices *choices, resq_error *err);
 /// The packing pipeline; weights replaces the element type of float linears when not NULL.
 char *resq_scheme_pack(const char *scheme, const char *weights, resq_error *err);
 

@@ -5,8 +5,8 @@
 // other linear a qlinear of one. Activations: asymmetric per token and part; where the split is per
 // head, per head too. Weights: symmetric per output channel and part, or group of columns, clip
 // search over the p-norm, rounded to nearest or by GPTQ (weight_codes.h). Low activations are
-// clipped by a number, or by a ratio found for each from calibrated rows (clip.h). High branches are
-// integers or E4M3: symmetric, then, on both sides. The embedding stays; the head, on request,
+// clipped by a number, or by a ratio found for each from calibrated rows (clip.h). High branches
+// are integers or E4M3: symmetric, then, on both sides. The embedding stays; the head, on request,
 // becomes a qlinear of 8 bits, rounded to nearest row by row.
 //===----------------------------------------------------------------------===//
 #include "passes/clip.h"
@@ -30,7 +30,7 @@ typedef struct quantizing {
   unsigned weights, activations, high;
   bool high_e4m3; ///< high branches are E4M3, and `high` is 8
   int64_t group;  ///< most columns of a low branch's weight that share a scale; 0: all
-  float clip;    ///< 1 where clip_auto
+  float clip;     ///< 1 where clip_auto
   bool clip_auto, ok;
   resq_weight_codes codes;
   quantized_value *values;
@@ -48,7 +48,7 @@ static int64_t range_of(MlirValue x) {
 }
 
 typedef struct branch {
-  MlirOperation linear; ///< or head
+  MlirOperation linear;          ///< or head
   unsigned activations, weights; ///< bits
   bool high, e4m3;
 } branch;

@@ -150,8 +150,7 @@ static float top_of(const resq_weight_code *how) {
 }
 
 /// In units of s^norm.
-static double group_error(const float *w, int64_t count, float scale,
-                          const resq_weight_code *how) {
+static double group_error(const float *w, int64_t count, float scale, const resq_weight_code *how) {
   float top = top_of(how), norm = (float)how->norm;
   return how->e4m3 ? e4m3_error(w, count, 1.0f / scale, norm)
                    : integer_error(w, count, 1.0f / scale, -top - 1, top, norm);

@@ -3,8 +3,8 @@
 //
 // The definition of an E4M3 branch of resq.qlinear: sums in f32, inputs rising. A chunk is one tile
 // of 16 channels over all rows; its weights and each row's codes are widened to f32 in scratch,
-// channels side by side, so that a sum is a lane and keeps its order. Scratch must hold 68 bytes for
-// each input (padded): padded k up to 15,420.
+// channels side by side, so that a sum is a lane and keeps its order. Scratch must hold 68 bytes
+// for each input (padded): padded k up to 15,420.
 //===----------------------------------------------------------------------===//
 #include "qlinear_e4m3_shape.h"
 
@@ -14,8 +14,7 @@ RESQ_INLINE void unpack_tile(const resq_e4m3_branch *b, int64_t tile, float *out
   for (int64_t quad = 0; quad < resq_e4m3_padded_k(b) / 4; ++quad)
     for (int64_t c = 0; c < RESQ_TILE_N; ++c)
       for (int64_t j = 0; j < 4; ++j)
-        out[(quad * 4 + j) * RESQ_TILE_N + c] =
-            resq_f32_from_e4m3(packed[quad * 64 + c * 4 + j]);
+        out[(quad * 4 + j) * RESQ_TILE_N + c] = resq_f32_from_e4m3(packed[quad * 64 + c * 4 + j]);
 }
 
 /// t[c] = scale * (sum over group g of x w).

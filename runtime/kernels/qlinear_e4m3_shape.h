@@ -11,8 +11,8 @@
 #include "pack_layout.h"
 
 typedef struct resq_e4m3_branch {
-  const uint8_t *codes;  ///< of activations
-  const float *scales;   ///< of activations, [rows, k / group]
+  const uint8_t *codes; ///< of activations
+  const float *scales;  ///< of activations, [rows, k / group]
   const uint8_t *weight;
   int64_t n, k, group, wgroup;
 } resq_e4m3_branch;

@@ -263,8 +263,8 @@ class WeightCodes(unittest.TestCase):
 
     def test_high_of_floats(self):
         """E4M3 in the high branches: another file of as many bits, near the one of integers; levels agree, a token alone is one in a chunk."""
-        made = {}
-        for high, levels in (("int8", LEVELS[1:]), ("e4m3", LEVELS)):
+        made, levels = {}, LEVELS[1:]
+        for high in ("int8", "e4m3"):
             artifact = compile_model(make_tiny(), "--scheme=best-w4a8kv4", CALIBRATION, f"--levels={','.join(levels)}",
                                      f"--high={high}")
             made[high] = {level: log_softmax(logits(artifact, IDS, "--level", level)) for level in levels}

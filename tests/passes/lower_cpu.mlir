@@ -32,3 +32,27 @@ func.func @cached(%q: tensor<?x20xf32>, %k: tensor<?x10xf32>, %p: tensor<?xi32>)
   %y = resq.attention @c, %q at %p, %p sketch %s : tensor<24x8x!resq.panel<f32>> {scale = 0.25 : f32} : tensor<?x20xf32>, tensor<?xi32> -> tensor<?x20xf32>
   return %y : tensor<?x20xf32>
 }
+
+// An E4M3 branch is a kernel of its own: 8 inputs in one group, added (the last 1) to what the integers gave; alone it starts from the bias.
+!a4 = tensor<?x8x!resq.quant<bits = 4, group = 8, zero = true, layout = "row">>
+!w4 = tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "n16k4">>
+!a8 = tensor<?x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "row", storage = f8E4M3FN>>
+!w8 = tensor<4x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4", storage = f8E4M3FN>>
+resq.param @w4 : !w4 attributes {offset = 2048 : i64, size = 96 : i64}
+resq.param @w8 : !w8 attributes {offset = 2176 : i64, size = 160 : i64}
+// CHECK: func.func {{.*}}@resq_qlinear_e4m3{{.*}}_4_8_8_8_1(
+// CHECK: func.func {{.*}}@resq_qlinear_e4m3{{.*}}_4_8_8_8_0(
+// CHECK: func.func @mixed__avx512__r16
+// CHECK: call @resq_qlinear_
+// CHECK: call @resq_barrier
+// CHECK: call @resq_qlinear_e4m3{{.*}}_1(
+// CHECK: call @resq_qlinear_e4m3{{.*}}_0(
+func.func @mixed(%x: tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  %q = resq.quantize %x : tensor<?x8xf32> -> !a4
+  %f = resq.quantize %x : tensor<?x8xf32> -> !a8
+  %w4 = resq.get @w4 : !w4
+  %w8 = resq.get @w8 : !w8
+  %y = resq.qlinear %q, %f by %w4, %w8 : !a4, !a8 by !w4, !w8 -> tensor<?x4xf32>
+  %z = resq.qlinear %f by %w8 : !a8 by !w8 -> tensor<?x4xf32>
+  return %y, %z : tensor<?x4xf32>, tensor<?x4xf32>
+}

@@ -15,8 +15,7 @@ __typeof__(resq_quantize_e4m3_generic) resq_quantize_e4m3_avx512;
 /// What a code means, in double.
 static double number_of(int code) {
   const int field = code >> 3 & 15, mantissa = code & 7;
-  const double magnitude =
-      field ? ldexp(8 + mantissa, field - 7 - 3) : ldexp(mantissa, 1 - 7 - 3);
+  const double magnitude = field ? ldexp(8 + mantissa, field - 7 - 3) : ldexp(mantissa, 1 - 7 - 3);
   return code & 0x80 ? -magnitude : magnitude;
 }
 
@@ -41,7 +40,8 @@ static int nearest(float x) {
   const double magnitude = fabs((double)x);
   int best = 0;
   for (int code = 1; code < 0x7f; ++code) {
-    const double here = fabs(number_of(code) - magnitude), there = fabs(number_of(best) - magnitude);
+    const double here = fabs(number_of(code) - magnitude),
+                 there = fabs(number_of(best) - magnitude);
     if (here < there || (here == there && code % 2 == 0))
       best = code;
   }
@@ -74,8 +74,8 @@ static void test_ties(void **state) {
 static void test_saturation(void **state) {
   (void)state;
   // 464 lies between 448 and 480, which is no number of E4M3.
-  const float beyond[] = {448.0f, nextafterf(464, 0), 464.0f, nextafterf(464, 500), 480.0f,
-                          1e6f,   FLT_MAX,            INFINITY};
+  const float beyond[] = {
+      448.0f, nextafterf(464, 0), 464.0f, nextafterf(464, 500), 480.0f, 1e6f, FLT_MAX, INFINITY};
   for (size_t i = 0; i < sizeof beyond / sizeof *beyond; ++i) {
     assert_int_equal(resq_e4m3_from_f32(beyond[i]), 0x7e);
     assert_int_equal(resq_e4m3_from_f32(-beyond[i]), 0xfe);
@@ -142,7 +142,8 @@ static void check_row(const quantize_case *c, int64_t row) {
     assert_true(c->scales[row * (c->width / c->group) + g] == scale);
     for (int64_t i = 0; i < c->group; ++i) {
       const float q = x[i] / scale;
-      assert_int_equal(codes[g * padded + i], isnan(q) ? 0x7f | (signbit(q) ? 0x80 : 0) : nearest(q));
+      assert_int_equal(codes[g * padded + i],
+                       isnan(q) ? 0x7f | (signbit(q) ? 0x80 : 0) : nearest(q));
     }
     for (int64_t i = c->group; i < padded; ++i)
       assert_int_equal(codes[g * padded + i], 0);
@@ -171,7 +172,8 @@ static void check_case(const float *x, int64_t rows, int64_t width, int64_t grou
 
 static void test_quantiser(void **state) {
   (void)state;
-  static const int64_t shapes[][2] = {{1, 1}, {7, 7}, {16, 16}, {33, 33}, {72, 8}, {72, 72}, {45, 9}, {150, 150}};
+  static const int64_t shapes[][2] = {{1, 1},  {7, 7},   {16, 16}, {33, 33},
+                                      {72, 8}, {72, 72}, {45, 9},  {150, 150}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i)
     for (int64_t rows = 1; rows <= 41; rows += 8) {
       const int64_t width = shapes[i][0];
@@ -187,12 +189,12 @@ static void test_quantiser_of_no_numbers(void **state) {
   (void)state;
   enum { ROWS = 5, WIDTH = 21, LDX = WIDTH + 3 };
   float *x = random_rows(ROWS * LDX, 1.0f, 9);
-  memset(x, 0, WIDTH * sizeof *x);        // zeros
-  x[LDX + 4] = NAN;                       // no extreme, and NaN
-  x[2 * LDX + 20] = -INFINITY;            // NaN; the others are nothing beside it
+  memset(x, 0, WIDTH * sizeof *x); // zeros
+  x[LDX + 4] = NAN;                // no extreme, and NaN
+  x[2 * LDX + 20] = -INFINITY;     // NaN; the others are nothing beside it
   for (int i = 0; i < WIDTH; ++i)
-    x[3 * LDX + i] = i % 2 ? NAN : -NAN;  // nothing else
-  x[4 * LDX] = 1e-40f;                    // f32's subnormals
+    x[3 * LDX + i] = i % 2 ? NAN : -NAN; // nothing else
+  x[4 * LDX] = 1e-40f;                   // f32's subnormals
   check_case(x, ROWS, WIDTH, WIDTH);
   check_case(x, ROWS, WIDTH, 7);
   free(x);
@@ -200,10 +202,10 @@ static void test_quantiser_of_no_numbers(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_decode),          cmocka_unit_test(test_codes_come_back),
-      cmocka_unit_test(test_ties),            cmocka_unit_test(test_saturation),
-      cmocka_unit_test(test_nan),             cmocka_unit_test(test_all_magnitudes),
-      cmocka_unit_test(test_quantiser),       cmocka_unit_test(test_quantiser_of_no_numbers),
+      cmocka_unit_test(test_decode),    cmocka_unit_test(test_codes_come_back),
+      cmocka_unit_test(test_ties),      cmocka_unit_test(test_saturation),
+      cmocka_unit_test(test_nan),       cmocka_unit_test(test_all_magnitudes),
+      cmocka_unit_test(test_quantiser), cmocka_unit_test(test_quantiser_of_no_numbers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

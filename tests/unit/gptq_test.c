@@ -76,7 +76,8 @@ static void free_problem(problem *p) {
 }
 
 static void describe(problem *p, resq_gptq_part parts[2]) {
-  parts[0] = (resq_gptq_part){p->low, LOW, {4, p->low_group, 28, 2.4, false}, p->low_codes, p->low_scales};
+  parts[0] =
+      (resq_gptq_part){p->low, LOW, {4, p->low_group, 28, 2.4, false}, p->low_codes, p->low_scales};
   parts[1] = (resq_gptq_part){
       p->high, HIGH, {8, HIGH, 28, 2.4, p->high_e4m3}, p->high_codes, p->high_scales};
 }

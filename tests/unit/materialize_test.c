@@ -468,10 +468,13 @@ static void test_packed_codes(void **state) {
 
 /// A recipe of E4M3 codes of `value`.
 #define E4M3_RECIPE(value)                                                                         \
-  "resq.param @p : " E4M3("n16k4") " {\n" value                                                    \
-  "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " E4M3("row") "\n"                          \
-  "%2 = resq.pack %1 {group = 4} : " E4M3("row") " -> " E4M3("n16k4") "\n"                         \
-  "resq.yield %2 : " E4M3("n16k4") " }\n"
+  "resq.param @p : " E4M3(                                                                         \
+      "n16k4") " {\n" value                                                                        \
+               "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " E4M3(                        \
+                   "row") "\n"                                                                     \
+                          "%2 = resq.pack %1 {group = 4} : " E4M3("row") " -> " E4M3(              \
+                              "n16k4") "\n"                                                        \
+                                       "resq.yield %2 : " E4M3("n16k4") " }\n"
 
 static void test_packed_e4m3(void **state) {
   (void)state;

@@ -1,9 +1,9 @@
 //===-- qlinear_e4m3_test.c - linears of E4M3 codes, level against level --===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Both levels against decoded values in double: odd shapes, groups, a bias or what y holds, threads,
-// a row alone against the same row among others. All 256 activation codes meet all weights'; NaN
-// reaches its row's results and no other. Nothing past n is written.
+// Both levels against decoded values in double: odd shapes, groups, a bias or what y holds,
+// threads, a row alone against the same row among others. All 256 activation codes meet all
+// weights'; NaN reaches its row's results and no other. Nothing past n is written.
 //===----------------------------------------------------------------------===//
 #include "kernels/e4m3.h"
 #include "quant_harness.h"
@@ -21,8 +21,8 @@ typedef struct linear_case {
   static void call_##level(resq_worker *w, void *p) {                                              \
     const linear_case *c = p;                                                                      \
     resq_qlinear_e4m3_##level(w, 0, c->codes + c->first * resq_code_stride(c->k, c->group),        \
-                              c->scales + c->first * (c->k / c->group), c->weight, c->bias,        \
-                              c->y, c->rows, c->ldy, c->n, c->k, c->group, c->wgroup, c->add);     \
+                              c->scales + c->first * (c->k / c->group), c->weight, c->bias, c->y,  \
+                              c->rows, c->ldy, c->n, c->k, c->group, c->wgroup, c->add);           \
   }
 CALL_LEVEL(generic)
 CALL_LEVEL(avx512)
@@ -98,7 +98,7 @@ static void check_level(const linear_case *c, kernel_call call) {
   float *y = run_level(*c, call, 1), *again = run_level(*c, call, 3);
   const uint32_t *words = (const uint32_t *)y;
   for (int64_t r = 0; r < c->rows; ++r) {
-    for (int64_t i = 0; i < c->n; i += c->n > 100 ? 7 : 1)
+    for (int64_t i = 0; i<c->n; i += c->n> 100 ? 7 : 1)
       check_value(c, y, r, i);
     for (int64_t i = c->n; i < c->ldy; ++i)
       assert_int_equal(words[r * c->ldy + i], 0xa5a5a5a5);
@@ -211,8 +211,10 @@ static void test_model_shapes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_rows_and_channels), cmocka_unit_test(test_groups),
-      cmocka_unit_test(test_adds),              cmocka_unit_test(test_all_codes),
+      cmocka_unit_test(test_rows_and_channels),
+      cmocka_unit_test(test_groups),
+      cmocka_unit_test(test_adds),
+      cmocka_unit_test(test_all_codes),
       cmocka_unit_test(test_model_shapes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

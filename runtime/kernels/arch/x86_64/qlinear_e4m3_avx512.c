@@ -96,8 +96,9 @@ RESQ_INLINE void group_product(const e4m3_call *c, int64_t row, int first, int r
   // Sums of even and of odd pairs, at any number of rows: neither waits for the other, and a row's
   // results do not depend on those beside it.
   __m512 even[BLOCK_ROWS], odd[BLOCK_ROWS];
-  RESQ_UNROLL for (int r = 0; r < rows; ++r)
+  RESQ_UNROLL for (int r = 0; r < rows; ++r) {
     even[r] = odd[r] = _mm512_setzero_ps();
+  }
   for (int64_t s = g * steps; s < (g + 1) * steps; ++s) {
     const bf16_pairs p = widen(&c->tables, _mm512_loadu_si512(w + s * 64));
     _mm_prefetch((const char *)(w + s * 64 + STREAM_AHEAD), _MM_HINT_T0);
@@ -141,8 +142,9 @@ RESQ_INLINE void block(const e4m3_call *c, int64_t row, int first, int rows, int
         total[r] = _mm512_fmadd_ps(scale, part[r], total[r]);
     }
   }
-  RESQ_UNROLL for (int r = 0; r < rows; ++r)
+  RESQ_UNROLL for (int r = 0; r < rows; ++r) {
     _mm512_mask_storeu_ps(c->y + (row + first + r) * c->ldy + channel, lanes, total[r]);
+  }
 }
 
 /// Up to BLOCK_ROWS rows, widened already, by one tile.
@@ -162,8 +164,13 @@ void RESQ_KERNEL(resq_qlinear_e4m3)(resq_worker *w, int32_t op, const uint8_t *c
                                     const float *scales, const uint8_t *weight, const float *bias,
                                     float *y, int64_t rows, int64_t ldy, int64_t n, int64_t k,
                                     int64_t group, int64_t wgroup, int64_t add) {
-  const e4m3_call c = {{codes, scales, weight, n, k, group, wgroup}, make_tables(), bias, y, ldy,
-                       add, (uint32_t *)w->scratch};
+  const e4m3_call c = {.b = {codes, scales, weight, n, k, group, wgroup},
+                       .tables = make_tables(),
+                       .bias = bias,
+                       .y = y,
+                       .ldy = ldy,
+                       .add = add,
+                       .pairs = (uint32_t *)w->scratch};
   // Blocks of rows; few of them: cut by runs of tiles, too, two a thread.
   const int64_t tiles = (n + RESQ_TILE_N - 1) / RESQ_TILE_N;
   const int64_t blocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;

@@ -25,12 +25,11 @@ static inline __m512i code_lanes(__m512 x) {
   const __m512i rounding = _mm512_add_epi32(even, _mm512_set1_epi32(0x7ffff - ((127 - 7) << 23)));
   __m512i code = _mm512_srli_epi32(_mm512_add_epi32(magnitude, rounding), 20);
   const __m512 shifted = _mm512_add_ps(_mm512_castsi512_ps(magnitude), _mm512_set1_ps(0x1p14f));
-  code = _mm512_mask_sub_epi32(
-      code, _mm512_cmplt_epu32_mask(magnitude, _mm512_set1_epi32(0x3c800000)),
-      _mm512_castps_si512(shifted), _mm512_set1_epi32(0x46800000));
-  code = _mm512_mask_mov_epi32(
-      code, _mm512_cmpgt_epu32_mask(bits, _mm512_set1_epi32(0x7f800000)),
-      _mm512_set1_epi32(RESQ_E4M3_NAN));
+  code =
+      _mm512_mask_sub_epi32(code, _mm512_cmplt_epu32_mask(magnitude, _mm512_set1_epi32(0x3c800000)),
+                            _mm512_castps_si512(shifted), _mm512_set1_epi32(0x46800000));
+  code = _mm512_mask_mov_epi32(code, _mm512_cmpgt_epu32_mask(bits, _mm512_set1_epi32(0x7f800000)),
+                               _mm512_set1_epi32(RESQ_E4M3_NAN));
   return _mm512_or_si512(code, sign);
 }
 
