@@ -98,9 +98,10 @@ MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(Resq, resq, resq::ResqDialect)
 // is begun, even one that is abandoned, for an error of its own.
 
 LogicalResult QuantType::verify(function_ref<InFlightDiagnostic()> emitError, unsigned bits,
-                                int64_t group, bool zero, StringRef layout, Type storage) {
+                                int64_t group, bool zero, StringRef layout, Type storage,
+                                StringRef codebook) {
   resq_message message;
-  if (resqVerifyQuant(bits, group, zero, wrap(layout), wrap(storage), &message))
+  if (resqVerifyQuant(bits, group, zero, wrap(layout), wrap(storage), wrap(codebook), &message))
     return success();
   return emitError() << message.text;
 }
@@ -129,12 +130,15 @@ MlirType resqQuantTypeGet(MlirContext ctx, unsigned bits, int64_t group, bool ze
                           MlirStringRef layout) {
   Location unknown = UnknownLoc::get(unwrap(ctx));
   return wrap(
-      QuantType::getChecked(unknown, unwrap(ctx), bits, group, zero, unwrap(layout), Type()));
+      QuantType::getChecked(unknown, unwrap(ctx), bits, group, zero, unwrap(layout), Type(), ""));
 }
-MlirType resqQuantTypeGetE4M3(MlirContext ctx, int64_t group, MlirStringRef layout) {
+MlirType resqQuantTypeGetSymmetric(MlirContext ctx, resq_code_kind kind, unsigned bits,
+                                   int64_t group, MlirStringRef layout) {
   Location unknown = UnknownLoc::get(unwrap(ctx));
-  return wrap(QuantType::getChecked(unknown, unwrap(ctx), 8, group, false, unwrap(layout),
-                                    Float8E4M3FNType::get(unwrap(ctx))));
+  Type storage = kind == RESQ_CODE_E4M3 ? Float8E4M3FNType::get(unwrap(ctx)) : Type();
+  StringRef codebook = kind == RESQ_CODE_LLOYD_MAX ? "lm" : "";
+  return wrap(QuantType::getChecked(unknown, unwrap(ctx), bits, group, false, unwrap(layout),
+                                    storage, codebook));
 }
 unsigned resqQuantTypeGetBits(MlirType type) { return cast<QuantType>(unwrap(type)).getBits(); }
 int64_t resqQuantTypeGetGroup(MlirType type) { return cast<QuantType>(unwrap(type)).getGroup(); }
@@ -142,14 +146,18 @@ bool resqQuantTypeGetZero(MlirType type) { return cast<QuantType>(unwrap(type)).
 MlirStringRef resqQuantTypeGetLayout(MlirType type) {
   return wrap(cast<QuantType>(unwrap(type)).getLayout());
 }
-bool resqQuantTypeIsE4M3(MlirType type) {
-  return isa_and_present<Float8E4M3FNType>(cast<QuantType>(unwrap(type)).getStorage());
+resq_code_kind resqQuantTypeGetKind(MlirType type) {
+  auto quant = cast<QuantType>(unwrap(type));
+  return quant.getStorage()            ? RESQ_CODE_E4M3
+         : quant.getCodebook().empty() ? RESQ_CODE_INTEGER
+                                       : RESQ_CODE_LLOYD_MAX;
 }
+bool resqQuantTypeIsE4M3(MlirType type) { return resqQuantTypeGetKind(type) == RESQ_CODE_E4M3; }
 MlirType resqQuantTypeWithLayout(MlirType type, MlirStringRef layout) {
   auto quant = cast<QuantType>(unwrap(type));
   return wrap(QuantType::getChecked(UnknownLoc::get(quant.getContext()), quant.getContext(),
                                     quant.getBits(), quant.getGroup(), quant.getZero(),
-                                    unwrap(layout), quant.getStorage()));
+                                    unwrap(layout), quant.getStorage(), quant.getCodebook()));
 }
 
 bool resqTypeIsPanel(MlirType type) { return isa<PanelType>(unwrap(type)); }

@@ -43,9 +43,9 @@ typedef struct resq_parts {
   const void *scope;
 } resq_parts;
 
-/// storage: null for integers.
+/// storage null and codebook empty: integers.
 bool resqVerifyQuant(unsigned bits, int64_t group, bool zero, MlirStringRef layout,
-                     MlirType storage, resq_message *out);
+                     MlirType storage, MlirStringRef codebook, resq_message *out);
 bool resqVerifyPanel(MlirType element, resq_message *out);
 bool resqVerifyKvCode(const resq_kv_fields *fields, resq_message *out);
 bool resqCheckVersion(MlirLocation loc, uint64_t version);

@@ -20,7 +20,7 @@ static __attribute__((format(printf, 2, 3))) bool refuse(resq_message *out, cons
 static int shown(MlirStringRef s) { return s.length < 40 ? (int)s.length : 40; }
 
 bool resqVerifyQuant(unsigned bits, int64_t group, bool zero, MlirStringRef layout,
-                     MlirType storage, resq_message *out) {
+                     MlirType storage, MlirStringRef codebook, resq_message *out) {
   if (bits < 2 || bits > 8)
     return refuse(out, "C1: bits is %u: allowed is 2 to 8", bits);
   if (group < 1)
@@ -33,6 +33,13 @@ bool resqVerifyQuant(unsigned bits, int64_t group, bool zero, MlirStringRef layo
                   "C4: storage is %s, with bits = %u and zero = %s: allowed is f8E4M3FN with "
                   "bits = 8 and zero = false",
                   resq_print_type(storage).text, bits, zero ? "true" : "false");
+  if (codebook.length &&
+      (!resq_str_eq(codebook, "lm") || bits != 4 || zero || !mlirTypeIsNull(storage)))
+    return refuse(out,
+                  "C5: codebook is \"%.*s\", with bits = %u, zero = %s and %s storage: allowed is "
+                  "\"lm\" with bits = 4, zero = false and no storage",
+                  shown(codebook), codebook.data, bits, zero ? "true" : "false",
+                  mlirTypeIsNull(storage) ? "no" : "a");
   return true;
 }
 

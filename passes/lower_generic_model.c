@@ -50,6 +50,10 @@ static bool unpack_quant(generic *g, MlirOperation get, MlirValue stored) {
   if (!resq_define(&g->definitions, &g->b, name, 4, codes, 1, &parts[0]) ||
       !resq_define(&g->definitions, &g->b, "unpack_scales", 4, scales, 1, &parts[1]))
     return false;
+  // Products and dequantisation are of what codes stand for: of integers, themselves.
+  if (resqQuantTypeGetKind(element) == RESQ_CODE_LLOYD_MAX &&
+      !resq_define(&g->definitions, &g->b, "lm_values", 1, &parts[0], 1, &parts[0]))
+    return false;
   value = mlirOperationGetResult(generic_tie(g, 2, parts, type), 0);
   resq_replace(get, 1, &value);
   return true;

@@ -3,11 +3,11 @@
 //
 // add(linear(lo, W_low), linear(hi, W_high)) of one split becomes one qlinear of two branches, any
 // other linear a qlinear of one. Activations: asymmetric per token and part; where the split is per
-// head, per head too. Weights: symmetric per output channel and part, or group of columns, clip
-// search over the p-norm, rounded to nearest or by GPTQ (weight_codes.h). Low activations are
-// clipped by a number, or by a ratio found for each from calibrated rows (clip.h). High branches
-// are integers or E4M3: symmetric, then, on both sides. The embedding stays; the head, on request,
-// becomes a qlinear of 8 bits, rounded to nearest row by row.
+// head, per head too. Weights: symmetric per output channel and part, or group of columns, integers
+// or, in low branches, Lloyd-Max codes; clip search over the p-norm, rounded to nearest or by GPTQ
+// (weight_codes.h). Low activations are clipped by a number, or by a ratio found for each from
+// calibrated rows (clip.h). High branches are integers or E4M3: symmetric, then, on both sides. The
+// embedding stays; the head, on request, becomes a qlinear of 8 bits, rounded to nearest row by row.
 //===----------------------------------------------------------------------===//
 #include "passes/clip.h"
 #include "passes/pass.h"
@@ -27,11 +27,12 @@ typedef struct quantized_value {
 
 typedef struct quantizing {
   MlirOperation module;
-  unsigned weights, activations, high;
-  bool high_e4m3; ///< high branches are E4M3, and `high` is 8
-  int64_t group;  ///< most columns of a low branch's weight that share a scale; 0: all
-  float clip;     ///< 1 where clip_auto
+  unsigned weights, activations, high; ///< bits
+  resq_code_kind weights_kind, high_kind;
+  int64_t group; ///< most columns of a low branch's weight that share a scale; 0: all
+  float clip;    ///< 1 where clip_auto
   bool clip_auto, ok;
+  float norm; ///< of the clip search; 0: what suits the codes
   resq_weight_codes codes;
   quantized_value *values;
   intptr_t n_values;
@@ -50,7 +51,8 @@ static int64_t range_of(MlirValue x) {
 typedef struct branch {
   MlirOperation linear;          ///< or head
   unsigned activations, weights; ///< bits
-  bool high, e4m3;
+  bool high;
+  resq_code_kind kind; ///< of the weight; E4M3: of the activation, too
 } branch;
 
 /// Columns of the branch's weight that share a scale, fewer than its width on request: a whole
@@ -75,19 +77,20 @@ static int64_t weight_group(const quantizing *z, const branch *br) {
 static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_group) {
   MlirValue x = mlirOperationGetOperand(br->linear, 0);
   unsigned bits = br->activations;
+  bool e4m3 = br->kind == RESQ_CODE_E4M3;
   int64_t range = range_of(x), group = weight_group < range ? weight_group : range;
   for (intptr_t i = 0; i < z->n_values; i++)
     if (mlirValueEqual(z->values[i].x, x) && z->values[i].bits == bits &&
-        z->values[i].e4m3 == br->e4m3 && z->values[i].group == group)
+        z->values[i].e4m3 == e4m3 && z->values[i].group == group)
       return z->values[i].q;
-  quantized_value v = {.x = x, .bits = bits, .e4m3 = br->e4m3, .group = group};
+  quantized_value v = {.x = x, .bits = bits, .e4m3 = e4m3, .group = group};
   if (z->clip_auto && bits < 8 && !br->high)
     v.clip = resq_clip_samples(z->module, br->linear, x, &z->ok);
   // At the definition, so that it stands before every reader.
   MlirOperation def = resq_defining_op(x);
   resq_builder b = mlirOperationIsNull(def) ? resq_build_before(br->linear) : resq_build_after(def);
-  MlirType element = br->e4m3 ? resqQuantTypeGetE4M3(b.ctx, group, resq_str("row"))
-                              : resqQuantTypeGet(b.ctx, bits, group, true, resq_str("row"));
+  MlirType element = e4m3 ? resqQuantTypeGetSymmetric(b.ctx, br->kind, bits, group, resq_str("row"))
+                          : resqQuantTypeGet(b.ctx, bits, group, true, resq_str("row"));
   int64_t shape[] = {resq_dim(x, 0), resq_width(x)};
   MlirNamedAttribute attrs[] = {resq_attr_f32(b.ctx, "clip", bits < 8 ? z->clip : 1.0f),
                                 resq_attr_i64(b.ctx, "range", range)};
@@ -105,7 +108,7 @@ static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *co
   resq_weight_branch weights[RESQ_MAX_BRANCHES];
   int count = 2 * n;
   for (int i = 0; i < n; i++) {
-    weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights, branches[i].e4m3,
+    weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights, branches[i].kind,
                                       weight_group(z, &branches[i])};
     operands[i] = quantize_input(z, &branches[i], weights[i].group);
   }
@@ -160,8 +163,8 @@ static void visit_add(MlirOperation add, void *user) {
   if (mlirOperationIsNull(low) || mlirOperationIsNull(high) ||
       mlirOperationGetNumOperands(high) > 2)
     return;
-  branch branches[] = {{low, z->activations, z->weights, false, false},
-                       {high, z->high, z->high, true, z->high_e4m3}};
+  branch branches[] = {{low, z->activations, z->weights, false, z->weights_kind},
+                       {high, z->high, z->high, true, z->high_kind}};
   build_qlinear(z, add, &z->codes, branches, 2, resq_op_str(low, "name"));
 }
 
@@ -171,8 +174,13 @@ static void visit_linear(MlirOperation linear, void *user) {
     resq_emit_remark(linear, "not quantised: the weight has no recipe");
     return;
   }
-  branch b = {linear, z->activations, z->weights, false, false};
+  branch b = {linear, z->activations, z->weights, false, z->weights_kind};
   build_qlinear(z, linear, &z->codes, &b, 1, resq_op_str(linear, "name"));
+}
+
+/// What the clip search minimises where no option says: Lloyd-Max codes are those of least squares.
+static float search_norm(const quantizing *z, resq_code_kind kind) {
+  return z->norm > 0 ? z->norm : kind == RESQ_CODE_LLOYD_MAX ? 2.0f : 2.4f;
 }
 
 /// 8-bit codes round well enough, and tens of thousands of rows are best made as they are written.
@@ -184,7 +192,8 @@ static void visit_head(MlirOperation head, void *user) {
   }
   resq_weight_codes nearest = z->codes;
   nearest.gptq = false;
-  branch b = {head, 8, 8, true, false};
+  nearest.norm = search_norm(z, RESQ_CODE_INTEGER);
+  branch b = {head, 8, 8, true, RESQ_CODE_INTEGER};
   build_qlinear(z, head, &nearest, &b, 1, resq_str("head"));
 }
 
@@ -215,13 +224,33 @@ static bool check_bits(MlirOperation module, const char *option, int64_t bits) {
   return false;
 }
 
+/// 2 to 8, or lm4; false after an error.
+static bool weights_option(quantizing *z, resq_pass *pass) {
+  MlirStringRef text = resq_pass_string(pass, "weights");
+  z->weights_kind = RESQ_CODE_INTEGER;
+  if (resq_str_eq(text, "lm4")) {
+    z->weights_kind = RESQ_CODE_LLOYD_MAX;
+    z->weights = 4;
+    return true;
+  }
+  if (text.length == 1 && text.data[0] >= '2' && text.data[0] <= '8') {
+    z->weights = (unsigned)(text.data[0] - '0');
+    return true;
+  }
+  resq_emit_error(z->module, "resq-quantize: weights is '%.*s', allowed: 2 to 8, lm4",
+                  (int)text.length, text.data);
+  return false;
+}
+
 /// int2 to int8, or e4m3; false after an error.
 static bool high_option(quantizing *z, resq_pass *pass) {
   MlirStringRef text = resq_pass_string(pass, "high");
-  z->high_e4m3 = resq_str_eq(text, "e4m3");
+  z->high_kind = RESQ_CODE_INTEGER;
   z->high = 8;
-  if (z->high_e4m3)
+  if (resq_str_eq(text, "e4m3")) {
+    z->high_kind = RESQ_CODE_E4M3;
     return true;
+  }
   if (text.length == 4 && !memcmp(text.data, "int", 3) && text.data[3] >= '2' &&
       text.data[3] <= '8') {
     z->high = (unsigned)(text.data[3] - '0');
@@ -244,21 +273,24 @@ static bool method_option(MlirOperation module, resq_pass *pass, bool *gptq) {
 }
 
 bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
-  int64_t weights = resq_pass_int(pass, "weights"),
-          activations = resq_pass_int(pass, "activations");
-  int64_t head = resq_pass_int(pass, "head");
+  int64_t activations = resq_pass_int(pass, "activations"), head = resq_pass_int(pass, "head");
   quantizing z = {.module = module,
-                  .weights = (unsigned)weights,
                   .activations = (unsigned)activations,
                   .group = resq_pass_int(pass, "group"),
                   .codes = {.module = module,
                             .steps = resq_pass_int(pass, "steps"),
-                            .norm = (float)resq_pass_float(pass, "norm"),
-                            .damping = 0.01f},
+                            .damping = (float)resq_pass_float(pass, "damping")},
+                  .norm = (float)resq_pass_float(pass, "norm"),
                   .ok = true};
-  if (!check_bits(module, "weights", weights) || !check_bits(module, "activations", activations) ||
+  if (!weights_option(&z, pass) || !check_bits(module, "activations", activations) ||
       !high_option(&z, pass) || !method_option(module, pass, &z.codes.gptq))
     return false;
+  z.codes.norm = search_norm(&z, z.weights_kind);
+  if (!(z.codes.damping > 0 && z.codes.damping <= 1)) {
+    resq_emit_error(module, "resq-quantize: damping is %g, allowed: above 0 to 1",
+                    (double)z.codes.damping);
+    return false;
+  }
   MlirStringRef clip = resq_pass_string(pass, "clip");
   if (!parse_clip(&z, clip) || z.codes.steps < 1 || z.codes.steps > 39) {
     resq_emit_error(module,

@@ -12,8 +12,7 @@
 static MlirType codes_type(const resq_builder *b, MlirValue w, const resq_weight_branch *branch) {
   int64_t shape[] = {resq_dim(w, 0), resq_width(w)};
   MlirType element =
-      branch->e4m3 ? resqQuantTypeGetE4M3(b->ctx, branch->group, resq_str("row"))
-                   : resqQuantTypeGet(b->ctx, branch->bits, branch->group, false, resq_str("row"));
+      resqQuantTypeGetSymmetric(b->ctx, branch->kind, branch->bits, branch->group, resq_str("row"));
   return resq_tensor(element, 2, shape);
 }
 

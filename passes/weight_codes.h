@@ -36,7 +36,7 @@ typedef struct resq_weight_codes {
 typedef struct resq_weight_branch {
   MlirOperation linear;
   unsigned bits;
-  bool e4m3;     ///< codes are E4M3, else integers; bits is 8
+  resq_code_kind kind;
   int64_t group; ///< columns that share a scale
 } resq_weight_branch;
 

@@ -170,6 +170,28 @@ func.func @resq.def.unpack_codes_4(%w: tensor<?xi8>, %n: index, %k: index, %grou
   return %y : tensor<?x?xi32>
 }
 
+// What Lloyd-Max codes -8 + i stand for: the integers nearest to 127 c(i) / c(15), c the centroids of 4 bits (@resq.def.lm_centroid).
+func.func @resq.def.lm_values(%codes: tensor<?x?xi32>) -> tensor<?x?xi32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %half = arith.constant 8 : i32
+  %table = arith.constant dense<[-127, -96, -75, -58, -44, -31, -18, -6, 6, 18, 31, 44, 58, 75, 96, 127]> : tensor<16xi32>
+  %rows = tensor.dim %codes, %c0 : tensor<?x?xi32>
+  %width = tensor.dim %codes, %c1 : tensor<?x?xi32>
+  %init = tensor.empty(%rows, %width) : tensor<?x?xi32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%codes : tensor<?x?xi32>) outs(%init : tensor<?x?xi32>) {
+  ^bb0(%code: i32, %out: i32):
+    %stored = arith.addi %code, %half : i32
+    %place = arith.index_cast %stored : i32 to index
+    %value = tensor.extract %table[%place] : tensor<16xi32>
+    linalg.yield %value : i32
+  } -> tensor<?x?xi32>
+  return %y : tensor<?x?xi32>
+}
+
 // n16k4 codes of 8 bits as they are stored, which is what E4M3 codes are: byte 4c + j of a step is code (c, 4s + j).
 func.func @resq.def.unpack_codes_e4m3(%w: tensor<?xi8>, %n: index, %k: index, %group: index)
     -> tensor<?x?xi32> {

@@ -212,8 +212,8 @@ static void kernel_codes(kernel_call *k, MlirValue q, MlirValue weight) {
   kernel_read(k, place_of(k->l, weight));
 }
 
-/// Shape constants of one branch of integers: k, activation group, weight group, activation bits,
-/// weight bits.
+/// Constants of one branch of integer activations: k, activation group, weight group, activation
+/// bits, weight bits, whether weights are Lloyd-Max codes.
 static void kernel_branch(kernel_call *k, MlirValue q, MlirValue weight) {
   MlirType activation = resq_element(q), codes = resq_element(weight);
   kernel_const(k, resq_width(q));
@@ -221,7 +221,9 @@ static void kernel_branch(kernel_call *k, MlirValue q, MlirValue weight) {
   kernel_const(k, resqQuantTypeGetGroup(codes));
   kernel_const(k, resqQuantTypeGetBits(activation));
   kernel_const(k, resqQuantTypeGetBits(codes));
+  kernel_const(k, resqQuantTypeGetKind(codes) == RESQ_CODE_LLOYD_MAX);
 }
+enum { BRANCH_CONSTANTS = 6 };
 
 /// A qlinear being lowered.
 typedef struct qlinear {
@@ -258,7 +260,7 @@ static void emit_integers(lowering *l, const qlinear *q) {
     if (i < q->integers)
       kernel_branch(&k, operand(q->op, i), operand(q->op, q->branches + i));
     else
-      for (int j = 0; j < 5; j++)
+      for (int j = 0; j < BRANCH_CONSTANTS; j++)
         kernel_const(&k, 0);
   kernel_end(&k);
 }

@@ -59,7 +59,7 @@ RESQ_DECLARE_RULE(cast) {
 //===-- Codes -------------------------------------------------------------===//
 
 bool resq_check_codes(const resq_value *q, resq_error *err) {
-  return !q->e4m3 || resq_codes_are_numbers(q->data, q->rows * q->width) ||
+  return q->code_kind != RESQ_CODE_E4M3 || resq_codes_are_numbers(q->data, q->rows * q->width) ||
          resq_fail(err, RESQ_BAD_INPUT,
                    "a weight is NaN or infinite; what becomes E4M3 codes must be finite");
 }
@@ -75,12 +75,13 @@ RESQ_DECLARE_RULE(quantize_weight) {
     return resq_bad_shapes(node, err);
   resq_value *x = resq_value_convert(operands[0], RESQ_VALUE_F32);
   if (x)
-    *out = resq_value_create_quant(range.rows, info->width, info->bits, info->e4m3, info->group);
+    *out =
+        resq_value_create_quant(range.rows, info->width, info->bits, info->code_kind, info->group);
   if (!x || !*out) {
     resq_value_release(x);
     return resq_out_of_memory(err, info);
   }
-  resq_weight_code how = {info->bits, info->group, (int)steps, norm, info->e4m3};
+  resq_weight_code how = {info->bits, info->group, (int)steps, norm, info->code_kind};
   resq_quantize_weight(e->threads, resq_f32(x), x->rows, x->width, &how, (*out)->data,
                        (*out)->scales);
   resq_value_release(x);
@@ -144,6 +145,6 @@ RESQ_DECLARE_RULE(dequantize) {
     return false;
   for (int64_t i = 0; i < q->rows * q->width; ++i)
     resq_f32(*out)[i] =
-        q->scales[i / q->group] * resq_weight_value(q->e4m3, ((const int8_t *)q->data)[i]);
+        q->scales[i / q->group] * resq_weight_value(q->code_kind, ((const int8_t *)q->data)[i]);
   return true;
 }

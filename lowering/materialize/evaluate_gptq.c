@@ -82,7 +82,7 @@ static bool open_part(resq_evaluator *e, const resq_node *first, int i, resq_val
       from->width != info->width || from->rows != info->rows || info->rows != first->info.rows)
     return resq_bad_shapes(first, err);
   *w = resq_value_convert(operand, RESQ_VALUE_F32);
-  *out = resq_value_create_quant(info->rows, info->width, info->bits, info->e4m3, info->group);
+  *out = resq_value_create_quant(info->rows, info->width, info->bits, info->code_kind, info->group);
   if (!*w || !*out)
     return resq_out_of_memory(err, info);
   MlirOperation op = first->op;
@@ -90,7 +90,7 @@ static bool open_part(resq_evaluator *e, const resq_node *first, int i, resq_val
   double norm = resq_op_has(op, "norm") ? resq_op_f64(op, "norm") : 2.4;
   *part = (resq_gptq_part){.w = resq_f32(*w),
                            .width = info->width,
-                           .how = {info->bits, info->group, (int)steps, norm, info->e4m3},
+                           .how = {info->bits, info->group, (int)steps, norm, info->code_kind},
                            .codes = (*out)->data,
                            .scales = (*out)->scales};
   return (steps >= 1 && steps <= 39 && norm > 0 && norm <= 16) || resq_bad_shapes(first, err);

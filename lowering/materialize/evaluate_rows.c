@@ -293,14 +293,14 @@ static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_v
   int64_t rows = 0;
   for (int32_t i = 0; i < node->n_operands; ++i) {
     if (parts[i]->kind != RESQ_VALUE_QUANT || parts[i]->width != info->width ||
-        parts[i]->bits != info->bits || parts[i]->e4m3 != info->e4m3 ||
+        parts[i]->bits != info->bits || parts[i]->code_kind != info->code_kind ||
         parts[i]->group != info->group)
       return resq_bad_shapes(node, err);
     rows += parts[i]->rows;
   }
   if (rows != info->rows)
     return resq_bad_shapes(node, err);
-  *out = resq_value_create_quant(rows, info->width, info->bits, info->e4m3, info->group);
+  *out = resq_value_create_quant(rows, info->width, info->bits, info->code_kind, info->group);
   if (!*out)
     return resq_out_of_memory(err, info);
   int64_t at = 0, groups = info->width / info->group;

@@ -140,7 +140,7 @@ static void code_block(const weight_job *j, int64_t row, int64_t first, int64_t 
     int8_t code = scale > 0 ? resq_weight_code_of(&part->how, w[i] / scale) : 0;
     part->codes[row * part->width + column] = code;
     const float *u = j->factor + i * j->n;
-    float error = (w[i] - scale * resq_weight_value(part->how.e4m3, code)) / u[i];
+    float error = (w[i] - scale * resq_weight_value(part->how.kind, code)) / u[i];
     errors[i - first] = error;
     for (int64_t k = i + 1; k < last; ++k)
       w[k] -= error * u[k];

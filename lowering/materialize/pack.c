@@ -183,8 +183,9 @@ static void pack_code_tile(void *opaque, int64_t tile) {
 }
 
 void resq_pack_codes(int threads, const int8_t *codes, int64_t rows, int64_t k, int64_t group,
-                     int bits, bool e4m3, uint8_t *out) {
-  code_job p = {codes, rows, k, group, bits, e4m3 ? 0 : resq_packed_offset(bits), out};
+                     int bits, resq_code_kind kind, uint8_t *out) {
+  int offset = kind == RESQ_CODE_E4M3 ? 0 : resq_packed_offset(bits);
+  code_job p = {codes, rows, k, group, bits, offset, out};
   resq_parallel(threads, (rows + RESQ_TILE_N - 1) / RESQ_TILE_N, pack_code_tile, &p);
 }
 

@@ -84,7 +84,7 @@ static void element_info(MlirType element, resq_tensor_info *info) {
   } else if (resqTypeIsQuant(element)) {
     info->kind = RESQ_ELEMENT_QUANT;
     info->bits = (int)resqQuantTypeGetBits(element);
-    info->e4m3 = resqQuantTypeIsE4M3(element);
+    info->code_kind = resqQuantTypeGetKind(element);
     info->group = resqQuantTypeGetGroup(element);
     info->zero = resqQuantTypeGetZero(element);
     info->tiled = resq_str_eq(resqQuantTypeGetLayout(element), "n16k4");

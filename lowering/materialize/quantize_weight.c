@@ -9,6 +9,7 @@
 #include "quantize_weight.h"
 
 #include "kernels/e4m3.h"
+#include "kernels/lm_weights.h"
 #include "parallel.h"
 
 #include <math.h>
@@ -97,6 +98,35 @@ static inline __attribute__((always_inline)) float round_e4m3(float t) {
   return (t + rounder) - rounder;
 }
 
+/// Half way from value j above 0 to the next, exactly.
+static inline __attribute__((always_inline)) float lm_threshold(int j) {
+  const int8_t *positive = resq_lm_weights + RESQ_LM_WEIGHT_HALF;
+  return 0.5f * (float)(positive[j] + positive[j + 1]);
+}
+
+/// How many values above 0 a magnitude has passed: the nearest one's place, the lower of two.
+static inline __attribute__((always_inline)) int32_t lm_place(float magnitude) {
+  int32_t place = 0;
+  for (int j = 0; j + 1 < RESQ_LM_WEIGHT_HALF; ++j)
+    place += magnitude > lm_threshold(j);
+  return place;
+}
+
+/// The value there, by adding up steps: a table look-up would not be vectorised.
+static inline __attribute__((always_inline)) float lm_magnitude(float magnitude) {
+  const int8_t *positive = resq_lm_weights + RESQ_LM_WEIGHT_HALF;
+  float value = positive[0];
+  for (int j = 0; j + 1 < RESQ_LM_WEIGHT_HALF; ++j)
+    value += magnitude > lm_threshold(j) ? (float)(positive[j + 1] - positive[j]) : 0.0f;
+  return value;
+}
+
+/// The code of t: place m above 0, -1 - m below.
+static inline __attribute__((always_inline)) int8_t lm_code(float t) {
+  int32_t place = lm_place(fabsf(t));
+  return (int8_t)(t < 0 ? -1 - place : place);
+}
+
 /// The sum of errors, which has room up to a multiple of LANES.
 static inline __attribute__((always_inline)) double sum_piece(float *errors, int64_t n) {
   float sums[LANES] = {0};
@@ -144,16 +174,45 @@ static double e4m3_error(const float *w, int64_t count, float inverse, float nor
   return total;
 }
 
-/// The largest code of an integer or float.
+/// Sum over the group of |w / s - g(w / s)|^norm, g the nearest Lloyd-Max value.
+RESQ_CLONES
+static double lm_error(const float *w, int64_t count, float inverse, float norm) {
+  double total = 0;
+  for (int64_t begin = 0; begin < count; begin += PIECE) {
+    float errors[PIECE];
+    int64_t n = count - begin < PIECE ? count - begin : PIECE;
+    for (int64_t i = 0; i < n; ++i) {
+      float t = fabsf(w[begin + i] * inverse);
+      errors[i] = power(fabsf(t - lm_magnitude(t)), norm);
+    }
+    total += sum_piece(errors, n);
+  }
+  return total;
+}
+
+/// The largest value of a code, of integers above 0.
 static float top_of(const resq_weight_code *how) {
-  return how->e4m3 ? RESQ_E4M3_TOP : (float)((1 << (how->bits - 1)) - 1);
+  switch (how->kind) {
+  case RESQ_CODE_E4M3:
+    return RESQ_E4M3_TOP;
+  case RESQ_CODE_LLOYD_MAX:
+    return RESQ_LM_WEIGHT_TOP;
+  default:
+    return (float)((1 << (how->bits - 1)) - 1);
+  }
 }
 
 /// In units of s^norm.
 static double group_error(const float *w, int64_t count, float scale, const resq_weight_code *how) {
-  float top = top_of(how), norm = (float)how->norm;
-  return how->e4m3 ? e4m3_error(w, count, 1.0f / scale, norm)
-                   : integer_error(w, count, 1.0f / scale, -top - 1, top, norm);
+  float top = top_of(how), norm = (float)how->norm, inverse = 1.0f / scale;
+  switch (how->kind) {
+  case RESQ_CODE_E4M3:
+    return e4m3_error(w, count, inverse, norm);
+  case RESQ_CODE_LLOYD_MAX:
+    return lm_error(w, count, inverse, norm);
+  default:
+    return integer_error(w, count, inverse, -top - 1, top, norm);
+  }
 }
 
 RESQ_CLONES
@@ -185,21 +244,42 @@ static void encode_e4m3(const float *w, int64_t count, float scale, int8_t *code
     codes[i] = (int8_t)resq_e4m3_from_f32(w[i] / scale);
 }
 
-static void encode(const float *w, float scale, const resq_weight_code *how, int8_t *codes) {
-  float top = top_of(how);
-  if (how->e4m3)
-    encode_e4m3(w, how->group, scale, codes);
-  else
-    encode_integers(w, how->group, scale, -top - 1, top, codes);
+RESQ_CLONES
+static void encode_lm(const float *w, int64_t count, float scale, int8_t *codes) {
+  for (int64_t i = 0; i < count; ++i)
+    codes[i] = lm_code(w[i] / scale);
 }
 
-float resq_weight_value(bool e4m3, int8_t code) {
-  return e4m3 ? resq_f32_from_e4m3((uint8_t)code) : (float)code;
+static void encode(const float *w, float scale, const resq_weight_code *how, int8_t *codes) {
+  float top = top_of(how);
+  switch (how->kind) {
+  case RESQ_CODE_E4M3:
+    encode_e4m3(w, how->group, scale, codes);
+    return;
+  case RESQ_CODE_LLOYD_MAX:
+    encode_lm(w, how->group, scale, codes);
+    return;
+  default:
+    encode_integers(w, how->group, scale, -top - 1, top, codes);
+  }
+}
+
+float resq_weight_value(resq_code_kind kind, int8_t code) {
+  switch (kind) {
+  case RESQ_CODE_E4M3:
+    return resq_f32_from_e4m3((uint8_t)code);
+  case RESQ_CODE_LLOYD_MAX:
+    return (float)resq_lm_weights[code + RESQ_LM_WEIGHT_HALF];
+  default:
+    return (float)code;
+  }
 }
 
 int8_t resq_weight_code_of(const resq_weight_code *how, float t) {
-  if (how->e4m3)
+  if (how->kind == RESQ_CODE_E4M3)
     return (int8_t)resq_e4m3_from_f32(t);
+  if (how->kind == RESQ_CODE_LLOYD_MAX)
+    return lm_code(t);
   float top = top_of(how), code = rintf(t);
   code = code > -top - 1 ? code < top ? code : top : -top - 1; // NaN too becomes a code
   return (int8_t)code;

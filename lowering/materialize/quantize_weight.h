@@ -3,6 +3,8 @@
 #ifndef RESQ_LOWERING_QUANTIZE_WEIGHT_H
 #define RESQ_LOWERING_QUANTIZE_WEIGHT_H
 
+#include "resq/code_kind.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,17 +13,18 @@ typedef struct resq_weight_code {
   int64_t group; ///< columns that share a scale; divides the width
   int steps;     ///< 1..39 candidates of a scale; 1: no search
   double norm;   ///< of the search, > 0
-  bool e4m3;     ///< codes are E4M3, and bits is 8
+  resq_code_kind kind;
 } resq_weight_code;
 
 /// The number that a code stands for, unscaled.
-float resq_weight_value(bool e4m3, int8_t code);
+float resq_weight_value(resq_code_kind kind, int8_t code);
 
 /// Codes of rows [rows, width] as resq.quantize_weight defines them: codes [rows, width], scales
 /// [rows, width / group], each exactly representable in bf16. A group of zeros has scale 0 and
-/// codes 0. Rows are independent of each other. The search compares sum |w / s - code|^norm *
-/// s^norm, in f32 with a power accurate to about 1e-6: two candidates closer than that count as
-/// equal or either way, the same way everywhere. E4M3 codes stand in codes as bytes.
+/// codes 0 (of Lloyd-Max, too). Rows are independent of each other. The search compares sum |w / s
+/// - value|^norm * s^norm, in f32 with a power accurate to about 1e-6: two candidates closer than
+/// that count as equal or either way, the same way everywhere. E4M3 codes are bytes, Lloyd-Max
+/// codes -8 to 7.
 void resq_quantize_weight(int threads, const float *x, int64_t rows, int64_t width,
                           const resq_weight_code *how, int8_t *codes, float *scales);
 

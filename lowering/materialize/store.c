@@ -148,7 +148,8 @@ static bool emit_codes(stream *s, const resq_value *v, int64_t first_row) {
   uint8_t *bytes = malloc(size);
   if (!bytes)
     return resq_out_of_memory(s->err, info);
-  resq_pack_codes(s->e->threads, v->data, v->rows, v->width, s->to->group, v->bits, v->e4m3, bytes);
+  resq_pack_codes(s->e->threads, v->data, v->rows, v->width, s->to->group, v->bits, v->code_kind,
+                  bytes);
   resq_pack_scales(v->scales, v->rows, v->width / v->group, first_row, info->rows,
                    (uint16_t *)s->scales);
   bool ok = emit(s, bytes, size);
@@ -161,7 +162,7 @@ static bool emit_block(stream *s, const resq_value *v, int64_t first_row) {
   if (info->kind == RESQ_ELEMENT_I32 && v->kind == RESQ_VALUE_I32)
     return emit(s, v->data, (uint64_t)(v->rows * v->width) * sizeof(int32_t));
   if (info->kind == RESQ_ELEMENT_QUANT && v->kind == RESQ_VALUE_QUANT && v->bits == info->bits &&
-      v->e4m3 == info->e4m3 && v->group == info->group)
+      v->code_kind == info->code_kind && v->group == info->group)
     return emit_codes(s, v, first_row);
   if ((info->kind == RESQ_ELEMENT_FLOAT || info->kind == RESQ_ELEMENT_PANEL) &&
       resq_value_is_float(v))

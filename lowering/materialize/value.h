@@ -8,6 +8,8 @@
 #ifndef RESQ_LOWERING_VALUE_H
 #define RESQ_LOWERING_VALUE_H
 
+#include "resq/code_kind.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,7 +17,7 @@ typedef enum resq_value_kind {
   RESQ_VALUE_F32,
   RESQ_VALUE_F64,
   RESQ_VALUE_I32,
-  RESQ_VALUE_QUANT, ///< symmetric weight codes: i8 data (E4M3: its bytes), scales
+  RESQ_VALUE_QUANT, ///< symmetric weight codes: i8 data (resq_weight_value), scales
 } resq_value_kind;
 
 typedef struct resq_value {
@@ -25,14 +27,14 @@ typedef struct resq_value {
   void *data;                ///< [rows, width], 64-byte aligned where not a view
   float *scales;             ///< QUANT: [rows, width / group]
   int bits;                  ///< QUANT
-  bool e4m3;                 ///< QUANT: codes are E4M3, else integers
+  resq_code_kind code_kind;  ///< QUANT
   int64_t group;             ///< QUANT
   struct resq_value *parent; ///< of a view
 } resq_value;
 
 /// Uninitialised; NULL when out of memory or when the size overflows.
 resq_value *resq_value_create(resq_value_kind kind, int64_t rows, int64_t width);
-resq_value *resq_value_create_quant(int64_t rows, int64_t width, int bits, bool e4m3,
+resq_value *resq_value_create_quant(int64_t rows, int64_t width, int bits, resq_code_kind kind,
                                     int64_t group);
 
 resq_value *resq_value_retain(resq_value *v);

@@ -111,7 +111,7 @@ static void describe_branch(const resq_branch_recipes *r, resq_report_branch *b,
   }
   MlirType activation = resq_element(mlirOperationGetResult(r->quantize, 0));
   b->bits = (int)resqQuantTypeGetBits(code);
-  b->e4m3 = resqQuantTypeIsE4M3(code);
+  b->kind = resqQuantTypeGetKind(code);
   b->group = resqQuantTypeGetGroup(code);
   b->activation_bits = (int)resqQuantTypeGetBits(activation);
   b->activation_group = resqQuantTypeGetGroup(activation);

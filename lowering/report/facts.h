@@ -14,6 +14,8 @@
 #ifndef RESQ_LOWERING_REPORT_FACTS_H
 #define RESQ_LOWERING_REPORT_FACTS_H
 
+#include "resq/code_kind.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,7 +32,7 @@ typedef struct resq_outliers {
 typedef struct resq_report_branch {
   int64_t width;
   int bits, activation_bits;       ///< 0: float
-  bool e4m3;                       ///< codes of both are E4M3, 8 bits
+  resq_code_kind kind;             ///< of the weight; the activation: E4M3 where it is, else integer
   int64_t group, activation_group; ///< that share a scale
   double clip;                     ///< of the activation's range; NaN for float
   bool clip_found;                 ///< by calibration, not given

@@ -39,7 +39,7 @@ static bool no_memory(const measuring *m) {
 static float decode(const resq_value *q, int64_t row, int64_t column) {
   float scale = q->scales[row * (q->width / q->group) + column / q->group];
   int8_t code = ((const int8_t *)q->data)[row * q->width + column];
-  return scale * resq_weight_value(q->e4m3, code);
+  return scale * resq_weight_value(q->code_kind, code);
 }
 
 static bool load_weights(measuring *m) {
@@ -101,7 +101,7 @@ static bool place_samples(measuring *m, int i, const resq_value *x, int64_t at) 
   }
   for (int64_t k = 0; k < x->rows * x->width; k += b->activation_group) {
     const float *group = resq_f32(x) + k;
-    if (b->e4m3)
+    if (b->kind == RESQ_CODE_E4M3)
       resq_e4m3_group_errors(group, b->activation_group, errors);
     else
       resq_group_errors(group, b->activation_group, b->activation_bits, (float)b->clip, errors);

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-/// "4 × 504 + 8 × 72": bits by columns of each branch; "e4m3 × 72", 8 bits; "float".
+/// "4 × 504 + 8 × 72": bits by columns of each branch; "lm4 × 504", "e4m3 × 72"; "float".
 static void code_cell(resq_markup *m, const resq_report_linear *l) {
   resq_markup_format(m, "<td class=\"t\">");
   for (int i = 0; i < l->n_branches; ++i) {
@@ -14,10 +14,11 @@ static void code_cell(resq_markup *m, const resq_report_linear *l) {
       resq_markup_format(m, "%sfloat", i ? " + " : "");
       continue;
     }
-    if (b->e4m3)
-      resq_markup_format(m, "%se4m3", i ? " + " : "");
+    resq_markup_format(m, "%s", i ? " + " : "");
+    if (b->kind == RESQ_CODE_E4M3)
+      resq_markup_format(m, "e4m3");
     else
-      resq_markup_format(m, "%s%d", i ? " + " : "", b->bits);
+      resq_markup_format(m, "%s%d", b->kind == RESQ_CODE_LLOYD_MAX ? "lm" : "", b->bits);
     if (b->activation_bits != b->bits)
       resq_markup_format(m, "/%d", b->activation_bits);
     resq_markup_format(m, " × %" PRId64, b->width);

@@ -30,27 +30,31 @@ RESQ_INLINE int32_t dot(const int16_t *w, const int16_t *x, int64_t count) {
   return sum;
 }
 
+/// The weight that a stored nibble or byte is.
+RESQ_INLINE int16_t weight_of(const resq_qshape *b, int32_t stored) {
+  return b->lm ? resq_lm_weights[stored] : (int16_t)(stored - resq_packed_offset(b->wbits));
+}
+
 /// Weights of one unit: 8 inputs of 16 channels, `k` elements from channel to channel.
-RESQ_INLINE void unpack_unit(const uint8_t *packed, int64_t bits, int16_t *restrict out,
+RESQ_INLINE void unpack_unit(const resq_qshape *b, const uint8_t *packed, int16_t *restrict out,
                              int64_t k) {
   for (int c = 0; c < RESQ_TILE_N; ++c)
     for (int j = 0; j < 4; ++j) {
       const uint8_t first = packed[4 * c + j];
-      out[c * k + j] = (int16_t)(bits <= 4 ? (first & 15) - 8 : first - 128);
-      out[c * k + 4 + j] =
-          (int16_t)(bits <= 4 ? (first >> 4) - 8 : packed[64 + 4 * c + j] - 128);
+      out[c * k + j] = weight_of(b, b->wbits <= 4 ? first & 15 : first);
+      out[c * k + 4 + j] = weight_of(b, b->wbits <= 4 ? first >> 4 : packed[64 + 4 * c + j]);
     }
 }
 
 RESQ_INLINE void unpack_tile(const resq_qshape *b, int64_t tile, const tile_data *d) {
   const uint8_t *packed = resq_qweight(b, tile, 0);
   for (int64_t u = 0; u < d->padded_k / 8; ++u)
-    unpack_unit(packed + u * resq_qunit_bytes(b), b->wbits, d->weights + 8 * u, d->padded_k);
+    unpack_unit(b, packed + u * resq_qunit_bytes(b), d->weights + 8 * u, d->padded_k);
   const int64_t count = resq_qunits(b) * 8;
   for (int64_t i = 0; b->abits == 8 && i < resq_qgroups(b) * 16; ++i) {
     const int16_t *w = d->weights + i % 16 * d->padded_k + i / 16 * count;
     int32_t sum = 0;
-    for (int64_t k = 0; k < count; ++k)
+    for (int64_t k = 0; k < b->group; ++k) // padding may not be 0
       sum += w[k];
     d->sums[i] = sum;
   }
@@ -118,10 +122,13 @@ void RESQ_KERNEL(resq_qlinear)(
     resq_worker *w, int32_t op, const int8_t *codes_a, const resq_quant_meta *meta_a,
     const uint8_t *weight_a, const int8_t *codes_b, const resq_quant_meta *meta_b,
     const uint8_t *weight_b, const float *bias, float *y, int64_t rows, int64_t ldy, int64_t n,
-    int64_t k_a, int64_t group_a, int64_t wgroup_a, int64_t abits_a, int64_t wbits_a,
-    int64_t k_b, int64_t group_b, int64_t wgroup_b, int64_t abits_b, int64_t wbits_b) {
-  const resq_qshape a = {codes_a, meta_a, weight_a, n, k_a, group_a, wgroup_a, abits_a, wbits_a};
-  const resq_qshape b = {codes_b, meta_b, weight_b, n, k_b, group_b, wgroup_b, abits_b, wbits_b};
+    int64_t k_a, int64_t group_a, int64_t wgroup_a, int64_t abits_a, int64_t wbits_a, int64_t lm_a,
+    int64_t k_b, int64_t group_b, int64_t wgroup_b, int64_t abits_b, int64_t wbits_b,
+    int64_t lm_b) {
+  const resq_qshape a = {codes_a, meta_a,   weight_a, n,       k_a,
+                         group_a, wgroup_a, abits_a,  wbits_a, lm_a};
+  const resq_qshape b = {codes_b, meta_b,   weight_b, n,       k_b,
+                         group_b, wgroup_b, abits_b,  wbits_b, lm_b};
   for (int64_t tile; (tile = resq_next_chunk(w, op)) < resq_qtiles(n);) {
     tile_product(w, &a, 1, bias, y, rows, ldy, tile);
     if (k_b)

@@ -242,8 +242,13 @@ class Batches(unittest.TestCase):
 class WeightCodes(unittest.TestCase):
     def test_groups_and_head(self):
         """GPTQ, weight scales inside an activation's range and the 8-bit head, on all levels."""
+        for weights in ("4", "lm4"):
+            with self.subTest(weights=weights):
+                self.check_groups_and_head(weights)
+
+    def check_groups_and_head(self, weights):
         pipeline = ("resq-fold-norm,resq-split,resq-kv{keys=int8 values=int8},resq-fold-rotations,resq-insert-hadamard,"
-                    "resq-quantize{weights=4 activations=8 weights-method=gptq group=16 head=8}")
+                    f"resq-quantize{{weights={weights} activations=8 weights-method=gptq group=16 head=8}}")
         artifact = compile_model(make_tiny(), f"--passes={pipeline}", CALIBRATION, f"--levels={','.join(LEVELS)}")
         found = {level: log_softmax(logits(artifact, IDS, "--level", level)) for level in LEVELS}
         for level, values in found.items():

@@ -4,6 +4,12 @@
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=obq})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=METHOD
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=gptq high=e4m3},resq-fuse,resq-pack)" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=E4M3
 // METHOD: resq-quantize: weights-method is 'obq', allowed: rtn, gptq
+// RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=gptq damping=0.25})" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=DAMPED
+// DAMPED: resq.gptq_factor %{{.*}} parts [14, 2] {damping = 2.500000e-01 : f32}
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{damping=0})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=ZERO
+// ZERO: resq-quantize: damping is 0, allowed: above 0 to 1
+// RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{damping=1.5})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=ABOVE
+// ABOVE: resq-quantize: damping is 1.5, allowed: above 0 to 1
 
 // A stream's basis on the columns, gains and rotated rows skipped; q and k share the moment.
 resq.checkpoint @ckpt "m.gguf", "gguf"

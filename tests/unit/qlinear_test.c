@@ -5,13 +5,14 @@
 // generic bit for bit: odd shapes, groups, one and two branches, threads, and a row
 // alone against the same row among others. Nothing past n is written.
 //===----------------------------------------------------------------------===//
+#include "kernels/lm_weights.h"
 #include "quant_harness.h"
 #include <math.h>
 
 __typeof__(resq_qlinear_generic) resq_qlinear_avx512;
 
 typedef struct branch {
-  int64_t k, group, wgroup, abits, wbits;
+  int64_t k, group, wgroup, abits, wbits, lm;
   int8_t *codes;
   resq_quant_meta *meta;
   uint8_t *weight;
@@ -38,8 +39,9 @@ static const resq_quant_meta *meta_at(const branch *b, int64_t row) {
     resq_qlinear_##level(w, 0, codes_at(&c->a, c->first), meta_at(&c->a, c->first),        \
                          c->a.weight, codes_at(&c->b, c->first), meta_at(&c->b, c->first), \
                          c->b.weight, c->bias, c->y, c->rows, c->ldy, c->n, c->a.k,        \
-                         c->a.group, c->a.wgroup, c->a.abits, c->a.wbits, c->b.k,          \
-                         c->b.group, c->b.wgroup, c->b.abits, c->b.wbits);                 \
+                         c->a.group, c->a.wgroup, c->a.abits, c->a.wbits, c->a.lm,         \
+                         c->b.k, c->b.group, c->b.wgroup, c->b.abits, c->b.wbits,          \
+                         c->b.lm);                                                         \
   }
 CALL_LEVEL(generic)
 CALL_LEVEL(avx512)
@@ -75,13 +77,13 @@ static void add_reference(const branch *b, int64_t n, int64_t row, int64_t chann
   for (int64_t k = 0; k < b->k; ++k) {
     const int64_t g = k / b->group;
     const resq_quant_meta meta = b->meta[row * groups + g];
-    const int8_t code = codes_at(b, row)[g * resq_round_up(b->group, 8) + k % b->group];
-    const double x = (double)meta.scale * (code + meta.shift);
+    const int8_t x_code = codes_at(b, row)[g * resq_round_up(b->group, 8) + k % b->group];
+    const double x = (double)meta.scale * (x_code + meta.shift);
     const double scale =
         bf16_value(*resq_packed_scale(b->weight, channel, k / b->wgroup, n, b->k, b->group,
                                       b->wbits));
-    const double w =
-        scale * resq_unpack_weight_code(b->weight, channel, k, b->k, b->group, b->wbits);
+    const int32_t code = resq_unpack_weight_code(b->weight, channel, k, b->k, b->group, b->wbits);
+    const double w = scale * (b->lm ? resq_lm_weights[code + RESQ_LM_WEIGHT_HALF] : code);
     *value += x * w;
     *magnitude += fabs(x * w);
   }
@@ -154,6 +156,11 @@ static void check_case(int64_t rows, int64_t n, branch a, branch b, int with_bia
 
 static const branch none = {0};
 
+/// Of Lloyd-Max codes.
+static branch lm_shape(int64_t k, int64_t group, int64_t wgroup, int64_t abits) {
+  return (branch){.k = k, .group = group, .wgroup = wgroup, .abits = abits, .wbits = 4, .lm = 1};
+}
+
 static branch shape(int64_t k, int64_t group, int64_t wgroup, int64_t abits, int64_t wbits) {
   return (branch){.k = k, .group = group, .wgroup = wgroup, .abits = abits, .wbits = wbits};
 }
@@ -201,6 +208,25 @@ static void test_groups(void **state) {
       }
 }
 
+/// Lloyd-Max weights: every path of rows and channels, both widths of activations that differ in how
+/// sums of weights are needed, groups with padding, which is no zero weight.
+static void test_lloyd_max(void **state) {
+  (void)state;
+  static const int64_t channels[] = {1, 16, 33}, groups[][2] = {{56, 3}, {8, 5}, {5, 7}, {13, 3}, {1, 6}, {44, 1}};
+  for (size_t i = 0; i < sizeof(channels) / sizeof(*channels); ++i)
+    for (int64_t r = 1; r <= 33; r += r < 17 ? 1 : 8)
+      check_case(r, channels[i], lm_shape(45, 45, 45, r % 2 ? 8 : 4), shape(12, 12, 12, 8, 8),
+                 r % 3 == 0, 100 * channels[i] + r);
+  for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); ++i)
+    for (int64_t rows = 1; rows <= 31; rows = rows * 2 + 3)
+      for (int64_t abits = 2; abits <= 8; abits += 2) {
+        const int64_t group = groups[i][0], k = group * groups[i][1];
+        check_case(rows, 40, lm_shape(k, group, k, abits), shape(72, 8, 72, 8, 8), 1, 10 * i + rows);
+        check_case(rows, 40, lm_shape(k, group, group, abits), lm_shape(k, group, k, 8), 0, i + rows);
+      }
+  check_case(5, 100, lm_shape(8200, 8200, 8200, 8), none, 1, 3);
+}
+
 /// The shapes of SmolLM2-135M, and long rows.
 static void test_model_shapes(void **state) {
   (void)state;
@@ -220,6 +246,7 @@ int main(void) {
       cmocka_unit_test(test_rows_and_channels),
       cmocka_unit_test(test_bits),
       cmocka_unit_test(test_groups),
+      cmocka_unit_test(test_lloyd_max),
       cmocka_unit_test(test_model_shapes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "mlir-c/BuiltinAttributes.h"
 #include "mlir-c/BuiltinTypes.h"
 #include "mlir-c/Support.h"
+#include "resq/code_kind.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,12 +24,14 @@ bool resqTypeIsQuant(MlirType type);
 /// Of integers.
 MlirType resqQuantTypeGet(MlirContext ctx, unsigned bits, int64_t group, bool zero,
                           MlirStringRef layout);
-/// Of numbers of f8E4M3FN: 8 bits, no zero point.
-MlirType resqQuantTypeGetE4M3(MlirContext ctx, int64_t group, MlirStringRef layout);
+/// Without zero points: what a kind's codes stand for, times the scale. Kinds but integers have their own bits.
+MlirType resqQuantTypeGetSymmetric(MlirContext ctx, resq_code_kind kind, unsigned bits,
+                                   int64_t group, MlirStringRef layout);
 unsigned resqQuantTypeGetBits(MlirType type);
 int64_t resqQuantTypeGetGroup(MlirType type);
 bool resqQuantTypeGetZero(MlirType type);
 MlirStringRef resqQuantTypeGetLayout(MlirType type);
+resq_code_kind resqQuantTypeGetKind(MlirType type);
 bool resqQuantTypeIsE4M3(MlirType type);
 /// The same codes in another storage order.
 MlirType resqQuantTypeWithLayout(MlirType type, MlirStringRef layout);

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The register block of qlinear_avx512.c: `rows` x `tiles` accumulators of 16
-// channels fed by vpdpbusd, weights the unsigned operand (stored with an offset),
-// activation codes the signed one, broadcast four at a time from memory. With
+// channels fed by vpdpbusd, weights the unsigned operand (with an offset: integers as stored,
+// Lloyd-Max nibbles looked up in a table of 16 bytes), activation codes the signed one, broadcast
+// four at a time from memory. With
 // acc = sum (w + offset) code, what is wanted is
 //   sum code w + shift sum w = acc - offset sum code + shift (sum (w + offset) - offset K),
 // so accumulators start at -offset * meta.sum, and only 8-bit activations, whose
@@ -44,12 +45,28 @@ typedef struct resq_qtask {
   int64_t ldy, row, tile;
 } resq_qtask;
 
+/// What an operand of vpdpbusd has more than its weight.
+RESQ_INLINE int32_t weight_offset(const resq_qshape *b) {
+  return b->lm ? 128 : resq_packed_offset(b->wbits);
+}
+
+/// Lloyd-Max weights with that offset, by nibble.
+RESQ_INLINE __m512i lm_operand(__m512i nibbles) {
+  const __m128i table = _mm_loadu_si128((const __m128i *)resq_lm_weights);
+  const __m128i with_offset = _mm_xor_si128(table, _mm_set1_epi8(-128));
+  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(with_offset), nibbles);
+}
+
 /// Weights of one unit (8 inputs): inputs 0..3 and 4..7 of 16 channels, offset.
-RESQ_INLINE void load_unit(const uint8_t *w, int64_t bits, __m512i *low, __m512i *high) {
-  if (bits <= 4) {
+RESQ_INLINE void load_unit(const resq_qshape *b, const uint8_t *w, __m512i *low, __m512i *high) {
+  if (b->wbits <= 4) {
     const __m512i nibble = _mm512_set1_epi8(15), v = _mm512_loadu_si512(w);
     *low = _mm512_and_si512(v, nibble);
     *high = _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble);
+    if (b->lm) {
+      *low = lm_operand(*low);
+      *high = lm_operand(*high);
+    }
   } else {
     *low = _mm512_loadu_si512(w);
     *high = _mm512_loadu_si512(w + 64);
@@ -57,17 +74,18 @@ RESQ_INLINE void load_unit(const uint8_t *w, int64_t bits, __m512i *low, __m512i
 }
 
 /// acc + the sums of both halves of a unit, per channel.
-RESQ_INLINE __m512i add_unit(__m512i acc, int64_t bits, __m512i low, __m512i high) {
+RESQ_INLINE __m512i add_unit(const resq_qshape *b, __m512i acc, __m512i low, __m512i high) {
   const __m512i ones = _mm512_set1_epi8(1);
-  if (bits <= 4) // two nibbles do not leave a byte
+  if (b->wbits <= 4 && !b->lm) // two nibbles do not leave a byte
     return _mm512_dpbusd_epi32(acc, _mm512_add_epi8(low, high), ones);
   return _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(acc, low, ones), high, ones);
 }
 
-/// sum w of a group from sum (w + offset).
+/// sum w of a group from sum (w + offset), which counts the padding, nibbles of 8.
 RESQ_INLINE __m512i without_offset(const resq_qshape *b, __m512i sum) {
-  const int32_t offset = resq_packed_offset(b->wbits);
-  return _mm512_sub_epi32(sum, _mm512_set1_epi32((int32_t)(resq_qunits(b) * 8) * offset));
+  const int32_t padded = (int32_t)resq_qunits(b) * 8, padding = padded - (int32_t)b->group;
+  const int32_t pad = b->lm ? resq_lm_weights[RESQ_LM_WEIGHT_HALF] : 0;
+  return _mm512_sub_epi32(sum, _mm512_set1_epi32(padded * weight_offset(b) + padding * pad));
 }
 
 /// Sums of the weights of `tiles` tiles, every group.
@@ -77,8 +95,8 @@ RESQ_INLINE void resq_qtile_sums(const resq_qshape *b, int64_t tile, int tiles, 
       const uint8_t *w = resq_qweight(b, tile + t, g);
       __m512i acc = _mm512_setzero_si512(), low, high;
       for (int64_t u = 0; u < resq_qunits(b); ++u) {
-        load_unit(w + u * resq_qunit_bytes(b), b->wbits, &low, &high);
-        acc = add_unit(acc, b->wbits, low, high);
+        load_unit(b, w + u * resq_qunit_bytes(b), &low, &high);
+        acc = add_unit(b, acc, low, high);
       }
       sums[g * RESQ_BLOCK_TILES + t] = without_offset(b, acc);
     }
@@ -101,12 +119,12 @@ RESQ_INLINE void unit_product(const resq_qshape *b, resq_qblock s, const int8_t 
   __m512i half[2][RESQ_BLOCK_TILES];
   RESQ_UNROLL for (int t = 0; t < s.tiles; ++t) {
     const uint8_t *at = w + t * tile_bytes;
-    load_unit(at, b->wbits, &half[0][t], &half[1][t]);
+    load_unit(b, at, &half[0][t], &half[1][t]);
     // Into L2: prefetches to L1 run out of its few miss buffers.
     for (int64_t line = 0; line < resq_qunit_bytes(b); line += 64)
       _mm_prefetch((const char *)(at + ahead + line), _MM_HINT_T1);
     if (s.sums && b->abits == 8)
-      sums[t] = add_unit(sums[t], b->wbits, half[0][t], half[1][t]);
+      sums[t] = add_unit(b, sums[t], half[0][t], half[1][t]);
   }
   RESQ_UNROLL for (int h = 0; h < 2; ++h) {
     const int c = (chain + h) % s.chains;
@@ -137,7 +155,7 @@ RESQ_INLINE void group_product(const resq_qshape *b, resq_qblock s, const resq_q
     prefetch_scales(b, task->tile + SCALES_AHEAD, resq_qscale_per_row(b) ? 0 : g);
   RESQ_UNROLL for (int r = 0; r < s.rows; ++r) {
     const uint32_t start = (uint32_t)meta[r * resq_qgroups(b)].sum *
-                           (uint32_t)resq_packed_offset(b->wbits);
+                           (uint32_t)weight_offset(b);
     RESQ_UNROLL for (int t = 0; t < s.tiles; ++t) {
       acc[r][t][0] = _mm512_set1_epi32((int32_t)(0u - start));
       RESQ_UNROLL for (int c = 1; c < s.chains; ++c)
