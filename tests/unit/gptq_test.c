@@ -29,7 +29,7 @@ typedef struct problem {
   int8_t low_codes[OUT * LOW], high_codes[OUT * HIGH];
   float *low_scales, *high_scales;
   int64_t low_group;
-  bool high_e4m3; ///< high codes are E4M3, else integers
+  resq_code_kind high_kind;
 } problem;
 
 static float normal(uint64_t seed, int64_t i) {
@@ -76,10 +76,10 @@ static void free_problem(problem *p) {
 }
 
 static void describe(problem *p, resq_gptq_part parts[2]) {
-  parts[0] =
-      (resq_gptq_part){p->low, LOW, {4, p->low_group, 28, 2.4, false}, p->low_codes, p->low_scales};
+  parts[0] = (resq_gptq_part){p->low, LOW, {4, p->low_group, 28, 2.4, RESQ_CODE_INTEGER},
+                              p->low_codes, p->low_scales};
   parts[1] = (resq_gptq_part){
-      p->high, HIGH, {8, HIGH, 28, 2.4, p->high_e4m3}, p->high_codes, p->high_scales};
+      p->high, HIGH, {8, HIGH, 28, 2.4, p->high_kind}, p->high_codes, p->high_scales};
 }
 
 static const int64_t widths[] = {LOW, HIGH};
@@ -109,7 +109,7 @@ static double weight_of(const problem *p, int64_t row, int64_t column) {
 static double code_of(const problem *p, int64_t row, int64_t column) {
   if (column < LOW)
     return p->low_codes[row * LOW + column];
-  return (double)resq_weight_value(p->high_e4m3, p->high_codes[row * HIGH + column - LOW]);
+  return (double)resq_weight_value(p->high_kind, p->high_codes[row * HIGH + column - LOW]);
 }
 
 /// tr((W - Wq) H (W - Wq)^T).
@@ -183,7 +183,7 @@ static void eliminate(const problem *p, double *codes) {
     double top = c < LOW ? 7 : 127, pivot = inverse[c * WIDTH + c];
     for (int64_t r = 0; r < OUT; ++r) {
       double s = scale_of(p, r, c);
-      double code = c >= LOW && p->high_e4m3
+      double code = c >= LOW && p->high_kind == RESQ_CODE_E4M3
                         ? round_e4m3(w[r * WIDTH + c] / s)
                         : fmin(fmax(nearbyint(w[r * WIDTH + c] / s), -top - 1), top);
       double e = (w[r * WIDTH + c] - s * code) / pivot;
@@ -203,9 +203,9 @@ static void eliminate(const problem *p, double *codes) {
 
 //===-- Tests -------------------------------------------------------------===//
 
-static void check_against_reference(int64_t low_group, bool high_e4m3) {
+static void check_against_reference(int64_t low_group, resq_code_kind high_kind) {
   problem *p = new_problem(low_group);
-  p->high_e4m3 = high_e4m3;
+  p->high_kind = high_kind;
   assert_true(run(p, 1));
   static double expected[OUT * WIDTH];
   eliminate(p, expected);
@@ -220,14 +220,14 @@ static void check_against_reference(int64_t low_group, bool high_e4m3) {
 
 static void test_codes_are_those_of_elimination(void **state) {
   (void)state;
-  check_against_reference(LOW, false);
-  check_against_reference(30, false);
-  check_against_reference(LOW, true);
+  check_against_reference(LOW, RESQ_CODE_INTEGER);
+  check_against_reference(30, RESQ_CODE_INTEGER);
+  check_against_reference(LOW, RESQ_CODE_E4M3);
 }
 
-static void check_output_error(bool high_e4m3) {
+static void check_output_error(resq_code_kind high_kind) {
   problem *p = new_problem(LOW);
-  p->high_e4m3 = high_e4m3;
+  p->high_kind = high_kind;
   resq_gptq_part parts[2];
   describe(p, parts);
   for (int i = 0; i < 2; ++i)
@@ -243,8 +243,8 @@ static void check_output_error(bool high_e4m3) {
 
 static void test_output_error_is_far_below_rounding(void **state) {
   (void)state;
-  check_output_error(false);
-  check_output_error(true);
+  check_output_error(RESQ_CODE_INTEGER);
+  check_output_error(RESQ_CODE_E4M3);
 }
 
 static void test_same_bytes_at_any_thread_count(void **state) {
@@ -341,7 +341,7 @@ static void test_bad_orders(void **state) {
   const float w[] = {1, 2}, factor[] = {1, 0, 0, 1}, dead[] = {1, 0, 0, 0};
   int8_t codes[2];
   float scales[1];
-  resq_gptq_part part = {w, 2, {4, 2, 28, 2.4, false}, codes, scales};
+  resq_gptq_part part = {w, 2, {4, 2, 28, 2.4, RESQ_CODE_INTEGER}, codes, scales};
   assert_false(resq_gptq_weight(1, 1, 1, &part, (const int32_t[]){0, 0}, factor, NULL));
   assert_false(resq_gptq_weight(1, 1, 1, &part, (const int32_t[]){0, 2}, factor, NULL));
   assert_false(resq_gptq_weight(1, 1, 1, &part, (const int32_t[]){0, 1}, dead, NULL));

@@ -445,7 +445,7 @@ static void test_packed_codes(void **state) {
   result r = run(QUANT_RECIPE, (const char *const[]){QUANT_GET, NULL});
   int8_t codes[OUT * IN];
   float scales[OUT];
-  resq_weight_code how = {4, IN, 28, 2.4f, false};
+  resq_weight_code how = {4, IN, 28, 2.4f, RESQ_CODE_INTEGER};
   resq_quantize_weight(1, w, OUT, IN, &how, codes, scales);
   uint64_t size;
   uint8_t *packed = (uint8_t *)(uintptr_t)param(&r, "p", &size);
@@ -482,7 +482,7 @@ static void test_packed_e4m3(void **state) {
                  (const char *const[]){"p : " E4M3("n16k4"), NULL});
   int8_t codes[OUT * IN];
   float scales[OUT];
-  resq_weight_code how = {8, IN, 28, 2.4f, true};
+  resq_weight_code how = {8, IN, 28, 2.4f, RESQ_CODE_E4M3};
   resq_quantize_weight(1, w, OUT, IN, &how, codes, scales);
   uint64_t size;
   uint8_t *packed = (uint8_t *)(uintptr_t)param(&r, "p", &size);
@@ -500,6 +500,33 @@ static void test_e4m3_of_no_numbers(void **state) {
   (void)state;
   expect_error(E4M3_RECIPE("%0 = resq.leaf @m \"=dense<0x7f800000>\" : tensor<24x16xf32>\n"),
                "p : " E4M3("n16k4"), "must be finite");
+}
+
+#define LLOYD_MAX(layout)                                                                          \
+  "tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"" layout                \
+  "\", codebook = \"lm\">>"
+
+/// Nibbles are codes + 8, as those of integers, and so is the padding.
+static void test_packed_lloyd_max(void **state) {
+  (void)state;
+  result r = run("resq.param @p : " LLOYD_MAX("n16k4") " {\n"
+                 "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
+                 "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " LLOYD_MAX("row") "\n"
+                 "%2 = resq.pack %1 {group = 4} : " LLOYD_MAX("row") " -> " LLOYD_MAX("n16k4") "\n"
+                 "resq.yield %2 : " LLOYD_MAX("n16k4") " }\n",
+                 (const char *const[]){"p : " LLOYD_MAX("n16k4"), NULL});
+  int8_t codes[OUT * IN];
+  float scales[OUT];
+  resq_weight_code how = {4, IN, 28, 2.4f, RESQ_CODE_LLOYD_MAX};
+  resq_quantize_weight(1, w, OUT, IN, &how, codes, scales);
+  uint64_t size;
+  const uint8_t *packed = param(&r, "p", &size);
+  assert_int_equal(size, resq_packed_weight_size(OUT, IN, 4, IN, 4));
+  for (int n = 0; n < 32; ++n)
+    for (int k = 0; k < IN; ++k)
+      assert_int_equal(resq_unpack_weight_code(packed, n, k, IN, 4, 4),
+                       n < OUT ? codes[n * IN + k] : 0);
+  finish(&r);
 }
 
 static void test_panel(void **state) {
@@ -891,8 +918,8 @@ static void test_joint_results(void **state) {
   int8_t low_codes[OUT * 12], high_codes[OUT * 4];
   for (int i = 0; i < OUT * IN; ++i)
     *(i % IN < 12 ? &low[i / IN * 12 + i % IN] : &high[i / IN * 4 + i % IN - 12]) = w[i];
-  resq_gptq_part parts[] = {{low, 12, {4, 12, 28, (double)2.4f, false}, low_codes, scales[0]},
-                            {high, 4, {8, 4, 28, (double)2.4f, false}, high_codes, scales[1]}};
+  resq_gptq_part parts[] = {{low, 12, {4, 12, 28, (double)2.4f, RESQ_CODE_INTEGER}, low_codes, scales[0]},
+                            {high, 4, {8, 4, 28, (double)2.4f, RESQ_CODE_INTEGER}, high_codes, scales[1]}};
   int32_t order[IN];
   double damping = (double)0.01f;
   resq_error err = {0};
@@ -933,6 +960,7 @@ int main(void) {
       cmocka_unit_test(test_packed_codes),
       cmocka_unit_test(test_packed_e4m3),
       cmocka_unit_test(test_e4m3_of_no_numbers),
+      cmocka_unit_test(test_packed_lloyd_max),
       cmocka_unit_test(test_panel),
       cmocka_unit_test(test_same_bytes_streamed_shared_threaded),
       cmocka_unit_test(test_cache),

@@ -113,7 +113,7 @@ static void check_codes(int64_t n, int64_t k, int64_t group, int bits) {
   int64_t size = resq_packed_scales_offset(n, k, group, bits);
   uint8_t *out = malloc((size_t)size),
           *expected = malloc((size_t)resq_packed_weight_size(n, k, group, k, bits));
-  resq_pack_codes(2, codes, n, k, group, bits, false, out);
+  resq_pack_codes(2, codes, n, k, group, bits, RESQ_CODE_INTEGER, out);
   resq_pack_clear(expected, n, k, group, k, bits);
   for (int64_t c = 0; c < n; ++c)
     for (int64_t i = 0; i < k; ++i) {
@@ -123,7 +123,7 @@ static void check_codes(int64_t n, int64_t k, int64_t group, int bits) {
   assert_memory_equal(out, expected, (size_t)size);
   // A block of rows gives the same tiles.
   if (n > 16) {
-    resq_pack_codes(1, codes + 16 * k, n - 16, k, group, bits, false, out);
+    resq_pack_codes(1, codes + 16 * k, n - 16, k, group, bits, RESQ_CODE_INTEGER, out);
     int64_t tile = resq_packed_tile_bytes(k, group, bits);
     assert_memory_equal(out, expected + tile, (size_t)(size - tile));
   }
@@ -139,7 +139,7 @@ static void test_e4m3_codes(void **state) {
     codes[i] = (int8_t)(i * 7);
   int64_t size = resq_packed_scales_offset(N, K, GROUP, 8);
   uint8_t *out = malloc((size_t)size), *expected = calloc(1, (size_t)size);
-  resq_pack_codes(2, codes, N, K, GROUP, 8, true, out);
+  resq_pack_codes(2, codes, N, K, GROUP, 8, RESQ_CODE_E4M3, out);
   for (int c = 0; c < N; ++c)
     for (int k = 0; k < K; ++k) {
       int shift;
