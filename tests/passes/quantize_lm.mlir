@@ -2,7 +2,6 @@
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights=lm4 head=8})" %s | FileCheck %s
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights=lm4 norm=2.4})" %s | FileCheck %s --check-prefix=NORM
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights=lm4 group=8},resq-fuse,resq-pack)" %s | FileCheck %s --check-prefix=GROUP
-// RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights=lm4 weights-method=gptq},resq-fuse,resq-pack)" %s | FileCheck %s --check-prefix=PACK
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights=lm4})" %s | resq-opt --emit-bytecode | resq-opt | FileCheck %s --check-prefix=BYTES
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights=lm4},resq-pack,resq-lower-generic)" %s | FileCheck %s --check-prefix=GENERIC
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{weights=lm5})" %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=LM5
@@ -38,11 +37,6 @@ resq.param @w : tensor<8x4xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<8x4xf32>
   resq.yield %0 : tensor<8x4xf32>
 }
-// One joint pass of GPTQ for both branches.
-// PACK: resq.param @low.codes : tensor<4x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "n16k4", codebook = "lm">>
-// PACK: resq.gptq_weight {{.*}} {norm = 2.000000e+00 : f32} : {{.*}} -> tensor<4x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "row", codebook = "lm">>, tensor<4x4x!resq.quant<bits = 8, group = 4, zero = false, layout = "row">>
-// PACK: resq.param @high.codes : tensor<4x4x!resq.quant<bits = 8, group = 4, zero = false, layout = "n16k4">>
-
 // CHECK-LABEL: func.func @branches
 // CHECK: resq.quantize {{.*}} -> tensor<?x16x!resq.quant<bits = 4, group = 16, zero = true, layout = "row">>
 // CHECK: resq.qlinear {{.*}} by tensor<4x16x!resq.quant<bits = 4, {{.*}} codebook = "lm">>, tensor<4x4x!resq.quant<bits = 8, group = 4, zero = false, layout = "row">>
