@@ -7,16 +7,12 @@
 #ifndef RESQ_LOWERING_REPORT_MARKUP_H
 #define RESQ_LOWERING_REPORT_MARKUP_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "dialect/text_buffer.h"
+
 #include <stdint.h>
 
-/// All zero at the start. data is NUL-terminated once anything was written.
-typedef struct resq_markup {
-  char *data;
-  size_t size, room;
-  bool failed; ///< out of memory: what is written from then on is dropped
-} resq_markup;
+/// A page, all zero at the start.
+typedef resq_text_buffer resq_markup;
 
 /// printf of markup. Numbers only: no text from outside as %s.
 void resq_markup_format(resq_markup *m, const char *format, ...)
