@@ -83,6 +83,14 @@ int64_t resq_cache_token_bytes(MlirOperation op) {
   return bytes;
 }
 
+/// The last `window` keys are kept exactly; a row reads up to `buffer` of them (resq.td, qjl_groups).
+static int64_t cache_rewind(MlirOperation op) {
+  MlirAttribute keys = resq_op_attr(op, "keys");
+  return resq_str_eq(resqKvCodeAttrGetKind(keys), "qjl_groups")
+             ? (int64_t)resqKvCodeAttrGetWindow(keys) - (int64_t)resqKvCodeAttrGetBuffer(keys)
+             : -1;
+}
+
 static void add_cache(resq_program_builder *b, MlirOperation op) {
   int64_t elements = 2 * resq_op_i64(op, "heads") * resq_op_i64(op, "head_size");
   int64_t bytes = resq_cache_token_bytes(op);
@@ -90,8 +98,8 @@ static void add_cache(resq_program_builder *b, MlirOperation op) {
   int64_t fixed = resq_op_i64(op, "heads") *
                   resqKvCodeWindowBytes(resq_op_attr(op, "keys"), resq_op_i64(op, "head_size"));
   LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")), const_i64(b, bytes), const_i64(b, fixed),
-                           LLVMConstReal(b->f64, bits)};
-  push(&b->caches, const_struct(b, fields, 4));
+                           const_i64(b, cache_rewind(op)), LLVMConstReal(b->f64, bits)};
+  push(&b->caches, const_struct(b, fields, 5));
 }
 
 static void add_param(resq_program_builder *b, MlirOperation op) {
