@@ -51,6 +51,18 @@ void resq_markup_text(resq_markup *m, const char *text) {
   }
 }
 
+void resq_markup_table_begin(resq_markup *m, bool wide, const resq_column *columns, int n) {
+  resq_markup_format(m, "%s<table><thead><tr>", wide ? "<div class=\"wide\">" : "");
+  for (int i = 0; i < n; ++i)
+    resq_markup_format(m, "<th%s>%s</th>", columns[i].is_text ? " class=\"t\"" : "",
+                       columns[i].heading);
+  resq_markup_format(m, "</tr></thead><tbody>\n");
+}
+
+void resq_markup_table_end(resq_markup *m, bool wide) {
+  resq_markup_format(m, "</tbody></table>%s\n", wide ? "</div>" : "");
+}
+
 void resq_markup_number(resq_markup *m, double x, int digits) {
   if (isnan(x))
     resq_markup_format(m, "–");

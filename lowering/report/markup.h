@@ -20,6 +20,16 @@ void resq_markup_format(resq_markup *m, const char *format, ...)
 /// Text as it is read: <, >, &, quotes as entities, control characters and broken UTF-8 as U+FFFD.
 void resq_markup_text(resq_markup *m, const char *text);
 
+/// A column of a table: its heading, markup, over numbers, or over text, which stands left.
+typedef struct resq_column {
+  const char *heading;
+  bool is_text;
+} resq_column;
+
+/// Begins a table of `n` columns, up to its first row; a wide one scrolls by itself.
+void resq_markup_table_begin(resq_markup *m, bool wide, const resq_column *columns, int n);
+void resq_markup_table_end(resq_markup *m, bool wide);
+
 /// A number for people: "12.3"; "–" for NaN, "∞" for infinity.
 void resq_markup_number(resq_markup *m, double x, int digits);
 /// The same to about three digits: "3.4", "142", "14,685".
