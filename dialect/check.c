@@ -1,6 +1,9 @@
 //===-- check.c - what verifiers ask, and how they refuse -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/check.h"
+
+#include "dialect/text_buffer.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,25 +19,14 @@ bool resq_refuse(MlirOperation op, const char *format, ...) {
   return false;
 }
 
-typedef struct text_end {
-  char *at;
-  size_t room;
-} text_end;
-
-static void append(MlirStringRef part, void *user) {
-  text_end *end = user;
-  size_t n = part.length < end->room ? part.length : end->room;
-  memcpy(end->at, part.data, n);
-  end->at += n;
-  end->room -= n;
-}
-
 resq_type_text resq_print_type(MlirType type) {
-  resq_type_text out = {{0}};
-  text_end end = {out.text, sizeof out.text - 1};
-  mlirTypePrint(type, append, &end);
-  if (!end.room)
-    strcpy(out.text + sizeof out.text - 4, "...");
+  resq_type_text out;
+  resq_text_buffer whole = {0};
+  mlirTypePrint(type, resq_text_buffer_add, &whole);
+  snprintf(out.text, sizeof out.text, "%s", resq_text_buffer_text(&whole));
+  if (whole.size >= sizeof out.text)
+    strcpy(out.text + sizeof out.text - sizeof "...", "...");
+  resq_text_buffer_free(&whole);
   return out;
 }
 

@@ -16,7 +16,7 @@ extern "C" {
 /// Emits "'resq.linear' op MESSAGE" at op, and returns false.
 bool resq_refuse(MlirOperation op, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/// A type as text for a message: a temporary of the caller's.
+/// A type as text for a message, cut where it is long: a temporary of the caller's.
 typedef struct resq_type_text {
   char text[160];
 } resq_type_text;

@@ -2,23 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/diagnostics.h"
 
+#include "dialect/text_buffer.h"
+
 #include <stdio.h>
-#include <string.h>
-
-/// A message under construction; MLIR hands it over in pieces.
-typedef struct message {
-  char text[900];
-  size_t size;
-} message;
-
-static void append(MlirStringRef piece, void *user) {
-  message *m = user;
-  size_t room = sizeof m->text - 1 - m->size;
-  size_t size = piece.length < room ? piece.length : room;
-  memcpy(m->text + m->size, piece.data, size);
-  m->size += size;
-  m->text[m->size] = '\0';
-}
 
 /// No name or file takes more of a message than this.
 static int shown(MlirStringRef s) { return s.length < 200 ? (int)s.length : 200; }
@@ -61,16 +47,18 @@ static MlirLogicalResult listen(MlirDiagnostic diagnostic, void *user) {
   if ((error && l->failed) || (severity == MlirDiagnosticRemark && !l->remark) ||
       (!error && severity != MlirDiagnosticRemark))
     return mlirLogicalResultSuccess();
-  message m = {.size = 0};
-  mlirDiagnosticPrint(diagnostic, append, &m);
+  resq_text_buffer message = {0};
+  mlirDiagnosticPrint(diagnostic, resq_text_buffer_add, &message);
+  const char *what = resq_text_buffer_text(&message);
   char where[512];
   resq_location_text(mlirDiagnosticGetLocation(diagnostic), where, sizeof where);
   if (error) {
     l->failed = true;
-    resq_fail(l->err, RESQ_BAD_INPUT, "%s%s%s", where, where[0] ? ": " : "", m.text);
+    resq_fail(l->err, RESQ_BAD_INPUT, "%s%s%s", where, where[0] ? ": " : "", what);
   } else {
-    l->remark(where, m.text, l->user);
+    l->remark(where, what, l->user);
   }
+  resq_text_buffer_free(&message);
   return mlirLogicalResultSuccess();
 }
 

@@ -3,6 +3,7 @@
 #include "lowering/codegen.h"
 
 #include "dialect/build.h"
+#include "dialect/text_buffer.h"
 #include "lowering/cpu/lower_cpu.h"
 #include "lowering/definition.h"
 #include "lowering/gpu/ptx.h"
@@ -16,20 +17,14 @@
 
 //===-- Text --------------------------------------------------------------===//
 
-static void append(MlirStringRef part, void *user) {
-  resq_bytes *out = user;
-  uint8_t *grown = realloc(out->data, out->size + part.length + 1);
-  if (!grown)
-    return;
-  memcpy(grown + out->size, part.data, part.length);
-  out->data = grown;
-  out->size += part.length;
-}
-
 bool resq_print_module(MlirOperation module, resq_bytes *out, resq_error *err) {
-  *out = (resq_bytes){NULL, 0};
-  mlirOperationPrint(module, append, out);
-  return out->data || resq_fail(err, RESQ_NO_MEMORY, "no memory for the module's text");
+  resq_text_buffer text = {0};
+  mlirOperationPrint(module, resq_text_buffer_add, &text);
+  *out = (resq_bytes){(uint8_t *)text.data, text.size};
+  if (!text.failed)
+    return true;
+  resq_bytes_free(out);
+  return resq_fail(err, RESQ_NO_MEMORY, "no memory for the module's text");
 }
 
 //===-- Levels ------------------------------------------------------------===//

@@ -50,7 +50,7 @@ static MlirOperation root(const compiling *c) { return mlirModuleGetOperation(c-
 static void say_remarks(compiling *c, resq_remarks *remarks) {
   if (remarks->count)
     resq_stages_clear(&c->stages);
-  resq_remarks_print(remarks);
+  resq_remarks_print(remarks, stderr);
 }
 
 /// Runs a pipeline on the module; with --verbose, its remarks are printed, too.

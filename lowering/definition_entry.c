@@ -4,6 +4,7 @@
 // The entry point is written as text, which reads like what it does, and parsed. It
 // makes a memref of every pointer of the call, calls the function, copies its results.
 //===----------------------------------------------------------------------===//
+#include "dialect/text_buffer.h"
 #include "lowering/definition.h"
 #include "resq/abi.h"
 #include <inttypes.h>
@@ -84,9 +85,7 @@ MlirAttribute resq_definition_facts(MlirOperation func, resq_error *err) {
 
 //===-- Text --------------------------------------------------------------===//
 
-static void append(MlirStringRef part, void *out) { fwrite(part.data, 1, part.length, out); }
-
-static void print_type(FILE *out, MlirType type) { mlirTypePrint(type, append, out); }
+static void print_type(FILE *out, MlirType type) { mlirTypePrint(type, resq_text_to_file, out); }
 
 /// %name = the value of type `type` at `offset` bytes from %base.
 static void print_load(FILE *out, const char *name, int index, const char *base, size_t offset,

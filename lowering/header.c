@@ -5,14 +5,13 @@
 
 #include "base/file.h"
 #include "dialect/build.h"
+#include "dialect/text_buffer.h"
 
 #include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void print_type(MlirStringRef part, void *user) { fwrite(part.data, 1, part.length, user); }
 
 static const char *c_type(MlirType tensor) {
   return mlirTypeIsAF32(mlirShapedTypeGetElementType(tensor)) ? "float" : "int32_t";
@@ -24,7 +23,7 @@ static void write_function(FILE *f, MlirOperation func) {
   MlirType type = mlirTypeAttrGetValue(resq_op_attr(func, "function_type"));
   intptr_t n_in = mlirFunctionTypeGetNumInputs(type), n_out = mlirFunctionTypeGetNumResults(type);
   fprintf(f, "/// @%.*s: ", (int)name.length, name.data);
-  mlirTypePrint(type, print_type, f);
+  mlirTypePrint(type, resq_text_to_file, f);
   fprintf(
       f,
       "\n/// rows[i] is the leading extent of argument i: inputs, then results. Dense row-major.\n"

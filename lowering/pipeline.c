@@ -3,25 +3,12 @@
 #include "lowering/pipeline.h"
 
 #include "dialect/build.h"
+#include "dialect/text_buffer.h"
 #include "mlir-c/Pass.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/// What the parser of pipelines says about its text.
-typedef struct complaint {
-  char text[900];
-  size_t size;
-} complaint;
-
-static void append(MlirStringRef part, void *user) {
-  complaint *c = user;
-  size_t room = sizeof c->text - 1 - c->size, n = part.length < room ? part.length : room;
-  memcpy(c->text + c->size, part.data, n);
-  c->size += n;
-  c->text[c->size] = 0;
-}
 
 static bool parse(MlirPassManager pm, const char *pipeline, resq_error *err) {
   static const char anchor[] = "builtin.module(";
@@ -31,17 +18,19 @@ static bool parse(MlirPassManager pm, const char *pipeline, resq_error *err) {
   if (!anchored)
     return resq_fail(err, RESQ_NO_MEMORY, "no memory for a pass pipeline");
   snprintf(anchored, size, "%s%s%s", bare ? anchor : "", pipeline, bare ? ")" : "");
-  complaint c = {.size = 0};
+  resq_text_buffer complaint = {0};
   bool ok = mlirLogicalResultIsSuccess(mlirParsePassPipeline(
-      mlirPassManagerGetAsOpPassManager(pm), resq_str(anchored), append, &c));
+      mlirPassManagerGetAsOpPassManager(pm), resq_str(anchored),
+      resq_text_buffer_add, &complaint));
   free(anchored);
-  if (ok)
-    return true;
   // MLIR shows a place in the anchored text, and the text: what is wrong stands in the first line.
-  const char *said = strstr(c.text, ": error: ");
-  said = said ? said + strlen(": error: ") : c.text;
-  return resq_fail(err, RESQ_USAGE, "pass pipeline '%s': %.*s", pipeline, (int)strcspn(said, "\n"),
-                   said);
+  const char *all = resq_text_buffer_text(&complaint), *said = strstr(all, ": error: ");
+  said = said ? said + strlen(": error: ") : all;
+  if (!ok)
+    resq_fail(err, RESQ_USAGE, "pass pipeline '%s': %.*s", pipeline, (int)strcspn(said, "\n"),
+              said);
+  resq_text_buffer_free(&complaint);
+  return ok;
 }
 
 bool resq_run_pipeline(MlirModule module, const char *pipeline, resq_remark_handler remark,

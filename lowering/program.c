@@ -7,6 +7,7 @@
 #include "lowering/program.h"
 
 #include "dialect/build.h"
+#include "dialect/text_buffer.h"
 #include "kernels/kernels.h"
 #include "lowering/cpu/lower_cpu.h"
 #include "lowering/gpu/launch.h"
@@ -82,6 +83,14 @@ int64_t resq_cache_token_bytes(MlirOperation op) {
   return bytes;
 }
 
+/// The last `window` keys are kept exactly; a row reads up to `buffer` of them (resq.td, qjl_groups).
+static int64_t cache_rewind(MlirOperation op) {
+  MlirAttribute keys = resq_op_attr(op, "keys");
+  return resq_str_eq(resqKvCodeAttrGetKind(keys), "qjl_groups")
+             ? (int64_t)resqKvCodeAttrGetWindow(keys) - (int64_t)resqKvCodeAttrGetBuffer(keys)
+             : -1;
+}
+
 static void add_cache(resq_program_builder *b, MlirOperation op) {
   int64_t elements = 2 * resq_op_i64(op, "heads") * resq_op_i64(op, "head_size");
   int64_t bytes = resq_cache_token_bytes(op);
@@ -89,27 +98,23 @@ static void add_cache(resq_program_builder *b, MlirOperation op) {
   int64_t fixed = resq_op_i64(op, "heads") *
                   resqKvCodeWindowBytes(resq_op_attr(op, "keys"), resq_op_i64(op, "head_size"));
   LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")), const_i64(b, bytes), const_i64(b, fixed),
-                           LLVMConstReal(b->f64, bits)};
-  push(&b->caches, const_struct(b, fields, 4));
-}
-
-static void collect_type(MlirStringRef part, void *user) {
-  char *text = user;
-  strncat(text, part.data, part.length < 200 - strlen(text) ? part.length : 199 - strlen(text));
+                           const_i64(b, cache_rewind(op)), LLVMConstReal(b->f64, bits)};
+  push(&b->caches, const_struct(b, fields, 5));
 }
 
 static void add_param(resq_program_builder *b, MlirOperation op) {
   MlirType type = mlirTypeAttrGetValue(resq_op_attr(op, "type"));
-  char text[256] = "";
-  mlirTypePrint(type, collect_type, text);
+  resq_text_buffer text = {0};
+  mlirTypePrint(type, resq_text_buffer_add, &text);
   int64_t elements = 1;
   for (intptr_t i = 0; i < mlirShapedTypeGetRank(type); i++)
     elements *= mlirShapedTypeGetDimSize(type, i);
   LLVMValueRef fields[] = {
-      const_str(b, resq_op_str(op, "sym_name")), const_text(b, text, strlen(text)),
+      const_str(b, resq_op_str(op, "sym_name")), const_text(b, resq_text_buffer_text(&text), text.size),
       const_i64(b, resq_op_i64(op, "offset")), const_i64(b, resq_op_i64(op, "size")),
       const_i64(b, elements)};
   push(&b->params, const_struct(b, fields, 5));
+  resq_text_buffer_free(&text);
 }
 
 resq_program_builder *resq_program_begin(MlirOperation module, const char *scheme) {

@@ -2,36 +2,164 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/remarks.h"
 
-#include <stdio.h>
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+/// Part of a text.
+typedef struct part {
+  const char *data;
+  size_t size;
+} part;
+
+/// "@symbol: BEFORE low .. high AFTER" in its parts; low and high are one where a single number is
+/// said, and symbol.size is 0 where a text is not of this form.
+typedef struct measure {
+  part symbol, before, after;
+  part low, high;
+} measure;
+
 struct resq_remark {
-  char *what, *first; ///< first place
+  char *what, *first; ///< text and place, as they came first
   int places;
+  char *texts[3]; ///< of a measure: those of the lowest and highest value and of the last symbol
 };
+
+enum { LOWEST, HIGHEST, LAST };
+
+//===-- Measures ----------------------------------------------------------===//
+
+static bool equal(part a, part b) { return a.size == b.size && !memcmp(a.data, b.data, a.size); }
+
+/// The number at `at`, empty when there is none.
+static part number_at(const char *at) {
+  char *end = (char *)(uintptr_t)at;
+  if (isdigit((unsigned char)*at))
+    strtod(at, &end);
+  return (part){at, (size_t)(end - at)};
+}
+
+static measure read_measure(const char *what) {
+  static const char dots[] = " .. ";
+  const measure none = {0};
+  const char *colon = *what == '@' ? strstr(what, ": ") : NULL;
+  if (!colon)
+    return none;
+  measure m = {.symbol = {what, (size_t)(colon - what)}};
+  const char *begin = colon + strcspn(colon, "0123456789");
+  m.before = (part){colon, (size_t)(begin - colon)};
+  m.low = m.high = number_at(begin);
+  const char *end = begin + m.low.size;
+  if (!strncmp(end, dots, strlen(dots)) && number_at(end + strlen(dots)).size) {
+    m.high = number_at(end + strlen(dots));
+    end = m.high.data + m.high.size;
+  }
+  m.after = (part){end, strlen(end)};
+  // Another number may mean something else.
+  return m.low.size && !end[strcspn(end, "0123456789")] ? m : none;
+}
+
+/// The same name but for numbers in it: "@l0.q" and "@l12.q".
+static bool alike(part a, part b) {
+  size_t i = 0, j = 0;
+  while (i < a.size && j < b.size) {
+    bool digits = isdigit((unsigned char)a.data[i]) && isdigit((unsigned char)b.data[j]);
+    if (!digits && a.data[i] != b.data[j])
+      return false;
+    if (!digits) {
+      i++;
+      j++;
+      continue;
+    }
+    while (i < a.size && isdigit((unsigned char)a.data[i]))
+      i++;
+    while (j < b.size && isdigit((unsigned char)b.data[j]))
+      j++;
+  }
+  return i == a.size && j == b.size;
+}
+
+static bool joins(const char *said, const char *what) {
+  const measure a = read_measure(said), b = read_measure(what);
+  return a.symbol.size && b.symbol.size && alike(a.symbol, b.symbol) && equal(a.before, b.before) &&
+         equal(a.after, b.after);
+}
+
+static const char *text_of(const struct resq_remark *r, int which) {
+  return r->texts[which] ? r->texts[which] : r->what;
+}
+
+static double value_of(const char *what, int which) {
+  const measure m = read_measure(what);
+  return strtod(which == LOWEST ? m.low.data : m.high.data, NULL);
+}
+
+static void replace_text(struct resq_remark *r, int which, const char *what) {
+  char *text = strdup(what);
+  if (!text)
+    return;
+  free(r->texts[which]);
+  r->texts[which] = text;
+}
+
+static void join(struct resq_remark *r, const char *what) {
+  if (value_of(what, LOWEST) < value_of(text_of(r, LOWEST), LOWEST))
+    replace_text(r, LOWEST, what);
+  if (value_of(what, HIGHEST) > value_of(text_of(r, HIGHEST), HIGHEST))
+    replace_text(r, HIGHEST, what);
+  replace_text(r, LAST, what);
+}
+
+//===-- Remarks -----------------------------------------------------------===//
 
 void resq_remarks_add(const char *where, const char *what, void *user) {
   resq_remarks *r = user;
-  for (int i = 0; i < r->count; i++)
-    if (!strcmp(r->items[i].what, what)) {
-      r->items[i].places++;
-      return;
-    }
+  for (int i = 0; i < r->count; i++) {
+    struct resq_remark *said = &r->items[i];
+    bool same = !strcmp(said->what, what) && !said->texts[LAST];
+    if (!same && !joins(said->what, what))
+      continue;
+    said->places++;
+    if (!same)
+      join(said, what);
+    return;
+  }
   struct resq_remark *items = realloc(r->items, sizeof *items * (size_t)(r->count + 1));
   if (!items)
     return; // a remark is not worth failing for
   r->items = items;
-  items[r->count++] = (struct resq_remark){strdup(what), strdup(where), 1};
+  items[r->count++] =
+      (struct resq_remark){.what = strdup(what), .first = strdup(where), .places = 1};
 }
 
-void resq_remarks_print(resq_remarks *remarks) {
+#define PART(p) (int)(p).size, (p).data
+
+/// @l0.q .. @l29.q (30): condition number 1.5 .. 9.5, largest of @l7.q
+static void print_measures(const struct resq_remark *r, FILE *out) {
+  const measure first = read_measure(r->what), last = read_measure(text_of(r, LAST));
+  const measure low = read_measure(text_of(r, LOWEST)), high = read_measure(text_of(r, HIGHEST));
+  fprintf(out, "%.*s .. %.*s (%d)%.*s%.*s", PART(first.symbol), PART(last.symbol), r->places,
+          PART(first.before), PART(low.low));
+  if (!equal(low.low, high.high))
+    fprintf(out, " .. %.*s", PART(high.high));
+  fprintf(out, "%.*s, largest of %.*s\n", PART(first.after), PART(high.symbol));
+}
+
+void resq_remarks_print(resq_remarks *remarks, FILE *out) {
   for (int i = 0; i < remarks->count; i++) {
     const struct resq_remark *r = &remarks->items[i];
+    const char *colon = r->first[0] ? ": " : "";
+    if (r->texts[LAST]) {
+      fprintf(out, "  remark: %s%s", r->first, colon);
+      print_measures(r, out);
+      continue;
+    }
     char others[48] = "";
     if (r->places > 1)
       snprintf(others, sizeof others, " and %d more", r->places - 1);
-    fprintf(stderr, "  remark: %s%s%s%s\n", r->first, others, r->first[0] ? ": " : "", r->what);
+    fprintf(out, "  remark: %s%s%s%s\n", r->first, others, colon, r->what);
   }
   resq_remarks_free(remarks);
 }
@@ -40,6 +168,8 @@ void resq_remarks_free(resq_remarks *remarks) {
   for (int i = 0; i < remarks->count; i++) {
     free(remarks->items[i].what);
     free(remarks->items[i].first);
+    for (int j = 0; j < 3; j++)
+      free(remarks->items[i].texts[j]);
   }
   free(remarks->items);
   *remarks = (resq_remarks){NULL, 0};

@@ -51,10 +51,7 @@ static void count_get(MlirOperation get, void *user) {
     s->uses += count_uses(mlirOperationGetResult(get, 0));
 }
 
-static MlirOperation clone_param(MlirOperation module, MlirOperation param, const char *suffix) {
-  char base[256];
-  MlirStringRef old = resq_param_name(param);
-  snprintf(base, sizeof base, "%.*s_%s", (int)old.length, old.data, suffix);
+MlirOperation resq_clone_param(MlirOperation module, MlirOperation param, const char *base) {
   char *name = resq_fresh_symbol(module, base);
   MlirOperation copy = mlirOperationClone(param);
   mlirOperationSetInherentAttributeByName(
@@ -63,6 +60,16 @@ static MlirOperation clone_param(MlirOperation module, MlirOperation param, cons
   mlirBlockInsertOwnedOperationAfter(mlirOperationGetBlock(param), param, copy);
   free(name);
   return copy;
+}
+
+void resq_read_param(MlirOperation op, intptr_t index, MlirOperation param) {
+  MlirOperation get = resq_defining_op(mlirOperationGetOperand(op, index));
+  if (mlirStringRefEqual(resq_op_str(get, "param"), resq_param_name(param)))
+    return;
+  resq_builder b = resq_build_before(op);
+  mlirOperationSetOperand(op, index, resq_get_param(&b, param));
+  if (!resq_is_used(mlirOperationGetResult(get, 0)))
+    mlirOperationDestroy(get);
 }
 
 MlirOperation resq_own_param(MlirOperation module, MlirOperation op, intptr_t index,
@@ -74,12 +81,11 @@ MlirOperation resq_own_param(MlirOperation module, MlirOperation op, intptr_t in
   resq_for_each(module, "resq.get", count_get, &s);
   if (s.uses == 1)
     return param;
-  MlirOperation own = clone_param(module, param, suffix);
-  resq_builder b = resq_build_before(op);
-  MlirOperation old = resq_defining_op(mlirOperationGetOperand(op, index));
-  mlirOperationSetOperand(op, index, resq_get_param(&b, own));
-  if (!resq_is_used(mlirOperationGetResult(old, 0)))
-    mlirOperationDestroy(old);
+  char base[256];
+  MlirStringRef name = resq_param_name(param);
+  snprintf(base, sizeof base, "%.*s_%s", (int)name.length, name.data, suffix);
+  MlirOperation own = resq_clone_param(module, param, base);
+  resq_read_param(op, index, own);
   return own;
 }
 

@@ -20,6 +20,12 @@ MlirOperation resq_operand_param(MlirOperation module, MlirOperation op, intptr_
 MlirOperation resq_own_param(MlirOperation module, MlirOperation op, intptr_t index,
                              const char *suffix);
 
+/// A copy of param behind it, named `base` (made fresh).
+MlirOperation resq_clone_param(MlirOperation module, MlirOperation param, const char *base);
+
+/// Makes operand `index` of op, a resq.get, read `param`; a get that nothing else reads goes.
+void resq_read_param(MlirOperation op, intptr_t index, MlirOperation param);
+
 /// True when another param's recipe reads this one: its type must not change then.
 bool resq_read_by_recipes(MlirOperation module, MlirOperation param);
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Shared by walk.c (the walk over a function), places.c (where values live), kernel_call.c
-// (a call's arguments) and ops_*.c (one emitter an op): all of them know no device. A
+// (a call's arguments), row_op.c (those of row ops) and ops_*.c (one emitter an op): all of them know no device. A
 // lower_device says what a call becomes: cpu_call.c on a CPU, gpu/launch.c on a GPU.
 // Internal to lowering/cpu and lowering/gpu.
 //===----------------------------------------------------------------------===//
@@ -167,6 +167,28 @@ void after_barrier(kernel_call *k);
 
 void lower_fail(lowering *l, MlirOperation op, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+//===-- row_op.c ----------------------------------------------------------===//
+
+/// The call of an op whose first operands and only result are rows of f32.
+typedef struct row_op {
+  kernel_call k;
+  place y; ///< of the result
+  int n_inputs;
+} row_op;
+
+/// Begins the call: places the result, of as many rows as operand `rows_from`, and reads the first
+/// `n_inputs` operands. What else the kernel reads comes next.
+void row_op_begin(row_op *r, lowering *l, MlirOperation op, const char *name, int n_inputs,
+                  intptr_t rows_from);
+/// Writes the result; then rows, and strides: the inputs', the result's. Constants come next, and
+/// kernel_end.
+void row_op_result(row_op *r);
+
+/// Pointer argument: an operand of the call's op, read; null where the op has no such operand.
+void kernel_operand(kernel_call *k, intptr_t index);
+/// A whole call, for op: `width` columns of the rows at x to y.
+void kernel_copy(lowering *l, MlirOperation op, const place *x, const place *y, int64_t width);
 
 //===-- cpu_call.c --------------------------------------------------------===//
 

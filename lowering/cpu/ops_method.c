@@ -20,20 +20,14 @@ static void emit_rotate(lowering *l, MlirOperation op) {
     return;
   }
   int64_t size = mlirShapedTypeGetDimSize(matrix, rank - 1);
-  kernel_call k;
-  kernel_begin(&k, l, op, "resq_rotate");
-  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
-  const place *x = place_of(l, operand(op, 0));
-  kernel_read(&k, x);
-  kernel_read(&k, place_of(l, operand(op, 1)));
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, x->stride);
-  kernel_const(&k, y->stride);
-  kernel_const(&k, resq_width(result(op)) / size);
-  kernel_const(&k, size);
-  kernel_const(&k, rank == 3 ? mlirShapedTypeGetDimSize(matrix, 0) : 1);
-  kernel_end(&k);
+  row_op r;
+  row_op_begin(&r, l, op, "resq_rotate", 1, 0);
+  kernel_operand(&r.k, 1);
+  row_op_result(&r);
+  kernel_const(&r.k, resq_width(result(op)) / size);
+  kernel_const(&r.k, size);
+  kernel_const(&r.k, rank == 3 ? mlirShapedTypeGetDimSize(matrix, 0) : 1);
+  kernel_end(&r.k);
 }
 
 static void emit_hadamard(lowering *l, MlirOperation op) {
@@ -43,52 +37,40 @@ static void emit_hadamard(lowering *l, MlirOperation op) {
                (long long)order);
     return;
   }
-  kernel_call k;
-  kernel_begin(&k, l, op, "resq_hadamard");
-  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
-  const place *x = place_of(l, operand(op, 0));
-  kernel_read(&k, x);
+  row_op r;
+  row_op_begin(&r, l, op, "resq_hadamard", 1, 0);
   if (order > 1) {
     int8_t *signs = malloc((size_t)(order * order));
     resqHadamardSigns(order, signs);
-    kernel_table(&k, "hadamard_signs", signs, order * order, TABLE_I8);
+    kernel_table(&r.k, "hadamard_signs", signs, order * order, TABLE_I8);
     free(signs);
   } else {
-    kernel_null(&k);
+    kernel_null(&r.k);
   }
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, x->stride);
-  kernel_const(&k, y->stride);
-  kernel_const(&k, resq_width(result(op)));
-  kernel_const(&k, size);
-  kernel_const(&k, order);
-  kernel_end(&k);
+  row_op_result(&r);
+  kernel_const(&r.k, resq_width(result(op)));
+  kernel_const(&r.k, size);
+  kernel_const(&r.k, order);
+  kernel_end(&r.k);
 }
 
 static void emit_permute(lowering *l, MlirOperation op) {
-  kernel_call k;
-  kernel_begin(&k, l, op, "resq_permute");
-  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
-  const place *x = place_of(l, operand(op, 0));
-  kernel_read(&k, x);
+  row_op r;
+  row_op_begin(&r, l, op, "resq_permute", 1, 0);
   if (mlirOperationGetNumOperands(op) > 1) {
-    kernel_read(&k, place_of(l, operand(op, 1)));
+    kernel_operand(&r.k, 1);
   } else {
     MlirAttribute order = resq_op_attr(op, "order");
     int64_t width = resq_width(result(op));
     int32_t *table = malloc((size_t)width * sizeof *table);
     for (int64_t i = 0; i < width; i++)
       table[i] = (int32_t)mlirDenseI64ArrayGetElement(order, i);
-    kernel_table(&k, "order", table, width * 4, TABLE_I32);
+    kernel_table(&r.k, "order", table, width * 4, TABLE_I32);
     free(table);
   }
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, x->stride);
-  kernel_const(&k, y->stride);
-  kernel_const(&k, resq_width(result(op)));
-  kernel_end(&k);
+  row_op_result(&r);
+  kernel_const(&r.k, resq_width(result(op)));
+  kernel_end(&r.k);
 }
 
 /// One block: two views of the same rows, nothing to copy.
@@ -122,21 +104,13 @@ static void emit_split(lowering *l, MlirOperation op) {
 }
 
 static void emit_join(lowering *l, MlirOperation op) {
-  kernel_call k;
-  kernel_begin(&k, l, op, "resq_join");
-  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
-  const place *a = place_of(l, operand(op, 0)), *b = place_of(l, operand(op, 1));
-  kernel_read(&k, a);
-  kernel_read(&k, b);
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, a->stride);
-  kernel_const(&k, b->stride);
-  kernel_const(&k, y->stride);
-  kernel_const(&k, resq_width(result(op)));
-  kernel_const(&k, resq_op_i64(op, "block"));
-  kernel_const(&k, resq_op_i64(op, "high"));
-  kernel_end(&k);
+  row_op r;
+  row_op_begin(&r, l, op, "resq_join", 2, 0);
+  row_op_result(&r);
+  kernel_const(&r.k, resq_width(result(op)));
+  kernel_const(&r.k, resq_op_i64(op, "block"));
+  kernel_const(&r.k, resq_op_i64(op, "high"));
+  kernel_end(&r.k);
 }
 
 static void emit_slice(lowering *l, MlirOperation op) {
@@ -156,18 +130,9 @@ static void emit_concat(lowering *l, MlirOperation op) {
   }
   place y = *place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); i++) {
-    kernel_call k;
-    kernel_begin(&k, l, op, "resq_gather_rows");
-    const place *x = place_of(l, operand(op, i));
-    kernel_read(&k, x);
-    kernel_null(&k); // no index: row i
-    kernel_write(&k, &y);
-    kernel_rows(&k, x);
-    kernel_const(&k, x->stride);
-    kernel_const(&k, y.stride);
-    kernel_const(&k, resq_width(operand(op, i)));
-    kernel_end(&k);
-    y.offset += resq_width(operand(op, i)) * 4;
+    int64_t width = resq_width(operand(op, i));
+    kernel_copy(l, op, place_of(l, operand(op, i)), &y, width);
+    y.offset += width * 4;
   }
 }
 

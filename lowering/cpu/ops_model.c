@@ -42,37 +42,24 @@ static void emit_embed(lowering *l, MlirOperation op) {
     return;
   char name[32];
   snprintf(name, sizeof name, "resq_embed_%s", suffix);
-  kernel_call k;
-  kernel_begin(&k, l, op, name);
-  const int rows_of = place_of(l, operand(op, 0))->rows_of;
-  place *y = place_rows(l, result(op), rows_of);
-  kernel_read(&k, place_of(l, operand(op, 0)));
-  kernel_read(&k, place_of(l, operand(op, 1)));
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, y->stride);
-  kernel_const(&k, resq_dim(operand(op, 1), 0));
-  kernel_const(&k, resq_width(result(op)));
-  kernel_end(&k);
+  row_op r;
+  row_op_begin(&r, l, op, name, 0, 0);
+  kernel_operand(&r.k, 0);
+  kernel_operand(&r.k, 1);
+  row_op_result(&r);
+  kernel_const(&r.k, resq_dim(operand(op, 1), 0));
+  kernel_const(&r.k, resq_width(result(op)));
+  kernel_end(&r.k);
 }
 
 static void emit_rms_norm(lowering *l, MlirOperation op) {
-  kernel_call k;
-  kernel_begin(&k, l, op, "resq_rms_norm");
-  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
-  const place *x = place_of(l, operand(op, 0));
-  kernel_read(&k, x);
-  if (mlirOperationGetNumOperands(op) > 1)
-    kernel_read(&k, place_of(l, operand(op, 1)));
-  else
-    kernel_null(&k);
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, x->stride);
-  kernel_const(&k, y->stride);
-  kernel_const(&k, resq_width(result(op)));
-  kernel_float(&k, (float)resq_op_f64(op, "eps"));
-  kernel_end(&k);
+  row_op r;
+  row_op_begin(&r, l, op, "resq_rms_norm", 1, 0);
+  kernel_operand(&r.k, 1);
+  row_op_result(&r);
+  kernel_const(&r.k, resq_width(result(op)));
+  kernel_float(&r.k, (float)resq_op_f64(op, "eps"));
+  kernel_end(&r.k);
 }
 
 static void emit_linear(lowering *l, MlirOperation op) {
@@ -81,63 +68,44 @@ static void emit_linear(lowering *l, MlirOperation op) {
     return;
   char name[32];
   snprintf(name, sizeof name, "resq_linear_%s", suffix);
-  kernel_call k;
-  kernel_begin(&k, l, op, name);
-  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
-  const place *x = place_of(l, operand(op, 0));
-  kernel_read(&k, x);
-  kernel_read(&k, place_of(l, operand(op, 1)));
-  if (mlirOperationGetNumOperands(op) > 2)
-    kernel_read(&k, place_of(l, operand(op, 2)));
-  else
-    kernel_null(&k);
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, x->stride);
-  kernel_const(&k, y->stride);
-  kernel_const(&k, resq_dim(operand(op, 1), 0));
-  kernel_const(&k, resq_dim(operand(op, 1), 1));
-  kernel_end(&k);
+  row_op r;
+  row_op_begin(&r, l, op, name, 1, 0);
+  kernel_operand(&r.k, 1);
+  kernel_operand(&r.k, 2);
+  row_op_result(&r);
+  kernel_const(&r.k, resq_dim(operand(op, 1), 0));
+  kernel_const(&r.k, resq_dim(operand(op, 1), 1));
+  kernel_end(&r.k);
 }
 
 static void emit_rope_angles(lowering *l, MlirOperation op) {
-  kernel_call k;
-  kernel_begin(&k, l, op, "resq_rope_angles");
-  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
   int64_t size = resq_width(result(op));
   float base = (float)resq_op_f64(op, "base");
   float *inv_freq = malloc((size_t)size / 2 * sizeof *inv_freq);
   for (int64_t i = 0; i < size / 2; i++)
     inv_freq[i] = (float)(1.0 / pow((double)base, (double)(2 * i) / (double)size));
-  kernel_read(&k, place_of(l, operand(op, 0)));
-  kernel_table(&k, "inv_freq", inv_freq, size / 2 * 4, TABLE_F32);
+  row_op r;
+  row_op_begin(&r, l, op, "resq_rope_angles", 0, 0);
+  kernel_operand(&r.k, 0);
+  kernel_table(&r.k, "inv_freq", inv_freq, size / 2 * 4, TABLE_F32);
+  kernel_operand(&r.k, 1);
+  kernel_write(&r.k, &r.y);
+  kernel_rows(&r.k, &r.y);
+  kernel_const(&r.k, size);
+  kernel_end(&r.k);
   free(inv_freq);
-  if (mlirOperationGetNumOperands(op) > 1)
-    kernel_read(&k, place_of(l, operand(op, 1)));
-  else
-    kernel_null(&k);
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, size);
-  kernel_end(&k);
 }
 
 static void emit_rope(lowering *l, MlirOperation op) {
-  kernel_call k;
-  kernel_begin(&k, l, op, "resq_rope");
-  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
-  const place *x = place_of(l, operand(op, 0));
   int64_t head_size = resq_op_i64(op, "head_size");
-  kernel_read(&k, x);
-  kernel_read(&k, place_of(l, operand(op, 1)));
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, x->stride);
-  kernel_const(&k, y->stride);
-  kernel_const(&k, resq_width(result(op)) / head_size);
-  kernel_const(&k, head_size);
-  kernel_const(&k, resq_width(operand(op, 1)));
-  kernel_end(&k);
+  row_op r;
+  row_op_begin(&r, l, op, "resq_rope", 1, 0);
+  kernel_operand(&r.k, 1);
+  row_op_result(&r);
+  kernel_const(&r.k, resq_width(result(op)) / head_size);
+  kernel_const(&r.k, head_size);
+  kernel_const(&r.k, resq_width(operand(op, 1)));
+  kernel_end(&r.k);
 }
 
 /// kind, bits, high of a code.
@@ -173,12 +141,9 @@ static bool has_groups(MlirOperation cache) {
 
 /// The panel of the sketch, operand `index` of the call's op, or null where it has none.
 static void kernel_sketch(kernel_call *k, intptr_t index) {
-  if (mlirOperationGetNumOperands(k->op) <= index) {
-    kernel_null(k);
-    return;
-  }
-  if (panel_suffix(k->l, k->op, operand(k->op, index), "sketch"))
-    kernel_read(k, place_of(k->l, operand(k->op, index)));
+  if (index >= mlirOperationGetNumOperands(k->op) ||
+      panel_suffix(k->l, k->op, operand(k->op, index), "sketch"))
+    kernel_operand(k, index);
 }
 
 static void emit_kv_append(lowering *l, MlirOperation op) {
@@ -187,10 +152,8 @@ static void emit_kv_append(lowering *l, MlirOperation op) {
   const place *key = place_of(l, operand(op, 0)), *value = place_of(l, operand(op, 1));
   kernel_call k;
   kernel_begin(&k, l, op, has_groups(cache) ? "resq_kv_append_groups" : "resq_kv_append");
-  kernel_read(&k, key);
-  kernel_read(&k, value);
-  kernel_read(&k, place_of(l, operand(op, 2)));
-  kernel_read(&k, place_of(l, operand(op, 3)));
+  for (intptr_t i = 0; i < 4; i++)
+    kernel_operand(&k, i);
   kernel_sketch(&k, 4);
   kernel_cache(&k, name, true);
   kernel_rows(&k, key);
@@ -207,61 +170,41 @@ static void emit_attention(lowering *l, MlirOperation op) {
   MlirStringRef name = resq_op_str(op, "cache");
   MlirOperation cache = resq_symbol(l->module, name);
   int64_t head_size = resq_op_i64(cache, "head_size");
-  kernel_call k;
-  kernel_begin(&k, l, op, has_groups(cache) ? "resq_attention_groups" : "resq_attention");
-  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
-  const place *q = place_of(l, operand(op, 0));
-  kernel_read(&k, q);
-  kernel_read(&k, place_of(l, operand(op, 1)));
-  kernel_read(&k, place_of(l, operand(op, 2)));
-  kernel_sketch(&k, 3);
-  kernel_cache(&k, name, false);
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, q->stride);
-  kernel_const(&k, y->stride);
-  kernel_capacity(&k);
-  kernel_const(&k, resq_width(operand(op, 0)) / head_size);
-  kernel_const(&k, resq_op_i64(cache, "heads"));
-  kernel_const(&k, head_size);
-  kernel_float(&k, (float)resq_op_f64(op, "scale"));
-  (has_groups(cache) ? kernel_groups : kernel_codes)(&k, cache);
-  kernel_end(&k);
+  row_op r;
+  row_op_begin(&r, l, op, has_groups(cache) ? "resq_attention_groups" : "resq_attention", 1, 0);
+  kernel_operand(&r.k, 1);
+  kernel_operand(&r.k, 2);
+  kernel_sketch(&r.k, 3);
+  kernel_cache(&r.k, name, false);
+  row_op_result(&r);
+  kernel_capacity(&r.k);
+  kernel_const(&r.k, resq_width(operand(op, 0)) / head_size);
+  kernel_const(&r.k, resq_op_i64(cache, "heads"));
+  kernel_const(&r.k, head_size);
+  kernel_float(&r.k, (float)resq_op_f64(op, "scale"));
+  (has_groups(cache) ? kernel_groups : kernel_codes)(&r.k, cache);
+  kernel_end(&r.k);
 }
 
 /// y = f(a, b) on rows of one width: gate and add.
 static void emit_binary(lowering *l, MlirOperation op, const char *name) {
-  kernel_call k;
-  kernel_begin(&k, l, op, name);
-  place *y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
-  const place *a = place_of(l, operand(op, 0)), *b = place_of(l, operand(op, 1));
-  kernel_read(&k, a);
-  kernel_read(&k, b);
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, a->stride);
-  kernel_const(&k, b->stride);
-  kernel_const(&k, y->stride);
-  kernel_const(&k, resq_width(result(op)));
-  kernel_end(&k);
+  row_op r;
+  row_op_begin(&r, l, op, name, 2, 0);
+  row_op_result(&r);
+  kernel_const(&r.k, resq_width(result(op)));
+  kernel_end(&r.k);
 }
 
 static void emit_gate(lowering *l, MlirOperation op) { emit_binary(l, op, "resq_silu_gate"); }
 static void emit_add(lowering *l, MlirOperation op) { emit_binary(l, op, "resq_add"); }
 
 static void emit_gather_rows(lowering *l, MlirOperation op) {
-  kernel_call k;
-  kernel_begin(&k, l, op, "resq_gather_rows");
-  place *y = place_rows(l, result(op), place_of(l, operand(op, 1))->rows_of);
-  const place *x = place_of(l, operand(op, 0));
-  kernel_read(&k, x);
-  kernel_read(&k, place_of(l, operand(op, 1)));
-  kernel_write(&k, y);
-  kernel_rows(&k, y);
-  kernel_const(&k, x->stride);
-  kernel_const(&k, y->stride);
-  kernel_const(&k, resq_width(result(op)));
-  kernel_end(&k);
+  row_op r;
+  row_op_begin(&r, l, op, "resq_gather_rows", 1, 1);
+  kernel_operand(&r.k, 1);
+  row_op_result(&r);
+  kernel_const(&r.k, resq_width(result(op)));
+  kernel_end(&r.k);
 }
 
 const op_emitter model_op_emitters[] = {

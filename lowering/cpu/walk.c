@@ -113,16 +113,7 @@ static void copy_returned(lowering *l, MlirOperation ret) {
     }
     place y = {
         .kind = PLACE_ARGUMENT, .argument = target, .stride = resq_width(v), .rows_of = p->rows_of};
-    kernel_call k;
-    kernel_begin(&k, l, ret, "resq_gather_rows");
-    kernel_read(&k, p);
-    kernel_null(&k); // no index: row i
-    kernel_write(&k, &y);
-    kernel_rows(&k, p);
-    kernel_const(&k, p->stride);
-    kernel_const(&k, y.stride);
-    kernel_const(&k, y.stride);
-    kernel_end(&k);
+    kernel_copy(l, ret, p, &y, y.stride);
   }
 }
 

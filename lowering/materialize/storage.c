@@ -67,36 +67,35 @@ void resq_storage_close(resq_storage *s) {
   *s = (resq_storage){-1, 0};
 }
 
-bool resq_storage_read(const resq_storage *s, uint64_t offset, void *data, uint64_t size) {
-  uint8_t *at = data;
+/// pread, or pwrite.
+typedef ssize_t step_at(int fd, void *data, size_t size, off_t offset);
+
+static ssize_t write_at(int fd, void *data, size_t size, off_t offset) {
+  return pwrite(fd, data, size, offset);
+}
+
+/// All of it, a step after another; errno is `ended` where a step moves nothing.
+static bool transfer(step_at *step, int fd, uint8_t *data, uint64_t size, uint64_t offset,
+                     int ended) {
   while (size > 0) {
-    ssize_t n = pread(s->fd, at, size, (off_t)offset);
+    ssize_t n = step(fd, data, size, (off_t)offset);
     if (n < 0 && errno == EINTR)
       continue;
     if (n == 0)
-      errno = EIO;
+      errno = ended;
     if (n <= 0)
       return false;
-    at += n;
+    data += n;
     offset += (uint64_t)n;
     size -= (uint64_t)n;
   }
   return true;
 }
 
+bool resq_storage_read(const resq_storage *s, uint64_t offset, void *data, uint64_t size) {
+  return transfer(pread, s->fd, data, size, offset, EIO);
+}
+
 bool resq_storage_write(const resq_storage *s, uint64_t offset, const void *data, uint64_t size) {
-  const uint8_t *at = data;
-  while (size > 0) {
-    ssize_t n = pwrite(s->fd, at, size, (off_t)offset);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n == 0)
-      errno = ENOSPC;
-    if (n <= 0)
-      return false;
-    at += n;
-    offset += (uint64_t)n;
-    size -= (uint64_t)n;
-  }
-  return true;
+  return transfer(write_at, s->fd, (uint8_t *)(uintptr_t)data, size, offset, ENOSPC);
 }

@@ -3,6 +3,7 @@
 #include "lowering/report/collect.h"
 
 #include "dialect/diagnostics.h"
+#include "dialect/text_buffer.h"
 #include "kernels/pack_layout.h"
 #include "lowering/program.h"
 #include "lowering/report/measures.h"
@@ -160,25 +161,15 @@ static bool describe_linears(resq_collecting *c) {
 
 //===-- Caches ------------------------------------------------------------===//
 
-typedef struct code_text {
-  char data[200];
-  size_t size;
-} code_text;
-
-static void append(MlirStringRef part, void *user) {
-  code_text *t = user;
-  size_t room = sizeof t->data - 1 - t->size, n = part.length < room ? part.length : room;
-  memcpy(t->data + t->size, part.data, n);
-  t->size += n;
-}
-
+/// #resq.kv_code<kind = "int", ...>: what stands in the brackets.
 static char *code_of(MlirOperation cache, const char *side) {
-  code_text text = {.size = 0};
-  mlirAttributePrint(resq_op_attr(cache, side), append, &text);
-  // #resq.kv_code<kind = "int", ...>: what stands in the brackets.
-  char *begin = memchr(text.data, '<', text.size);
-  char *end = text.size && text.data[text.size - 1] == '>' ? text.data + text.size - 1 : NULL;
-  return begin && end ? strndup(begin + 1, (size_t)(end - begin - 1)) : strdup(text.data);
+  resq_text_buffer text = {0};
+  mlirAttributePrint(resq_op_attr(cache, side), resq_text_buffer_add, &text);
+  const char *all = resq_text_buffer_text(&text), *begin = strchr(all, '<');
+  const char *end = strrchr(all, '>');
+  char *code = begin && end ? strndup(begin + 1, (size_t)(end - begin - 1)) : strdup(all);
+  resq_text_buffer_free(&text);
+  return code;
 }
 
 static void describe_cache(MlirOperation cache, void *user) {

@@ -8,43 +8,12 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/// Room for n more bytes and a NUL.
-static bool grow(resq_markup *m, size_t n) {
-  if (m->failed)
-    return false;
-  if (n < m->room - m->size)
-    return true;
-  size_t room = 2 * m->room + n + 4096;
-  char *data = realloc(m->data, room);
-  m->failed = !data;
-  if (data) {
-    m->data = data;
-    m->room = room;
-  }
-  return data != NULL;
-}
-
-static void add(resq_markup *m, const char *data, size_t n) {
-  if (!grow(m, n))
-    return;
-  memcpy(m->data + m->size, data, n);
-  m->size += n;
-  m->data[m->size] = 0;
-}
-
 void resq_markup_format(resq_markup *m, const char *format, ...) {
-  va_list args, again;
+  va_list args;
   va_start(args, format);
-  va_copy(again, args);
-  int n = vsnprintf(NULL, 0, format, args);
-  if (n >= 0 && grow(m, (size_t)n)) {
-    vsnprintf(m->data + m->size, (size_t)n + 1, format, again);
-    m->size += (size_t)n;
-  }
-  va_end(again);
+  resq_text_buffer_format(m, format, args);
   va_end(args);
 }
 
@@ -74,12 +43,24 @@ void resq_markup_text(resq_markup *m, const char *text) {
     bool plain = (point >= ' ' || point == '\n' || point == '\t') && point != 0x7f &&
                  point != 0xfffd && point != 0xfffe && point != 0xffff;
     if (entity)
-      add(m, entity, strlen(entity));
+      resq_text_buffer_append(m, entity, strlen(entity));
     else
-      add(m, plain ? text : "\xef\xbf\xbd", plain ? n : 3);
+      resq_text_buffer_append(m, plain ? text : "\xef\xbf\xbd", plain ? n : 3);
     text += n;
     left -= n;
   }
+}
+
+void resq_markup_table_begin(resq_markup *m, bool wide, const resq_column *columns, int n) {
+  resq_markup_format(m, "%s<table><thead><tr>", wide ? "<div class=\"wide\">" : "");
+  for (int i = 0; i < n; ++i)
+    resq_markup_format(m, "<th%s>%s</th>", columns[i].is_text ? " class=\"t\"" : "",
+                       columns[i].heading);
+  resq_markup_format(m, "</tr></thead><tbody>\n");
+}
+
+void resq_markup_table_end(resq_markup *m, bool wide) {
+  resq_markup_format(m, "</tbody></table>%s\n", wide ? "</div>" : "");
 }
 
 void resq_markup_number(resq_markup *m, double x, int digits) {
@@ -95,11 +76,11 @@ void resq_markup_count(resq_markup *m, int64_t n) {
   char digits[32];
   int length = snprintf(digits, sizeof digits, "%" PRId64, n < 0 ? -n : n);
   if (n < 0)
-    add(m, "-", 1);
+    resq_text_buffer_append(m, "-", 1);
   for (int i = 0; i < length; ++i) {
     if (i && (length - i) % 3 == 0)
-      add(m, ",", 1);
-    add(m, digits + i, 1);
+      resq_text_buffer_append(m, ",", 1);
+    resq_text_buffer_append(m, digits + i, 1);
   }
 }
 

@@ -7,22 +7,28 @@
 #ifndef RESQ_LOWERING_REPORT_MARKUP_H
 #define RESQ_LOWERING_REPORT_MARKUP_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "dialect/text_buffer.h"
+
 #include <stdint.h>
 
-/// All zero at the start. data is NUL-terminated once anything was written.
-typedef struct resq_markup {
-  char *data;
-  size_t size, room;
-  bool failed; ///< out of memory: what is written from then on is dropped
-} resq_markup;
+/// A page, all zero at the start.
+typedef resq_text_buffer resq_markup;
 
 /// printf of markup. Numbers only: no text from outside as %s.
 void resq_markup_format(resq_markup *m, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /// Text as it is read: <, >, &, quotes as entities, control characters and broken UTF-8 as U+FFFD.
 void resq_markup_text(resq_markup *m, const char *text);
+
+/// A column of a table: its heading, markup, over numbers, or over text, which stands left.
+typedef struct resq_column {
+  const char *heading;
+  bool is_text;
+} resq_column;
+
+/// Begins a table of `n` columns, up to its first row; a wide one scrolls by itself.
+void resq_markup_table_begin(resq_markup *m, bool wide, const resq_column *columns, int n);
+void resq_markup_table_end(resq_markup *m, bool wide);
 
 /// A number for people: "12.3"; "–" for NaN, "∞" for infinity.
 void resq_markup_number(resq_markup *m, double x, int digits);

@@ -180,8 +180,12 @@ static void write_totals(resq_markup *m, const resq_facts *f) {
   static const char *const names[RESQ_GROUPS] = {"linears", "embedding", "head",
                                                  "norms, biases, online matrices"};
   resq_report_total all = {0, 0, 0};
-  resq_markup_format(m, "<table><thead><tr><th>parameters</th><th>stored</th><th>weights</th>"
-                        "<th>bytes</th><th>bits a weight</th></tr></thead><tbody>\n");
+  static const resq_column columns[] = {{"parameters", false},
+                                        {"stored", false},
+                                        {"weights", false},
+                                        {"bytes", false},
+                                        {"bits a weight", false}};
+  resq_markup_table_begin(m, false, columns, sizeof columns / sizeof *columns);
   for (int i = 0; i < RESQ_GROUPS; ++i) {
     const resq_report_total *t = &f->totals[i];
     if (!t->params)
@@ -192,7 +196,7 @@ static void write_totals(resq_markup *m, const resq_facts *f) {
     all.bytes += t->bytes;
   }
   total_row(m, "<b>all</b>", &all);
-  resq_markup_format(m, "</tbody></table>\n");
+  resq_markup_table_end(m, false);
 }
 
 /// Neighbours that differ in name alone are one row.
@@ -224,15 +228,17 @@ static void cache_row(resq_markup *m, const resq_report_cache *c, int32_t n) {
 static void write_caches(resq_markup *m, const resq_facts *f) {
   if (!f->n_caches)
     return;
-  resq_markup_format(m, "<div class=\"wide\"><table><thead><tr><th>caches</th><th>layers</th>"
-                        "<th>heads × size</th><th class=\"t\">keys</th><th class=\"t\">values</th>"
-                        "<th>bytes a token</th><th>bits an element</th></tr></thead><tbody>\n");
+  static const resq_column columns[] = {
+      {"caches", false}, {"layers", false},        {"heads × size", false},    {"keys", true},
+      {"values", true},  {"bytes a token", false}, {"bits an element", false},
+  };
+  resq_markup_table_begin(m, true, columns, sizeof columns / sizeof *columns);
   for (int32_t i = 0, n; i < f->n_caches; i += n) {
     for (n = 1; i + n < f->n_caches && same_cache(&f->caches[i], &f->caches[i + n]);)
       ++n;
     cache_row(m, &f->caches[i], n);
   }
-  resq_markup_format(m, "</tbody></table></div>\n");
+  resq_markup_table_end(m, true);
 }
 
 void resq_section_storage(resq_markup *m, const resq_facts *f) {

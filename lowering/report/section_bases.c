@@ -108,13 +108,15 @@ static void write_conditions(resq_markup *m, const resq_facts *f) {
     resq_markup_format(m, "</p>\n");
     return;
   }
-  resq_markup_format(m, "The others:</p>\n<table><thead><tr><th>basis</th><th>order</th>"
-                        "<th>blocks</th><th>high</th><th>least condition</th><th>largest</th></tr>"
-                        "</thead><tbody>\n");
+  resq_markup_format(m, "The others:</p>\n");
+  static const resq_column columns[] = {{"basis", false},           {"order", false},
+                                        {"blocks", false},          {"high", false},
+                                        {"least condition", false}, {"largest", false}};
+  resq_markup_table_begin(m, false, columns, sizeof columns / sizeof *columns);
   for (int32_t i = 0; i < f->n_bases; ++i)
     if (!(f->bases[i].most_condition < ORTHOGONAL))
       condition_row(m, &f->bases[i]);
-  resq_markup_format(m, "</tbody></table>\n");
+  resq_markup_table_end(m, false);
 }
 
 static void write_spectra(resq_markup *m, const resq_facts *f, bool large) {

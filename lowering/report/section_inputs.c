@@ -104,5 +104,6 @@ void resq_section_input_table(resq_markup *m, const resq_facts *f) {
   for (int32_t i = 0; i < f->n_linears; ++i)
     if (begins_site(f, i))
       input_row(m, &f->linears[i]);
-  resq_markup_format(m, "</tbody></table></div></section>\n");
+  resq_markup_table_end(m, true);
+  resq_markup_format(m, "</section>\n");
 }

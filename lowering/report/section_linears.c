@@ -92,12 +92,20 @@ void resq_section_linears(resq_markup *m, const resq_facts *f) {
       "weight codes, and of the output by activation codes. Clip: the part of an "
       "activation’s range that is kept%s. – is not known.</p>\n",
       any_clip_found(f) ? "; * found by calibration" : "");
-  resq_markup_format(
-      m, "<div class=\"wide\"><table><thead><tr><th>linear</th><th>out × in</th>"
-         "<th class=\"t\">codes</th><th>bits a<br/>weight</th><th>weights<br/>by part</th>"
-         "<th>weights</th><th>output by<br/>weights</th><th>clip</th>"
-         "<th>output by<br/>activations</th></tr></thead><tbody>\n");
+  static const resq_column columns[] = {
+      {"linear", false},
+      {"out × in", false},
+      {"codes", true},
+      {"bits a<br/>weight", false},
+      {"weights<br/>by part", false},
+      {"weights", false},
+      {"output by<br/>weights", false},
+      {"clip", false},
+      {"output by<br/>activations", false},
+  };
+  resq_markup_table_begin(m, true, columns, sizeof columns / sizeof *columns);
   for (int32_t i = 0; i < f->n_linears; ++i)
     linear_row(m, &f->linears[i], i == 0 || f->linears[i].layer != f->linears[i - 1].layer);
-  resq_markup_format(m, "</tbody></table></div></section>\n");
+  resq_markup_table_end(m, true);
+  resq_markup_format(m, "</section>\n");
 }

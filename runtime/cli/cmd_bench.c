@@ -69,8 +69,12 @@ static bool run_prefill(const resq_run *r, const int32_t *tokens, int64_t n, flo
   return true;
 }
 
+/// Tokens behind the first `depth`, which the cache has from the warm-up.
 static bool run_decode(const resq_run *r, const int32_t *tokens, int64_t depth, int64_t n,
                        float *logits, series *s, resq_error *err) {
+  // Where a sequence may not go back to `depth`, it begins again: times depend on positions alone.
+  if (n && depth && r->session->rewind >= 0 && !resq_run_forward(r, tokens, 0, 1, 1, logits, err))
+    return false;
   int64_t start = resq_now_ns();
   for (int64_t i = 0; i < n; ++i)
     if (!resq_run_forward(r, tokens + depth + i, depth + i, 1, 1, logits, err))

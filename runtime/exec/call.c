@@ -1,8 +1,8 @@
 //===-- call.c - running an entry on all threads --------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Checks what would make compiled code read or write outside its memory, cuts long
-// inputs into chunks that an entry holds, and forks.
+// Checks what would make compiled code read or write outside its memory or read keys that a
+// cache has forgotten, cuts long inputs into chunks that an entry holds, and forks.
 //===----------------------------------------------------------------------===//
 #include "exec/session_internal.h"
 
@@ -114,6 +114,61 @@ static bool check_index_arguments(const resq_session *s, const resq_entry *e, vo
   return true;
 }
 
+/// The first of rows that goes back further than the caches' exact keys do, n when none does. On
+/// the way next_held takes in the rows: a sequence that went back may still not go back behind the
+/// keys that it had reached.
+static int64_t find_rewind(const resq_session *s, const int32_t *positions,
+                           const int32_t *sequences, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    int32_t *held = &s->next_held[sequences[i]];
+    if (positions[i] && positions[i] < *held - s->rewind)
+      return i;
+    if (!positions[i] || positions[i] >= *held)
+      *held = positions[i] + 1;
+  }
+  return n;
+}
+
+/// The last check before rows run, on positions and sequences in range.
+static bool check_rewind(const resq_session *s, const int32_t *positions, const int32_t *sequences,
+                         int64_t n, resq_error *err) {
+  if (s->rewind < 0)
+    return true;
+  int64_t bad = find_rewind(s, positions, sequences, n);
+  if (bad < n)
+    resq_fail(err, RESQ_USAGE,
+              "positions[%" PRId64 "] is %" PRId32 ": sequence %" PRId32 " has reached %" PRId32
+              " and its cache keeps what it takes to go back by up to %" PRId64
+              " tokens, or to start again at 0",
+              bad, positions[bad], sequences[bad], s->next_held[sequences[bad]] - 1, s->rewind);
+  const int32_t *from = bad < n ? s->held : s->next_held;
+  int32_t *to = bad < n ? s->next_held : s->held;
+  for (int64_t i = 0; i < n && i <= bad; ++i)
+    to[sequences[i]] = from[sequences[i]];
+  return bad == n;
+}
+
+static const int32_t *find_argument(const resq_entry *e, const char *name, void *const *args,
+                                    const int64_t *rows, int64_t *out_rows) {
+  for (int i = 0; i < e->n_args; ++i)
+    if (e->args[i].dtype == RESQ_I32 && !e->args[i].is_result && !strcmp(e->args[i].name, name)) {
+      *out_rows = rows[i];
+      return args[i];
+    }
+  return NULL;
+}
+
+static bool check_rewind_arguments(const resq_session *s, const resq_entry *e, void *const *args,
+                                   const int64_t *rows, resq_error *err) {
+  int64_t n = 0, n_sequences = 0;
+  const int32_t *positions = find_argument(e, "positions", args, rows, &n);
+  const int32_t *sequences = find_argument(e, "sequences", args, rows, &n_sequences);
+  if (!positions || !sequences)
+    return true;
+  return check_rewind(s, positions, sequences, n < n_sequences ? n : n_sequences, err) ||
+         resq_fail_in(err, "@%s", e->function);
+}
+
 /// Extents as the signature says; *out_rows is the largest dynamic one, *out_equal whether all are
 /// the same.
 static bool check_extents(const resq_entry *e, void *const *args, const int64_t *rows,
@@ -164,13 +219,16 @@ static bool call_in_chunks(resq_session *s, const resq_entry *const *entries, in
   if (!check_extents(largest, args, rows, &total, &equal, err) ||
       !check_index_arguments(s, largest, args, rows, err))
     return false;
-  if (total <= largest->max_rows)
-    return run_entry(s, pick_entry(entries, count, total), args, rows, total, err);
-  if (!equal || has_row_lists(largest))
+  const bool fits = total <= largest->max_rows;
+  if (!fits && (!equal || has_row_lists(largest)))
     return resq_fail(err, RESQ_USAGE,
                      "@%s: %" PRId64 " rows, one call holds %" PRId64
                      " and arguments of other extents cannot be cut with it",
                      largest->function, total, largest->max_rows);
+  if (!check_rewind_arguments(s, largest, args, rows, err))
+    return false;
+  if (fits)
+    return run_entry(s, pick_entry(entries, count, total), args, rows, total, err);
   for (int64_t done = 0; done < total;) {
     int64_t n = total - done < largest->max_rows ? total - done : largest->max_rows;
     void *chunk_args[RESQ_MAX_ARGS];
@@ -221,7 +279,7 @@ static bool check_forward(const resq_session *s, const int32_t *tokens, const in
       return resq_fail(err, RESQ_USAGE,
                        "logit_rows[%" PRId64 "] is %" PRId32 " after %" PRId32 ", they must ascend",
                        i, logit_rows[i], logit_rows[i - 1]);
-  return true;
+  return check_rewind(s, positions, sequences, n_rows, err);
 }
 
 bool resq_session_forward(resq_session *s, const int32_t *tokens, const int32_t *positions,

@@ -88,10 +88,13 @@ bool resq_program_check(const resq_program *p, resq_error *err) {
           !check_same_signature(&p->entries[i], &p->entries[j], err))
         return false;
   for (int32_t i = 0; i < p->n_caches; ++i)
-    if (p->caches[i].bytes_per_token < 0 || p->caches[i].bytes_per_sequence < 0)
+    if (p->caches[i].bytes_per_token < 0 || p->caches[i].bytes_per_sequence < 0 ||
+        p->caches[i].rewind < -1)
       return resq_fail(err, RESQ_BAD_INPUT,
-                       "cache %" PRId32 " takes %" PRId64 " bytes a token and %" PRId64 " a sequence",
-                       i, p->caches[i].bytes_per_token, p->caches[i].bytes_per_sequence);
+                       "cache %" PRId32 " takes %" PRId64 " bytes a token and %" PRId64
+                       " a sequence, which may go back by %" PRId64 " tokens",
+                       i, p->caches[i].bytes_per_token, p->caches[i].bytes_per_sequence,
+                       p->caches[i].rewind);
   return true;
 }
 

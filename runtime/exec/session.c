@@ -133,6 +133,21 @@ static bool allocate_caches(resq_session *s, resq_error *err) {
   return true;
 }
 
+/// What is known of sequences, where a cache limits how far they go back.
+static bool allocate_held(resq_session *s, resq_error *err) {
+  const resq_program *p = s->model->program;
+  s->rewind = -1;
+  for (int32_t i = 0; i < p->n_caches; ++i)
+    if (p->caches[i].rewind >= 0 && (s->rewind < 0 || p->caches[i].rewind < s->rewind))
+      s->rewind = p->caches[i].rewind;
+  if (s->rewind < 0)
+    return true;
+  s->held = calloc((size_t)s->sequences, sizeof *s->held);
+  s->next_held = calloc((size_t)s->sequences, sizeof *s->next_held);
+  return (s->held && s->next_held) ||
+         resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId64 " sequences", s->sequences);
+}
+
 /// Workspace, tickets and row lists for the entry that needs most of each.
 static bool allocate_for_entries(resq_session *s, resq_error *err) {
   int32_t ops = 1;
@@ -232,7 +247,7 @@ resq_session *resq_session_create(resq_model *model, const resq_session_options 
   }
   s->model = model;
   if (choose_entries(s, o->level, &err) && choose_capacity(s, o, &err) &&
-      allocate_caches(s, &err) && allocate_for_entries(s, &err) &&
+      allocate_caches(s, &err) && allocate_held(s, &err) && allocate_for_entries(s, &err) &&
       start_threads(s, o->threads, &err) && open_gpu(s, &err)) {
     describe_call(s);
     return s;
@@ -256,6 +271,8 @@ void resq_session_destroy(resq_session *s) {
   free(s->times);
   free(s->caches);
   free(s->cache_bytes);
+  free(s->held);
+  free(s->next_held);
   free(s->tickets);
   free(s->chunk_rows);
   free(s->workers);

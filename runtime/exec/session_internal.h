@@ -48,6 +48,9 @@ struct resq_session {
   resq_cuda *cuda;       ///< the GPU at level "cuda", which then has caches and workspace; else NULL
   uint8_t **caches;      ///< [n_caches]
   uint64_t *cache_bytes; ///< [n_caches]
+  int64_t rewind;        ///< the least of all caches, -1: none is limited
+  int32_t *held;         ///< [sequences] tokens since the sequence began at 0; NULL: not limited
+  int32_t *next_held;    ///< [sequences] the same, while a call is checked
   uint8_t *workspace;    ///< for the largest entry
   uint64_t workspace_bytes;
   uint8_t *scratch; ///< RESQ_SCRATCH_BYTES a thread

@@ -1,10 +1,10 @@
 //===-- attention_generic.c - causal softmax attention over a cache --------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A chunk is a row and a kv head: keys and values are decoded once, 64 positions at a time,
-// for the query heads that share them (as many at once as scratch holds); the softmax runs
-// online over those blocks, in f32.
+// A row at a time: keys and values are decoded once, 64 positions at a time, for the query heads
+// that share them (as many as scratch holds); the softmax runs online over those blocks, in f32.
 //===----------------------------------------------------------------------===//
+#include "attention_cut.h"
 #include "attention_softmax.h"
 
 typedef struct scratch {
@@ -67,47 +67,29 @@ RESQ_INLINE void score_tile(const scratch *s, int64_t at, int64_t columns, float
   }
 }
 
-/// One row and some heads of a kv head, whose queries are loaded.
-RESQ_INLINE void attend(const resq_kv_view *key, const resq_kv_view *value, int64_t positions,
-                        float scale, const scratch *s) {
-  resq_softmax_begin(&s->softmax);
+enum { MOST_ROWS = 1 };
+
+RESQ_INLINE int64_t most_queries(resq_kv_format keys) {
+  const int64_t columns = resq_kv_columns(keys);
+  return (RESQ_SCRATCH_BYTES / 4 - fixed_floats(columns, keys.size)) / query_floats(columns);
+}
+
+RESQ_INLINE void attend(uint8_t *bytes, resq_kv_format keys, const resq_kv_view *key,
+                        const resq_kv_view *value, const resq_queries *q) {
+  const int64_t positions = q->position + 1, columns = resq_kv_columns(keys);
+  const scratch s = lay_out(bytes, columns, keys.size, q->heads, q->y);
+  for (int64_t i = 0; i < q->heads; ++i)
+    load_query(key, q->q + i * keys.size, q->sketch, s.q + i * columns);
+  resq_softmax_begin(&s.softmax);
   for (int64_t block = 0; block < positions; block += RESQ_KV_BLOCK) {
     int64_t left = positions - block, count = left < RESQ_KV_BLOCK ? left : RESQ_KV_BLOCK;
     for (int64_t t = 0; t < count; t += RESQ_KV_TILE) {
-      decode_keys(key, block + t, s->keys);
-      score_tile(s, t, key->size, scale);
+      decode_keys(key, block + t, s.keys);
+      score_tile(&s, t, key->size, q->scale);
     }
-    resq_softmax_add(&s->softmax, value, block, count);
+    resq_softmax_add(&s.softmax, value, block, count);
   }
-  resq_softmax_end(&s->softmax);
+  resq_softmax_end(&s.softmax);
 }
 
-void RESQ_KERNEL(resq_attention)(resq_worker *w, int32_t op, const float *q,
-                                 const int32_t *positions, const int32_t *sequences,
-                                 const float *sketch, const uint8_t *cache, float *y, int64_t rows,
-                                 int64_t ldq, int64_t ldy, int64_t capacity, int64_t heads,
-                                 int64_t kv_heads, int64_t head_size, float scale, int64_t k_kind,
-                                 int64_t k_bits, int64_t k_high, int64_t k_rows, int64_t v_kind,
-                                 int64_t v_bits, int64_t v_high) {
-  resq_kv_format keys = {head_size, k_kind, k_bits, k_high, k_rows};
-  resq_kv_format values = {head_size, v_kind, v_bits, v_high, 0};
-  const int64_t columns = resq_kv_columns(keys), group = heads / kv_heads;
-  const int64_t room =
-      (RESQ_SCRATCH_BYTES / 4 - fixed_floats(columns, head_size)) / query_floats(columns);
-  const int64_t piece = group < room ? group : room;
-  int64_t chunks = rows * kv_heads, chunk;
-  while ((chunk = resq_next_chunk(w, op)) < chunks) {
-    int64_t r = chunk / kv_heads, h = chunk % kv_heads;
-    resq_kv_view key =
-        resq_kv_head((uint8_t *)cache, keys, values, capacity, kv_heads, sequences[r], h, 1);
-    resq_kv_view value =
-        resq_kv_head((uint8_t *)cache, keys, values, capacity, kv_heads, sequences[r], h, 0);
-    for (int64_t g = 0; g < group; g += piece) {
-      int64_t taken = group - g < piece ? group - g : piece, head = h * group + g;
-      scratch s = lay_out(w->scratch, columns, head_size, taken, y + r * ldy + head * head_size);
-      for (int64_t i = 0; i < taken; ++i)
-        load_query(&key, q + r * ldq + (head + i) * head_size, sketch, s.q + i * columns);
-      attend(&key, &value, positions[r] + 1, scale, &s);
-    }
-  }
-}
+#include "attention.h"

@@ -1,8 +1,9 @@
 //===-- attention_groups_generic.c - attention over grouped keys -----------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A chunk is a row and a kv head, a block one group of 32 tokens, read exactly or by signs.
+// A row at a time; a block is one group of 32 tokens, read exactly or by signs.
 //===----------------------------------------------------------------------===//
+#include "attention_cut.h"
 #include "attention_softmax.h"
 #include "kv_groups.h"
 
@@ -84,37 +85,24 @@ RESQ_INLINE void score_group(const scratch *s, resq_kv_groups g, const resq_kv_g
   }
 }
 
-void RESQ_KERNEL(resq_attention_groups)(resq_worker *w, int32_t op, const float *q,
-                                        const int32_t *positions, const int32_t *sequences,
-                                        const float *sketch, const uint8_t *cache, float *y,
-                                        int64_t rows, int64_t ldq, int64_t ldy, int64_t capacity,
-                                        int64_t heads, int64_t kv_heads, int64_t head_size,
-                                        float scale, int64_t k_rows, int64_t outliers,
-                                        int64_t outlier_rows, int64_t buffer, int64_t window,
-                                        int64_t v_kind, int64_t v_bits, int64_t v_high) {
-  const resq_kv_groups g = {head_size, k_rows, outliers, outlier_rows, buffer, window};
-  const resq_kv_format values = {head_size, v_kind, v_bits, v_high, 0};
-  const int64_t group = heads / kv_heads;
-  const int64_t room = (RESQ_SCRATCH_BYTES / 4 - fixed_floats(g)) / query_floats(g);
-  const int64_t piece = group < room ? group : room;
-  int64_t chunks = rows * kv_heads, chunk;
-  while ((chunk = resq_next_chunk(w, op)) < chunks) {
-    int64_t r = chunk / kv_heads, h = chunk % kv_heads, tokens = positions[r] + 1;
-    resq_kv_group_view v =
-        resq_kv_group_head((uint8_t *)cache, g, values, capacity, kv_heads, sequences[r], h);
-    for (int64_t at = 0; at < group; at += piece) {
-      int64_t taken = group - at < piece ? group - at : piece, head = h * group + at;
-      scratch s = lay_out(w->scratch, g, taken, q + r * ldq + head * head_size,
-                          y + r * ldy + head * head_size);
-      sketch_queries(&s, g, sketch);
-      resq_softmax_begin(&s.softmax);
-      for (int64_t first = 0; first < tokens; first += RESQ_KV_GROUP) {
-        int64_t left = tokens - first, count = left < RESQ_KV_GROUP ? left : RESQ_KV_GROUP;
-        score_group(&s, g, &v, sketch, first, count, first >= resq_kv_flushed(g, positions[r]),
-                    scale);
-        resq_softmax_add(&s.softmax, &v.value, first, count);
-      }
-      resq_softmax_end(&s.softmax);
-    }
-  }
+enum { MOST_ROWS = 1 };
+
+RESQ_INLINE int64_t most_queries(resq_kv_groups g) {
+  return (RESQ_SCRATCH_BYTES / 4 - fixed_floats(g)) / query_floats(g);
 }
+
+RESQ_INLINE void attend(uint8_t *bytes, resq_kv_groups g, const resq_kv_group_view *v,
+                        const resq_queries *q) {
+  const int64_t tokens = q->position + 1, flushed = resq_kv_flushed(g, q->position);
+  const scratch s = lay_out(bytes, g, q->heads, q->q, q->y);
+  sketch_queries(&s, g, q->sketch);
+  resq_softmax_begin(&s.softmax);
+  for (int64_t first = 0; first < tokens; first += RESQ_KV_GROUP) {
+    int64_t left = tokens - first, count = left < RESQ_KV_GROUP ? left : RESQ_KV_GROUP;
+    score_group(&s, g, v, q->sketch, first, count, first >= flushed, q->scale);
+    resq_softmax_add(&s.softmax, &v->value, first, count);
+  }
+  resq_softmax_end(&s.softmax);
+}
+
+#include "attention_groups.h"

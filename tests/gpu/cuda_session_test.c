@@ -43,7 +43,7 @@ static resq_entry entries[] = {
     {"f", "cuda", NULL, large, 64 + large * 12, 2, 2, args, names, &code},
     {"f", "cuda", NULL, small, 64 + small * 12, 2, 2, args, names, &code},
 };
-static const resq_cache caches[] = {{"l0", 8, 0, 32.0}};
+static const resq_cache caches[] = {{"l0", 8, 0, -1, 32.0}};
 static const resq_param params[] = {{"p", "tensor<16xf32>", 0, 64, 16}};
 static const resq_program program = {.abi_version = RESQ_ABI_VERSION,
                                      .n_entries = 3,

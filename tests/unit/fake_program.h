@@ -84,7 +84,7 @@ static const resq_entry fake_entries[] = {
     {"forward", "generic", fake_forward, fake_small, 4096, 5, 3, fake_forward_args,
      fake_forward_ops, NULL},
 };
-static const resq_cache fake_caches[] = {{"l0", 4, 0, 32.0}};
+static const resq_cache fake_caches[] = {{"l0", 4, 0, -1, 32.0}};
 static const char *const fake_sites[] = {"a", "b", "c", "d"};
 static const resq_program fake_program = {
     .abi_version = RESQ_ABI_VERSION,

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/import/import.h"
 #include "dialect/build.h"
+#include "dialect/text_buffer.h"
 #include "tests/unit/gguf_writer.h"
 
 #include <setjmp.h>
@@ -66,26 +67,9 @@ static void expect_text_refused(const char *text, const char *why) {
   expect_refused(module, &err, why);
 }
 
-typedef struct printed {
-  char *data;
-  size_t size, capacity;
-} printed;
-
-static void append(MlirStringRef piece, void *user) {
-  printed *p = user;
-  if (p->size + piece.length >= p->capacity) {
-    p->capacity = 2 * (p->size + piece.length) + 64;
-    p->data = realloc(p->data, p->capacity);
-    assert_non_null(p->data);
-  }
-  memcpy(p->data + p->size, piece.data, piece.length);
-  p->size += piece.length;
-  p->data[p->size] = '\0';
-}
-
 static char *print(MlirModule module) {
-  printed p = {0};
-  mlirOperationPrint(mlirModuleGetOperation(module), append, &p);
+  resq_text_buffer p = {0};
+  mlirOperationPrint(mlirModuleGetOperation(module), resq_text_buffer_add, &p);
   return p.data;
 }
 
@@ -324,13 +308,11 @@ static void test_text(void **state) {
 /// `n` times `piece` between `before` and `after`.
 static void expect_repeated_refused(const char *before, const char *piece, int n, const char *after,
                                     const char *why) {
-  printed p = {0};
-  append(resq_str(before), &p);
-  size_t size = strlen(piece), begin = p.size;
-  p.data = realloc(p.data, begin + size * (size_t)n + strlen(after) + 1);
+  resq_text_buffer p = {0};
+  resq_text_buffer_add(resq_str(before), &p);
   for (int i = 0; i < n; ++i)
-    memcpy(p.data + begin + size * (size_t)i, piece, size);
-  strcpy(p.data + begin + size * (size_t)n, after);
+    resq_text_buffer_add(resq_str(piece), &p);
+  resq_text_buffer_add(resq_str(after), &p);
   expect_text_refused(p.data, why);
   free(p.data);
 }
@@ -357,21 +339,21 @@ static void test_depth(void **state) {
 
 /// `n` definitions "#a<i> = <form>" with #a<i-1> for each @ of the form, in lines or all in one.
 static void expect_aliases_refused(int n, const char *form, const char *separator, const char *why) {
-  printed p = {0};
-  append(resq_str("#a0 = []"), &p);
+  resq_text_buffer p = {0};
+  resq_text_buffer_add(resq_str("#a0 = []"), &p);
   for (int i = 1; i < n; ++i) {
     char piece[32];
-    append(resq_str(separator), &p);
+    resq_text_buffer_add(resq_str(separator), &p);
     snprintf(piece, sizeof piece, "#a%d = ", i);
-    append(resq_str(piece), &p);
+    resq_text_buffer_add(resq_str(piece), &p);
     snprintf(piece, sizeof piece, "#a%d", i - 1);
     for (const char *c = form; *c; ++c)
-      append(*c == '@' ? resq_str(piece) : mlirStringRefCreate(c, 1), &p);
+      resq_text_buffer_add(*c == '@' ? resq_str(piece) : mlirStringRefCreate(c, 1), &p);
   }
-  append(resq_str("\nmodule attributes {resq.a = #a"), &p);
+  resq_text_buffer_add(resq_str("\nmodule attributes {resq.a = #a"), &p);
   char last[32];
   snprintf(last, sizeof last, "%d} {}", n - 1);
-  append(resq_str(last), &p);
+  resq_text_buffer_add(resq_str(last), &p);
   expect_text_refused(p.data, why);
   free(p.data);
 }
@@ -389,19 +371,19 @@ static void test_aliases(void **state) {
 /// Nested 200 deep is fine; brackets in comments, strings and arrows don't count.
 static void test_allowed_depth(void **state) {
   (void)state;
-  printed p = {0};
-  append(resq_str("// [[[[ (((( <<<<\nmodule attributes {resq.s = \"\\\"<<<[[[\", resq.a = "), &p);
+  resq_text_buffer p = {0};
+  resq_text_buffer_add(resq_str("// [[[[ (((( <<<<\nmodule attributes {resq.s = \"\\\"<<<[[[\", resq.a = "), &p);
   for (int i = 0; i < 200; ++i)
-    append(resq_str("["), &p);
+    resq_text_buffer_add(resq_str("["), &p);
   for (int i = 0; i < 200; ++i)
-    append(resq_str("]"), &p);
-  append(resq_str("} {\n"), &p);
+    resq_text_buffer_add(resq_str("]"), &p);
+  resq_text_buffer_add(resq_str("} {\n"), &p);
   for (int i = 0; i < 1000; ++i) {
     char line[80];
     snprintf(line, sizeof line, "func.func private @f%d(tensor<4xf32>) -> (tensor<4xf32>)\n", i);
-    append(resq_str(line), &p);
+    resq_text_buffer_add(resq_str(line), &p);
   }
-  append(resq_str("}"), &p);
+  resq_text_buffer_add(resq_str("}"), &p);
   resq_error err;
   MlirModule module = import_bytes(p.data, p.size, &err);
   if (mlirModuleIsNull(module))
@@ -415,8 +397,8 @@ static void test_bytecode(void **state) {
   resq_error err;
   MlirModule module = import_writer(gguf_tiny_llama(&(gguf_tiny_options){0}), &err);
   assert_false(mlirModuleIsNull(module));
-  printed bytes = {0};
-  mlirOperationWriteBytecode(mlirModuleGetOperation(module), append, &bytes);
+  resq_text_buffer bytes = {0};
+  mlirOperationWriteBytecode(mlirModuleGetOperation(module), resq_text_buffer_add, &bytes);
   MlirModule again = import_bytes(bytes.data, bytes.size, &err);
   if (mlirModuleIsNull(again))
     fail_msg("%s", err.message);

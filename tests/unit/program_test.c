@@ -25,6 +25,8 @@
 static const char module_text[] =
     "module attributes {resq.context_length = 640 : i64} {\n"
     "  resq.kv_cache @l0 heads 2 size 16 keys <kind = \"f16\"> values <kind = \"f32\">\n"
+    "  resq.kv_cache @l1 heads 2 size 16 keys <kind = \"qjl_groups\", rows = 32, outliers = 1, "
+    "outlier_rows = 16, buffer = 32, window = 96> values <kind = \"f16\">\n"
     "  resq.param @w : tensor<24x32xf32> {\n"
     "    %0 = arith.constant dense<0.5> : tensor<24x32xf32>\n"
     "    resq.yield %0 : tensor<24x32xf32>\n"
@@ -40,7 +42,7 @@ static const char module_text[] =
 static void check_table(const resq_program *p) {
   assert_int_equal(p->abi_version, RESQ_ABI_VERSION);
   assert_int_equal(p->n_entries, 2);
-  assert_int_equal(p->n_caches, 1);
+  assert_int_equal(p->n_caches, 2);
   assert_int_equal(p->n_params, 1);
   assert_int_equal(p->n_sites, 0);
   assert_string_equal(p->scheme, "none");
@@ -48,7 +50,10 @@ static void check_table(const resq_program *p) {
   assert_string_equal(p->caches[0].name, "l0");
   assert_int_equal(p->caches[0].bytes_per_token, 2 * 16 * (2 + 4));
   assert_int_equal(p->caches[0].bytes_per_sequence, 0);
+  assert_int_equal(p->caches[0].rewind, -1);
   assert_true(p->caches[0].bits_per_element > 23.99 && p->caches[0].bits_per_element < 24.01);
+  assert_int_equal(p->caches[1].bytes_per_sequence, 2 * 16 * 96 * 2);
+  assert_int_equal(p->caches[1].rewind, 96 - 32);
   assert_string_equal(p->params[0].name, "w");
   assert_string_equal(p->params[0].type, "tensor<24x32x!resq.panel<f32>>");
   assert_int_equal(p->params[0].offset, 0);
@@ -108,7 +113,7 @@ static void test_table(void **state) {
   resq_compile_options options = {.input = source,
                                   .output = library,
                                   .scheme = "none",
-                                  .kv = "keys=f16 values=f32",
+                                  .pipeline = "",
                                   .emit = RESQ_EMIT_SHARED,
                                   .levels = "generic",
                                   .decode_rows = 4,

@@ -135,6 +135,60 @@ static void refuses_rows(void **state) {
   resq_model_close(m);
 }
 
+/// A cache that keeps recent keys only: rows too far back are refused, before anything ran.
+static void refuses_to_go_back_far(void **state) {
+  (void)state;
+  enum { REWIND = 8 };
+  fill_rows();
+  const resq_cache caches[] = {{"l0", 4, 0, -1, 32.0}, {"l1", 4, 0, REWIND, 32.0}};
+  resq_program program = fake_program;
+  program.caches = caches;
+  program.n_caches = 2;
+  resq_message why;
+  resq_model *m = resq_model_open(&program, NULL, &why);
+  assert_non_null(m);
+  resq_session *s = open_session(m, 1, 2, 0);
+#define FORWARD(from, n)                                                                           \
+  resq_session_forward(s, tokens, positions + (from), sequences, n, NULL, 0, NULL, &why)
+  assert_true(FORWARD(0, 30));
+  assert_true(FORWARD(30 - REWIND, 2));
+  // Where it was counts, not where it went back to.
+  fake_calls = 0;
+  assert_false(FORWARD(30 - REWIND - 1, 1));
+  assert_int_equal(why.code, RESQ_USAGE);
+  assert_string_equal(why.text,
+                      "positions[0] is 21: sequence 0 has reached 29 and its cache keeps what it "
+                      "takes to go back by up to 8 tokens, or to start again at 0");
+  assert_int_equal(fake_calls, 0);
+  // The other sequence has a history of its own.
+  sequences[0] = 1;
+  assert_true(FORWARD(5, 1));
+  sequences[0] = 0;
+  assert_true(FORWARD(30, 1));
+  assert_false(FORWARD(22, 1));
+  assert_true(FORWARD(23, 1));
+  // A refused call leaves no trace: its first rows started again, and did not.
+  int32_t back[] = {0, 1, 30, 12};
+  assert_false(resq_session_forward(s, tokens, back, sequences, 4, NULL, 0, NULL, &why));
+  assert_non_null(strstr(why.text, "positions[3] is 12: sequence 0 has reached 30"));
+  assert_false(FORWARD(22, 1));
+  assert_true(FORWARD(23, 1));
+  assert_true(FORWARD(0, 4));
+  assert_true(FORWARD(1, 1));
+  // Any function with such arguments.
+  float logits[fake_vocabulary];
+  int32_t zero = 0, position = 20;
+  void *args[] = {tokens, &position, sequences, &zero, logits};
+  int64_t ones[] = {1, 1, 1, 1, 1};
+  assert_true(resq_session_call(s, "forward", args, ones, 5, &why));
+  position = 12;
+  assert_false(resq_session_call(s, "forward", args, ones, 5, &why));
+  assert_non_null(strstr(why.text, "@forward: positions[0] is 12: sequence 0 has reached 20"));
+#undef FORWARD
+  resq_session_destroy(s);
+  resq_model_close(m);
+}
+
 static void calls_any_function(void **state) {
   (void)state;
   resq_model *m = open_model();
@@ -260,10 +314,10 @@ static void refuses_programs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(forward_is_chunked),    cmocka_unit_test(sequences_are_apart),
-      cmocka_unit_test(refuses_rows),          cmocka_unit_test(calls_any_function),
-      cmocka_unit_test(observes_and_profiles), cmocka_unit_test(refuses_options),
-      cmocka_unit_test(refuses_programs),
+      cmocka_unit_test(forward_is_chunked), cmocka_unit_test(sequences_are_apart),
+      cmocka_unit_test(refuses_rows),       cmocka_unit_test(refuses_to_go_back_far),
+      cmocka_unit_test(calls_any_function), cmocka_unit_test(observes_and_profiles),
+      cmocka_unit_test(refuses_options),    cmocka_unit_test(refuses_programs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#define RESQ_ABI_VERSION 3
+#define RESQ_ABI_VERSION 4
 
 /// Bytes of private scratch a thread brings to a call, 64-byte aligned.
 #define RESQ_SCRATCH_BYTES (1 << 20)
@@ -144,6 +144,7 @@ typedef struct resq_cache {
   const char *name;
   int64_t bytes_per_token;
   int64_t bytes_per_sequence;   ///< a window of exact keys; 0 for most codes
+  int64_t rewind;               ///< tokens that a sequence may go back by, short of starting again; -1: all
   double bits_per_element;      ///< what the code costs a token, scales included
 } resq_cache;
 

@@ -51,8 +51,8 @@ bool resq_session_call(resq_session *session, const char *function, void *const 
                        const int64_t *rows, int n_args, resq_message *why);
 
 /// A language model's forward: rows of (token, position, sequence), and which rows need logits (ascending).
-/// logits is [n_logit_rows, vocabulary]. Checks tokens, positions (< capacity) and sequences. Any n_rows >= 1: cut
-/// into chunks. The module must define @forward(tokens, positions, sequences, logit_rows) -> logits.
+/// logits is [n_logit_rows, vocabulary]. Checks tokens, positions (< capacity) and sequences, and that no sequence goes
+/// back further than its caches allow (resq_cache.rewind in abi.h). Any n_rows >= 1: cut into chunks. The module must define @forward(tokens, positions, sequences, logit_rows) -> logits.
 bool resq_session_forward(resq_session *session, const int32_t *tokens,
                           const int32_t *positions, const int32_t *sequences,
                           int64_t n_rows, const int32_t *logit_rows,

@@ -1,15 +1,15 @@
 //===-- attention_block.h - online softmax over blocks of positions --------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A chunk is a kv head and up to 32 rows that continue each other in one sequence. Its
-// queries (a row and query head each) form a matrix; block after block of 64 positions is
-// decoded once into panels in scratch, and both products run on the panel kernel with an
-// online softmax between. Blocks start at multiples of 64 and rows do not mix, so a row's
-// result depends neither on the batch nor on the number of threads.
+// The queries of a chunk (a row and query head each) form a matrix; block after block of 64
+// positions is decoded once into panels in scratch, and both products run on the panel kernel
+// with an online softmax between. Blocks start at multiples of 64 and rows do not mix, so a
+// row's result depends neither on the batch nor on the number of threads.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_KERNELS_ATTENTION_BLOCK_H
 #define RESQ_KERNELS_ATTENTION_BLOCK_H
 
+#include "attention_cut.h"
 #include "kv_decode.h"
 #include "panel.h"
 
@@ -48,6 +48,11 @@ RESQ_INLINE int64_t fixed_floats(shape s) {
   return keys > values ? keys : values;
 }
 RESQ_INLINE int64_t query_floats(shape s) { return s.columns + s.padded + RESQ_KV_BLOCK + 16 + 2; }
+
+RESQ_INLINE int64_t most_queries_of(shape s) {
+  const int64_t floats = RESQ_SCRATCH_BYTES / 4 - fixed_floats(s) - SLACK_FLOATS;
+  return resq_smaller(MOST_QUERIES, floats / query_floats(s));
+}
 
 RESQ_INLINE state lay_out(uint8_t *scratch, shape s, int64_t queries) {
   state st;
@@ -218,80 +223,14 @@ RESQ_INLINE void clear_results(const state *st, shape s, int64_t queries) {
   }
 }
 
-RESQ_INLINE void store_results(const state *st, shape s, float *y, int64_t ldy, int64_t rows,
-                               int64_t heads) {
-  for (int64_t i = 0; i < rows * heads; ++i) {
-    float *to = y + i / heads * ldy + i % heads * s.size;
+RESQ_INLINE void store_results(const state *st, shape s, const resq_queries *q) {
+  for (int64_t i = 0; i < q->rows * q->heads; ++i) {
+    float *to = q->y + i / q->heads * q->ldy + i % q->heads * s.size;
     __m512 sum = _mm512_set1_ps(_mm512_reduce_add_ps(_mm512_load_ps(st->sum + i * 16)));
     for (int64_t e = 0; e < s.size; e += 16)
       _mm512_mask_storeu_ps(to + e, resq_lanes(s.size - e),
                             _mm512_div_ps(_mm512_load_ps(st->out + i * s.padded + e), sum));
   }
-}
-
-//===-- Chunks ------------------------------------------------------------===//
-
-/// Rows [begin, end) that continue each other; the `index`th such run of at most `most` rows
-/// counted from row 0, or how many there are when index is past the last.
-RESQ_INLINE int64_t find_run(const int32_t *positions, const int32_t *sequences, int64_t rows,
-                             int64_t most, int64_t index, int64_t *begin, int64_t *end) {
-  int64_t found = 0;
-  *begin = *end = 0;
-  for (int64_t r = 1; r <= rows; ++r) {
-    if (r < rows && r - *begin < most && sequences[r] == sequences[r - 1] &&
-        positions[r] == positions[r - 1] + 1)
-      continue;
-    *end = r;
-    if (found++ == index)
-      return found;
-    *begin = r;
-  }
-  return found;
-}
-
-RESQ_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-
-/// How a call is cut.
-typedef struct cut {
-  int64_t group, kv_heads;     ///< query heads a kv head
-  int64_t most;                ///< rows of a run
-  int64_t runs, piece, pieces; ///< a group's heads are shared out in pieces
-  int64_t chunks;
-} cut;
-
-RESQ_INLINE cut cut_call(const resq_worker *w, shape s, const int32_t *positions,
-                         const int32_t *sequences, int64_t rows, int64_t heads, int64_t kv_heads) {
-  const int64_t floats = RESQ_SCRATCH_BYTES / 4 - fixed_floats(s) - SLACK_FLOATS;
-  const int64_t room = smaller(MOST_QUERIES, floats / query_floats(s));
-  cut c = {.group = heads / kv_heads, .kv_heads = kv_heads};
-  int64_t begin, end;
-  c.piece = smaller(c.group, room);
-  c.most = smaller(MOST_ROWS, room / c.piece);
-  c.runs = find_run(positions, sequences, rows, c.most, rows, &begin, &end);
-  // Few chunks for the threads: the query heads of a group are shared out, too.
-  while (c.piece > 1 && c.runs * kv_heads * ((c.group + c.piece - 1) / c.piece) < w->count)
-    c.piece = (c.piece + 1) / 2;
-  c.pieces = (c.group + c.piece - 1) / c.piece;
-  c.chunks = c.runs * kv_heads * c.pieces;
-  return c;
-}
-
-/// Rows [begin, end), query heads [head, head + heads) of kv head kv_head.
-typedef struct span {
-  int64_t begin, end, kv_head, head, heads;
-} span;
-
-RESQ_INLINE span chunk_span(const cut *c, const int32_t *positions, const int32_t *sequences,
-                            int64_t rows, int64_t chunk) {
-  span p;
-  // The last rows read the most positions: they go first.
-  int64_t run = c->runs - 1 - chunk / (c->kv_heads * c->pieces);
-  find_run(positions, sequences, rows, c->most, run, &p.begin, &p.end);
-  int64_t first = chunk % c->pieces * c->piece;
-  p.kv_head = chunk / c->pieces % c->kv_heads;
-  p.heads = smaller(c->piece, c->group - first);
-  p.head = p.kv_head * c->group + first;
-  return p;
 }
 
 #endif // RESQ_KERNELS_ATTENTION_BLOCK_H

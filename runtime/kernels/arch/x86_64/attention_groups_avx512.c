@@ -18,14 +18,21 @@ RESQ_INLINE parts parts_of(resq_kv_groups g) {
   return p;
 }
 
+RESQ_INLINE shape shape_of_groups(resq_kv_groups g) {
+  const int64_t signs = g.rows + g.outlier_rows;
+  return shape_of(g.size, parts_of(g).all, signs > g.size ? signs : g.size);
+}
+RESQ_INLINE int64_t most_queries(resq_kv_groups g) { return most_queries_of(shape_of_groups(g)); }
+
 /// Scaled queries and their sketches.
-RESQ_INLINE void load_queries(const state *st, shape s, sketch_panel sketch, const float *q,
-                              int64_t ldq, int64_t rows, int64_t heads, float scale) {
-  const int64_t queries = rows * heads;
+RESQ_INLINE void load_queries(const state *st, shape s, resq_kv_groups g, const resq_queries *q) {
+  const int64_t queries = q->rows * q->heads;
   for (int64_t i = 0; i < queries; ++i) {
-    copy_scaled(q + i / heads * ldq + i % heads * s.size, st->out + i * s.padded, s.size, scale);
+    const float *from = q->q + i / q->heads * q->ldq + i % q->heads * s.size;
+    copy_scaled(from, st->out + i * s.padded, s.size, q->scale);
     copy_scaled(st->out + i * s.padded, st->q + i * s.columns, s.size, 1.0f);
   }
+  const sketch_panel sketch = {q->sketch, g.rows, g.size};
   for (int64_t at = 0; at < queries; at += RESQ_BLOCK_ROWS)
     RESQ_WITH_ROWS(queries - at, ROWS, sketch_rows(st, s, sketch, s.size, at, ROWS))
   clear_results(st, s, queries);
@@ -78,55 +85,33 @@ RESQ_INLINE void score_exact(const state *st, shape s, resq_kv_groups g,
 
 /// Scores of the group from token `first` on, at `place` of the block. Rows are flushed in turn.
 RESQ_INLINE void score_group(const state *st, shape s, resq_kv_groups g,
-                             const resq_kv_group_view *v, const float *sketch, int64_t first,
-                             int64_t place, int64_t position, int64_t rows, int64_t heads) {
+                             const resq_kv_group_view *v, const resq_queries *q, int64_t first,
+                             int64_t place) {
   int64_t exact = 0; // rows that read the group exactly
-  while (exact < rows && resq_kv_flushed(g, position + exact) <= first)
+  while (exact < q->rows && resq_kv_flushed(g, q->position + exact) <= first)
     ++exact;
   if (exact > 0)
-    score_exact(st, s, g, v, first, place, exact * heads);
-  if (exact < rows)
-    score_signs(st, s, g, v, sketch, first, place, exact * heads, rows * heads);
+    score_exact(st, s, g, v, first, place, exact * q->heads);
+  if (exact < q->rows)
+    score_signs(st, s, g, v, q->sketch, first, place, exact * q->heads, q->rows * q->heads);
 }
 
-/// `rows` rows from `position` on, `heads` query heads each, whose queries are loaded.
-RESQ_INLINE void attend(const state *st, shape s, resq_kv_groups g, const resq_kv_group_view *v,
-                        const float *sketch, int64_t position, int64_t rows, int64_t heads) {
-  const int64_t positions = position + rows, queries = rows * heads;
+RESQ_INLINE void attend(uint8_t *scratch, resq_kv_groups g, const resq_kv_group_view *v,
+                        const resq_queries *q) {
+  const shape s = shape_of_groups(g);
+  const int64_t positions = q->position + q->rows, queries = q->rows * q->heads;
+  const state room = lay_out(scratch, s, queries), *st = &room;
+  load_queries(st, s, g, q);
   for (int64_t block = 0; block < positions; block += RESQ_KV_BLOCK) {
     int64_t left = positions - block, count = left < RESQ_KV_BLOCK ? left : RESQ_KV_BLOCK;
     for (int64_t t = 0; t < count; t += RESQ_KV_GROUP)
-      score_group(st, s, g, v, sketch, block + t, t, position, rows, heads);
-    soften(st, queries, heads, position + 1 - block);
+      score_group(st, s, g, v, q, block + t, t);
+    soften(st, queries, q->heads, q->position + 1 - block);
     resq_decode_values(&v->value, block, count, st->panel, VALUE_STRIDE);
     for (int64_t at = 0; at < queries; at += RESQ_BLOCK_ROWS)
       RESQ_WITH_ROWS(queries - at, ROWS, mix_tiles(st, s, at, ROWS, count))
   }
+  store_results(st, s, q);
 }
 
-void RESQ_KERNEL(resq_attention_groups)(resq_worker *w, int32_t op, const float *q,
-                                        const int32_t *positions, const int32_t *sequences,
-                                        const float *sketch, const uint8_t *cache, float *y,
-                                        int64_t rows, int64_t ldq, int64_t ldy, int64_t capacity,
-                                        int64_t heads, int64_t kv_heads, int64_t head_size,
-                                        float scale, int64_t k_rows, int64_t outliers,
-                                        int64_t outlier_rows, int64_t buffer, int64_t window,
-                                        int64_t v_kind, int64_t v_bits, int64_t v_high) {
-  const resq_kv_groups g = {head_size, k_rows, outliers, outlier_rows, buffer, window};
-  const resq_kv_format values = {head_size, v_kind, v_bits, v_high, 0};
-  const int64_t signs = k_rows + outlier_rows;
-  const shape s = shape_of(head_size, parts_of(g).all, signs > head_size ? signs : head_size);
-  const sketch_panel panel = {sketch, k_rows, head_size};
-  const cut c = cut_call(w, s, positions, sequences, rows, heads, kv_heads);
-  int64_t chunk;
-  while ((chunk = resq_next_chunk(w, op)) < c.chunks) {
-    const span p = chunk_span(&c, positions, sequences, rows, chunk);
-    const int64_t count = p.end - p.begin;
-    const resq_kv_group_view v = resq_kv_group_head((uint8_t *)cache, g, values, capacity, kv_heads,
-                                                    sequences[p.begin], p.kv_head);
-    state st = lay_out(w->scratch, s, count * p.heads);
-    load_queries(&st, s, panel, q + p.begin * ldq + p.head * s.size, ldq, count, p.heads, scale);
-    attend(&st, s, g, &v, sketch, positions[p.begin], count, p.heads);
-    store_results(&st, s, y + p.begin * ldy + p.head * s.size, ldy, count, p.heads);
-  }
-}
+#include "attention_groups.h"
