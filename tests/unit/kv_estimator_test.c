@@ -102,8 +102,8 @@ static double centroid_of(int bits, double x) {
   return copysign((double)resq_lm_centroids[bits - 1][m], x);
 }
 
-/// V of Lloyd-Max codes of a coordinate in n dimensions, the others left out: the density of x is as
-/// (1 - x^2 / n)^((n - 3) / 2).
+/// V of Lloyd-Max codes of a coordinate in n dimensions, the others left out: the density of x is
+/// as (1 - x^2 / n)^((n - 3) / 2).
 static double lloyd_max_variance(int bits, int n) {
   enum { STEPS = 200000 };
   double mass = 0, squares = 0, products = 0, step = sqrt(n) / STEPS;
