@@ -1,9 +1,10 @@
 //===-- calibration_text.c ------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Sampling costs a decode step a token, which reads all weights and caches: it runs on a program
-// with bf16 weights and an int8 cache, side by side for as many windows as a step holds. Only the
-// tokens are kept; the exact program reads them afterwards, a window a call (calibrate.c).
+// Sampling costs a decode step a token, which reads all weights and caches: it runs on a program of
+// 8 bits throughout, cache and head too, rounded to nearest behind random rotations, which needs no
+// calibration itself; side by side for as many windows as a step holds. Only the tokens are kept;
+// the exact program reads them afterwards, a window a call (calibrate.c).
 //===----------------------------------------------------------------------===//
 #include "lowering/calibration_text.h"
 
@@ -21,8 +22,18 @@ enum {
   BATCH = 16, ///< windows side by side
 };
 
-static const char pipeline[] = "resq-fold-norm,resq-kv{keys=int8 values=int8},resq-fuse,"
-                               "resq-pack{weights=bf16 head=bf16}";
+#define ROTATE "resq-split{basis=hadamard rotate-only=true},"
+#define CACHE "resq-kv{keys=int8 values=int8},"
+#define HADAMARD "resq-fold-rotations,resq-insert-hadamard,"
+#define CODES                                                                                      \
+  "resq-quantize{weights=8 activations=8 head=8 weights-method=rtn steps=1},"                      \
+  "resq-fuse,resq-pack{head=f16}"
+
+/// In order of preference: a width without a Hadamard matrix refuses the first, and nothing the
+/// second, whose text is a little further from the model's own.
+static const char *const pipelines[] = {"resq-fold-norm," ROTATE CACHE HADAMARD CODES,
+                                        "resq-fold-norm," CACHE CODES};
+enum { N_PIPELINES = sizeof pipelines / sizeof *pipelines };
 
 void resq_windows_free(resq_windows *w) {
   free(w->ids);
@@ -145,6 +156,18 @@ static bool sample_all(resq_windows *out, resq_session *session, int32_t first_t
   return ok;
 }
 
+/// A quantised copy, packed; null, with an error, where no pipeline takes the model.
+static MlirModule sampling_module(MlirModule imported, resq_error *err) {
+  MlirOperation op = mlirModuleGetOperation(imported);
+  for (int i = 0; i < N_PIPELINES; ++i) {
+    MlirModule copy = mlirModuleFromOperation(mlirOperationClone(op));
+    if (resq_run_pipeline(copy, pipelines[i], NULL, NULL, err))
+      return copy;
+    mlirModuleDestroy(copy);
+  }
+  return (MlirModule){NULL};
+}
+
 bool resq_windows_sample(resq_windows *out, MlirModule imported, const resq_tokenizer *tokenizer,
                          const resq_sampling *how, const resq_workdir *work, resq_stages *stages,
                          resq_error *err) {
@@ -152,7 +175,7 @@ bool resq_windows_sample(resq_windows *out, MlirModule imported, const resq_toke
   if (!out->ids)
     return resq_fail(err, RESQ_NO_MEMORY, "no memory for %lld windows of text",
                      (long long)how->windows);
-  MlirModule copy = mlirModuleFromOperation(mlirOperationClone(mlirModuleGetOperation(imported)));
+  MlirModule module = sampling_module(imported, err);
   resq_probe probe = {0};
   resq_probe_options options = {.name = "sampling",
                                 .rows = BATCH,
@@ -160,11 +183,12 @@ bool resq_windows_sample(resq_windows *out, MlirModule imported, const resq_toke
                                 .capacity = WINDOW,
                                 .threads = how->threads};
   int32_t bos = resq_tokenizer_bos(tokenizer);
-  bool ok = resq_run_pipeline(copy, pipeline, NULL, NULL, err) &&
-            resq_probe_open(&probe, copy, &options, work, stages, err) &&
+  bool ok = !mlirModuleIsNull(module) &&
+            resq_probe_open(&probe, module, &options, work, stages, err) &&
             sample_all(out, probe.session, bos >= 0 ? bos : 0, how, stages, err);
   resq_probe_close(&probe);
-  mlirModuleDestroy(copy);
+  if (!mlirModuleIsNull(module))
+    mlirModuleDestroy(module);
   if (!ok)
     resq_windows_free(out);
   return ok;

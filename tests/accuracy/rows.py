@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What is measured for docs/accuracy.md: models, and rows of (how to compile, how many windows, what is allowed)."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -9,6 +9,8 @@ class Model:
     variable: str  # environment variable that names the checkpoint
     fetch: tuple  # arguments of tools/dev/fetch_model.sh
     calibration_windows: int
+    tied: bool  # the checkpoint's head is its embedding
+    came_as: str  # the format of the checkpoint's file, which the reference is dequantised from
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class Row:
     most: float = None  # the bar that an issue sets for the mean of the seeds
     least: float = None
     calibrated: bool = True
+    sampled: bool = False  # calibrated on text that the model samples, not on the validation text
+    kl_windows: int = 0  # of the first seed, compared with the reference's predictions over so many windows
+    beside: str = None  # the key of another row, of the same windows and seeds ...
+    most_ratio: float = None  # ... and how many times its perplexity is allowed
     note: str = ""
 
     @property
@@ -29,9 +35,30 @@ class Row:
         return f"{self.model}/{self.section}/{self.name}"
 
 
+@dataclass(frozen=True)
+class Peer:
+    """A file that llama.cpp quantises from the checkpoint and measures itself; compared with the reference over all its windows."""
+    model: str
+    kind: str  # of llama_model_quantize
+    windows: int
+    section = "peers"
+    seeds = (1,)  # nothing is random
+    most = least = beside = None
+    note = ""
+
+    @property
+    def name(self):
+        return "llama.cpp " + self.kind
+
+    @property
+    def key(self):
+        return f"{self.model}/{self.section}/{self.name}"
+
+
 MODELS = {
-    "smollm2": Model("SmolLM2-135M-Instruct", "RESQ_TEST_MODEL", (), 64),
-    "qwen": Model("Qwen2.5-Coder-0.5B-Instruct", "RESQ_TEST_MODEL_QWEN", ("qwen",), 64),
+    "smollm2": Model("SmolLM2-135M-Instruct", "RESQ_TEST_MODEL", (), 64, tied=True, came_as="Q4_1"),
+    "qwen": Model("Qwen2.5-Coder-0.5B-Instruct", "RESQ_TEST_MODEL_QWEN", ("qwen",), 64, tied=False,
+                  came_as="Q4_K_M"),
 }
 
 # Sections of the table, in order.
@@ -41,8 +68,13 @@ SECTIONS = {
     "curve": "More bits: the curve",
     "keys": "Keys alone (weights, activations and values unquantised)",
     "parts": "One thing at a time",
-    "peers": "llama.cpp's files",
 }
+# Windows that ours are compared over with the reference, prediction by prediction, and llama.cpp's files too.
+COMPARED = {"smollm2": 10, "qwen": 5}
+
+
+# Sections whose rows are compared with the reference's predictions.
+DIVERGING = ("whole", "curve")
 
 
 def scheme(name, *more):
@@ -57,9 +89,25 @@ def passes(pipeline):
     return ("--scheme=none", f"--passes={pipeline}resq-kv{{keys=f32 values=f32}}")
 
 
-ROWS = [
+def sampled_against_text(model, name, windows, seeds):
+    """A scheme calibrated on the validation text, and on text that the model samples itself: at most 3% more."""
+    text = Row("parts", model, name + ", calibrated on the validation text", scheme(name), windows, seeds)
+    return [text, Row("parts", model, name + ", calibrated on sampled text", scheme(name), windows, seeds, sampled=True,
+                      beside=text.key, most_ratio=1.03)]
+
+
+def published_qjl(rows, outlier_rows, outliers, simulated):
+    """QJL as published with the smallest exact buffer, allowed 15% above what was simulated without one, and with the authors' 128."""
+    code = f"qjl:rows={rows}d:outlier-rows={outlier_rows}d:outliers={outliers}"
+    name = f"QJL as published, {rows} x d, {outliers} outliers of {outlier_rows} x d"
+    least = Row("keys", "smollm2", name + ", 32 keys exact", keys(code + ":buffer=32"), 60, (1,), round(1.15 * simulated, 1))
+    return [least, Row("keys", "smollm2", name + ", 128 keys exact", keys(code), 60, (1,), beside=least.key, most_ratio=1)]
+
+
+MEASURED = [
     # Issue 3's bars, then issue 4's.
     Row("reference", "smollm2", "none", scheme("none"), 10, (1,), 19.94, 19.90, calibrated=False),
+    Row("reference", "smollm2", "none, all windows", scheme("none"), 0, (1,), calibrated=False),
     Row("reference", "smollm2", "fold-norm", passes("resq-fold-norm,"), 10, (1,), 19.94, 19.90),
     Row("reference", "smollm2", "split", passes("resq-split,"), 10, (1,), 19.94, 19.90),
     Row("reference", "smollm2", "insert-hadamard", passes("resq-insert-hadamard,"), 10, (1,), 19.94, 19.90),
@@ -98,4 +146,14 @@ ROWS = [
     Row("parts", "smollm2", "best-w4a4kv4, high branch e4m3", scheme("best-w4a4kv4", "--high=e4m3"), 40, (1,)),
     Row("parts", "smollm2", "best-w4a8kv4, high branch int8", scheme("best-w4a8kv4", "--high=int8"), 40, (1,)),
     Row("parts", "smollm2", "best-w4a8kv4, high branch e4m3", scheme("best-w4a8kv4", "--high=e4m3"), 40, (1,)),
+
+    *published_qjl(2, 1, 4, 65.1),
+    *published_qjl(3, 2, 8, 40.7),
+
+    *sampled_against_text("smollm2", "best-w4a8kv4", 40, (1, 2, 3)),
+    *sampled_against_text("smollm2", "best-w4a4kv4", 40, (1, 2, 3)),
+    *sampled_against_text("qwen", "best-w4a8kv4", 10, (1,)),
+    *sampled_against_text("qwen", "best-w4a4kv4", 10, (1,)),
 ]
+ROWS = [replace(r, kl_windows=COMPARED[r.model]) if r.section in DIVERGING else r for r in MEASURED]
+ROWS += [Peer(model, kind, windows) for model, windows in COMPARED.items() for kind in ("Q4_0", "Q4_K_M", "Q8_0")]

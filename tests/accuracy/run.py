@@ -4,7 +4,8 @@
 
 usage: tests/accuracy/run.py [--build build] [--only REGEX] [--seeds 1,2,3] [--threads N] [--check] [--list]
 
-Every row of rows.py is compiled with resqc and measured with the binary's own `perplexity`: the integer kernels, not a simulation.
+Every row of rows.py is compiled with resqc and measured with the binary's own `perplexity`: the integer kernels, not a simulation. Rows of
+the section peers are llama.cpp's files, measured by llama.cpp on the same tokens (tools/dev/llama_cpp.sh builds it; left out without it).
 Results are kept in BUILD/accuracy/results.json as they come: a stopped run resumes, and what stands there is not measured again
 (delete the file, or --again REGEX). Hours on two cores for everything. --check only judges what was measured: exit 1 where a bar is missed,
 and the last line says `N passed, N failed`.
@@ -20,7 +21,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
-from rows import MODELS, ROWS  # noqa: E402
+from rows import MODELS, ROWS, Peer  # noqa: E402
 import table  # noqa: E402
 
 
@@ -38,18 +39,40 @@ def commit():
     return out.stdout.decode().strip() or "unknown"
 
 
+def llama_cpp():
+    """A Python that has llama-cpp-python; None, with a word, where there is none: building one takes minutes and is left to the user."""
+    script = os.path.join(ROOT, "tools/dev/llama_cpp.sh")
+    out = subprocess.run([script, "--find"], stdout=subprocess.PIPE)
+    if out.returncode == 0:
+        return out.stdout.decode().strip()
+    print("SKIP: no llama-cpp-python, which measures its own files (section peers): `tools/dev/llama_cpp.sh` builds it, some minutes; "
+          "then run this again", flush=True)
+    return None
+
+
+def divergence(found):
+    """What `perplexity --reference --json` says of two models' predictions of the same windows."""
+    of = found["reference"]
+    return {"windows": found["windows"], "perplexity": found["perplexity"]["mean"], "reference": of["perplexity"]["mean"],
+            "kl": of["divergence"], "agreement": of["agreement"], "excess": of["excess_loss"], "commit": commit()}
+
+
 class Measuring:
     def __init__(self, args):
         self.build, self.data, self.threads = os.path.abspath(args.build), os.path.abspath(args.data), args.threads
         self.work = args.work or os.path.join(self.build, "accuracy")
         os.makedirs(self.work, exist_ok=True)
+        self.text = os.path.join(self.data, "wikitext2-test.txt")
         self.file = os.path.join(self.work, "results.json")
         self.results = json.load(open(self.file)) if os.path.exists(self.file) else {}
+        self.llama_cpp = "?"  # not looked for yet
 
     def save(self):
         with open(self.file + ".tmp", "w") as out:
             json.dump(self.results, out, indent=1, sort_keys=True)
         os.replace(self.file + ".tmp", self.file)
+
+    #===-- What is made once and kept --------------------------------------===#
 
     def resqc(self, model, *options):
         command = [os.path.join(self.build, "bin/resqc"), checkpoint(model), f"--threads={self.threads}", *options]
@@ -57,37 +80,100 @@ class Measuring:
         subprocess.run(command, check=True)
         return time.monotonic() - started
 
-    def statistics(self, name):
-        """Calibration of a model, once for all its rows."""
-        model = MODELS[name]
-        path = os.path.join(self.work, name + ".statistics")
+    def kept(self, name, make):
+        """The path of a file of the work folder; make(path) writes one that isn't there."""
+        path = os.path.join(self.work, name)
         if not os.path.exists(path):
-            self.resqc(model, "--calibrate-only", "--statistics=" + path,
-                       "--calibration=" + os.path.join(self.data, "wikitext2-valid.txt"),
-                       f"--calibration-windows={model.calibration_windows}")
+            make(path + ".tmp")
+            os.replace(path + ".tmp", path)
         return path
 
+    def statistics(self, name, sampled):
+        """Calibration of a model, once for all its rows: of the validation text, or of text sampled from it."""
+        model = MODELS[name]
+        text = [] if sampled else ["--calibration=" + os.path.join(self.data, "wikitext2-valid.txt"),
+                                   f"--calibration-windows={model.calibration_windows}"]
+        return self.kept(name + ("-sampled" if sampled else "") + ".statistics",
+                         lambda path: self.resqc(model, "--calibrate-only", "--statistics=" + path, *text))
+
+    def reference(self, name):
+        """The unquantised model of a checkpoint, compiled."""
+        return self.kept(name + "-none", lambda path: self.resqc(MODELS[name], "--scheme=none", "-o", path))
+
+    def ids(self, name):
+        """The test text as our tokenizer has it."""
+        return self.kept(name + "-test.ids", lambda path: subprocess.run(
+            [self.reference(name), "tokenize", self.text, "-o", path], check=True))
+
+    def peer_python(self):
+        if self.llama_cpp == "?":
+            self.llama_cpp = llama_cpp()
+        return self.llama_cpp
+
+    #===-- A row -----------------------------------------------------------===#
+
+    def perplexity(self, binary, windows, *more):
+        return json.loads(subprocess.run([binary, "perplexity", self.text, "--json", "--windows", str(windows),
+                                          "--threads", str(self.threads), *more], check=True, stdout=subprocess.PIPE).stdout)
+
+    def whole(self, binary, windows):
+        found = self.perplexity(binary, windows)
+        info = json.loads(subprocess.run([binary, "info", "--json"], check=True, stdout=subprocess.PIPE).stdout)
+        print(f"   perplexity {found['perplexity']['mean']:.4f} ({found['windows']} windows)", flush=True)
+        return {"perplexity": found["perplexity"]["mean"], "error": found["perplexity"]["window_error"], "windows": found["windows"],
+                "params": info["params"], "cache": info["cache"], "file_bytes": info["file_bytes"], "commit": commit()}
+
+    def compared(self, binary, name, windows):
+        found = divergence(self.perplexity(binary, windows, "--reference=" + self.reference(name)))
+        print(f"   KL divergence {found['kl']['mean']:.4f}, agreement {found['agreement']['mean']:.4f} ({found['windows']} windows)",
+              flush=True)
+        return found
+
     def measure(self, row, seed):
+        """What the row's entry doesn't hold yet: perplexity, and of the first seed the divergence."""
         key = f"{row.key}/{seed}"
-        if key in self.results:
+        entry = dict(self.results.get(key, {}))
+        diverges = row.kl_windows and seed == row.seeds[0] and "divergence" not in entry
+        if "perplexity" in entry and not diverges:
             return
         binary = os.path.join(self.work, "model")
         options = ["-o", binary, *row.options, f"--seed={seed}", "--cache=" + os.path.join(self.work, "cache")]
         if row.calibrated:
-            options.append("--statistics=" + self.statistics(row.model))
+            options.append("--statistics=" + self.statistics(row.model, row.sampled))
         print(f"== {key}: resqc {' '.join(options)}", flush=True)
         seconds = self.resqc(MODELS[row.model], *options)
-        text = os.path.join(self.data, "wikitext2-test.txt")
-        found = json.loads(subprocess.run([binary, "perplexity", text, "--json", "--windows", str(row.windows),
-                                           "--threads", str(self.threads)], check=True, stdout=subprocess.PIPE).stdout)
-        info = json.loads(subprocess.run([binary, "info", "--json"], check=True, stdout=subprocess.PIPE).stdout)
-        self.results[key] = {"perplexity": found["perplexity"]["mean"], "error": found["perplexity"]["window_error"],
-                             "windows": found["windows"],
-                             "compile_seconds": round(seconds, 1), "params": info["params"], "cache": info["cache"],
-                             "file_bytes": info["file_bytes"], "commit": commit()}
-        self.save()
-        print(f"   perplexity {found['perplexity']['mean']:.4f} ({found['windows']} windows)", flush=True)
+        if "perplexity" not in entry:
+            entry.update(self.whole(binary, row.windows), compile_seconds=round(seconds, 1))
+            self.results[key] = entry
+            self.save()
+        if diverges:
+            self.results[key] = dict(entry, divergence=self.compared(binary, row.model, row.kl_windows))
+            self.save()
         os.remove(binary)
+
+    def measure_peer(self, row, seed):
+        """llama.cpp's own quantiser and its own forward pass, on our token ids; the reference is our unquantised binary."""
+        key = f"{row.key}/{seed}"
+        if key in self.results or not self.peer_python():
+            return
+        file = os.path.join(self.work, "peer.gguf")
+        print(f"== {key}: llama.cpp {row.kind}", flush=True)
+        started = time.monotonic()
+        subprocess.run([self.peer_python(), os.path.join(ROOT, "tests/bench/llama_cpp_worker.py"), checkpoint(MODELS[row.model]),
+                        "--quantize", row.kind, "-o", file], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seconds = time.monotonic() - started
+        found = json.loads(subprocess.run(
+            [self.peer_python(), os.path.join(HERE, "llama_cpp_perplexity.py"), file, "--ids", self.ids(row.model), "--reference",
+             self.reference(row.model), "--windows", str(row.windows), "--threads", str(self.threads)],
+            check=True, stdout=subprocess.PIPE).stdout)
+        self.results[key] = {"perplexity": found["perplexity"]["mean"], "error": found["perplexity"]["window_error"],
+                             "windows": found["windows"], "params": found["params"], "cache": found["cache"],
+                             "file_bytes": found["file_bytes"], "compile_seconds": round(seconds, 1), "commit": commit(),
+                             "version": found["version"], "divergence": divergence(found)}
+        self.save()
+        print(f"   perplexity {found['perplexity']['mean']:.4f}, KL divergence {found['reference']['divergence']['mean']:.4f} "
+              f"({found['windows']} windows)", flush=True)
+        os.remove(file)
 
 
 def main():
@@ -121,7 +207,7 @@ def main():
         for seed in sorted({s for r in rows for s in r.seeds if not seeds or s in seeds}):
             for row in rows:
                 if seed in row.seeds:
-                    m.measure(row, seed)
+                    (m.measure_peer if isinstance(row, Peer) else m.measure)(row, seed)
         table.write(m.results, os.path.join(ROOT, "docs"))
     passed, failed = table.judge(rows, m.results)
     print(f"{passed} passed, {failed} failed")

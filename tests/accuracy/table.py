@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""results.json as a page (docs/accuracy-results.md) and a plot of perplexity against real bits (docs/accuracy.svg)."""
+"""results.json as a page (docs/accuracy-results.md) and a plot of perplexity, over the reference's, against real bits (docs/accuracy.svg)."""
 import os
 
 import plot
@@ -14,17 +14,27 @@ def mean(values):
     return sum(values) / len(values)
 
 
+def allowed(row, results):
+    """The most that a row's mean may be; None: no bar, or what it is measured against isn't measured."""
+    if not row.beside:
+        return row.most
+    beside = next(r for r in ROWS if r.key == row.beside)
+    seeds = [s for s, _ in of_row(row, results)]
+    values = [r["perplexity"] for s, r in of_row(beside, results) if s in seeds]
+    return row.most_ratio * mean(values) if values and len(values) == len(seeds) else None
+
+
 def judge(rows, results):
     """Prints a line a row with a bar; counts those that hold and those that don't."""
     passed = failed = 0
     for row in rows:
-        found = of_row(row, results)
-        if not found or row.most is None:
+        found, most = of_row(row, results), allowed(row, results)
+        if not found or most is None:
             continue
         value = mean([r["perplexity"] for _, r in found])
-        good = value <= row.most and (row.least is None or value >= row.least)
+        good = value <= most and (row.least is None or value >= row.least)
         passed, failed = passed + good, failed + (not good)
-        print(f"{'PASS' if good else 'FAIL'}: {row.key}: {value:.4f}, allowed {row.least or 0} to {row.most} "
+        print(f"{'PASS' if good else 'FAIL'}: {row.key}: {value:.4f}, allowed {row.least or 0} to {most:.6g} "
               f"({len(found)} of {len(row.seeds)} seeds)")
     return passed, failed
 
@@ -34,15 +44,23 @@ def bits(result, part):
     return f"{found['bits']:.2f}" if found and found.get("elements") else ""
 
 
+def all_bits(model, params):
+    """Of linears, embedding and head together: what is stored, over the weights that the checkpoint has. A tied head that is
+    stored in a form of its own costs bits and is no weight."""
+    parts = [params[p] for p in ("linears", "embedding", "head") if p in params]
+    weights = sum(params[p]["elements"] for p in ("linears", "embedding", "head") if p in params and not (p == "head" and model.tied))
+    return 8 * sum(p["bytes"] for p in parts) / weights
+
+
 def line(row, results):
     found = of_row(row, results)
     if not found:
         return None
     values = [r["perplexity"] for _, r in found]
     spread = ", ".join(f"{v:.2f}" for v in values)
-    last = found[-1][1]
+    last, most = found[-1][1], allowed(row, results)
     cells = [row.name + (f" ({row.note})" if row.note else ""), str(last["windows"]), f"**{mean(values):.2f}** ({spread})",
-             "" if row.most is None else f"{row.most:g}", bits(last, "linears"), bits(last, "head"), bits(last, "embedding"),
+             "" if most is None else f"{most:.4g}", bits(last, "linears"), bits(last, "head"), bits(last, "embedding"),
              f"{last['cache']['bits']:.2f}" if last.get("cache") else "", f"{last['compile_seconds']:.0f}", last["commit"]]
     return "| " + " | ".join(cells) + " |"
 
@@ -51,30 +69,88 @@ HEADER = """| | windows | perplexity, mean (each seed) | allowed | linears, bits
 |---|---|---|---|---|---|---|---|---|---|"""
 
 
+def with_error(e, unit, digits):
+    """A mean and its standard error over window means (over tokens for a single window)."""
+    error = e["window_error"] if e["window_error"] is not None else e["token_error"]
+    return f"{unit * e['mean']:.{digits}f} +- {unit * error:.{digits}f}"
+
+
+def compared_line(row, results):
+    found = [r for _, r in of_row(row, results) if "divergence" in r]
+    if not found:
+        return None
+    r, d = found[0], found[0]["divergence"]
+    cells = [row.name, f"{d['perplexity']:.2f}", f"{d['perplexity'] / d['reference']:.3f}", with_error(d["kl"], 1, 4),
+             with_error(d["agreement"], 100, 2), bits(r, "linears"), f"{all_bits(MODELS[row.model], r['params']):.2f}",
+             f"{r['cache']['bits']:.2f}"]
+    return "| " + " | ".join(cells) + " |"
+
+
+COMPARED_HEADER = """| seed 1 | perplexity | times the reference's | KL divergence, nats | same most likely token, % | linears, bits a weight | all weights | cache, bits |
+|---|---|---|---|---|---|---|---|"""
+
+
+def compared(name, results):
+    """Ours and llama.cpp's files over the same windows, prediction by prediction against the reference."""
+    rows = [r for r in ROWS if r.model == name]
+    lines = [t for t in (compared_line(r, results) for r in rows) if t]
+    if not lines:
+        return []
+    first = next(r["divergence"] for row in rows for _, r in of_row(row, results) if "divergence" in r)
+    version = next((r["version"] for row in rows for _, r in of_row(row, results) if "version" in r), None)
+    out = [f"### Against the reference's predictions: the first {first['windows']} windows", "",
+           f"The reference, `--scheme=none`, has perplexity {first['reference']:.2f} there. Errors are standard errors over window means. All weights: "
+           "linears, embedding and head as stored.", "", COMPARED_HEADER, *lines, ""]
+    if version:
+        out += [f"Files of llama.cpp are quantised from the same checkpoint and measured by llama.cpp itself (llama-cpp-python {version}) on the "
+                "same tokens, in windows without overlap or BOS, with an f16 cache. The checkpoint is itself a dequantised "
+                f"{MODELS[name].came_as} file: a tensor that keeps its format loses nothing against this reference, and one that goes to another 4-bit "
+                "format, as in Q4_0, loses more than it would from an fp16 original.", ""]
+    return out
+
+
 def page(results):
     out = ["# Accuracy: results", "",
            "Made by `tests/accuracy/run.py` from the binaries' own `perplexity`; the protocol is in [accuracy.md](accuracy.md). "
            "Bits are `info`'s: scales and zero points included.", ""]
     for name, model in MODELS.items():
         lines = {s: [t for t in (line(r, results) for r in ROWS if r.model == name and r.section == s) if t] for s in SECTIONS}
-        if not any(lines.values()):
+        against = compared(name, results)
+        if not any(lines.values()) and not against:
             continue
         out += [f"## {model.label}", ""]
         for section, title in SECTIONS.items():
             if lines[section]:
                 out += [f"### {title}", "", HEADER, *lines[section], ""]
+        out += against
     if points(results):
-        out += ["![Perplexity against bits a weight](accuracy.svg)", ""]
+        out += ["![Perplexity over the reference's, against bits a weight](accuracy.svg)", ""]
     return "\n".join(out)
 
 
+def reference(model, windows, results):
+    """The unquantised model's perplexity over so many windows, by whatever row has it; None where none has."""
+    for row in ROWS:
+        for _, r in of_row(row, results) if row.model == model else ():
+            if row.section == "reference" and row.options == ("--scheme=none",) and r["windows"] == windows:
+                return r["perplexity"]
+            if r.get("divergence", {}).get("windows") == windows:
+                return r["divergence"]["reference"]
+    return None
+
+
 def points(results):
-    """(model, name, bits a weight of the linears, mean perplexity) of rows that quantise the model."""
+    """(model, name, bits a weight of the linears, perplexity over the reference's of the same windows, whether it is ours) of rows that
+    quantise the model."""
     out = []
     for row in ROWS:
         found = of_row(row, results)
-        if found and row.section in ("whole", "curve", "peers") and "linears" in found[0][1]["params"]:
-            out.append((row.model, row.name, found[0][1]["params"]["linears"]["bits"], mean([r["perplexity"] for _, r in found])))
+        if not found or row.section not in ("whole", "curve", "peers") or "linears" not in found[0][1]["params"]:
+            continue
+        base = reference(row.model, found[0][1]["windows"], results)
+        if base:
+            out.append((row.model, row.name, found[0][1]["params"]["linears"]["bits"], mean([r["perplexity"] for _, r in found]) / base,
+                        row.section != "peers"))
     return out
 
 

@@ -6,7 +6,7 @@ what was seen: sums run in another order, exp and sin are the kernels' own.
 """
 import random
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 ROWS = (1, 2, 5, 16, 17, 37)
 
@@ -28,6 +28,7 @@ class Case:
     calls: list
     sequences: int = 1
     scale: float = 1.0                       # of the inputs
+    function: str = None                     # that it calls; None: its own, of its name
 
 
 class Module:
@@ -67,6 +68,11 @@ class Module:
         self.functions.append(f"  func.func @{name}({arguments}) -> ({types}) {{\n" +
                               "\n".join(f"    {line}" for line in body) + f"\n    return {values} : {types}\n  }}")
         self.cases.append(Case(name, list(inputs), list(results), bound, calls or [Call(r) for r in ROWS], **more))
+
+    def again(self, name, bound, calls):
+        """The last function in another case, with other calls and another bound: compiled once."""
+        last = self.cases[-1]
+        self.cases.append(replace(last, name=name, bound=bound, calls=calls, function=last.function or last.name))
 
     def text(self, checkpoint):
         return "module {\n" + f'  resq.checkpoint @data "{checkpoint}", "gguf"\n' + "\n".join(
@@ -354,8 +360,7 @@ def cache(m, label, heads, group, size, keys, values, bound, sketch=None, order=
     calls = [Call(len(c), {3: [p for p, _ in c], 4: [s for _, s in c]}) for c in order()]
     m.function(f"attention_{name}", [q, width, width, 0, 0], body, [q], bound, calls, sequences=3)
     # At position 0 attention gives the value as decoded: codes are the same on all levels.
-    calls = [Call(3, {3: [0, 0, 0], 4: [0, 1, 2]})]
-    m.function(f"value_{name}", [q, width, width, 0, 0], body, [q], 0, calls, sequences=3)
+    m.again(f"value_{name}", 0, [Call(3, {3: [0, 0, 0], 4: [0, 1, 2]})])
 
 
 def cache_module():

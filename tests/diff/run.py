@@ -53,7 +53,7 @@ def run_case(model, case, level, threads, at_once=0):
         if at_once and not call.result_rows:
             results.append(piece_by_piece(run, case, inputs, call, at_once))
         else:
-            results.append(run.call(case.name, inputs, [(rows, w) for w in case.widths]))
+            results.append(run.call(case.function or case.name, inputs, [(rows, w) for w in case.widths]))
     run.close()
     return results
 
@@ -64,7 +64,7 @@ def piece_by_piece(run, case, inputs, call, at_once):
     for r in range(0, call.rows, at_once):
         n = min(at_once, call.rows - r)
         piece = [(data[r * (w or 1):(r + n) * (w or 1)], n) for (data, _), w in zip(inputs, case.inputs)]
-        for whole, part in zip(results, run.call(case.name, piece, [(n, w) for w in case.widths])):
+        for whole, part in zip(results, run.call(case.function or case.name, piece, [(n, w) for w in case.widths])):
             whole.extend(part)
     return results
 

@@ -46,6 +46,12 @@ class Calibration(unittest.TestCase):
         first = self.check_threads("--calibration-windows=2")
         self.assertNotEqual(first, self.calibrate("other", "--calibration-windows=2", "--seed=2"))
 
+    def test_sampled_without_a_hadamard_matrix(self):
+        """None of size 92 is known: text is sampled through codes without rotations."""
+        model, kept = make_tiny("no-hadamard.gguf", "--intermediate=92"), support.path("no-hadamard.statistics")
+        run([support.RESQC, model, "--calibrate-only", "--scheme=none", f"--statistics={kept}", "--calibration-windows=1", "--threads=1"])
+        self.assertGreater(os.path.getsize(kept), 0)
+
     def test_scheme_does_not_matter(self):
         """Statistics that are kept are of all sites."""
         text = f"--calibration={make_text(4000)}"
