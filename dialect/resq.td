@@ -84,8 +84,9 @@ def Resq_KvCodeAttr : AttrDef<Resq_Dialect, "KvCode"> {
     `kind`: "f32", "f16" (as is; the other fields are 0), or, per token and head, a code of the low part, the first
     head_size - high elements, with the last `high` in `high_bits`, asymmetric with an f16 scale and a u8 zero point:
     "int": `bits` bits an element, asymmetric likewise. "lm": `bits` bits an element, which select a Lloyd-Max centroid
-    of N(0, 1), times an f16 scale. "qjl": `rows` bits, the signs of S times the low part (1: above 0), S the `sketch`
-    of those who use the cache, and the low part's norm in f16 (QJL, arXiv 2406.03482); keys only.
+    of N(0, 1), times an f16 scale: for keys the one without bias in scores, for values that of the least squared error.
+    "qjl": `rows` bits, the signs of S times the low part (1: above 0), S the `sketch` of those who use the cache, and the
+    low part's norm in f16 (QJL, arXiv 2406.03482); keys only.
     "qjl_groups": keys as QJL's authors hold them. Of each 32 consecutive tokens of a head, the `outliers` channels of
     the largest L2 norm are apart: a key is `rows` signs of S times the other channels, `outlier_rows` signs of the first
     rows of S times the outliers, and the norms of both in f16. The row at position p reads the key of token t exactly, in

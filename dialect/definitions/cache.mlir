@@ -264,10 +264,11 @@ func.func @resq.def.store_finite_half(%cache: memref<?xi8>, %at: index, %value: 
 
 // Lloyd-Max codes of x[row, begin ..< begin + count], `bits` each, from byte `codes` on, and their f16 scale.
 // r = |x| / sqrt(count). Of magnitude m (how many thresholds times r are below |e|), e has code 2^(bits-1) + m,
-// below zero 2^(bits-1) - 1 - m. With c the centroids of the codes, scale = |x|^2 / <x, c>: <x, scale c> = |x|^2,
-// so that <q, scale c> is <q, x> in the mean over random rotations of both (EDEN, Vargaftik et al., ICML 2022).
+// below zero 2^(bits-1) - 1 - m. With c the centroids of the codes, a key's scale is |x|^2 / <x, c>: <x, scale c> = |x|^2,
+// so that <q, scale c> is <q, x> in the mean over random rotations of both (EDEN, Vargaftik et al., ICML 2022). A value's
+// is <x, c> / <c, c>: the least squared error.
 func.func @resq.def.kv_store_lm(%cache: memref<?xi8>, %codes: index, %scale_at: index,
-    %x: tensor<?x?xf32>, %row: index, %begin: index, %count: index, %bits: index) {
+    %x: tensor<?x?xf32>, %row: index, %begin: index, %count: index, %bits: index, %is_key: i1) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %zero = arith.constant 0.0 : f32
@@ -286,7 +287,8 @@ func.func @resq.def.kv_store_lm(%cache: memref<?xi8>, %codes: index, %scale_at: 
   %half_i32 = arith.index_cast %half : index to i32
   %last_i32 = arith.subi %half_i32, %one : i32
   func.call @resq.def.kv_clear_codes(%cache, %codes, %count, %bits) : (memref<?xi8>, index, index, index) -> ()
-  %lanes = scf.for %i = %c0 to %count step %c1 iter_args(%v = %zeros) -> (tensor<16xf32>) {
+  %lanes:2 = scf.for %i = %c0 to %count step %c1
+      iter_args(%v = %zeros, %w = %zeros) -> (tensor<16xf32>, tensor<16xf32>) {
     %column = arith.addi %begin, %i : index
     %e = tensor.extract %x[%row, %column] : tensor<?x?xf32>
     %size = math.absf %e : f32
@@ -307,10 +309,15 @@ func.func @resq.def.kv_store_lm(%cache: memref<?xi8>, %codes: index, %scale_at: 
     %centroid = func.call @resq.def.lm_centroid(%bits, %code) : (index, i32) -> f32
     %product = arith.mulf %e, %centroid : f32
     %next = func.call @resq.def.add_to_lane(%v, %i, %product) : (tensor<16xf32>, index, f32) -> tensor<16xf32>
-    scf.yield %next : tensor<16xf32>
+    %square = arith.mulf %centroid, %centroid : f32
+    %next_square = func.call @resq.def.add_to_lane(%w, %i, %square) : (tensor<16xf32>, index, f32) -> tensor<16xf32>
+    scf.yield %next, %next_square : tensor<16xf32>, tensor<16xf32>
   }
-  %product = func.call @resq.def.fold_lanes(%lanes) : (tensor<16xf32>) -> f32
-  %scale = arith.divf %squares, %product : f32
+  %product = func.call @resq.def.fold_lanes(%lanes#0) : (tensor<16xf32>) -> f32
+  %centroids = func.call @resq.def.fold_lanes(%lanes#1) : (tensor<16xf32>) -> f32
+  %of_key = arith.divf %squares, %product : f32
+  %of_value = arith.divf %product, %centroids : f32
+  %scale = arith.select %is_key, %of_key, %of_value : f32
   func.call @resq.def.store_finite_half(%cache, %scale_at, %scale) : (memref<?xi8>, index, f32) -> ()
   return
 }
@@ -410,7 +417,7 @@ func.func @resq.def.kv_store_part(%cache: memref<?xi8>, %codes: index, %scale_at
 // x[row, begin ..< begin + size] to the vector at byte `base`.
 func.func @resq.def.kv_store(%cache: memref<?xi8>, %base: index, %x: tensor<?x?xf32>, %row: index,
     %begin: index, %size: index, %sketch: tensor<?x?xf32>, %kind: index, %bits: index, %high: index,
-    %rows: index) {
+    %rows: index, %is_key: i1) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
@@ -460,8 +467,8 @@ func.func @resq.def.kv_store(%cache: memref<?xi8>, %base: index, %x: tensor<?x?x
     }
     %is_lm = arith.cmpi eq, %kind, %c3 : index
     scf.if %is_lm {
-      func.call @resq.def.kv_store_lm(%cache, %base, %low_scale, %x, %row, %begin, %low, %bits)
-          : (memref<?xi8>, index, index, tensor<?x?xf32>, index, index, index, index) -> ()
+      func.call @resq.def.kv_store_lm(%cache, %base, %low_scale, %x, %row, %begin, %low, %bits, %is_key)
+          : (memref<?xi8>, index, index, tensor<?x?xf32>, index, index, index, index, i1) -> ()
     }
     %is_qjl = arith.cmpi eq, %kind, %c4 : index
     scf.if %is_qjl {
@@ -488,6 +495,8 @@ func.func @resq.def.kv_append(%keys: tensor<?x?xf32>, %values: tensor<?x?xf32>,
     %v_kind: index, %v_bits: index, %v_high: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
+  %true = arith.constant true
+  %false = arith.constant false
   %rows = tensor.dim %keys, %c0 : tensor<?x?xf32>
   %width = tensor.dim %keys, %c1 : tensor<?x?xf32>
   %heads = arith.divui %width, %size : index
@@ -514,13 +523,13 @@ func.func @resq.def.kv_append(%keys: tensor<?x?xf32>, %values: tensor<?x?xf32>,
       %k_at = arith.addi %base, %k_offset : index
       %v_at = arith.addi %v_base, %v_offset : index
       func.call @resq.def.kv_store(%cache, %k_at, %keys, %r, %begin, %size, %sketch, %k_kind, %k_bits,
-                                   %k_high, %k_rows)
+                                   %k_high, %k_rows, %true)
           : (memref<?xi8>, index, tensor<?x?xf32>, index, index, index, tensor<?x?xf32>, index, index, index,
-             index) -> ()
+             index, i1) -> ()
       func.call @resq.def.kv_store(%cache, %v_at, %values, %r, %begin, %size, %sketch, %v_kind, %v_bits,
-                                   %v_high, %c0)
+                                   %v_high, %c0, %false)
           : (memref<?xi8>, index, tensor<?x?xf32>, index, index, index, tensor<?x?xf32>, index, index, index,
-             index) -> ()
+             index, i1) -> ()
     }
   }
   return

@@ -216,6 +216,8 @@ func.func @resq.def.kv_append_groups(%keys: tensor<?x?xf32>, %values: tensor<?x?
     %buffer: index, %window: index, %v_kind: index, %v_bits: index, %v_high: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
+  %true = arith.constant true
+  %false = arith.constant false
   %c31 = arith.constant 31 : index
   %c32 = arith.constant 32 : index
   %count = tensor.dim %keys, %c0 : tensor<?x?xf32>
@@ -245,12 +247,12 @@ func.func @resq.def.kv_append_groups(%keys: tensor<?x?xf32>, %values: tensor<?x?
       %exact_at = func.call @resq.def.group_exact_at(%window_at, %position, %window, %heads, %h, %size)
           : (index, index, index, index, index, index) -> index
       // kind 1: f16
-      func.call @resq.def.kv_store(%cache, %exact_at, %keys, %r, %begin, %size, %sketch, %c1, %c0, %c0, %c0)
+      func.call @resq.def.kv_store(%cache, %exact_at, %keys, %r, %begin, %size, %sketch, %c1, %c0, %c0, %c0, %true)
           : (memref<?xi8>, index, tensor<?x?xf32>, index, index, index, tensor<?x?xf32>, index, index, index,
-             index) -> ()
-      func.call @resq.def.kv_store(%cache, %v_at, %values, %r, %begin, %size, %sketch, %v_kind, %v_bits, %v_high, %c0)
+             index, i1) -> ()
+      func.call @resq.def.kv_store(%cache, %v_at, %values, %r, %begin, %size, %sketch, %v_kind, %v_bits, %v_high, %c0, %false)
           : (memref<?xi8>, index, tensor<?x?xf32>, index, index, index, tensor<?x?xf32>, index, index, index,
-             index) -> ()
+             index, i1) -> ()
     }
   }
   scf.for %r = %c0 to %count step %c1 {

@@ -47,10 +47,10 @@ RESQ_INLINE uint8_t packed_byte(const uint8_t *codes, int64_t count, int64_t bit
 }
 
 /// Lloyd-Max codes of the low part, a byte each, and their scale.
-RESQ_INLINE void code_lloyd_max(const float *x, int64_t count, int64_t bits, uint8_t *codes,
-                                uint8_t *scale_at) {
+RESQ_INLINE void code_lloyd_max(const float *x, int64_t count, int64_t bits, int is_key,
+                                uint8_t *codes, uint8_t *scale_at) {
   float squares = resq_sum_squares(x, count), deviation = __builtin_sqrtf(squares / (float)count);
-  float products[RESQ_SUM_LANES] = {0};
+  float products[RESQ_SUM_LANES] = {0}, centroids[RESQ_SUM_LANES] = {0};
   const int32_t half = 1 << (bits - 1);
   for (int64_t i = 0; i < count; ++i) {
     float size = x[i] < 0.0f ? -x[i] : x[i];
@@ -58,9 +58,12 @@ RESQ_INLINE void code_lloyd_max(const float *x, int64_t count, int64_t bits, uin
     for (int32_t j = 0; j < half - 1; ++j)
       m += size > resq_lm_thresholds[bits - 1][j] * deviation;
     codes[i] = (uint8_t)(x[i] < 0.0f ? half - 1 - m : half + m);
-    products[i % RESQ_SUM_LANES] += x[i] * resq_lm_centroid(bits, codes[i]);
+    const float c = resq_lm_centroid(bits, codes[i]);
+    products[i % RESQ_SUM_LANES] += x[i] * c;
+    centroids[i % RESQ_SUM_LANES] += c * c;
   }
-  uint16_t scale_bits = resq_lm_scale_bits(squares, resq_fold_lanes(products));
+  uint16_t scale_bits = resq_lm_scale_bits(is_key, squares, resq_fold_lanes(products),
+                                           resq_fold_lanes(centroids));
   __builtin_memcpy(scale_at, &scale_bits, sizeof(scale_bits));
 }
 
@@ -100,7 +103,7 @@ RESQ_INLINE void resq_kv_store(const resq_kv_view *v, const float *x, const floa
   }
   uint8_t *scale = v->scales[0] + 2 * position;
   if (v->kind == RESQ_KV_LM)
-    code_lloyd_max(x, v->low, v->bits, codes, scale);
+    code_lloyd_max(x, v->low, v->bits, v->is_key, codes, scale);
   else if (v->kind == RESQ_KV_QJL)
     code_signs(x, v->elements, sketch, v->low, codes, scale);
   else

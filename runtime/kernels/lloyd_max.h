@@ -7,9 +7,11 @@
 //
 // A vector x of n elements: r = sqrt(|x|^2 / n); element i has magnitude m, the number of
 // thresholds t with |x_i| > t r, and code 2^(bits-1) + m, or 2^(bits-1) - 1 - m below 0. With c
-// the vector of its centroids, scale = |x|^2 / <x, c> in f16: then <x, scale c> = |x|^2, and over
-// random rotations E <q, scale c> = <q, x> (EDEN, Vargaftik et al., ICML 2022). The least-squares scale
-// <x, c> / <c, c> has the smaller error in x, but shrinks scores against those of the exact high part, and means of values.
+// the vector of its centroids, a key's scale is |x|^2 / <x, c> in f16: then <x, scale c> = |x|^2,
+// and over random rotations E <q, scale c> = <q, x> (EDEN, Vargaftik et al., ICML 2022): scores are
+// not shrunk against those of the high part. A value's scale is <x, c> / <c, c>, that of the least
+// squared error: what attention sums up is an estimate of x itself, and a smaller error is worth more
+// than an unbiased one (docs/accuracy.md).
 // Sums of n products: product i goes to partial sum i mod 16, each in rising order and without
 // FMA; then partial sums j and j + 8 are added, j and j + 4, j and j + 2, j and j + 1.
 //===----------------------------------------------------------------------===//
@@ -51,9 +53,9 @@ RESQ_INLINE uint16_t resq_finite_half(float x) {
   return resq_f16_from_f32(x < 65504.0f ? x : 65504.0f);
 }
 
-/// f16 bits of the scale that makes <x, c> unbiased: |x|^2 / <x, c>.
-RESQ_INLINE uint16_t resq_lm_scale_bits(float squares, float product) {
-  return resq_finite_half(squares / product);
+/// f16 bits of a key's or value's scale, from |x|^2, <x, c> and <c, c>.
+RESQ_INLINE uint16_t resq_lm_scale_bits(int is_key, float x_x, float x_c, float c_c) {
+  return resq_finite_half(is_key ? x_x / x_c : x_c / c_c);
 }
 
 /// The partial sums' total.

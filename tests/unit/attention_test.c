@@ -94,7 +94,8 @@ static float sum_in_lanes(const float *a, const float *b, int64_t count) {
   return lanes[0];
 }
 
-/// Lloyd-Max: each element has the nearest of the centroids times its vector's deviation.
+/// Lloyd-Max: each element has the nearest of the centroids times its vector's deviation. The scale
+/// keeps <x, coded x> = |x|^2 for keys, and for values it is that of the least squared error.
 static void check_lloyd_max(const resq_kv_view *v, int64_t position, const float *x) {
   float squares = sum_in_lanes(x, x, v->low), chosen[1024];
   double deviation = sqrt((double)squares / (double)v->low);
@@ -105,7 +106,8 @@ static void check_lloyd_max(const resq_kv_view *v, int64_t position, const float
       assert_true(fabs(x[i] - deviation * chosen[i]) <=
                   fabs(x[i] - deviation * resq_lm_centroid(v->bits, other)) + 1e-6 * deviation);
   }
-  float scale = squares / sum_in_lanes(x, chosen, v->low);
+  float product = sum_in_lanes(x, chosen, v->low);
+  float scale = v->is_key ? squares / product : product / sum_in_lanes(chosen, chosen, v->low);
   assert_true(resq_kv_scale(v, position, 0) == (squares > 0 ? (float)(_Float16)scale : 0));
   for (int64_t i = 0; i < v->low; ++i)
     assert_true(resq_kv_decode(v, position, i) == resq_kv_scale(v, position, 0) * chosen[i]);

@@ -62,14 +62,14 @@ RESQ_INLINE float sum_squares(const float *x, int64_t count) {
 }
 
 /// Lloyd-Max codes a byte each, and their scale; codes as code_part's.
-RESQ_INLINE void code_lloyd_max(const float *x, int64_t count, int64_t bits, uint8_t *codes,
-                                uint8_t *scale_at) {
+RESQ_INLINE void code_lloyd_max(const float *x, int64_t count, int64_t bits, int is_key,
+                                uint8_t *codes, uint8_t *scale_at) {
   const float squares = sum_squares(x, count);
   const float deviation = __builtin_sqrtf(squares / (float)count);
   const int32_t half = 1 << (bits - 1);
   const __m512 table = resq_lm_table(bits);
   const __m512i one = _mm512_set1_epi32(1), above = _mm512_set1_epi32(half);
-  __m512 products = _mm512_setzero_ps();
+  __m512 products = _mm512_setzero_ps(), centroids = _mm512_setzero_ps();
   for (int64_t i = 0; i < count; i += 16) {
     __mmask16 mask = resq_lanes(count - i);
     __m512 value = _mm512_maskz_loadu_ps(mask, x + i), size = _mm512_abs_ps(value);
@@ -84,9 +84,12 @@ RESQ_INLINE void code_lloyd_max(const float *x, int64_t count, int64_t bits, uin
     __mmask16 below = _mm512_cmp_ps_mask(value, _mm512_setzero_ps(), _CMP_LT_OQ);
     code = _mm512_mask_sub_epi32(code, below, _mm512_set1_epi32(2 * half - 1), code);
     _mm_storeu_si128((__m128i *)(codes + i), _mm512_maskz_cvtepi32_epi8(mask, code));
-    products = _mm512_add_ps(products, _mm512_mul_ps(value, _mm512_permutexvar_ps(code, table)));
+    const __m512 c = _mm512_maskz_permutexvar_ps(mask, code, table);
+    products = _mm512_add_ps(products, _mm512_mul_ps(value, c));
+    centroids = _mm512_add_ps(centroids, _mm512_mul_ps(c, c));
   }
-  uint16_t scale_bits = resq_lm_scale_bits(squares, fold_lanes(products));
+  uint16_t scale_bits =
+      resq_lm_scale_bits(is_key, squares, fold_lanes(products), fold_lanes(centroids));
   __builtin_memcpy(scale_at, &scale_bits, sizeof(scale_bits));
 }
 
@@ -168,7 +171,7 @@ RESQ_INLINE void make_string(const resq_kv_view *v, const float *x, const float 
     code_signs(x, v->elements, sketch, v->low, string, scale);
   } else {
     if (v->kind == RESQ_KV_LM)
-      code_lloyd_max(x, v->low, v->bits, codes, scale);
+      code_lloyd_max(x, v->low, v->bits, v->is_key, codes, scale);
     else
       code_part(x, v->low, v->bits, codes, scale, v->zeros[0] + position);
     pack_stream(codes, v->low, v->bits, string);
