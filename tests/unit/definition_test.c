@@ -312,95 +312,31 @@ static void random_weight(uint8_t *packed, int n, int k, int group, int wgroup, 
   }
 }
 
-#define ACTIVATION(width, b, g)                                                                    \
-  "tensor<?x" #width "x!resq.quant<bits = " #b ", group = " #g ", zero = true, layout = \"row\">>"
-#define WEIGHT(width, b, g)                                                                        \
-  "tensor<19x" #width "x!resq.quant<bits = " #b ", group = " #g                                    \
-  ", zero = false, layout = \"n16k4\">>"
+static const char branches[] =
+    "!xa = tensor<?x20x!resq.quant<bits = 4, group = 5, zero = true, layout = \"row\">>\n"
+    "!xb = tensor<?x6x!resq.quant<bits = 8, group = 3, zero = true, layout = \"row\">>\n"
+    "!wa = tensor<19x20x!resq.quant<bits = 4, group = 20, zero = false, layout = \"n16k4\">>\n"
+    "!wb = tensor<19x6x!resq.quant<bits = 8, group = 3, zero = false, layout = \"n16k4\">>\n"
+    "resq.param @a : !wa attributes {offset = 0 : i64, size = 0 : i64}\n"
+    "resq.param @b : !wb attributes {offset = 8192 : i64, size = 0 : i64}\n"
+    "resq.param @bias : tensor<19xf32> attributes {offset = 16384 : i64, size = 0 : i64}\n"
+    "func.func @f(%x: tensor<?x20xf32>, %z: tensor<?x6xf32>)\n"
+    "    -> (tensor<?x19xf32>, tensor<?x20xf32>) {\n"
+    "  %a = resq.get @a : !wa\n"
+    "  %b = resq.get @b : !wb\n"
+    "  %bias = resq.get @bias : tensor<19xf32>\n"
+    "  %qx = resq.quantize %x {clip = 0.9 : f32} : tensor<?x20xf32> -> !xa\n"
+    "  %qz = resq.quantize %z : tensor<?x6xf32> -> !xb\n"
+    "  %y = resq.qlinear %qx, %qz by %a, %b bias %bias : tensor<19xf32>\n"
+    "      : !xa, !xb by !wa, !wb -> tensor<?x19xf32>\n"
+    "  %d = resq.dequantize %qx : !xa -> tensor<?x20xf32>\n"
+    "  return %y, %d : tensor<?x19xf32>, tensor<?x20xf32>\n"
+    "}\n";
 
 static void qlinear_is_exact(void **state) {
   (void)state;
   enum { N = 19, A = 20, B = 6 };
-  entry *run = compile("resq.param @a : " WEIGHT(
-      20, 4,
-      20) " attributes {offset = 0 : i64, size = 0 : i64}\n"
-          "resq.param @b : " WEIGHT(
-              6, 8,
-              3) " attributes {offset = 8192 : i64, size = 0 : i64}\n"
-                 "resq.param @bias : tensor<19xf32> attributes {offset = 16384 : i64, size = 0 : "
-                 "i64}\n"
-                 "func.func @f(%x: tensor<?x20xf32>, %z: tensor<?x6xf32>) -> (tensor<?x19xf32>, "
-                 "tensor<?x20xf32>) {\n"
-                 "  %a = resq.get @a : " WEIGHT(
-                     20, 4,
-                     20) "\n"
-                         "  %b = resq.get @b : " WEIGHT(
-                             6, 8,
-                             3) "\n"
-                                "  %bias = resq.get @bias : tensor<19xf32>\n"
-                                "  %qx = resq.quantize %x {clip = 0.9 : f32} : tensor<?x20xf32> "
-                                "-> " ACTIVATION(
-                                    20, 4,
-                                    5) "\n"
-                                       "  %qz = resq.quantize %z : tensor<?x6xf32> -> " ACTIVATION(
-                                           6,
-                                           8, 3) "\n"
-                                                 "  %y = resq.qlinear %qx, %qz by %a, %b bias "
-                                                 "%bias : tensor<19xf32> : " ACTIVATION(20, 4, 5) ", " ACTIVATION(
-                                                     6, 8,
-                                                     3) " by " WEIGHT(20, 4,
-                                                                      20) ", " WEIGHT(6, 8,
-                                                                                      3) " -> "
-                                                                                         "tensor<?"
-                                                                                         "x19xf32>"
-                                                                                         "\n"
-                                                                                         "  %d = "
-                                                                                         "resq."
-                                                                                         "dequantiz"
-                                                                                         "e %qx "
-                                                                                         ":"
-                                                                                         " " ACTIVATION(
-                                                                                             20, 4,
-                                                                                             5) " -"
-                                                                                                "> "
-                                                                                                "te"
-                                                                                                "ns"
-                                                                                                "or"
-                                                                                                "<?"
-                                                                                                "x2"
-                                                                                                "0x"
-                                                                                                "f3"
-                                                                                                "2>"
-                                                                                                "\n"
-                                                                                                "  "
-                                                                                                "re"
-                                                                                                "tu"
-                                                                                                "rn"
-                                                                                                " %"
-                                                                                                "y,"
-                                                                                                " %"
-                                                                                                "d "
-                                                                                                ": "
-                                                                                                "te"
-                                                                                                "ns"
-                                                                                                "or"
-                                                                                                "<?"
-                                                                                                "x1"
-                                                                                                "9x"
-                                                                                                "f3"
-                                                                                                "2>"
-                                                                                                ", "
-                                                                                                "te"
-                                                                                                "ns"
-                                                                                                "or"
-                                                                                                "<?"
-                                                                                                "x2"
-                                                                                                "0x"
-                                                                                                "f3"
-                                                                                                "2>"
-                                                                                                "\n"
-                                                                                                "}"
-                                                                                                "\n");
+  entry *run = compile(branches);
   int32_t wa[N * A], wb[N * B];
   float sa[N], sb[N * 2], x[3 * A], z[3 * B], y[3 * N], d[3 * A], *bias = (float *)(params + 16384);
   random_weight(params, N, A, 5, A, 4, wa, sa);
@@ -453,15 +389,16 @@ static void through_cache(float *x, int n, int bits) {
     x[i] = s * (fminf(fmaxf(rintf(x[i] / s) + z, 0), top) - z);
 }
 
-/// Codes of the Lloyd-Max quantiser for N(0, 1), by search of the nearest centroid; unbiased scale.
-static void through_lloyd_max(float *x, int n, int bits) {
+/// Codes of the Lloyd-Max quantiser for N(0, 1), by search of the nearest centroid; the scale is
+/// unbiased for keys, and the least-squares one for values.
+static void through_lloyd_max(float *x, int n, int bits, bool is_key) {
   static const float half[4][8] = {
       {.797884561f},
       {.452780035f, 1.51041761f},
       {.245094179f, .756005281f, 1.34390928f, 2.1519457f},
       {.12839503f, .388048299f, .656759119f, .942340456f, 1.2562312f, 1.61804639f, 2.06901723f,
        2.73258957f}};
-  double squares = 0, product = 0;
+  double squares = 0, product = 0, centroids = 0;
   float c[16];
   for (int i = 0; i < n; i++)
     squares += (double)x[i] * x[i];
@@ -473,9 +410,10 @@ static void through_lloyd_max(float *x, int n, int bits) {
         c[i] = copysignf(half[bits - 1][j], x[i]);
       }
     product += (double)x[i] * c[i];
+    centroids += (double)c[i] * c[i];
   }
   for (int i = 0; i < n; i++)
-    x[i] = (float)(_Float16)(squares / product) * c[i];
+    x[i] = (float)(_Float16)(is_key ? squares / product : product / centroids) * c[i];
 }
 
 /// Two calls: positions 0..2 of sequence 1, then 3 and 4, against attention over decoded vectors.
@@ -504,13 +442,13 @@ static void check_attention(const char *keys, const char *values, int k_bits, in
   call(run, 2, (void *[]){q + 72, k + 36, v + 36, positions + 3, sequences, y + 72});
   for (int i = 0; i < ROWS * KV; i++) {
     if (strstr(keys, "lm"))
-      through_lloyd_max(k + i * SIZE, SIZE - k_high, k_bits);
+      through_lloyd_max(k + i * SIZE, SIZE - k_high, k_bits, true);
     else if (k_bits)
       through_cache(k + i * SIZE, SIZE - k_high, k_bits);
     if (k_high)
       through_cache(k + i * SIZE + SIZE - k_high, k_high, 8);
     if (strstr(values, "lm"))
-      through_lloyd_max(v + i * SIZE, SIZE, v_bits);
+      through_lloyd_max(v + i * SIZE, SIZE, v_bits, false);
     else if (v_bits)
       through_cache(v + i * SIZE, SIZE, v_bits);
     for (int j = 0; v_bits == 0 && strstr(values, "f16") && j < SIZE; j++)
