@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What is measured for docs/accuracy.md: models, and rows of (how to compile, how many windows, what is allowed)."""
+import os
+import re
 from dataclasses import dataclass, replace
+
+SCHEMES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../passes/schemes.def")
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,15 @@ def passes(pipeline):
     return ("--scheme=none", f"--passes={pipeline}resq-kv{{keys=f32 values=f32}}")
 
 
+def changed(name, before, after):
+    """A scheme's own passes, seed 1, with one option changed."""
+    method = re.search(rf'RESQ_SCHEME\("{name}",\s*"[^"]*",\s*((?:"[^"]*"\s*)+),', open(SCHEMES).read()).group(1)
+    pipeline = "".join(re.findall(r'"([^"]*)"', method)).replace("$kv", "resq-kv").replace("$seed", "1")
+    pipeline = re.sub(r"\$\w+\{(\w+)\}", r"\1", pipeline)
+    assert before in pipeline and "$" not in pipeline, pipeline
+    return ("--scheme=" + name, "--passes=" + pipeline.replace(before, after))
+
+
 def sampled_against_text(model, name, windows, seeds):
     """A scheme calibrated on the validation text, and on text that the model samples itself: at most 3% more."""
     text = Row("parts", model, name + ", calibrated on the validation text", scheme(name), windows, seeds)
@@ -141,11 +154,15 @@ MEASURED = [
     Row("keys", "qwen", "balanced a head, int3", keys("resq:int3:basis=balanced:per=head"), 40, most=31.8),
     Row("keys", "qwen", "balanced a head, int2", keys("resq:int2:basis=balanced:per=head"), 40, most=36.0),
 
-    # The 8-bit type of the high branches.
-    Row("parts", "smollm2", "best-w4a4kv4, high branch int8", scheme("best-w4a4kv4", "--high=int8"), 40, (1,)),
-    Row("parts", "smollm2", "best-w4a4kv4, high branch e4m3", scheme("best-w4a4kv4", "--high=e4m3"), 40, (1,)),
-    Row("parts", "smollm2", "best-w4a8kv4, high branch int8", scheme("best-w4a8kv4", "--high=int8"), 40, (1,)),
+    # One choice of the schemes at a time: the low weights' codes, the 8-bit type of the high branches, the head's bits (which may cost 0.05).
+    Row("parts", "smollm2", "best-w4a8kv4", scheme("best-w4a8kv4"), 40, (1,),
+        beside="smollm2/parts/best-w4a8kv4, head in f16", most_ratio=1.0022),
+    Row("parts", "smollm2", "best-w4a8kv4, head in f16", changed("best-w4a8kv4", " head=8", " head=0"), 40, (1,)),
+    Row("parts", "smollm2", "best-w4a8kv4, weights in integers", changed("best-w4a8kv4", "weights=lm4", "weights=4"), 40, (1,)),
     Row("parts", "smollm2", "best-w4a8kv4, high branch e4m3", scheme("best-w4a8kv4", "--high=e4m3"), 40, (1,)),
+    Row("parts", "smollm2", "best-w4a4kv4", scheme("best-w4a4kv4"), 40, (1,)),
+    Row("parts", "smollm2", "best-w4a4kv4, weights in integers", changed("best-w4a4kv4", "weights=lm4", "weights=4"), 40, (1,)),
+    Row("parts", "smollm2", "best-w4a4kv4, high branch e4m3", scheme("best-w4a4kv4", "--high=e4m3"), 40, (1,)),
 
     *published_qjl(2, 1, 4, 65.1),
     *published_qjl(3, 2, 8, 40.7),
