@@ -157,5 +157,6 @@ def points(results):
 def write(results, folder):
     with open(os.path.join(folder, "accuracy-results.md"), "w") as out:
         out.write(page(results))
-    with open(os.path.join(folder, "accuracy.svg"), "w") as out:
-        out.write(plot.scatter({m: MODELS[m].label for m in MODELS}, points(results)))
+    if points(results):
+        with open(os.path.join(folder, "accuracy.svg"), "w") as out:
+            out.write(plot.scatter({m: MODELS[m].label for m in MODELS}, points(results)))
