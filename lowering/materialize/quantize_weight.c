@@ -141,53 +141,44 @@ static inline __attribute__((always_inline)) double sum_piece(float *errors, int
   return total;
 }
 
-/// Sum over the group of |w / s - clamp(rne(w / s))|^norm.
-RESQ_CLONES
-static double integer_error(const float *w, int64_t count, float inverse, float low, float high,
-                            float norm) {
+/// How far t is from the nearest value of a code; low and high are those of integers.
+static inline __attribute__((always_inline)) float distance(float t, resq_code_kind kind, float low,
+                                                            float high) {
+  if (kind == RESQ_CODE_E4M3)
+    return fabsf(t - round_e4m3(t));
+  if (kind == RESQ_CODE_LLOYD_MAX)
+    return fabsf(fabsf(t) - lm_magnitude(fabsf(t)));
+  return fabsf(t - clamp_round(t, low, high));
+}
+
+/// Sum over the group of |w / s - nearest value|^norm; the kind is a constant where it is called.
+static inline __attribute__((always_inline)) double
+sum_distances(const float *w, int64_t count, float inverse, float norm, resq_code_kind kind,
+              float low, float high) {
   double total = 0;
   for (int64_t begin = 0; begin < count; begin += PIECE) {
     float errors[PIECE];
     int64_t n = count - begin < PIECE ? count - begin : PIECE;
-    for (int64_t i = 0; i < n; ++i) {
-      float t = w[begin + i] * inverse;
-      errors[i] = power(fabsf(t - clamp_round(t, low, high)), norm);
-    }
+    for (int64_t i = 0; i < n; ++i)
+      errors[i] = power(distance(w[begin + i] * inverse, kind, low, high), norm);
     total += sum_piece(errors, n);
   }
   return total;
 }
 
-/// Sum over the group of |w / s - e4m3(w / s)|^norm.
+RESQ_CLONES
+static double integer_error(const float *w, int64_t count, float inverse, float norm, float top) {
+  return sum_distances(w, count, inverse, norm, RESQ_CODE_INTEGER, -top - 1, top);
+}
+
 RESQ_CLONES
 static double e4m3_error(const float *w, int64_t count, float inverse, float norm) {
-  double total = 0;
-  for (int64_t begin = 0; begin < count; begin += PIECE) {
-    float errors[PIECE];
-    int64_t n = count - begin < PIECE ? count - begin : PIECE;
-    for (int64_t i = 0; i < n; ++i) {
-      float t = w[begin + i] * inverse;
-      errors[i] = power(fabsf(t - round_e4m3(t)), norm);
-    }
-    total += sum_piece(errors, n);
-  }
-  return total;
+  return sum_distances(w, count, inverse, norm, RESQ_CODE_E4M3, 0, 0);
 }
 
-/// Sum over the group of |w / s - g(w / s)|^norm, g the nearest Lloyd-Max value.
 RESQ_CLONES
 static double lm_error(const float *w, int64_t count, float inverse, float norm) {
-  double total = 0;
-  for (int64_t begin = 0; begin < count; begin += PIECE) {
-    float errors[PIECE];
-    int64_t n = count - begin < PIECE ? count - begin : PIECE;
-    for (int64_t i = 0; i < n; ++i) {
-      float t = fabsf(w[begin + i] * inverse);
-      errors[i] = power(fabsf(t - lm_magnitude(t)), norm);
-    }
-    total += sum_piece(errors, n);
-  }
-  return total;
+  return sum_distances(w, count, inverse, norm, RESQ_CODE_LLOYD_MAX, 0, 0);
 }
 
 /// The largest value of a code, of integers above 0.
@@ -211,7 +202,7 @@ static double group_error(const float *w, int64_t count, float scale, const resq
   case RESQ_CODE_LLOYD_MAX:
     return lm_error(w, count, inverse, norm);
   default:
-    return integer_error(w, count, inverse, -top - 1, top, norm);
+    return integer_error(w, count, inverse, norm, top);
   }
 }
 
