@@ -37,7 +37,8 @@ MlirOperation resq_clip_samples(MlirOperation module, MlirOperation linear, Mlir
                             "calibration site");
     *ok = false;
   } else {
-    sampling s = {site, resq_width(resq_before_transforms(x)), resq_operand_param(module, linear, 1), true};
+    sampling s = {site, resq_width(resq_before_transforms(x)),
+                  resq_operand_param(module, linear, 1), true};
     MlirOperation next = mlirOperationGetNextInBlock(s.weight);
     snprintf(name, sizeof name, "%.*s.clip", (int)(strlen(site) - strlen(".in")), site);
     param =
