@@ -136,7 +136,7 @@ MlirType resqQuantTypeGetSymmetric(MlirContext ctx, resq_code_kind kind, unsigne
                                    int64_t group, MlirStringRef layout) {
   Location unknown = UnknownLoc::get(unwrap(ctx));
   Type storage = kind == RESQ_CODE_E4M3 ? Float8E4M3FNType::get(unwrap(ctx)) : Type();
-  StringRef codebook = kind == RESQ_CODE_LLOYD_MAX ? "lm" : "";
+  StringRef codebook = kind == RESQ_CODE_TRELLIS ? "tcq" : "";
   return wrap(QuantType::getChecked(unknown, unwrap(ctx), bits, group, false, unwrap(layout),
                                     storage, codebook));
 }
@@ -150,7 +150,7 @@ resq_code_kind resqQuantTypeGetKind(MlirType type) {
   auto quant = cast<QuantType>(unwrap(type));
   return quant.getStorage()            ? RESQ_CODE_E4M3
          : quant.getCodebook().empty() ? RESQ_CODE_INTEGER
-                                       : RESQ_CODE_LLOYD_MAX;
+                                       : RESQ_CODE_TRELLIS;
 }
 bool resqQuantTypeIsE4M3(MlirType type) { return resqQuantTypeGetKind(type) == RESQ_CODE_E4M3; }
 MlirType resqQuantTypeWithLayout(MlirType type, MlirStringRef layout) {

@@ -34,10 +34,10 @@ bool resqVerifyQuant(unsigned bits, int64_t group, bool zero, MlirStringRef layo
                   "bits = 8 and zero = false",
                   resq_print_type(storage).text, bits, zero ? "true" : "false");
   if (codebook.length &&
-      (!resq_str_eq(codebook, "lm") || bits != 4 || zero || !mlirTypeIsNull(storage)))
+      (!resq_str_eq(codebook, "tcq") || bits != 4 || zero || !mlirTypeIsNull(storage)))
     return refuse(out,
                   "C5: codebook is \"%.*s\", with bits = %u, zero = %s and %s storage: allowed is "
-                  "\"lm\" with bits = 4, zero = false and no storage",
+                  "\"tcq\" with bits = 4, zero = false and no storage",
                   shown(codebook), codebook.data, bits, zero ? "true" : "false",
                   mlirTypeIsNull(storage) ? "no" : "a");
   return true;

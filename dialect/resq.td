@@ -50,10 +50,11 @@ def Resq_QuantType : Resq_Type<"Quant", "quant"> {
     Codes are integers, or numbers of the float type `storage`: f8E4M3FN (OCP E4M3: no infinities, NaN 0x7f and 0xff, 448 the
     largest, subnormals down to 2^-9). To that, rounding is to nearest even, saturating; NaN stays NaN.
     C1: bits is 2..8. C2: group >= 1. C3: layout is "row" or "n16k4". C4: storage, if any, is f8E4M3FN, with bits = 8 and zero = false.
-    With `codebook` = "lm" they are Lloyd-Max codes of N(0, 1), for weights: code -8 + i stands for g[i], the integer nearest to 127 c[i] / c[15],
-    c the 16 values of least mean square error: -127, -96, -75, -58, -44, -31, -18, -6, and the same above 0. Of a number, the code of g that is nearest
-    (of two, the one of less magnitude; 0 is above 0). There is no code of 0.
-    C5: codebook, if any, is "lm", with bits = 4, zero = false and no storage.
+    With `codebook` = "tcq" they are trellis codes, for weights: a code c of 4 bits and the state s in which it is stand for g[16 s + c], an integer
+    (runtime/kernels/trellis_weights.h lists g). Along each 16 channels from a multiple of 16 on, which are a ring, and in each column by itself, s has the
+    last bit of the code one channel before, plus twice that of the code two before. Channels past the last have codes, too. In "row" layout an element
+    is 16 s + c, in "n16k4" c alone. There is no code of 0.
+    C5: codebook, if any, is "tcq", with bits = 4, zero = false and no storage.
   }];
   let parameters = (ins "unsigned":$bits, "int64_t":$group, "bool":$zero,
                         StringRefParameter<"storage order">:$layout,
@@ -681,7 +682,8 @@ def Resq_QuantizeWeightOp : Resq_Op<"quantize_weight", [Pure, HasParent<"ParamOp
     Per row and group: of scales bf16(p * max|w| / (2^(bits-1) - 1)), p = 1 - i * 0.025, i < `steps`, the first with the least
     sum |w - s * clamp(rne(w / s), -2^(bits-1), 2^(bits-1) - 1)|^norm; steps = 1 means no search. With E4M3 storage, of scales
     bf16(p * max|w| / 448) the first with the least sum |w - s * e4m3(w / s)|^norm; weights must be finite. With a codebook, of scales
-    bf16(p * max|w| / 127) the first with the least sum |w - s * g(w / s)|^norm, g the nearest value (norm = 2 is what Lloyd-Max codes minimise).
+    bf16(p * rms(w) / 38.368), p = 1, 1.025, 0.975, 1.05, ... of at most 9 steps, the first with the least sum of squares (whatever `norm` says), all rows of 16
+    channels taking the same p; then codes are the path with the least sum of (w / s - g)^2 over the channels of a ring, the first start on ties.
     C1: x is [out, in] float. C2: y is [out, in] quant without zero, layout "row". C3: group divides in. C4: steps is 1..39.
   }];
   let arguments = (ins Resq_Param:$x, DefaultValuedAttr<I64Attr, "28">:$steps, DefaultValuedAttr<F32Attr, "2.4f">:$norm);
@@ -709,8 +711,8 @@ def Resq_GptqWeightOp : Resq_Op<"gptq_weight", [Pure, HasParent<"ParamOp">]> {
   let summary = "symmetric codes of all branches of a linear, each column making up for those before it";
   let description = [{
     Scales are those of `quantize_weight` (`steps`, `norm`) on each weight as it is. Then, in the order and with the factor U of `gptq_factor`,
-    on W = the weights side by side: column c = order[i] gets code = clamp(rne(W[:, c] / s), -2^(bits-1), 2^(bits-1) - 1), or e4m3(W[:, c] / s), or the nearest of the codebook, and with
-    e = (W[:, c] - s * what the code stands for) / U[i, i] later columns become W[:, order[j]] - e * U[i, j]. In f32; a zero scale gives code 0.
+    on W = the weights side by side: column c = order[i] gets code = clamp(rne(W[:, c] / s), -2^(bits-1), 2^(bits-1) - 1), or e4m3(W[:, c] / s), or, for each 16 channels, those of the best path (`quantize_weight`), and with
+    e = (W[:, c] - s * what the code stands for) / U[i, i] later columns become W[:, order[j]] - e * U[i, j]. In f32; a zero scale gives code 0, or any of a codebook.
     C1: weights are [out, in_i] of a float, one out. C2: as many codes as weights, code i of weight i's shape, quant without zero, layout "row".
     C3: group i divides in_i. C4: order is [n] of i32, factor [n, n] of f32, n the sum of in_i. C5: steps is 1..39.
   }];

@@ -37,6 +37,13 @@ static bool weights_have_recipes(MlirOperation module, MlirOperation op) {
   return true;
 }
 
+/// False where trellis codes, whose paths are rings of 16 channels, would come apart on a pile.
+static bool whole_rings(MlirValue weight) {
+  MlirType element = resq_element(weight);
+  return !resqTypeIsQuant(element) || resqQuantTypeGetKind(element) != RESQ_CODE_TRELLIS ||
+         resq_dim(weight, 0) % 16 == 0;
+}
+
 /// True when b reads what a reads, with weights of the same element type.
 static bool fusable(MlirOperation a, MlirOperation b) {
   if (!mlirIdentifierEqual(mlirOperationGetName(a), mlirOperationGetName(b)))
@@ -44,11 +51,13 @@ static bool fusable(MlirOperation a, MlirOperation b) {
   shape_of_op sa = shape_of(a), sb = shape_of(b);
   if (sa.activations != sb.activations || sa.activations > MAX_BRANCHES || sa.bias != sb.bias)
     return false;
-  for (int i = 0; i < sa.activations; i++)
+  for (int i = 0; i < sa.activations; i++) {
+    MlirValue x = mlirOperationGetOperand(a, sa.activations + i);
+    MlirValue y = mlirOperationGetOperand(b, sa.activations + i);
     if (!mlirValueEqual(mlirOperationGetOperand(a, i), mlirOperationGetOperand(b, i)) ||
-        !mlirTypeEqual(resq_element(mlirOperationGetOperand(a, sa.activations + i)),
-                       resq_element(mlirOperationGetOperand(b, sa.activations + i))))
+        !mlirTypeEqual(resq_element(x), resq_element(y)) || !whole_rings(x) || !whole_rings(y))
       return false;
+  }
   return true;
 }
 

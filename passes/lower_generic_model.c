@@ -44,15 +44,14 @@ static bool unpack_quant(generic *g, MlirOperation get, MlirValue stored) {
   MlirValue codes[] = {stored, generic_index(g, n), generic_index(g, k), generic_index(g, group)};
   MlirValue scales[] = {stored, generic_index(g, generic_code_bytes(type, group)), codes[1],
                         generic_index(g, groups)};
-  const char *name = resqQuantTypeIsE4M3(element)         ? "unpack_codes_e4m3"
+  // Products and dequantisation are of what codes stand for: of integers, themselves.
+  resq_code_kind kind = resqQuantTypeGetKind(element);
+  const char *name = kind == RESQ_CODE_E4M3               ? "unpack_codes_e4m3"
+                     : kind == RESQ_CODE_TRELLIS          ? "trellis_values"
                      : resqQuantTypeGetBits(element) <= 4 ? "unpack_codes_4"
                                                           : "unpack_codes_8";
   if (!resq_define(&g->definitions, &g->b, name, 4, codes, 1, &parts[0]) ||
       !resq_define(&g->definitions, &g->b, "unpack_scales", 4, scales, 1, &parts[1]))
-    return false;
-  // Products and dequantisation are of what codes stand for: of integers, themselves.
-  if (resqQuantTypeGetKind(element) == RESQ_CODE_LLOYD_MAX &&
-      !resq_define(&g->definitions, &g->b, "lm_values", 1, &parts[0], 1, &parts[0]))
     return false;
   value = mlirOperationGetResult(generic_tie(g, 2, parts, type), 0);
   resq_replace(get, 1, &value);

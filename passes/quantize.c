@@ -4,7 +4,7 @@
 // add(linear(lo, W_low), linear(hi, W_high)) of one split becomes one qlinear of two branches, any
 // other linear a qlinear of one. Activations: asymmetric per token and part; where the split is per
 // head, per head too. Weights: symmetric per output channel and part, or group of columns, integers
-// or, in low branches, Lloyd-Max codes; clip search over the p-norm, rounded to nearest or by GPTQ
+// or, in low branches, trellis codes; clip search over the p-norm, rounded to nearest or by GPTQ
 // (weight_codes.h). Low activations are clipped by a number, or by a ratio found for each from
 // calibrated rows (clip.h). High branches are integers or E4M3: symmetric, then, on both sides. The
 // embedding stays; the head, on request, becomes a qlinear of 8 bits, rounded to nearest row by row.
@@ -178,9 +178,9 @@ static void visit_linear(MlirOperation linear, void *user) {
   build_qlinear(z, linear, &z->codes, &b, 1, resq_op_str(linear, "name"));
 }
 
-/// What the clip search minimises where no option says: Lloyd-Max codes are those of least squares.
+/// What the clip search minimises where no option says: trellis codes are those of least squares.
 static float search_norm(const quantizing *z, resq_code_kind kind) {
-  return z->norm > 0 ? z->norm : kind == RESQ_CODE_LLOYD_MAX ? 2.0f : 2.4f;
+  return z->norm > 0 ? z->norm : kind == RESQ_CODE_TRELLIS ? 2.0f : 2.4f;
 }
 
 /// 8-bit codes round well enough, and tens of thousands of rows are best made as they are written.
@@ -224,12 +224,12 @@ static bool check_bits(MlirOperation module, const char *option, int64_t bits) {
   return false;
 }
 
-/// 2 to 8, or lm4; false after an error.
+/// 2 to 8, or tcq4; false after an error.
 static bool weights_option(quantizing *z, resq_pass *pass) {
   MlirStringRef text = resq_pass_string(pass, "weights");
   z->weights_kind = RESQ_CODE_INTEGER;
-  if (resq_str_eq(text, "lm4")) {
-    z->weights_kind = RESQ_CODE_LLOYD_MAX;
+  if (resq_str_eq(text, "tcq4")) {
+    z->weights_kind = RESQ_CODE_TRELLIS;
     z->weights = 4;
     return true;
   }
@@ -237,7 +237,7 @@ static bool weights_option(quantizing *z, resq_pass *pass) {
     z->weights = (unsigned)(text.data[0] - '0');
     return true;
   }
-  resq_emit_error(z->module, "resq-quantize: weights is '%.*s', allowed: 2 to 8, lm4",
+  resq_emit_error(z->module, "resq-quantize: weights is '%.*s', allowed: 2 to 8, tcq4",
                   (int)text.length, text.data);
   return false;
 }

@@ -178,7 +178,7 @@ static void kernel_codes(kernel_call *k, MlirValue q, MlirValue weight) {
 }
 
 /// Constants of one branch of integer activations: k, activation group, weight group, activation
-/// bits, weight bits, whether weights are Lloyd-Max codes.
+/// bits, weight bits, whether weights are trellis codes.
 static void kernel_branch(kernel_call *k, MlirValue q, MlirValue weight) {
   MlirType activation = resq_element(q), codes = resq_element(weight);
   kernel_const(k, resq_width(q));
@@ -186,7 +186,7 @@ static void kernel_branch(kernel_call *k, MlirValue q, MlirValue weight) {
   kernel_const(k, resqQuantTypeGetGroup(codes));
   kernel_const(k, resqQuantTypeGetBits(activation));
   kernel_const(k, resqQuantTypeGetBits(codes));
-  kernel_const(k, resqQuantTypeGetKind(codes) == RESQ_CODE_LLOYD_MAX);
+  kernel_const(k, resqQuantTypeGetKind(codes) == RESQ_CODE_TRELLIS);
 }
 enum { BRANCH_CONSTANTS = 6 };
 

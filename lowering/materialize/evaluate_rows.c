@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "evaluate.h"
 #include "hadamard_rows.h"
+#include "kernels/trellis_weights.h"
 #include "linalg.h"
 
 #include <stdlib.h>
@@ -296,6 +297,10 @@ static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_v
         parts[i]->bits != info->bits || parts[i]->code_kind != info->code_kind ||
         parts[i]->group != info->group)
       return resq_bad_shapes(node, err);
+    if (info->code_kind == RESQ_CODE_TRELLIS && rows % RESQ_TRELLIS_LENGTH != 0)
+      return resq_fail(err, RESQ_BAD_INPUT,
+                       "resq.concat: trellis codes begin at row %lld, allowed: multiples of %d",
+                       (long long)rows, RESQ_TRELLIS_LENGTH);
     rows += parts[i]->rows;
   }
   if (rows != info->rows)

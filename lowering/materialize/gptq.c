@@ -8,13 +8,14 @@
 
 #include "linalg.h"
 #include "parallel.h"
+#include "trellis.h"
 
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_A_TASK = 64, BLOCK = 64 };
+enum { ROWS_A_TASK = 64, BLOCK = 64 }; // rows: whole tiles of a trellis
 
 //===-- Order and factor --------------------------------------------------===//
 
@@ -130,20 +131,51 @@ typedef struct weight_job {
   bool *no_memory;
 } weight_job;
 
-/// One row, columns [first, last) of the order: w is the row in that order, errors its block's.
-static void code_block(const weight_job *j, int64_t row, int64_t first, int64_t last, float *w,
-                       float *errors) {
+/// Rows of a task: w is theirs in the order of columns, errors those of a block of columns.
+typedef struct row_block {
+  int64_t begin, rows;
+  float *w, *errors;
+} row_block;
+
+/// Codes of the column at place i, from the weights as they are by now.
+static void code_column(const weight_job *j, const row_block *b, int64_t i, const float *scales) {
+  const resq_gptq_part *part = j->places[i].part;
+  int8_t *codes = part->codes + b->begin * part->width + j->places[i].column;
+  for (int64_t r = 0; r < b->rows; ++r)
+    if (part->how.kind != RESQ_CODE_TRELLIS)
+      codes[r * part->width] =
+          scales[r] > 0 ? resq_weight_code_of(&part->how, b->w[r * j->n + i] / scales[r]) : 0;
+  for (int64_t r = 0; part->how.kind == RESQ_CODE_TRELLIS && r < b->rows;
+       r += RESQ_TRELLIS_LENGTH) {
+    int left = (int)(b->rows - r), count = left < RESQ_TRELLIS_LENGTH ? left : RESQ_TRELLIS_LENGTH;
+    float column[RESQ_TRELLIS_LENGTH];
+    int8_t places[RESQ_TRELLIS_LENGTH];
+    for (int c = 0; c < count; ++c)
+      column[c] = b->w[(r + c) * j->n + i];
+    resq_trellis_encode(column, scales + r, count, places);
+    for (int c = 0; c < count; ++c)
+      codes[(r + c) * part->width] = places[c];
+  }
+}
+
+/// Columns [first, last) of the order.
+static void code_block(const weight_job *j, const row_block *b, int64_t first, int64_t last) {
+  float scales[ROWS_A_TASK];
   for (int64_t i = first; i < last; ++i) {
     const resq_gptq_part *part = j->places[i].part;
     int64_t column = j->places[i].column, groups = part->width / part->how.group;
-    float scale = part->scales[row * groups + column / part->how.group];
-    int8_t code = scale > 0 ? resq_weight_code_of(&part->how, w[i] / scale) : 0;
-    part->codes[row * part->width + column] = code;
+    for (int64_t r = 0; r < b->rows; ++r)
+      scales[r] = part->scales[(b->begin + r) * groups + column / part->how.group];
+    code_column(j, b, i, scales);
     const float *u = j->factor + i * j->n;
-    float error = (w[i] - scale * resq_weight_value(part->how.kind, code)) / u[i];
-    errors[i - first] = error;
-    for (int64_t k = i + 1; k < last; ++k)
-      w[k] -= error * u[k];
+    for (int64_t r = 0; r < b->rows; ++r) {
+      float *w = b->w + r * j->n;
+      int8_t code = part->codes[(b->begin + r) * part->width + column];
+      float error = (w[i] - scales[r] * resq_weight_value(part->how.kind, code)) / u[i];
+      b->errors[r * BLOCK + i - first] = error;
+      for (int64_t k = i + 1; k < last; ++k)
+        w[k] -= error * u[k];
+    }
   }
 }
 
@@ -157,14 +189,14 @@ static void code_rows(void *opaque, int64_t task) {
     return;
   }
   float errors[ROWS_A_TASK * BLOCK];
+  row_block block = {begin, rows, w, errors};
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t i = 0; i < n; ++i)
       w[r * n + i] =
           j->places[i].part->w[(begin + r) * j->places[i].part->width + j->places[i].column];
   for (int64_t first = 0; first < n; first += BLOCK) {
     int64_t last = n - first < BLOCK ? n : first + BLOCK;
-    for (int64_t r = 0; r < rows; ++r)
-      code_block(j, begin + r, first, last, w + r * n, errors + r * BLOCK);
+    code_block(j, &block, first, last);
     if (last < n)
       cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)rows, (blasint)(n - last),
                   (blasint)(last - first), -1.0f, errors, BLOCK, j->factor + first * n + last,

@@ -6,6 +6,7 @@
 #include "pack.h"
 
 #include "kernels/pack_layout.h"
+#include "kernels/trellis_weights.h"
 #include "parallel.h"
 
 #include <string.h>
@@ -160,8 +161,23 @@ typedef struct code_job {
   const int8_t *codes;
   int64_t rows, k, group;
   int bits, offset; ///< offset: what a stored code has more than the code
+  bool trellis;     ///< codes are places of trellis_weights.h
   uint8_t *out;
 } code_job;
+
+/// The codes of a column of places, 4 bytes apart. Channels past `rows` get those that lead to the
+/// state of channel 0, so that the path is a ring.
+static void pack_path(const code_job *p, const int8_t *places, int64_t rows, int shift, uint8_t *at) {
+  int state = places[0] / RESQ_TRELLIS_CODES;
+  for (int64_t c = 0; c < RESQ_TILE_N; ++c) {
+    unsigned code = RESQ_TRELLIS_PAD;
+    if (c < rows)
+      code = (unsigned)places[c * p->k] % RESQ_TRELLIS_CODES;
+    else if (c >= RESQ_TILE_N - 2)
+      code += (unsigned)(c == RESQ_TILE_N - 1 ? state & 1 : state >> 1);
+    at[4 * c] = (uint8_t)((at[4 * c] & 0xf0 >> shift) | code << shift);
+  }
+}
 
 static void pack_code_tile(void *opaque, int64_t tile) {
   const code_job *p = opaque;
@@ -174,6 +190,10 @@ static void pack_code_tile(void *opaque, int64_t tile) {
     // Channel c of a tile stands 4 c bytes behind channel 0 of the same column.
     int shift;
     uint8_t *at = out + resq_packed_code_offset(0, k, p->k, p->group, p->bits, &shift);
+    if (p->trellis) {
+      pack_path(p, p->codes + first * p->k + k, rows, shift, at);
+      continue;
+    }
     uint8_t kept = p->bits <= 4 ? (uint8_t)(0xf0 >> shift) : 0;
     for (int64_t c = 0; c < rows; ++c) {
       int code = p->codes[(first + c) * p->k + k] + p->offset;
@@ -185,7 +205,7 @@ static void pack_code_tile(void *opaque, int64_t tile) {
 void resq_pack_codes(int threads, const int8_t *codes, int64_t rows, int64_t k, int64_t group,
                      int bits, resq_code_kind kind, uint8_t *out) {
   int offset = kind == RESQ_CODE_E4M3 ? 0 : resq_packed_offset(bits);
-  code_job p = {codes, rows, k, group, bits, offset, out};
+  code_job p = {codes, rows, k, group, bits, offset, kind == RESQ_CODE_TRELLIS, out};
   resq_parallel(threads, (rows + RESQ_TILE_N - 1) / RESQ_TILE_N, pack_code_tile, &p);
 }
 

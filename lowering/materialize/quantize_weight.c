@@ -9,8 +9,8 @@
 #include "quantize_weight.h"
 
 #include "kernels/e4m3.h"
-#include "kernels/lm_weights.h"
 #include "parallel.h"
+#include "trellis.h"
 
 #include <math.h>
 #include <string.h>
@@ -30,7 +30,7 @@
 #endif
 
 enum {
-  ROWS_A_TASK = 16,
+  ROWS_A_TASK = 16, // a tile
   LANES = 16,  // running sums, whatever the vector length
   PIECE = 256, // elements whose errors are summed in f32 before f64 takes over
 };
@@ -98,35 +98,6 @@ static inline __attribute__((always_inline)) float round_e4m3(float t) {
   return (t + rounder) - rounder;
 }
 
-/// Half way from value j above 0 to the next, exactly.
-static inline __attribute__((always_inline)) float lm_threshold(int j) {
-  const int8_t *positive = resq_lm_weights + RESQ_LM_WEIGHT_HALF;
-  return 0.5f * (float)(positive[j] + positive[j + 1]);
-}
-
-/// How many values above 0 a magnitude has passed: the nearest one's place, the lower of two.
-static inline __attribute__((always_inline)) int32_t lm_place(float magnitude) {
-  int32_t place = 0;
-  for (int j = 0; j + 1 < RESQ_LM_WEIGHT_HALF; ++j)
-    place += magnitude > lm_threshold(j);
-  return place;
-}
-
-/// The value there, by adding up steps: a table look-up would not be vectorised.
-static inline __attribute__((always_inline)) float lm_magnitude(float magnitude) {
-  const int8_t *positive = resq_lm_weights + RESQ_LM_WEIGHT_HALF;
-  float value = positive[0];
-  for (int j = 0; j + 1 < RESQ_LM_WEIGHT_HALF; ++j)
-    value += magnitude > lm_threshold(j) ? (float)(positive[j + 1] - positive[j]) : 0.0f;
-  return value;
-}
-
-/// The code of t: place m above 0, -1 - m below.
-static inline __attribute__((always_inline)) int8_t lm_code(float t) {
-  int32_t place = lm_place(fabsf(t));
-  return (int8_t)(t < 0 ? -1 - place : place);
-}
-
 /// The sum of errors, which has room up to a multiple of LANES.
 static inline __attribute__((always_inline)) double sum_piece(float *errors, int64_t n) {
   float sums[LANES] = {0};
@@ -146,8 +117,6 @@ static inline __attribute__((always_inline)) float distance(float t, resq_code_k
                                                             float high) {
   if (kind == RESQ_CODE_E4M3)
     return fabsf(t - round_e4m3(t));
-  if (kind == RESQ_CODE_LLOYD_MAX)
-    return fabsf(fabsf(t) - lm_magnitude(fabsf(t)));
   return fabsf(t - clamp_round(t, low, high));
 }
 
@@ -176,34 +145,16 @@ static double e4m3_error(const float *w, int64_t count, float inverse, float nor
   return sum_distances(w, count, inverse, norm, RESQ_CODE_E4M3, 0, 0);
 }
 
-RESQ_CLONES
-static double lm_error(const float *w, int64_t count, float inverse, float norm) {
-  return sum_distances(w, count, inverse, norm, RESQ_CODE_LLOYD_MAX, 0, 0);
-}
-
 /// The largest value of a code, of integers above 0.
 static float top_of(const resq_weight_code *how) {
-  switch (how->kind) {
-  case RESQ_CODE_E4M3:
-    return RESQ_E4M3_TOP;
-  case RESQ_CODE_LLOYD_MAX:
-    return RESQ_LM_WEIGHT_TOP;
-  default:
-    return (float)((1 << (how->bits - 1)) - 1);
-  }
+  return how->kind == RESQ_CODE_E4M3 ? RESQ_E4M3_TOP : (float)((1 << (how->bits - 1)) - 1);
 }
 
 /// In units of s^norm.
 static double group_error(const float *w, int64_t count, float scale, const resq_weight_code *how) {
-  float top = top_of(how), norm = (float)how->norm, inverse = 1.0f / scale;
-  switch (how->kind) {
-  case RESQ_CODE_E4M3:
-    return e4m3_error(w, count, inverse, norm);
-  case RESQ_CODE_LLOYD_MAX:
-    return lm_error(w, count, inverse, norm);
-  default:
-    return integer_error(w, count, inverse, norm, top);
-  }
+  float norm = (float)how->norm, inverse = 1.0f / scale;
+  return how->kind == RESQ_CODE_E4M3 ? e4m3_error(w, count, inverse, norm)
+                                     : integer_error(w, count, inverse, norm, top_of(how));
 }
 
 RESQ_CLONES
@@ -235,32 +186,20 @@ static void encode_e4m3(const float *w, int64_t count, float scale, int8_t *code
     codes[i] = (int8_t)resq_e4m3_from_f32(w[i] / scale);
 }
 
-RESQ_CLONES
-static void encode_lm(const float *w, int64_t count, float scale, int8_t *codes) {
-  for (int64_t i = 0; i < count; ++i)
-    codes[i] = lm_code(w[i] / scale);
-}
-
 static void encode(const float *w, float scale, const resq_weight_code *how, int8_t *codes) {
   float top = top_of(how);
-  switch (how->kind) {
-  case RESQ_CODE_E4M3:
+  if (how->kind == RESQ_CODE_E4M3)
     encode_e4m3(w, how->group, scale, codes);
-    return;
-  case RESQ_CODE_LLOYD_MAX:
-    encode_lm(w, how->group, scale, codes);
-    return;
-  default:
+  else
     encode_integers(w, how->group, scale, -top - 1, top, codes);
-  }
 }
 
 float resq_weight_value(resq_code_kind kind, int8_t code) {
   switch (kind) {
   case RESQ_CODE_E4M3:
     return resq_f32_from_e4m3((uint8_t)code);
-  case RESQ_CODE_LLOYD_MAX:
-    return (float)resq_lm_weights[code + RESQ_LM_WEIGHT_HALF];
+  case RESQ_CODE_TRELLIS:
+    return (float)resq_trellis_weights[code];
   default:
     return (float)code;
   }
@@ -269,8 +208,6 @@ float resq_weight_value(resq_code_kind kind, int8_t code) {
 int8_t resq_weight_code_of(const resq_weight_code *how, float t) {
   if (how->kind == RESQ_CODE_E4M3)
     return (int8_t)resq_e4m3_from_f32(t);
-  if (how->kind == RESQ_CODE_LLOYD_MAX)
-    return lm_code(t);
   float top = top_of(how), code = rintf(t);
   code = code > -top - 1 ? code < top ? code : top : -top - 1; // NaN too becomes a code
   return (int8_t)code;
@@ -322,6 +259,78 @@ static void quantize_group(const float *w, const resq_weight_code *how, int8_t *
   encode(w, *scale, how, codes);
 }
 
+//===-- Trellis codes: a tile at a time -----------------------------------===//
+
+enum { TILE = RESQ_TRELLIS_LENGTH, TRELLIS_STEPS = 9 };
+
+/// Up to 16 rows of a group: w and codes are row 0's first column of it.
+typedef struct tile {
+  const float *w;
+  int64_t width, count; ///< elements from row to row, columns
+  int rows;
+  int8_t *codes;
+} tile;
+
+/// p = 1, 1.025, 0.975, 1.05, ...
+static float trellis_candidate(double deviation, int step) {
+  int away = step % 2 ? (step + 1) / 2 : -(step / 2);
+  return resq_round_bf16((float)((1 + 0.025 * away) * deviation / RESQ_TRELLIS_UNIT));
+}
+
+/// Root of the mean square; 0 where a scale would be as good as zero.
+static double deviation_of(const float *w, int64_t count) {
+  double squares = 0;
+  for (int64_t i = 0; i < count; ++i)
+    squares += (double)w[i] * (double)w[i];
+  double deviation = sqrt(squares / (double)count);
+  float first = trellis_candidate(deviation, 0);
+  return first > 0 && isfinite(1.0f / first) ? deviation : 0;
+}
+
+/// Codes of the tile, and what each row's squared error comes to.
+static void encode_tile(const tile *t, const float *scales, double *errors) {
+  for (int r = 0; r < t->rows; ++r)
+    errors[r] = 0;
+  for (int64_t k = 0; k < t->count; ++k) {
+    float column[TILE];
+    int8_t places[TILE];
+    for (int r = 0; r < t->rows; ++r)
+      column[r] = t->w[r * t->width + k];
+    resq_trellis_encode(column, scales, t->rows, places);
+    for (int r = 0; r < t->rows; ++r) {
+      double e = (double)column[r] - (double)scales[r] * resq_trellis_weights[places[r]];
+      errors[r] += e * e;
+      t->codes[r * t->width + k] = places[r];
+    }
+  }
+}
+
+/// Every row takes the candidate that served it best when all took the same.
+static void quantize_tile(const tile *t, int steps, float *scales, int64_t scale_stride) {
+  double deviation[TILE], least[TILE], errors[TILE];
+  float tried[TILE], best[TILE];
+  for (int r = 0; r < t->rows; ++r) {
+    deviation[r] = deviation_of(t->w + r * t->width, t->count);
+    best[r] = trellis_candidate(deviation[r], 0);
+    least[r] = INFINITY;
+  }
+  for (int step = 0; steps > 1 && step < steps && step < TRELLIS_STEPS; ++step) {
+    for (int r = 0; r < t->rows; ++r)
+      tried[r] = trellis_candidate(deviation[r], step);
+    encode_tile(t, tried, errors);
+    for (int r = 0; r < t->rows; ++r)
+      if (errors[r] < least[r]) {
+        least[r] = errors[r];
+        best[r] = tried[r];
+      }
+  }
+  encode_tile(t, best, errors);
+  for (int r = 0; r < t->rows; ++r)
+    scales[r * scale_stride] = best[r];
+}
+
+//===-- All rows ----------------------------------------------------------===//
+
 typedef struct job {
   const float *x;
   int64_t rows, width;
@@ -332,13 +341,17 @@ typedef struct job {
 
 static void quantize_rows(void *opaque, int64_t task) {
   const job *j = opaque;
-  int64_t groups = j->width / j->how->group;
-  int64_t last = (task + 1) * ROWS_A_TASK < j->rows ? (task + 1) * ROWS_A_TASK : j->rows;
-  for (int64_t r = task * ROWS_A_TASK; r < last; ++r)
-    for (int64_t g = 0; g < groups; ++g) {
-      int64_t at = r * j->width + g * j->how->group;
-      quantize_group(j->x + at, j->how, j->codes + at, &j->scales[r * groups + g]);
-    }
+  int64_t groups = j->width / j->how->group, first = task * ROWS_A_TASK;
+  int64_t last = first + ROWS_A_TASK < j->rows ? first + ROWS_A_TASK : j->rows;
+  for (int64_t g = 0; g < groups; ++g) {
+    int64_t at = first * j->width + g * j->how->group;
+    float *scales = &j->scales[first * groups + g];
+    tile t = {j->x + at, j->width, j->how->group, (int)(last - first), j->codes + at};
+    if (j->how->kind == RESQ_CODE_TRELLIS)
+      quantize_tile(&t, j->how->steps, scales, groups);
+    for (int64_t r = 0; j->how->kind != RESQ_CODE_TRELLIS && r < last - first; ++r)
+      quantize_group(t.w + r * j->width, j->how, t.codes + r * j->width, scales + r * groups);
+  }
 }
 
 void resq_quantize_weight(int threads, const float *x, int64_t rows, int64_t width,

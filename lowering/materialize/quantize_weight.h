@@ -21,14 +21,14 @@ float resq_weight_value(resq_code_kind kind, int8_t code);
 
 /// Codes of rows [rows, width] as resq.quantize_weight defines them: codes [rows, width], scales
 /// [rows, width / group], each exactly representable in bf16. A group of zeros has scale 0 and
-/// codes 0 (of Lloyd-Max, too). Rows are independent of each other. The search compares sum |w / s
-/// - value|^norm * s^norm, in f32 with a power accurate to about 1e-6: two candidates closer than
-/// that count as equal or either way, the same way everywhere. E4M3 codes are bytes, Lloyd-Max
-/// codes -8 to 7.
+/// codes 0. Rows are independent of each other. The search compares sum |w / s - value|^norm *
+/// s^norm, in f32 with a power accurate to about 1e-6: two candidates closer than that count as
+/// equal or either way, the same way everywhere. E4M3 codes are bytes. Trellis codes are places
+/// (trellis.h): rows [16 i, 16 i + 16) depend on each other, and norm is 2 whatever it says.
 void resq_quantize_weight(int threads, const float *x, int64_t rows, int64_t width,
                           const resq_weight_code *how, int8_t *codes, float *scales);
 
-/// The code of a weight whose quotient by its scale is t: the nearest, saturating.
+/// The code of a weight whose quotient by its scale is t: the nearest, saturating. Not of a trellis.
 int8_t resq_weight_code_of(const resq_weight_code *how, float t);
 
 /// False where one of the E4M3 codes is NaN.

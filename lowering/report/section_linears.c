@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-/// "4 × 504 + 8 × 72": bits by columns of each branch; "lm4 × 504", "e4m3 × 72"; "float".
+/// "4 × 504 + 8 × 72": bits by columns of each branch; "tcq4 × 504", "e4m3 × 72"; "float".
 static void code_cell(resq_markup *m, const resq_report_linear *l) {
   resq_markup_format(m, "<td class=\"t\">");
   for (int i = 0; i < l->n_branches; ++i) {
@@ -18,7 +18,7 @@ static void code_cell(resq_markup *m, const resq_report_linear *l) {
     if (b->kind == RESQ_CODE_E4M3)
       resq_markup_format(m, "e4m3");
     else
-      resq_markup_format(m, "%s%d", b->kind == RESQ_CODE_LLOYD_MAX ? "lm" : "", b->bits);
+      resq_markup_format(m, "%s%d", b->kind == RESQ_CODE_TRELLIS ? "tcq" : "", b->bits);
     if (b->activation_bits != b->bits)
       resq_markup_format(m, "/%d", b->activation_bits);
     resq_markup_format(m, " × %" PRId64, b->width);

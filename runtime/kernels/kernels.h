@@ -173,8 +173,9 @@ void RESQ_KERNEL(resq_quantize)(resq_worker *w, int32_t op, const float *x, cons
 // k is padded per ACTIVATION group as above (pad weights are zero).
 // bits <= 4: byte 4c + j of a step: low nibble = w(c, 8s + j) + 8, high nibble = w(c, 8s + 4 + j) + 8.
 // bits 5..8: byte 4c + j: w(c, 4s + j) + 128. Channels past n hold zero weights and zero scales.
-// Lloyd-Max codes (`lm`, 4 bits): the nibble is a place in resq_lm_weights (lm_weights.h). Padding is nibble 8 as of integers, no zero
-// there: activation codes are 0 where it stands, and sums of weights leave it out.
+// Trellis codes (`trellis`, 4 bits): the nibble is a code of trellis_weights.h, its state given by the nibbles of the same input in the two
+// channels before it, a tile's channels being a ring. Padding of k is nibble 8 as of integers, no zero there: activation codes are 0 where it
+// stands, and sums of weights leave it out. Channels past n have the codes that close the ring.
 
 /// One branch of a qlinear.
 typedef struct resq_qbranch {
@@ -184,15 +185,15 @@ typedef struct resq_qbranch {
 } resq_qbranch;
 
 /// y = bias + sum over branches (1 or 2), see resq.qlinear. For branch i (a: first, b: second; k_b = 0: none):
-/// k, activation group, weight group, activation bits, weight bits, 1 where weights are Lloyd-Max codes.
+/// k, activation group, weight group, activation bits, weight bits, 1 where weights are trellis codes.
 /// Single rows and prefill alike.
 void RESQ_KERNEL(resq_qlinear)(
     resq_worker *w, int32_t op, const int8_t *codes_a, const resq_quant_meta *meta_a,
     const uint8_t *weight_a, const int8_t *codes_b, const resq_quant_meta *meta_b,
     const uint8_t *weight_b, const float *bias, float *y, int64_t rows,
     int64_t ldy, int64_t n, int64_t k_a, int64_t group_a, int64_t wgroup_a,
-    int64_t abits_a, int64_t wbits_a, int64_t lm_a, int64_t k_b, int64_t group_b,
-    int64_t wgroup_b, int64_t abits_b, int64_t wbits_b, int64_t lm_b);
+    int64_t abits_a, int64_t wbits_a, int64_t trellis_a, int64_t k_b, int64_t group_b,
+    int64_t wgroup_b, int64_t abits_b, int64_t wbits_b, int64_t trellis_b);
 
 //===-- E4M3 activations and weights --------------------------------------===//
 // An activation row: codes (e4m3.h), placed, padded with zeros and strided as those of integers; behind all rows'

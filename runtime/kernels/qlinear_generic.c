@@ -32,7 +32,14 @@ RESQ_INLINE int32_t dot(const int16_t *w, const int16_t *x, int64_t count) {
 
 /// The weight that a stored nibble or byte is.
 RESQ_INLINE int16_t weight_of(const resq_qshape *b, int32_t stored) {
-  return b->lm ? resq_lm_weights[stored] : (int16_t)(stored - resq_packed_offset(b->wbits));
+  return (int16_t)(stored - resq_packed_offset(b->wbits));
+}
+
+/// The weight of channel c, of trellis codes; packed holds an input's nibbles 4 bytes apart.
+RESQ_INLINE int16_t trellis_weight(const uint8_t *packed, int c, int shift) {
+  const int code = packed[4 * c] >> shift & 15;
+  const int one = packed[4 * ((c + 15) % 16)] >> shift, two = packed[4 * ((c + 14) % 16)] >> shift;
+  return resq_trellis_weights[resq_trellis_state(one, two) * RESQ_TRELLIS_CODES + code];
 }
 
 /// Weights of one unit: 8 inputs of 16 channels, `k` elements from channel to channel.
@@ -41,6 +48,11 @@ RESQ_INLINE void unpack_unit(const resq_qshape *b, const uint8_t *packed, int16_
   for (int c = 0; c < RESQ_TILE_N; ++c)
     for (int j = 0; j < 4; ++j) {
       const uint8_t first = packed[4 * c + j];
+      if (b->trellis) {
+        out[c * k + j] = trellis_weight(packed + j, c, 0);
+        out[c * k + 4 + j] = trellis_weight(packed + j, c, 4);
+        continue;
+      }
       out[c * k + j] = weight_of(b, b->wbits <= 4 ? first & 15 : first);
       out[c * k + 4 + j] = weight_of(b, b->wbits <= 4 ? first >> 4 : packed[64 + 4 * c + j]);
     }
@@ -122,13 +134,13 @@ void RESQ_KERNEL(resq_qlinear)(
     resq_worker *w, int32_t op, const int8_t *codes_a, const resq_quant_meta *meta_a,
     const uint8_t *weight_a, const int8_t *codes_b, const resq_quant_meta *meta_b,
     const uint8_t *weight_b, const float *bias, float *y, int64_t rows, int64_t ldy, int64_t n,
-    int64_t k_a, int64_t group_a, int64_t wgroup_a, int64_t abits_a, int64_t wbits_a, int64_t lm_a,
+    int64_t k_a, int64_t group_a, int64_t wgroup_a, int64_t abits_a, int64_t wbits_a, int64_t trellis_a,
     int64_t k_b, int64_t group_b, int64_t wgroup_b, int64_t abits_b, int64_t wbits_b,
-    int64_t lm_b) {
+    int64_t trellis_b) {
   const resq_qshape a = {codes_a, meta_a,   weight_a, n,       k_a,
-                         group_a, wgroup_a, abits_a,  wbits_a, lm_a};
+                         group_a, wgroup_a, abits_a,  wbits_a, trellis_a};
   const resq_qshape b = {codes_b, meta_b,   weight_b, n,       k_b,
-                         group_b, wgroup_b, abits_b,  wbits_b, lm_b};
+                         group_b, wgroup_b, abits_b,  wbits_b, trellis_b};
   for (int64_t tile; (tile = resq_next_chunk(w, op)) < resq_qtiles(n);) {
     tile_product(w, &a, 1, bias, y, rows, ldy, tile);
     if (k_b)

@@ -13,8 +13,8 @@
 #ifndef RESQ_QLINEAR_SHAPE_H
 #define RESQ_QLINEAR_SHAPE_H
 
-#include "lm_weights.h"
 #include "pack_layout.h"
+#include "trellis_weights.h"
 
 #define RESQ_INLINE static inline __attribute__((always_inline))
 
@@ -23,7 +23,7 @@ typedef struct resq_qshape {
   const resq_quant_meta *meta;
   const uint8_t *weight;
   int64_t n, k, group, wgroup, abits, wbits;
-  int64_t lm; ///< weights are Lloyd-Max codes of 4 bits
+  int64_t trellis; ///< weights are trellis codes of 4 bits
 } resq_qshape;
 
 RESQ_INLINE int64_t resq_qgroups(const resq_qshape *b) { return b->k / b->group; }

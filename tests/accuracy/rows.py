@@ -157,10 +157,10 @@ MEASURED = [
     Row("parts", "smollm2", "best-w4a8kv4", scheme("best-w4a8kv4"), 40,
         beside="smollm2/parts/best-w4a8kv4, head in f16", most_ratio=1.0022),
     Row("parts", "smollm2", "best-w4a8kv4, head in f16", changed("best-w4a8kv4", " head=8", " head=0"), 40),
-    Row("parts", "smollm2", "best-w4a8kv4, weights in integers", changed("best-w4a8kv4", "weights=lm4", "weights=4"), 40, (1,)),
+    Row("parts", "smollm2", "best-w4a8kv4, weights in integers", changed("best-w4a8kv4", "weights=tcq4", "weights=4"), 40, (1,)),
     Row("parts", "smollm2", "best-w4a8kv4, high branch e4m3", scheme("best-w4a8kv4", "--high=e4m3"), 40, (1,)),
     Row("parts", "smollm2", "best-w4a4kv4", scheme("best-w4a4kv4"), 40),
-    Row("parts", "smollm2", "best-w4a4kv4, weights in integers", changed("best-w4a4kv4", "weights=lm4", "weights=4"), 40, (1,)),
+    Row("parts", "smollm2", "best-w4a4kv4, weights in integers", changed("best-w4a4kv4", "weights=tcq4", "weights=4"), 40, (1,)),
     Row("parts", "smollm2", "best-w4a4kv4, high branch e4m3", scheme("best-w4a4kv4", "--high=e4m3"), 40, (1,)),
 
     *published_qjl(2, 1, 4, 65.1),

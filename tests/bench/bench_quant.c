@@ -160,7 +160,7 @@ typedef struct linear {
 
 typedef struct linear_shape {
   const char *name;
-  int64_t n, k_a, group_a, abits_a, wbits_a, lm_a, k_b;
+  int64_t n, k_a, group_a, abits_a, wbits_a, trellis_a, k_b;
   void (*run)(resq_worker *w, void *arguments);
 } linear_shape;
 
@@ -169,7 +169,7 @@ typedef struct linear_shape {
    (k_b ? resq_round_up(resq_packed_weight_size(n, k_b, k_b, k_b, 8), 64) : 0))
 
 /// One function a shape, everything constant but the rows.
-#define LINEAR(id, n, k_a, group_a, abits_a, wbits_a, lm_a, k_b)                      \
+#define LINEAR(id, n, k_a, group_a, abits_a, wbits_a, trellis_a, k_b)                      \
   __attribute__((flatten, noinline)) static void id(resq_worker *w, void *p) {        \
     const linear *l = p;                                                              \
     const int64_t bytes = WEIGHT_BYTES(n, k_a, group_a, wbits_a, k_b);                \
@@ -179,14 +179,14 @@ typedef struct linear_shape {
       RESQ_KERNEL(resq_qlinear)(w, (int32_t)i, l->codes_a, l->meta_a,                 \
                                 l->weights + i * bytes, l->codes_b, l->meta_b,        \
                                 l->weights + i * bytes + size_a, NULL, l->y, l->rows, \
-                                n, n, k_a, group_a, k_a, abits_a, wbits_a, lm_a, k_b, \
+                                n, n, k_a, group_a, k_a, abits_a, wbits_a, trellis_a, k_b, \
                                 k_b, k_b, 8, 8, 0);                                   \
   }
 #define SHAPES(X)                                                   \
   X(linear_qo, 576, 504, 504, 4, 4, 0, 72)                          \
-  X(linear_lm, 576, 504, 504, 4, 4, 1, 72)                          \
+  X(linear_trellis, 576, 504, 504, 4, 4, 1, 72)                          \
   X(linear_a8, 576, 504, 504, 8, 4, 0, 72)                          \
-  X(linear_lm_a8, 576, 504, 504, 8, 4, 1, 72)                       \
+  X(linear_trellis_a8, 576, 504, 504, 8, 4, 1, 72)                       \
   X(linear_heads, 576, 504, 56, 4, 4, 0, 72)                        \
   X(linear_kv, 192, 504, 504, 4, 4, 0, 72)                          \
   X(linear_up, 1536, 504, 504, 4, 4, 0, 72)                         \
@@ -195,8 +195,8 @@ typedef struct linear_shape {
   X(linear_head, 49152, 576, 576, 8, 8, 0, 0)
 #define DEFINE(id, ...) LINEAR(id, __VA_ARGS__)
 SHAPES(DEFINE)
-#define ROW(id, n, k_a, group_a, abits_a, wbits_a, lm_a, k_b) \
-  {#id, n, k_a, group_a, abits_a, wbits_a, lm_a, k_b, id},
+#define ROW(id, n, k_a, group_a, abits_a, wbits_a, trellis_a, k_b) \
+  {#id, n, k_a, group_a, abits_a, wbits_a, trellis_a, k_b, id},
 static const linear_shape shapes[] = {SHAPES(ROW)};
 #define N_SHAPES (int)(sizeof(shapes) / sizeof(*shapes))
 

@@ -33,23 +33,23 @@ func.func private @f(tensor<2x32x!resq.quant<bits = 8, group = 32, zero = true, 
 
 // -----
 
-// expected-error@+1 {{C5: codebook is "nf4", with bits = 4, zero = false and no storage: allowed is "lm" with bits = 4, zero = false and no storage}}
+// expected-error@+1 {{C5: codebook is "nf4", with bits = 4, zero = false and no storage: allowed is "tcq" with bits = 4, zero = false and no storage}}
 func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "nf4">>)
 
 // -----
 
-// expected-error@+1 {{C5: codebook is "lm", with bits = 5, zero = false and no storage: allowed is "lm" with bits = 4, zero = false and no storage}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 5, group = 32, zero = false, layout = "row", codebook = "lm">>)
+// expected-error@+1 {{C5: codebook is "tcq", with bits = 5, zero = false and no storage: allowed is "tcq" with bits = 4, zero = false and no storage}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 5, group = 32, zero = false, layout = "row", codebook = "tcq">>)
 
 // -----
 
-// expected-error@+1 {{C5: codebook is "lm", with bits = 4, zero = true and no storage: allowed is "lm" with bits = 4, zero = false and no storage}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row", codebook = "lm">>)
+// expected-error@+1 {{C5: codebook is "tcq", with bits = 4, zero = true and no storage: allowed is "tcq" with bits = 4, zero = false and no storage}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row", codebook = "tcq">>)
 
 // -----
 
-// expected-error@+1 {{C5: codebook is "lm", with bits = 8, zero = false and a storage: allowed is "lm" with bits = 4, zero = false and no storage}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN, codebook = "lm">>)
+// expected-error@+1 {{C5: codebook is "tcq", with bits = 8, zero = false and a storage: allowed is "tcq" with bits = 4, zero = false and no storage}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN, codebook = "tcq">>)
 
 // -----
 
@@ -1489,26 +1489,26 @@ resq.param @p : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, lay
 
 // Lloyd-Max codes are for weights: they have no zero point.
 func.func @f(%x: tensor<?x32xf32>) {
-  // expected-error@+1 {{'resq.quantize' op C2: q is tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "lm">>, but x is tensor<?x32xf32>: allowed is x's shape of quant with zero = true or storage = f8E4M3FN, layout = "row"}}
-  %q = resq.quantize %x : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "lm">>
+  // expected-error@+1 {{'resq.quantize' op C2: q is tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">>, but x is tensor<?x32xf32>: allowed is x's shape of quant with zero = true or storage = f8E4M3FN, layout = "row"}}
+  %q = resq.quantize %x : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">>
   return
 }
 
 // -----
 
-func.func @f(%x: tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "lm">>) {
-  // expected-error@+1 {{'resq.qlinear' op C6: activation 0 is tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>, but its weight tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "lm">>: allowed is E4M3 for both, or for none}}
-  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "lm">> -> tensor<?x64xf32>
+func.func @f(%x: tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">>) {
+  // expected-error@+1 {{'resq.qlinear' op C6: activation 0 is tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>, but its weight tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">>: allowed is E4M3 for both, or for none}}
+  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">> -> tensor<?x64xf32>
   return
 }
 
 // -----
 
 // Packing keeps the codebook.
-resq.param @c : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "lm">>
+resq.param @c : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">>
 resq.param @p : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">> {
-  %0 = resq.get @c : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "lm">>
-  // expected-error@+1 {{'resq.pack' op C2: x is tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "lm">> and y is tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>: allowed is a float to a panel, or quant "row" to the same quant "n16k4"}}
-  %1 = resq.pack %0 : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "lm">> -> tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>
+  %0 = resq.get @c : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">>
+  // expected-error@+1 {{'resq.pack' op C2: x is tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">> and y is tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>: allowed is a float to a panel, or quant "row" to the same quant "n16k4"}}
+  %1 = resq.pack %0 : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">> -> tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>
   resq.yield %1 : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>
 }

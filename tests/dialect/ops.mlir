@@ -14,8 +14,8 @@
 !tiled4 = !resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">
 !float8 = !resq.quant<bits = 8, group = 64, zero = false, layout = "row", storage = f8E4M3FN>
 !tiled8 = !resq.quant<bits = 8, group = 64, zero = false, layout = "n16k4", storage = f8E4M3FN>
-!lloyd4 = !resq.quant<bits = 4, group = 64, zero = false, layout = "row", codebook = "lm">
-!tiled_lloyd4 = !resq.quant<bits = 4, group = 64, zero = false, layout = "n16k4", codebook = "lm">
+!trellis4 = !resq.quant<bits = 4, group = 64, zero = false, layout = "row", codebook = "tcq">
+!tiled_trellis4 = !resq.quant<bits = 4, group = 64, zero = false, layout = "n16k4", codebook = "tcq">
 
 // CHECK: resq.checkpoint @ckpt "model.gguf", "gguf"
 resq.checkpoint @ckpt "model.gguf", "gguf"
@@ -171,13 +171,13 @@ resq.param @w8f : tensor<64x64x!tiled8> {
   resq.yield %2 : tensor<64x64x!tiled8>
 }
 // CHECK-LABEL: resq.param @w4lm
-resq.param @w4lm : tensor<64x64x!tiled_lloyd4> {
+resq.param @w4lm : tensor<64x64x!tiled_trellis4> {
   %0 = resq.get @w : tensor<64x64xf32>
-  // CHECK: resq.quantize_weight %{{.*}} : tensor<64x64xf32> -> tensor<64x64x!resq.quant<bits = 4, group = 64, zero = false, layout = "row", codebook = "lm">>
-  %1 = resq.quantize_weight %0 : tensor<64x64xf32> -> tensor<64x64x!lloyd4>
-  // CHECK: resq.pack %{{.*}} : {{.*}} -> tensor<64x64x!resq.quant<bits = 4, group = 64, zero = false, layout = "n16k4", codebook = "lm">>
-  %2 = resq.pack %1 : tensor<64x64x!lloyd4> -> tensor<64x64x!tiled_lloyd4>
-  resq.yield %2 : tensor<64x64x!tiled_lloyd4>
+  // CHECK: resq.quantize_weight %{{.*}} : tensor<64x64xf32> -> tensor<64x64x!resq.quant<bits = 4, group = 64, zero = false, layout = "row", codebook = "tcq">>
+  %1 = resq.quantize_weight %0 : tensor<64x64xf32> -> tensor<64x64x!trellis4>
+  // CHECK: resq.pack %{{.*}} : {{.*}} -> tensor<64x64x!resq.quant<bits = 4, group = 64, zero = false, layout = "n16k4", codebook = "tcq">>
+  %2 = resq.pack %1 : tensor<64x64x!trellis4> -> tensor<64x64x!tiled_trellis4>
+  resq.yield %2 : tensor<64x64x!tiled_trellis4>
 }
 
 // CHECK-LABEL: resq.param @gptq
@@ -289,9 +289,9 @@ func.func @method(%x: tensor<?x64xf32>, %blocks: tensor<2x16x16xf32>, %order: te
   %w8f = resq.get @w8f : tensor<64x64x!tiled8>
   // CHECK: resq.qlinear %{{.*}}, %[[E]] by %{{.*}}, %{{.*}} : {{.*}} by tensor<64x64x!{{.*}}>, tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "n16k4", storage = f8E4M3FN>> -> tensor<?x64xf32>
   %mixed = resq.qlinear %7, %10 by %w4, %w8f : tensor<?x64x!code4>, tensor<?x64x!float8> by tensor<64x64x!tiled4>, tensor<64x64x!tiled8> -> tensor<?x64xf32>
-  %w4lm = resq.get @w4lm : tensor<64x64x!tiled_lloyd4>
-  // CHECK: resq.qlinear %{{.*}} by %{{.*}} : {{.*}} by tensor<64x64x!resq.quant<bits = 4, group = 64, zero = false, layout = "n16k4", codebook = "lm">> -> tensor<?x64xf32>
-  %lloyd = resq.qlinear %8 by %w4lm : tensor<?x64x!code8> by tensor<64x64x!tiled_lloyd4> -> tensor<?x64xf32>
+  %w4lm = resq.get @w4lm : tensor<64x64x!tiled_trellis4>
+  // CHECK: resq.qlinear %{{.*}} by %{{.*}} : {{.*}} by tensor<64x64x!resq.quant<bits = 4, group = 64, zero = false, layout = "n16k4", codebook = "tcq">> -> tensor<?x64xf32>
+  %lloyd = resq.qlinear %8 by %w4lm : tensor<?x64x!code8> by tensor<64x64x!tiled_trellis4> -> tensor<?x64xf32>
   %sum = resq.add %y, %z : tensor<?x64xf32>
   return %sum : tensor<?x64xf32>
 }

@@ -217,17 +217,17 @@ def e4m3(width, group, layout="row", n=None):
     return f'tensor<{n or "?"}x{width}x!resq.quant<bits = 8, group = {group}, zero = false, layout = "{layout}", storage = f8E4M3FN>>'
 
 
-def lloyd_max(width, group, layout, n):
-    return f'tensor<{n}x{width}x!resq.quant<bits = 4, group = {group}, zero = false, layout = "{layout}", codebook = "lm">>'
+def trellis(width, group, layout, n):
+    return f'tensor<{n}x{width}x!resq.quant<bits = 4, group = {group}, zero = false, layout = "{layout}", codebook = "tcq">>'
 
 
 def quantised(m, n, branches, bias=False, bound=0, clip_by=False):
     """branches: (k, activation bits, activation group, weight bits, weight group, clip[, what shares an activation's range]).
-    clip_by: the clips are params. Bits are "e" where codes are E4M3, on both sides, without a clip, and "lm" for weights of Lloyd-Max codes."""
+    clip_by: the clips are params. Bits are "e" where codes are E4M3, on both sides, without a clip, and "tcq" for weights of trellis codes."""
     body, activations, weights, a_types, w_types = [], [], [], [], []
     for i, (k, abits, group, wbits, wgroup, clip, *shared) in enumerate(branches):
         floats = wbits == "e"
-        row, packed = (e4m3(k, wgroup, layout, n) if floats else lloyd_max(k, wgroup, layout, n) if wbits == "lm"
+        row, packed = (e4m3(k, wgroup, layout, n) if floats else trellis(k, wgroup, layout, n) if wbits == "tcq"
                        else quant(k, wbits, wgroup, False, layout, n) for layout in ("row", "n16k4"))
         w, _ = m.param([n, k], "F32", [("resq.quantize_weight {x} : {t} -> {r}", row),
                                        (f"resq.pack {{x}} {{{{group = {group} : i64}}}} : {{t}} -> {{r}}", packed)])
@@ -286,15 +286,15 @@ def quantised_module():
     quantised(m, 33, [(48, 8, 8, 4, 8, 1.0, 24), (33, 5, 11, 6, 11, 1.0, 33)])
     quantised(m, 19, [(56, 4, 14, 4, 56, 0.61), (24, 7, 8, 5, 24, 0.97)], clip_by=True)
     quantised(m, 21, [(112, 4, 56, 4, 56, 0.61, 112), (16, 8, 8, 5, 16, 0.97)], clip_by=True)
-    for abits in (2, 4, 7, 8):  # Lloyd-Max weights, whose padding is no zero
+    for abits in (2, 4, 7, 8):  # trellis weights, whose padding is no zero
         for n, k in [(1, 8), (17, 45), (33, 7), (50, 130)]:
-            quantised(m, n, [(k, abits, k, "lm", k, 1.0)])
+            quantised(m, n, [(k, abits, k, "tcq", k, 1.0)])
     for abits in (4, 8):
-        quantised(m, 24, [(42, abits, 42, "lm", 42, 0.9), (6, 8, 6, 8, 6, 1.0)], bias=True)
-        quantised(m, 24, [(45, abits, 9, "lm", 45, 1.0), (6, 8, 6, 8, 6, 1.0)])
-        quantised(m, 35, [(45, abits, 9, "lm", 9, 1.0, 45), (30, 8, 10, 8, 30, 1.0)], bias=True)
-        quantised(m, 19, [(64, abits, 32, "lm", 32, 1.0), (30, abits, 10, "lm", 30, 1.0)])
-        quantised(m, 24, [(42, abits, 42, "lm", 42, 1.0), (6, "e", 6, "e", 6, None)], bound=2e-6)
+        quantised(m, 24, [(42, abits, 42, "tcq", 42, 0.9), (6, 8, 6, 8, 6, 1.0)], bias=True)
+        quantised(m, 24, [(45, abits, 9, "tcq", 45, 1.0), (6, 8, 6, 8, 6, 1.0)])
+        quantised(m, 35, [(45, abits, 9, "tcq", 9, 1.0, 45), (30, 8, 10, 8, 30, 1.0)], bias=True)
+        quantised(m, 19, [(64, abits, 32, "tcq", 32, 1.0), (30, abits, 10, "tcq", 30, 1.0)])
+        quantised(m, 24, [(42, abits, 42, "tcq", 42, 1.0), (6, "e", 6, "e", 6, None)], bound=2e-6)
     for width, group in [(1, 1), (7, 7), (45, 9), (130, 130)]:
         e4m3_by_identity(m, width, group)
     for n, k in [(1, 8), (17, 45), (33, 7), (50, 130), (96, 72)]:  # sums in an order of their own

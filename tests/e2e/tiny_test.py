@@ -242,7 +242,7 @@ class Batches(unittest.TestCase):
 class WeightCodes(unittest.TestCase):
     def test_groups_and_head(self):
         """GPTQ, weight scales inside an activation's range and the 8-bit head, on all levels."""
-        for weights in ("4", "lm4"):
+        for weights in ("4", "tcq4"):
             with self.subTest(weights=weights):
                 self.check_groups_and_head(weights)
 

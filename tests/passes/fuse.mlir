@@ -139,3 +139,35 @@ func.func @quantised(%x: tensor<?x16xf32>, %y: tensor<?x4xf32>) -> (tensor<?x4xf
   %4 = resq.qlinear %q by %e : !a by !w -> tensor<?x4xf32>
   return %1, %2, %3, %4 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>
 }
+
+// -----
+
+// Trellis codes are rings of 16 channels: whole ones fuse, others stay apart.
+!a = tensor<?x16x!resq.quant<bits = 4, group = 16, zero = true, layout = "row">>
+!w32 = tensor<32x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "row", codebook = "tcq">>
+!w20 = tensor<20x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "row", codebook = "tcq">>
+resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.param @g : !w32 {
+  %0 = resq.leaf @ckpt "g" : tensor<32x16xf32>
+  %1 = resq.quantize_weight %0 : tensor<32x16xf32> -> !w32
+  resq.yield %1 : !w32
+}
+resq.param @k : !w20 {
+  %0 = resq.leaf @ckpt "k" : tensor<20x16xf32>
+  %1 = resq.quantize_weight %0 : tensor<20x16xf32> -> !w20
+  resq.yield %1 : !w20
+}
+// CHECK-LABEL: func.func @rings
+// CHECK: resq.qlinear {{.*}} {name = "gate+up"} : {{.*}} -> tensor<?x64xf32>
+// CHECK: resq.qlinear {{.*}} {name = "k"} : {{.*}} -> tensor<?x20xf32>
+// CHECK: resq.qlinear {{.*}} {name = "v"} : {{.*}} -> tensor<?x20xf32>
+func.func @rings(%x: tensor<?x16xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x20xf32>, tensor<?x20xf32>) {
+  %q = resq.quantize %x : tensor<?x16xf32> -> !a
+  %g = resq.get @g : !w32
+  %k = resq.get @k : !w20
+  %1 = resq.qlinear %q by %g {name = "gate"} : !a by !w32 -> tensor<?x32xf32>
+  %2 = resq.qlinear %q by %g {name = "up"} : !a by !w32 -> tensor<?x32xf32>
+  %3 = resq.qlinear %q by %k {name = "k"} : !a by !w20 -> tensor<?x20xf32>
+  %4 = resq.qlinear %q by %k {name = "v"} : !a by !w20 -> tensor<?x20xf32>
+  return %1, %2, %3, %4 : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x20xf32>, tensor<?x20xf32>
+}

@@ -3,7 +3,7 @@
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=gptq})" --split-input-file %s 2>/dev/null | resq-opt --split-input-file -o /dev/null
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=obq})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=METHOD
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=gptq high=e4m3},resq-fuse,resq-pack)" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=E4M3
-// RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=gptq weights=lm4},resq-fuse,resq-pack)" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=LM4
+// RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=gptq weights=tcq4},resq-fuse,resq-pack)" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=TCQ4
 // METHOD: resq-quantize: weights-method is 'obq', allowed: rtn, gptq
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{weights-method=gptq damping=0.25})" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=DAMPED
 // DAMPED: resq.gptq_factor %{{.*}} parts [14, 2] {damping = 2.500000e-01 : f32}
@@ -73,8 +73,8 @@ resq.param @q.high : tensor<8x2xf32> {
 // CHECK: resq.yield %{{.*}}#1
 // E4M3: resq.gptq_weight {{.*}} -> tensor<8x14x!resq.quant<bits = 4, {{.*}}>>, tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "row", storage = f8E4M3FN>>
 // E4M3: resq.pack {{.*}} -> tensor<{{.*}}x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "n16k4", storage = f8E4M3FN>>
-// LM4: resq.gptq_weight {{.*}} {norm = 2.000000e+00 : f32} : {{.*}} -> tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = "row", codebook = "lm">>, tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "row">>
-// LM4: resq.pack {{.*}} -> tensor<{{.*}}x14x!resq.quant<bits = 4, group = 14, zero = false, layout = "n16k4", codebook = "lm">>
+// TCQ4: resq.gptq_weight {{.*}} {norm = 2.000000e+00 : f32} : {{.*}} -> tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = "row", codebook = "tcq">>, tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "row">>
+// TCQ4: resq.pack {{.*}} -> tensor<{{.*}}x14x!resq.quant<bits = 4, group = 14, zero = false, layout = "n16k4", codebook = "tcq">>
 // CHECK-NOT: resq.moment
 // CHECK-LABEL: func.func @shared
 // CHECK-DAG: resq.get @q.low.codes

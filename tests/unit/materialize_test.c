@@ -7,6 +7,7 @@
 #include "base/philox.h"
 #include "dialect/build.h"
 #include "kernels/pack_layout.h"
+#include "kernels/trellis_weights.h"
 #include "lowering/materialize/clip_ratio.h"
 #include "lowering/materialize/gptq.h"
 #include "lowering/materialize/materialize.h"
@@ -502,31 +503,48 @@ static void test_e4m3_of_no_numbers(void **state) {
                "p : " E4M3("n16k4"), "must be finite");
 }
 
-#define LLOYD_MAX(layout)                                                                          \
-  "tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"" layout                \
-  "\", codebook = \"lm\">>"
+#define TRELLIS(rows, layout)                                                                      \
+  "tensor<" rows "x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"" layout          \
+  "\", codebook = \"tcq\">>"
 
-/// Nibbles are codes + 8, as those of integers, and so is the padding.
-static void test_packed_lloyd_max(void **state) {
+/// Nibbles are the last bits of places; those of channels that do not exist close the ring.
+static void test_packed_trellis(void **state) {
   (void)state;
-  result r = run("resq.param @p : " LLOYD_MAX("n16k4") " {\n"
+  result r = run("resq.param @p : " TRELLIS("24", "n16k4") " {\n"
                  "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
-                 "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " LLOYD_MAX("row") "\n"
-                 "%2 = resq.pack %1 {group = 4} : " LLOYD_MAX("row") " -> " LLOYD_MAX("n16k4") "\n"
-                 "resq.yield %2 : " LLOYD_MAX("n16k4") " }\n",
-                 (const char *const[]){"p : " LLOYD_MAX("n16k4"), NULL});
-  int8_t codes[OUT * IN];
+                 "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " TRELLIS("24", "row") "\n"
+                 "%2 = resq.pack %1 {group = 4} : " TRELLIS("24", "row") " -> "
+                 TRELLIS("24", "n16k4") "\nresq.yield %2 : " TRELLIS("24", "n16k4") " }\n",
+                 (const char *const[]){"p : " TRELLIS("24", "n16k4"), NULL});
+  int8_t places[OUT * IN];
   float scales[OUT];
-  resq_weight_code how = {4, IN, 28, 2.4f, RESQ_CODE_LLOYD_MAX};
-  resq_quantize_weight(1, w, OUT, IN, &how, codes, scales);
+  resq_weight_code how = {4, IN, 28, 2.0, RESQ_CODE_TRELLIS};
+  resq_quantize_weight(1, w, OUT, IN, &how, places, scales);
   uint64_t size;
   const uint8_t *packed = param(&r, "p", &size);
   assert_int_equal(size, resq_packed_weight_size(OUT, IN, 4, IN, 4));
-  for (int n = 0; n < 32; ++n)
-    for (int k = 0; k < IN; ++k)
-      assert_int_equal(resq_unpack_weight_code(packed, n, k, IN, 4, 4),
-                       n < OUT ? codes[n * IN + k] : 0);
+  for (int n = 0; n < OUT; ++n)
+    for (int k = 0; k < IN; ++k) {
+      int code[3];
+      for (int back = 0; back < 3; ++back)
+        code[back] =
+            resq_unpack_weight_code(packed, n / 16 * 16 + (n + 16 - back) % 16, k, IN, 4, 4) + 8;
+      assert_int_equal(16 * resq_trellis_state(code[1], code[2]) + code[0], places[n * IN + k]);
+    }
   finish(&r);
+}
+
+/// On top of each other they stay rings from multiples of 16 on alone.
+static void test_piled_trellis(void **state) {
+  (void)state;
+  expect_error("resq.param @p : " TRELLIS("48", "n16k4") " {\n"
+               "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
+               "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " TRELLIS("24", "row") "\n"
+               "%2 = resq.concat %1, %1 dim 0 : " TRELLIS("24", "row") ", " TRELLIS("24", "row")
+               " -> " TRELLIS("48", "row") "\n"
+               "%3 = resq.pack %2 {group = 16} : " TRELLIS("48", "row") " -> "
+               TRELLIS("48", "n16k4") "\nresq.yield %3 : " TRELLIS("48", "n16k4") " }\n",
+               "p : " TRELLIS("48", "n16k4"), "begin at row 24, allowed: multiples of 16");
 }
 
 static void test_panel(void **state) {
@@ -960,7 +978,8 @@ int main(void) {
       cmocka_unit_test(test_packed_codes),
       cmocka_unit_test(test_packed_e4m3),
       cmocka_unit_test(test_e4m3_of_no_numbers),
-      cmocka_unit_test(test_packed_lloyd_max),
+      cmocka_unit_test(test_packed_trellis),
+      cmocka_unit_test(test_piled_trellis),
       cmocka_unit_test(test_panel),
       cmocka_unit_test(test_same_bytes_streamed_shared_threaded),
       cmocka_unit_test(test_cache),

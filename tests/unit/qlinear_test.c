@@ -5,14 +5,14 @@
 // generic bit for bit: odd shapes, groups, one and two branches, threads, and a row
 // alone against the same row among others. Nothing past n is written.
 //===----------------------------------------------------------------------===//
-#include "kernels/lm_weights.h"
+#include "kernels/trellis_weights.h"
 #include "quant_harness.h"
 #include <math.h>
 
 __typeof__(resq_qlinear_generic) resq_qlinear_avx512;
 
 typedef struct branch {
-  int64_t k, group, wgroup, abits, wbits, lm;
+  int64_t k, group, wgroup, abits, wbits, trellis;
   int8_t *codes;
   resq_quant_meta *meta;
   uint8_t *weight;
@@ -39,9 +39,9 @@ static const resq_quant_meta *meta_at(const branch *b, int64_t row) {
     resq_qlinear_##level(w, 0, codes_at(&c->a, c->first), meta_at(&c->a, c->first),        \
                          c->a.weight, codes_at(&c->b, c->first), meta_at(&c->b, c->first), \
                          c->b.weight, c->bias, c->y, c->rows, c->ldy, c->n, c->a.k,        \
-                         c->a.group, c->a.wgroup, c->a.abits, c->a.wbits, c->a.lm,         \
+                         c->a.group, c->a.wgroup, c->a.abits, c->a.wbits, c->a.trellis,        \
                          c->b.k, c->b.group, c->b.wgroup, c->b.abits, c->b.wbits,          \
-                         c->b.lm);                                                         \
+                         c->b.trellis);                                                         \
   }
 CALL_LEVEL(generic)
 CALL_LEVEL(avx512)
@@ -70,6 +70,17 @@ static void free_branch(branch *b) {
   free(b->weight);
 }
 
+/// What the stored code of a weight stands for.
+static int32_t weight_value(const branch *b, int64_t channel, int64_t k) {
+  int32_t code[3];
+  for (int back = 0; back < 3; ++back) // in its tile, a ring
+    code[back] = resq_unpack_weight_code(b->weight, channel / 16 * 16 + (channel + 16 - back) % 16, k,
+                                         b->k, b->group, b->wbits);
+  if (!b->trellis)
+    return code[0];
+  return resq_trellis_weights[16 * resq_trellis_state(code[1], code[2]) + code[0] + 8];
+}
+
 /// Adds the branch's product of (row, channel) to *value and its size to *magnitude.
 static void add_reference(const branch *b, int64_t n, int64_t row, int64_t channel,
                           double *value, double *magnitude) {
@@ -82,8 +93,7 @@ static void add_reference(const branch *b, int64_t n, int64_t row, int64_t chann
     const double scale =
         bf16_value(*resq_packed_scale(b->weight, channel, k / b->wgroup, n, b->k, b->group,
                                       b->wbits));
-    const int32_t code = resq_unpack_weight_code(b->weight, channel, k, b->k, b->group, b->wbits);
-    const double w = scale * (b->lm ? resq_lm_weights[code + RESQ_LM_WEIGHT_HALF] : code);
+    const double w = scale * weight_value(b, channel, k);
     *value += x * w;
     *magnitude += fabs(x * w);
   }
@@ -156,9 +166,9 @@ static void check_case(int64_t rows, int64_t n, branch a, branch b, int with_bia
 
 static const branch none = {0};
 
-/// Of Lloyd-Max codes.
-static branch lm_shape(int64_t k, int64_t group, int64_t wgroup, int64_t abits) {
-  return (branch){.k = k, .group = group, .wgroup = wgroup, .abits = abits, .wbits = 4, .lm = 1};
+/// Of trellis codes.
+static branch trellis_shape(int64_t k, int64_t group, int64_t wgroup, int64_t abits) {
+  return (branch){.k = k, .group = group, .wgroup = wgroup, .abits = abits, .wbits = 4, .trellis = 1};
 }
 
 static branch shape(int64_t k, int64_t group, int64_t wgroup, int64_t abits, int64_t wbits) {
@@ -208,23 +218,23 @@ static void test_groups(void **state) {
       }
 }
 
-/// Lloyd-Max weights: every path of rows and channels, both widths of activations that differ in how
+/// Trellis weights: every path of rows and channels, both widths of activations that differ in how
 /// sums of weights are needed, groups with padding, which is no zero weight.
-static void test_lloyd_max(void **state) {
+static void test_trellis(void **state) {
   (void)state;
   static const int64_t channels[] = {1, 16, 33}, groups[][2] = {{56, 3}, {8, 5}, {5, 7}, {13, 3}, {1, 6}, {44, 1}};
   for (size_t i = 0; i < sizeof(channels) / sizeof(*channels); ++i)
     for (int64_t r = 1; r <= 33; r += r < 17 ? 1 : 8)
-      check_case(r, channels[i], lm_shape(45, 45, 45, r % 2 ? 8 : 4), shape(12, 12, 12, 8, 8),
+      check_case(r, channels[i], trellis_shape(45, 45, 45, r % 2 ? 8 : 4), shape(12, 12, 12, 8, 8),
                  r % 3 == 0, 100 * channels[i] + r);
   for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); ++i)
     for (int64_t rows = 1; rows <= 31; rows = rows * 2 + 3)
       for (int64_t abits = 2; abits <= 8; abits += 2) {
         const int64_t group = groups[i][0], k = group * groups[i][1];
-        check_case(rows, 40, lm_shape(k, group, k, abits), shape(72, 8, 72, 8, 8), 1, 10 * i + rows);
-        check_case(rows, 40, lm_shape(k, group, group, abits), lm_shape(k, group, k, 8), 0, i + rows);
+        check_case(rows, 40, trellis_shape(k, group, k, abits), shape(72, 8, 72, 8, 8), 1, 10 * i + rows);
+        check_case(rows, 40, trellis_shape(k, group, group, abits), trellis_shape(k, group, k, 8), 0, i + rows);
       }
-  check_case(5, 100, lm_shape(8200, 8200, 8200, 8), none, 1, 3);
+  check_case(5, 100, trellis_shape(8200, 8200, 8200, 8), none, 1, 3);
 }
 
 /// The shapes of SmolLM2-135M, and long rows.
@@ -246,7 +256,7 @@ int main(void) {
       cmocka_unit_test(test_rows_and_channels),
       cmocka_unit_test(test_bits),
       cmocka_unit_test(test_groups),
-      cmocka_unit_test(test_lloyd_max),
+      cmocka_unit_test(test_trellis),
       cmocka_unit_test(test_model_shapes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,11 +111,11 @@ void RESQ_KERNEL(resq_qlinear)(
     resq_worker *w, int32_t op, const int8_t *codes_a, const resq_quant_meta *meta_a,
     const uint8_t *weight_a, const int8_t *codes_b, const resq_quant_meta *meta_b,
     const uint8_t *weight_b, const float *bias, float *y, int64_t rows, int64_t ldy, int64_t n,
-    int64_t k_a, int64_t group_a, int64_t wgroup_a, int64_t abits_a, int64_t wbits_a, int64_t lm_a,
+    int64_t k_a, int64_t group_a, int64_t wgroup_a, int64_t abits_a, int64_t wbits_a, int64_t trellis_a,
     int64_t k_b, int64_t group_b, int64_t wgroup_b, int64_t abits_b, int64_t wbits_b,
-    int64_t lm_b) {
-  const qcall c = {{codes_a, meta_a, weight_a, n, k_a, group_a, wgroup_a, abits_a, wbits_a, lm_a},
-                   {codes_b, meta_b, weight_b, n, k_b, group_b, wgroup_b, abits_b, wbits_b, lm_b},
+    int64_t trellis_b) {
+  const qcall c = {{codes_a, meta_a, weight_a, n, k_a, group_a, wgroup_a, abits_a, wbits_a, trellis_a},
+                   {codes_b, meta_b, weight_b, n, k_b, group_b, wgroup_b, abits_b, wbits_b, trellis_b},
                    bias, y, ldy, w->scratch};
   // Few rows: runs of tiles. Many: pairs of tiles by cuts of rows, rows fastest, so that a
   // pair's weights are read from memory once.

@@ -3,7 +3,7 @@
 //
 // The register block of qlinear_avx512.c: `rows` x `tiles` accumulators of 16
 // channels fed by vpdpbusd, weights the unsigned operand (with an offset: integers as stored,
-// Lloyd-Max nibbles looked up in a table of 16 bytes), activation codes the signed one, broadcast
+// trellis codes looked up in a table of 64 bytes), activation codes the signed one, broadcast
 // four at a time from memory. With
 // acc = sum (w + offset) code, what is wanted is
 //   sum code w + shift sum w = acc - offset sum code + shift (sum (w + offset) - offset K),
@@ -47,26 +47,38 @@ typedef struct resq_qtask {
 
 /// What an operand of vpdpbusd has more than its weight.
 RESQ_INLINE int32_t weight_offset(const resq_qshape *b) {
-  return b->lm ? 128 : resq_packed_offset(b->wbits);
+  return b->trellis ? 128 : resq_packed_offset(b->wbits);
 }
 
-/// Lloyd-Max weights with that offset, by nibble.
-RESQ_INLINE __m512i lm_operand(__m512i nibbles) {
-  const __m128i table = _mm_loadu_si128((const __m128i *)resq_lm_weights);
-  const __m128i with_offset = _mm_xor_si128(table, _mm_set1_epi8(-128));
-  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(with_offset), nibbles);
+/// Bits of a where the mask has them, else of b.
+RESQ_INLINE __m512i select_bits(__m512i mask, __m512i a, __m512i b) {
+  return _mm512_ternarylogic_epi32(mask, a, b, 0xca);
+}
+
+/// Trellis weights with that offset, of both nibbles. A channel is a lane of 32 bits, so the
+/// channels before it are the vector rotated by a lane or two; a lookup sees six bits of a place.
+RESQ_INLINE void trellis_operands(__m512i v, __m512i *low, __m512i *high) {
+  const __m512i table = _mm512_xor_si512(_mm512_loadu_si512(resq_trellis_weights),
+                                         _mm512_set1_epi8(-128));
+  const __m512i code = _mm512_set1_epi8(0x0f), bit = _mm512_set1_epi8(0x11);
+  const __m512i one = _mm512_alignr_epi32(v, v, 15), two = _mm512_alignr_epi32(v, v, 14);
+  const __m512i states = select_bits(bit, one, _mm512_slli_epi16(two, 1)); // bits 0, 1 and 4, 5
+  const __m512i low_place = select_bits(code, v, _mm512_slli_epi16(states, 4));
+  const __m512i high_place = select_bits(code, _mm512_srli_epi16(v, 4), states);
+  *low = _mm512_permutexvar_epi8(low_place, table);
+  *high = _mm512_permutexvar_epi8(high_place, table);
 }
 
 /// Weights of one unit (8 inputs): inputs 0..3 and 4..7 of 16 channels, offset.
 RESQ_INLINE void load_unit(const resq_qshape *b, const uint8_t *w, __m512i *low, __m512i *high) {
   if (b->wbits <= 4) {
     const __m512i nibble = _mm512_set1_epi8(15), v = _mm512_loadu_si512(w);
+    if (b->trellis) {
+      trellis_operands(v, low, high);
+      return;
+    }
     *low = _mm512_and_si512(v, nibble);
     *high = _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble);
-    if (b->lm) {
-      *low = lm_operand(*low);
-      *high = lm_operand(*high);
-    }
   } else {
     *low = _mm512_loadu_si512(w);
     *high = _mm512_loadu_si512(w + 64);
@@ -76,7 +88,7 @@ RESQ_INLINE void load_unit(const resq_qshape *b, const uint8_t *w, __m512i *low,
 /// acc + the sums of both halves of a unit, per channel.
 RESQ_INLINE __m512i add_unit(const resq_qshape *b, __m512i acc, __m512i low, __m512i high) {
   const __m512i ones = _mm512_set1_epi8(1);
-  if (b->wbits <= 4 && !b->lm) // two nibbles do not leave a byte
+  if (b->wbits <= 4 && !b->trellis) // two nibbles do not leave a byte
     return _mm512_dpbusd_epi32(acc, _mm512_add_epi8(low, high), ones);
   return _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(acc, low, ones), high, ones);
 }
@@ -84,7 +96,7 @@ RESQ_INLINE __m512i add_unit(const resq_qshape *b, __m512i acc, __m512i low, __m
 /// sum w of a group from sum (w + offset), which counts the padding, nibbles of 8.
 RESQ_INLINE __m512i without_offset(const resq_qshape *b, __m512i sum) {
   const int32_t padded = (int32_t)resq_qunits(b) * 8, padding = padded - (int32_t)b->group;
-  const int32_t pad = b->lm ? resq_lm_weights[RESQ_LM_WEIGHT_HALF] : 0;
+  const int32_t pad = b->trellis ? resq_trellis_weights[RESQ_TRELLIS_PAD] : 0;
   return _mm512_sub_epi32(sum, _mm512_set1_epi32(padded * weight_offset(b) + padding * pad));
 }
 
