@@ -100,21 +100,27 @@ static void observe(void *user, int32_t site, const float *x, int64_t rows, int6
   resq_probe_forget(o->probe);
 }
 
-/// Every window from position 0, in one call each; no logits.
+/// Windows of a call, each a sequence. The moments of all sites pass through memory once a call, and
+/// stand in a file: more windows a call write less, and need more memory for activations.
+enum { WINDOWS_A_CALL = 4, WINDOW = RESQ_CALIBRATION_WINDOW };
+
+/// Every window from position 0; no logits.
 static bool run_windows(const resq_probe *probe, const resq_windows *windows,
                         resq_statistics *statistics, const char *what, resq_stages *stages,
                         resq_error *err) {
-  enum { WINDOW = RESQ_CALIBRATION_WINDOW };
-  int32_t positions[WINDOW], sequences[WINDOW] = {0};
-  for (int32_t i = 0; i < WINDOW; i++)
-    positions[i] = i;
+  int32_t positions[WINDOWS_A_CALL * WINDOW], sequences[WINDOWS_A_CALL * WINDOW];
+  for (int32_t i = 0; i < WINDOWS_A_CALL * WINDOW; i++) {
+    positions[i] = i % WINDOW;
+    sequences[i] = i / WINDOW;
+  }
   observer o = {probe, statistics};
   resq_session_observe(probe->session, observe, &o);
-  for (int64_t i = 0; i < windows->count; i++) {
+  for (int64_t i = 0; i < windows->count; i += WINDOWS_A_CALL) {
+    int64_t left = windows->count - i, count = left < WINDOWS_A_CALL ? left : WINDOWS_A_CALL;
     resq_message why;
     resq_stage_progress(stages, i, windows->count, what);
     if (!resq_session_forward(probe->session, windows->ids + i * WINDOW, positions, sequences,
-                              WINDOW, NULL, 0, NULL, &why))
+                              count * WINDOW, NULL, 0, NULL, &why))
       return resq_fail(err, RESQ_FAILED, "calibration: %s", why.text);
   }
   return true;
@@ -130,9 +136,9 @@ static resq_statistics *collect(MlirModule module, const resq_windows *windows,
     return NULL;
   resq_probe probe;
   resq_probe_options how = {.name = "calibration",
-                            .rows = RESQ_CALIBRATION_WINDOW,
-                            .sequences = 1,
-                            .capacity = RESQ_CALIBRATION_WINDOW,
+                            .rows = WINDOWS_A_CALL * WINDOW,
+                            .sequences = WINDOWS_A_CALL,
+                            .capacity = WINDOW,
                             .threads = options->threads};
   const char *what = options->calibration ? options->calibration : "sampled text";
   bool ok = resq_probe_open(&probe, module, &how, work, stages, err);

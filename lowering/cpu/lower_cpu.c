@@ -19,8 +19,8 @@ bool resq_pass_lower_cpu(MlirOperation module, resq_pass *pass) {
     return false;
   }
   int64_t rows = resq_pass_int(pass, "rows");
-  if (rows < 1 || rows > 4096) {
-    resq_emit_error(module, "resq-lower-cpu: rows is %lld, allowed: 1 to 4096", (long long)rows);
+  if (rows < 1 || rows > 16384) {
+    resq_emit_error(module, "resq-lower-cpu: rows is %lld, allowed: 1 to 16384", (long long)rows);
     return false;
   }
   return resq_lower_cpu(module, text, rows);

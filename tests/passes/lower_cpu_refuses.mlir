@@ -3,7 +3,7 @@
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-lower-cpu{level=sse})" --split-input-file %s 2>&1 | FileCheck %s --check-prefix=LEVEL
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-lower-cpu{rows=0})" --split-input-file %s 2>&1 | FileCheck %s --check-prefix=ROWS
 // LEVEL: resq-lower-cpu: level is 'sse', allowed: generic, avx512
-// ROWS: resq-lower-cpu: rows is 0, allowed: 1 to 4096
+// ROWS: resq-lower-cpu: rows is 0, allowed: 1 to 16384
 
 // expected-error @below {{argument 0: entry points take and give tensor<?xWxf32> or tensor<?xi32>}}
 func.func @rank(%x: tensor<4x4x4xf32>) -> tensor<4x4x4xf32> {
