@@ -1,7 +1,7 @@
 //===-- plan_nodes.c ------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The table of nodes. A node's key hashes its op, attributes, types, operands' keys
+// The table of nodes. A node's key hashes its op, attributes, types of all results, operands' keys
 // and, at leaves, the data: equal keys are equal values, in this module and in the cache.
 //===----------------------------------------------------------------------===//
 #include "evaluate.h"
@@ -48,6 +48,11 @@ static bool hash_op(resq_evaluator *e, const resq_node *node, const char *kind, 
     XXH3_128bits_update(state, e->nodes[node->operands[i]].key, sizeof node->key);
   if (!node->rule)
     return true;
+  // One result of a joint op is made in view of what the others are to be.
+  for (intptr_t i = 0; i < mlirOperationGetNumResults(node->op); ++i) {
+    mlirTypePrint(mlirValueGetType(mlirOperationGetResult(node->op, i)), hash_text, state);
+    hash_end(state);
+  }
   for (intptr_t i = 0; i < mlirOperationGetNumAttributes(node->op); ++i) {
     MlirNamedAttribute attr = mlirOperationGetAttribute(node->op, i);
     hash_text(mlirIdentifierStr(attr.name), state);

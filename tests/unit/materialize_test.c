@@ -952,6 +952,29 @@ static void test_joint_results(void **state) {
   resq_statistics_destroy(s);
 }
 
+/// The codes of the high part depend on those of the low part: with others there, they are another
+/// entry of the cache.
+static void test_joint_results_in_the_cache(void **state) {
+  (void)state;
+  char fewer[] = GPTQ_RECIPE("high", "4", "8", "1");
+  char *low = strstr(fewer, "bits = 4, group = 12");
+  assert_non_null(low);
+  memcpy(low, "bits = 2", 8);
+  const char *gets[] = {GPTQ_GET("high", "4", "8"), NULL};
+  resq_statistics *s = observed(1);
+  resq_materialize_options plain = {.statistics = s}, cached = plain;
+  cached.cache_directory = cache_path;
+  result four = run_with(GPTQ_RECIPE("high", "4", "8", "1"), gets, &cached);
+  result two = run_with(fewer, gets, &cached), fresh = run_with(fewer, gets, &plain);
+  assert_true(four.ok && two.ok && fresh.ok);
+  assert_memory_equal(two.bytes.data, fresh.bytes.data, fresh.bytes.size);
+  assert_memory_not_equal(two.bytes.data, four.bytes.data, fresh.bytes.size);
+  finish(&four);
+  finish(&two);
+  finish(&fresh);
+  resq_statistics_destroy(s);
+}
+
 static void test_zero_moment(void **state) {
   (void)state;
   resq_statistics *s = observed(0);
@@ -989,6 +1012,7 @@ int main(void) {
       cmocka_unit_test(test_clip_ratio),
       cmocka_unit_test(test_clip_ratio_op),
       cmocka_unit_test(test_joint_results),
+      cmocka_unit_test(test_joint_results_in_the_cache),
       cmocka_unit_test(test_zero_moment),
       cmocka_unit_test(test_errors),
   };
