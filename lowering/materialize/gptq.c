@@ -137,24 +137,29 @@ typedef struct row_block {
   float *w, *errors;
 } row_block;
 
-/// Codes of the column at place i, from the weights as they are by now.
-static void code_column(const weight_job *j, const row_block *b, int64_t i, const float *scales) {
+/// Codes of the column at place i, from the weights as they are by now: each the nearest.
+static void code_nearest(const weight_job *j, const row_block *b, int64_t i, const float *scales,
+                         int8_t *codes) {
   const resq_gptq_part *part = j->places[i].part;
-  int8_t *codes = part->codes + b->begin * part->width + j->places[i].column;
   for (int64_t r = 0; r < b->rows; ++r)
-    if (part->how.kind != RESQ_CODE_TRELLIS)
-      codes[r * part->width] =
-          scales[r] > 0 ? resq_weight_code_of(&part->how, b->w[r * j->n + i] / scales[r]) : 0;
-  for (int64_t r = 0; part->how.kind == RESQ_CODE_TRELLIS && r < b->rows;
-       r += RESQ_TRELLIS_LENGTH) {
-    int left = (int)(b->rows - r), count = left < RESQ_TRELLIS_LENGTH ? left : RESQ_TRELLIS_LENGTH;
-    float column[RESQ_TRELLIS_LENGTH];
-    int8_t places[RESQ_TRELLIS_LENGTH];
+    codes[r * part->width] =
+        scales[r] > 0 ? resq_weight_code_of(&part->how, b->w[r * j->n + i] / scales[r]) : 0;
+}
+
+/// The same, best paths of tiles.
+static void code_paths(const weight_job *j, const row_block *b, int64_t i, const float *scales,
+                       int8_t *codes) {
+  enum { TILE = RESQ_TRELLIS_LENGTH };
+  int64_t width = j->places[i].part->width;
+  for (int64_t r = 0; r < b->rows; r += TILE) {
+    int count = b->rows - r < TILE ? (int)(b->rows - r) : TILE;
+    float column[TILE];
+    int8_t places[TILE];
     for (int c = 0; c < count; ++c)
       column[c] = b->w[(r + c) * j->n + i];
     resq_trellis_encode(column, scales + r, count, places);
     for (int c = 0; c < count; ++c)
-      codes[(r + c) * part->width] = places[c];
+      codes[(r + c) * width] = places[c];
   }
 }
 
@@ -166,12 +171,13 @@ static void code_block(const weight_job *j, const row_block *b, int64_t first, i
     int64_t column = j->places[i].column, groups = part->width / part->how.group;
     for (int64_t r = 0; r < b->rows; ++r)
       scales[r] = part->scales[(b->begin + r) * groups + column / part->how.group];
-    code_column(j, b, i, scales);
+    int8_t *codes = part->codes + b->begin * part->width + column;
+    (part->how.kind == RESQ_CODE_TRELLIS ? code_paths : code_nearest)(j, b, i, scales, codes);
     const float *u = j->factor + i * j->n;
     for (int64_t r = 0; r < b->rows; ++r) {
       float *w = b->w + r * j->n;
-      int8_t code = part->codes[(b->begin + r) * part->width + column];
-      float error = (w[i] - scales[r] * resq_weight_value(part->how.kind, code)) / u[i];
+      float value = resq_weight_value(part->how.kind, codes[r * part->width]);
+      float error = (w[i] - scales[r] * value) / u[i];
       b->errors[r * BLOCK + i - first] = error;
       for (int64_t k = i + 1; k < last; ++k)
         w[k] -= error * u[k];

@@ -31,8 +31,8 @@
 
 enum {
   ROWS_A_TASK = 16, // a tile
-  LANES = 16,  // running sums, whatever the vector length
-  PIECE = 256, // elements whose errors are summed in f32 before f64 takes over
+  LANES = 16,       // running sums, whatever the vector length
+  PIECE = 256,      // elements whose errors are summed in f32 before f64 takes over
 };
 
 /// 2^23 + 2^22: added and taken away again, it rounds |x| < 2^22 to an integer, ties to even.
@@ -259,76 +259,6 @@ static void quantize_group(const float *w, const resq_weight_code *how, int8_t *
   encode(w, *scale, how, codes);
 }
 
-//===-- Trellis codes: a tile at a time -----------------------------------===//
-
-enum { TILE = RESQ_TRELLIS_LENGTH, TRELLIS_STEPS = 9 };
-
-/// Up to 16 rows of a group: w and codes are row 0's first column of it.
-typedef struct tile {
-  const float *w;
-  int64_t width, count; ///< elements from row to row, columns
-  int rows;
-  int8_t *codes;
-} tile;
-
-/// p = 1, 1.025, 0.975, 1.05, ...
-static float trellis_candidate(double deviation, int step) {
-  int away = step % 2 ? (step + 1) / 2 : -(step / 2);
-  return resq_round_bf16((float)((1 + 0.025 * away) * deviation / RESQ_TRELLIS_UNIT));
-}
-
-/// Root of the mean square; 0 where a scale would be as good as zero.
-static double deviation_of(const float *w, int64_t count) {
-  double squares = 0;
-  for (int64_t i = 0; i < count; ++i)
-    squares += (double)w[i] * (double)w[i];
-  double deviation = sqrt(squares / (double)count);
-  float first = trellis_candidate(deviation, 0);
-  return first > 0 && isfinite(1.0f / first) ? deviation : 0;
-}
-
-/// Codes of the tile, and what each row's squared error comes to.
-static void encode_tile(const tile *t, const float *scales, double *errors) {
-  for (int r = 0; r < t->rows; ++r)
-    errors[r] = 0;
-  for (int64_t k = 0; k < t->count; ++k) {
-    float column[TILE];
-    int8_t places[TILE];
-    for (int r = 0; r < t->rows; ++r)
-      column[r] = t->w[r * t->width + k];
-    resq_trellis_encode(column, scales, t->rows, places);
-    for (int r = 0; r < t->rows; ++r) {
-      double e = (double)column[r] - (double)scales[r] * resq_trellis_weights[places[r]];
-      errors[r] += e * e;
-      t->codes[r * t->width + k] = places[r];
-    }
-  }
-}
-
-/// Every row takes the candidate that served it best when all took the same.
-static void quantize_tile(const tile *t, int steps, float *scales, int64_t scale_stride) {
-  double deviation[TILE], least[TILE], errors[TILE];
-  float tried[TILE], best[TILE];
-  for (int r = 0; r < t->rows; ++r) {
-    deviation[r] = deviation_of(t->w + r * t->width, t->count);
-    best[r] = trellis_candidate(deviation[r], 0);
-    least[r] = INFINITY;
-  }
-  for (int step = 0; steps > 1 && step < steps && step < TRELLIS_STEPS; ++step) {
-    for (int r = 0; r < t->rows; ++r)
-      tried[r] = trellis_candidate(deviation[r], step);
-    encode_tile(t, tried, errors);
-    for (int r = 0; r < t->rows; ++r)
-      if (errors[r] < least[r]) {
-        least[r] = errors[r];
-        best[r] = tried[r];
-      }
-  }
-  encode_tile(t, best, errors);
-  for (int r = 0; r < t->rows; ++r)
-    scales[r * scale_stride] = best[r];
-}
-
 //===-- All rows ----------------------------------------------------------===//
 
 typedef struct job {
@@ -346,9 +276,10 @@ static void quantize_rows(void *opaque, int64_t task) {
   for (int64_t g = 0; g < groups; ++g) {
     int64_t at = first * j->width + g * j->how->group;
     float *scales = &j->scales[first * groups + g];
-    tile t = {j->x + at, j->width, j->how->group, (int)(last - first), j->codes + at};
+    resq_trellis_tile t = {j->x + at,       j->width,      j->how->group,
+                           (int)(last - first), j->codes + at, scales, groups};
     if (j->how->kind == RESQ_CODE_TRELLIS)
-      quantize_tile(&t, j->how->steps, scales, groups);
+      resq_trellis_quantize(&t, j->how->steps);
     for (int64_t r = 0; j->how->kind != RESQ_CODE_TRELLIS && r < last - first; ++r)
       quantize_group(t.w + r * j->width, j->how, t.codes + r * j->width, scales + r * groups);
   }
