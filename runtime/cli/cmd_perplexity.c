@@ -104,7 +104,8 @@ static bool score_piece(const measuring *m, const int32_t *window, int64_t first
 
 //===-- All windows -------------------------------------------------------===//
 
-static void end_window(resq_perplexity *out) {
+static void end_window(resq_perplexity *out, int64_t w) {
+  out->window_losses[w] = out->loss.window_sum / (double)out->loss.window_n;
   resq_tally *const tallies[] = {&out->loss, &out->reference_loss, &out->excess, &out->divergence,
                                  &out->agreement};
   for (size_t i = 0; i < sizeof tallies / sizeof *tallies; ++i)
@@ -133,9 +134,10 @@ static bool score_windows(const measuring *m, const int32_t *ids, resq_error *er
       int64_t rows = o->window - first < m->piece ? o->window - first : m->piece;
       ok = score_piece(m, window, first, rows, err);
     }
-    end_window(m->out);
-    if (ok)
+    if (ok) {
+      end_window(m->out, w);
       show_progress(m, &progress, w + 1);
+    }
   }
   resq_progress_end(&progress);
   m->out->seconds = (double)(resq_now_ns() - progress.start_ns) / 1e9;
@@ -144,17 +146,18 @@ static bool score_windows(const measuring *m, const int32_t *ids, resq_error *er
   return ok;
 }
 
-/// Memory for pieces, and for all divergences.
+/// Memory for pieces, and for what windows and predictions leave.
 static bool allocate(measuring *m, resq_error *err) {
   size_t width = (size_t)resq_session_vocabulary(m->run->session), piece = (size_t)m->piece;
   size_t predictions = (size_t)m->out->windows * (size_t)(m->o->window - 1);
   m->logits = malloc(piece * width * sizeof *m->logits);
   m->predictions = calloc(piece, sizeof *m->predictions);
+  m->out->window_losses = malloc((size_t)m->out->windows * sizeof *m->out->window_losses);
   if (m->reference) {
     m->reference_logits = malloc(piece * width * sizeof *m->reference_logits);
     m->out->divergences = malloc(predictions * sizeof *m->out->divergences);
   }
-  return (m->logits && m->predictions &&
+  return (m->logits && m->predictions && m->out->window_losses &&
           (!m->reference || (m->reference_logits && m->out->divergences))) ||
          resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId64 " rows of logits", m->piece);
 }
@@ -222,6 +225,7 @@ static bool measure(resq_run *r, const perplexity_options *o, const int32_t *ids
   bool ok = score(r, o, ids, &result, err) &&
             (o->json ? resq_perplexity_print_json : resq_perplexity_print_text)(&result, err);
   free(result.divergences);
+  free(result.window_losses);
   return ok;
 }
 

@@ -88,10 +88,18 @@ static json_t *reference(const resq_perplexity *p) {
                    tally(&p->excess), "divergence", divergence, "agreement", tally(&p->agreement));
 }
 
+static json_t *loss(const resq_perplexity *p) {
+  json_t *j = tally(&p->loss), *windows = json_array();
+  for (int64_t w = 0; w < p->windows; ++w)
+    json_array_append_new(windows, number(p->window_losses[w]));
+  json_object_set_new(j, "windows", windows);
+  return j;
+}
+
 bool resq_perplexity_print_json(const resq_perplexity *p, resq_error *err) {
   json_t *j = json_pack("{sI sI sI sf so so}", "windows", (json_int_t)p->windows, "window",
                         (json_int_t)p->window, "predictions", (json_int_t)p->loss.n, "seconds",
-                        p->seconds, "perplexity", perplexity(&p->loss), "loss", tally(&p->loss));
+                        p->seconds, "perplexity", perplexity(&p->loss), "loss", loss(p));
   if (p->reference)
     json_object_set_new(j, "reference", reference(p));
   char *text = json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(9));

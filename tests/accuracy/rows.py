@@ -38,6 +38,11 @@ class Row:
     def key(self):
         return f"{self.model}/{self.section}/{self.name}"
 
+    @property
+    def binary(self):
+        """What decides how the binary is made, but for the seed."""
+        return (self.model, self.options, self.calibrated, self.sampled)
+
 
 @dataclass(frozen=True)
 class Peer:

@@ -12,6 +12,7 @@ and the last line says `N passed, N failed`.
 """
 import argparse
 import json
+import math
 import os
 import re
 import subprocess
@@ -121,7 +122,8 @@ class Measuring:
         info = json.loads(subprocess.run([binary, "info", "--json"], check=True, stdout=subprocess.PIPE).stdout)
         print(f"   perplexity {found['perplexity']['mean']:.4f} ({found['windows']} windows)", flush=True)
         return {"perplexity": found["perplexity"]["mean"], "error": found["perplexity"]["window_error"], "windows": found["windows"],
-                "params": info["params"], "cache": info["cache"], "file_bytes": info["file_bytes"], "commit": commit()}
+                "window_losses": found["loss"]["windows"], "params": info["params"], "cache": info["cache"],
+                "file_bytes": info["file_bytes"], "commit": commit()}
 
     def compared(self, binary, name, windows):
         found = divergence(self.perplexity(binary, windows, "--reference=" + self.reference(name)))
@@ -129,11 +131,27 @@ class Measuring:
               flush=True)
         return found
 
+    def of_more_windows(self, row, seed):
+        """The row's figures, where the same binary has been measured over more windows of the text; else None."""
+        for other in ROWS:
+            entry = self.results.get(f"{other.key}/{seed}", {})
+            losses = entry.get("window_losses", [])[:row.windows]
+            if not isinstance(other, Peer) and losses and len(losses) == row.windows and other.binary == row.binary:
+                mean = sum(losses) / len(losses)
+                squares = sum((x - mean) ** 2 for x in losses)
+                error = math.sqrt(squares / (len(losses) - 1) / len(losses)) * math.exp(mean) if len(losses) > 1 else None
+                return {k: v for k, v in entry.items() if k != "divergence"} | {
+                    "perplexity": math.exp(mean), "error": error, "windows": len(losses), "window_losses": losses}
+        return None
+
     def measure(self, row, seed):
         """What the row's entry doesn't hold yet: perplexity, and of the first seed the divergence."""
         key = f"{row.key}/{seed}"
         entry = dict(self.results.get(key, {}))
         diverges = row.kl_windows and seed == row.seeds[0] and "divergence" not in entry
+        if "perplexity" not in entry and (found := self.of_more_windows(row, seed)):
+            entry = self.results[key] = found
+            self.save()
         if "perplexity" in entry and not diverges:
             return
         binary = os.path.join(self.work, "model")

@@ -352,6 +352,7 @@ class Reference(unittest.TestCase):
             self.assertAlmostEqual(estimate["token_error"], values.std(ddof=1) / values.size ** 0.5, delta=bound)
             self.assertAlmostEqual(estimate["window_error"], means.std(ddof=1) / means.size ** 0.5, delta=bound)
         check(found["loss"], losses)
+        np.testing.assert_allclose(found["loss"]["windows"], losses.mean(axis=1), atol=1e-5)
         check(found["reference"]["divergence"], divergences)
         check(found["reference"]["agreement"], agreements)
         self.assertGreater(found["reference"]["divergence"]["mean"], 0)
