@@ -34,8 +34,11 @@ def panel(title, points, top):
         while any(abs(at - t) < 13 and abs(bits - b) < 1.4 for b, t in taken):
             at -= 13
         taken.append((bits, at))
+        moved = abs(at - y(value) - 4) > 1  # a label that gave way to another is led to its dot
+        if moved:
+            out.append(f'<line x1="{x(bits):.1f}" y1="{y(value):.1f}" x2="{x(bits) + 24:.1f}" y2="{at - 4:.1f}" stroke="#999"/>')
         out.append(f'<circle cx="{x(bits):.1f}" cy="{y(value):.1f}" r="4" fill="{OURS if ours else PEERS}"/>'
-                   f'<text x="{x(bits) + 9:.1f}" y="{at:.1f}">{escape(name)} {value:.2f}</text>')
+                   f'<text x="{x(bits) + (27 if moved else 9):.1f}" y="{at:.1f}">{escape(name)} {value:.2f}</text>')
     return out
 
 
