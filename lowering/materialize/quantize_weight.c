@@ -15,19 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-// GCC vectorises comparisons only where floating-point flags do not matter; neither compiler may
-// fuse.
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#else
-#pragma GCC optimize("O3", "no-trapping-math", "fp-contract=off")
-#endif
-
-#if defined(__x86_64__) && !defined(RESQ_NO_CLONES)
-#define RESQ_CLONES __attribute__((target_clones("avx2", "default")))
-#else
-#define RESQ_CLONES
-#endif
+#include "same_bits.h" // last
 
 enum {
   ROWS_A_TASK = 16, // a tile

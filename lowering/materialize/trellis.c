@@ -8,17 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#else
-#pragma GCC optimize("O3", "no-trapping-math", "fp-contract=off")
-#endif
-
-#if defined(__x86_64__) && !defined(RESQ_NO_CLONES)
-#define RESQ_CLONES __attribute__((target_clones("avx2", "default")))
-#else
-#define RESQ_CLONES
-#endif
+#include "same_bits.h" // last
 
 enum {
   LENGTH = RESQ_TRELLIS_LENGTH,
