@@ -134,6 +134,7 @@ func.func @resq.def.unpack_codes_4(%w: tensor<?xi8>, %n: index, %k: index, %grou
   %padded_group = arith.muli %eights, %c8 : index
   %steps = arith.muli %groups, %eights : index
   %bias = arith.constant 8 : i32
+  %mask = arith.constant 15 : i32
   %init = tensor.empty(%n, %k) : tensor<?x?xi32>
   %y = linalg.generic {
       indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
@@ -153,53 +154,40 @@ func.func @resq.def.unpack_codes_4(%w: tensor<?xi8>, %n: index, %k: index, %grou
     %half = arith.divui %part, %c4 : index
     %tile_step = arith.muli %tile, %steps : index
     %block = arith.addi %tile_step, %step : index
-    %step_byte = arith.muli %block, %c64 : index
+    %block_byte = arith.muli %block, %c64 : index
+    %lane_byte = arith.muli %lane, %c4 : index
+    %sum = arith.addi %block_byte, %lane_byte : index
+    %byte = arith.addi %sum, %column : index
+    %stored = tensor.extract %w[%byte] : tensor<?xi8>
+    %wide = arith.extui %stored : i8 to i32
     %shift_index = arith.muli %half, %c4 : index
     %shift = arith.index_cast %shift_index : index to i32
-    %nibble = func.call @resq.def.tile_nibble(%w, %step_byte, %lane, %column, %shift) : (tensor<?xi8>, index, index, index, i32) -> i32
+    %shifted = arith.shrui %wide, %shift : i32
+    %nibble = arith.andi %shifted, %mask : i32
     %code = arith.subi %nibble, %bias : i32
     linalg.yield %code : i32
   } -> tensor<?x?xi32>
   return %y : tensor<?x?xi32>
 }
 
-// The nibble of channel `lane` at byte `column` of its four, in the step of 64 bytes from `step` on.
-func.func @resq.def.tile_nibble(%w: tensor<?xi8>, %step: index, %lane: index, %column: index, %shift: i32) -> i32 {
-  %c4 = arith.constant 4 : index
-  %mask = arith.constant 15 : i32
-  %lane_byte = arith.muli %lane, %c4 : index
-  %sum = arith.addi %step, %lane_byte : index
-  %byte = arith.addi %sum, %column : index
-  %stored = tensor.extract %w[%byte] : tensor<?xi8>
-  %wide = arith.extui %stored : i8 to i32
-  %shifted = arith.shrui %wide, %shift : i32
-  %nibble = arith.andi %shifted, %mask : i32
-  return %nibble : i32
-}
-
 // What n16k4 trellis codes stand for: entry 16 * state + nibble of the table. The state of a channel has the last bits of the nibbles of
-// the two channels before it in its tile, a ring: 1 * (one before) + 2 * (two before). The layout is that of @resq.def.unpack_codes_4.
+// the two channels before it in its tile, a ring: 1 * (one before) + 2 * (two before). Channels past n have nibbles, too.
 func.func @resq.def.trellis_values(%w: tensor<?xi8>, %n: index, %k: index, %group: index) -> tensor<?x?xi32> {
-  %c4 = arith.constant 4 : index
-  %c7 = arith.constant 7 : index
-  %c8 = arith.constant 8 : index
   %c14 = arith.constant 14 : index
   %c15 = arith.constant 15 : index
   %c16 = arith.constant 16 : index
-  %c64 = arith.constant 64 : index
   %i1 = arith.constant 1 : i32
   %i2 = arith.constant 2 : i32
+  %i8 = arith.constant 8 : i32
   %i16 = arith.constant 16 : i32
   %table = arith.constant dense<[
     -127, -82, -63, -48, -37, -27, -18, -10, -2, 6, 14, 22, 31, 42, 55, 75,
     -91, -70, -55, -42, -32, -22, -14, -6, 2, 10, 18, 27, 37, 48, 62, 105,
     -105, -62, -48, -37, -27, -18, -10, -2, 6, 14, 22, 32, 42, 55, 70, 91,
     -75, -55, -42, -31, -22, -14, -6, 2, 10, 18, 27, 37, 48, 63, 82, 127]> : tensor<64xi32>
-  %groups = arith.divui %k, %group : index
-  %above = arith.addi %group, %c7 : index
-  %eights = arith.divui %above, %c8 : index
-  %padded_group = arith.muli %eights, %c8 : index
-  %steps = arith.muli %groups, %eights : index
+  %tiles = arith.ceildivui %n, %c16 : index
+  %channels = arith.muli %tiles, %c16 : index
+  %codes = func.call @resq.def.unpack_codes_4(%w, %channels, %k, %group) : (tensor<?xi8>, index, index, index) -> tensor<?x?xi32>
   %init = tensor.empty(%n, %k) : tensor<?x?xi32>
   %y = linalg.generic {
       indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
@@ -207,34 +195,24 @@ func.func @resq.def.trellis_values(%w: tensor<?xi8>, %n: index, %k: index, %grou
   ^bb0(%out: i32):
     %i = linalg.index 0 : index
     %j = linalg.index 1 : index
-    %tile = arith.divui %i, %c16 : index
     %lane = arith.remui %i, %c16 : index
-    %g = arith.divui %j, %group : index
-    %inside = arith.remui %j, %group : index
-    %before = arith.muli %g, %padded_group : index
-    %at = arith.addi %before, %inside : index
-    %step = arith.divui %at, %c8 : index
-    %part = arith.remui %at, %c8 : index
-    %column = arith.remui %part, %c4 : index
-    %half = arith.divui %part, %c4 : index
-    %tile_step = arith.muli %tile, %steps : index
-    %block = arith.addi %tile_step, %step : index
-    %step_byte = arith.muli %block, %c64 : index
-    %shift_index = arith.muli %half, %c4 : index
-    %shift = arith.index_cast %shift_index : index to i32
+    %tile = arith.subi %i, %lane : index
     %one_more = arith.addi %lane, %c15 : index
     %one_lane = arith.remui %one_more, %c16 : index
+    %one_before = arith.addi %tile, %one_lane : index
     %two_more = arith.addi %lane, %c14 : index
     %two_lane = arith.remui %two_more, %c16 : index
-    %code = func.call @resq.def.tile_nibble(%w, %step_byte, %lane, %column, %shift) : (tensor<?xi8>, index, index, index, i32) -> i32
-    %one = func.call @resq.def.tile_nibble(%w, %step_byte, %one_lane, %column, %shift) : (tensor<?xi8>, index, index, index, i32) -> i32
-    %two = func.call @resq.def.tile_nibble(%w, %step_byte, %two_lane, %column, %shift) : (tensor<?xi8>, index, index, index, i32) -> i32
-    %one_bit = arith.andi %one, %i1 : i32
+    %two_before = arith.addi %tile, %two_lane : index
+    %code = tensor.extract %codes[%i, %j] : tensor<?x?xi32>
+    %one = tensor.extract %codes[%one_before, %j] : tensor<?x?xi32>
+    %two = tensor.extract %codes[%two_before, %j] : tensor<?x?xi32>
+    %nibble = arith.addi %code, %i8 : i32
+    %one_bit = arith.andi %one, %i1 : i32 // that of the nibble, which is 8 more
     %two_bit = arith.andi %two, %i1 : i32
     %two_place = arith.muli %two_bit, %i2 : i32
     %state = arith.addi %one_bit, %two_place : i32
     %state_place = arith.muli %state, %i16 : i32
-    %place = arith.addi %state_place, %code : i32
+    %place = arith.addi %state_place, %nibble : i32
     %place_index = arith.index_cast %place : i32 to index
     %value = tensor.extract %table[%place_index] : tensor<64xi32>
     linalg.yield %value : i32

@@ -264,12 +264,15 @@ static void quantize_rows(void *opaque, int64_t task) {
   for (int64_t g = 0; g < groups; ++g) {
     int64_t at = first * j->width + g * j->how->group;
     float *scales = &j->scales[first * groups + g];
-    resq_trellis_tile t = {j->x + at,       j->width,      j->how->group,
-                           (int)(last - first), j->codes + at, scales, groups};
-    if (j->how->kind == RESQ_CODE_TRELLIS)
+    if (j->how->kind == RESQ_CODE_TRELLIS) {
+      resq_trellis_tile t = {j->x + at,           j->width,      j->how->group,
+                             (int)(last - first), j->codes + at, scales, groups};
       resq_trellis_quantize(&t, j->how->steps);
-    for (int64_t r = 0; j->how->kind != RESQ_CODE_TRELLIS && r < last - first; ++r)
-      quantize_group(t.w + r * j->width, j->how, t.codes + r * j->width, scales + r * groups);
+      continue;
+    }
+    for (int64_t r = 0; r < last - first; ++r)
+      quantize_group(j->x + at + r * j->width, j->how, j->codes + at + r * j->width,
+                     scales + r * groups);
   }
 }
 

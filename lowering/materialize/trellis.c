@@ -23,30 +23,26 @@ typedef int32_t lane_ints __attribute__((vector_size(4 * LANES)));
 typedef float start_floats __attribute__((vector_size(4 * STATES)));
 typedef int32_t start_ints __attribute__((vector_size(4 * STATES)));
 
-/// Values by choice and lane.
-typedef struct table {
-  lane_floats values[CHOICES];
-} table;
-
 /// What a lane's steps cost at one channel, and the choice of the cheapest.
 typedef struct steps {
   lane_floats cost;
   lane_ints choice;
 } steps;
 
-static inline __attribute__((always_inline)) void fill_table(table *t) {
+/// By choice and lane.
+static inline __attribute__((always_inline)) void fill_values(lane_floats values[CHOICES]) {
   for (int choice = 0; choice < CHOICES; ++choice)
     for (int lane = 0; lane < LANES; ++lane)
-      t->values[choice][lane] = (float)
+      values[choice][lane] = (float)
           resq_trellis_weights[lane / 2 * RESQ_TRELLIS_CODES + 2 * choice + lane % 2];
 }
 
-static inline __attribute__((always_inline)) void cheapest_steps(const table *values, float t,
-                                                                 float counts, steps *out) {
-  lane_floats d = t - values->values[0], least = d * d;
+static inline __attribute__((always_inline)) void
+cheapest_steps(const lane_floats values[CHOICES], float t, float counts, steps *out) {
+  lane_floats d = t - values[0], least = d * d;
   lane_ints best = {0};
   for (int choice = 1; choice < CHOICES; ++choice) {
-    d = t - values->values[choice];
+    d = t - values[choice];
     lane_floats square = d * d;
     lane_ints less = square < least;
     best = (less & choice) | (~less & best);
@@ -89,17 +85,17 @@ RESQ_CLONES
 void resq_trellis_encode(const float *w, const float *scales, int count, int8_t *places) {
   const float unreachable = 1e30f; // a path's cost is below 1e14
   float t[LENGTH], counts[LENGTH];
-  table values;
+  lane_floats values[CHOICES];
   steps step[LENGTH];
   start_floats cost[STATES];
   start_ints took[LENGTH][STATES];
-  fill_table(&values);
+  fill_values(values);
   to_units(w, scales, count, t, counts);
   for (int s = 0; s < STATES; ++s)
     for (int start = 0; start < STATES; ++start)
       cost[s][start] = s == start ? 0 : unreachable;
   for (int c = 0; c < LENGTH; ++c) {
-    cheapest_steps(&values, t[c], counts[c], &step[c]);
+    cheapest_steps(values, t[c], counts[c], &step[c]);
     extend(&step[c], cost, took[c]);
   }
   int start = 0;

@@ -1,9 +1,15 @@
-//===-- trellis_scale.c ---------------------------------------------------===//
+//===-- trellis_scale.c - scales of trellis codes, by trying --------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a scale does is known when the path is: candidates around a row's root mean square are
+// encoded and compared.
+//===----------------------------------------------------------------------===//
 #include "quantize_weight.h"
 #include "trellis.h"
 
 #include <math.h>
+
+#include "same_bits.h" // last
 
 enum { TILE = RESQ_TRELLIS_LENGTH, STEPS = 9 };
 

@@ -15,6 +15,7 @@ import json
 import math
 import os
 import re
+import statistics
 import subprocess
 import sys
 import time
@@ -137,11 +138,10 @@ class Measuring:
             entry = self.results.get(f"{other.key}/{seed}", {})
             losses = entry.get("window_losses", [])[:row.windows]
             if not isinstance(other, Peer) and losses and len(losses) == row.windows and other.binary == row.binary:
-                mean = sum(losses) / len(losses)
-                squares = sum((x - mean) ** 2 for x in losses)
-                error = math.sqrt(squares / (len(losses) - 1) / len(losses)) * math.exp(mean) if len(losses) > 1 else None
+                perplexity = math.exp(statistics.mean(losses))
+                error = perplexity * statistics.stdev(losses) / math.sqrt(len(losses)) if len(losses) > 1 else None
                 return {k: v for k, v in entry.items() if k != "divergence"} | {
-                    "perplexity": math.exp(mean), "error": error, "windows": len(losses), "window_losses": losses}
+                    "perplexity": perplexity, "error": error, "windows": len(losses), "window_losses": losses}
         return None
 
     def measure(self, row, seed):
