@@ -7,28 +7,31 @@ find_program(RESQ_LLVM_LINK NAMES llvm-link-22 llvm-link HINTS /usr/lib/llvm-22/
 set(kernel_dir ${CMAKE_SOURCE_DIR}/runtime/kernels)
 set(kernel_flags -O3 -ffreestanding -fno-math-errno -ffp-contract=off -fno-strict-aliasing)
 set(RESQ_FLAGS_generic -march=x86-64)
-set(RESQ_FLAGS_avx512 -march=x86-64-v4 -mavx512vnni -mavx512bf16 -mavx512vbmi -mprefer-vector-width=512)
+set(RESQ_FLAGS_avx512 -march=x86-64-v4 -mavx512vnni -mprefer-vector-width=512)
+set(RESQ_FLAGS_avx512vbmi ${RESQ_FLAGS_avx512} -mavx512vbmi)
 file(GLOB RESQ_SOURCES_generic CONFIGURE_DEPENDS ${kernel_dir}/*_generic.c)
 file(GLOB RESQ_SOURCES_avx512 CONFIGURE_DEPENDS ${kernel_dir}/arch/x86_64/*_avx512.c)
+set(RESQ_SOURCES_avx512vbmi ${RESQ_SOURCES_avx512}) # the same files; __AVX512VBMI__ tells them apart
+set(RESQ_CPU_LEVELS generic avx512 avx512vbmi)
 file(GLOB kernel_headers CONFIGURE_DEPENDS ${kernel_dir}/*.h ${kernel_dir}/arch/x86_64/*.h
      ${CMAKE_SOURCE_DIR}/runtime/include/resq/abi.h)
 
-add_library(resq_kernels STATIC ${RESQ_SOURCES_generic} ${RESQ_SOURCES_avx512}
-            ${CMAKE_SOURCE_DIR}/runtime/base/error.c)
+add_library(resq_kernels STATIC ${CMAKE_SOURCE_DIR}/runtime/base/error.c)
 target_include_directories(resq_kernels PUBLIC ${CMAKE_SOURCE_DIR}/runtime ${CMAKE_SOURCE_DIR}/runtime/include
                            ${kernel_dir})
 set(RESQ_BITCODE)
-foreach(level generic avx512)
+foreach(level ${RESQ_CPU_LEVELS})
   set(objects)
-  set_source_files_properties(${RESQ_SOURCES_${level}} TARGET_DIRECTORY resq_kernels PROPERTIES
-    COMPILE_OPTIONS "${kernel_flags};${RESQ_FLAGS_${level}};-DRESQ_LEVEL=${level}"
-    OBJECT_DEPENDS "${kernel_headers}")
+  add_library(resq_kernels_${level} OBJECT ${RESQ_SOURCES_${level}})
+  target_include_directories(resq_kernels_${level} PRIVATE $<TARGET_PROPERTY:resq_kernels,INCLUDE_DIRECTORIES>)
+  target_compile_options(resq_kernels_${level} PRIVATE ${kernel_flags} ${RESQ_FLAGS_${level}} -DRESQ_LEVEL=${level})
+  target_sources(resq_kernels PRIVATE $<TARGET_OBJECTS:resq_kernels_${level}>)
   foreach(source ${RESQ_SOURCES_${level}})
     get_filename_component(name ${source} NAME_WE)
-    set(bc ${CMAKE_BINARY_DIR}/kernels/${name}.bc)
+    set(bc ${CMAKE_BINARY_DIR}/kernels/${level}/${name}.bc)
     # Vectorised after specialisation, when shapes are constants: no loop passes here.
     add_custom_command(OUTPUT ${bc}
-      COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels/${level}
       COMMAND ${RESQ_CLANG} --target=x86_64-pc-linux-gnu -std=gnu17 ${kernel_flags} ${RESQ_FLAGS_${level}}
               -Xclang -disable-llvm-passes -DRESQ_LEVEL=${level} -Wall -Wextra -Werror
               -I${CMAKE_SOURCE_DIR}/runtime -I${CMAKE_SOURCE_DIR}/runtime/include -I${kernel_dir}

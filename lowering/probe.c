@@ -26,11 +26,6 @@ static void name_file(const resq_workdir *work, const char *probe, const char *s
   resq_workdir_file(work, name, out);
 }
 
-/// The best level that this CPU runs: a probe runs here and now.
-static const char *own_level(void) {
-  return resq_cpu_runs(resq_cpu_features(), "avx512") ? "avx512" : "generic";
-}
-
 /// Parameters are laid out before code is made, and stand behind it in the file.
 static bool build(MlirOperation module, const resq_probe_options *options, const files *f,
                   const resq_workdir *work, resq_stages *stages, resq_error *err) {
@@ -40,7 +35,7 @@ static bool build(MlirOperation module, const resq_probe_options *options, const
     resq_out_discard(parameters);
     return false;
   }
-  resq_codegen_options codegen = {.levels = own_level(),
+  resq_codegen_options codegen = {.levels = resq_cpu_best(resq_cpu_features()),
                                   .prefill_rows = options->rows,
                                   .scheme = options->name,
                                   .threads = options->threads};

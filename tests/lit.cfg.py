@@ -43,7 +43,7 @@ try:
         flags = set(next((line for line in cpu if line.startswith("flags")), "").split())
 except OSError:
     flags = set()
-if {"avx512f", "avx512_vnni", "avx512_bf16", "avx512vbmi"} <= flags:
+if {"avx512f", "avx512bw", "avx512_vnni"} <= flags:
     config.available_features.add("avx512")
 if os.path.exists("/dev/nvidiactl"):
     config.available_features.add("gpu")

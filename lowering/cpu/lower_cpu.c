@@ -1,10 +1,10 @@
 //===-- lower_cpu.c - --resq-lower-cpu ------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/cpu/emit.h"
+#include "lowering/levels.h"
 #include "passes/pass.h"
 
 #include <stdio.h>
-#include <string.h>
 
 bool resq_lower_cpu(MlirOperation module, const char *level, int64_t max_rows) {
   return lower_functions(module, &cpu_device, level, max_rows);
@@ -14,8 +14,9 @@ bool resq_pass_lower_cpu(MlirOperation module, resq_pass *pass) {
   MlirStringRef level = resq_pass_string(pass, "level");
   char text[32];
   snprintf(text, sizeof text, "%.*s", (int)level.length, level.data);
-  if (strcmp(text, "generic") && strcmp(text, "avx512")) {
-    resq_emit_error(module, "resq-lower-cpu: level is '%s', allowed: generic, avx512", text);
+  const resq_level *found = resq_level_find(text);
+  if (!found || !found->bitcode) {
+    resq_emit_error(module, "resq-lower-cpu: level is '%s', allowed: generic, avx512, avx512vbmi", text);
     return false;
   }
   int64_t rows = resq_pass_int(pass, "rows");

@@ -26,7 +26,6 @@ static const feature_name feature_names[] = {
     {RESQ_CPU_AVX512DQ, "avx512dq"},
     {RESQ_CPU_AVX512CD, "avx512cd"},
     {RESQ_CPU_AVX512VNNI, "avx512vnni"},
-    {RESQ_CPU_AVX512BF16, "avx512bf16"},
     {RESQ_CPU_AVX512VBMI, "avx512vbmi"},
 };
 
@@ -35,11 +34,16 @@ typedef struct level {
   unsigned needs;
 } level;
 
-/// Best first. "avx512" is what cmake/ResqKernels.cmake passes to clang: x86-64-v4 and three more.
+/// What cmake/ResqKernels.cmake passes to clang for "avx512": x86-64-v4 and VNNI, Cascade Lake's.
+enum {
+  AVX512 = RESQ_CPU_AVX2 | RESQ_CPU_FMA | RESQ_CPU_AVX512F | RESQ_CPU_AVX512BW | RESQ_CPU_AVX512VL |
+           RESQ_CPU_AVX512DQ | RESQ_CPU_AVX512CD | RESQ_CPU_AVX512VNNI,
+};
+
+/// Best first.
 static const level levels[] = {
-    {"avx512", RESQ_CPU_AVX2 | RESQ_CPU_FMA | RESQ_CPU_AVX512F | RESQ_CPU_AVX512BW |
-                   RESQ_CPU_AVX512VL | RESQ_CPU_AVX512DQ | RESQ_CPU_AVX512CD | RESQ_CPU_AVX512VNNI |
-                   RESQ_CPU_AVX512BF16 | RESQ_CPU_AVX512VBMI},
+    {"avx512vbmi", AVX512 | RESQ_CPU_AVX512VBMI}, // Ice Lake, Zen 4 and later
+    {"avx512", AVX512},
     {"generic", 0},
     {"definition", 0}, // ops as their definitions say: for tests, slow
     {"cuda", 0},       // a GPU, when asked for by name or when there is nothing else: exec/cuda.c opens it
@@ -67,7 +71,6 @@ unsigned resq_cpu_features(void) {
     found |= RESQ_CPU_FMA;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
     return found;
-  unsigned subleaves = a;
   if (b & (1u << 5))
     found |= RESQ_CPU_AVX2;
   if ((state & state_avx512) != state_avx512)
@@ -85,8 +88,6 @@ unsigned resq_cpu_features(void) {
     found |= RESQ_CPU_AVX512VBMI;
   if (c & (1u << 11))
     found |= RESQ_CPU_AVX512VNNI;
-  if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & (1u << 5)))
-    found |= RESQ_CPU_AVX512BF16;
   return found;
 }
 #else
@@ -115,6 +116,12 @@ static const level *find_level(const char *name) {
 bool resq_cpu_runs(unsigned features, const char *name) {
   const level *l = find_level(name);
   return l && (features & l->needs) == l->needs;
+}
+
+const char *resq_cpu_best(unsigned features) {
+  for (int i = 0;; ++i) // "generic" needs nothing
+    if ((features & levels[i].needs) == levels[i].needs)
+      return levels[i].name;
 }
 
 /// The program's own string for a level that every one of its functions has; NULL when there is

@@ -20,10 +20,9 @@ enum {
   RESQ_CPU_AVX512DQ = 1u << 3,
   RESQ_CPU_AVX512CD = 1u << 4,
   RESQ_CPU_AVX512VNNI = 1u << 5,
-  RESQ_CPU_AVX512BF16 = 1u << 6,
-  RESQ_CPU_AVX512VBMI = 1u << 7,
-  RESQ_CPU_AVX2 = 1u << 8,
-  RESQ_CPU_FMA = 1u << 9,
+  RESQ_CPU_AVX512VBMI = 1u << 6,
+  RESQ_CPU_AVX2 = 1u << 7,
+  RESQ_CPU_FMA = 1u << 8,
 };
 
 /// What this CPU has.
@@ -32,6 +31,8 @@ unsigned resq_cpu_features(void);
 void resq_cpu_describe(unsigned features, char *out, size_t size);
 /// True when `level` is known and `features` suffice.
 bool resq_cpu_runs(unsigned features, const char *level);
+/// The best level that `features` suffice for: what a program made here and now is compiled for.
+const char *resq_cpu_best(unsigned features);
 /// The level to run `program` at: `wanted`, or the best that fits when NULL. NULL on failure
 /// (RESQ_NO_DEVICE: the CPU lacks it; RESQ_USAGE: an unknown level). The result is a string of the
 /// program.

@@ -7,7 +7,8 @@ usage: tests/accuracy/run.py [--build build] [--only REGEX] [--seeds 1,2,3] [--t
 Every row of rows.py is compiled with resqc and measured with the binary's own `perplexity`: the integer kernels, not a simulation. Rows of
 the section peers are llama.cpp's files, measured by llama.cpp on the same tokens (tools/dev/llama_cpp.sh builds it; left out without it).
 Results are kept in BUILD/accuracy/results.json as they come: a stopped run resumes, and what stands there is not measured again
-(delete the file, or --again REGEX). Hours on two cores for everything. --check only judges what was measured: exit 1 where a bar is missed,
+(delete the file, or --again REGEX). Hours on two cores for everything: --published takes what docs/accuracy-results.json has and
+measures only the rest. --check only judges what was measured: exit 1 where a bar is missed,
 and the last line says `N passed, N failed`.
 """
 import argparse
@@ -22,6 +23,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+DOCS = os.path.join(ROOT, "docs")
 sys.path.insert(0, HERE)
 from rows import MODELS, ROWS, Peer  # noqa: E402
 import table  # noqa: E402
@@ -67,6 +69,8 @@ class Measuring:
         self.text = os.path.join(self.data, "wikitext2-test.txt")
         self.file = os.path.join(self.work, "results.json")
         self.results = json.load(open(self.file)) if os.path.exists(self.file) else {}
+        if args.published:
+            self.results = table.published(DOCS) | self.results
         self.llama_cpp = "?"  # not looked for yet
 
     def save(self):
@@ -123,7 +127,7 @@ class Measuring:
         info = json.loads(subprocess.run([binary, "info", "--json"], check=True, stdout=subprocess.PIPE).stdout)
         print(f"   perplexity {found['perplexity']['mean']:.4f} ({found['windows']} windows)", flush=True)
         return {"perplexity": found["perplexity"]["mean"], "error": found["perplexity"]["window_error"], "windows": found["windows"],
-                "window_losses": found["loss"]["windows"], "params": info["params"], "cache": info["cache"],
+                "window_losses": [round(loss, 6) for loss in found["loss"]["windows"]], "params": info["params"], "cache": info["cache"],
                 "file_bytes": info["file_bytes"], "commit": commit()}
 
     def compared(self, binary, name, windows):
@@ -200,6 +204,7 @@ def main():
     parser.add_argument("--data", default=os.environ.get("RESQ_DATA", os.path.join(ROOT, "../shared/data")))
     parser.add_argument("--work", help="where results, statistics and the cache stay (default: BUILD/accuracy)")
     parser.add_argument("--only", default="", help="rows whose key matches (model/section/name)")
+    parser.add_argument("--published", action="store_true", help="begin with the results in docs/")
     parser.add_argument("--again", help="forget what was measured of rows that match")
     parser.add_argument("--seeds", help="of those that rows have, these only")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -226,7 +231,7 @@ def main():
             for row in rows:
                 if seed in row.seeds:
                     (m.measure_peer if isinstance(row, Peer) else m.measure)(row, seed)
-        table.write(m.results, os.path.join(ROOT, "docs"))
+        table.write(m.results, DOCS)
     passed, failed = table.judge(rows, m.results)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""results.json as a page (docs/accuracy-results.md) and a plot of perplexity, over the reference's, against real bits (docs/accuracy.svg)."""
+"""results.json as it is published (docs/accuracy-results.json), as a page (docs/accuracy-results.md) and as a plot of perplexity, over the reference's, against real bits (docs/accuracy.svg)."""
+import json
 import os
+import re
 
 import plot
 from rows import MODELS, ROWS, SECTIONS
@@ -154,7 +156,18 @@ def points(results):
     return out
 
 
+def published(folder):
+    """The results behind the page in a folder."""
+    file = os.path.join(folder, "accuracy-results.json")
+    return json.load(open(file)) if os.path.exists(file) else {}
+
+
 def write(results, folder):
+    # Losses by window, a long list, in one line.
+    text = json.dumps(results, indent=1, sort_keys=True)
+    text = re.sub(r"\[[^][{}]*\]", lambda m: re.sub(r"\s+", " ", m.group()), text)
+    with open(os.path.join(folder, "accuracy-results.json"), "w") as out:
+        out.write(text + "\n")
     with open(os.path.join(folder, "accuracy-results.md"), "w") as out:
         out.write(page(results))
     if points(results):

@@ -24,16 +24,18 @@ REFERENCE = os.path.join(DATA, "reference")
 HAS_DATA = os.path.isdir(REFERENCE)
 
 
-def cpu_has_avx512():
+def wide_levels():
+    """The levels above "generic" that this CPU runs."""
     try:
         with open("/proc/cpuinfo") as cpu:
             flags = set(next((line for line in cpu if line.startswith("flags")), "").split())
     except OSError:
         flags = set()
-    return {"avx512f", "avx512_vnni", "avx512_bf16", "avx512vbmi"} <= flags
+    needed = {"avx512": {"avx512f", "avx512bw", "avx512_vnni"}, "avx512vbmi": {"avx512f", "avx512bw", "avx512_vnni", "avx512vbmi"}}
+    return [level for level, needs in needed.items() if needs <= flags]
 
 
-LEVELS = ["definition", "generic"] + (["avx512"] if cpu_has_avx512() else [])
+LEVELS = ["definition", "generic"] + wide_levels()
 BEST = LEVELS[-1]
 
 

@@ -52,8 +52,7 @@ static const int64_t row_counts[] = {1, 2, 3, 16, 17, 33};
          once_##variable = 0)
 
 static bool has_level(bool wide) {
-  return !wide || (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vbmi") &&
-                   __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16"));
+  return !wide || (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw"));
 }
 
 /// A result of 0xa5 bytes, as aligned_bytes leaves it.

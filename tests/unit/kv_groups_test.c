@@ -29,8 +29,7 @@ typedef struct group_case {
 } group_case;
 
 static bool has_level(bool wide) {
-  return !wide || (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vbmi") &&
-                   __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16"));
+  return !wide || (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw"));
 }
 
 static void call_append(resq_worker *w, void *p) {

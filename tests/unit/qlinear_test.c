@@ -9,7 +9,7 @@
 #include "quant_harness.h"
 #include <math.h>
 
-__typeof__(resq_qlinear_generic) resq_qlinear_avx512;
+__typeof__(resq_qlinear_generic) resq_qlinear_avx512, resq_qlinear_avx512vbmi;
 
 typedef struct branch {
   int64_t k, group, wgroup, abits, wbits, trellis;
@@ -45,6 +45,7 @@ static const resq_quant_meta *meta_at(const branch *b, int64_t row) {
   }
 CALL_LEVEL(generic)
 CALL_LEVEL(avx512)
+CALL_LEVEL(avx512vbmi)
 
 static void quantize_rows(resq_worker *w, void *p) {
   const linear_case *c = p;
@@ -136,6 +137,16 @@ static void check_single_rows(const linear_case *c, kernel_call call) {
   }
 }
 
+/// Bit for bit what the generic level gave, on one thread and two, and a row alone.
+static void check_level(const linear_case *c, void (*call)(resq_worker *, void *)) {
+  for (int threads = 1; threads <= 2; ++threads) {
+    float *y = run_level(*c, call, threads);
+    check_equal(c, y, c->y);
+    free(y);
+  }
+  check_single_rows(c, call);
+}
+
 static void check_case(int64_t rows, int64_t n, branch a, branch b, int with_bias,
                        uint64_t seed) {
   linear_case c = {.rows = rows, .n = n, .ldy = n + 5, .a = a, .b = b};
@@ -147,13 +158,10 @@ static void check_case(int64_t rows, int64_t n, branch a, branch b, int with_bia
   c.y = run_level(c, call_generic, 1);
   check_reference(&c);
   check_single_rows(&c, call_generic);
-  for (int threads = 1; threads <= 2 && has_avx512(); ++threads) {
-    float *y = run_level(c, call_avx512, threads);
-    check_equal(&c, y, c.y);
-    free(y);
-  }
   if (has_avx512())
-    check_single_rows(&c, call_avx512);
+    check_level(&c, call_avx512);
+  if (has_avx512vbmi())
+    check_level(&c, call_avx512vbmi);
   float *y = run_level(c, call_generic, 2);
   check_equal(&c, y, c.y);
   free(y);

@@ -102,4 +102,8 @@ static inline int has_avx512(void) {
   return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw");
 }
 
+static inline int has_avx512vbmi(void) {
+  return has_avx512() && __builtin_cpu_supports("avx512vbmi");
+}
+
 #endif // RESQ_TESTS_QUANT_HARNESS_H

@@ -119,7 +119,11 @@ static void levels(void **state) {
   unsigned all = ~0u;
   resq_error err = {0};
   assert_string_equal(resq_cpu_choose(&p, all, NULL, &err), "avx512");
-  assert_string_equal(resq_cpu_choose(&p, all & ~RESQ_CPU_AVX512BF16, NULL, &err), "generic");
+  assert_string_equal(resq_cpu_choose(&p, all & ~RESQ_CPU_AVX512VBMI, NULL, &err), "avx512");
+  assert_string_equal(resq_cpu_choose(&p, all & ~RESQ_CPU_AVX512VNNI, NULL, &err), "generic");
+  assert_string_equal(resq_cpu_best(all), "avx512vbmi");
+  assert_string_equal(resq_cpu_best(all & ~RESQ_CPU_AVX512VBMI), "avx512");
+  assert_string_equal(resq_cpu_best(0), "generic");
   assert_string_equal(resq_cpu_choose(&p, all, "generic", &err), "generic");
   assert_null(resq_cpu_choose(&p, RESQ_CPU_AVX2, "avx512", &err));
   assert_int_equal(err.code, RESQ_NO_DEVICE);
@@ -139,7 +143,6 @@ static void levels(void **state) {
   assert_int_equal(!!(here & RESQ_CPU_AVX2), !!__builtin_cpu_supports("avx2"));
   assert_int_equal(!!(here & RESQ_CPU_AVX512F), !!__builtin_cpu_supports("avx512f"));
   assert_int_equal(!!(here & RESQ_CPU_AVX512VNNI), !!__builtin_cpu_supports("avx512vnni"));
-  assert_int_equal(!!(here & RESQ_CPU_AVX512BF16), !!__builtin_cpu_supports("avx512bf16"));
   assert_int_equal(!!(here & RESQ_CPU_AVX512VBMI), !!__builtin_cpu_supports("avx512vbmi"));
 #endif
 }

@@ -186,7 +186,8 @@ RESQ_INLINE void resq_decode_float_values(const resq_kv_view *v, int64_t first, 
 
 /// How the low parts of values are read.
 typedef struct resq_kv_reader {
-  __m128i offsets; ///< of 16 fields in the stream, by bit
+  __m256i bytes;  ///< of 16 fields: where in 16 bytes the two stand that a field begins in
+  __m256i shifts; ///< and at which bit
   __m512 table;    ///< 1 to 4 bits: decoded with a scale of 1 (int: the codes)
 } resq_kv_reader;
 
@@ -194,10 +195,14 @@ RESQ_INLINE resq_kv_reader resq_kv_reader_of(const resq_kv_view *v) {
   // 16 fields of up to 4 bits lie in the same eight bytes, 8 of more bits in `bits` bytes.
   const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   const __m512i in_word = v->bits <= 4 ? lane : _mm512_and_si512(lane, _mm512_set1_epi32(7));
+  const __m512i second = _mm512_and_si512(_mm512_slli_epi32(lane, 3), _mm512_set1_epi32(v->bits <= 4 ? 0 : 64));
   const __m512i code = _mm512_and_si512(lane, _mm512_set1_epi32((1 << v->bits) - 1));
+  const __m256i bit = _mm512_cvtepi32_epi16(
+      _mm512_add_epi32(_mm512_mullo_epi32(in_word, _mm512_set1_epi32((int32_t)v->bits)), second));
+  const __m256i byte = _mm256_srli_epi16(bit, 3);
   resq_kv_reader r = {
-      _mm512_cvtepi32_epi8(_mm512_mullo_epi32(in_word, _mm512_set1_epi32((int32_t)v->bits))),
-      _mm512_cvtepi32_ps(code)};
+      _mm256_or_si256(byte, _mm256_slli_epi16(_mm256_add_epi16(byte, _mm256_set1_epi16(1)), 8)),
+      _mm256_and_si256(bit, _mm256_set1_epi16(7)), _mm512_cvtepi32_ps(code)};
   if (v->kind == RESQ_KV_LM)
     r.table = resq_lm_table(v->bits);
   return r;
@@ -214,7 +219,8 @@ RESQ_INLINE __m512i resq_load_fields(const resq_kv_view *v, resq_kv_reader r, co
   second = first;
   if (v->bits > 4)
     __builtin_memcpy(&second, from + (e / 8 + 1) * v->bits, sizeof(second));
-  return _mm512_cvtepu8_epi32(_mm_multishift_epi64_epi8(r.offsets, _mm_set_epi64x(second, first)));
+  const __m256i words = _mm256_broadcastsi128_si256(_mm_set_epi64x(second, first));
+  return _mm512_cvtepu16_epi32(_mm256_srlv_epi16(_mm256_shuffle_epi8(words, r.bytes), r.shifts));
 }
 
 /// Values of `count` tokens from `first` on: values[e / 16 * stride + t * 16 + e % 16].

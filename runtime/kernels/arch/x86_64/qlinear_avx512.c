@@ -4,7 +4,8 @@
 // Bit-equal to the generic level at any shape, row count and number of threads.
 // Few rows (decode): bound by weight bytes, so each chunk is one contiguous run of
 // tiles, streamed tile by tile with a prefetch ahead. Many rows (prefill): bound by
-// vpdpbusd, so 12 rows x 2 tiles stay in registers, weights in L1, codes in L2.
+// vpdpbusd, so 12 rows x 2 tiles stay in registers, weights in L1, codes in L2, and weights of
+// 4 bits or fewer are unpacked once for all blocks of a chunk.
 //===----------------------------------------------------------------------===//
 #include "qlinear_block_avx512.h"
 
@@ -15,13 +16,16 @@
 /// Decode chunks are no smaller than this if that leaves one a thread: every run of tiles
 /// begins with a wait and ends with RESQ_STREAM_AHEAD bytes read for another thread.
 #define CHUNK_BYTES 49152
+/// Weights are unpacked for more rows than this, if a pair of tiles takes no more than half a small L2.
+#define UNPACK_ROWS 24
+#define UNPACK_BYTES (256 << 10)
 
 typedef struct qcall {
   resq_qshape a, b;
   const float *bias;
   float *y;
   int64_t ldy;
-  uint8_t *scratch; ///< partial sums, then sums of weights of a, of b
+  uint8_t *scratch; ///< partial sums, then of a and of b: sums of weights, then: unpacked weights
 } qcall;
 
 RESQ_INLINE __m512i *sums_a(const qcall *c) {
@@ -32,18 +36,43 @@ RESQ_INLINE __m512i *sums_b(const qcall *c) {
   return sums_a(c) + (c->a.abits == 8 ? resq_qgroups(&c->a) * RESQ_BLOCK_TILES : 0);
 }
 
+/// True where unpacking saves work and the result stays near.
+RESQ_INLINE int worth_unpacking(const resq_qshape *b) {
+  return b->wbits <= 4 && RESQ_BLOCK_TILES * resq_unpacked_tile_bytes(b) <= UNPACK_BYTES;
+}
+
+RESQ_INLINE uint8_t *unpacked_a(const qcall *c) {
+  return (uint8_t *)(sums_b(c) + (c->b.k && c->b.abits == 8 ? resq_qgroups(&c->b) * RESQ_BLOCK_TILES : 0));
+}
+
+RESQ_INLINE uint8_t *unpacked_b(const qcall *c) {
+  return unpacked_a(c) + (worth_unpacking(&c->a) ? RESQ_BLOCK_TILES * resq_unpacked_tile_bytes(&c->a) : 0);
+}
+
 RESQ_INLINE void block(const qcall *c, resq_qblock s, int64_t row, int64_t tile) {
-  resq_qtask task = {(float *)c->scratch, sums_a(c), c->bias, c->y, c->ldy, row, tile};
+  const int unpacked = s.unpacked;
+  resq_qtask task = {(float *)c->scratch, sums_a(c), unpacked_a(c), c->bias, c->y, c->ldy, row, tile};
+  s.unpacked = unpacked && worth_unpacking(&c->a);
   resq_qblock_product(&c->a, s, &task, 1);
   if (c->b.k) {
     task.sums = sums_b(c);
+    task.unpacked = unpacked_b(c);
+    s.unpacked = unpacked && worth_unpacking(&c->b);
     resq_qblock_product(&c->b, s, &task, 0);
   }
 }
 
+/// What all blocks of a pair of tiles share.
+RESQ_INLINE void prepare_pair(const resq_qshape *b, int64_t tile, int unpack, __m512i *sums, uint8_t *unpacked) {
+  if (unpack && worth_unpacking(b))
+    resq_qtile_unpack(b, tile, unpacked, b->abits == 8 ? sums : NULL);
+  else if (b->abits == 8)
+    resq_qtile_sums(b, tile, RESQ_BLOCK_TILES, sums);
+}
+
 /// Rows [row, end) of one tile, up to four at a time.
 RESQ_INLINE void single_tile(const qcall *c, int64_t row, int64_t end, int64_t tile) {
-  const resq_qblock four = {4, 1, 2, 1}, two = {2, 1, 4, 1}, one = {1, 1, 8, 1};
+  const resq_qblock four = {4, 1, 2, 1, 0}, two = {2, 1, 4, 1, 0}, one = {1, 1, 8, 1, 0};
   for (; row + 4 <= end; row += 4)
     block(c, four, row, tile);
   if (row + 2 <= end) {
@@ -55,12 +84,11 @@ RESQ_INLINE void single_tile(const qcall *c, int64_t row, int64_t end, int64_t t
 }
 
 /// Two tiles, 12 rows at a time, then 8 and 4; returns the first row not done.
-RESQ_INLINE int64_t tile_pair(const qcall *c, int64_t row, int64_t end, int64_t tile) {
-  const resq_qblock twelve = {12, 2, 1, 0}, eight = {8, 2, 1, 0}, four = {4, 2, 1, 0};
-  if (c->a.abits == 8)
-    resq_qtile_sums(&c->a, tile, RESQ_BLOCK_TILES, sums_a(c));
-  if (c->b.k && c->b.abits == 8)
-    resq_qtile_sums(&c->b, tile, RESQ_BLOCK_TILES, sums_b(c));
+RESQ_INLINE int64_t tile_pair(const qcall *c, int64_t row, int64_t end, int64_t tile, int unpack) {
+  const resq_qblock twelve = {12, 2, 1, 0, unpack}, eight = {8, 2, 1, 0, unpack}, four = {4, 2, 1, 0, unpack};
+  prepare_pair(&c->a, tile, unpack, sums_a(c), unpacked_a(c));
+  if (c->b.k)
+    prepare_pair(&c->b, tile, unpack, sums_b(c), unpacked_b(c));
   for (; row + 12 <= end; row += 12)
     block(c, twelve, row, tile);
   if (row + 8 <= end) {
@@ -89,7 +117,9 @@ RESQ_INLINE void rows_by_tiles(const qcall *c, int64_t row, int64_t end, int64_t
                                int64_t tile_end) {
   for (; tile < tile_end; tile += RESQ_BLOCK_TILES) {
     const int paired = end - row > 4 && tile + RESQ_BLOCK_TILES <= tile_end;
-    const int64_t left = paired ? tile_pair(c, row, end, tile) : row;
+    const int64_t left = !paired                  ? row
+                         : end - row > UNPACK_ROWS ? tile_pair(c, row, end, tile, 1)
+                                                   : tile_pair(c, row, end, tile, 0);
     for (int64_t t = tile; t < tile + RESQ_BLOCK_TILES && t < tile_end; ++t)
       single_tile(c, left, end, t);
   }

@@ -4,7 +4,8 @@
 // The register block of qlinear_avx512.c: `rows` x `tiles` accumulators of 16
 // channels fed by vpdpbusd, weights the unsigned operand (with an offset: integers as stored,
 // trellis codes looked up in a table of 64 bytes), activation codes the signed one, broadcast
-// four at a time from memory. With
+// four at a time from memory. Weights come as stored or, where many blocks take the same tiles,
+// unpacked: as bytes that are operands already. With
 // acc = sum (w + offset) code, what is wanted is
 //   sum code w + shift sum w = acc - offset sum code + shift (sum (w + offset) - offset K),
 // so accumulators start at -offset * meta.sum, and only 8-bit activations, whose
@@ -29,17 +30,22 @@
 /// A single tile is read as one stream with its neighbours and prefetched this far ahead.
 #define RESQ_STREAM_AHEAD 4096
 
+/// Bytes of an unpacked unit: 8 inputs by 16 channels.
+#define RESQ_UNPACKED_UNIT 128
+
 /// How a block is computed: constants where it is called.
 typedef struct resq_qblock {
   int rows, tiles;
   int chains;  ///< accumulators a row and tile, to hide latency: 1, 2, 4 or 8
   int sums;    ///< 1: sum weights on the way, 0: the sums of resq_qtile_sums stand in scratch
+  int unpacked; ///< 1: weights are those that resq_qtile_unpack left
 } resq_qblock;
 
 /// What one block reads and writes.
 typedef struct resq_qtask {
   float *part;          ///< [rows, tiles, 16] partial sums over groups
   const __m512i *sums;  ///< [groups, RESQ_BLOCK_TILES] sums of weights
+  const uint8_t *unpacked; ///< [RESQ_BLOCK_TILES, groups, units, RESQ_UNPACKED_UNIT]
   const float *bias;
   float *y;
   int64_t ldy, row, tile;
@@ -55,6 +61,25 @@ RESQ_INLINE __m512i select_bits(__m512i mask, __m512i a, __m512i b) {
   return _mm512_ternarylogic_epi32(mask, a, b, 0xca);
 }
 
+/// For each byte, that of the table of 64 which the low six bits of `place` name.
+RESQ_INLINE __m512i look_up_64(__m512i place, __m512i table) {
+#ifdef __AVX512VBMI__
+  return _mm512_permutexvar_epi8(place, table);
+#else
+  // Four tables of 16, the place's bits 4 and 5 as masks of their own.
+  const __m512i low = _mm512_and_si512(place, _mm512_set1_epi8(15));
+  const __mmask64 bit4 = _mm512_movepi8_mask(_mm512_slli_epi16(place, 3));
+  const __mmask64 bit5 = _mm512_movepi8_mask(_mm512_slli_epi16(place, 2));
+  const __m512i quarter[4] = {
+      _mm512_shuffle_i32x4(table, table, 0x00), _mm512_shuffle_i32x4(table, table, 0x55),
+      _mm512_shuffle_i32x4(table, table, 0xaa), _mm512_shuffle_i32x4(table, table, 0xff)};
+  __m512i first = _mm512_shuffle_epi8(quarter[0], low), second = _mm512_shuffle_epi8(quarter[2], low);
+  first = _mm512_mask_shuffle_epi8(first, bit4, quarter[1], low);
+  second = _mm512_mask_shuffle_epi8(second, bit4, quarter[3], low);
+  return _mm512_mask_mov_epi8(first, bit5, second);
+#endif
+}
+
 /// Trellis weights with that offset, of both nibbles. A channel is a lane of 32 bits, so the
 /// channels before it are the vector rotated by a lane or two; a lookup sees six bits of a place.
 RESQ_INLINE void trellis_operands(__m512i v, __m512i *low, __m512i *high) {
@@ -65,8 +90,8 @@ RESQ_INLINE void trellis_operands(__m512i v, __m512i *low, __m512i *high) {
   const __m512i states = select_bits(bit, one, _mm512_slli_epi16(two, 1)); // bits 0, 1 and 4, 5
   const __m512i low_place = select_bits(code, v, _mm512_slli_epi16(states, 4));
   const __m512i high_place = select_bits(code, _mm512_srli_epi16(v, 4), states);
-  *low = _mm512_permutexvar_epi8(low_place, table);
-  *high = _mm512_permutexvar_epi8(high_place, table);
+  *low = look_up_64(low_place, table);
+  *high = look_up_64(high_place, table);
 }
 
 /// Weights of one unit (8 inputs): inputs 0..3 and 4..7 of 16 channels, offset.
@@ -100,6 +125,30 @@ RESQ_INLINE __m512i without_offset(const resq_qshape *b, __m512i sum) {
   return _mm512_sub_epi32(sum, _mm512_set1_epi32(padded * weight_offset(b) + padding * pad));
 }
 
+/// Bytes of the unpacked weights of one tile.
+RESQ_INLINE int64_t resq_unpacked_tile_bytes(const resq_qshape *b) {
+  return resq_qgroups(b) * resq_qunits(b) * RESQ_UNPACKED_UNIT;
+}
+
+/// Weights of a tile pair as operands, and their sums if `sums` is not NULL.
+RESQ_INLINE void resq_qtile_unpack(const resq_qshape *b, int64_t tile, uint8_t *unpacked,
+                                   __m512i *sums) {
+  for (int t = 0; t < RESQ_BLOCK_TILES; ++t)
+    for (int64_t g = 0; g < resq_qgroups(b); ++g) {
+      const uint8_t *w = resq_qweight(b, tile + t, g);
+      __m512i acc = _mm512_setzero_si512(), low, high;
+      for (int64_t u = 0; u < resq_qunits(b); ++u, unpacked += RESQ_UNPACKED_UNIT) {
+        load_unit(b, w + u * resq_qunit_bytes(b), &low, &high);
+        _mm512_store_si512(unpacked, low);
+        _mm512_store_si512(unpacked + 64, high);
+        if (sums)
+          acc = add_unit(b, acc, low, high);
+      }
+      if (sums)
+        sums[g * RESQ_BLOCK_TILES + t] = without_offset(b, acc);
+    }
+}
+
 /// Sums of the weights of `tiles` tiles, every group.
 RESQ_INLINE void resq_qtile_sums(const resq_qshape *b, int64_t tile, int tiles, __m512i *sums) {
   for (int64_t g = 0; g < resq_qgroups(b); ++g)
@@ -126,11 +175,17 @@ RESQ_INLINE __m512i broadcast4(const int8_t *codes) {
 RESQ_INLINE void unit_product(const resq_qshape *b, resq_qblock s, const int8_t *codes,
                               const uint8_t *w, int chain, resq_qacc acc, __m512i *sums) {
   const int64_t stride = resq_code_stride(b->k, b->group);
-  const int64_t tile_bytes = resq_packed_tile_bytes(b->k, b->group, b->wbits);
+  const int64_t tile_bytes = s.unpacked ? resq_unpacked_tile_bytes(b)
+                                        : resq_packed_tile_bytes(b->k, b->group, b->wbits);
   const int64_t ahead = s.tiles > 1 ? s.tiles * tile_bytes : RESQ_STREAM_AHEAD;
   __m512i half[2][RESQ_BLOCK_TILES];
   RESQ_UNROLL for (int t = 0; t < s.tiles; ++t) {
     const uint8_t *at = w + t * tile_bytes;
+    if (s.unpacked) {
+      half[0][t] = _mm512_load_si512(at);
+      half[1][t] = _mm512_load_si512(at + 64);
+      continue;
+    }
     load_unit(b, at, &half[0][t], &half[1][t]);
     // Into L2: prefetches to L1 run out of its few miss buffers.
     for (int64_t line = 0; line < resq_qunit_bytes(b); line += 64)
@@ -159,8 +214,9 @@ RESQ_INLINE void group_product(const resq_qshape *b, resq_qblock s, const resq_q
                                int64_t g, resq_qacc acc) {
   const int8_t *codes = resq_qcodes(b, task->row, g);
   const resq_quant_meta *meta = b->meta + task->row * resq_qgroups(b) + g;
-  const uint8_t *w = resq_qweight(b, task->tile, g);
-  const int64_t bytes = resq_qunit_bytes(b), units = resq_qunits(b);
+  const int64_t bytes = s.unpacked ? RESQ_UNPACKED_UNIT : resq_qunit_bytes(b), units = resq_qunits(b);
+  const uint8_t *w = s.unpacked ? task->unpacked + g * units * RESQ_UNPACKED_UNIT
+                                : resq_qweight(b, task->tile, g);
   const int step = s.chains > 1 ? s.chains / 2 : 1;
   __m512i sums[RESQ_BLOCK_TILES] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
   if (g == 0 || !resq_qscale_per_row(b))

@@ -1,11 +1,10 @@
-//===-- qlinear_e4m3_avx512.c - linears of E4M3 codes on AVX-512 BF16 -----===//
+//===-- qlinear_e4m3_avx512.c - linears of E4M3 codes on AVX-512 ----------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// CPUs without dot products of 8-bit floats: codes become bf16 in registers, exactly, by table
-// (vpermi2b looks 64 of them up in 128 bytes), and vdpbf16ps multiplies pairs, which sums in f32 in
-// an order of its own. Of a step's 4 inputs, 0 and 2 are one pair and 1 and 3 the other: even and
-// odd bytes need no shuffle. Activation codes are widened once a chunk, in that order, in scratch.
-// Scratch must hold 16 bytes for each input (padded): padded k up to 65,536.
+// CPUs without dot products of 8-bit floats: codes become bf16 in registers, exactly, then f32 by
+// a shift, and FMAs sum them in an order of their own. Of a step's 4 inputs, 0 and 2 are one pair
+// and 1 and 3 the other: even and odd bytes need no shuffle. Activation codes are widened once a
+// chunk, in scratch, which must hold 32 bytes for each input (padded): padded k up to 32,768.
 //===----------------------------------------------------------------------===//
 #include "avx512.h"
 #include "qlinear_e4m3_shape.h"
@@ -22,70 +21,63 @@
 /// A tile is read as one stream with the next and prefetched this far ahead.
 #define STREAM_AHEAD 1024
 
-/// Of the bf16 of codes 0 to 127: low bytes, then high bytes.
-typedef struct bf16_tables {
-  __m512i low[2], high[2];
-} bf16_tables;
-
-/// Even or odd codes of 64 as bf16.
+/// Even and odd codes of 64 as bf16.
 typedef struct bf16_pairs {
   __m512i even, odd;
 } bf16_pairs;
 
-RESQ_INLINE bf16_tables make_tables(void) {
-  uint8_t low[128], high[128];
-  for (int i = 0; i < 128; ++i) {
-    const uint32_t bits = resq_bits_of(resq_f32_from_e4m3((uint8_t)i));
-    low[i] = (uint8_t)(bits >> 16);
-    high[i] = (uint8_t)(bits >> 24);
-  }
-  return (bf16_tables){{_mm512_loadu_si512(low), _mm512_loadu_si512(low + 64)},
-                       {_mm512_loadu_si512(high), _mm512_loadu_si512(high + 64)}};
+/// The bf16 of codes in the lower bytes of lanes, their signs given in place.
+RESQ_INLINE __m512i bf16_of(__m512i codes, __m512i signs) {
+  // Subnormals, multiples of 2^-9, by table; 120 is the difference of the exponents' biases.
+  const __m512i subnormal = _mm512_castsi128_si512(
+      _mm_setr_epi16(0, 0x3b00, 0x3b80, 0x3bc0, 0x3c00, 0x3c20, 0x3c40, 0x3c60));
+  const __m512i magnitude = _mm512_and_si512(codes, _mm512_set1_epi16(0x7f));
+  __m512i v = _mm512_add_epi16(_mm512_slli_epi16(magnitude, 4), _mm512_set1_epi16(120 << 7));
+  v = _mm512_mask_permutexvar_epi16(v, _mm512_cmplt_epu16_mask(magnitude, _mm512_set1_epi16(8)),
+                                    magnitude, subnormal);
+  v = _mm512_mask_mov_epi16(v, _mm512_cmpeq_epi16_mask(magnitude, _mm512_set1_epi16(RESQ_E4M3_NAN)),
+                            _mm512_set1_epi16(0x7fc0));
+  return _mm512_ternarylogic_epi32(signs, _mm512_set1_epi16((short)0x8000), v, 0xea); // signs & top | v
 }
 
-RESQ_INLINE bf16_pairs widen(const bf16_tables *t, __m512i codes) {
-  // Both look-ups take 7 bits of a code; the eighth is the sign.
-  const __m512i sign = _mm512_and_si512(codes, _mm512_set1_epi8((char)0x80));
-  const __m512i low = _mm512_permutex2var_epi8(t->low[0], codes, t->low[1]);
-  const __m512i high =
-      _mm512_or_si512(_mm512_permutex2var_epi8(t->high[0], codes, t->high[1]), sign);
-  const __mmask64 odd = 0xaaaaaaaaaaaaaaaa;
-  return (bf16_pairs){_mm512_mask_blend_epi8(odd, low, _mm512_slli_epi16(high, 8)),
-                      _mm512_mask_blend_epi8(odd, _mm512_srli_epi16(low, 8), high)};
+RESQ_INLINE bf16_pairs widen(__m512i codes) {
+  return (bf16_pairs){bf16_of(codes, _mm512_slli_epi16(codes, 8)),
+                      bf16_of(_mm512_srli_epi16(codes, 8), codes)};
+}
+
+/// Of pairs of bf16: the first, and the second.
+RESQ_INLINE __m512 first_of(__m512i pairs) { return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)); }
+RESQ_INLINE __m512 second_of(__m512i pairs) {
+  return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32((int32_t)0xffff0000)));
 }
 
 /// What all chunks share.
 typedef struct e4m3_call {
   resq_e4m3_branch b;
-  bf16_tables tables;
   const float *bias;
   float *y;
   int64_t ldy, add;
-  uint32_t *pairs; ///< scratch: [BLOCK_ROWS, stride / 2]
+  float *wide; ///< scratch: [BLOCK_ROWS, stride]
 } e4m3_call;
 
-/// Words a row of pairs takes.
-RESQ_INLINE int64_t pair_stride(const e4m3_call *c) {
-  return resq_code_stride(c->b.k, c->b.group) / 2;
-}
+/// Numbers a widened row takes.
+RESQ_INLINE int64_t wide_stride(const e4m3_call *c) { return resq_code_stride(c->b.k, c->b.group); }
 
-/// Pairs of step q: 16 even ones, then 16 odd ones of every 16 steps.
-RESQ_INLINE int64_t pair_index(int64_t step) { return step / 16 * 32 + step % 16; }
+/// Where step s of a widened row stands: 16 steps together, inputs 0 of them, then 2, 1, 3.
+RESQ_INLINE int64_t wide_index(int64_t step) { return step / 16 * 64 + step % 16; }
 
 RESQ_INLINE void widen_rows(const e4m3_call *c, int64_t row, int64_t rows) {
   for (int64_t r = 0; r < rows; ++r) {
     const uint8_t *codes = resq_e4m3_codes(&c->b, row + r);
-    uint32_t *out = c->pairs + r * pair_stride(c);
-    for (int64_t i = 0; i < resq_code_stride(c->b.k, c->b.group); i += 64, out += 32) {
-      const bf16_pairs p = widen(&c->tables, _mm512_loadu_si512(codes + i));
-      _mm512_storeu_si512(out, p.even);
-      _mm512_storeu_si512(out + 16, p.odd);
+    float *out = c->wide + r * wide_stride(c);
+    for (int64_t i = 0; i < wide_stride(c); i += 64, out += 64) {
+      const bf16_pairs p = widen(_mm512_loadu_si512(codes + i));
+      _mm512_storeu_ps(out, first_of(p.even));
+      _mm512_storeu_ps(out + 16, second_of(p.even));
+      _mm512_storeu_ps(out + 32, first_of(p.odd));
+      _mm512_storeu_ps(out + 48, second_of(p.odd));
     }
   }
-}
-
-RESQ_INLINE __m512bh broadcast_pair(const uint32_t *pair) {
-  return (__m512bh)_mm512_set1_epi32((int32_t)*pair);
 }
 
 /// t[r] = scale * (sum over group g of x w), for `rows` rows of the block that begins at `first`.
@@ -93,19 +85,23 @@ RESQ_INLINE void group_product(const e4m3_call *c, int64_t row, int first, int r
                                int64_t g, __m512 *t) {
   const int64_t steps = resq_e4m3_group_k(&c->b) / 4, groups = c->b.k / c->b.group;
   const uint8_t *w = resq_e4m3_weight(&c->b, tile);
-  // Sums of even and of odd pairs, at any number of rows: neither waits for the other, and a row's
+  // Sums of even and of odd inputs, at any number of rows: neither waits for the other, and a row's
   // results do not depend on those beside it.
   __m512 even[BLOCK_ROWS], odd[BLOCK_ROWS];
   RESQ_UNROLL for (int r = 0; r < rows; ++r) {
     even[r] = odd[r] = _mm512_setzero_ps();
   }
   for (int64_t s = g * steps; s < (g + 1) * steps; ++s) {
-    const bf16_pairs p = widen(&c->tables, _mm512_loadu_si512(w + s * 64));
+    const bf16_pairs p = widen(_mm512_loadu_si512(w + s * 64));
     _mm_prefetch((const char *)(w + s * 64 + STREAM_AHEAD), _MM_HINT_T0);
-    const uint32_t *x = c->pairs + first * pair_stride(c) + pair_index(s);
-    RESQ_UNROLL for (int r = 0; r < rows; ++r, x += pair_stride(c)) {
-      even[r] = _mm512_dpbf16_ps(even[r], (__m512bh)p.even, broadcast_pair(x));
-      odd[r] = _mm512_dpbf16_ps(odd[r], (__m512bh)p.odd, broadcast_pair(x + 16));
+    const __m512 w0 = first_of(p.even), w1 = first_of(p.odd);
+    const __m512 w2 = second_of(p.even), w3 = second_of(p.odd);
+    const float *x = c->wide + first * wide_stride(c) + wide_index(s);
+    RESQ_UNROLL for (int r = 0; r < rows; ++r, x += wide_stride(c)) {
+      even[r] = _mm512_fmadd_ps(w0, _mm512_set1_ps(x[0]), even[r]);
+      odd[r] = _mm512_fmadd_ps(w1, _mm512_set1_ps(x[32]), odd[r]);
+      even[r] = _mm512_fmadd_ps(w2, _mm512_set1_ps(x[16]), even[r]);
+      odd[r] = _mm512_fmadd_ps(w3, _mm512_set1_ps(x[48]), odd[r]);
     }
   }
   RESQ_UNROLL for (int r = 0; r < rows; ++r) {
@@ -165,12 +161,11 @@ void RESQ_KERNEL(resq_qlinear_e4m3)(resq_worker *w, int32_t op, const uint8_t *c
                                     float *y, int64_t rows, int64_t ldy, int64_t n, int64_t k,
                                     int64_t group, int64_t wgroup, int64_t add) {
   const e4m3_call c = {.b = {codes, scales, weight, n, k, group, wgroup},
-                       .tables = make_tables(),
                        .bias = bias,
                        .y = y,
                        .ldy = ldy,
                        .add = add,
-                       .pairs = (uint32_t *)w->scratch};
+                       .wide = (float *)w->scratch};
   // Blocks of rows; few of them: cut by runs of tiles, too, two a thread.
   const int64_t tiles = (n + RESQ_TILE_N - 1) / RESQ_TILE_N;
   const int64_t blocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
