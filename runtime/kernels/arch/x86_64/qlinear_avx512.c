@@ -16,9 +16,8 @@
 /// Decode chunks are no smaller than this if that leaves one a thread: every run of tiles
 /// begins with a wait and ends with RESQ_STREAM_AHEAD bytes read for another thread.
 #define CHUNK_BYTES 49152
-/// Weights are unpacked for more rows than this, if a pair of tiles takes no more than half a small L2.
-#define UNPACK_ROWS 24
-#define UNPACK_BYTES (256 << 10)
+/// Pairs of tiles are unpacked where they take no more of the scratch than this.
+#define UNPACK_BYTES (512 << 10)
 
 typedef struct qcall {
   resq_qshape a, b;
@@ -63,8 +62,8 @@ RESQ_INLINE void block(const qcall *c, resq_qblock s, int64_t row, int64_t tile)
 }
 
 /// What all blocks of a pair of tiles share.
-RESQ_INLINE void prepare_pair(const resq_qshape *b, int64_t tile, int unpack, __m512i *sums, uint8_t *unpacked) {
-  if (unpack && worth_unpacking(b))
+RESQ_INLINE void prepare_pair(const resq_qshape *b, int64_t tile, __m512i *sums, uint8_t *unpacked) {
+  if (worth_unpacking(b))
     resq_qtile_unpack(b, tile, unpacked, b->abits == 8 ? sums : NULL);
   else if (b->abits == 8)
     resq_qtile_sums(b, tile, RESQ_BLOCK_TILES, sums);
@@ -84,11 +83,11 @@ RESQ_INLINE void single_tile(const qcall *c, int64_t row, int64_t end, int64_t t
 }
 
 /// Two tiles, 12 rows at a time, then 8 and 4; returns the first row not done.
-RESQ_INLINE int64_t tile_pair(const qcall *c, int64_t row, int64_t end, int64_t tile, int unpack) {
-  const resq_qblock twelve = {12, 2, 1, 0, unpack}, eight = {8, 2, 1, 0, unpack}, four = {4, 2, 1, 0, unpack};
-  prepare_pair(&c->a, tile, unpack, sums_a(c), unpacked_a(c));
+RESQ_INLINE int64_t tile_pair(const qcall *c, int64_t row, int64_t end, int64_t tile) {
+  const resq_qblock twelve = {12, 2, 1, 0, 1}, eight = {8, 2, 1, 0, 1}, four = {4, 2, 1, 0, 1};
+  prepare_pair(&c->a, tile, sums_a(c), unpacked_a(c));
   if (c->b.k)
-    prepare_pair(&c->b, tile, unpack, sums_b(c), unpacked_b(c));
+    prepare_pair(&c->b, tile, sums_b(c), unpacked_b(c));
   for (; row + 12 <= end; row += 12)
     block(c, twelve, row, tile);
   if (row + 8 <= end) {
@@ -117,9 +116,7 @@ RESQ_INLINE void rows_by_tiles(const qcall *c, int64_t row, int64_t end, int64_t
                                int64_t tile_end) {
   for (; tile < tile_end; tile += RESQ_BLOCK_TILES) {
     const int paired = end - row > 4 && tile + RESQ_BLOCK_TILES <= tile_end;
-    const int64_t left = !paired                  ? row
-                         : end - row > UNPACK_ROWS ? tile_pair(c, row, end, tile, 1)
-                                                   : tile_pair(c, row, end, tile, 0);
+    const int64_t left = paired ? tile_pair(c, row, end, tile) : row;
     for (int64_t t = tile; t < tile + RESQ_BLOCK_TILES && t < tile_end; ++t)
       single_tile(c, left, end, t);
   }
