@@ -7,12 +7,24 @@ find_program(RESQ_LLVM_LINK NAMES llvm-link-22 llvm-link HINTS /usr/lib/llvm-22/
 set(kernel_dir ${CMAKE_SOURCE_DIR}/runtime/kernels)
 set(kernel_flags -O3 -ffreestanding -fno-math-errno -ffp-contract=off -fno-strict-aliasing)
 set(RESQ_FLAGS_generic -march=x86-64)
+set(RESQ_FLAGS_avx2 -march=x86-64-v3)
 set(RESQ_FLAGS_avx512 -march=x86-64-v4 -mavx512vnni -mprefer-vector-width=512)
 set(RESQ_FLAGS_avx512vbmi ${RESQ_FLAGS_avx512} -mavx512vbmi)
 file(GLOB RESQ_SOURCES_generic CONFIGURE_DEPENDS ${kernel_dir}/*_generic.c)
 file(GLOB RESQ_SOURCES_avx512 CONFIGURE_DEPENDS ${kernel_dir}/arch/x86_64/*_avx512.c)
 set(RESQ_SOURCES_avx512vbmi ${RESQ_SOURCES_avx512}) # the same files; __AVX512VBMI__ tells them apart
-set(RESQ_CPU_LEVELS generic avx512 avx512vbmi)
+# What AVX2 has no file for is the portable source, vectorised for AVX2.
+set(RESQ_SOURCES_avx2)
+foreach(source ${RESQ_SOURCES_generic})
+  string(REGEX REPLACE "/([a-z0-9_]+)_generic.c$" "/arch/x86_64/\\1_avx2.c" own ${source})
+  if(EXISTS ${own})
+    list(APPEND RESQ_SOURCES_avx2 ${own})
+  else()
+    list(APPEND RESQ_SOURCES_avx2 ${source})
+  endif()
+endforeach()
+file(GLOB avx2_files CONFIGURE_DEPENDS ${kernel_dir}/arch/x86_64/*_avx2.c) # so that a new one is seen
+set(RESQ_CPU_LEVELS generic avx2 avx512 avx512vbmi)
 file(GLOB kernel_headers CONFIGURE_DEPENDS ${kernel_dir}/*.h ${kernel_dir}/arch/x86_64/*.h
      ${CMAKE_SOURCE_DIR}/runtime/include/resq/abi.h)
 

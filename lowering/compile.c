@@ -30,7 +30,7 @@
 
 #define RESQ_COMPILER_VERSION "0.1.0"
 #define DEFAULT_SCHEME "best-w4a8kv4"
-#define DEFAULT_LEVELS "generic,avx512,avx512vbmi"
+#define DEFAULT_LEVELS "generic,avx2,avx512,avx512vbmi"
 
 typedef struct compiling {
   const resq_compile_options *options;

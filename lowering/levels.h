@@ -20,7 +20,7 @@ typedef struct resq_level {
 /// The level, or NULL. "definition" is the generic lowering itself, compiled: what fast kernels are
 /// tested against.
 const resq_level *resq_level_find(const char *name);
-/// "definition, generic, avx512, avx512vbmi, cuda", for messages.
+/// "definition, generic, avx2, avx512, avx512vbmi, cuda", for messages.
 const char *resq_level_names(void);
 
 #endif // RESQ_LOWERING_LEVELS_H

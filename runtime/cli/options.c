@@ -23,7 +23,7 @@ static const resq_flag common_flags[] = {
      AT(threads)},
     {"context", 'c', RESQ_FLAG_INTEGER, "N",
      "tokens that the cache holds; 0: the model's (default)", 0, 1 << 30, AT(context)},
-    {"level", 0, RESQ_FLAG_TEXT, "NAME", "instruction-set level: generic, avx512, avx512vbmi (default: best)",
+    {"level", 0, RESQ_FLAG_TEXT, "NAME", "instruction-set level: generic, avx2, avx512, avx512vbmi (default: best)",
      0, 0, AT(level)},
     {"profile", 0, RESQ_FLAG_BOOL, NULL, "print the time per operation and layer to stderr", 0, 0,
      AT(profile)},

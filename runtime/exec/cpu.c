@@ -20,6 +20,7 @@ typedef struct feature_name {
 static const feature_name feature_names[] = {
     {RESQ_CPU_AVX2, "avx2"},
     {RESQ_CPU_FMA, "fma"},
+    {RESQ_CPU_V3, "x86-64-v3"},
     {RESQ_CPU_AVX512F, "avx512f"},
     {RESQ_CPU_AVX512BW, "avx512bw"},
     {RESQ_CPU_AVX512VL, "avx512vl"},
@@ -34,9 +35,11 @@ typedef struct level {
   unsigned needs;
 } level;
 
-/// What cmake/ResqKernels.cmake passes to clang for "avx512": x86-64-v4 and VNNI, Cascade Lake's.
+/// What cmake/ResqKernels.cmake passes to clang: x86-64-v3 for "avx2", x86-64-v4 and VNNI (Cascade
+/// Lake's) for "avx512".
 enum {
-  AVX512 = RESQ_CPU_AVX2 | RESQ_CPU_FMA | RESQ_CPU_AVX512F | RESQ_CPU_AVX512BW | RESQ_CPU_AVX512VL |
+  AVX2 = RESQ_CPU_AVX2 | RESQ_CPU_FMA | RESQ_CPU_V3,
+  AVX512 = AVX2 | RESQ_CPU_AVX512F | RESQ_CPU_AVX512BW | RESQ_CPU_AVX512VL |
            RESQ_CPU_AVX512DQ | RESQ_CPU_AVX512CD | RESQ_CPU_AVX512VNNI,
 };
 
@@ -44,6 +47,7 @@ enum {
 static const level levels[] = {
     {"avx512vbmi", AVX512 | RESQ_CPU_AVX512VBMI}, // Ice Lake, Zen 4 and later
     {"avx512", AVX512},
+    {"avx2", AVX2}, // Haswell, Zen and later
     {"generic", 0},
     {"definition", 0}, // ops as their definitions say: for tests, slow
     {"cuda", 0},       // a GPU, when asked for by name or when there is nothing else: exec/cuda.c opens it
@@ -69,10 +73,16 @@ unsigned resq_cpu_features(void) {
     return 0;
   if (c & bit_FMA)
     found |= RESQ_CPU_FMA;
+  const bool f16c_movbe = (c & bit_F16C) && (c & bit_MOVBE);
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
     return found;
   if (b & (1u << 5))
     found |= RESQ_CPU_AVX2;
+  unsigned ignored, extended = 0;
+  const unsigned bmi = 1u << 3 | 1u << 8, lzcnt = 1u << 5;
+  __get_cpuid(0x80000001, &ignored, &ignored, &extended, &ignored);
+  if (f16c_movbe && (b & bmi) == bmi && (extended & lzcnt))
+    found |= RESQ_CPU_V3;
   if ((state & state_avx512) != state_avx512)
     return found;
   static const struct {

@@ -23,6 +23,7 @@ enum {
   RESQ_CPU_AVX512VBMI = 1u << 6,
   RESQ_CPU_AVX2 = 1u << 7,
   RESQ_CPU_FMA = 1u << 8,
+  RESQ_CPU_V3 = 1u << 9, ///< what else x86-64-v3 has: BMI, BMI2, F16C, LZCNT, MOVBE
 };
 
 /// What this CPU has.

@@ -31,7 +31,7 @@ def wide_levels():
             flags = set(next((line for line in cpu if line.startswith("flags")), "").split())
     except OSError:
         flags = set()
-    needed = {"avx512": {"avx512f", "avx512bw", "avx512_vnni"}, "avx512vbmi": {"avx512f", "avx512bw", "avx512_vnni", "avx512vbmi"}}
+    needed = {"avx2": {"avx2", "fma", "f16c", "bmi2"}, "avx512": {"avx512f", "avx512bw", "avx512_vnni"}, "avx512vbmi": {"avx512f", "avx512bw", "avx512_vnni", "avx512vbmi"}}
     return [level for level, needs in needed.items() if needs <= flags]
 
 

@@ -10,8 +10,8 @@
 #include <math.h>
 #include <stdbool.h>
 
-__typeof__(resq_kv_append_generic) resq_kv_append_avx512;
-__typeof__(resq_attention_generic) resq_attention_avx512;
+__typeof__(resq_kv_append_generic) resq_kv_append_avx2, resq_kv_append_avx512;
+__typeof__(resq_attention_generic) resq_attention_avx2, resq_attention_avx512;
 
 #define BOUND 1e-5
 
@@ -19,7 +19,7 @@ enum { CAPACITY = 192, SEQUENCES = 3, MOST_COLUMNS = 1100 };
 
 /// A cache, the rows that go into it, and the queries.
 typedef struct kv_case {
-  bool wide;
+  int level;
   resq_kv_format keys, values;
   int64_t heads, kv_heads, size, rows;
   const float *k, *v, *q, *sketch;
@@ -28,13 +28,9 @@ typedef struct kv_case {
   float *y;
 } kv_case;
 
-static bool has_level(bool wide) {
-  return !wide || (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw"));
-}
-
 static void call_append(resq_worker *w, void *p) {
   const kv_case *c = p;
-  (c->wide ? resq_kv_append_avx512 : resq_kv_append_generic)(
+  AT_LEVEL(c->level, resq_kv_append)(
       w, 0, c->k, c->v, c->positions, c->sequences, c->sketch, c->cache, c->rows,
       c->kv_heads * c->size, c->kv_heads * c->size, CAPACITY, c->kv_heads, c->size, c->keys.kind,
       c->keys.bits, c->keys.high, c->keys.rows, c->values.kind, c->values.bits, c->values.high);
@@ -44,7 +40,7 @@ static float scale_of(int64_t size) { return 1.0f / sqrtf((float)size); }
 
 static void call_attention(resq_worker *w, void *p) {
   const kv_case *c = p;
-  (c->wide ? resq_attention_avx512 : resq_attention_generic)(
+  AT_LEVEL(c->level, resq_attention)(
       w, 0, c->q, c->positions, c->sequences, c->sketch, c->cache, c->y, c->rows,
       c->heads * c->size, c->heads * c->size, CAPACITY, c->heads, c->kv_heads, c->size,
       scale_of(c->size), c->keys.kind, c->keys.bits, c->keys.high, c->keys.rows, c->values.kind,
@@ -203,8 +199,8 @@ static void check_codes(kv_case *c, int threads) {
   c->sketch = sketch;
   size_t bytes = cache_bytes(c);
   uint8_t *first = NULL;
-  for (int wide = 0; wide < 2 && has_level(wide); ++wide) {
-    c->wide = wide;
+  for (int level = 0; level < TEST_LEVELS && has_level(level); ++level) {
+    c->level = level;
     c->cache = aligned_bytes(bytes);
     run_kernel(call_append, c, threads);
     for (int64_t r = 0; r < 33; ++r) {
@@ -245,9 +241,9 @@ static void check_hostile(int format, int count) {
                                     -0.0f,    1e-9f,     65504, 1e38f, -3e38f, NAN,
                                     0,        1,         2,     3};
   int32_t position = 5, sequence = 0;
-  uint8_t *caches[2] = {NULL, NULL};
-  for (int wide = 0; wide < 2 && has_level(wide); ++wide) {
-    kv_case c = {.wide = wide,
+  uint8_t *caches[TEST_LEVELS] = {NULL};
+  for (int level = 0; level < TEST_LEVELS && has_level(level); ++level) {
+    kv_case c = {.level = level,
                  .keys = key_format(format, 16),
                  .values = value_format(8, 16),
                  .kv_heads = 1,
@@ -259,17 +255,16 @@ static void check_hostile(int format, int count) {
     memcpy(x, hostile + 16 - count, (size_t)count * sizeof(float));
     c.k = c.v = x;
     c.sketch = sketch;
-    c.cache = caches[wide] = aligned_bytes(cache_bytes(&c));
+    c.cache = caches[level] = aligned_bytes(cache_bytes(&c));
     run_kernel(call_append, &c, 1);
     resq_kv_view key = view_of(&c, 0, 0, 1);
     for (int64_t i = 0; i < key.size; ++i)
       assert_true(isfinite(resq_kv_decode(&key, position, i)));
-    if (wide)
-      assert_memory_equal(caches[0], caches[1], cache_bytes(&c));
+    assert_memory_equal(caches[0], caches[level], cache_bytes(&c));
     free(sketch);
   }
-  free(caches[0]);
-  free(caches[1]);
+  for (int level = 0; level < TEST_LEVELS; ++level)
+    free(caches[level]);
 }
 
 static void test_hostile_values(void **state) {
@@ -390,11 +385,11 @@ static void check_shapes(kv_case *c, int threads) {
 static void test_attention(void **state) {
   (void)state;
   static const int64_t sizes[] = {8, 40, 64, 80, 128}, groups[] = {1, 3, 8};
-  for (int wide = 0; wide < 2 && has_level(wide); ++wide)
+  for (int level = 0; level < TEST_LEVELS && has_level(level); ++level)
     for (int f = 0; f < FORMATS; ++f)
       for (int s = f % 2; s < 5; s += 2) {
         int64_t group = groups[(s + f) % 3];
-        kv_case c = {.wide = wide,
+        kv_case c = {.level = level,
                      .keys = key_format(f, sizes[s]),
                      .values = value_format(f + 3 * s, sizes[s]),
                      .kv_heads = 2,
@@ -410,10 +405,10 @@ static void test_attention(void **state) {
 }
 
 /// A row gives the same bits alone and in a prefill, on one thread and on four.
-static void check_rows_apart(bool wide, int format) {
+static void check_rows_apart(int level, int format) {
   enum { ROWS = 33, HEADS = 6, SIZE = 40 };
   int32_t positions[ROWS], sequences[ROWS];
-  kv_case c = {.wide = wide,
+  kv_case c = {.level = level,
                .keys = key_format(format, SIZE),
                .values = value_format(8, SIZE),
                .kv_heads = 2,
@@ -447,18 +442,18 @@ static void check_rows_apart(bool wide, int format) {
 static void test_rows_apart(void **state) {
   (void)state;
   static const int kinds[] = {4, 11, 15, 20};
-  for (int wide = 0; wide < 2 && has_level(wide); ++wide)
+  for (int level = 0; level < TEST_LEVELS && has_level(level); ++level)
     for (int i = 0; i < 4; ++i)
-      check_rows_apart(wide, kinds[i]);
+      check_rows_apart(level, kinds[i]);
 }
 
 /// More query heads than scratch holds at once share a kv head.
 static void test_many_heads(void **state) {
   (void)state;
   enum { HEADS = 240, SIZE = 24 };
-  for (int wide = 0; wide < 2 && has_level(wide); ++wide) {
+  for (int level = 0; level < TEST_LEVELS && has_level(level); ++level) {
     int32_t positions[2], sequences[2];
-    kv_case c = {.wide = wide,
+    kv_case c = {.level = level,
                  .keys = key_format(FORMATS - 1, SIZE),
                  .values = value_format(1, SIZE),
                  .kv_heads = 1,

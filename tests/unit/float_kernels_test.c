@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-#define OTHER_LEVEL(name) __typeof__(name##_generic) name##_avx512
+#define OTHER_LEVEL(name) __typeof__(name##_generic) name##_avx2, name##_avx512
 OTHER_LEVEL(resq_embed_f32);
 OTHER_LEVEL(resq_embed_bf16);
 OTHER_LEVEL(resq_embed_f16);
@@ -27,12 +27,14 @@ OTHER_LEVEL(resq_permute);
 OTHER_LEVEL(resq_split);
 OTHER_LEVEL(resq_join);
 
-/// Calls one level: `wide` is AVX-512.
-#define CALL(name, ...) (c->wide ? name##_avx512(__VA_ARGS__) : name##_generic(__VA_ARGS__))
+#define CALL(name, ...)                                    \
+  (c->level == LEVEL_AVX512 ? name##_avx512(__VA_ARGS__) \
+   : c->level == LEVEL_AVX2 ? name##_avx2(__VA_ARGS__)   \
+                            : name##_generic(__VA_ARGS__))
 
 /// Operands of any op here; strides are widths plus PAD.
 typedef struct op_case {
-  bool wide;
+  int level;
   int as;
   const float *a, *b, *gain;
   const int32_t *ids;
@@ -50,10 +52,6 @@ static const int64_t row_counts[] = {1, 2, 3, 16, 17, 33};
   for (size_t variable##_i = 0; variable##_i < sizeof(list) / sizeof *(list); ++variable##_i) \
     for (int64_t variable = (list)[variable##_i], once_##variable = 1; once_##variable;       \
          once_##variable = 0)
-
-static bool has_level(bool wide) {
-  return !wide || (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw"));
-}
 
 /// A result of 0xa5 bytes, as aligned_bytes leaves it.
 static float *fresh(int64_t count) { return aligned_bytes((size_t)count * sizeof(float)); }
@@ -79,10 +77,10 @@ static void check_near(float got, double wanted, double bound) {
 }
 
 /// Runs `test` on both levels (where the CPU has them) and on 1 and 2 threads.
-static void each_level(void (*test)(bool wide, int threads)) {
-  for (int wide = 0; wide < 2; ++wide)
-    for (int threads = 1; threads < 3 && has_level(wide); ++threads)
-      test(wide, threads);
+static void each_level(void (*test)(int level, int threads)) {
+  for (int level = 0; level < TEST_LEVELS; ++level)
+    for (int threads = 1; threads < 3 && has_level(level); ++threads)
+      test(level, threads);
 }
 
 //===-- Linear and embed --------------------------------------------------===//
@@ -148,7 +146,7 @@ static void check_linear(op_case *c, const float *weight, int threads) {
   free((void *)c->panel);
 }
 
-static void linear_on(bool wide, int threads) {
+static void linear_on(int level, int threads) {
   static const int64_t outputs[] = {1, 17, 136};
   EACH(rows, row_counts) EACH(k, widths) EACH(n, outputs) {
     if (k == 576 && rows != 1 && rows != 17)
@@ -156,7 +154,7 @@ static void linear_on(bool wide, int threads) {
     float *x = random_rows(rows * (k + PAD), 1, 1), *weight = random_rows(n * k, 1, 2);
     float *bias = random_rows(n, 1, 3);
     for (int as = RESQ_AS_F32; as <= RESQ_AS_BF16; ++as) {
-      op_case c = {.wide = wide, .as = as, .a = x, .gain = as == RESQ_AS_F16 ? NULL : bias,
+      op_case c = {.level = level, .as = as, .a = x, .gain = as == RESQ_AS_F16 ? NULL : bias,
                    .rows = rows, .width = k, .n = n, .lda = k + PAD, .ldy = n + PAD};
       check_linear(&c, weight, threads);
     }
@@ -177,9 +175,9 @@ static void test_linear_rows_apart(void **state) {
   enum { ROWS = 101, K = 100, N = 150 };
   float *x = random_rows(ROWS * K, 1, 1), *weight = random_rows(N * K, 1, 2);
   void *panel = panel_of(weight, N, K, RESQ_AS_F32);
-  for (int wide = 0; wide < 2 && has_level(wide); ++wide) {
+  for (int level = 0; level < TEST_LEVELS && has_level(level); ++level) {
     float *all = fresh(ROWS * N), *one = fresh(N);
-    op_case c = {.wide = wide, .a = x, .panel = panel, .y = all, .rows = ROWS, .width = K,
+    op_case c = {.level = level, .a = x, .panel = panel, .y = all, .rows = ROWS, .width = K,
                  .n = N, .lda = K, .ldy = N};
     run(call_linear, &c, 4);
     for (int64_t r = 0; r < ROWS; r += 5) {
@@ -208,13 +206,13 @@ static void call_embed(resq_worker *w, void *p) {
     CALL(resq_embed_bf16, w, 0, c->ids, c->panel, c->y, c->rows, c->ldy, c->n, c->width);
 }
 
-static void embed_on(bool wide, int threads) {
+static void embed_on(int level, int threads) {
   enum { VOCABULARY = 37 };
   static const int32_t ids[] = {0, 36, 17, 16, 15, -5, 99};
   EACH(width, widths) {
     float *table = random_rows(VOCABULARY * width, 1, 4);
     for (int as = RESQ_AS_F32; as <= RESQ_AS_BF16; ++as) {
-      op_case c = {.wide = wide, .as = as, .ids = ids, .y = fresh(7 * (width + PAD)), .rows = 7,
+      op_case c = {.level = level, .as = as, .ids = ids, .y = fresh(7 * (width + PAD)), .rows = 7,
                    .panel = panel_of(table, VOCABULARY, width, as), .n = VOCABULARY,
                    .width = width, .ldy = width + PAD};
       run(call_embed, &c, threads);
@@ -303,12 +301,12 @@ static void check_in_place(op_case *c, kernel_call call) {
   free(x);
 }
 
-static void elementwise_on(bool wide, int threads) {
+static void elementwise_on(int level, int threads) {
   static const int64_t more_widths[] = {1, 7, 16, 17, 64, 576, 9001};
   EACH(rows, row_counts) EACH(width, more_widths) {
     if (width > 1000 && rows != 1 && rows != 3)
       continue;
-    op_case c = {.wide = wide, .rows = rows, .width = width, .lda = width + PAD,
+    op_case c = {.level = level, .rows = rows, .width = width, .lda = width + PAD,
                  .ldy = width + PAD + 2};
     c.a = random_rows(rows * c.lda, 20, 5);
     c.b = random_rows(rows * c.lda, 1, 6);
@@ -331,11 +329,11 @@ static void test_elementwise(void **state) {
 }
 
 /// Gates far out: no NaN, the limits of silu.
-static void gate_limits_on(bool wide, int threads) {
+static void gate_limits_on(int level, int threads) {
   static const float gates[] = {-1e30f, -200, -104, -88, 0, 88, 104, 200, 1e30f};
   static const float ups[] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
   float y[9];
-  op_case c = {.wide = wide, .rows = 1, .width = 9, .a = gates, .b = ups, .y = y,
+  op_case c = {.level = level, .rows = 1, .width = 9, .a = gates, .b = ups, .y = y,
                .lda = 9, .ldy = 9};
   run(call_gate, &c, threads);
   for (int i = 0; i < 9; ++i)
@@ -380,13 +378,13 @@ static void call_angles(resq_worker *w, void *p) {
   CALL(resq_rope_angles, w, 0, c->ids, c->a, NULL, c->y, c->rows, c->width);
 }
 
-static void angles_on(bool wide, int threads) {
+static void angles_on(int level, int threads) {
   enum { SIZE = 10, ROWS = 4000 };
   static const float inv_freq[SIZE / 2] = {1.0f, 0.177827941f, 0.0123f, 3.1e-5f, 0.99999994f};
   int32_t *positions = aligned_bytes(ROWS * sizeof(int32_t));
   for (int i = 0; i < ROWS; ++i)
     positions[i] = i < 2000 ? i : (1 << 20) - (i - 2000) * 523;
-  op_case c = {.wide = wide, .ids = positions, .a = inv_freq, .y = fresh(ROWS * SIZE),
+  op_case c = {.level = level, .ids = positions, .a = inv_freq, .y = fresh(ROWS * SIZE),
                .rows = ROWS, .width = SIZE};
   run(call_angles, &c, threads);
   for (int64_t r = 0; r < ROWS; ++r)
@@ -421,10 +419,10 @@ static void check_rope(op_case *c) {
   check_gaps(c->y, c->rows, c->width, c->ldy);
 }
 
-static void rope_on(bool wide, int threads) {
+static void rope_on(int level, int threads) {
   static const int64_t sizes[] = {8, 40, 64, 80, 128};
   EACH(rows, row_counts) EACH(size, sizes) for (int64_t kept = 0; kept < 7; kept += 6) {
-    op_case c = {.wide = wide, .rows = rows, .n = 3, .block = size, .high = size - kept,
+    op_case c = {.level = level, .rows = rows, .n = 3, .block = size, .high = size - kept,
                  .width = 3 * size, .lda = 3 * size + PAD, .ldy = 3 * size + PAD + 1};
     c.a = random_rows(rows * c.lda, 3, 8);
     c.b = random_rows(rows * size, 1, 9);
@@ -470,9 +468,9 @@ static void call_join(resq_worker *w, void *p) {
        c->width, c->block, c->high);
 }
 
-static void moves_on(bool wide, int threads) {
+static void moves_on(int level, int threads) {
   EACH(rows, row_counts) EACH(width, widths) {
-    op_case c = {.wide = wide, .rows = rows, .width = width, .lda = width + PAD,
+    op_case c = {.level = level, .rows = rows, .width = width, .lda = width + PAD,
                  .ldy = width + PAD + 1, .y = fresh(rows * (width + PAD + 1))};
     int32_t *ids = aligned_bytes((size_t)(rows + width) * sizeof(int32_t));
     c.a = random_rows(rows * c.lda, 1, 10);
@@ -494,11 +492,11 @@ static void moves_on(bool wide, int threads) {
   }
 }
 
-static void split_on(bool wide, int threads) {
+static void split_on(int level, int threads) {
   static const int64_t blocks[] = {2, 7, 64, 576};
   EACH(rows, row_counts) EACH(block, blocks) {
     int64_t width = 3 * block, high = block / 4 + 1;
-    op_case c = {.wide = wide, .rows = rows, .width = width, .block = block, .high = high,
+    op_case c = {.level = level, .rows = rows, .width = width, .block = block, .high = high,
                  .lda = width + PAD, .ldy = width + PAD};
     float *x = random_rows(rows * c.lda, 1, 11), *back = fresh(rows * c.ldy);
     c.a = x;

@@ -11,14 +11,14 @@
 #include <math.h>
 #include <stdbool.h>
 
-__typeof__(resq_kv_append_groups_generic) resq_kv_append_groups_avx512;
-__typeof__(resq_attention_groups_generic) resq_attention_groups_avx512;
+__typeof__(resq_kv_append_groups_generic) resq_kv_append_groups_avx2, resq_kv_append_groups_avx512;
+__typeof__(resq_attention_groups_generic) resq_attention_groups_avx2, resq_attention_groups_avx512;
 
 enum { CAPACITY = 192, SEQUENCES = 2, MOST_SIZE = 128, TOKENS = 160 };
 #define BOUND 1e-5
 
 typedef struct group_case {
-  bool wide;
+  int level;
   resq_kv_groups g;
   resq_kv_format values;
   int64_t heads, kv_heads, rows;
@@ -28,14 +28,10 @@ typedef struct group_case {
   float *y;
 } group_case;
 
-static bool has_level(bool wide) {
-  return !wide || (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw"));
-}
-
 static void call_append(resq_worker *w, void *p) {
   const group_case *c = p;
   const int64_t width = c->kv_heads * c->g.size;
-  (c->wide ? resq_kv_append_groups_avx512 : resq_kv_append_groups_generic)(
+  AT_LEVEL(c->level, resq_kv_append_groups)(
       w, 0, c->k, c->v, c->positions, c->sequences, c->sketch, c->cache, c->rows, width, width,
       CAPACITY, c->kv_heads, c->g.size, c->g.rows, c->g.outliers, c->g.outlier_rows, c->g.buffer,
       c->g.window, c->values.kind, c->values.bits, c->values.high);
@@ -44,7 +40,7 @@ static void call_append(resq_worker *w, void *p) {
 static void call_attention(resq_worker *w, void *p) {
   const group_case *c = p;
   const int64_t width = c->heads * c->g.size;
-  (c->wide ? resq_attention_groups_avx512 : resq_attention_groups_generic)(
+  AT_LEVEL(c->level, resq_attention_groups)(
       w, 0, c->q, c->positions, c->sequences, c->sketch, c->cache, c->y, c->rows, width, width,
       CAPACITY, c->heads, c->kv_heads, c->g.size, 0.125f, c->g.rows, c->g.outliers,
       c->g.outlier_rows, c->g.buffer, c->g.window, c->values.kind, c->values.bits, c->values.high);
@@ -206,9 +202,9 @@ static void test_sequences(void **state) {
                                           {40, 80, 33, 40, 32, 64},
                                           {128, 256, 8, 128, 32, 96},
                                           {64, 128, 4, 128, 96, 128}};
-  for (int wide = 0; wide < 2 && has_level(wide); ++wide)
+  for (int level = 0; level < TEST_LEVELS && has_level(level); ++level)
     for (size_t i = 0; i < sizeof groups / sizeof *groups; ++i) {
-      group_case c = {.wide = wide,
+      group_case c = {.level = level,
                       .g = groups[i],
                       .kv_heads = 2,
                       .heads = i % 2 ? 2 : 6,
@@ -228,8 +224,8 @@ static void test_all_energy_in_outliers(void **state) {
       k[t * SIZE + i] = i == 3 ? 100.1f : i == 7 ? -33.3f : 0;
       q[t * SIZE + i] = 0.01f * (float)i;
     }
-  for (int wide = 0; wide < 2 && has_level(wide); ++wide) {
-    group_case c = {.wide = wide,
+  for (int level = 0; level < TEST_LEVELS && has_level(level); ++level) {
+    group_case c = {.level = level,
                     .g = {SIZE, 32, 2, 32, 32, 64},
                     .kv_heads = 1,
                     .heads = 1,

@@ -9,7 +9,7 @@
 #include "quant_harness.h"
 #include <math.h>
 
-__typeof__(resq_qlinear_generic) resq_qlinear_avx512, resq_qlinear_avx512vbmi;
+__typeof__(resq_qlinear_generic) resq_qlinear_avx2, resq_qlinear_avx512, resq_qlinear_avx512vbmi;
 
 typedef struct branch {
   int64_t k, group, wgroup, abits, wbits, trellis;
@@ -44,6 +44,7 @@ static const resq_quant_meta *meta_at(const branch *b, int64_t row) {
                          c->b.trellis);                                                         \
   }
 CALL_LEVEL(generic)
+CALL_LEVEL(avx2)
 CALL_LEVEL(avx512)
 CALL_LEVEL(avx512vbmi)
 
@@ -158,6 +159,8 @@ static void check_case(int64_t rows, int64_t n, branch a, branch b, int with_bia
   c.y = run_level(c, call_generic, 1);
   check_reference(&c);
   check_single_rows(&c, call_generic);
+  if (__builtin_cpu_supports("avx2"))
+    check_level(&c, call_avx2);
   if (has_avx512())
     check_level(&c, call_avx512);
   if (has_avx512vbmi())

@@ -123,6 +123,8 @@ static void levels(void **state) {
   assert_string_equal(resq_cpu_choose(&p, all & ~RESQ_CPU_AVX512VNNI, NULL, &err), "generic");
   assert_string_equal(resq_cpu_best(all), "avx512vbmi");
   assert_string_equal(resq_cpu_best(all & ~RESQ_CPU_AVX512VBMI), "avx512");
+  assert_string_equal(resq_cpu_best(RESQ_CPU_AVX2 | RESQ_CPU_FMA | RESQ_CPU_V3), "avx2");
+  assert_string_equal(resq_cpu_best(RESQ_CPU_AVX2 | RESQ_CPU_FMA), "generic");
   assert_string_equal(resq_cpu_best(0), "generic");
   assert_string_equal(resq_cpu_choose(&p, all, "generic", &err), "generic");
   assert_null(resq_cpu_choose(&p, RESQ_CPU_AVX2, "avx512", &err));
@@ -141,6 +143,9 @@ static void levels(void **state) {
 #if defined(__x86_64__)
   unsigned here = resq_cpu_features();
   assert_int_equal(!!(here & RESQ_CPU_AVX2), !!__builtin_cpu_supports("avx2"));
+  assert_int_equal(!!(here & RESQ_CPU_V3),
+                   __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("bmi") &&
+                       __builtin_cpu_supports("lzcnt"));
   assert_int_equal(!!(here & RESQ_CPU_AVX512F), !!__builtin_cpu_supports("avx512f"));
   assert_int_equal(!!(here & RESQ_CPU_AVX512VNNI), !!__builtin_cpu_supports("avx512vnni"));
   assert_int_equal(!!(here & RESQ_CPU_AVX512VBMI), !!__builtin_cpu_supports("avx512vbmi"));

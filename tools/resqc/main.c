@@ -28,7 +28,7 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"weights", required_argument, WEIGHTS, "TYPE", "element of weights left in float: f32, bf16, f16"},
     {"emit", required_argument, EMIT, "FORM", "import, resq, generic, lowered, llvm, obj, shared, exe; default exe"},
     {"passes", required_argument, PIPELINE, "PIPELINE", "a pass pipeline in place of the scheme's passes"},
-    {"levels", required_argument, LEVELS, "LIST", "levels: definition, generic, avx512, avx512vbmi, cuda; default generic,avx512,avx512vbmi"},
+    {"levels", required_argument, LEVELS, "LIST", "of definition, generic, avx2, avx512, avx512vbmi, cuda; default: all but the first and the last"},
     {"decode-rows", required_argument, DECODE_ROWS, "N", "most rows of the decode entry; default 16"},
     {"prefill-rows", required_argument, PREFILL_ROWS, "N", "most rows of the prefill entry; default 128"},
     {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},

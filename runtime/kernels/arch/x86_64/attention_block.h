@@ -68,23 +68,32 @@ RESQ_INLINE state lay_out(uint8_t *scratch, shape s, int64_t queries) {
 
 //===-- Products ----------------------------------------------------------===//
 
-/// Scores of `rows` queries from `at` on against `tiles` tiles of keys in the panel, which become
-/// positions from `place` on: columns [first, first + count) of the queries.
-RESQ_INLINE void score(const state *st, shape s, int64_t at, int rows, int tiles, int64_t place,
-                       int64_t first, int64_t count) {
+/// Scores of `rows` queries from `at` on against tiles [tile, tile + tiles) of keys in the panel,
+/// whose first becomes positions from `place` on: columns [first, first + count) of the queries.
+RESQ_INLINE void score_tiles(const state *st, shape s, int64_t at, int rows, int tile, int tiles,
+                             int64_t place, int64_t first, int64_t count) {
   resq_block block;
 #pragma GCC unroll 6
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int t = 0; t < tiles; ++t)
-      block.sum[r][t] = _mm512_setzero_ps();
-  resq_block_multiply(&block, rows, tiles, st->q + at * s.columns + first, s.columns, st->panel,
-                      s.key_stride, count, RESQ_AS_F32, 0);
+      block.sum[r][t] = v16_zero();
+  resq_block_multiply(&block, rows, tiles, st->q + at * s.columns + first, s.columns,
+                      st->panel + tile * s.key_stride, s.key_stride, count, RESQ_AS_F32, 0);
 #pragma GCC unroll 6
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int t = 0; t < tiles; ++t)
-      _mm512_store_ps(st->p + (at + r) * RESQ_KV_BLOCK + place + t * 16, block.sum[r][t]);
+      v16_store(st->p + (at + r) * RESQ_KV_BLOCK + place + (tile + t) * 16, block.sum[r][t]);
+}
+
+/// The same of `tiles` tiles: 2 or 4.
+RESQ_INLINE void score(const state *st, shape s, int64_t at, int rows, int tiles, int64_t place,
+                       int64_t first, int64_t count) {
+  const int step = resq_block_tiles(tiles);
+#pragma GCC unroll 4
+  for (int tile = 0; tile < tiles; tile += step)
+    score_tiles(st, s, at, rows, tile, step, place, first, count);
 }
 
 /// out = factor out + p values, for `rows` queries from `at` on and `tiles` tiles of elements.
@@ -96,64 +105,60 @@ RESQ_INLINE void mix(const state *st, shape s, int64_t at, int rows, int64_t til
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int t = 0; t < tiles; ++t)
-      block.sum[r][t] = _mm512_mul_ps(_mm512_load_ps(out + r * s.padded + t * 16),
-                                      _mm512_set1_ps(st->factor[at + r]));
+      block.sum[r][t] = v16_mul(v16_load(out + r * s.padded + t * 16),
+                                      v16_set(st->factor[at + r]));
   resq_block_multiply(&block, rows, tiles, st->p + at * RESQ_KV_BLOCK, RESQ_KV_BLOCK,
                       st->panel + tile * VALUE_STRIDE, VALUE_STRIDE, count, RESQ_AS_F32, 0);
 #pragma GCC unroll 6
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int t = 0; t < tiles; ++t)
-      _mm512_store_ps(out + r * s.padded + t * 16, block.sum[r][t]);
+      v16_store(out + r * s.padded + t * 16, block.sum[r][t]);
 }
 
 /// All elements of `rows` queries.
 RESQ_INLINE void mix_tiles(const state *st, shape s, int64_t at, int rows, int64_t count) {
-  int64_t tiles = s.padded / 16, whole = tiles / 4 * 4;
-  for (int64_t tile = 0; tile < whole; tile += 4)
-    mix(st, s, at, rows, tile, 4, count);
-  if (tiles - whole == 1)
-    mix(st, s, at, rows, whole, 1, count);
-  else if (tiles - whole == 2)
-    mix(st, s, at, rows, whole, 2, count);
-  else if (tiles - whole == 3)
-    mix(st, s, at, rows, whole, 3, count);
+  const int64_t tiles = s.padded / 16;
+  int64_t tile = 0;
+  for (; tile + RESQ_BLOCK_TILES <= tiles; tile += RESQ_BLOCK_TILES)
+    mix(st, s, at, rows, tile, RESQ_BLOCK_TILES, count);
+  for (; RESQ_BLOCK_TILES > 2 && tile + 2 <= tiles; tile += 2)
+    mix(st, s, at, rows, tile, resq_block_tiles(2), count);
+  for (; tile < tiles; ++tile)
+    mix(st, s, at, rows, tile, 1, count);
 }
 
 //===-- Softmax -----------------------------------------------------------===//
 
 /// Lanes of vector t of a block whose first `allowed` positions count.
-RESQ_INLINE __mmask16 allowed_lanes(int64_t allowed, int t) {
-  int64_t left = allowed - t * 16;
-  return resq_lanes(left > 0 ? left : 0);
-}
+RESQ_INLINE v16m allowed_lanes(int64_t allowed, int t) { return v16_lanes(allowed - t * 16); }
 
 /// The largest score so far; factor: how much, as an exponent, it rose.
 RESQ_INLINE void raise_largest(const state *st, int64_t query, int64_t allowed) {
-  __m512 most = _mm512_set1_ps(st->largest[query]);
+  v16f most = v16_set(st->largest[query]);
 #pragma GCC unroll 4
   for (int t = 0; t < 4; ++t)
-    most = _mm512_mask_max_ps(most, allowed_lanes(allowed, t), most,
-                              _mm512_load_ps(st->p + query * RESQ_KV_BLOCK + t * 16));
-  float largest = _mm512_reduce_max_ps(most);
+    most = v16_max_some(allowed_lanes(allowed, t), most,
+                        v16_load(st->p + query * RESQ_KV_BLOCK + t * 16));
+  float largest = v16_largest(most);
   st->factor[query] = st->largest[query] - largest;
   st->largest[query] = largest;
 }
 
 /// Scores to probabilities relative to the largest so far.
 RESQ_INLINE void exponentiate(const state *st, int64_t query, int64_t allowed) {
-  __m512 largest = _mm512_set1_ps(st->largest[query]);
-  __m512 sum =
-      _mm512_mul_ps(_mm512_load_ps(st->sum + query * 16), _mm512_set1_ps(st->factor[query]));
+  v16f largest = v16_set(st->largest[query]);
+  v16f sum =
+      v16_mul(v16_load(st->sum + query * 16), v16_set(st->factor[query]));
 #pragma GCC unroll 4
   for (int t = 0; t < 4; ++t) {
     float *p = st->p + query * RESQ_KV_BLOCK + t * 16;
-    __m512 power = resq_exp16_down(_mm512_sub_ps(_mm512_load_ps(p), largest));
-    power = _mm512_maskz_mov_ps(allowed_lanes(allowed, t), power);
-    _mm512_store_ps(p, power);
-    sum = _mm512_add_ps(sum, power);
+    v16f power = v16_exp_down(v16_sub(v16_load(p), largest));
+    power = v16_keep(allowed_lanes(allowed, t), power);
+    v16_store(p, power);
+    sum = v16_add(sum, power);
   }
-  _mm512_store_ps(st->sum + query * 16, sum);
+  v16_store(st->sum + query * 16, sum);
 }
 
 /// Scores of a block to probabilities. Loop by loop: a query alone is one long dependency.
@@ -161,7 +166,7 @@ RESQ_INLINE void soften(const state *st, int64_t queries, int64_t heads, int64_t
   for (int64_t i = 0; i < queries; ++i)
     raise_largest(st, i, allowed + i / heads);
   for (int64_t i = 0; i < queries; i += 16)
-    _mm512_store_ps(st->factor + i, resq_exp16_down(_mm512_load_ps(st->factor + i)));
+    v16_store(st->factor + i, v16_exp_down(v16_load(st->factor + i)));
   for (int64_t i = 0; i < queries; ++i)
     exponentiate(st, i, allowed + i / heads);
 }
@@ -171,9 +176,9 @@ RESQ_INLINE void soften(const state *st, int64_t queries, int64_t heads, int64_t
 /// `count` elements from `from` to `to`, times scale.
 RESQ_INLINE void copy_scaled(const float *from, float *to, int64_t count, float scale) {
   for (int64_t e = 0; e < count; e += 16) {
-    __mmask16 mask = resq_lanes(count - e);
-    _mm512_mask_storeu_ps(
-        to + e, mask, _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, from + e), _mm512_set1_ps(scale)));
+    v16m mask = v16_lanes(count - e);
+    v16_store_some(
+        to + e, mask, v16_mul(v16_load_some(mask, from + e), v16_set(scale)));
   }
 }
 
@@ -193,22 +198,22 @@ RESQ_INLINE void sketch_tiles(const state *st, shape s, sketch_panel sketch, int
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int t = 0; t < tiles; ++t)
-      block.sum[r][t] = _mm512_setzero_ps();
+      block.sum[r][t] = v16_zero();
   resq_block_multiply(&block, rows, tiles, st->out + at * s.padded, s.padded,
                       sketch.panel + tile * stride, stride, sketch.elements, RESQ_AS_F32, 0);
 #pragma GCC unroll 6
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int t = 0; t < tiles; ++t)
-      _mm512_mask_storeu_ps(st->q + (at + r) * s.columns + to + (tile + t) * 16,
-                            resq_lanes(sketch.rows - (tile + t) * 16), block.sum[r][t]);
+      v16_store_some(st->q + (at + r) * s.columns + to + (tile + t) * 16,
+                            v16_lanes(sketch.rows - (tile + t) * 16), block.sum[r][t]);
 }
 
 RESQ_INLINE void sketch_rows(const state *st, shape s, sketch_panel sketch, int64_t to, int64_t at,
                              int rows) {
-  int64_t tiles = (sketch.rows + 15) / 16, whole = tiles / 4 * 4;
-  for (int64_t tile = 0; tile < whole; tile += 4)
-    sketch_tiles(st, s, sketch, to, at, rows, tile, 4);
+  const int64_t tiles = (sketch.rows + 15) / 16, whole = tiles / RESQ_BLOCK_TILES * RESQ_BLOCK_TILES;
+  for (int64_t tile = 0; tile < whole; tile += RESQ_BLOCK_TILES)
+    sketch_tiles(st, s, sketch, to, at, rows, tile, RESQ_BLOCK_TILES);
   for (int64_t tile = whole; tile < tiles; ++tile)
     sketch_tiles(st, s, sketch, to, at, rows, tile, 1);
 }
@@ -217,19 +222,19 @@ RESQ_INLINE void sketch_rows(const state *st, shape s, sketch_panel sketch, int6
 RESQ_INLINE void clear_results(const state *st, shape s, int64_t queries) {
   for (int64_t i = 0; i < queries; ++i) {
     for (int64_t e = 0; e < s.padded; e += 16)
-      _mm512_store_ps(st->out + i * s.padded + e, _mm512_setzero_ps());
+      v16_store(st->out + i * s.padded + e, v16_zero());
     st->largest[i] = -3.0e38f;
-    _mm512_store_ps(st->sum + i * 16, _mm512_setzero_ps());
+    v16_store(st->sum + i * 16, v16_zero());
   }
 }
 
 RESQ_INLINE void store_results(const state *st, shape s, const resq_queries *q) {
   for (int64_t i = 0; i < q->rows * q->heads; ++i) {
     float *to = q->y + i / q->heads * q->ldy + i % q->heads * s.size;
-    __m512 sum = _mm512_set1_ps(_mm512_reduce_add_ps(_mm512_load_ps(st->sum + i * 16)));
+    v16f sum = v16_set(v16_sum(v16_load(st->sum + i * 16)));
     for (int64_t e = 0; e < s.size; e += 16)
-      _mm512_mask_storeu_ps(to + e, resq_lanes(s.size - e),
-                            _mm512_div_ps(_mm512_load_ps(st->out + i * s.padded + e), sum));
+      v16_store_some(to + e, v16_lanes(s.size - e),
+                            v16_div(v16_load(st->out + i * s.padded + e), sum));
   }
 }
 

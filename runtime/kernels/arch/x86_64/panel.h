@@ -8,13 +8,15 @@
 #ifndef RESQ_KERNELS_PANEL_H
 #define RESQ_KERNELS_PANEL_H
 
-#include "avx512.h"
+#include "vec16.h"
 
-/// A register block: 24 accumulators, 4 weights, one broadcast.
-enum { RESQ_BLOCK_ROWS = 6, RESQ_BLOCK_TILES = 4 };
+/// Of `tiles` tiles, as many as a block takes.
+RESQ_INLINE int resq_block_tiles(int tiles) {
+  return tiles < RESQ_BLOCK_TILES ? tiles : RESQ_BLOCK_TILES;
+}
 
 typedef struct resq_block {
-  __m512 sum[RESQ_BLOCK_ROWS][RESQ_BLOCK_TILES];
+  v16f sum[RESQ_BLOCK_ROWS][RESQ_BLOCK_TILES];
 } resq_block;
 
 /// block += x[0..rows, 0..k) times `tiles` tiles of a panel, `stride` elements apart, widened
@@ -24,20 +26,20 @@ RESQ_INLINE void resq_block_multiply(resq_block *block, int rows, int tiles, con
                                      int64_t ldx, const void *panel, int64_t stride, int64_t k,
                                      int as, int64_t ahead) {
   for (int64_t i = 0; i < k; ++i) {
-    __m512 weight[RESQ_BLOCK_TILES];
+    v16f weight[RESQ_BLOCK_TILES];
 #pragma GCC unroll 4
     for (int t = 0; t < tiles; ++t) {
       int64_t at = t * stride + i * 16;
-      weight[t] = resq_load16(panel, at, as);
+      weight[t] = v16_load_as(panel, at, as);
       if (ahead)
         _mm_prefetch((const char *)panel + (at + ahead) * (as == RESQ_AS_F32 ? 4 : 2), _MM_HINT_T0);
     }
 #pragma GCC unroll 6
     for (int r = 0; r < rows; ++r) {
-      __m512 value = _mm512_set1_ps(x[r * ldx + i]);
+      v16f value = v16_set(x[r * ldx + i]);
 #pragma GCC unroll 4
       for (int t = 0; t < tiles; ++t)
-        block->sum[r][t] = _mm512_fmadd_ps(value, weight[t], block->sum[r][t]);
+        block->sum[r][t] = v16_fma(value, weight[t], block->sum[r][t]);
     }
   }
 }
