@@ -113,20 +113,39 @@ static bool check_windows(MlirOperation module, int64_t rows, resq_error *err) {
   return true;
 }
 
-static bool add_variant(MlirOperation module, const resq_level *level, int64_t rows, resq_program_builder *program,
-                        object_list *objects, const resq_workdir *work, resq_error *err) {
-  if (!check_windows(module, rows, err))
-    return false;
-  MlirOperation lowered = lower_variant(module, level, rows, err);
-  if (mlirOperationIsNull(lowered))
-    return false;
-  bool ok = !level->gpu || resq_gpu_compile(lowered, err);
-  if (ok)
-    resq_program_add_entries(program, lowered);
-  resq_bytes code;
+/// One object of lowered modules, or one each where their functions are their own.
+static bool add_objects(const MlirOperation *lowered, int count, const resq_level *level, object_list *objects,
+                        const resq_workdir *work, resq_error *err) {
+  const int together = level->bitcode ? count : 1;
+  bool ok = true;
+  for (int i = 0; ok && i < count; i += together) {
+    resq_bytes code;
+    ok = resq_object_emit(lowered + i, together, level, RESQ_OBJECT_CODE, &code, err) &&
+         add_object(objects, work, &code, err);
+  }
+  return ok;
+}
+
+/// Entries of up to rows[0], rows[1], ... rows of one level.
+static bool add_level(MlirOperation module, const resq_level *level, const int64_t *rows, int count,
+                      resq_program_builder *program, object_list *objects, const resq_workdir *work, resq_error *err) {
+  MlirOperation lowered[2];
+  int done = 0;
+  bool ok = true;
+  while (ok && done < count) {
+    ok = check_windows(module, rows[done], err);
+    MlirOperation variant = ok ? lower_variant(module, level, rows[done], err) : (MlirOperation){NULL};
+    if (!(ok = !mlirOperationIsNull(variant)))
+      break;
+    lowered[done++] = variant;
+    ok = !level->gpu || resq_gpu_compile(variant, err);
+    if (ok)
+      resq_program_add_entries(program, variant);
+  }
   if (ok && !level->gpu) // a GPU's code is data in the program table
-    ok = resq_object_emit(lowered, level, RESQ_OBJECT_CODE, &code, err) && add_object(objects, work, &code, err);
-  mlirOperationDestroy(lowered);
+    ok = add_objects(lowered, done, level, objects, work, err);
+  for (int i = 0; i < done; i++)
+    mlirOperationDestroy(lowered[i]);
   return ok;
 }
 
@@ -134,15 +153,20 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
                   const resq_workdir *work, const char *output, resq_stages *stages, resq_error *err) {
   object_list objects = {NULL, 0};
   resq_program_builder *program = resq_program_begin(module, options->scheme);
-  const int64_t rows[] = {options->decode_rows, options->prefill_rows};
+  int64_t rows[2];
+  int count = 0, levels = 0, at = 0;
+  if (options->decode_rows > 0)
+    rows[count++] = options->decode_rows;
+  if (options->prefill_rows > 0 && options->prefill_rows != options->decode_rows)
+    rows[count++] = options->prefill_rows;
   char name[64];
   bool ok = true;
-  for (const char *rest = options->levels; ok && next_name(&rest, name, sizeof name);)
-    for (int i = 0; ok && i < 2; i++)
-      if (rows[i] > 0 && (i == 0 || rows[i] != rows[0])) {
-        resq_stage_progress(stages, objects.count, 5, name);
-        ok = add_variant(module, resq_level_find(name), rows[i], program, &objects, work, err);
-      }
+  for (const char *rest = options->levels; next_name(&rest, name, sizeof name);)
+    levels++;
+  for (const char *rest = options->levels; ok && next_name(&rest, name, sizeof name);) {
+    resq_stage_progress(stages, at++, levels, name);
+    ok = add_level(module, resq_level_find(name), rows, count, program, &objects, work, err);
+  }
   resq_bytes table;
   ok = ok && resq_program_emit(program, &table, err) && add_object(&objects, work, &table, err);
   ok = ok && resq_link(kind, loose, (const char *const *)objects.paths, objects.count, output, err);
@@ -167,7 +191,7 @@ bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options,
   const resq_gpu_target *target = &resq_gpu_targets[resq_n_gpu_targets - 1];
   bool ok = lowered_text ? resq_print_module(lowered, out, err)
             : level->gpu ? resq_gpu_print(lowered, target, form, out, err)
-                         : resq_object_emit(lowered, level, form, out, err);
+                         : resq_object_emit(&lowered, 1, level, form, out, err);
   mlirOperationDestroy(lowered);
   return ok;
 }

@@ -68,6 +68,15 @@ static void set_target(LLVMContextRef ctx, LLVMValueRef f, const resq_level *lev
   (void)ctx;
 }
 
+/// True for a function that the program table names.
+static bool is_entry(LLVMValueRef f, const resq_level *level) {
+  // Entries are <function>__<level>__r<rows>.
+  char mark[64];
+  snprintf(mark, sizeof mark, "__%s__r", level->name);
+  size_t length;
+  return strstr(LLVMGetValueName2(f, &length), mark);
+}
+
 /// Links the level's kernels and sets linkage and inlining of everything.
 static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_level *level,
                          resq_error *err) {
@@ -85,17 +94,12 @@ static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_le
       if (!LLVMIsDeclaration(f))
         model = f;
   }
-  // Our own functions first, while they can be told from kernels. Entries are
-  // <function>__<level>__r<rows>.
-  char entry_mark[64];
-  snprintf(entry_mark, sizeof entry_mark, "__%s__r", level->name);
+  // Our own functions first, while they can be told from kernels.
   for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
     if (LLVMIsDeclaration(f))
       continue;
     set_target(ctx, f, level, model);
-    size_t length;
-    const char *name = LLVMGetValueName2(f, &length);
-    if (strstr(name, entry_mark)) {
+    if (is_entry(f, level)) {
       LLVMSetLinkage(f, LLVMExternalLinkage);
       LLVMSetVisibility(f, LLVMHiddenVisibility);
     } else {
@@ -194,17 +198,47 @@ static bool emit(LLVMModuleRef module, LLVMTargetMachineRef machine, resq_object
   return ok;
 }
 
-bool resq_object_emit(MlirOperation module, const resq_level *level, resq_object_form form,
+static LLVMModuleRef translate_one(MlirOperation module, LLVMContextRef ctx, resq_error *err) {
+  if (!to_llvm_dialect(module, err))
+    return NULL;
+  LLVMModuleRef llvm = mlirTranslateModuleToLLVMIR(module, ctx);
+  if (!llvm)
+    resq_fail(err, RESQ_FAILED, "translation to LLVM IR failed");
+  return llvm;
+}
+
+/// Modules as one of LLVM IR; NULL after an error. What is not an entry and has the same name is the
+/// same function: a kernel specialised for the constants that its name lists.
+static LLVMModuleRef translate(const MlirOperation *modules, int count, const resq_level *level, LLVMContextRef ctx,
+                               resq_error *err) {
+  LLVMModuleRef all = NULL;
+  for (int i = 0; i < count; i++) {
+    LLVMModuleRef one = translate_one(modules[i], ctx, err);
+    bool ok = one;
+    for (LLVMValueRef f = ok && count > 1 ? LLVMGetFirstFunction(one) : NULL; f; f = LLVMGetNextFunction(f))
+      if (!LLVMIsDeclaration(f) && !is_entry(f, level))
+        LLVMSetLinkage(f, LLVMLinkOnceODRLinkage);
+    if (ok && all && LLVMLinkModules2(all, one)) // takes `one`
+      ok = resq_fail(err, RESQ_FAILED, "entries of level %s do not link", level->name);
+    if (!ok) {
+      if (all)
+        LLVMDisposeModule(all);
+      return NULL;
+    }
+    all = all ? all : one;
+  }
+  return all;
+}
+
+bool resq_object_emit(const MlirOperation *modules, int count, const resq_level *level, resq_object_form form,
                       resq_bytes *out, resq_error *err) {
   *out = (resq_bytes){NULL, 0};
-  if (!to_llvm_dialect(module, err))
-    return false;
   LLVMTargetMachineRef machine = create_target_machine(level, err);
   if (!machine)
     return false;
   LLVMContextRef ctx = LLVMContextCreate();
-  LLVMModuleRef llvm = mlirTranslateModuleToLLVMIR(module, ctx);
-  bool ok = llvm || resq_fail(err, RESQ_FAILED, "translation to LLVM IR failed");
+  LLVMModuleRef llvm = translate(modules, count, level, ctx, err);
+  bool ok = llvm;
   if (ok) {
     set_layout(llvm, machine);
     ok = link_kernels(ctx, llvm, level, err);

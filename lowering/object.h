@@ -25,8 +25,9 @@ typedef enum resq_object_form {
 
 /// Lowers what --resq-lower-cpu left (func, arith, llvm) to the LLVM dialect, translates it, links
 /// the level's kernels in, specialises, optimises and emits. Functions with a `resq.function`
-/// attribute stay visible.
-bool resq_object_emit(MlirOperation module, const resq_level *level, resq_object_form form,
+/// attribute stay visible. Several modules (entries of one level) become one object, in which they
+/// share their specialised kernels.
+bool resq_object_emit(const MlirOperation *modules, int count, const resq_level *level, resq_object_form form,
                       resq_bytes *out, resq_error *err);
 
 /// Object code of an LLVM module as it stands.
