@@ -5,7 +5,7 @@
 # On PATH: resq-opt, resqc and the other tools of the build; FileCheck, not, split-file of LLVM 22.
 # Substitutions: %mlir_opt (stock mlir-opt with libresq.so as plugin), %python, %root (the sources),
 #   %model (a small checkpoint, where the feature `model` is: --param model=FILE or RESQ_TEST_MODEL).
-# Features: a tool's name where it is built (`resqc`), `avx512`, `gpu`, `model`.
+# Features: a tool's name where it is built (`resqc`), `gpu`, `model`.
 import os
 import sys
 
@@ -38,12 +38,5 @@ if model and os.path.exists(model):
     config.available_features.add("model")
     config.substitutions.append(("%model", model))
 
-try:
-    with open("/proc/cpuinfo") as cpu:
-        flags = set(next((line for line in cpu if line.startswith("flags")), "").split())
-except OSError:
-    flags = set()
-if {"avx512f", "avx512bw", "avx512_vnni"} <= flags:
-    config.available_features.add("avx512")
 if os.path.exists("/dev/nvidiactl"):
     config.available_features.add("gpu")

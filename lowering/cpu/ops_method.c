@@ -244,6 +244,21 @@ static void emit_e4m3(lowering *l, const qlinear *q, int branch) {
   kernel_end(&k);
 }
 
+/// Kernels of every level keep a tile and a row of all branches in a thread's scratch: of plain C, which
+/// needs most, 34 bytes for each input (qlinear_generic.c) and 64 for each group.
+static bool check_scratch(lowering *l, MlirOperation op, int branches) {
+  int64_t bytes = 0, inputs = 0;
+  for (int i = 0; i < branches; i++) {
+    const int64_t width = resq_width(operand(op, i)), group = resqQuantTypeGetGroup(resq_element(operand(op, i)));
+    bytes += 34 * resq_padded_k(width, group) + 64 * (width / group);
+    inputs += width;
+  }
+  if (bytes > RESQ_SCRATCH_BYTES)
+    lower_fail(l, op, "a qlinear of %lld inputs is too wide for the kernels: %lld bytes of scratch, allowed %d",
+               (long long)inputs, (long long)bytes, RESQ_SCRATCH_BYTES);
+  return bytes <= RESQ_SCRATCH_BYTES;
+}
+
 /// Branches in kernels' order: how many are of integers in *integers; false after an error.
 static bool check_branches(lowering *l, MlirOperation op, int branches, int *integers) {
   *integers = 0;
@@ -268,7 +283,7 @@ static bool check_branches(lowering *l, MlirOperation op, int branches, int *int
 static void emit_qlinear(lowering *l, MlirOperation op) {
   int branches = mlirDenseI32ArrayGetElement(resq_op_attr(op, "operandSegmentSizes"), 0);
   qlinear q = {.op = op, .branches = branches};
-  if (!check_branches(l, op, branches, &q.integers))
+  if (!check_branches(l, op, branches, &q.integers) || !check_scratch(l, op, branches))
     return;
   q.y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
   if (q.integers)

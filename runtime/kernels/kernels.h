@@ -1,10 +1,11 @@
 //===-- kernels.h - every microkernel, its arithmetic and its layouts -----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Freestanding C, one file an op and ISA: kernels/<op>_generic.c and
-// kernels/arch/x86_64/<op>_avx512.c. Each file is built twice: to LLVM bitcode,
-// embedded in the compiler and specialised per shape (every int64_t after `rows` is a
-// constant there), and natively, for tests and benchmarks. RESQ_KERNEL(name) adds
+// Freestanding C, one file an op and ISA: kernels/<op>_generic.c and kernels/arch/x86_64/
+// <op>_avx2.c (where it is missing, AVX2 takes the generic one) and <op>_avx512.c; what the
+// last two have in common, on vec16.h, is <op>_wide.h. Each file is built twice a level: to LLVM
+// bitcode, embedded in the compiler and specialised per shape (every int64_t after `rows` is
+// a constant there), and natively, for tests and benchmarks. RESQ_KERNEL(name) adds
 // the level's suffix, so all levels link side by side: resq_linear_f32_generic.
 //
 // Contract of all: every thread of the call calls the kernel with the same
@@ -12,7 +13,7 @@
 // inside. Pointers do not alias unless said. ld* are row strides in elements of
 // the matrix named. No libc (mem* builtins are fine), no allocation, no globals
 // with state. Generic kernels pin the arithmetic that the dialect documents:
-// compile with -ffp-contract=off; AVX-512 float kernels may use FMA and reorder
+// compile with -ffp-contract=off; float kernels of other levels may use FMA and reorder
 // sums (bounds are stated in tests), integer results must agree exactly.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_KERNELS_H

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Differential tests: every op at every ISA level against its definition, over odd sizes. Standard library only.
 
-Writes modules of one-op functions and their parameters, compiles each with resqc at the levels definition, generic, avx2, avx512 and avx512vbmi,
+Writes modules of one-op functions and their parameters, compiles each with resqc at the levels that this CPU has, the definition first,
 runs all functions on the same random rows, at once, in threads, row by row and by sevens, and compares: the same bits where the case says so,
 else to its bound. Calls are longer than entries hold (4 and 24 rows), so that they are cut into chunks, too.
 """
@@ -16,6 +16,7 @@ from array import array
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "tools")]
 import cases  # noqa: E402
+import cpu_levels  # noqa: E402
 import make_tiny_gguf  # noqa: E402
 import session  # noqa: E402
 
@@ -129,7 +130,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--resqc", default="resqc")
     parser.add_argument("--out", required=True, help="a folder for modules and libraries")
-    parser.add_argument("--levels", default="definition,generic,avx2,avx512,avx512vbmi", help="the first is what the others must equal")
+    parser.add_argument("--levels", default=",".join(cpu_levels.levels()), help="the first is what the others must equal")
     parser.add_argument("--modules", default="", help="comma-separated: float, method, quantised, cache; all unless told")
     parser.add_argument("--only", default="", help="cases whose name holds this")
     parser.add_argument("-v", "--verbose", action="store_true", help="the worst error of each op")

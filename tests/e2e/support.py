@@ -11,6 +11,9 @@ import tempfile
 import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(ROOT, "tests", "tools"))
+import cpu_levels  # noqa: E402
+
 BUILD = os.environ.get("RESQ_BUILD", os.path.join(ROOT, "build"))
 RESQC = os.path.join(BUILD, "bin", "resqc")
 WORK = tempfile.mkdtemp(prefix="resq-e2e-")
@@ -23,19 +26,7 @@ DATA = os.environ.get("RESQ_DATA", os.path.join(ROOT, "..", "shared", "data"))
 REFERENCE = os.path.join(DATA, "reference")
 HAS_DATA = os.path.isdir(REFERENCE)
 
-
-def wide_levels():
-    """The levels above "generic" that this CPU runs."""
-    try:
-        with open("/proc/cpuinfo") as cpu:
-            flags = set(next((line for line in cpu if line.startswith("flags")), "").split())
-    except OSError:
-        flags = set()
-    needed = {"avx2": {"avx2", "fma", "f16c", "bmi2"}, "avx512": {"avx512f", "avx512bw", "avx512_vnni"}, "avx512vbmi": {"avx512f", "avx512bw", "avx512_vnni", "avx512vbmi"}}
-    return [level for level, needs in needed.items() if needs <= flags]
-
-
-LEVELS = ["definition", "generic"] + wide_levels()
+LEVELS = cpu_levels.levels()
 BEST = LEVELS[-1]
 
 

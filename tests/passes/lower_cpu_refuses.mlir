@@ -52,6 +52,19 @@ func.func @floats_first(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
 
 // -----
 
+!a = tensor<?x32768x!resq.quant<bits = 4, group = 32768, zero = true, layout = "row">>
+!w = tensor<4x32768x!resq.quant<bits = 4, group = 32768, zero = false, layout = "n16k4">>
+resq.param @w : !w attributes {offset = 0 : i64, size = 262176 : i64}
+func.func @too_wide(%x: tensor<?x32768xf32>) -> tensor<?x4xf32> {
+  %q = resq.quantize %x : tensor<?x32768xf32> -> !a
+  %w = resq.get @w : !w
+  // expected-error @below {{a qlinear of 32768 inputs is too wide for the kernels: 1114176 bytes of scratch, allowed 1048576}}
+  %y = resq.qlinear %q by %w : !a by !w -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
 resq.param @w : tensor<4x8x!resq.panel<f32>>
 func.func @not_materialised(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
   // expected-error @below {{param @w has no offset: run --resq-materialize first}}

@@ -17,7 +17,7 @@
 /// begins with a wait and ends with RESQ_STREAM_AHEAD bytes read for another thread.
 #define CHUNK_BYTES 49152
 /// Pairs of tiles are unpacked where they take no more of the scratch than this.
-#define UNPACK_BYTES (512 << 10)
+#define UNPACK_BYTES (400 << 10)
 
 typedef struct qcall {
   resq_qshape a, b;
