@@ -7,10 +7,12 @@
 #include "lowering/cpu/lower_cpu.h"
 #include "lowering/definition.h"
 #include "lowering/gpu/ptx.h"
+#include "lowering/materialize/parallel.h"
 #include "lowering/pipeline.h"
 #include "lowering/program.h"
 #include "resq/abi.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,21 +82,64 @@ static MlirOperation lower_variant(MlirOperation module, const resq_level *level
 
 //===-- The whole ---------------------------------------------------------===//
 
+/// An object to be compiled: all of a program's, side by side.
+typedef struct job {
+  resq_object_source source;
+  resq_bytes code;
+  bool ok;
+  resq_error err;
+} job;
+
+typedef struct job_list {
+  job *at;
+  int count, done;
+  resq_stages *stages;
+  pthread_mutex_t lock; ///< of done and stages
+} job_list;
+
+static void compile_job(void *user, int64_t index) {
+  job_list *jobs = user;
+  job *j = &jobs->at[index];
+  j->ok = resq_object_compile(&j->source, RESQ_OBJECT_CODE, &j->code, &j->err);
+  pthread_mutex_lock(&jobs->lock);
+  resq_stage_progress(jobs->stages, ++jobs->done, jobs->count, j->source.level->name);
+  pthread_mutex_unlock(&jobs->lock);
+}
+
+static void free_jobs(job_list *jobs) {
+  for (int i = 0; i < jobs->count; i++) {
+    resq_object_discard(&jobs->at[i].source);
+    resq_bytes_free(&jobs->at[i].code);
+  }
+  free(jobs->at);
+  pthread_mutex_destroy(&jobs->lock);
+}
+
 typedef struct object_list {
   char **paths;
   int count;
 } object_list;
 
-static bool add_object(object_list *l, const resq_workdir *work, resq_bytes *bytes, resq_error *err) {
+static bool add_object(object_list *l, const resq_workdir *work, const resq_bytes *bytes, resq_error *err) {
   char name[32], path[PATH_MAX];
   snprintf(name, sizeof name, "%d.o", l->count);
-  bool ok = resq_workdir_write(work, name, bytes->data, bytes->size, path, err);
-  resq_bytes_free(bytes);
-  if (!ok)
+  if (!resq_workdir_write(work, name, bytes->data, bytes->size, path, err))
     return false;
   l->paths = realloc(l->paths, (size_t)(l->count + 1) * sizeof *l->paths);
   l->paths[l->count++] = strdup(path);
   return true;
+}
+
+static bool compile_jobs(job_list *jobs, int threads, object_list *objects, const resq_workdir *work, resq_error *err) {
+  resq_parallel(threads, jobs->count, compile_job, jobs);
+  bool ok = true;
+  for (int i = 0; ok && i < jobs->count; i++) {
+    job *j = &jobs->at[i];
+    if (!j->ok && err)
+      *err = j->err;
+    ok = j->ok && add_object(objects, work, &j->code, err);
+  }
+  return ok;
 }
 
 /// The windows of grouped keys hold what each row of a call reads.
@@ -114,21 +159,21 @@ static bool check_windows(MlirOperation module, int64_t rows, resq_error *err) {
 }
 
 /// One object of lowered modules, or one each where their functions are their own.
-static bool add_objects(const MlirOperation *lowered, int count, const resq_level *level, object_list *objects,
-                        const resq_workdir *work, resq_error *err) {
+static bool add_jobs(const MlirOperation *lowered, int count, const resq_level *level, job_list *jobs, resq_error *err) {
   const int together = level->bitcode ? count : 1;
-  bool ok = true;
-  for (int i = 0; ok && i < count; i += together) {
-    resq_bytes code;
-    ok = resq_object_emit(lowered + i, together, level, RESQ_OBJECT_CODE, &code, err) &&
-         add_object(objects, work, &code, err);
+  for (int i = 0; i < count; i += together) {
+    jobs->at = realloc(jobs->at, (size_t)(jobs->count + 1) * sizeof *jobs->at);
+    jobs->at[jobs->count] = (job){.ok = false};
+    if (!resq_object_translate(lowered + i, together, level, &jobs->at[jobs->count].source, err))
+      return false;
+    jobs->count++;
   }
-  return ok;
+  return true;
 }
 
 /// Entries of up to rows[0], rows[1], ... rows of one level.
 static bool add_level(MlirOperation module, const resq_level *level, const int64_t *rows, int count,
-                      resq_program_builder *program, object_list *objects, const resq_workdir *work, resq_error *err) {
+                      resq_program_builder *program, job_list *jobs, resq_error *err) {
   MlirOperation lowered[2];
   int done = 0;
   bool ok = true;
@@ -143,7 +188,7 @@ static bool add_level(MlirOperation module, const resq_level *level, const int64
       resq_program_add_entries(program, variant);
   }
   if (ok && !level->gpu) // a GPU's code is data in the program table
-    ok = add_objects(lowered, done, level, objects, work, err);
+    ok = add_jobs(lowered, done, level, jobs, err);
   for (int i = 0; i < done; i++)
     mlirOperationDestroy(lowered[i]);
   return ok;
@@ -152,23 +197,23 @@ static bool add_level(MlirOperation module, const resq_level *level, const int64
 bool resq_codegen(MlirOperation module, const resq_codegen_options *options, resq_link_kind kind, bool loose,
                   const resq_workdir *work, const char *output, resq_stages *stages, resq_error *err) {
   object_list objects = {NULL, 0};
+  job_list jobs = {.stages = stages, .lock = PTHREAD_MUTEX_INITIALIZER};
   resq_program_builder *program = resq_program_begin(module, options->scheme);
   int64_t rows[2];
-  int count = 0, levels = 0, at = 0;
+  int count = 0;
   if (options->decode_rows > 0)
     rows[count++] = options->decode_rows;
   if (options->prefill_rows > 0 && options->prefill_rows != options->decode_rows)
     rows[count++] = options->prefill_rows;
   char name[64];
   bool ok = true;
-  for (const char *rest = options->levels; next_name(&rest, name, sizeof name);)
-    levels++;
-  for (const char *rest = options->levels; ok && next_name(&rest, name, sizeof name);) {
-    resq_stage_progress(stages, at++, levels, name);
-    ok = add_level(module, resq_level_find(name), rows, count, program, &objects, work, err);
-  }
-  resq_bytes table;
+  for (const char *rest = options->levels; ok && next_name(&rest, name, sizeof name);)
+    ok = add_level(module, resq_level_find(name), rows, count, program, &jobs, err);
+  ok = ok && compile_jobs(&jobs, options->threads, &objects, work, err);
+  resq_bytes table = {NULL, 0};
   ok = ok && resq_program_emit(program, &table, err) && add_object(&objects, work, &table, err);
+  resq_bytes_free(&table);
+  free_jobs(&jobs);
   ok = ok && resq_link(kind, loose, (const char *const *)objects.paths, objects.count, output, err);
   resq_program_free(program);
   for (int i = 0; i < objects.count; i++)
@@ -191,7 +236,7 @@ bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options,
   const resq_gpu_target *target = &resq_gpu_targets[resq_n_gpu_targets - 1];
   bool ok = lowered_text ? resq_print_module(lowered, out, err)
             : level->gpu ? resq_gpu_print(lowered, target, form, out, err)
-                         : resq_object_emit(&lowered, 1, level, form, out, err);
+                         : resq_object_emit(lowered, level, form, out, err);
   mlirOperationDestroy(lowered);
   return ok;
 }

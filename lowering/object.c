@@ -19,6 +19,7 @@
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,12 +143,17 @@ static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_le
   return ok || resq_fail(err, RESQ_FAILED, "kernels of level %s do not link", level->name);
 }
 
-static LLVMTargetMachineRef create_target_machine(const resq_level *level, resq_error *err) {
+static void register_target(void) {
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
   LLVMInitializeX86AsmPrinter();
   LLVMInitializeX86AsmParser();
+}
+
+static LLVMTargetMachineRef create_target_machine(const resq_level *level, resq_error *err) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, register_target);
   LLVMTargetRef target;
   char *message = NULL;
   if (LLVMGetTargetFromTriple(RESQ_TRIPLE, &target, &message)) {
@@ -230,35 +236,54 @@ static LLVMModuleRef translate(const MlirOperation *modules, int count, const re
   return all;
 }
 
-bool resq_object_emit(const MlirOperation *modules, int count, const resq_level *level, resq_object_form form,
-                      resq_bytes *out, resq_error *err) {
+void resq_object_discard(resq_object_source *source) {
+  if (source->module)
+    LLVMDisposeModule(source->module);
+  if (source->context)
+    LLVMContextDispose(source->context);
+  *source = (resq_object_source){.level = source->level};
+}
+
+bool resq_object_translate(const MlirOperation *modules, int count, const resq_level *level,
+                           resq_object_source *source, resq_error *err) {
+  *source = (resq_object_source){.level = level, .context = LLVMContextCreate()};
+  source->module = translate(modules, count, level, source->context, err);
+  if (!source->module)
+    resq_object_discard(source);
+  return source->module;
+}
+
+static bool optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, resq_error *err) {
+  LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+  LLVMErrorRef failed = LLVMRunPasses(module, "default<O3>", machine, options);
+  LLVMDisposePassBuilderOptions(options);
+  if (!failed)
+    return true;
+  char *message = LLVMGetErrorMessage(failed);
+  resq_fail(err, RESQ_FAILED, "optimisation: %s", message);
+  LLVMDisposeErrorMessage(message);
+  return false;
+}
+
+bool resq_object_compile(resq_object_source *source, resq_object_form form, resq_bytes *out, resq_error *err) {
   *out = (resq_bytes){NULL, 0};
-  LLVMTargetMachineRef machine = create_target_machine(level, err);
-  if (!machine)
-    return false;
-  LLVMContextRef ctx = LLVMContextCreate();
-  LLVMModuleRef llvm = translate(modules, count, level, ctx, err);
-  bool ok = llvm;
+  LLVMTargetMachineRef machine = create_target_machine(source->level, err);
+  bool ok = machine;
   if (ok) {
-    set_layout(llvm, machine);
-    ok = link_kernels(ctx, llvm, level, err);
+    set_layout(source->module, machine);
+    ok = link_kernels(source->context, source->module, source->level, err) &&
+         optimise(source->module, machine, err) && emit(source->module, machine, form, out, err);
+    LLVMDisposeTargetMachine(machine);
   }
-  if (ok) {
-    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-    LLVMErrorRef failed = LLVMRunPasses(llvm, "default<O3>", machine, options);
-    LLVMDisposePassBuilderOptions(options);
-    if (failed) {
-      char *message = LLVMGetErrorMessage(failed);
-      ok = resq_fail(err, RESQ_FAILED, "optimisation: %s", message);
-      LLVMDisposeErrorMessage(message);
-    }
-  }
-  ok = ok && emit(llvm, machine, form, out, err);
-  if (llvm)
-    LLVMDisposeModule(llvm);
-  LLVMContextDispose(ctx);
-  LLVMDisposeTargetMachine(machine);
+  resq_object_discard(source);
   return ok;
+}
+
+bool resq_object_emit(MlirOperation module, const resq_level *level, resq_object_form form, resq_bytes *out,
+                      resq_error *err) {
+  *out = (resq_bytes){NULL, 0};
+  resq_object_source source;
+  return resq_object_translate(&module, 1, level, &source, err) && resq_object_compile(&source, form, out, err);
 }
 
 bool resq_object_from_llvm(LLVMModuleRef module, const resq_level *level, resq_bytes *out,

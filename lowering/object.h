@@ -23,11 +23,25 @@ typedef enum resq_object_form {
   RESQ_OBJECT_CODE
 } resq_object_form;
 
-/// Lowers what --resq-lower-cpu left (func, arith, llvm) to the LLVM dialect, translates it, links
-/// the level's kernels in, specialises, optimises and emits. Functions with a `resq.function`
-/// attribute stay visible. Several modules (entries of one level) become one object, in which they
-/// share their specialised kernels.
-bool resq_object_emit(const MlirOperation *modules, int count, const resq_level *level, resq_object_form form,
+/// LLVM IR on its way to an object, in a context of its own: threads compile several at a time.
+typedef struct resq_object_source {
+  const resq_level *level;
+  LLVMContextRef context;
+  LLVMModuleRef module;
+} resq_object_source;
+
+/// Lowers what --resq-lower-cpu left (func, arith, llvm) to the LLVM dialect and translates it. Several
+/// modules (entries of one level) become one object, in which they share their specialised kernels.
+bool resq_object_translate(const MlirOperation *modules, int count, const resq_level *level,
+                           resq_object_source *source, resq_error *err);
+
+/// Links the level's kernels in, specialises, optimises and emits. Entries stay visible. Takes the
+/// source, after an error, too; any thread may call it.
+bool resq_object_compile(resq_object_source *source, resq_object_form form, resq_bytes *out, resq_error *err);
+void resq_object_discard(resq_object_source *source);
+
+/// Both, of one module.
+bool resq_object_emit(MlirOperation module, const resq_level *level, resq_object_form form,
                       resq_bytes *out, resq_error *err);
 
 /// Object code of an LLVM module as it stands.

@@ -66,7 +66,7 @@ static entry *compile(const char *text) {
   resq_bytes object = {NULL, 0};
   MlirOperation op = mlirModuleGetOperation(module);
   if (!resq_lower_definition(op, 16, &err) ||
-      !resq_object_emit(&op, 1, resq_level_find("definition"), RESQ_OBJECT_CODE, &object, &err))
+      !resq_object_emit(op, resq_level_find("definition"), RESQ_OBJECT_CODE, &object, &err))
     fail_msg("%s", err.message);
   mlirModuleDestroy(module);
   mlirContextDestroy(ctx);
