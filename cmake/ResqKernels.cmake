@@ -34,7 +34,11 @@ target_include_directories(resq_kernels PUBLIC ${CMAKE_SOURCE_DIR}/runtime ${CMA
 set(RESQ_BITCODE)
 foreach(level ${RESQ_CPU_LEVELS})
   set(objects)
-  add_library(resq_kernels_${level} OBJECT ${RESQ_SOURCES_${level}})
+  set(native ${RESQ_SOURCES_${level}})
+  if(level STREQUAL avx512vbmi) # the only one that is not as in avx512
+    list(FILTER native INCLUDE REGEX "/qlinear_avx512.c$")
+  endif()
+  add_library(resq_kernels_${level} OBJECT ${native})
   target_include_directories(resq_kernels_${level} PRIVATE $<TARGET_PROPERTY:resq_kernels,INCLUDE_DIRECTORIES>)
   target_compile_options(resq_kernels_${level} PRIVATE ${kernel_flags} ${RESQ_FLAGS_${level}} -DRESQ_LEVEL=${level})
   target_sources(resq_kernels PRIVATE $<TARGET_OBJECTS:resq_kernels_${level}>)

@@ -79,7 +79,9 @@ def add_tensors(w, o):
 
 def write_model(path, **options):
     """options: those of the command line, by name."""
-    o = types.SimpleNamespace(**{**DEFAULTS, **options}, type="Q8_0", architecture="llama")
+    o = types.SimpleNamespace(**{**DEFAULTS, **options}, type="Q8_0", architecture="llama", biases=None, rope_factors=False,
+                              head=False)
+    o.head_size = o.width // o.heads
     w = Writer()
     tiny.write_metadata(w, o)
     tiny.write_tokenizer(w, o)
