@@ -249,6 +249,12 @@ static void test_trellis(void **state) {
 }
 
 /// The shapes of SmolLM2-135M, and long rows.
+/// The head of a call that asks for no logits.
+static void test_no_rows(void **state) {
+  (void)state;
+  check_case(0, 100, shape(64, 64, 64, 8, 4), shape(16, 16, 16, 8, 8), 1, 1);
+}
+
 static void test_model_shapes(void **state) {
   (void)state;
   static const int64_t row_counts[] = {1, 4, 16, 34};
@@ -268,6 +274,7 @@ int main(void) {
       cmocka_unit_test(test_bits),
       cmocka_unit_test(test_groups),
       cmocka_unit_test(test_trellis),
+      cmocka_unit_test(test_no_rows),
       cmocka_unit_test(test_model_shapes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,7 +114,7 @@ void RESQ_KERNEL(resq_qlinear)(
   // Cuts of rows, and enough runs of tiles for the threads. Runs slowest: a run's weights are read
   // from memory once.
   const int64_t tiles = resq_qtiles(n), cuts = (rows + c.most_rows - 1) / c.most_rows;
-  const int64_t wanted = w->count == 1 ? 1 : (4 * w->count + cuts - 1) / cuts;
+  const int64_t wanted = w->count == 1 || cuts == 0 ? 1 : (4 * w->count + cuts - 1) / cuts;
   const int64_t runs = wanted < tiles ? wanted : tiles;
   for (int64_t i; (i = resq_next_chunk(w, op)) < cuts * runs;) {
     const int64_t row = i % cuts * c.most_rows, run = i / cuts;
