@@ -14,16 +14,16 @@ file(GLOB RESQ_SOURCES_generic CONFIGURE_DEPENDS ${kernel_dir}/*_generic.c)
 file(GLOB RESQ_SOURCES_avx512 CONFIGURE_DEPENDS ${kernel_dir}/arch/x86_64/*_avx512.c)
 set(RESQ_SOURCES_avx512vbmi ${RESQ_SOURCES_avx512}) # the same files; __AVX512VBMI__ tells them apart
 # What AVX2 has no file for is the portable source, vectorised for AVX2.
+file(GLOB avx2_files CONFIGURE_DEPENDS ${kernel_dir}/arch/x86_64/*_avx2.c)
 set(RESQ_SOURCES_avx2)
 foreach(source ${RESQ_SOURCES_generic})
   string(REGEX REPLACE "/([a-z0-9_]+)_generic.c$" "/arch/x86_64/\\1_avx2.c" own ${source})
-  if(EXISTS ${own})
+  if(own IN_LIST avx2_files)
     list(APPEND RESQ_SOURCES_avx2 ${own})
   else()
     list(APPEND RESQ_SOURCES_avx2 ${source})
   endif()
 endforeach()
-file(GLOB avx2_files CONFIGURE_DEPENDS ${kernel_dir}/arch/x86_64/*_avx2.c) # so that a new one is seen
 set(RESQ_CPU_LEVELS generic avx2 avx512 avx512vbmi)
 file(GLOB kernel_headers CONFIGURE_DEPENDS ${kernel_dir}/*.h ${kernel_dir}/arch/x86_64/*.h
      ${CMAKE_SOURCE_DIR}/runtime/include/resq/abi.h)

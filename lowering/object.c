@@ -253,14 +253,14 @@ bool resq_object_translate(const MlirOperation *modules, int count, const resq_l
   return source->module;
 }
 
-static bool optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, resq_error *err) {
+bool resq_object_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, const char *what, resq_error *err) {
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
   LLVMErrorRef failed = LLVMRunPasses(module, "default<O3>", machine, options);
   LLVMDisposePassBuilderOptions(options);
   if (!failed)
     return true;
   char *message = LLVMGetErrorMessage(failed);
-  resq_fail(err, RESQ_FAILED, "optimisation: %s", message);
+  resq_fail(err, RESQ_FAILED, "%s: %s", what, message);
   LLVMDisposeErrorMessage(message);
   return false;
 }
@@ -272,7 +272,7 @@ bool resq_object_compile(resq_object_source *source, resq_object_form form, resq
   if (ok) {
     set_layout(source->module, machine);
     ok = link_kernels(source->context, source->module, source->level, err) &&
-         optimise(source->module, machine, err) && emit(source->module, machine, form, out, err);
+         resq_object_optimise(source->module, machine, "optimisation", err) && emit(source->module, machine, form, out, err);
     LLVMDisposeTargetMachine(machine);
   }
   resq_object_discard(source);

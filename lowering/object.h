@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "lowering/levels.h"
 #include "mlir-c/IR.h"
+#include <llvm-c/TargetMachine.h>
 #include <llvm-c/Types.h>
 #include <stdint.h>
 
@@ -43,6 +44,9 @@ void resq_object_discard(resq_object_source *source);
 /// Both, of one module.
 bool resq_object_emit(MlirOperation module, const resq_level *level, resq_object_form form,
                       resq_bytes *out, resq_error *err);
+
+/// Runs LLVM's O3 for the machine's target. `what` begins the message of an error.
+bool resq_object_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, const char *what, resq_error *err);
 
 /// Object code of an LLVM module as it stands.
 bool resq_object_from_llvm(LLVMModuleRef module, const resq_level *level, resq_bytes *out,

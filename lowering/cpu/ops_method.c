@@ -244,13 +244,12 @@ static void emit_e4m3(lowering *l, const qlinear *q, int branch) {
   kernel_end(&k);
 }
 
-/// Kernels of every level keep a tile and a row of all branches in a thread's scratch: of plain C, which
-/// needs most, 34 bytes for each input (qlinear_generic.c) and 64 for each group.
+/// Kernels keep a tile and a row of all branches in a thread's scratch.
 static bool check_scratch(lowering *l, MlirOperation op, int branches) {
   int64_t bytes = 0, inputs = 0;
   for (int i = 0; i < branches; i++) {
-    const int64_t width = resq_width(operand(op, i)), group = resqQuantTypeGetGroup(resq_element(operand(op, i)));
-    bytes += 34 * resq_padded_k(width, group) + 64 * (width / group);
+    const int64_t width = resq_width(operand(op, i));
+    bytes += resq_qlinear_scratch(width, resqQuantTypeGetGroup(resq_element(operand(op, i))));
     inputs += width;
   }
   if (bytes > RESQ_SCRATCH_BYTES)

@@ -14,7 +14,6 @@
 #include <llvm-c/Linker.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
-#include <llvm-c/Transforms/PassBuilder.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,18 +101,6 @@ static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_gp
   return true;
 }
 
-static bool optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, resq_error *err) {
-  LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
-  LLVMErrorRef failed = LLVMRunPasses(module, "default<O3>", machine, options);
-  LLVMDisposePassBuilderOptions(options);
-  if (!failed)
-    return true;
-  char *message = LLVMGetErrorMessage(failed);
-  resq_fail(err, RESQ_FAILED, "optimisation of GPU code: %s", message);
-  LLVMDisposeErrorMessage(message);
-  return false;
-}
-
 /// A kernel microkernel that is not in the bitcode would otherwise fail in a user's driver.
 static bool check_complete(LLVMModuleRef module, resq_error *err) {
   for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
@@ -171,7 +158,7 @@ static bool compile(MlirOperation gpu_module, const resq_gpu_target *t, resq_obj
   bool ok = module || resq_fail(err, RESQ_FAILED, "translation of GPU code to LLVM IR failed");
   if (ok) {
     set_layout(module, machine);
-    ok = link_kernels(ctx, module, t, err) && optimise(module, machine, err) &&
+    ok = link_kernels(ctx, module, t, err) && resq_object_optimise(module, machine, "optimisation of GPU code", err) &&
          check_complete(module, err) && emit(module, machine, form, out, err);
   }
   if (module)

@@ -7,10 +7,8 @@
 #ifndef RESQ_KERNELS_HALF_H
 #define RESQ_KERNELS_HALF_H
 
+#include "inline.h"
 #include <stdint.h>
-
-/// Helpers whose constant arguments must reach the optimiser.
-#define RESQ_INLINE static inline __attribute__((always_inline))
 
 /// Element types of float weights and caches.
 enum { RESQ_AS_F32, RESQ_AS_F16, RESQ_AS_BF16 };

@@ -32,17 +32,4 @@ RESQ_INLINE void linear(resq_worker *w, int32_t op, const float *x, const void *
   }
 }
 
-RESQ_DECLARE_LINEAR(float, f32) {
-  linear(w, op, x, panel, bias, y, rows, ldx, ldy, n, k,
-         RESQ_AS_F32);
-}
-
-RESQ_DECLARE_LINEAR(resq_bf16, bf16) {
-  linear(w, op, x, panel, bias, y, rows, ldx, ldy, n, k,
-         RESQ_AS_BF16);
-}
-
-RESQ_DECLARE_LINEAR(resq_f16, f16) {
-  linear(w, op, x, panel, bias, y, rows, ldx, ldy, n, k,
-         RESQ_AS_F16);
-}
+#include "linear_float.h"

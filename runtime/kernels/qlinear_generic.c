@@ -4,8 +4,8 @@
 // The definition of resq.qlinear: exact int32 sums, then the f32 steps that
 // qlinear_shape.h lists. A chunk is one tile of 16 channels over all rows. The
 // tile's weights and each row's codes are widened to int16 in scratch, k contiguous:
-// the dot products that every vectoriser knows. Scratch must hold 34 bytes for each
-// input (padded) and 64 for each group: padded k up to 28,672 with few groups.
+// the dot products that every vectoriser knows. Scratch is that of
+// resq_qlinear_scratch.
 //===----------------------------------------------------------------------===//
 #include "qlinear_shape.h"
 
@@ -112,9 +112,8 @@ RESQ_INLINE void row_product(const resq_qshape *b, int64_t row, int64_t tile, co
 }
 
 /// One branch of one tile, all rows: the first branch starts from the bias.
-RESQ_INLINE void tile_product(resq_worker *w, const resq_qshape *b, int first,
-                              const float *bias, float *y, int64_t rows, int64_t ldy,
-                              int64_t tile) {
+RESQ_INLINE void tile_product(resq_worker *w, const resq_qshape *b, int first, const float *bias,
+                              float *y, int64_t rows, int64_t ldy, int64_t tile) {
   const tile_data d = lay_out(w->scratch, b);
   const int64_t channel = tile * RESQ_TILE_N;
   const int64_t count = b->n - channel < RESQ_TILE_N ? b->n - channel : RESQ_TILE_N;
@@ -130,20 +129,13 @@ RESQ_INLINE void tile_product(resq_worker *w, const resq_qshape *b, int first,
   }
 }
 
-void RESQ_KERNEL(resq_qlinear)(
-    resq_worker *w, int32_t op, const int8_t *codes_a, const resq_quant_meta *meta_a,
-    const uint8_t *weight_a, const int8_t *codes_b, const resq_quant_meta *meta_b,
-    const uint8_t *weight_b, const float *bias, float *y, int64_t rows, int64_t ldy, int64_t n,
-    int64_t k_a, int64_t group_a, int64_t wgroup_a, int64_t abits_a, int64_t wbits_a, int64_t trellis_a,
-    int64_t k_b, int64_t group_b, int64_t wgroup_b, int64_t abits_b, int64_t wbits_b,
-    int64_t trellis_b) {
-  const resq_qshape a = {codes_a, meta_a,   weight_a, n,       k_a,
-                         group_a, wgroup_a, abits_a,  wbits_a, trellis_a};
-  const resq_qshape b = {codes_b, meta_b,   weight_b, n,       k_b,
-                         group_b, wgroup_b, abits_b,  wbits_b, trellis_b};
-  for (int64_t tile; (tile = resq_next_chunk(w, op)) < resq_qtiles(n);) {
+RESQ_INLINE void multiply(resq_worker *w, int32_t op, resq_qshape a, resq_qshape b,
+                          const float *bias, float *y, int64_t rows, int64_t ldy) {
+  for (int64_t tile; (tile = resq_next_chunk(w, op)) < resq_qtiles(a.n);) {
     tile_product(w, &a, 1, bias, y, rows, ldy, tile);
-    if (k_b)
+    if (b.k)
       tile_product(w, &b, 0, bias, y, rows, ldy, tile);
   }
 }
+
+#include "qlinear.h"

@@ -13,10 +13,9 @@
 #ifndef RESQ_QLINEAR_SHAPE_H
 #define RESQ_QLINEAR_SHAPE_H
 
+#include "inline.h"
 #include "pack_layout.h"
 #include "trellis_weights.h"
-
-#define RESQ_INLINE static inline __attribute__((always_inline))
 
 typedef struct resq_qshape {
   const int8_t *codes;
@@ -38,6 +37,12 @@ RESQ_INLINE int64_t resq_qunit_bytes(const resq_qshape *b) { return b->wbits <= 
 
 /// True where a weight scale serves the whole row.
 RESQ_INLINE int resq_qscale_per_row(const resq_qshape *b) { return b->wgroup == b->k; }
+
+/// What the weights that pad a group add up to, a channel: no trellis code stands for 0.
+RESQ_INLINE int32_t resq_qpadding_sum(const resq_qshape *b) {
+  const int32_t padding = (int32_t)(resq_qunits(b) * 8 - b->group);
+  return b->trellis ? padding * resq_trellis_weights[RESQ_TRELLIS_PAD] : 0;
+}
 
 RESQ_INLINE const int8_t *resq_qcodes(const resq_qshape *b, int64_t row, int64_t g) {
   return b->codes + row * resq_code_stride(b->k, b->group) + g * resq_qunits(b) * 8;

@@ -27,10 +27,7 @@ OTHER_LEVEL(resq_permute);
 OTHER_LEVEL(resq_split);
 OTHER_LEVEL(resq_join);
 
-#define CALL(name, ...)                                    \
-  (c->level == LEVEL_AVX512 ? name##_avx512(__VA_ARGS__) \
-   : c->level == LEVEL_AVX2 ? name##_avx2(__VA_ARGS__)   \
-                            : name##_generic(__VA_ARGS__))
+#define CALL(name, ...) AT_LEVEL(c->level, name)(__VA_ARGS__)
 
 /// Operands of any op here; strides are widths plus PAD.
 typedef struct op_case {
@@ -76,7 +73,7 @@ static void check_near(float got, double wanted, double bound) {
     fail_msg("got %.9g, wanted %.9g, allowed to differ by %.3g", got, wanted, bound);
 }
 
-/// Runs `test` on both levels (where the CPU has them) and on 1 and 2 threads.
+/// Runs `test` on each level (where the CPU has it) and on 1 and 2 threads.
 static void each_level(void (*test)(int level, int threads)) {
   for (int level = 0; level < TEST_LEVELS; ++level)
     for (int threads = 1; threads < 3 && has_level(level); ++threads)

@@ -73,11 +73,7 @@ RESQ_INLINE state lay_out(uint8_t *scratch, shape s, int64_t queries) {
 RESQ_INLINE void score_tiles(const state *st, shape s, int64_t at, int rows, int tile, int tiles,
                              int64_t place, int64_t first, int64_t count) {
   resq_block block;
-#pragma GCC unroll 6
-  for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 4
-    for (int t = 0; t < tiles; ++t)
-      block.sum[r][t] = v16_zero();
+  resq_block_clear(&block, rows, tiles);
   resq_block_multiply(&block, rows, tiles, st->q + at * s.columns + first, s.columns,
                       st->panel + tile * s.key_stride, s.key_stride, count, RESQ_AS_F32, 0);
 #pragma GCC unroll 6
@@ -105,8 +101,7 @@ RESQ_INLINE void mix(const state *st, shape s, int64_t at, int rows, int64_t til
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
     for (int t = 0; t < tiles; ++t)
-      block.sum[r][t] = v16_mul(v16_load(out + r * s.padded + t * 16),
-                                      v16_set(st->factor[at + r]));
+      block.sum[r][t] = v16_mul(v16_load(out + r * s.padded + t * 16), v16_set(st->factor[at + r]));
   resq_block_multiply(&block, rows, tiles, st->p + at * RESQ_KV_BLOCK, RESQ_KV_BLOCK,
                       st->panel + tile * VALUE_STRIDE, VALUE_STRIDE, count, RESQ_AS_F32, 0);
 #pragma GCC unroll 6
@@ -148,8 +143,7 @@ RESQ_INLINE void raise_largest(const state *st, int64_t query, int64_t allowed) 
 /// Scores to probabilities relative to the largest so far.
 RESQ_INLINE void exponentiate(const state *st, int64_t query, int64_t allowed) {
   v16f largest = v16_set(st->largest[query]);
-  v16f sum =
-      v16_mul(v16_load(st->sum + query * 16), v16_set(st->factor[query]));
+  v16f sum = v16_mul(v16_load(st->sum + query * 16), v16_set(st->factor[query]));
 #pragma GCC unroll 4
   for (int t = 0; t < 4; ++t) {
     float *p = st->p + query * RESQ_KV_BLOCK + t * 16;
@@ -171,14 +165,23 @@ RESQ_INLINE void soften(const state *st, int64_t queries, int64_t heads, int64_t
     exponentiate(st, i, allowed + i / heads);
 }
 
+/// The scores of the block of `count` positions from `block` on are in: its values are added.
+RESQ_INLINE void add_block(const state *st, shape s, const resq_queries *q,
+                           const resq_kv_view *value, int64_t block, int64_t count) {
+  const int64_t queries = q->rows * q->heads;
+  soften(st, queries, q->heads, q->position + 1 - block);
+  resq_decode_values(value, block, count, st->panel, VALUE_STRIDE);
+  for (int64_t at = 0; at < queries; at += RESQ_BLOCK_ROWS)
+    RESQ_WITH_ROWS(queries - at, ROWS, mix_tiles(st, s, at, ROWS, count))
+}
+
 //===-- Queries and results -----------------------------------------------===//
 
 /// `count` elements from `from` to `to`, times scale.
 RESQ_INLINE void copy_scaled(const float *from, float *to, int64_t count, float scale) {
   for (int64_t e = 0; e < count; e += 16) {
     v16m mask = v16_lanes(count - e);
-    v16_store_some(
-        to + e, mask, v16_mul(v16_load_some(mask, from + e), v16_set(scale)));
+    v16_store_some(to + e, mask, v16_mul(v16_load_some(mask, from + e), v16_set(scale)));
   }
 }
 
@@ -194,11 +197,7 @@ RESQ_INLINE void sketch_tiles(const state *st, shape s, sketch_panel sketch, int
                               int rows, int64_t tile, int tiles) {
   const int64_t stride = sketch.elements * RESQ_TILE_N;
   resq_block block;
-#pragma GCC unroll 6
-  for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 4
-    for (int t = 0; t < tiles; ++t)
-      block.sum[r][t] = v16_zero();
+  resq_block_clear(&block, rows, tiles);
   resq_block_multiply(&block, rows, tiles, st->out + at * s.padded, s.padded,
                       sketch.panel + tile * stride, stride, sketch.elements, RESQ_AS_F32, 0);
 #pragma GCC unroll 6
@@ -206,12 +205,13 @@ RESQ_INLINE void sketch_tiles(const state *st, shape s, sketch_panel sketch, int
 #pragma GCC unroll 4
     for (int t = 0; t < tiles; ++t)
       v16_store_some(st->q + (at + r) * s.columns + to + (tile + t) * 16,
-                            v16_lanes(sketch.rows - (tile + t) * 16), block.sum[r][t]);
+                     v16_lanes(sketch.rows - (tile + t) * 16), block.sum[r][t]);
 }
 
 RESQ_INLINE void sketch_rows(const state *st, shape s, sketch_panel sketch, int64_t to, int64_t at,
                              int rows) {
-  const int64_t tiles = (sketch.rows + 15) / 16, whole = tiles / RESQ_BLOCK_TILES * RESQ_BLOCK_TILES;
+  const int64_t tiles = (sketch.rows + 15) / 16,
+                whole = tiles / RESQ_BLOCK_TILES * RESQ_BLOCK_TILES;
   for (int64_t tile = 0; tile < whole; tile += RESQ_BLOCK_TILES)
     sketch_tiles(st, s, sketch, to, at, rows, tile, RESQ_BLOCK_TILES);
   for (int64_t tile = whole; tile < tiles; ++tile)
@@ -234,7 +234,7 @@ RESQ_INLINE void store_results(const state *st, shape s, const resq_queries *q) 
     v16f sum = v16_set(v16_sum(v16_load(st->sum + i * 16)));
     for (int64_t e = 0; e < s.size; e += 16)
       v16_store_some(to + e, v16_lanes(s.size - e),
-                            v16_div(v16_load(st->out + i * s.padded + e), sum));
+                     v16_div(v16_load(st->out + i * s.padded + e), sum));
   }
 }
 

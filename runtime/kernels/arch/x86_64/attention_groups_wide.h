@@ -1,9 +1,9 @@
 //===-- attention_groups_wide.h - attention over grouped keys ------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The kernel of the levels with vec16.h. A query has four parts of columns: itself, for exact keys; S q; and, made anew for each group of
-// 32 tokens, S (q - q_out) and S' q_out, q_out its outlier channels in that group. Rows before
-// the group's flush read it exactly, the others by signs.
+// The kernel of the levels with vec16.h. A query has four parts of columns: itself, for exact keys;
+// S q; and, made anew for each group of 32 tokens, S (q - q_out) and S' q_out, q_out its outlier
+// channels in that group. Rows before the group's flush read it exactly, the others by signs.
 //===----------------------------------------------------------------------===//
 #include "attention_block.h"
 #include "kv_groups.h"
@@ -46,8 +46,7 @@ RESQ_INLINE void part_query(float *q, resq_kv_groups g, const float *sketch,
     const float *panel = sketch + j * g.size;
     v16f out = v16_zero();
     for (int64_t o = 0; o < g.outliers; ++o)
-      out = v16_fma(v16_load(panel + indices[o] * RESQ_TILE_N),
-                            v16_set(q[indices[o]]), out);
+      out = v16_fma(v16_load(panel + indices[o] * RESQ_TILE_N), v16_set(q[indices[o]]), out);
     v16m mask = v16_lanes(g.rows - j);
     v16f all = v16_load_some(mask, q + p.sketched + j);
     v16_store_some(q + p.inliers + j, mask, v16_sub(all, out));
@@ -106,10 +105,7 @@ RESQ_INLINE void attend(uint8_t *scratch, resq_kv_groups g, const resq_kv_group_
     int64_t left = positions - block, count = left < RESQ_KV_BLOCK ? left : RESQ_KV_BLOCK;
     for (int64_t t = 0; t < count; t += RESQ_KV_GROUP)
       score_group(st, s, g, v, q, block + t, t);
-    soften(st, queries, q->heads, q->position + 1 - block);
-    resq_decode_values(&v->value, block, count, st->panel, VALUE_STRIDE);
-    for (int64_t at = 0; at < queries; at += RESQ_BLOCK_ROWS)
-      RESQ_WITH_ROWS(queries - at, ROWS, mix_tiles(st, s, at, ROWS, count))
+    add_block(st, s, q, &v->value, block, count);
   }
   store_results(st, s, q);
 }

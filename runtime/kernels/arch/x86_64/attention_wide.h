@@ -45,10 +45,7 @@ RESQ_INLINE void attend(uint8_t *scratch, resq_kv_format keys, const resq_kv_vie
       resq_decode_keys(key, block + t, st->panel + t / 16 * s.key_stride);
     for (int64_t at = 0; at < queries; at += RESQ_BLOCK_ROWS)
       RESQ_WITH_ROWS(queries - at, ROWS, score(st, s, at, ROWS, 4, 0, 0, s.columns))
-    soften(st, queries, q->heads, q->position + 1 - block);
-    resq_decode_values(value, block, count, st->panel, VALUE_STRIDE);
-    for (int64_t at = 0; at < queries; at += RESQ_BLOCK_ROWS)
-      RESQ_WITH_ROWS(queries - at, ROWS, mix_tiles(st, s, at, ROWS, count))
+    add_block(st, s, q, value, block, count);
   }
   store_results(st, s, q);
 }

@@ -8,8 +8,8 @@
 #ifndef RESQ_KERNELS_KV_DECODE_H
 #define RESQ_KERNELS_KV_DECODE_H
 
-#include "vec16.h"
 #include "kv_layout.h"
+#include "vec16.h"
 
 /// Of a part, a lane each token: the scale, and -zero * scale.
 typedef struct resq_kv_scales {
@@ -51,8 +51,7 @@ RESQ_INLINE v16i resq_load_stream(const resq_kv_view *v, const uint8_t *tile, in
 #pragma GCC unroll 3
   for (int64_t b = 1; b < 4; ++b)
     if (b < v->bits && from + b < v->low_bytes)
-      word = v16i_or(
-          word, v16i_left(v16i_load_bytes(tile + (from + b) * 16), (unsigned)(8 * b)));
+      word = v16i_or(word, v16i_left(v16i_load_bytes(tile + (from + b) * 16), (unsigned)(8 * b)));
   return word;
 }
 
@@ -73,8 +72,7 @@ RESQ_INLINE void resq_decode_stream_keys(const resq_kv_view *v, const uint8_t *t
       v16i turned = v16i_shift(word, top - e * (int32_t)v->bits);
       v16i number = v16i_or(v16i_and(turned, field), one);
       if (i + e < v->low)
-        v16_store(keys + (i + e) * 16,
-                        v16_fma(v16_from_bits(number), scale, offset));
+        v16_store(keys + (i + e) * 16, v16_fma(v16_from_bits(number), scale, offset));
     }
   }
 }
@@ -104,8 +102,7 @@ RESQ_INLINE void resq_decode_centroid_keys(const resq_kv_view *v, const uint8_t 
     for (int32_t e = 0; e < 8; ++e) {
       v16i index = v16i_right(word, (unsigned)(e * (int32_t)v->bits));
       if (i + e < v->low)
-        v16_store(keys + (i + e) * 16,
-                        v16_mul(scale, v16_look_up(index, table)));
+        v16_store(keys + (i + e) * 16, v16_mul(scale, v16_look_up(index, table)));
     }
   }
 }
@@ -149,7 +146,7 @@ RESQ_INLINE void resq_decode_keys(const resq_kv_view *v, int64_t first, float *k
   resq_kv_scales high = resq_load_scales(v, first, 1);
   for (int64_t i = 0; i < v->high; ++i)
     v16_store(keys + (v->low + i) * 16,
-                    resq_kv_scaled(v16i_load_bytes(tile + (v->low_bytes + i) * 16), high));
+              resq_kv_scaled(v16i_load_bytes(tile + (v->low_bytes + i) * 16), high));
 }
 
 /// The f16 scale of one token, in all lanes.
@@ -183,7 +180,7 @@ RESQ_INLINE void resq_decode_float_values(const resq_kv_view *v, int64_t first, 
 typedef struct resq_kv_reader {
   v16i bytes;  ///< of 16 fields: where in 16 bytes the two stand that a field begins in
   v16i shifts; ///< and at which bit
-  v16f table;    ///< 1 to 4 bits: decoded with a scale of 1 (int: the codes)
+  v16f table;  ///< 1 to 4 bits: decoded with a scale of 1 (int: the codes)
 } resq_kv_reader;
 
 RESQ_INLINE resq_kv_reader resq_kv_reader_of(const resq_kv_view *v) {
@@ -206,7 +203,7 @@ RESQ_INLINE resq_kv_reader resq_kv_reader_of(const resq_kv_view *v) {
 /// 16 fields of the stream at `from`, from element e on, e a multiple of 16; their upper bits are
 /// others' fields.
 RESQ_INLINE v16i resq_load_fields(const resq_kv_view *v, resq_kv_reader r, const uint8_t *from,
-                                     int64_t e) {
+                                  int64_t e) {
   if (v->bits == 8)
     return v16i_load_bytes(from + e);
   int64_t first, second;
@@ -248,8 +245,10 @@ RESQ_INLINE void resq_decode_values(const resq_kv_view *v, int64_t first, int64_
           value = resq_kv_scaled(v16i_and(fields, field), low);
       }
       if (e + 16 > v->low && v->high > 0) {
-        const v16i codes = v16i_load_bytes_from(from + v->low_bytes + e - v->low, v->low - e, v->size - e);
-        value = v16_choose(v16_lanes_from(v->low - e, v->size - e), resq_kv_scaled(codes, high), value);
+        const v16i codes =
+            v16i_load_bytes_from(from + v->low_bytes + e - v->low, v->low - e, v->size - e);
+        value =
+            v16_choose(v16_lanes_from(v->low - e, v->size - e), resq_kv_scaled(codes, high), value);
       }
       v16_store(values + e / 16 * stride + t * 16, value);
     }

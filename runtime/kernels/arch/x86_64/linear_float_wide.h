@@ -23,11 +23,7 @@ typedef struct problem {
 RESQ_INLINE void do_block(const problem *p, int64_t row, int rows, int64_t first, int tiles,
                           int64_t ahead) {
   resq_block block;
-#pragma GCC unroll 6
-  for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 4
-    for (int t = 0; t < tiles; ++t)
-      block.sum[r][t] = v16_zero();
+  resq_block_clear(&block, rows, tiles);
   int64_t stride = RESQ_TILE_N * p->k;
   const char *panel = (const char *)p->panel + first * stride * (p->as == RESQ_AS_F32 ? 4 : 2);
   resq_block_multiply(&block, rows, tiles, p->x + row * p->ldx, p->ldx, panel, stride, p->k, p->as,
@@ -36,12 +32,10 @@ RESQ_INLINE void do_block(const problem *p, int64_t row, int rows, int64_t first
   for (int t = 0; t < tiles; ++t) {
     int64_t channel = (first + t) * RESQ_TILE_N;
     v16m mask = v16_lanes(p->n - channel);
-    v16f bias =
-        p->bias ? v16_load_some(mask, p->bias + channel) : v16_zero();
+    v16f bias = p->bias ? v16_load_some(mask, p->bias + channel) : v16_zero();
 #pragma GCC unroll 6
     for (int r = 0; r < rows; ++r)
-      v16_store_some(p->y + (row + r) * p->ldy + channel, mask,
-                            v16_add(block.sum[r][t], bias));
+      v16_store_some(p->y + (row + r) * p->ldy + channel, mask, v16_add(block.sum[r][t], bias));
   }
 }
 
@@ -65,24 +59,11 @@ RESQ_INLINE void linear(resq_worker *w, int32_t op, const float *x, const void *
   while ((chunk = resq_next_chunk(w, op)) < chunks) {
     int64_t part = chunk / cuts, begin = chunk % cuts * CHUNK_ROWS;
     int64_t end = begin + CHUNK_ROWS < rows ? begin + CHUNK_ROWS : rows;
-    if (part < whole)
+    if (RESQ_BLOCK_TILES > 1 && part < whole)
       do_rows(&p, begin, end, part * RESQ_BLOCK_TILES, RESQ_BLOCK_TILES);
     else
       do_rows(&p, begin, end, whole * RESQ_BLOCK_TILES + part - whole, 1);
   }
 }
 
-RESQ_DECLARE_LINEAR(float, f32) {
-  linear(w, op, x, panel, bias, y, rows, ldx, ldy, n, k,
-         RESQ_AS_F32);
-}
-
-RESQ_DECLARE_LINEAR(resq_bf16, bf16) {
-  linear(w, op, x, panel, bias, y, rows, ldx, ldy, n, k,
-         RESQ_AS_BF16);
-}
-
-RESQ_DECLARE_LINEAR(resq_f16, f16) {
-  linear(w, op, x, panel, bias, y, rows, ldx, ldy, n, k,
-         RESQ_AS_F16);
-}
+#include "linear_float.h"

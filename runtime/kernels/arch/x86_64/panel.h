@@ -19,6 +19,14 @@ typedef struct resq_block {
   v16f sum[RESQ_BLOCK_ROWS][RESQ_BLOCK_TILES];
 } resq_block;
 
+RESQ_INLINE void resq_block_clear(resq_block *block, int rows, int tiles) {
+#pragma GCC unroll 6
+  for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; ++t)
+      block->sum[r][t] = v16_zero();
+}
+
 /// block += x[0..rows, 0..k) times `tiles` tiles of a panel, `stride` elements apart, widened
 /// from `as`. rows and tiles are constants where this is inlined. `ahead`: how many elements
 /// further the panel is asked of memory, 0: not.

@@ -98,31 +98,24 @@ RESQ_INLINE void tile_rows(const qcall *c, int64_t row, int64_t rows, int64_t ti
     block(c, row, rows - 1, 1, tile, 0);
 }
 
-void RESQ_KERNEL(resq_qlinear)(
-    resq_worker *w, int32_t op, const int8_t *codes_a, const resq_quant_meta *meta_a,
-    const uint8_t *weight_a, const int8_t *codes_b, const resq_quant_meta *meta_b,
-    const uint8_t *weight_b, const float *bias, float *y, int64_t rows, int64_t ldy, int64_t n,
-    int64_t k_a, int64_t group_a, int64_t wgroup_a, int64_t abits_a, int64_t wbits_a, int64_t trellis_a,
-    int64_t k_b, int64_t group_b, int64_t wgroup_b, int64_t abits_b, int64_t wbits_b,
-    int64_t trellis_b) {
-  qcall c = {.a.b = {codes_a, meta_a, weight_a, n, k_a, group_a, wgroup_a, abits_a, wbits_a, trellis_a},
-             .b.b = {codes_b, meta_b, weight_b, n, k_b, group_b, wgroup_b, abits_b, wbits_b, trellis_b},
-             .bias = bias,
-             .y = y,
-             .ldy = ldy};
+RESQ_INLINE void multiply(resq_worker *w, int32_t op, resq_qshape a, resq_qshape b,
+                          const float *bias, float *y, int64_t rows, int64_t ldy) {
+  qcall c = {.a.b = a, .b.b = b, .bias = bias, .y = y, .ldy = ldy};
   lay_out(&c, w->scratch);
   // Cuts of rows, and enough runs of tiles for the threads. Runs slowest: a run's weights are read
   // from memory once.
-  const int64_t tiles = resq_qtiles(n), cuts = (rows + c.most_rows - 1) / c.most_rows;
+  const int64_t tiles = resq_qtiles(a.n), cuts = (rows + c.most_rows - 1) / c.most_rows;
   const int64_t wanted = w->count == 1 || cuts == 0 ? 1 : (4 * w->count + cuts - 1) / cuts;
   const int64_t runs = wanted < tiles ? wanted : tiles;
   for (int64_t i; (i = resq_next_chunk(w, op)) < cuts * runs;) {
     const int64_t row = i % cuts * c.most_rows, run = i / cuts;
     const int64_t count = rows - row < c.most_rows ? rows - row : c.most_rows;
     pair_codes(&c.a, row, count);
-    if (k_b)
+    if (b.k)
       pair_codes(&c.b, row, count);
     for (int64_t tile = run * tiles / runs; tile < (run + 1) * tiles / runs; ++tile)
       tile_rows(&c, row, count, tile);
   }
 }
+
+#include "qlinear.h"

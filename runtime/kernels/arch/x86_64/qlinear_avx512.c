@@ -41,16 +41,19 @@ RESQ_INLINE int worth_unpacking(const resq_qshape *b) {
 }
 
 RESQ_INLINE uint8_t *unpacked_a(const qcall *c) {
-  return (uint8_t *)(sums_b(c) + (c->b.k && c->b.abits == 8 ? resq_qgroups(&c->b) * RESQ_BLOCK_TILES : 0));
+  return (uint8_t *)(sums_b(c) +
+                     (c->b.k && c->b.abits == 8 ? resq_qgroups(&c->b) * RESQ_BLOCK_TILES : 0));
 }
 
 RESQ_INLINE uint8_t *unpacked_b(const qcall *c) {
-  return unpacked_a(c) + (worth_unpacking(&c->a) ? RESQ_BLOCK_TILES * resq_unpacked_tile_bytes(&c->a) : 0);
+  return unpacked_a(c) +
+         (worth_unpacking(&c->a) ? RESQ_BLOCK_TILES * resq_unpacked_tile_bytes(&c->a) : 0);
 }
 
 RESQ_INLINE void block(const qcall *c, resq_qblock s, int64_t row, int64_t tile) {
   const int unpacked = s.unpacked;
-  resq_qtask task = {(float *)c->scratch, sums_a(c), unpacked_a(c), c->bias, c->y, c->ldy, row, tile};
+  resq_qtask task = {
+      (float *)c->scratch, sums_a(c), unpacked_a(c), c->bias, c->y, c->ldy, row, tile};
   s.unpacked = unpacked && worth_unpacking(&c->a);
   resq_qblock_product(&c->a, s, &task, 1);
   if (c->b.k) {
@@ -62,7 +65,8 @@ RESQ_INLINE void block(const qcall *c, resq_qblock s, int64_t row, int64_t tile)
 }
 
 /// What all blocks of a pair of tiles share.
-RESQ_INLINE void prepare_pair(const resq_qshape *b, int64_t tile, __m512i *sums, uint8_t *unpacked) {
+RESQ_INLINE void prepare_pair(const resq_qshape *b, int64_t tile, __m512i *sums,
+                              uint8_t *unpacked) {
   if (worth_unpacking(b))
     resq_qtile_unpack(b, tile, unpacked, b->abits == 8 ? sums : NULL);
   else if (b->abits == 8)
@@ -134,19 +138,12 @@ RESQ_INLINE int64_t decode_runs(const qcall *c, int64_t threads, int64_t units) 
   return runs < units ? runs : units;
 }
 
-void RESQ_KERNEL(resq_qlinear)(
-    resq_worker *w, int32_t op, const int8_t *codes_a, const resq_quant_meta *meta_a,
-    const uint8_t *weight_a, const int8_t *codes_b, const resq_quant_meta *meta_b,
-    const uint8_t *weight_b, const float *bias, float *y, int64_t rows, int64_t ldy, int64_t n,
-    int64_t k_a, int64_t group_a, int64_t wgroup_a, int64_t abits_a, int64_t wbits_a, int64_t trellis_a,
-    int64_t k_b, int64_t group_b, int64_t wgroup_b, int64_t abits_b, int64_t wbits_b,
-    int64_t trellis_b) {
-  const qcall c = {{codes_a, meta_a, weight_a, n, k_a, group_a, wgroup_a, abits_a, wbits_a, trellis_a},
-                   {codes_b, meta_b, weight_b, n, k_b, group_b, wgroup_b, abits_b, wbits_b, trellis_b},
-                   bias, y, ldy, w->scratch};
+RESQ_INLINE void multiply(resq_worker *w, int32_t op, resq_qshape a, resq_qshape b,
+                          const float *bias, float *y, int64_t rows, int64_t ldy) {
+  const qcall c = {a, b, bias, y, ldy, w->scratch};
   // Few rows: runs of tiles. Many: pairs of tiles by cuts of rows, rows fastest, so that a
   // pair's weights are read from memory once.
-  const int64_t tiles = resq_qtiles(n), few = rows <= FEW_ROWS, unit = rows > 4 ? 2 : 1;
+  const int64_t tiles = resq_qtiles(a.n), few = rows <= FEW_ROWS, unit = rows > 4 ? 2 : 1;
   const int64_t units = (tiles + unit - 1) / unit;
   const int64_t cuts = few ? 1 : (rows + PREFILL_ROWS - 1) / PREFILL_ROWS;
   const int64_t runs = few ? decode_runs(&c, w->count, units) : units;
@@ -156,9 +153,11 @@ void RESQ_KERNEL(resq_qlinear)(
     const int64_t from = run * units / runs * unit, to = (run + 1) * units / runs * unit;
     if (few) {
       start_streams(&c.a, from);
-      if (k_b)
+      if (b.k)
         start_streams(&c.b, from);
     }
     rows_by_tiles(&c, row, end, from, to < tiles ? to : tiles);
   }
 }
+
+#include "qlinear.h"

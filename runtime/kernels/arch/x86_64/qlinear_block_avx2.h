@@ -13,12 +13,6 @@
 #include "qlinear_shape.h"
 #include <immintrin.h>
 
-#ifdef __clang__
-#define RESQ_UNROLL _Pragma("unroll")
-#else
-#define RESQ_UNROLL _Pragma("GCC unroll 8")
-#endif
-
 /// 12 accumulators of the 16 registers.
 #define RESQ_BLOCK_ROWS 6
 /// Bytes of a unit, 8 inputs by 16 channels, as signed weights.
@@ -60,7 +54,8 @@ RESQ_INLINE __m256i state_table(int state) {
 RESQ_INLINE __m256i trellis_values(__m256i code, __m256i one, __m256i two) {
   const __m256i table = state_table(0), other = _mm256_xor_si256(table, state_table(1));
   const __m256i place = _mm256_xor_si256(code, _mm256_and_si256(two, _mm256_set1_epi8(15)));
-  const __m256i change = _mm256_and_si256(_mm256_xor_si256(one, two), _mm256_shuffle_epi8(other, place));
+  const __m256i change =
+      _mm256_and_si256(_mm256_xor_si256(one, two), _mm256_shuffle_epi8(other, place));
   const __m256i value = _mm256_xor_si256(_mm256_shuffle_epi8(table, place), change);
   return _mm256_sub_epi8(_mm256_xor_si256(value, two), two);
 }
@@ -71,10 +66,11 @@ RESQ_INLINE __m256i bytes_with(__m256i v, __m256i bit) {
 }
 
 RESQ_INLINE resq_unit trellis_unit(__m256i a, __m256i b) {
-  const __m256i nibble = _mm256_set1_epi8(15), low = _mm256_set1_epi8(1), high = _mm256_set1_epi8(16);
+  const __m256i nibble = _mm256_set1_epi8(15), low = _mm256_set1_epi8(1),
+                high = _mm256_set1_epi8(16);
   // A channel is a lane of 32 bits; channels before 0 are 15 and 14.
-  const __m256i before_a = _mm256_permute2x128_si256(a, b, 0x03);  // b's upper half, a's lower
-  const __m256i before_b = _mm256_permute2x128_si256(a, b, 0x21);  // a's upper half, b's lower
+  const __m256i before_a = _mm256_permute2x128_si256(a, b, 0x03); // b's upper half, a's lower
+  const __m256i before_b = _mm256_permute2x128_si256(a, b, 0x21); // a's upper half, b's lower
   const __m256i v[2] = {a, b};
   const __m256i one[2] = {_mm256_alignr_epi8(a, before_a, 12), _mm256_alignr_epi8(b, before_b, 12)};
   const __m256i two[2] = {_mm256_alignr_epi8(a, before_a, 8), _mm256_alignr_epi8(b, before_b, 8)};
@@ -114,12 +110,6 @@ RESQ_INLINE resq_unit packed_unit(const resq_qshape *b, const uint8_t *w) {
 RESQ_INLINE __m256i even_of(__m256i v) { return _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8); }
 RESQ_INLINE __m256i odd_of(__m256i v) { return _mm256_srai_epi16(v, 8); }
 
-/// What the weights of a group's padding add up to, a channel.
-RESQ_INLINE int32_t padding_sum(const resq_qshape *b) {
-  const int32_t padding = (int32_t)(resq_qunits(b) * 8 - b->group);
-  return b->trellis ? padding * resq_trellis_weights[RESQ_TRELLIS_PAD] : 0;
-}
-
 /// sums + the unit's weights, channels 0..7 and 8..15.
 RESQ_INLINE void add_sums(resq_unit u, __m256i sums[2]) {
   const __m256i ones = _mm256_set1_epi16(1);
@@ -139,15 +129,14 @@ RESQ_INLINE void unpack_tile(const resq_qwork *w, int64_t tile) {
     for (int64_t i = 0; i < resq_qunits(b); ++i, out += RESQ_UNPACKED_UNIT) {
       const resq_unit u = packed_unit(b, from + i * resq_qunit_bytes(b));
       RESQ_UNROLL for (int j = 0; j < 4; ++j)
-        _mm256_storeu_si256((__m256i *)(out + 32 * j), u.at[j]);
+          _mm256_storeu_si256((__m256i *)(out + 32 * j), u.at[j]);
       if (b->abits == 8)
         add_sums(u, sums);
     }
     if (b->abits == 8) {
-      const __m256i padding = _mm256_set1_epi32(padding_sum(b));
-      RESQ_UNROLL for (int c = 0; c < 2; ++c)
-        _mm256_storeu_si256((__m256i *)(w->sums + g * RESQ_TILE_N + 8 * c),
-                            _mm256_sub_epi32(sums[c], padding));
+      const __m256i padding = _mm256_set1_epi32(resq_qpadding_sum(b));
+      RESQ_UNROLL for (int c = 0; c < 2; ++c) _mm256_storeu_si256(
+          (__m256i *)(w->sums + g * RESQ_TILE_N + 8 * c), _mm256_sub_epi32(sums[c], padding));
     }
   }
 }
@@ -193,11 +182,10 @@ RESQ_INLINE void group_product(const resq_qwork *w, int64_t row, int64_t at, int
   const resq_qshape *b = &w->b;
   const int64_t units = resq_qunits(b), stride = resq_all_units(b) * RESQ_UNIT_PAIRS;
   const int32_t *x = w->pairs + at * stride + g * units * RESQ_UNIT_PAIRS;
-  const uint8_t *from = unpacked ? w->unpacked + g * units * RESQ_UNPACKED_UNIT : resq_qweight(b, tile, g);
+  const uint8_t *from =
+      unpacked ? w->unpacked + g * units * RESQ_UNPACKED_UNIT : resq_qweight(b, tile, g);
   __m256i sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-  RESQ_UNROLL for (int r = 0; r < rows; ++r) {
-    acc[r][0] = acc[r][1] = _mm256_setzero_si256();
-  }
+  RESQ_UNROLL for (int r = 0; r < rows; ++r) { acc[r][0] = acc[r][1] = _mm256_setzero_si256(); }
   for (int64_t i = 0; i < units; ++i, x += RESQ_UNIT_PAIRS) {
     resq_unit u;
     if (unpacked) {
@@ -215,7 +203,7 @@ RESQ_INLINE void group_product(const resq_qwork *w, int64_t row, int64_t at, int
   }
   if (b->abits != 8)
     return;
-  const __m256i padding = _mm256_set1_epi32(padding_sum(b));
+  const __m256i padding = _mm256_set1_epi32(resq_qpadding_sum(b));
   RESQ_UNROLL for (int c = 0; c < 2; ++c) {
     const __m256i sum = unpacked ? load((const uint8_t *)(w->sums + g * RESQ_TILE_N + 8 * c))
                                  : _mm256_sub_epi32(sums[c], padding);
@@ -237,9 +225,7 @@ RESQ_INLINE void resq_qblock_product(const resq_qwork *w, int64_t row, int64_t a
   const resq_qshape *b = &w->b;
   const int per_row = resq_qscale_per_row(b);
   __m256 part[RESQ_BLOCK_ROWS][2];
-  RESQ_UNROLL for (int r = 0; r < rows; ++r) {
-    part[r][0] = part[r][1] = _mm256_setzero_ps();
-  }
+  RESQ_UNROLL for (int r = 0; r < rows; ++r) { part[r][0] = part[r][1] = _mm256_setzero_ps(); }
   for (int64_t g = 0; g < resq_qgroups(b); ++g) {
     resq_qacc acc;
     group_product(w, row, at, rows, tile, g, unpacked, acc);

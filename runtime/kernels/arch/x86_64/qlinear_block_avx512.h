@@ -17,12 +17,6 @@
 #include "qlinear_shape.h"
 #include <immintrin.h>
 
-#ifdef __clang__
-#define RESQ_UNROLL _Pragma("unroll")
-#else
-#define RESQ_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 #define RESQ_BLOCK_ROWS 12
 #define RESQ_BLOCK_TILES 2
 #define RESQ_BLOCK_CHAINS 8
@@ -120,9 +114,8 @@ RESQ_INLINE __m512i add_unit(const resq_qshape *b, __m512i acc, __m512i low, __m
 
 /// sum w of a group from sum (w + offset), which counts the padding, nibbles of 8.
 RESQ_INLINE __m512i without_offset(const resq_qshape *b, __m512i sum) {
-  const int32_t padded = (int32_t)resq_qunits(b) * 8, padding = padded - (int32_t)b->group;
-  const int32_t pad = b->trellis ? resq_trellis_weights[RESQ_TRELLIS_PAD] : 0;
-  return _mm512_sub_epi32(sum, _mm512_set1_epi32(padded * weight_offset(b) + padding * pad));
+  const int32_t offsets = (int32_t)resq_qunits(b) * 8 * weight_offset(b);
+  return _mm512_sub_epi32(sum, _mm512_set1_epi32(offsets + resq_qpadding_sum(b)));
 }
 
 /// Bytes of the unpacked weights of one tile.

@@ -9,12 +9,6 @@
 #include "avx512.h"
 #include "qlinear_e4m3_shape.h"
 
-#ifdef __clang__
-#define RESQ_UNROLL _Pragma("unroll")
-#else
-#define RESQ_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 #define BLOCK_ROWS 8
 /// Rows up to which a call is cut by channels as well.
 #define FEW_ROWS 64

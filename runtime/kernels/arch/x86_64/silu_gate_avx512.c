@@ -3,11 +3,11 @@
 //
 // Elementwise, 16 at a time.
 //===----------------------------------------------------------------------===//
-#include "avx512.h"
 #include "rows.h"
+#include "vec16.h"
 
 RESQ_INLINE __m512 silu_times(__m512 gate, __m512 up) {
-  __m512 power = resq_exp16(_mm512_sub_ps(_mm512_setzero_ps(), gate));
+  __m512 power = v16_exp(_mm512_sub_ps(_mm512_setzero_ps(), gate));
   return _mm512_mul_ps(_mm512_div_ps(gate, _mm512_add_ps(_mm512_set1_ps(1.0f), power)), up);
 }
 

@@ -19,7 +19,8 @@ enum { RESQ_BLOCK_ROWS = 6, RESQ_BLOCK_TILES = 1 };
 
 RESQ_INLINE v16i v16i_set(int32_t x) { return (v16i){_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
 RESQ_INLINE v16i v16i_load(const int32_t *p) {
-  return (v16i){_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)(p + 8))};
+  return (v16i){_mm256_loadu_si256((const __m256i *)p),
+                _mm256_loadu_si256((const __m256i *)(p + 8))};
 }
 
 RESQ_INLINE v16m v16_lanes_from(int64_t first, int64_t end) {
@@ -85,16 +86,28 @@ RESQ_INLINE v16f v16_div(v16f x, v16f y) {
 RESQ_INLINE v16f v16_fma(v16f x, v16f y, v16f z) {
   return (v16f){_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
 }
+RESQ_INLINE v16f v16_fma_minus(v16f x, v16f y, v16f z) {
+  return (v16f){_mm256_fnmadd_ps(x.a, y.a, z.a), _mm256_fnmadd_ps(x.b, y.b, z.b)};
+}
+RESQ_INLINE v16f v16_min(v16f x, v16f y) {
+  return (v16f){_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)};
+}
+RESQ_INLINE v16f v16_max(v16f x, v16f y) {
+  return (v16f){_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)};
+}
+RESQ_INLINE v16f v16_round(v16f v) {
+  enum { NEAREST = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC };
+  return (v16f){_mm256_round_ps(v.a, NEAREST), _mm256_round_ps(v.b, NEAREST)};
+}
 RESQ_INLINE v16f v16_choose(v16m m, v16f yes, v16f no) {
   return (v16f){_mm256_blendv_ps(no.a, yes.a, _mm256_castsi256_ps(m.a)),
                 _mm256_blendv_ps(no.b, yes.b, _mm256_castsi256_ps(m.b))};
 }
 RESQ_INLINE v16f v16_keep(v16m m, v16f v) {
-  return (v16f){_mm256_and_ps(v.a, _mm256_castsi256_ps(m.a)), _mm256_and_ps(v.b, _mm256_castsi256_ps(m.b))};
+  return (v16f){_mm256_and_ps(v.a, _mm256_castsi256_ps(m.a)),
+                _mm256_and_ps(v.b, _mm256_castsi256_ps(m.b))};
 }
-RESQ_INLINE v16f v16_max_some(v16m m, v16f x, v16f y) {
-  return v16_choose(m, (v16f){_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}, x);
-}
+RESQ_INLINE v16f v16_max_some(v16m m, v16f x, v16f y) { return v16_choose(m, v16_max(x, y), x); }
 RESQ_INLINE float v16_largest(v16f v) {
   const __m256 eight = _mm256_max_ps(v.a, v.b);
   const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
@@ -112,25 +125,14 @@ RESQ_INLINE float v16_sum(v16f v) {
 RESQ_INLINE __m256 v16_power(__m256i n) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
 }
-
-/// resq_exp16_down of eight; 2^n in two steps, so that it may be subnormal.
-RESQ_INLINE __m256 v16_exp8_down(__m256 x) {
-  x = _mm256_max_ps(_mm256_set1_ps(-104.0f), x); // NaN in the second operand wins
-  const __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)),
-                                   _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
-  r = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
-  __m256 p = _mm256_set1_ps(1.9875691500e-4f);
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.3981999507e-3f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(8.3334519073e-3f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(4.1665795894e-2f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.6666665459e-1f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(5.0000001201e-1f));
-  p = _mm256_add_ps(_mm256_fmadd_ps(p, _mm256_mul_ps(r, r), r), _mm256_set1_ps(1.0f));
+/// In two steps, so that the result may be subnormal.
+RESQ_INLINE __m256 v16_scale8(__m256 v, __m256 n) {
   const __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1);
-  return _mm256_mul_ps(_mm256_mul_ps(p, v16_power(half)), v16_power(_mm256_sub_epi32(whole, half)));
+  return _mm256_mul_ps(_mm256_mul_ps(v, v16_power(half)), v16_power(_mm256_sub_epi32(whole, half)));
 }
-RESQ_INLINE v16f v16_exp_down(v16f x) { return (v16f){v16_exp8_down(x.a), v16_exp8_down(x.b)}; }
+RESQ_INLINE v16f v16_scale(v16f v, v16f n) {
+  return (v16f){v16_scale8(v.a, n.a), v16_scale8(v.b, n.b)};
+}
 
 RESQ_INLINE v16i v16i_load_bytes(const uint8_t *p) {
   const __m128i bytes = _mm_loadu_si128((const __m128i *)p);
@@ -171,7 +173,8 @@ RESQ_INLINE v16i v16_bits(v16f v) {
 }
 /// Bit 3 of the index, moved to the sign, chooses between the table's halves.
 RESQ_INLINE __m256 v16_look_up8(__m256i index, v16f table) {
-  return _mm256_blendv_ps(_mm256_permutevar8x32_ps(table.a, index), _mm256_permutevar8x32_ps(table.b, index),
+  return _mm256_blendv_ps(_mm256_permutevar8x32_ps(table.a, index),
+                          _mm256_permutevar8x32_ps(table.b, index),
                           _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
 }
 RESQ_INLINE v16f v16_look_up(v16i index, v16f table) {

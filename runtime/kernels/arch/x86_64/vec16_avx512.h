@@ -34,12 +34,16 @@ RESQ_INLINE v16f v16_sub(v16f a, v16f b) { return _mm512_sub_ps(a, b); }
 RESQ_INLINE v16f v16_mul(v16f a, v16f b) { return _mm512_mul_ps(a, b); }
 RESQ_INLINE v16f v16_div(v16f a, v16f b) { return _mm512_div_ps(a, b); }
 RESQ_INLINE v16f v16_fma(v16f a, v16f b, v16f c) { return _mm512_fmadd_ps(a, b, c); }
+RESQ_INLINE v16f v16_fma_minus(v16f a, v16f b, v16f c) { return _mm512_fnmadd_ps(a, b, c); }
+RESQ_INLINE v16f v16_min(v16f a, v16f b) { return _mm512_min_ps(a, b); }
+RESQ_INLINE v16f v16_max(v16f a, v16f b) { return _mm512_max_ps(a, b); }
+RESQ_INLINE v16f v16_round(v16f v) { return _mm512_roundscale_ps(v, 0); }
 RESQ_INLINE v16f v16_max_some(v16m m, v16f a, v16f b) { return _mm512_mask_max_ps(a, m, a, b); }
 RESQ_INLINE v16f v16_keep(v16m m, v16f v) { return _mm512_maskz_mov_ps(m, v); }
 RESQ_INLINE v16f v16_choose(v16m m, v16f yes, v16f no) { return _mm512_mask_mov_ps(no, m, yes); }
 RESQ_INLINE float v16_largest(v16f v) { return _mm512_reduce_max_ps(v); }
 RESQ_INLINE float v16_sum(v16f v) { return _mm512_reduce_add_ps(v); }
-RESQ_INLINE v16f v16_exp_down(v16f x) { return resq_exp16_down(x); }
+RESQ_INLINE v16f v16_scale(v16f v, v16f n) { return _mm512_scalef_ps(v, n); }
 
 RESQ_INLINE v16i v16i_set(int32_t x) { return _mm512_set1_epi32(x); }
 RESQ_INLINE v16i v16i_load(const int32_t *p) { return _mm512_loadu_si512(p); }
