@@ -8,14 +8,25 @@
 #include "dialect/hooks.h"
 #include <inttypes.h>
 
+/// Codes that an embedding reads: symmetric integers.
+static bool is_code_table(MlirValue table) {
+  if (!resq_is_quant(table))
+    return false;
+  MlirType codes = resq_element(table);
+  return resqQuantTypeGetKind(codes) == RESQ_CODE_INTEGER && !resqQuantTypeGetZero(codes) &&
+         resq_width(table) % resqQuantTypeGetGroup(codes) == 0;
+}
+
 bool resqVerifyEmbed(MlirOperation op) {
   MlirValue tokens = resq_operand(op, 0), table = resq_operand(op, 1), y = resq_result(op, 0);
   if (!resq_is_ids(tokens))
     return resq_refuse(op, "C1: tokens is %s: allowed is tensor<Rxi32>", RESQ_TYPE(tokens));
-  if (resq_rank(table) != 2 || !resq_is_static(table) || !resq_is_weight(table))
-    return resq_refuse(
-        op, "C2: table is %s: allowed is [vocabulary, width] of f32, bf16, f16 or a panel",
-        RESQ_TYPE(table));
+  if (resq_rank(table) != 2 || !resq_is_static(table) ||
+      (!resq_is_weight(table) && !is_code_table(table)))
+    return resq_refuse(op,
+                       "C2: table is %s: allowed is [vocabulary, width] of f32, bf16, f16, a "
+                       "panel, or symmetric integer codes",
+                       RESQ_TYPE(table));
   if (!resq_is_f32_rows(y) || resq_width(y) != resq_width(table) ||
       !resq_extents_agree(resq_dim(y, 0), resq_dim(tokens, 0)))
     return resq_refuse(op,

@@ -196,8 +196,10 @@ def Resq_GetOp : Resq_Op<"get", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInt
 def Resq_EmbedOp : Resq_Op<"embed", [Pure, Resq_Inferred]> {
   let summary = "y[r, :] = table[token[r], :]";
   let description = [{
-    Ids outside the table are clamped into it (the runtime rejects them earlier).
-    C1: tokens is tensor<Rxi32>. C2: table is [vocabulary, width] of f32, bf16, f16 or a panel. C3: y is [R, width] of f32.
+    Ids outside the table are clamped into it (the runtime rejects them earlier). Of a quantised table, a weight that a head may
+    share, y is scale * code.
+    C1: tokens is tensor<Rxi32>. C2: table is [vocabulary, width] of f32, bf16, f16, a panel, or symmetric integer codes.
+    C3: y is [R, width] of f32.
   }];
   let arguments = (ins Resq_Ids:$tokens, Resq_Param:$table);
   let results = (outs Resq_Rows:$y);
@@ -327,6 +329,7 @@ def Resq_RotateOp : Resq_Op<"rotate", [Pure, Resq_Inferred]> {
     matrix serves all): y_j = x_j M, or x_j M^T with `transposed`.
     M is orthogonal, so that its transpose is its inverse, unless `pair` says that it is one of two: M and its
     inverse transpose, of which what meets x M (queries, the columns of a weight) is multiplied by the other.
+    A gain as a matrix before a head (`--resq-tie-head`) says `pair`, too.
     C1: size divides x's last dimension. C2: blocks divides g. C3: y has x's type. C4: the matrix is f32 or f64, square.
   }];
   let arguments = (ins Resq_Rows:$x, Resq_Param:$matrix, UnitAttr:$transposed, UnitAttr:$pair);

@@ -111,14 +111,6 @@ static void fold_into_readers(MlirOperation module, MlirOperation norm) {
   free(readers);
 }
 
-static void drop_gain(MlirOperation norm) {
-  MlirOperation get = resq_defining_op(mlirOperationGetOperand(norm, GAIN));
-  MlirValue x = mlirOperationGetOperand(norm, 0);
-  mlirOperationSetOperands(norm, 1, &x);
-  if (!resq_is_used(mlirOperationGetResult(get, 0)))
-    mlirOperationDestroy(get);
-}
-
 static void fold_one(MlirOperation norm, void *user) {
   const MlirOperation *module = user;
   if (mlirOperationGetNumOperands(norm) < 2)
@@ -129,7 +121,7 @@ static void fold_one(MlirOperation norm, void *user) {
     return;
   }
   fold_into_readers(*module, norm);
-  drop_gain(norm);
+  resq_drop_gain(norm);
 }
 
 bool resq_pass_fold_norm(MlirOperation module, resq_pass *pass) {

@@ -6,7 +6,8 @@
 //   stream    rotate(rms_norm(x), U), U orthogonal (no `pair`) and x in a residual stream: the
 //             stream itself is rotated. What is added to it (embeddings, linears) is rotated in its
 //             weight, what reads it cancels or takes U into its columns. rms_norm without gain
-//             commutes with U.
+//             commutes with U. A head that reads the embedding's table goes on sharing it, turned;
+//             where its gain stands before it as a matrix G (--resq-tie-head), that becomes U^T G U.
 //   attention rotate(attention(@c), M): attention is linear in the values, so they are rotated
 //             instead.
 //   output    rotate(linear(x, W), M) = linear(x, M^T W), through adds.
@@ -210,6 +211,23 @@ typedef struct streaming {
   bool changed;
 } streaming;
 
+/// A norm's gain, as a matrix before the head that reads it: --resq-tie-head's.
+static bool is_head_gain(MlirOperation op) {
+  if (!resq_op_is(op, "resq.rotate") || !resq_op_has(op, "pair") ||
+      !resq_has_one_use(mlirOperationGetResult(op, 0)))
+    return false;
+  MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(op, 0));
+  return resq_op_is(mlirOpOperandGetOwner(use), "resq.head") &&
+         mlirOpOperandGetOperandNumber(use) == 0;
+}
+
+/// The head behind a gain; the reader itself otherwise.
+static MlirOperation behind_gain(MlirOperation reader) {
+  return is_head_gain(reader)
+             ? mlirOpOperandGetOwner(mlirValueGetFirstUse(mlirOperationGetResult(reader, 0)))
+             : reader;
+}
+
 /// The matrix that the readers of the stream's norms are rotated by: null when there are two, or
 /// none.
 static MlirOperation common_matrix(MlirOperation module, MlirOperation *norms, intptr_t n_norms) {
@@ -219,7 +237,7 @@ static MlirOperation common_matrix(MlirOperation module, MlirOperation *norms, i
     MlirOperation *users = resq_users(mlirOperationGetResult(norms[i], 0), &n);
     bool mixed = false;
     for (intptr_t j = 0; j < n; j++)
-      if (resq_op_is(users[j], "resq.rotate")) {
+      if (resq_op_is(users[j], "resq.rotate") && !is_head_gain(users[j])) {
         MlirOperation matrix = matrix_param(module, users[j]);
         if (mlirOperationIsNull(matrix) || resq_op_has(users[j], "transposed") ||
             mlirShapedTypeGetRank(resq_param_type(matrix)) != 2 ||
@@ -264,12 +282,14 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
     intptr_t n;
     MlirOperation *users = resq_users(mlirOperationGetResult(norms[i], 0), &n);
     bool ok = true, pair = false;
-    for (intptr_t j = 0; j < n; j++)
-      pair = pair || (resq_op_is(users[j], "resq.rotate") && resq_op_has(users[j], "pair"));
-    for (intptr_t j = 0; j < n; j++)
-      ok = ok && (resq_op_is(users[j], "resq.rotate") ||
-                  ((resq_op_is(users[j], "resq.linear") || resq_op_is(users[j], "resq.head")) &&
-                   !mlirOperationIsNull(resq_operand_param(module, users[j], 1))));
+    for (intptr_t j = 0; j < n; j++) {
+      MlirOperation reader = behind_gain(users[j]);
+      bool rotates = resq_op_is(reader, "resq.rotate");
+      pair = pair || (rotates && resq_op_has(reader, "pair"));
+      ok = ok && (rotates || resq_op_is(reader, "resq.linear") || resq_op_is(reader, "resq.head"));
+      ok = ok && !mlirOperationIsNull(resq_operand_param(module, reader, 1)) &&
+           !mlirOperationIsNull(resq_operand_param(module, users[j], 1));
+    }
     free(users);
     if (pair)
       return "a norm commutes with orthogonal matrices alone, and this one is not";
@@ -279,25 +299,63 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
   return NULL;
 }
 
+/// The embedding of the stream whose table this reader of a norm shares, a head; else null.
+static MlirOperation tied_embed(MlirOperation module, const resq_stream *s, MlirOperation reader) {
+  MlirOperation head = behind_gain(reader), none = {NULL};
+  if (!resq_op_is(head, "resq.head"))
+    return none;
+  MlirOperation embed = resq_embed_of(module, resq_operand_param(module, head, 1));
+  bool here = !mlirOperationIsNull(embed) && resq_stream_holds(s, mlirOperationGetResult(embed, 0));
+  return here ? embed : none;
+}
+
+static bool has_tied_head(MlirOperation module, const resq_stream *s, MlirOperation *norms,
+                          intptr_t n_norms, MlirOperation embed) {
+  bool found = false;
+  for (intptr_t i = 0; i < n_norms && !found; i++) {
+    intptr_t n;
+    MlirOperation *users = resq_users(mlirOperationGetResult(norms[i], 0), &n);
+    for (intptr_t j = 0; j < n; j++)
+      found |= mlirOperationEqual(tied_embed(module, s, users[j]), embed);
+    free(users);
+  }
+  return found;
+}
+
+/// What reads a norm of the stream takes the turn; a head that reads the embedding's table takes the
+/// table with it.
+static void turn_reader(MlirOperation module, const resq_stream *s, MlirOperation reader, turn *t) {
+  if (is_head_gain(reader)) { // n G = (n U)(U^T G U) U^T
+    MlirOperation gain = resq_own_param(module, reader, 1, "turned");
+    resq_edit_recipe(module, gain, turn_columns, t);
+    resq_edit_recipe(module, gain, turn_rows, t);
+    reader = behind_gain(reader);
+  } else if (resq_op_is(reader, "resq.rotate")) {
+    remove_rotate(reader);
+    return;
+  }
+  MlirOperation readers[] = {reader, tied_embed(module, s, reader)};
+  intptr_t count = mlirOperationIsNull(readers[1]) ? 1 : 2;
+  // x W^T = (x U)(W U)^T
+  resq_edit_recipe(module, resq_own_shared_param(module, count, readers, 1, "turned"), turn_columns,
+                   t);
+}
+
 static void rotate_stream(MlirOperation module, const resq_stream *s, MlirOperation *norms,
                           intptr_t n_norms, MlirOperation matrix) {
   turn t = {.matrix = matrix};
   for (intptr_t i = 0; i < n_norms; i++) {
     intptr_t n;
     MlirOperation *users = resq_users(mlirOperationGetResult(norms[i], 0), &n);
-    for (intptr_t j = 0; j < n; j++) {
-      if (resq_op_is(users[j], "resq.rotate"))
-        remove_rotate(users[j]);
-      else // x W^T = (x U)(W U)^T
-        resq_edit_recipe(module, resq_own_param(module, users[j], 1, "turned"), turn_columns, &t);
-    }
+    for (intptr_t j = 0; j < n; j++)
+      turn_reader(module, s, users[j], &t);
     free(users);
   }
   for (intptr_t i = 0; i < s->count; i++) {
     MlirOperation def = resq_defining_op(s->values[i]);
     if (resq_op_is(def, "resq.linear"))
       turn_linear_output(module, def, &t);
-    else if (resq_op_is(def, "resq.embed"))
+    else if (resq_op_is(def, "resq.embed") && !has_tied_head(module, s, norms, n_norms, def))
       resq_edit_recipe(module, resq_own_param(module, def, 1, "turned"), turn_columns, &t);
   }
 }

@@ -86,6 +86,11 @@ static bool lower_get(generic *g, MlirOperation op) {
 //===-- Model ops ---------------------------------------------------------===//
 
 static bool lower_embed(generic *g, MlirOperation op) {
+  if (resqTypeIsQuant(resq_element(generic_operand(op, 1)))) {
+    MlirValue args[] = {generic_operand(op, 0), {NULL}, {NULL}};
+    return generic_parts(g, generic_operand(op, 1), 2, args + 1) &&
+           generic_define(g, op, "embed_codes", 3, args);
+  }
   MlirValue args[] = {generic_operand(op, 0), {NULL}};
   return generic_matrix(g, generic_operand(op, 1), &args[1]) &&
          generic_define(g, op, "embed", 2, args);

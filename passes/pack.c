@@ -63,14 +63,31 @@ static MlirValue pack_codes(const resq_builder *b, MlirValue value, void *user) 
   return resq_build_value(b, "resq.pack", 1, &value, resq_tensor(packed, 2, shape), 1, &group);
 }
 
+static bool is_packed(MlirValue weight) {
+  return resq_str_eq(resqQuantTypeGetLayout(resq_element(weight)), "n16k4");
+}
+
+/// The embedding that reads the weight of a qlinear of one branch, a head; where the activation's
+/// groups are those of the weight, one packing serves both. Else null.
+static MlirOperation sharing_embed(const packing *p, MlirOperation op, int branches) {
+  MlirOperation param = branches == 1 ? resq_operand_param(p->module, op, 1) : (MlirOperation){NULL};
+  MlirType x = resq_element(mlirOperationGetOperand(op, 0));
+  MlirType w = resq_element(mlirOperationGetOperand(op, branches));
+  if (mlirOperationIsNull(param) || resqQuantTypeGetGroup(x) != resqQuantTypeGetGroup(w))
+    return (MlirOperation){NULL};
+  return resq_embed_of(p->module, param);
+}
+
 static void pack_qlinear(MlirOperation op, void *user) {
   packing *p = user;
   int branches = mlirDenseI32ArrayGetElement(resq_op_attr(op, "operandSegmentSizes"), 0);
+  MlirOperation readers[] = {op, sharing_embed(p, op, branches)};
+  intptr_t count = mlirOperationIsNull(readers[1]) ? 1 : 2;
   for (int i = 0; i < branches; i++) {
-    if (resq_str_eq(resqQuantTypeGetLayout(resq_element(mlirOperationGetOperand(op, branches + i))),
-                    "n16k4"))
+    if (is_packed(mlirOperationGetOperand(op, branches + i)))
       continue;
-    MlirOperation param = resq_own_param(p->module, op, branches + i, "packed");
+    MlirOperation param =
+        resq_own_shared_param(p->module, count, readers, branches + i, "packed");
     if (mlirOperationIsNull(param)) {
       resq_emit_error(op, "weight %d has no recipe to pack: it must be a resq.param with a region",
                       i);
@@ -80,6 +97,26 @@ static void pack_qlinear(MlirOperation op, void *user) {
     p->group = resqQuantTypeGetGroup(resq_element(mlirOperationGetOperand(op, i)));
     resq_edit_recipe(p->module, param, pack_codes, p);
   }
+}
+
+/// After the qlinears: a table that one of them shares is packed.
+static void pack_embed(MlirOperation op, void *user) {
+  packing *p = user;
+  MlirValue table = mlirOperationGetOperand(op, 1);
+  if (!resqTypeIsQuant(resq_element(table))) {
+    pack_head(op, user);
+    return;
+  }
+  if (is_packed(table))
+    return;
+  MlirOperation param = resq_own_param(p->module, op, 1, "packed");
+  if (mlirOperationIsNull(param)) {
+    resq_emit_error(op, "the table has no recipe to pack: it must be a resq.param with a region");
+    p->ok = false;
+    return;
+  }
+  p->group = resqQuantTypeGetGroup(resq_element(table));
+  resq_edit_recipe(p->module, param, pack_codes, p);
 }
 
 static MlirValue to_f32(const resq_builder *b, MlirValue value, void *user) {
@@ -149,10 +186,10 @@ bool resq_pass_pack(MlirOperation module, resq_pass *pass) {
     return false;
   resq_for_each(module, "resq.linear", pack_linear, &p);
   resq_for_each(module, "resq.head", pack_head, &p);
-  resq_for_each(module, "resq.embed", pack_head, &p);
   resq_for_each(module, "resq.kv_append", pack_sketch, &p);
   resq_for_each(module, "resq.attention", pack_sketch, &p);
   resq_for_each(module, "resq.qlinear", pack_qlinear, &p);
+  resq_for_each(module, "resq.embed", pack_embed, &p);
   resq_for_each(module, "resq.rotate", pack_rotate, &p);
   return p.ok;
 }

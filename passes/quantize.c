@@ -6,8 +6,9 @@
 // head, per head too. Weights: symmetric per output channel and part, or group of columns, integers
 // or, in low branches, trellis codes; clip search over the p-norm, rounded to nearest or by GPTQ
 // (weight_codes.h). Low activations are clipped by a number, or by a ratio found for each from
-// calibrated rows (clip.h). High branches are integers or E4M3: symmetric, then, on both sides. The
-// embedding stays; the head, on request, becomes a qlinear of 8 bits, rounded to nearest row by row.
+// calibrated rows (clip.h). High branches are integers or E4M3: symmetric, then, on both sides. On
+// request the head becomes a qlinear of 8 bits, and the embedding's table 8-bit codes, both rounded
+// to nearest row by row; where they are one table, they stay one.
 //===----------------------------------------------------------------------===//
 #include "passes/clip.h"
 #include "passes/pass.h"
@@ -29,9 +30,10 @@ typedef struct quantizing {
   MlirOperation module;
   unsigned weights, activations, high; ///< bits
   resq_code_kind weights_kind, high_kind;
-  int64_t group; ///< most columns of a low branch's weight that share a scale; 0: all
+  int64_t group, head_group; ///< most columns of a low branch's weight, and of the head's and the
+                             ///< embedding's, that share a scale; 0: all
   float clip;    ///< 1 where clip_auto
-  bool clip_auto, ok;
+  bool clip_auto, embedding, ok;
   float norm; ///< of the clip search; 0: what suits the codes
   resq_weight_codes codes;
   quantized_value *values;
@@ -53,23 +55,28 @@ typedef struct branch {
   unsigned activations, weights; ///< bits
   bool high;
   resq_code_kind kind; ///< of the weight; E4M3: of the activation, too
+  int64_t group;       ///< most columns of the weight that share a scale; 0: all
+  MlirOperation embed; ///< shares the weight; or null
 } branch;
 
-/// Columns of the branch's weight that share a scale, fewer than its width on request: a whole
-/// number of them in what shares the activation's, and no padding (kernels.h: multiples of 8).
-static int64_t weight_group(const quantizing *z, const branch *br) {
-  MlirValue x = mlirOperationGetOperand(br->linear, 0);
-  int64_t width = resq_width(x), range = range_of(x);
-  if (!z->group || br->high)
+/// Columns that share a scale, at most `most` (0: all): a whole number of them in `range` of the
+/// width, and no padding (kernels.h: multiples of 8).
+static int64_t fit_group(MlirOperation op, int64_t most, int64_t range, int64_t width) {
+  if (!most)
     return width;
-  for (int64_t group = (z->group < range ? z->group : range) / 8 * 8; group > 0; group -= 8)
+  for (int64_t group = (most < range ? most : range) / 8 * 8; group > 0; group -= 8)
     if (range % group == 0)
       return group;
-  resq_emit_remark(br->linear,
-                   "a weight scale serves the whole row: no multiple of 8 up to group=%lld divides "
-                   "%lld",
-                   (long long)z->group, (long long)range);
+  resq_emit_remark(op,
+                   "a weight scale serves the whole row: no multiple of 8 up to %lld divides %lld",
+                   (long long)most, (long long)range);
   return width;
+}
+
+/// Of the branch's weight: a whole number of groups in what shares the activation's scale.
+static int64_t weight_group(const branch *br) {
+  MlirValue x = mlirOperationGetOperand(br->linear, 0);
+  return fit_group(br->linear, br->group, range_of(x), resq_width(x));
 }
 
 /// What the branch's linear reads, quantised before its first reader; once a value, bits and group.
@@ -78,7 +85,9 @@ static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_
   MlirValue x = mlirOperationGetOperand(br->linear, 0);
   unsigned bits = br->activations;
   bool e4m3 = br->kind == RESQ_CODE_E4M3;
-  int64_t range = range_of(x), group = weight_group < range ? weight_group : range;
+  // A head's activation has scales as fine as the weight's.
+  int64_t range = resq_op_is(br->linear, "resq.head") ? weight_group : range_of(x);
+  int64_t group = weight_group < range ? weight_group : range;
   for (intptr_t i = 0; i < z->n_values; i++)
     if (mlirValueEqual(z->values[i].x, x) && z->values[i].bits == bits &&
         z->values[i].e4m3 == e4m3 && z->values[i].group == group)
@@ -109,7 +118,7 @@ static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *co
   int count = 2 * n;
   for (int i = 0; i < n; i++) {
     weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights, branches[i].kind,
-                                      weight_group(z, &branches[i])};
+                                      weight_group(&branches[i]), branches[i].embed};
     operands[i] = quantize_input(z, &branches[i], weights[i].group);
   }
   resq_make_weight_codes(codes, op, n, weights, operands + n);
@@ -163,8 +172,8 @@ static void visit_add(MlirOperation add, void *user) {
   if (mlirOperationIsNull(low) || mlirOperationIsNull(high) ||
       mlirOperationGetNumOperands(high) > 2)
     return;
-  branch branches[] = {{low, z->activations, z->weights, false, z->weights_kind},
-                       {high, z->high, z->high, true, z->high_kind}};
+  branch branches[] = {{low, z->activations, z->weights, false, z->weights_kind, z->group, {NULL}},
+                       {high, z->high, z->high, true, z->high_kind, 0, {NULL}}};
   build_qlinear(z, add, &z->codes, branches, 2, resq_op_str(low, "name"));
 }
 
@@ -174,7 +183,7 @@ static void visit_linear(MlirOperation linear, void *user) {
     resq_emit_remark(linear, "not quantised: the weight has no recipe");
     return;
   }
-  branch b = {linear, z->activations, z->weights, false, z->weights_kind};
+  branch b = {linear, z->activations, z->weights, false, z->weights_kind, z->group, {NULL}};
   build_qlinear(z, linear, &z->codes, &b, 1, resq_op_str(linear, "name"));
 }
 
@@ -183,19 +192,46 @@ static float search_norm(const quantizing *z, resq_code_kind kind) {
   return z->norm > 0 ? z->norm : kind == RESQ_CODE_TRELLIS ? 2.0f : 2.4f;
 }
 
+//===-- Head and embedding ------------------------------------------------===//
+
 /// 8-bit codes round well enough, and tens of thousands of rows are best made as they are written.
+static resq_weight_codes nearest_codes(const quantizing *z) {
+  resq_weight_codes nearest = z->codes;
+  nearest.gptq = false;
+  nearest.norm = search_norm(z, RESQ_CODE_INTEGER);
+  return nearest;
+}
+
 static void visit_head(MlirOperation head, void *user) {
   quantizing *z = user;
   if (!quantizable(z, head)) {
     resq_emit_remark(head, "not quantised: the weight has no recipe");
     return;
   }
-  resq_weight_codes nearest = z->codes;
-  nearest.gptq = false;
-  nearest.norm = search_norm(z, RESQ_CODE_INTEGER);
-  branch b = {head, 8, 8, true, RESQ_CODE_INTEGER};
+  resq_weight_codes nearest = nearest_codes(z);
+  branch b = {head, 8, 8, true, RESQ_CODE_INTEGER, z->head_group, {NULL}};
+  if (z->embedding)
+    b.embed = resq_embed_of(z->module, resq_operand_param(z->module, head, 1));
   build_qlinear(z, head, &nearest, &b, 1, resq_str("head"));
 }
+
+static void visit_embed(MlirOperation embed, void *user) {
+  quantizing *z = user;
+  MlirValue table = mlirOperationGetOperand(embed, 1);
+  if (resqTypeIsQuant(resq_element(table)))
+    return; // the head's codes
+  if (mlirOperationIsNull(resq_operand_param(z->module, embed, 1))) {
+    resq_emit_remark(embed, "not quantised: the table has no recipe");
+    return;
+  }
+  resq_weight_codes nearest = nearest_codes(z);
+  int64_t width = resq_width(table);
+  resq_weight_branch b = {embed, 8, RESQ_CODE_INTEGER,
+                          fit_group(embed, z->head_group, width, width), {NULL}};
+  resq_round_weight(&nearest, &b);
+}
+
+//===-- Options -----------------------------------------------------------===//
 
 /// Values that wait for their clip get it, now that all their readers are qlinears.
 static void finish_clips(quantizing *z) {
@@ -273,10 +309,13 @@ static bool method_option(MlirOperation module, resq_pass *pass, bool *gptq) {
 }
 
 bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
-  int64_t activations = resq_pass_int(pass, "activations"), head = resq_pass_int(pass, "head");
+  int64_t activations = resq_pass_int(pass, "activations"), head = resq_pass_int(pass, "head"),
+          embedding = resq_pass_int(pass, "embedding");
   quantizing z = {.module = module,
                   .activations = (unsigned)activations,
                   .group = resq_pass_int(pass, "group"),
+                  .head_group = resq_pass_int(pass, "head-group"),
+                  .embedding = embedding != 0,
                   .codes = {.module = module,
                             .steps = resq_pass_int(pass, "steps"),
                             .damping = (float)resq_pass_float(pass, "damping")},
@@ -299,17 +338,21 @@ bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
                     (long long)z.codes.steps, (int)clip.length, clip.data);
     return false;
   }
-  if ((head != 0 && head != 8) || (z.group != 0 && z.group < 8)) {
+  if ((head != 0 && head != 8) || (embedding != 0 && embedding != 8) ||
+      (z.group != 0 && z.group < 8) || (z.head_group != 0 && z.head_group < 8)) {
     resq_emit_error(module,
-                    "resq-quantize: head is %lld (allowed: 0, 8), group is %lld (allowed: 0, or 8 "
-                    "and more)",
-                    (long long)head, (long long)z.group);
+                    "resq-quantize: head is %lld, embedding is %lld (allowed: 0, 8), group is %lld, "
+                    "head-group is %lld (allowed: 0, or 8 and more)",
+                    (long long)head, (long long)embedding, (long long)z.group,
+                    (long long)z.head_group);
     return false;
   }
   resq_for_each(module, "resq.add", visit_add, &z);
   resq_for_each(module, "resq.linear", visit_linear, &z);
   if (head)
     resq_for_each(module, "resq.head", visit_head, &z);
+  if (embedding)
+    resq_for_each(module, "resq.embed", visit_embed, &z);
   finish_clips(&z);
   resq_weight_codes_free(&z.codes);
   free(z.values);

@@ -74,19 +74,45 @@ void resq_read_param(MlirOperation op, intptr_t index, MlirOperation param) {
 
 MlirOperation resq_own_param(MlirOperation module, MlirOperation op, intptr_t index,
                              const char *suffix) {
-  MlirOperation param = resq_operand_param(module, op, index);
+  return resq_own_shared_param(module, 1, &op, index, suffix);
+}
+
+MlirOperation resq_own_shared_param(MlirOperation module, intptr_t count, const MlirOperation *ops,
+                                    intptr_t index, const char *suffix) {
+  MlirOperation param = resq_operand_param(module, ops[0], index);
   if (mlirOperationIsNull(param))
     return param;
   get_search s = {resq_param_name(param), 0};
   resq_for_each(module, "resq.get", count_get, &s);
-  if (s.uses == 1)
+  if (s.uses == count)
     return param;
   char base[256];
   MlirStringRef name = resq_param_name(param);
   snprintf(base, sizeof base, "%.*s_%s", (int)name.length, name.data, suffix);
   MlirOperation own = resq_clone_param(module, param, base);
-  resq_read_param(op, index, own);
+  for (intptr_t i = 0; i < count; i++)
+    resq_read_param(ops[i], index, own);
   return own;
+}
+
+typedef struct embed_search {
+  MlirOperation module, param, embed;
+  intptr_t found;
+} embed_search;
+
+static void note_embed(MlirOperation embed, void *user) {
+  embed_search *s = user;
+  MlirOperation table = resq_operand_param(s->module, embed, 1);
+  if (mlirOperationIsNull(table) || !mlirOperationEqual(table, s->param))
+    return;
+  s->embed = embed;
+  s->found++;
+}
+
+MlirOperation resq_embed_of(MlirOperation module, MlirOperation param) {
+  embed_search s = {module, param, {NULL}, 0};
+  resq_for_each(module, "resq.embed", note_embed, &s);
+  return s.found == 1 ? s.embed : (MlirOperation){NULL};
 }
 
 typedef struct recipe_search {
@@ -232,6 +258,16 @@ MlirValue resq_make_hadamard(const resq_builder *b, MlirValue x, int64_t size, b
 MlirValue resq_make_permute_by(const resq_builder *b, MlirValue x, MlirValue order) {
   MlirValue operands[] = {x, order};
   return resq_build_value(b, "resq.permute", 2, operands, mlirValueGetType(x), 0, NULL);
+}
+
+//===-- Norms -------------------------------------------------------------===//
+
+void resq_drop_gain(MlirOperation norm) {
+  MlirOperation get = resq_defining_op(mlirOperationGetOperand(norm, 1));
+  MlirValue x = mlirOperationGetOperand(norm, 0);
+  mlirOperationSetOperands(norm, 1, &x);
+  if (!resq_is_used(mlirOperationGetResult(get, 0)))
+    mlirOperationDestroy(get);
 }
 
 //===-- Uses --------------------------------------------------------------===//

@@ -20,6 +20,13 @@ MlirOperation resq_operand_param(MlirOperation module, MlirOperation op, intptr_
 MlirOperation resq_own_param(MlirOperation module, MlirOperation op, intptr_t index,
                              const char *suffix);
 
+/// The same for `count` ops that read one param as operand `index`, and may go on sharing it.
+MlirOperation resq_own_shared_param(MlirOperation module, intptr_t count, const MlirOperation *ops,
+                                    intptr_t index, const char *suffix);
+
+/// The one resq.embed whose table is this param; null when there is none, or several.
+MlirOperation resq_embed_of(MlirOperation module, MlirOperation param);
+
 /// A copy of param behind it, named `base` (made fresh).
 MlirOperation resq_clone_param(MlirOperation module, MlirOperation param, const char *base);
 
@@ -65,6 +72,9 @@ MlirValue resq_make_rotate_pair(const resq_builder *b, MlirValue x, MlirValue ma
 MlirValue resq_make_hadamard(const resq_builder *b, MlirValue x, int64_t size, bool transposed);
 /// y[.., i] = x[.., order[i]], order a param of i32: resq.permute.
 MlirValue resq_make_permute_by(const resq_builder *b, MlirValue x, MlirValue order);
+
+/// rms_norm loses its gain, and the function the get of it where nothing else reads that.
+void resq_drop_gain(MlirOperation norm);
 
 //===-- Uses --------------------------------------------------------------===//
 bool resq_has_one_use(MlirValue v);

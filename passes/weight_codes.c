@@ -30,11 +30,18 @@ static MlirValue quantize_weight(const resq_builder *b, MlirValue w, void *user)
   return resq_build_value(b, "resq.quantize_weight", 1, &w, codes_type(b, w, n->branch), 2, attrs);
 }
 
-static MlirValue round_to_nearest(const resq_weight_codes *how, MlirOperation before,
-                                  const resq_weight_branch *branch) {
-  MlirOperation param = resq_own_param(how->module, branch->linear, 1, "codes");
+MlirOperation resq_round_weight(const resq_weight_codes *how, const resq_weight_branch *branch) {
+  MlirOperation readers[] = {branch->linear, branch->embed};
+  intptr_t count = mlirOperationIsNull(branch->embed) ? 1 : 2;
+  MlirOperation param = resq_own_shared_param(how->module, count, readers, 1, "codes");
   nearest n = {how, branch};
   resq_edit_recipe(how->module, param, quantize_weight, &n);
+  return param;
+}
+
+static MlirValue round_to_nearest(const resq_weight_codes *how, MlirOperation before,
+                                  const resq_weight_branch *branch) {
+  MlirOperation param = resq_round_weight(how, branch);
   resq_builder b = resq_build_before(before);
   return resq_get_param(&b, param);
 }

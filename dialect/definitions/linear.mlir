@@ -47,6 +47,37 @@ func.func @resq.def.product(%x: tensor<?x?xf32>, %w: tensor<?x?xf32>) -> tensor<
   return %y : tensor<?x?xf32>
 }
 
+// y[r, i] = scale[t, i / group] * codes[t, i], t = clamp(token[r]).
+func.func @resq.def.embed_codes(%tokens: tensor<?xi32>, %codes: tensor<?x?xi32>, %scale: tensor<?x?xf32>)
+    -> tensor<?x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %rows = tensor.dim %tokens, %c0 : tensor<?xi32>
+  %vocabulary = tensor.dim %codes, %c0 : tensor<?x?xi32>
+  %width = tensor.dim %codes, %c1 : tensor<?x?xi32>
+  %groups = tensor.dim %scale, %c1 : tensor<?x?xf32>
+  %group = arith.divui %width, %groups : index
+  %last = arith.subi %vocabulary, %c1 : index
+  %init = tensor.empty(%rows, %width) : tensor<?x?xf32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(r, i) -> (r)>, affine_map<(r, i) -> (r, i)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%tokens : tensor<?xi32>) outs(%init : tensor<?x?xf32>) {
+  ^bb0(%token: i32, %out: f32):
+    %i = linalg.index 1 : index
+    %g = arith.divui %i, %group : index
+    %id = arith.index_cast %token : i32 to index
+    %low = arith.maxsi %id, %c0 : index
+    %row = arith.minsi %low, %last : index
+    %code = tensor.extract %codes[%row, %i] : tensor<?x?xi32>
+    %s = tensor.extract %scale[%row, %g] : tensor<?x?xf32>
+    %value = arith.sitofp %code : i32 to f32
+    %e = arith.mulf %s, %value : f32
+    linalg.yield %e : f32
+  } -> tensor<?x?xf32>
+  return %y : tensor<?x?xf32>
+}
+
 // y[r, :] = table[clamp(token[r]), :].
 func.func @resq.def.embed(%tokens: tensor<?xi32>, %table: tensor<?x?xf32>) -> tensor<?x?xf32> {
   %c0 = arith.constant 0 : index

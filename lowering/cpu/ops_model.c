@@ -37,7 +37,13 @@ static void emit_get(lowering *l, MlirOperation op) {
 }
 
 static void emit_embed(lowering *l, MlirOperation op) {
-  const char *suffix = panel_suffix(l, op, operand(op, 1), "weight");
+  MlirType table = resq_element(operand(op, 1));
+  bool codes = resqTypeIsQuant(table);
+  if (codes && !resq_str_eq(resqQuantTypeGetLayout(table), "n16k4")) {
+    lower_fail(l, op, "table is not packed: run --resq-pack first");
+    return;
+  }
+  const char *suffix = codes ? "codes" : panel_suffix(l, op, operand(op, 1), "table");
   if (!suffix)
     return;
   char name[32];
@@ -49,6 +55,10 @@ static void emit_embed(lowering *l, MlirOperation op) {
   row_op_result(&r);
   kernel_const(&r.k, resq_dim(operand(op, 1), 0));
   kernel_const(&r.k, resq_width(result(op)));
+  if (codes) {
+    kernel_const(&r.k, resqQuantTypeGetGroup(table));
+    kernel_const(&r.k, resqQuantTypeGetBits(table));
+  }
   kernel_end(&r.k);
 }
 

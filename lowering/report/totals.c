@@ -9,7 +9,7 @@ typedef struct reading {
   resq_report_group group;
 } reading;
 
-/// By the first op that reads it.
+/// By what reads it; a table that the head shares is the embedding's.
 static resq_report_group group_of(MlirOperation reader) {
   bool linear = resq_op_is(reader, "resq.qlinear") || resq_op_is(reader, "resq.linear");
   if (resq_op_is(reader, "resq.embed"))
@@ -22,14 +22,15 @@ static resq_report_group group_of(MlirOperation reader) {
 
 static void note_reader(MlirOperation get, void *user) {
   reading *r = user;
-  MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(get, 0));
-  if (!mlirStringRefEqual(resq_op_str(get, "param"), r->param) || mlirOpOperandIsNull(use))
-    return;
-  MlirOperation reader = mlirOpOperandGetOwner(use);
+  MlirValue value = mlirOperationGetResult(get, 0);
   // A bias stands behind the weights and is none.
-  MlirType type = mlirValueGetType(mlirOperationGetResult(get, 0));
-  if (mlirShapedTypeGetRank(type) == 2)
-    r->group = group_of(reader);
+  if (!mlirStringRefEqual(resq_op_str(get, "param"), r->param) ||
+      mlirShapedTypeGetRank(mlirValueGetType(value)) != 2)
+    return;
+  for (MlirOpOperand use = mlirValueGetFirstUse(value); !mlirOpOperandIsNull(use);
+       use = mlirOpOperandGetNextUse(use))
+    if (r->group != RESQ_GROUP_EMBEDDING)
+      r->group = group_of(mlirOpOperandGetOwner(use));
 }
 
 void resq_report_count(MlirOperation materialized, resq_facts *facts) {

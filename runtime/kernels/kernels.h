@@ -48,6 +48,13 @@ RESQ_DECLARE_EMBED(float, f32);
 RESQ_DECLARE_EMBED(resq_bf16, bf16);
 RESQ_DECLARE_EMBED(resq_f16, f16);
 
+/// y[r, 0..width) = scale * code of row clamp(token[r], 0, vocabulary - 1) of a packed weight of
+/// resq_qlinear (pack_layout.h): integer codes, `bits` wide, wgroup = group.
+void RESQ_KERNEL(resq_embed_codes)(resq_worker *w, int32_t op, const int32_t *tokens,
+                                   const uint8_t *weight, float *y, int64_t rows,
+                                   int64_t ldy, int64_t vocabulary, int64_t width,
+                                   int64_t group, int64_t bits);
+
 /// y[r, 0..n) = x[r, 0..k) W^T + bias (NULL: none). Weights widened to f32.
 /// rows is small (decode, 1..16) or a prefill chunk: two loops, one result bound.
 #define RESQ_DECLARE_LINEAR(T, suffix)                                         \

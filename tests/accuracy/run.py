@@ -159,7 +159,8 @@ class Measuring:
         if "perplexity" in entry and not diverges:
             return
         binary = os.path.join(self.work, "model")
-        options = ["-o", binary, *row.options, f"--seed={seed}", "--cache=" + os.path.join(self.work, "cache")]
+        options = ["-o", binary, *(o.replace("$seed", str(seed)) for o in row.options), f"--seed={seed}",
+                   "--cache=" + os.path.join(self.work, "cache")]
         if row.calibrated:
             options.append("--statistics=" + self.statistics(row.model, row.sampled))
         print(f"== {key}: resqc {' '.join(options)}", flush=True)

@@ -261,8 +261,35 @@ func.func @f(%t: tensor<4xi64>, %w: tensor<100x8xf32>) {
 // -----
 
 func.func @f(%t: tensor<4xi32>, %w: tensor<100x8xf64>) {
-  // expected-error@+1 {{'resq.embed' op C2: table is tensor<100x8xf64>: allowed is [vocabulary, width] of f32, bf16, f16 or a panel}}
+  // expected-error@+1 {{'resq.embed' op C2: table is tensor<100x8xf64>: allowed is [vocabulary, width] of f32, bf16, f16, a panel, or symmetric integer codes}}
   %y = resq.embed %t, %w : tensor<4xi32>, tensor<100x8xf64> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+!codes = tensor<100x8x!resq.quant<bits = 8, group = 8, zero = true, layout = "row">>
+func.func @f(%t: tensor<4xi32>, %w: !codes) {
+  // expected-error@+1 {{or symmetric integer codes}}
+  %y = resq.embed %t, %w : tensor<4xi32>, !codes -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+!codes = tensor<100x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row", codebook = "tcq">>
+func.func @f(%t: tensor<4xi32>, %w: !codes) {
+  // expected-error@+1 {{or symmetric integer codes}}
+  %y = resq.embed %t, %w : tensor<4xi32>, !codes -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+!codes = tensor<100x8x!resq.quant<bits = 8, group = 3, zero = false, layout = "row">>
+func.func @f(%t: tensor<4xi32>, %w: !codes) {
+  // expected-error@+1 {{or symmetric integer codes}}
+  %y = resq.embed %t, %w : tensor<4xi32>, !codes -> tensor<4x8xf32>
   return
 }
 

@@ -118,6 +118,29 @@ def embed(m, vocabulary, width, kind, panel=None):
         [width], 0, calls)
 
 
+def embed_codes(m, vocabulary, width, group, bits):
+    row, packed = (quant(width, bits, group, False, layout, vocabulary) for layout in ("row", "n16k4"))
+    t, _ = m.param([vocabulary, width], "F32", [("resq.quantize_weight {x} : {t} -> {r}", row),
+                                                (f"resq.pack {{x}} {{{{group = {group} : i64}}}} : {{t}} -> {{r}}", packed)])
+    calls = [Call(r, {0: [(7 * i + r) % vocabulary for i in range(r)]}) for r in ROWS]
+    m.function(f"embed_{vocabulary}x{width}_codes_{bits}_{group}", [0], [
+        f"%t = resq.get @{t} : {packed}", f"%y0 = resq.embed %a0, %t : tensor<?xi32>, {packed} -> {rows(width)}"],
+        [width], 0, calls)
+
+
+def tied(m, vocabulary, width, group):
+    """One table of codes for an embedding and a head."""
+    row, packed = (quant(width, 8, group, False, layout, vocabulary) for layout in ("row", "n16k4"))
+    t, _ = m.param([vocabulary, width], "F32", [("resq.quantize_weight {x} : {t} -> {r}", row),
+                                                (f"resq.pack {{x}} {{{{group = {group} : i64}}}} : {{t}} -> {{r}}", packed)])
+    a_type = quant(width, 8, group, True)
+    calls = [Call(r, {0: [(5 * i + r) % vocabulary for i in range(r)]}) for r in ROWS]
+    m.function(f"tied_{vocabulary}x{width}_{group}", [0], [
+        f"%t = resq.get @{t} : {packed}", f"%x = resq.embed %a0, %t : tensor<?xi32>, {packed} -> {rows(width)}",
+        f"%q = resq.quantize %x : {rows(width)} -> {a_type}",
+        f"%y0 = resq.qlinear %q by %t : {a_type} by {packed} -> {rows(vocabulary)}"], [vocabulary], 0, calls)
+
+
 def float_module():
     m = Module("float", 11)
     for n, k in [(1, 8), (17, 40), (33, 129), (48, 64)]:
@@ -295,6 +318,10 @@ def quantised_module():
         quantised(m, 35, [(45, abits, 9, "tcq", 9, 1.0, 45), (30, 8, 10, 8, 30, 1.0)], bias=True)
         quantised(m, 19, [(64, abits, 32, "tcq", 32, 1.0), (30, abits, 10, "tcq", 30, 1.0)])
         quantised(m, 24, [(42, abits, 42, "tcq", 42, 1.0), (6, "e", 6, "e", 6, None)], bound=2e-6)
+    for width, group, bits in [(1, 1, 8), (45, 45, 8), (45, 9, 8), (72, 24, 8), (45, 9, 4), (33, 33, 5)]:
+        embed_codes(m, 37, width, group, bits)
+    for width, group in [(45, 45), (72, 24), (45, 9)]:
+        tied(m, 37, width, group)
     for width, group in [(1, 1), (7, 7), (45, 9), (130, 130)]:
         e4m3_by_identity(m, width, group)
     for n, k in [(1, 8), (17, 45), (33, 7), (50, 130), (96, 72)]:  # sums in an order of their own

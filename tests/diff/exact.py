@@ -22,7 +22,8 @@ PIPELINES = [
     "resq-fold-norm," + F32, SPLIT + "," + F32, "resq-split{basis=hadamard rotate-only=true}," + F32, KV,
     "resq-kv{keys=f32:basis=hadamard values=f32:basis=hadamard}", "resq-insert-hadamard," + F32,
     "resq-insert-hadamard{sites=all}," + F32, "resq-insert-hadamard{across-heads=true}," + F32,
-    f"resq-fold-norm,{SPLIT},resq-fold-rotations,{F32}", f"{KV},resq-fold-rotations", f"{SPLIT},{KV},resq-fold-rotations",
+    f"resq-fold-norm,{SPLIT},resq-fold-rotations,{F32}", "resq-tie-head," + F32,
+    f"resq-tie-head,resq-fold-norm,{SPLIT},resq-fold-rotations,{F32}", f"{KV},resq-fold-rotations", f"{SPLIT},{KV},resq-fold-rotations",
     f"resq-fold-norm,{SPLIT},{KV},resq-fold-rotations,resq-insert-hadamard",
     f"resq-fold-norm,{SPLIT[:-1]} rotation=hadamard}},resq-fold-rotations,{F32}",
     # Bases that are not orthogonal: balanced (calibrated on text of the model's own), and random ones with their duals.

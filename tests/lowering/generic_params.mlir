@@ -42,3 +42,17 @@ func.func @forward(%tokens: tensor<?xi32> {resq.name = "tokens"}, %at: tensor<?x
   %y = resq.qlinear %c by %q : !x by !w -> tensor<?x20xf32>
   return %y : tensor<?x20xf32>
 }
+
+// -----
+
+// A table of codes: a scale of the row and group, times the code.
+// CHECK-LABEL: func.func @embed_codes(
+// CHECK: arith.minsi {{.*}}, %c39
+// CHECK: arith.sitofp
+// CHECK: arith.mulf
+resq.param @table : tensor<40x8x!resq.quant<bits = 8, group = 4, zero = false, layout = "n16k4">>
+func.func @embed_codes(%ids: tensor<?xi32>) -> tensor<?x8xf32> {
+  %table = resq.get @table : tensor<40x8x!resq.quant<bits = 8, group = 4, zero = false, layout = "n16k4">>
+  %y = resq.embed %ids, %table : tensor<?xi32>, tensor<40x8x!resq.quant<bits = 8, group = 4, zero = false, layout = "n16k4">> -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}

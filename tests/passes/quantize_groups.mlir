@@ -3,8 +3,8 @@
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-quantize{group=16 head=8},resq-pack)" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=PACK
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{group=7})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=GROUP
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{head=4})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=HEAD
-// GROUP: resq-quantize: head is 0 (allowed: 0, 8), group is 7 (allowed: 0, or 8 and more)
-// HEAD: resq-quantize: head is 4 (allowed: 0, 8), group is 0
+// GROUP: resq-quantize: head is 0, embedding is 0 (allowed: 0, 8), group is 7, head-group is 0 (allowed: 0, or 8 and more)
+// HEAD: resq-quantize: head is 4, embedding is 0 (allowed: 0, 8), group is 0
 
 // The largest multiple of 8 up to 16 that divides the range: 48 = 3 x 16, 24 (a head's part) = 3 x 8. The high part stays whole.
 // CHECK-LABEL: func.func @groups
@@ -52,7 +52,7 @@ resq.param @w : tensor<4x20xf32> {
 }
 func.func @odd(%x: tensor<?x20xf32>) -> tensor<?x4xf32> {
   %w = resq.get @w : tensor<4x20xf32>
-  // expected-remark @below {{a weight scale serves the whole row: no multiple of 8 up to group=16 divides 20}}
+  // expected-remark @below {{a weight scale serves the whole row: no multiple of 8 up to 16 divides 20}}
   %y = resq.linear %x, %w : tensor<?x20xf32>, tensor<4x20xf32> -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }

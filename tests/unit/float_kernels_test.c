@@ -14,6 +14,7 @@
 OTHER_LEVEL(resq_embed_f32);
 OTHER_LEVEL(resq_embed_bf16);
 OTHER_LEVEL(resq_embed_f16);
+OTHER_LEVEL(resq_embed_codes);
 OTHER_LEVEL(resq_linear_f32);
 OTHER_LEVEL(resq_linear_bf16);
 OTHER_LEVEL(resq_linear_f16);
@@ -229,6 +230,59 @@ static void embed_on(int level, int threads) {
 static void test_embed(void **state) {
   (void)state;
   each_level(embed_on);
+}
+
+static void call_embed_codes(resq_worker *w, void *p) {
+  const op_case *c = p;
+  CALL(resq_embed_codes, w, 0, c->ids, c->panel, c->y, c->rows, c->ldy, c->n, c->width, c->block,
+       c->high);
+}
+
+/// A code that depends on where it stands, and fits `bits`.
+static int32_t code_at(int64_t token, int64_t i, int64_t bits) {
+  const int32_t range = 1 << bits;
+  return (int32_t)((token * 31 + i * 7) % range) - range / 2;
+}
+
+static float scale_at(int64_t token, int64_t g) { return (float)(1 + token + 2 * g) / 64; }
+
+static void embed_codes_on(int level, int threads) {
+  enum { VOCABULARY = 37 };
+  static const int32_t ids[] = {0, 36, 17, 16, 15, -5, 99};
+  static const int64_t shapes[][2] = {{1, 1}, {7, 7}, {17, 17}, {24, 8}, {64, 64}, {45, 9}, {96, 32}};
+  for (size_t s = 0; s < sizeof shapes / sizeof *shapes; ++s)
+    for (int64_t bits = 2; bits <= 8; bits += 3) {
+      const int64_t width = shapes[s][0], group = shapes[s][1];
+      uint8_t *table =
+          aligned_bytes((size_t)resq_packed_weight_size(VOCABULARY, width, group, group, bits));
+      resq_pack_clear(table, VOCABULARY, width, group, group, bits);
+      for (int64_t t = 0; t < VOCABULARY; ++t) {
+        for (int64_t i = 0; i < width; ++i)
+          resq_pack_weight_code(table, t, i, code_at(t, i, bits), width, group, bits);
+        for (int64_t g = 0; g < width / group; ++g)
+          *resq_packed_scale(table, t, g, VOCABULARY, width, group, bits) =
+              (resq_bf16)(resq_bits_of(scale_at(t, g)) >> 16);
+      }
+      for (int64_t rows = 0; rows <= 7; rows += 7) {
+        op_case c = {.level = level, .ids = ids, .y = fresh(7 * (width + PAD)), .rows = rows,
+                     .panel = table, .n = VOCABULARY, .width = width, .block = group, .high = bits,
+                     .ldy = width + PAD};
+        run(call_embed_codes, &c, threads);
+        for (int64_t r = 0; r < rows; ++r) {
+          int64_t id = ids[r] < 0 ? 0 : ids[r] > 36 ? 36 : ids[r];
+          for (int64_t i = 0; i < width; ++i)
+            assert_true(c.y[r * c.ldy + i] == scale_at(id, i / group) * (float)code_at(id, i, bits));
+        }
+        check_gaps(c.y, rows, width, c.ldy);
+        free(c.y);
+      }
+      free(table);
+    }
+}
+
+static void test_embed_codes(void **state) {
+  (void)state;
+  each_level(embed_codes_on);
 }
 
 //===-- Norm, gate, sum ---------------------------------------------------===//
@@ -528,7 +582,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_halves),      cmocka_unit_test(test_exponential),
       cmocka_unit_test(test_linear),      cmocka_unit_test(test_linear_rows_apart),
-      cmocka_unit_test(test_embed),       cmocka_unit_test(test_elementwise),
+      cmocka_unit_test(test_embed),       cmocka_unit_test(test_embed_codes),
+      cmocka_unit_test(test_elementwise),
       cmocka_unit_test(test_rope),        cmocka_unit_test(test_moves),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
