@@ -47,11 +47,10 @@ def bits(result, part):
 
 
 def all_bits(model, params):
-    """Of linears, embedding and head together: what is stored, over the weights that the checkpoint has. A tied head that is
-    stored in a form of its own costs bits and is no weight."""
-    parts = [params[p] for p in ("linears", "embedding", "head") if p in params]
+    """All that is stored, norms and online matrices, too, over the weights that the checkpoint has in linears, embedding and head. A
+    tied head that is stored in a form of its own costs bits and is no weight."""
     weights = sum(params[p]["elements"] for p in ("linears", "embedding", "head") if p in params and not (p == "head" and model.tied))
-    return 8 * sum(p["bytes"] for p in parts) / weights
+    return 8 * sum(p["bytes"] for p in params.values()) / weights
 
 
 def line(row, results):
@@ -102,7 +101,7 @@ def compared(name, results):
     version = next((r["version"] for row in rows for _, r in of_row(row, results) if "version" in r), None)
     out = [f"### Against the reference's predictions: the first {first['windows']} windows", "",
            f"The reference, `--scheme=none`, has perplexity {first['reference']:.2f} there. Errors are standard errors over window means. All weights: "
-           "linears, embedding and head as stored.", "", COMPARED_HEADER, *lines, ""]
+           "linears, embedding and head as stored, with norms and online matrices.", "", COMPARED_HEADER, *lines, ""]
     if version:
         out += [f"Files of llama.cpp are quantised from the same checkpoint and measured by llama.cpp itself (llama-cpp-python {version}) on the "
                 "same tokens, in windows without overlap or BOS, with an f16 cache. The checkpoint is itself a dequantised "
