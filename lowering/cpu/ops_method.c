@@ -267,6 +267,9 @@ static bool check_branches(lowering *l, MlirOperation op, int branches, int *int
       lower_fail(l, op, "weight %d is not stored as n16k4: run --resq-pack first", i);
       return false;
     }
+    if (!check_packed(l, op, operand(op, branches + i),
+                      resqQuantTypeGetGroup(resq_element(operand(op, i)))))
+      return false;
     if (resqQuantTypeIsE4M3(weight))
       continue;
     if (i > (*integers)++) {

@@ -31,6 +31,8 @@ static void emit_get(lowering *l, MlirOperation op) {
                name.data);
     return;
   }
+  if (!check_stored(l, op, param))
+    return;
   // A param is no row value: its place is made here and its row fields stay unused.
   place *p = place_view(l, result(op), &(place){.kind = PLACE_PARAM}, 0);
   p->offset = resq_op_i64(param, "offset");
@@ -43,6 +45,8 @@ static void emit_embed(lowering *l, MlirOperation op) {
     lower_fail(l, op, "table is not packed: run --resq-pack first");
     return;
   }
+  if (codes && !check_packed(l, op, operand(op, 1), resqQuantTypeGetGroup(table)))
+    return;
   const char *suffix = codes ? "codes" : panel_suffix(l, op, operand(op, 1), "table");
   if (!suffix)
     return;

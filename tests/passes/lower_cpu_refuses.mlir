@@ -83,3 +83,50 @@ func.func @sketch_not_packed(%k: tensor<?x10xf32>, %p: tensor<?xi32>) {
   resq.kv_append @c, %k, %k at %p, %p sketch %s : tensor<24x8xf32> : tensor<?x10xf32>, tensor<?x10xf32>, tensor<?xi32>
   return
 }
+
+// -----
+
+resq.param @w : tensor<4x8x!resq.panel<f32>> attributes {offset = 0 : i64, size = 500 : i64}
+func.func @short(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+  // expected-error @below {{param @w has 500 bytes, its type takes 512}}
+  %w = resq.get @w : tensor<4x8x!resq.panel<f32>>
+  %y = resq.linear %x, %w : tensor<?x8xf32>, tensor<4x8x!resq.panel<f32>> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// Packed for an activation in one group, read by one in four, each padded to 8.
+!a = tensor<?x8x!resq.quant<bits = 8, group = 2, zero = true, layout = "row">>
+!w = tensor<4x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4">>
+resq.param @w : !w attributes {offset = 0 : i64, size = 160 : i64}
+func.func @other_groups(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+  %q = resq.quantize %x : tensor<?x8xf32> -> !a
+  %w = resq.get @w : !w
+  // expected-error @below {{param @w has 160 bytes, but packed for an activation in groups of 2 it takes 544}}
+  %y = resq.qlinear %q by %w : !a by !w -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
+
+// -----
+
+// Packed in groups of its own.
+!w = tensor<40x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4">>
+resq.param @w : !w attributes {offset = 0 : i64, size = 1632 : i64}
+func.func @embed_groups(%ids: tensor<?xi32>) -> tensor<?x8xf32> {
+  %w = resq.get @w : !w
+  // expected-error @below {{param @w has 1632 bytes, but packed for an activation in groups of 8 it takes 480}}
+  %y = resq.embed %ids, %w : tensor<?xi32>, !w -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
+
+// -----
+
+!w = tensor<40x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "row">>
+resq.param @w : !w attributes {offset = 0 : i64, size = 480 : i64}
+func.func @embed_unpacked(%ids: tensor<?xi32>) -> tensor<?x8xf32> {
+  %w = resq.get @w : !w
+  // expected-error @below {{table is not packed: run --resq-pack first}}
+  %y = resq.embed %ids, %w : tensor<?xi32>, !w -> tensor<?x8xf32>
+  return %y : tensor<?x8xf32>
+}
