@@ -257,6 +257,21 @@ class WeightCodes(unittest.TestCase):
         near = np.abs(found["generic"] - log_softmax(logits(compile_scheme("none"), IDS))).mean()
         self.assertLessEqual(near, 0.5, "quantised and not")
 
+    def test_one_table(self):
+        """Embedding and head in 8 bits: one table where the checkpoint has one, two where it has two."""
+        pipeline = ("resq-tie-head,resq-fold-norm,resq-split{basis=random},resq-kv{keys=f32 values=f32},resq-fold-rotations,"
+                    "resq-quantize{weights=8 activations=8 head=8 embedding=8 head-group=24}")
+        for model, groups in ((make_tiny(), {"embedding"}), (make_variant("qwen2"), {"embedding", "head"})):
+            artifact = compile_model(model, f"--passes={pipeline}", f"--levels={','.join(LEVELS)}")
+            info = json.loads(run([artifact, "info", "--json"]))["params"]
+            self.assertEqual({"embedding", "head"} & set(info), groups)
+            for group in groups:
+                self.assertLess(info[group]["bits"], 10, group)
+            want = log_softmax(Llama(model).forward(IDS))
+            for level in LEVELS:
+                found = log_softmax(logits(artifact, IDS, "--level", level))
+                self.assertLess(np.abs(found - want).mean(), 0.05, level)
+
     def test_method(self):
         made = []
         for options in ([], ["--method=gptq"], ["--method=rtn"]):
