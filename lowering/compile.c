@@ -191,10 +191,23 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
   return true;
 }
 
+/// Choices within a scheme have no place in a pipeline that the user wrote.
+static bool check_pipeline(const resq_compile_options *o, resq_error *err) {
+  const char *const choices[][2] = {{"kv", o->kv}, {"method", o->method}, {"high", o->high}};
+  for (size_t i = 0; o->pipeline && i < sizeof choices / sizeof *choices; i++)
+    if (choices[i][1])
+      return resq_fail(err, RESQ_USAGE,
+                       "--%s=%s: a choice within a scheme's passes, which --passes replaces",
+                       choices[i][0], choices[i][1]);
+  return true;
+}
+
 /// The scheme's passes on the module, and the statistics that its recipes ask for.
 static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
   const resq_compile_options *o = c->options;
   resq_scheme_choices choices = {.kv = o->kv, .method = o->method, .high = o->high, .seed = o->seed};
+  if (!check_pipeline(o, err))
+    return false;
   c->pipeline = o->pipeline ? strdup(o->pipeline) : resq_scheme_pipeline(c->scheme, &choices, err);
   if (!c->pipeline)
     return false;

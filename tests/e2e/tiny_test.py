@@ -310,6 +310,10 @@ class WeightCodes(unittest.TestCase):
             self.assertEqual(done.returncode, 2)
             self.assertIn(said, done.stderr.decode())
             self.assertFalse(os.path.exists(support.path("refused")))
+        done = subprocess.run([support.RESQC, make_tiny(), "-o", support.path("refused"), "--passes=resq-kv", "--method=rtn"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--method=rtn: a choice within a scheme's passes, which --passes replaces", done.stderr.decode())
 
 
 class Determinism(unittest.TestCase):
