@@ -7,7 +7,8 @@
 //             stream itself is rotated. What is added to it (embeddings, linears) is rotated in its
 //             weight, what reads it cancels or takes U into its columns. rms_norm without gain
 //             commutes with U. A head that reads the embedding's table goes on sharing it, turned;
-//             where its gain stands before it as a matrix G (--resq-tie-head), that becomes U^T G U.
+//             where its gain stands before it as a matrix G (--resq-tie-head), that becomes U^T G
+//             U.
 //   attention rotate(attention(@c), M): attention is linear in the values, so they are rotated
 //             instead.
 //   output    rotate(linear(x, W), M) = linear(x, M^T W), through adds.
@@ -322,8 +323,8 @@ static bool has_tied_head(MlirOperation module, const resq_stream *s, MlirOperat
   return found;
 }
 
-/// What reads a norm of the stream takes the turn; a head that reads the embedding's table takes the
-/// table with it.
+/// What reads a norm of the stream takes the turn; a head that reads the embedding's table takes
+/// the table with it.
 static void turn_reader(MlirOperation module, const resq_stream *s, MlirOperation reader, turn *t) {
   if (is_head_gain(reader)) { // n G = (n U)(U^T G U) U^T
     MlirOperation gain = resq_own_param(module, reader, 1, "turned");

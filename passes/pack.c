@@ -70,7 +70,8 @@ static bool is_packed(MlirValue weight) {
 /// The embedding that reads the weight of a qlinear of one branch, a head; where the activation's
 /// groups are those of the weight, one packing serves both. Else null.
 static MlirOperation sharing_embed(const packing *p, MlirOperation op, int branches) {
-  MlirOperation param = branches == 1 ? resq_operand_param(p->module, op, 1) : (MlirOperation){NULL};
+  MlirOperation param =
+      branches == 1 ? resq_operand_param(p->module, op, 1) : (MlirOperation){NULL};
   MlirType x = resq_element(mlirOperationGetOperand(op, 0));
   MlirType w = resq_element(mlirOperationGetOperand(op, branches));
   if (mlirOperationIsNull(param) || resqQuantTypeGetGroup(x) != resqQuantTypeGetGroup(w))
@@ -86,8 +87,7 @@ static void pack_qlinear(MlirOperation op, void *user) {
   for (int i = 0; i < branches; i++) {
     if (is_packed(mlirOperationGetOperand(op, branches + i)))
       continue;
-    MlirOperation param =
-        resq_own_shared_param(p->module, count, readers, branches + i, "packed");
+    MlirOperation param = resq_own_shared_param(p->module, count, readers, branches + i, "packed");
     if (mlirOperationIsNull(param)) {
       resq_emit_error(op, "weight %d has no recipe to pack: it must be a resq.param with a region",
                       i);

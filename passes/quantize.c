@@ -32,7 +32,7 @@ typedef struct quantizing {
   resq_code_kind weights_kind, high_kind;
   int64_t group, head_group; ///< most columns of a low branch's weight, and of the head's and the
                              ///< embedding's, that share a scale; 0: all
-  float clip;    ///< 1 where clip_auto
+  float clip;                ///< 1 where clip_auto
   bool clip_auto, embedding, ok;
   float norm; ///< of the clip search; 0: what suits the codes
   resq_weight_codes codes;
@@ -226,8 +226,8 @@ static void visit_embed(MlirOperation embed, void *user) {
   }
   resq_weight_codes nearest = nearest_codes(z);
   int64_t width = resq_width(table);
-  resq_weight_branch b = {embed, 8, RESQ_CODE_INTEGER,
-                          fit_group(embed, z->head_group, width, width), {NULL}};
+  resq_weight_branch b = {
+      embed, 8, RESQ_CODE_INTEGER, fit_group(embed, z->head_group, width, width), {NULL}};
   resq_round_weight(&nearest, &b);
 }
 
@@ -340,11 +340,11 @@ bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
   }
   if ((head != 0 && head != 8) || (embedding != 0 && embedding != 8) ||
       (z.group != 0 && z.group < 8) || (z.head_group != 0 && z.head_group < 8)) {
-    resq_emit_error(module,
-                    "resq-quantize: head is %lld, embedding is %lld (allowed: 0, 8), group is %lld, "
-                    "head-group is %lld (allowed: 0, or 8 and more)",
-                    (long long)head, (long long)embedding, (long long)z.group,
-                    (long long)z.head_group);
+    resq_emit_error(
+        module,
+        "resq-quantize: head is %lld, embedding is %lld (allowed: 0, 8), group is %lld, "
+        "head-group is %lld (allowed: 0, or 8 and more)",
+        (long long)head, (long long)embedding, (long long)z.group, (long long)z.head_group);
     return false;
   }
   resq_for_each(module, "resq.add", visit_add, &z);

@@ -7,8 +7,8 @@
 //
 //   head(norm(x) * g, E) = head(norm(x) diag(g), E)
 //
-// When --resq-fold-rotations turns the residual stream by U, it turns the matrix, U^T diag(g) U, and
-// the table, E U, for both of its readers. The matrix costs width^2 products a token, of the
+// When --resq-fold-rotations turns the residual stream by U, it turns the matrix, U^T diag(g) U,
+// and the table, E U, for both of its readers. The matrix costs width^2 products a token, of the
 // vocabulary * width that the head takes.
 //===----------------------------------------------------------------------===//
 #include "passes/pass.h"
@@ -57,9 +57,8 @@ static void visit_head(MlirOperation head, void *user) {
   MlirOperation diagonal =
       resq_new_param(module, resq_behind_param(module, gain), "tied_gain", make_diagonal, &gain);
   resq_builder b = resq_build_before(head);
-  MlirValue scaled =
-      resq_make_rotate_pair(&b, mlirOperationGetOperand(head, 0), resq_get_param(&b, diagonal),
-                            false, true);
+  MlirValue scaled = resq_make_rotate_pair(&b, mlirOperationGetOperand(head, 0),
+                                           resq_get_param(&b, diagonal), false, true);
   mlirOperationSetOperand(head, 0, scaled);
   resq_drop_gain(norm);
 }

@@ -37,7 +37,7 @@ typedef struct resq_weight_branch {
   MlirOperation linear;
   unsigned bits;
   resq_code_kind kind;
-  int64_t group; ///< columns that share a scale
+  int64_t group;       ///< columns that share a scale
   MlirOperation embed; ///< reads the same weight, and goes on sharing it; or null
 } resq_weight_branch;
 
@@ -46,8 +46,8 @@ typedef struct resq_weight_branch {
 /// are rounded to nearest.
 void resq_make_weight_codes(resq_weight_codes *how, MlirOperation before, int n,
                             const resq_weight_branch *branches, MlirValue *codes);
-/// The param behind operand 1 of a linear, a head or an embedding, and of branch->embed, made theirs
-/// alone and rounded to the nearest codes.
+/// The param behind operand 1 of a linear, a head or an embedding, and of branch->embed, made
+/// theirs alone and rounded to the nearest codes.
 MlirOperation resq_round_weight(const resq_weight_codes *how, const resq_weight_branch *branch);
 void resq_weight_codes_free(resq_weight_codes *how);
 
