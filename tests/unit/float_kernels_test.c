@@ -44,7 +44,7 @@ typedef struct op_case {
 enum { PAD = 3 };
 
 static const int64_t widths[] = {1, 7, 16, 17, 64, 576};
-static const int64_t row_counts[] = {1, 2, 3, 16, 17, 33};
+static const int64_t row_counts[] = {0, 1, 2, 3, 16, 17, 33};
 
 #define EACH(variable, list)                                                                  \
   for (size_t variable##_i = 0; variable##_i < sizeof(list) / sizeof *(list); ++variable##_i) \
@@ -556,7 +556,8 @@ static void split_on(int level, int threads) {
     run(call_split, &c, threads);
     check_gaps(c.y, rows, width - 3 * high, width - 3 * high + PAD);
     check_gaps(c.y2, rows, 3 * high, 3 * high + PAD);
-    assert_true(c.y2[0] == x[block - high]);
+    if (rows)
+      assert_true(c.y2[0] == x[block - high]);
     op_case j = c;
     j.a = c.y;
     j.b = c.y2;
