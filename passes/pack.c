@@ -79,44 +79,42 @@ static MlirOperation sharing_embed(const packing *p, MlirOperation op, int branc
   return resq_embed_of(p->module, param);
 }
 
+/// Packs the codes that the readers share as operand `index`, for activations in groups of `group`.
+static void pack_shared(packing *p, intptr_t count, const MlirOperation *readers, intptr_t index,
+                        int64_t group, const char *what) {
+  if (is_packed(mlirOperationGetOperand(readers[0], index)))
+    return;
+  MlirOperation param = resq_own_shared_param(p->module, count, readers, index, "packed");
+  if (mlirOperationIsNull(param)) {
+    resq_emit_error(readers[0], "%s has no recipe to pack: it must be a resq.param with a region",
+                    what);
+    p->ok = false;
+    return;
+  }
+  p->group = group;
+  resq_edit_recipe(p->module, param, pack_codes, p);
+}
+
 static void pack_qlinear(MlirOperation op, void *user) {
   packing *p = user;
   int branches = mlirDenseI32ArrayGetElement(resq_op_attr(op, "operandSegmentSizes"), 0);
   MlirOperation readers[] = {op, sharing_embed(p, op, branches)};
   intptr_t count = mlirOperationIsNull(readers[1]) ? 1 : 2;
   for (int i = 0; i < branches; i++) {
-    if (is_packed(mlirOperationGetOperand(op, branches + i)))
-      continue;
-    MlirOperation param = resq_own_shared_param(p->module, count, readers, branches + i, "packed");
-    if (mlirOperationIsNull(param)) {
-      resq_emit_error(op, "weight %d has no recipe to pack: it must be a resq.param with a region",
-                      i);
-      p->ok = false;
-      return;
-    }
-    p->group = resqQuantTypeGetGroup(resq_element(mlirOperationGetOperand(op, i)));
-    resq_edit_recipe(p->module, param, pack_codes, p);
+    char what[32];
+    snprintf(what, sizeof what, "weight %d", i);
+    pack_shared(p, count, readers, branches + i,
+                resqQuantTypeGetGroup(resq_element(mlirOperationGetOperand(op, i))), what);
   }
 }
 
 /// After the qlinears: a table that one of them shares is packed.
 static void pack_embed(MlirOperation op, void *user) {
-  packing *p = user;
-  MlirValue table = mlirOperationGetOperand(op, 1);
-  if (!resqTypeIsQuant(resq_element(table))) {
+  MlirType table = resq_element(mlirOperationGetOperand(op, 1));
+  if (resqTypeIsQuant(table))
+    pack_shared(user, 1, &op, 1, resqQuantTypeGetGroup(table), "the table");
+  else
     pack_head(op, user);
-    return;
-  }
-  if (is_packed(table))
-    return;
-  MlirOperation param = resq_own_param(p->module, op, 1, "packed");
-  if (mlirOperationIsNull(param)) {
-    resq_emit_error(op, "the table has no recipe to pack: it must be a resq.param with a region");
-    p->ok = false;
-    return;
-  }
-  p->group = resqQuantTypeGetGroup(resq_element(table));
-  resq_edit_recipe(p->module, param, pack_codes, p);
 }
 
 static MlirValue to_f32(const resq_builder *b, MlirValue value, void *user) {

@@ -1,7 +1,7 @@
 //===-- emit.h - one function being lowered to kernel calls ---------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Shared by walk.c (the walk over a function), places.c (where values live), kernel_call.c
+// Shared by walk.c (the walk over a function), places.c (where values live), stored.c (parameters), kernel_call.c
 // (a call's arguments), row_op.c (those of row ops) and ops_*.c (one emitter an op): all of them know no device. A
 // lower_device says what a call becomes: cpu_call.c on a CPU, gpu/launch.c on a GPU.
 // Internal to lowering/cpu and lowering/gpu.

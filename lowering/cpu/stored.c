@@ -1,8 +1,8 @@
 //===-- stored.c - a parameter's bytes are those that kernels read --------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Kernels take a parameter's shape from its type and read past nothing else: a module whose `size`
-// says less, or whose codes were packed for an activation in other groups, is refused.
+// Kernels trust the shape that a parameter's type says. A module whose `size` says less, or whose
+// codes were packed for an activation in other groups, is refused here, before any kernel reads it.
 //===----------------------------------------------------------------------===//
 #include "kernels/pack_layout.h"
 #include "lowering/cpu/emit.h"

@@ -192,15 +192,15 @@ typedef struct resq_qbranch {
   const uint8_t *weight;        ///< packed weight, scales behind the codes
 } resq_qbranch;
 
-/// y = bias + sum over branches (1 or 2), see resq.qlinear. For branch i (a: first, b: second; k_b = 0: none):
-/// k, activation group, weight group, activation bits, weight bits, 1 where weights are trellis codes.
-/// Single rows and prefill alike.
 /// Bytes of scratch that a branch takes at the level that needs most, in plain C; those of a call must
 /// not be more than RESQ_SCRATCH_BYTES. Of codes in E4M3, too.
 static inline int64_t resq_qlinear_scratch(int64_t k, int64_t group) {
   return 34 * resq_padded_k(k, group) + 64 * (k / group);
 }
 
+/// y = bias + sum over branches (1 or 2), see resq.qlinear. For branch i (a: first, b: second; k_b = 0: none):
+/// k, activation group, weight group, activation bits, weight bits, 1 where weights are trellis codes.
+/// Single rows and prefill alike.
 void RESQ_KERNEL(resq_qlinear)(
     resq_worker *w, int32_t op, const int8_t *codes_a, const resq_quant_meta *meta_a,
     const uint8_t *weight_a, const int8_t *codes_b, const resq_quant_meta *meta_b,

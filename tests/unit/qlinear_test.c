@@ -248,13 +248,13 @@ static void test_trellis(void **state) {
   check_case(5, 100, trellis_shape(8200, 8200, 8200, 8), none, 1, 3);
 }
 
-/// The shapes of SmolLM2-135M, and long rows.
 /// The head of a call that asks for no logits.
 static void test_no_rows(void **state) {
   (void)state;
   check_case(0, 100, shape(64, 64, 64, 8, 4), shape(16, 16, 16, 8, 8), 1, 1);
 }
 
+/// The shapes of SmolLM2-135M, and long rows.
 static void test_model_shapes(void **state) {
   (void)state;
   static const int64_t row_counts[] = {1, 4, 16, 34};
