@@ -29,8 +29,12 @@ typedef struct resq_sampling {
   int threads;
 } resq_sampling;
 
-/// Text that the model makes itself: each window starts with the first token of a sequence and goes
-/// on at temperature 1. `imported` is not changed. The same tokens at any number of threads.
+/// Goes into the name of cached statistics: raised with the text that a model makes of a seed.
+#define RESQ_SAMPLING_VERSION 1
+
+/// Text that the model makes itself at temperature 1: short documents behind openings
+/// (calibration_openings.h), one after the other. `imported` is not changed. The same tokens at any
+/// number of threads. calibration_sample.c.
 bool resq_windows_sample(resq_windows *out, MlirModule imported, const resq_tokenizer *tokenizer,
                          const resq_sampling *how, const resq_workdir *work, resq_stages *stages,
                          resq_error *err);

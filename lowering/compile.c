@@ -10,6 +10,7 @@
 #include "dialect/import/import.h"
 #include "lowering/artifact_write.h"
 #include "lowering/calibrate.h"
+#include "lowering/calibration_text.h"
 #include "lowering/codegen.h"
 #include "lowering/header.h"
 #include "lowering/materialize/materialize.h"
@@ -141,7 +142,7 @@ static bool statistics_path(const compiling *c, MlirModule imported, char out[PA
   XXH3_state_t *state = ok ? XXH3_createState() : NULL;
   if (state) {
     const int64_t numbers[] = {RESQ_CALIBRATION_VERSION, RESQ_CALIBRATION_SAMPLES, resq_calibration_windows(o),
-                               o->calibration ? 0 : o->seed};
+                               o->calibration ? 0 : o->seed, o->calibration ? 0 : RESQ_SAMPLING_VERSION};
     XXH3_128bits_reset(state);
     XXH3_128bits_update(state, module.data, module.size);
     XXH3_128bits_update(state, numbers, sizeof numbers);
