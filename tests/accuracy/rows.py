@@ -107,9 +107,9 @@ def changed(name, before, after):
     return ("--scheme=" + name, "--passes=" + pipeline.replace(before, after))
 
 
-def sampled(model, name, windows, seeds):
+def sampled(model, name, windows):
     """A scheme calibrated on text that the model samples itself: at most 3% more than on the validation text."""
-    return Row("parts", model, name + ", calibrated on sampled text", scheme(name), windows, seeds, sampled=True,
+    return Row("parts", model, name + ", calibrated on sampled text", scheme(name), windows, sampled=True,
                beside=f"{model}/parts/{name}", most_ratio=1.03)
 
 
@@ -173,12 +173,12 @@ MEASURED = [
     *published_qjl(2, 1, 4, 65.1),
     *published_qjl(3, 2, 8, 40.7),
 
-    Row("parts", "qwen", "best-w4a8kv4", scheme("best-w4a8kv4"), 10, (1,)),
-    Row("parts", "qwen", "best-w4a4kv4", scheme("best-w4a4kv4"), 10, (1,)),
-    sampled("smollm2", "best-w4a8kv4", 40, (1, 2, 3)),
-    sampled("smollm2", "best-w4a4kv4", 40, (1, 2, 3)),
-    sampled("qwen", "best-w4a8kv4", 10, (1,)),
-    sampled("qwen", "best-w4a4kv4", 10, (1,)),
+    Row("parts", "qwen", "best-w4a8kv4", scheme("best-w4a8kv4"), 10),
+    Row("parts", "qwen", "best-w4a4kv4", scheme("best-w4a4kv4"), 10),
+    sampled("smollm2", "best-w4a8kv4", 40),
+    sampled("smollm2", "best-w4a4kv4", 40),
+    sampled("qwen", "best-w4a8kv4", 10),
+    sampled("qwen", "best-w4a4kv4", 10),
 ]
 ROWS = [replace(r, kl_windows=COMPARED[r.model]) if r.section in DIVERGING else r for r in MEASURED]
 ROWS += [Peer(model, kind, windows) for model, windows in COMPARED.items() for kind in ("Q4_0", "Q4_K_M", "Q8_0")]

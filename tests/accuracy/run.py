@@ -94,12 +94,12 @@ class Measuring:
             os.replace(path + ".tmp", path)
         return path
 
-    def statistics(self, name, sampled):
-        """Calibration of a model, once for all its rows: of the validation text, or of text sampled from it."""
-        model = MODELS[name]
-        text = [] if sampled else ["--calibration=" + os.path.join(self.data, "wikitext2-valid.txt"),
-                                   f"--calibration-windows={model.calibration_windows}"]
-        return self.kept(name + ("-sampled" if sampled else "") + ".statistics",
+    def statistics(self, name, sampled_seed):
+        """Calibration of a model, once for all its rows: of the validation text, or (not None) of text sampled from it with a seed."""
+        model, sampled = MODELS[name], sampled_seed is not None
+        text = [f"--seed={sampled_seed}"] if sampled else ["--calibration=" + os.path.join(self.data, "wikitext2-valid.txt"),
+                                                           f"--calibration-windows={model.calibration_windows}"]
+        return self.kept(name + (f"-sampled-{sampled_seed}" if sampled else "") + ".statistics",
                          lambda path: self.resqc(model, "--calibrate-only", "--statistics=" + path, *text))
 
     def reference(self, name):
@@ -162,7 +162,7 @@ class Measuring:
         options = ["-o", binary, *(o.replace("$seed", str(seed)) for o in row.options), f"--seed={seed}",
                    "--cache=" + os.path.join(self.work, "cache")]
         if row.calibrated:
-            options.append("--statistics=" + self.statistics(row.model, row.sampled))
+            options.append("--statistics=" + self.statistics(row.model, seed if row.sampled else None))
         print(f"== {key}: resqc {' '.join(options)}", flush=True)
         seconds = self.resqc(MODELS[row.model], *options)
         if "perplexity" not in entry:
