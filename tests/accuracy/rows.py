@@ -164,6 +164,8 @@ MEASURED = [
         beside="smollm2/parts/best-w4a8kv4, head and embedding in f16", most_ratio=1.0022),
     Row("parts", "smollm2", "best-w4a8kv4, head and embedding in f16",
         changed("best-w4a8kv4", " head=8 embedding=8 head-group=128", ""), 40),
+    Row("parts", "smollm2", "best-w4a8kv4, embedding in f16", changed("best-w4a8kv4", " embedding=8", ""), 40,
+        beside="smollm2/parts/best-w4a8kv4, head and embedding in f16", most_ratio=1.0022),
     Row("parts", "smollm2", "best-w4a8kv4, weights in integers", changed("best-w4a8kv4", "weights=tcq4", "weights=4"), 40, (1,)),
     Row("parts", "smollm2", "best-w4a8kv4, high branch e4m3", scheme("best-w4a8kv4", "--high=e4m3"), 40, (1,)),
     Row("parts", "smollm2", "best-w4a4kv4", scheme("best-w4a4kv4"), 40),
