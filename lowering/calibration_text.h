@@ -34,7 +34,7 @@ typedef struct resq_sampling {
 
 /// Text that the model makes itself at temperature 1: short documents behind openings
 /// (calibration_openings.h), one after the other. `imported` is not changed. The same tokens at any
-/// number of threads. calibration_sample.c.
+/// number of threads. calibration_documents.h, calibration_sample.c.
 bool resq_windows_sample(resq_windows *out, MlirModule imported, const resq_tokenizer *tokenizer,
                          const resq_sampling *how, const resq_workdir *work, resq_stages *stages,
                          resq_error *err);
