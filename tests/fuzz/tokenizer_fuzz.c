@@ -5,6 +5,7 @@
 // decode to the text. Mode 1: edits of a good blob (16-bit place, byte), then a text.
 // Mode 2: lines of tokens and merges to build from. Mode 3: a blob as it is.
 //===----------------------------------------------------------------------===//
+#include "tests/unit/byte_alphabet.h"
 #include "text/tokenizer.h"
 
 #include <stdlib.h>
@@ -17,18 +18,14 @@ static const char *const pres[] = {"gpt2", "smollm", "llama3", "qwen2"};
 
 /// All bytes, a few merges and specials.
 static uint8_t *good_blob(const char *pre, uint64_t *size) {
-  static char alphabet[256][3];
+  static byte_alphabet alphabet;
   resq_text tokens[264];
   int32_t types[264];
-  int n = 0, other = 256;
+  int n = 0;
+  byte_alphabet_make(alphabet);
   for (int b = 0; b < 256; ++b) {
-    bool shown = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
-    int code = shown ? b : other++;
-    size_t length = code < 0x80 ? 1 : 2;
-    alphabet[b][0] = length == 1 ? (char)code : (char)(0xC0 | code >> 6);
-    alphabet[b][1] = (char)(0x80 | (code & 0x3F));
     types[n] = 1;
-    tokens[n++] = (resq_text){alphabet[b], length};
+    tokens[n++] = (resq_text){alphabet[b], strlen(alphabet[b])};
   }
   static const char *const more[] = {"aa", "aaaa", "th", "the", "<|a|>", "<|ab|>", "<|a|>b", "<u>"};
   for (int i = 0; i < 8; ++i) {

@@ -1,6 +1,7 @@
 //===-- calibration_documents_test.c - LINK: compiler ---------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/calibration_documents.h"
+#include "tests/unit/byte_alphabet.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -15,7 +16,7 @@ enum { BYTES = 256, END = BYTES, VOCABULARY = BYTES + 1, TOKENS = 4096 };
 
 /// 256 bytes, and one token that begins a sequence (where `bos`) and ends it.
 typedef struct model {
-  char alphabet[BYTES][3];
+  byte_alphabet alphabet;
   uint8_t *blob;
   resq_tokenizer *tokenizer;
   resq_opening_tokens openings;
@@ -26,16 +27,9 @@ static model *make_model(bool bos) {
   model *m = calloc(1, sizeof *m);
   resq_text tokens[VOCABULARY] = {[END] = {"<|endoftext|>", 13}};
   int32_t types[VOCABULARY] = {[END] = 3};
-  for (int b = 0, other = BYTES; b < BYTES; ++b) {
-    bool shown = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
-    int code = shown ? b : other++;
-    char *text = m->alphabet[b];
-    if (code < 0x80) {
-      text[0] = (char)code;
-    } else {
-      text[0] = (char)(0xC0 | code >> 6);
-      text[1] = (char)(0x80 | (code & 0x3F));
-    }
+  byte_alphabet_make(m->alphabet);
+  for (int b = 0; b < BYTES; ++b) {
+    const char *text = m->alphabet[b];
     tokens[b] = (resq_text){text, strlen(text)};
     types[b] = 1;
   }

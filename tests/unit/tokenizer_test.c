@@ -5,6 +5,7 @@
 // shared data are at hand (RESQ_SMOLLM2_GGUF, RESQ_SHARED), every id of WikiText-2 is
 // compared with the reference; elsewhere that test is skipped.
 //===----------------------------------------------------------------------===//
+#include "tests/unit/byte_alphabet.h"
 #include "text/pretokenize.h"
 #include "text/tokenizer.h"
 
@@ -22,7 +23,7 @@ enum { MAX_TOKENS = 300 };
 
 /// A vocabulary: the 256 bytes, then what a test adds.
 typedef struct vocabulary {
-  char alphabet[256][3];
+  byte_alphabet alphabet;
   resq_text tokens[MAX_TOKENS], merges[64];
   int32_t types[MAX_TOKENS];
   resq_tokenizer_source source;
@@ -48,19 +49,9 @@ static vocabulary *bytes_only(const char *pre) {
                                       .chat_template = "{{ hi }}",
                                       .bos = -1,
                                       .eos = -1};
-  int other = 256;
-  for (int b = 0; b < 256; ++b) {
-    bool shown = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
-    int code = shown ? b : other++;
-    char *text = v->alphabet[b];
-    if (code < 0x80) {
-      text[0] = (char)code;
-    } else {
-      text[0] = (char)(0xC0 | code >> 6);
-      text[1] = (char)(0x80 | (code & 0x3F));
-    }
-    add_token(v, text, 1);
-  }
+  byte_alphabet_make(v->alphabet);
+  for (int b = 0; b < 256; ++b)
+    add_token(v, v->alphabet[b], 1);
   return v;
 }
 
