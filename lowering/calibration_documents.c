@@ -16,16 +16,17 @@ static bool encode(resq_opening_tokens *o, int i, const resq_tokenizer *tokenize
   int32_t *ids = NULL;
   if (!resq_tokenizer_encode(tokenizer, text, false, &ids, &count, err))
     return false;
-  o->counts[i] = first + count;
-  if (o->counts[i] > RESQ_DOCUMENT / 2) // a tokenizer of few merges: what is over has no place
-    o->counts[i] = RESQ_DOCUMENT / 2;
-  o->ids[i] = malloc((size_t)o->counts[i] * sizeof *ids);
-  bool ok = (o->counts[i] && o->ids[i]) ||
-            resq_fail(err, RESQ_NO_MEMORY, "no memory for the openings of text");
-  if (ok && first)
-    o->ids[i][0] = (int32_t)bos;
-  if (ok)
-    memcpy(o->ids[i] + first, ids, (size_t)(o->counts[i] - first) * sizeof *ids);
+  // A tokenizer of few merges makes many tokens: what is over has no place.
+  int64_t total = first + count < RESQ_DOCUMENT / 2 ? first + count : RESQ_DOCUMENT / 2;
+  bool ok = count > 0 || resq_fail(err, RESQ_BAD_INPUT, "the tokenizer makes no tokens of \"%s\"",
+                                   resq_openings[i]);
+  if (ok && !(o->ids[i] = malloc((size_t)total * sizeof *ids)))
+    ok = resq_fail(err, RESQ_NO_MEMORY, "no memory for the openings of text");
+  if (ok) {
+    o->ids[i][0] = (int32_t)bos; // where there is none the next line writes over it
+    memcpy(o->ids[i] + first, ids, (size_t)(total - first) * sizeof *ids);
+    o->counts[i] = total;
+  }
   free(ids);
   return ok;
 }

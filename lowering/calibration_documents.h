@@ -27,7 +27,7 @@ bool resq_opening_tokens_encode(resq_opening_tokens *o, const resq_tokenizer *to
                                 resq_error *err);
 void resq_opening_tokens_free(resq_opening_tokens *o);
 
-/// A window on its way. Windows share nothing that changes; zeros are a window to end.
+/// A window on its way. Windows share nothing that changes; one of zeros may be ended, too.
 typedef struct resq_document_window {
   const resq_opening_tokens *openings;
   const resq_tokenizer *tokenizer;

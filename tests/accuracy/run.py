@@ -96,11 +96,13 @@ class Measuring:
 
     def statistics(self, name, sampled_seed):
         """Calibration of a model, once for all its rows: of the validation text, or (not None) of text sampled from it with a seed."""
-        model, sampled = MODELS[name], sampled_seed is not None
-        text = [f"--seed={sampled_seed}"] if sampled else ["--calibration=" + os.path.join(self.data, "wikitext2-valid.txt"),
-                                                           f"--calibration-windows={model.calibration_windows}"]
-        return self.kept(name + (f"-sampled-{sampled_seed}" if sampled else "") + ".statistics",
-                         lambda path: self.resqc(model, "--calibrate-only", "--statistics=" + path, *text))
+        model = MODELS[name]
+        if sampled_seed is None:
+            file, text = f"{name}.statistics", ["--calibration=" + os.path.join(self.data, "wikitext2-valid.txt"),
+                                                f"--calibration-windows={model.calibration_windows}"]
+        else:
+            file, text = f"{name}-sampled-{sampled_seed}.statistics", [f"--seed={sampled_seed}"]
+        return self.kept(file, lambda path: self.resqc(model, "--calibrate-only", "--statistics=" + path, *text))
 
     def reference(self, name):
         """The unquantised model of a checkpoint, compiled."""

@@ -112,30 +112,29 @@ static void openings_fit(void **state) {
   }
 }
 
+/// Documents of a window, all checked, of a model with that logit for its end and 0 for every byte.
+static int documents_of(bool bos, float end_logit) {
+  static int32_t ids[TOKENS], positions[TOKENS];
+  model *m = make_model(bos);
+  m->logits[END] = end_logit;
+  write_window(m, 1, 0, ids, positions);
+  int documents = check_documents(m, ids, positions);
+  free_model(m);
+  return documents;
+}
+
 /// A model that never ends a document fills all of them.
 static void ends_at_the_limit(void **state) {
   (void)state;
-  static int32_t ids[TOKENS], positions[TOKENS];
-  for (int bos = 0; bos <= 1; ++bos) {
-    model *m = make_model(bos);
-    m->logits[END] = -1e9f;
-    write_window(m, 1, 0, ids, positions);
-    assert_int_equal(check_documents(m, ids, positions), TOKENS / RESQ_DOCUMENT);
-    free_model(m);
-  }
+  for (int bos = 0; bos <= 1; ++bos)
+    assert_int_equal(documents_of(bos, -1e9f), TOKENS / RESQ_DOCUMENT);
 }
 
 /// One that ends a document with every other token writes many.
 static void ends_where_the_model_ends(void **state) {
   (void)state;
-  static int32_t ids[TOKENS], positions[TOKENS];
-  for (int bos = 0; bos <= 1; ++bos) {
-    model *m = make_model(bos);
-    m->logits[END] = 5.5f;
-    write_window(m, 1, 0, ids, positions);
-    assert_in_range(check_documents(m, ids, positions), 2 * TOKENS / RESQ_DOCUMENT, TOKENS);
-    free_model(m);
-  }
+  for (int bos = 0; bos <= 1; ++bos)
+    assert_in_range(documents_of(bos, 5.5f), 2 * TOKENS / RESQ_DOCUMENT, TOKENS);
 }
 
 /// Neither the next window nor that of the next seed is a copy: seeds differ in all of their text.
