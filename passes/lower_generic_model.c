@@ -28,11 +28,14 @@ int64_t generic_activation_group(MlirValue weight) {
   return group;
 }
 
+/// Planes of the n16k4 order behind its nibbles (docs/artifact-format.md).
+static int64_t planes_of(int64_t bits) { return bits > 4 && bits < 8 ? bits - 4 : 0; }
+
 int64_t generic_code_bytes(MlirType weight, int64_t group) {
   int64_t n = mlirShapedTypeGetDimSize(weight, 0), k = mlirShapedTypeGetDimSize(weight, 1);
-  int64_t step = resqQuantTypeGetBits(mlirShapedTypeGetElementType(weight)) <= 4 ? 8 : 4;
-  int64_t padded = k / group * ((group + 7) / 8 * 8);
-  return (n + 15) / 16 * (padded / step) * 64;
+  int64_t bits = resqQuantTypeGetBits(mlirShapedTypeGetElementType(weight));
+  int64_t unit = bits == 8 ? 128 : 64 + 16 * planes_of(bits);
+  return (n + 15) / 16 * (k / group * ((group + 7) / 8)) * unit;
 }
 
 static bool unpack_quant(generic *g, MlirOperation get, MlirValue stored) {
@@ -41,16 +44,19 @@ static bool unpack_quant(generic *g, MlirOperation get, MlirValue stored) {
   int64_t group = generic_activation_group(value), n = resq_dim(value, 0), k = resq_dim(value, 1);
   int64_t groups = k / resqQuantTypeGetGroup(element);
   MlirValue parts[2];
-  MlirValue codes[] = {stored, generic_index(g, n), generic_index(g, k), generic_index(g, group)};
+  int64_t bits = resqQuantTypeGetBits(element);
+  MlirValue codes[] = {stored, generic_index(g, n), generic_index(g, k), generic_index(g, group),
+                       generic_index(g, planes_of(bits))};
   MlirValue scales[] = {stored, generic_index(g, generic_code_bytes(type, group)), codes[1],
                         generic_index(g, groups)};
   // Products and dequantisation are of what codes stand for: of integers, themselves.
   resq_code_kind kind = resqQuantTypeGetKind(element);
-  const char *name = kind == RESQ_CODE_E4M3               ? "unpack_codes_e4m3"
-                     : kind == RESQ_CODE_TRELLIS          ? "trellis_values"
-                     : resqQuantTypeGetBits(element) <= 4 ? "unpack_codes_4"
-                                                          : "unpack_codes_8";
-  if (!resq_define(&g->definitions, &g->b, name, 4, codes, 1, &parts[0]) ||
+  const char *name = kind == RESQ_CODE_E4M3      ? "unpack_codes_e4m3"
+                     : kind == RESQ_CODE_TRELLIS ? "trellis_values"
+                     : bits == 8                 ? "unpack_codes_8"
+                                                 : "unpack_codes_planes";
+  int arguments = kind == RESQ_CODE_INTEGER && bits < 8 ? 5 : 4;
+  if (!resq_define(&g->definitions, &g->b, name, arguments, codes, 1, &parts[0]) ||
       !resq_define(&g->definitions, &g->b, "unpack_scales", 4, scales, 1, &parts[1]))
     return false;
   value = mlirOperationGetResult(generic_tie(g, 2, parts, type), 0);

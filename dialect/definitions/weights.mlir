@@ -119,10 +119,13 @@ func.func @resq.def.unpack_panel_f16(%w: tensor<?x?x16xf16>, %n: index) -> tenso
   return %y : tensor<?x?xf32>
 }
 
-// n16k4 codes of at most 4 bits. `group` is the activation's: each group's k is padded to a multiple of 8
-// (`padded` in all). Byte 4c + j of a step of 64 holds w(c, 8s + j) + 8 low and w(c, 8s + 4 + j) + 8 high.
-func.func @resq.def.unpack_codes_4(%w: tensor<?xi8>, %n: index, %k: index, %group: index)
+// n16k4 codes of fewer than 8 bits, unsigned in 4 + `planes` bits. `group` is the activation's: each group's k is padded to a multiple of 8
+// (`padded` in all). Byte b = 4c + j of a unit s holds the nibbles of (c, 8s + j) low and (c, 8s + 4 + j) high; behind 64 of them, bit 4 + p of these
+// is bits b / 16 and 4 + b / 16 of byte 16 p + b % 16.
+func.func @resq.def.unpack_codes_planes(%w: tensor<?xi8>, %n: index, %k: index, %group: index, %planes: index)
     -> tensor<?x?xi32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
   %c4 = arith.constant 4 : index
   %c7 = arith.constant 7 : index
   %c8 = arith.constant 8 : index
@@ -133,8 +136,13 @@ func.func @resq.def.unpack_codes_4(%w: tensor<?xi8>, %n: index, %k: index, %grou
   %eights = arith.divui %above, %c8 : index
   %padded_group = arith.muli %eights, %c8 : index
   %steps = arith.muli %groups, %eights : index
-  %bias = arith.constant 8 : i32
+  %planes_bytes = arith.muli %planes, %c16 : index
+  %unit_bytes = arith.addi %c64, %planes_bytes : index
+  %bias_of_4 = arith.constant 8 : i32
+  %planes_i32 = arith.index_cast %planes : index to i32
+  %bias = arith.shli %bias_of_4, %planes_i32 : i32
   %mask = arith.constant 15 : i32
+  %one_bit = arith.constant 1 : i32
   %init = tensor.empty(%n, %k) : tensor<?x?xi32>
   %y = linalg.generic {
       indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
@@ -154,17 +162,36 @@ func.func @resq.def.unpack_codes_4(%w: tensor<?xi8>, %n: index, %k: index, %grou
     %half = arith.divui %part, %c4 : index
     %tile_step = arith.muli %tile, %steps : index
     %block = arith.addi %tile_step, %step : index
-    %block_byte = arith.muli %block, %c64 : index
+    %block_byte = arith.muli %block, %unit_bytes : index
     %lane_byte = arith.muli %lane, %c4 : index
-    %sum = arith.addi %block_byte, %lane_byte : index
-    %byte = arith.addi %sum, %column : index
+    %inside_unit = arith.addi %lane_byte, %column : index
+    %byte = arith.addi %block_byte, %inside_unit : index
     %stored = tensor.extract %w[%byte] : tensor<?xi8>
     %wide = arith.extui %stored : i8 to i32
     %shift_index = arith.muli %half, %c4 : index
     %shift = arith.index_cast %shift_index : index to i32
     %shifted = arith.shrui %wide, %shift : i32
     %nibble = arith.andi %shifted, %mask : i32
-    %code = arith.subi %nibble, %bias : i32
+    %bit_byte = arith.remui %inside_unit, %c16 : index
+    %bit_quarter = arith.divui %inside_unit, %c16 : index
+    %bit_index = arith.addi %shift_index, %bit_quarter : index
+    %bit_shift = arith.index_cast %bit_index : index to i32
+    %planes_begin = arith.addi %block_byte, %c64 : index
+    %unsigned = scf.for %p = %c0 to %planes step %c1 iter_args(%low = %nibble) -> (i32) {
+      %before_plane = arith.muli %p, %c16 : index
+      %plane = arith.addi %planes_begin, %before_plane : index
+      %plane_byte = arith.addi %plane, %bit_byte : index
+      %bits = tensor.extract %w[%plane_byte] : tensor<?xi8>
+      %bits_wide = arith.extui %bits : i8 to i32
+      %bits_shifted = arith.shrui %bits_wide, %bit_shift : i32
+      %bit = arith.andi %bits_shifted, %one_bit : i32
+      %place_index = arith.addi %p, %c4 : index
+      %place = arith.index_cast %place_index : index to i32
+      %high = arith.shli %bit, %place : i32
+      %more = arith.ori %low, %high : i32
+      scf.yield %more : i32
+    }
+    %code = arith.subi %unsigned, %bias : i32
     linalg.yield %code : i32
   } -> tensor<?x?xi32>
   return %y : tensor<?x?xi32>
@@ -180,6 +207,7 @@ func.func @resq.def.trellis_values(%w: tensor<?xi8>, %n: index, %k: index, %grou
   %i2 = arith.constant 2 : i32
   %i8 = arith.constant 8 : i32
   %i16 = arith.constant 16 : i32
+  %no_planes = arith.constant 0 : index
   %table = arith.constant dense<[
     -127, -82, -63, -48, -37, -27, -18, -10, -2, 6, 14, 22, 31, 42, 55, 75,
     -91, -70, -55, -42, -32, -22, -14, -6, 2, 10, 18, 27, 37, 48, 62, 105,
@@ -187,7 +215,7 @@ func.func @resq.def.trellis_values(%w: tensor<?xi8>, %n: index, %k: index, %grou
     -75, -55, -42, -31, -22, -14, -6, 2, 10, 18, 27, 37, 48, 63, 82, 127]> : tensor<64xi32>
   %tiles = arith.ceildivui %n, %c16 : index
   %channels = arith.muli %tiles, %c16 : index
-  %codes = func.call @resq.def.unpack_codes_4(%w, %channels, %k, %group) : (tensor<?xi8>, index, index, index) -> tensor<?x?xi32>
+  %codes = func.call @resq.def.unpack_codes_planes(%w, %channels, %k, %group, %no_planes) : (tensor<?xi8>, index, index, index, index) -> tensor<?x?xi32>
   %init = tensor.empty(%n, %k) : tensor<?x?xi32>
   %y = linalg.generic {
       indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
@@ -262,7 +290,7 @@ func.func @resq.def.unpack_codes_e4m3(%w: tensor<?xi8>, %n: index, %k: index, %g
   return %y : tensor<?x?xi32>
 }
 
-// n16k4 codes of 5 to 8 bits: the stored byte is w + 128.
+// n16k4 codes of 8 bits: the stored byte is w + 128.
 func.func @resq.def.unpack_codes_8(%w: tensor<?xi8>, %n: index, %k: index, %group: index)
     -> tensor<?x?xi32> {
   %bias = arith.constant 128 : i32

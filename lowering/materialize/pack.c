@@ -160,8 +160,8 @@ void resq_pack_panel(int threads, resq_float element, const void *x, bool is_dou
 typedef struct code_job {
   const int8_t *codes;
   int64_t rows, k, group;
-  int bits, offset; ///< offset: what a stored code has more than the code
-  bool trellis;     ///< codes are places of trellis_weights.h
+  int bits;
+  resq_code_kind kind; ///< trellis codes are places of trellis_weights.h
   uint8_t *out;
 } code_job;
 
@@ -179,33 +179,41 @@ static void pack_path(const code_job *p, const int8_t *places, int64_t rows, int
   }
 }
 
+/// A column of codes, `offset` added, that are nibbles or bytes: channel c of a tile stands 4 c
+/// bytes behind channel 0.
+static void pack_column(const code_job *p, const int8_t *codes, int64_t rows, int offset, int shift,
+                        uint8_t *at) {
+  uint8_t kept = p->bits == 8 ? 0 : (uint8_t)(0xf0 >> shift);
+  for (int64_t c = 0; c < rows; ++c)
+    at[4 * c] = (uint8_t)((at[4 * c] & kept) | (unsigned)(codes[c * p->k] + offset) << shift);
+}
+
 static void pack_code_tile(void *opaque, int64_t tile) {
   const code_job *p = opaque;
-  int64_t first = tile * RESQ_TILE_N;
   int64_t bytes = resq_packed_tile_bytes(p->k, p->group, p->bits);
   uint8_t *out = p->out + tile * bytes;
-  memset(out, p->bits <= 4 ? 0x11 * p->offset : p->offset, (size_t)bytes);
+  bool as_they_are = p->kind == RESQ_CODE_E4M3;
+  for (int64_t i = 0; i < bytes; ++i)
+    out[i] = as_they_are ? 0 : resq_packed_zero(i, p->bits);
+  int64_t first = tile * RESQ_TILE_N;
   int64_t rows = p->rows - first < RESQ_TILE_N ? p->rows - first : RESQ_TILE_N;
   for (int64_t k = 0; k < p->k; ++k) {
-    // Channel c of a tile stands 4 c bytes behind channel 0 of the same column.
-    int shift;
-    uint8_t *at = out + resq_packed_code_offset(0, k, p->k, p->group, p->bits, &shift);
-    if (p->trellis) {
-      pack_path(p, p->codes + first * p->k + k, rows, shift, at);
-      continue;
-    }
-    uint8_t kept = p->bits <= 4 ? (uint8_t)(0xf0 >> shift) : 0;
-    for (int64_t c = 0; c < rows; ++c) {
-      int code = p->codes[(first + c) * p->k + k] + p->offset;
-      at[4 * c] = (uint8_t)((at[4 * c] & kept) | (unsigned)code << shift);
-    }
+    const int8_t *codes = p->codes + first * p->k + k;
+    resq_packed_place to = resq_packed_code_place(0, k, p->k, p->group, p->bits);
+    if (p->kind == RESQ_CODE_TRELLIS)
+      pack_path(p, codes, rows, to.shift, out + to.byte);
+    else if (resq_packed_planes(p->bits))
+      for (int64_t c = 0; c < rows; ++c)
+        resq_pack_weight_code(out, c, k, codes[c * p->k], p->k, p->group, p->bits);
+    else
+      pack_column(p, codes, rows, as_they_are ? 0 : resq_packed_offset(p->bits), to.shift,
+                  out + to.byte);
   }
 }
 
 void resq_pack_codes(int threads, const int8_t *codes, int64_t rows, int64_t k, int64_t group,
                      int bits, resq_code_kind kind, uint8_t *out) {
-  int offset = kind == RESQ_CODE_E4M3 ? 0 : resq_packed_offset(bits);
-  code_job p = {codes, rows, k, group, bits, offset, kind == RESQ_CODE_TRELLIS, out};
+  code_job p = {codes, rows, k, group, bits, kind, out};
   resq_parallel(threads, (rows + RESQ_TILE_N - 1) / RESQ_TILE_N, pack_code_tile, &p);
 }
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /// Part of every key: raised when an op's numbers or a stored layout change.
-#define RESQ_PARAM_CACHE_VERSION 2
+#define RESQ_PARAM_CACHE_VERSION 3
 
 typedef struct resq_param_cache resq_param_cache;
 

@@ -176,11 +176,12 @@ void RESQ_KERNEL(resq_quantize)(resq_worker *w, int32_t op, const float *x, cons
                                 float clip);
 
 // Weight [n, k] symmetric, `bits` wide, groups along k (w_group = k or the activation's group):
-//   [tiles of 16 channels][padded_k / 8 steps of 64 bytes, bits <= 4 | padded_k / 4 steps of 64 bytes, bits 5..8]
-//   then bf16 scales [k / w_group, n padded to 16].
-// k is padded per ACTIVATION group as above (pad weights are zero).
-// bits <= 4: byte 4c + j of a step: low nibble = w(c, 8s + j) + 8, high nibble = w(c, 8s + 4 + j) + 8.
-// bits 5..8: byte 4c + j: w(c, 4s + j) + 128. Channels past n hold zero weights and zero scales.
+//   [tiles of 16 channels][padded_k / 8 units of 8 inputs] then bf16 scales [k / w_group, n padded to 16].
+// k is padded per ACTIVATION group as above (pad weights are zero). Channels past n hold zero weights and zero scales.
+// bits <= 4: a unit is 64 bytes; of byte 4c + j, low nibble = w(c, 8s + j) + 8, high nibble = w(c, 8s + 4 + j) + 8.
+// bits 5..7: a weight + 2^(bits - 1) has its low 4 bits so, the others in bits - 4 planes of 16 bytes behind: of nibbles in byte b, bit
+//   b / 16 of byte b % 16 the low one's, bit 4 + b / 16 the high one's.
+// 8 bits: a unit is 128 bytes; byte 64h + 4c + j: w(c, 8s + 4h + j) + 128.
 // Trellis codes (`trellis`, 4 bits): the nibble is a code of trellis_weights.h, its state given by the nibbles of the same input in the two
 // channels before it, a tile's channels being a ring. Padding of k is nibble 8 as of integers, no zero there: activation codes are 0 where it
 // stands, and sums of weights leave it out. Channels past n have the codes that close the ring.
@@ -212,7 +213,7 @@ void RESQ_KERNEL(resq_qlinear)(
 //===-- E4M3 activations and weights --------------------------------------===//
 // An activation row: codes (e4m3.h), placed, padded with zeros and strided as those of integers; behind all rows'
 // codes a scale a group: [rows_max, code_stride] bytes, then [rows_max, width / group] f32.
-// Weight [n, k]: as 5 to 8 bits above, but byte 4c + j is the code itself, padding 0. It holds no NaN.
+// Weight [n, k]: as 8 bits above, but byte 4c + j is the code itself, padding 0. It holds no NaN.
 
 /// The quantiser of resq.quantize with E4M3 storage. Codes and scales are equal on all levels.
 void RESQ_KERNEL(resq_quantize_e4m3)(resq_worker *w, int32_t op, const float *x, uint8_t *codes,

@@ -42,19 +42,35 @@ RESQ_INLINE int16_t trellis_weight(const uint8_t *packed, int c, int shift) {
   return resq_trellis_weights[resq_trellis_state(one, two) * RESQ_TRELLIS_CODES + code];
 }
 
+/// What stands in the planes of a unit of the weight at byte `step` of its half.
+RESQ_INLINE int32_t high_bits(const resq_qshape *b, const uint8_t *packed, int half, int step) {
+  int32_t bits = 0;
+  for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p) {
+    const uint8_t plane = packed[64 + RESQ_PLANE_BYTES * p + step % RESQ_PLANE_BYTES];
+    bits |= (plane >> (4 * half + step / RESQ_PLANE_BYTES) & 1) << (4 + p);
+  }
+  return bits;
+}
+
 /// Weights of one unit: 8 inputs of 16 channels, `k` elements from channel to channel.
 RESQ_INLINE void unpack_unit(const resq_qshape *b, const uint8_t *packed, int16_t *restrict out,
                              int64_t k) {
   for (int c = 0; c < RESQ_TILE_N; ++c)
     for (int j = 0; j < 4; ++j) {
-      const uint8_t first = packed[4 * c + j];
+      const int step = 4 * c + j;
+      const uint8_t first = packed[step];
       if (b->trellis) {
         out[c * k + j] = trellis_weight(packed + j, c, 0);
         out[c * k + 4 + j] = trellis_weight(packed + j, c, 4);
         continue;
       }
-      out[c * k + j] = weight_of(b, b->wbits <= 4 ? first & 15 : first);
-      out[c * k + 4 + j] = weight_of(b, b->wbits <= 4 ? first >> 4 : packed[64 + 4 * c + j]);
+      if (b->wbits == 8) {
+        out[c * k + j] = weight_of(b, first);
+        out[c * k + 4 + j] = weight_of(b, packed[64 + step]);
+        continue;
+      }
+      out[c * k + j] = weight_of(b, (first & 15) | high_bits(b, packed, 0, step));
+      out[c * k + 4 + j] = weight_of(b, first >> 4 | high_bits(b, packed, 1, step));
     }
 }
 

@@ -32,8 +32,10 @@ RESQ_INLINE int64_t resq_qunits(const resq_qshape *b) { return (b->group + 7) / 
 
 RESQ_INLINE int64_t resq_qtiles(int64_t n) { return (n + RESQ_TILE_N - 1) / RESQ_TILE_N; }
 
-/// Bytes of a unit of 8 inputs by 16 channels: one step of nibbles or two of bytes.
-RESQ_INLINE int64_t resq_qunit_bytes(const resq_qshape *b) { return b->wbits <= 4 ? 64 : 128; }
+/// Bytes of a unit of 8 inputs by 16 channels.
+RESQ_INLINE int64_t resq_qunit_bytes(const resq_qshape *b) {
+  return resq_packed_unit_bytes(b->wbits);
+}
 
 /// True where a weight scale serves the whole row.
 RESQ_INLINE int resq_qscale_per_row(const resq_qshape *b) { return b->wgroup == b->k; }

@@ -490,8 +490,7 @@ static void test_packed_e4m3(void **state) {
   assert_int_equal(size, resq_packed_weight_size(OUT, IN, 4, IN, 8));
   for (int n = 0; n < 32; ++n)
     for (int k = 0; k < IN; ++k) {
-      int shift;
-      int64_t at = resq_packed_code_offset(n, k, IN, 4, 8, &shift);
+      int64_t at = resq_packed_code_place(n, k, IN, 4, 8).byte;
       assert_int_equal(packed[at], n < OUT ? (uint8_t)codes[n * IN + k] : 0);
     }
   finish(&r);

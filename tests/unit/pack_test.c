@@ -142,8 +142,7 @@ static void test_e4m3_codes(void **state) {
   resq_pack_codes(2, codes, N, K, GROUP, 8, RESQ_CODE_E4M3, out);
   for (int c = 0; c < N; ++c)
     for (int k = 0; k < K; ++k) {
-      int shift;
-      expected[resq_packed_code_offset(c, k, K, GROUP, 8, &shift)] = (uint8_t)codes[c * K + k];
+      expected[resq_packed_code_place(c, k, K, GROUP, 8).byte] = (uint8_t)codes[c * K + k];
     }
   assert_memory_equal(out, expected, (size_t)size);
   free(out), free(expected);

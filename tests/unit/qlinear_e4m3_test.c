@@ -39,8 +39,7 @@ static int64_t code_at(const linear_case *c, int64_t row, int64_t k) {
 }
 
 static uint8_t *weight_at(const linear_case *c, int64_t channel, int64_t k) {
-  int shift;
-  return c->weight + resq_packed_code_offset(channel, k, c->k, c->group, 8, &shift);
+  return c->weight + resq_packed_code_place(channel, k, c->k, c->group, 8).byte;
 }
 
 static void fill_case(linear_case *c, uint64_t seed) {

@@ -203,7 +203,7 @@ static void test_rows_and_channels(void **state) {
 /// Widths of codes and weights, one branch.
 static void test_bits(void **state) {
   (void)state;
-  static const int64_t weight_bits[] = {2, 3, 4, 5, 6, 8};
+  static const int64_t weight_bits[] = {2, 3, 4, 5, 6, 7, 8};
   static const int64_t row_counts[] = {1, 3, 4, 7, 14, 29};
   for (size_t i = 0; i < sizeof(weight_bits) / sizeof(*weight_bits); ++i)
     for (int64_t abits = 2; abits <= 8; abits += 2)

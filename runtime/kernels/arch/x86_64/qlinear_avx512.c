@@ -4,8 +4,8 @@
 // Bit-equal to the generic level at any shape, row count and number of threads.
 // Few rows (decode): bound by weight bytes, so each chunk is one contiguous run of
 // tiles, streamed tile by tile with a prefetch ahead. Many rows (prefill): bound by
-// vpdpbusd, so 12 rows x 2 tiles stay in registers, weights in L1, codes in L2, and weights of
-// 4 bits or fewer are unpacked once for all blocks of a chunk.
+// vpdpbusd, so 12 rows x 2 tiles stay in registers, weights in L1, codes in L2, and weights that
+// are no bytes are unpacked once for all blocks of a chunk.
 //===----------------------------------------------------------------------===//
 #include "qlinear_block_avx512.h"
 
@@ -37,7 +37,7 @@ RESQ_INLINE __m512i *sums_b(const qcall *c) {
 
 /// True where unpacking saves work and the result stays near.
 RESQ_INLINE int worth_unpacking(const resq_qshape *b) {
-  return b->wbits <= 4 && RESQ_BLOCK_TILES * resq_unpacked_tile_bytes(b) <= UNPACK_BYTES;
+  return b->wbits < 8 && RESQ_BLOCK_TILES * resq_unpacked_tile_bytes(b) <= UNPACK_BYTES;
 }
 
 RESQ_INLINE uint8_t *unpacked_a(const qcall *c) {

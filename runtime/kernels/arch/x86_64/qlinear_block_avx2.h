@@ -86,18 +86,33 @@ RESQ_INLINE resq_unit trellis_unit(__m256i a, __m256i b) {
 
 RESQ_INLINE __m256i load(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
 
+/// u with the bits of plane p, whose 16 bytes hold bit i for each of the 16 bytes from 16 i on.
+RESQ_INLINE void add_plane(resq_unit *u, const uint8_t *plane, int p) {
+  const __m256i both = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)plane));
+  const __m256i bit = _mm256_set1_epi8((char)(1 << (4 + p)));
+  // Bits 2 i and 2 i + 1 of vector i: the upper half's first to where the lower half's stands.
+  const __m256i even = _mm256_srlv_epi32(both, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
+  RESQ_UNROLL for (int i = 0; i < 4; ++i) {
+    const int left = 4 + p - 2 * i;
+    const __m256i there = left >= 0 ? _mm256_slli_epi32(even, left) : _mm256_srli_epi32(even, -left);
+    u->at[i] = _mm256_or_si256(u->at[i], _mm256_and_si256(there, bit));
+  }
+}
+
 /// A unit as the artifact stores it.
 RESQ_INLINE resq_unit packed_unit(const resq_qshape *b, const uint8_t *w) {
   if (b->trellis)
     return trellis_unit(load(w), load(w + 32));
   resq_unit u;
-  if (b->wbits <= 4) {
+  if (b->wbits < 8) {
     const __m256i nibble = _mm256_set1_epi8(15);
     RESQ_UNROLL for (int c = 0; c < 2; ++c) {
       const __m256i v = load(w + 32 * c);
       u.at[c] = _mm256_and_si256(v, nibble);
       u.at[2 + c] = _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble);
     }
+    RESQ_UNROLL for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p)
+        add_plane(&u, w + 64 + RESQ_PLANE_BYTES * p, p);
   } else {
     RESQ_UNROLL for (int i = 0; i < 4; ++i) u.at[i] = load(w + 32 * i);
   }

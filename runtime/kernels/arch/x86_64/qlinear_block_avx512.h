@@ -88,9 +88,20 @@ RESQ_INLINE void trellis_operands(__m512i v, __m512i *low, __m512i *high) {
   *high = look_up_64(high_place, table);
 }
 
+/// Operands with the bits of plane p, whose 16 bytes hold bit i for each of the 16 bytes from 16 i
+/// on, those of `high` behind those of `low`.
+RESQ_INLINE void add_plane(const uint8_t *plane, int p, __m512i *low, __m512i *high) {
+  const __m512i all = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)plane));
+  const __m512i bit = _mm512_set1_epi8((char)(1 << (4 + p)));
+  const __m512i left = _mm512_setr_epi32(4, 4, 4, 4, 3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1);
+  const __m512i first = _mm512_rolv_epi32(all, _mm512_add_epi32(left, _mm512_set1_epi32(p)));
+  *low = select_bits(bit, first, *low);
+  *high = select_bits(bit, _mm512_ror_epi32(first, 4), *high); // four bits of the plane's byte on
+}
+
 /// Weights of one unit (8 inputs): inputs 0..3 and 4..7 of 16 channels, offset.
 RESQ_INLINE void load_unit(const resq_qshape *b, const uint8_t *w, __m512i *low, __m512i *high) {
-  if (b->wbits <= 4) {
+  if (b->wbits < 8) {
     const __m512i nibble = _mm512_set1_epi8(15), v = _mm512_loadu_si512(w);
     if (b->trellis) {
       trellis_operands(v, low, high);
@@ -98,6 +109,8 @@ RESQ_INLINE void load_unit(const resq_qshape *b, const uint8_t *w, __m512i *low,
     }
     *low = _mm512_and_si512(v, nibble);
     *high = _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble);
+    RESQ_UNROLL for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p)
+        add_plane(w + 64 + RESQ_PLANE_BYTES * p, p, low, high);
   } else {
     *low = _mm512_loadu_si512(w);
     *high = _mm512_loadu_si512(w + 64);
@@ -107,12 +120,12 @@ RESQ_INLINE void load_unit(const resq_qshape *b, const uint8_t *w, __m512i *low,
 /// acc + the sums of both halves of a unit, per channel.
 RESQ_INLINE __m512i add_unit(const resq_qshape *b, __m512i acc, __m512i low, __m512i high) {
   const __m512i ones = _mm512_set1_epi8(1);
-  if (b->wbits <= 4 && !b->trellis) // two nibbles do not leave a byte
+  if (b->wbits < 8 && !b->trellis) // two of up to 7 bits do not leave a byte
     return _mm512_dpbusd_epi32(acc, _mm512_add_epi8(low, high), ones);
   return _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(acc, low, ones), high, ones);
 }
 
-/// sum w of a group from sum (w + offset), which counts the padding, nibbles of 8.
+/// sum w of a group from sum (w + offset), which counts the padding.
 RESQ_INLINE __m512i without_offset(const resq_qshape *b, __m512i sum) {
   const int32_t offsets = (int32_t)resq_qunits(b) * 8 * weight_offset(b);
   return _mm512_sub_epi32(sum, _mm512_set1_epi32(offsets + resq_qpadding_sum(b)));
