@@ -3,8 +3,9 @@
 //
 // Sampling costs a decode step a token, which reads all weights and caches: it runs on a program of
 // 8 bits throughout, cache and head too, rounded to nearest behind random rotations, which needs no
-// calibration itself; side by side for as many windows as a step holds. Only the tokens are kept;
-// the exact program reads them afterwards, a window a sequence (calibrate.c).
+// calibration itself; side by side for as many windows as a step holds. Keys are turned too: a model
+// with key biases (Qwen2.5) has channels so large that 8 bits of a whole head leave the others little.
+// Only the tokens are kept; the exact program reads them afterwards, a window a sequence (calibrate.c).
 //===----------------------------------------------------------------------===//
 #include "lowering/calibration_documents.h"
 #include "lowering/calibration_text.h"
@@ -20,15 +21,17 @@ enum {
 };
 
 #define ROTATE "resq-split{basis=hadamard rotate-only=true},"
+#define TURNED "resq-kv{keys=int8:basis=hadamard values=int8},"
 #define CACHE "resq-kv{keys=int8 values=int8},"
 #define HADAMARD "resq-fold-rotations,resq-insert-hadamard,"
 #define CODES                                                                                      \
   "resq-quantize{weights=8 activations=8 head=8 weights-method=rtn steps=1},"                      \
   "resq-fuse,resq-pack{head=f16}"
 
-/// In order of preference: a width without a Hadamard matrix refuses the first, and nothing the
-/// second, whose text is a little further from the model's own.
-static const char *const pipelines[] = {"resq-fold-norm," ROTATE CACHE HADAMARD CODES,
+/// In order of preference: a head size without a Hadamard matrix refuses the first, a width without
+/// one the second, and nothing the last, whose text is a little further from the model's own.
+static const char *const pipelines[] = {"resq-fold-norm," ROTATE TURNED HADAMARD CODES,
+                                        "resq-fold-norm," ROTATE CACHE HADAMARD CODES,
                                         "resq-fold-norm," CACHE CODES};
 enum { N_PIPELINES = sizeof pipelines / sizeof *pipelines };
 

@@ -30,7 +30,7 @@ typedef struct resq_sampling {
 } resq_sampling;
 
 /// Goes into the name of cached statistics: raised with the text that a model makes of a seed.
-#define RESQ_SAMPLING_VERSION 1
+#define RESQ_SAMPLING_VERSION 2
 
 /// Text that the model makes itself at temperature 1: short documents behind openings
 /// (calibration_openings.h), one after the other. `imported` is not changed. The same tokens at any
