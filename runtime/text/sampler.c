@@ -1,18 +1,22 @@
 //===-- sampler.c - logits to the next token ------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Weights are summed in double and in a fixed order, ties go to the smaller id.
+// A vocabulary of 150,000 tokens is looked at for every token of a text. So its passes are loops
+// that vectorise, and only what the filters may keep is sorted. Weights are floats; they are summed
+// in double and in a fixed order. Ties go to the smaller id.
 //===----------------------------------------------------------------------===//
 #include "text/sampler.h"
 #include "base/philox.h"
+#include "kernels/scalar_math.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct candidate {
   float logit;
   int32_t id;
-  double weight; ///< exp((logit - best) / temperature)
+  float weight;
 } candidate;
 
 struct resq_sampler {
@@ -20,8 +24,10 @@ struct resq_sampler {
   uint64_t draws;
   int32_t *history; ///< ring of repeat_window tokens
   int64_t n_history;
-  candidate *heap, *kept;
   int64_t capacity;
+  float *logits;   ///< [capacity], penalties in them, NaN as minus infinity
+  float *weights;  ///< [capacity], exp((logit - best) / temperature): the best weighs 1
+  candidate *kept; ///< [capacity], what filters keep, best first
 };
 
 static bool check_options(const resq_sampler_options *o, resq_error *err) {
@@ -66,7 +72,8 @@ void resq_sampler_destroy(resq_sampler *s) {
   if (!s)
     return;
   free(s->history);
-  free(s->heap);
+  free(s->logits);
+  free(s->weights);
   free(s->kept);
   free(s);
 }
@@ -84,55 +91,116 @@ void resq_sampler_accept(resq_sampler *s, int32_t token) {
 static bool reserve(resq_sampler *s, int64_t n, resq_error *err) {
   if (n <= s->capacity)
     return true;
-  free(s->heap);
+  free(s->logits);
+  free(s->weights);
   free(s->kept);
-  s->heap = malloc((size_t)n * sizeof *s->heap);
+  s->logits = malloc((size_t)n * sizeof *s->logits);
+  s->weights = malloc((size_t)n * sizeof *s->weights);
   s->kept = malloc((size_t)n * sizeof *s->kept);
-  s->capacity = s->heap && s->kept ? n : 0;
+  s->capacity = s->logits && s->weights && s->kept ? n : 0;
   return s->capacity ||
          resq_fail(err, RESQ_NO_MEMORY, "sampler: no memory for %lld logits", (long long)n);
 }
 
-/// Logits to candidates, in order of id; each token of the history is made less likely once.
-static void load(resq_sampler *s, const float *logits, int64_t n) {
-  for (int64_t i = 0; i < n; ++i)
-    s->heap[i] = (candidate){logits[i] == logits[i] ? logits[i] : -INFINITY, (int32_t)i, 0};
+/// Each token of the history is made less likely once.
+static void penalise(resq_sampler *s, const float *logits, int64_t n) {
   double penalty = s->options.repeat_penalty;
   int64_t window = s->options.repeat_window;
   int64_t known = s->n_history < window ? s->n_history : window;
-  if (penalty == 1)
-    return;
   for (int64_t i = 0; i < known; ++i) {
     int32_t id = s->history[i];
-    if (id < 0 || id >= n || s->heap[id].weight != 0) // weight marks one done already
+    if (id < 0 || id >= n || logits[id] != logits[id])
       continue;
-    double logit = s->heap[id].logit;
-    s->heap[id].logit = (float)(logit > 0 ? logit / penalty : logit * penalty);
-    s->heap[id].weight = 1;
+    // From the logit as it came: a token that is in the history again is not lowered again.
+    double logit = logits[id];
+    s->logits[id] = (float)(logit > 0 ? logit / penalty : logit * penalty);
   }
 }
 
-static const candidate *best_of(const candidate *c, int64_t n) {
-  const candidate *best = c;
-  for (int64_t i = 1; i < n; ++i)
-    if (c[i].logit > best->logit)
-      best = &c[i];
-  return best;
+//===-- Passes over the vocabulary ----------------------------------------===//
+
+enum { LANES = 8, BLOCK = 256 };
+
+static float largest(const float *x, int64_t n) {
+  float lanes[LANES], most = -INFINITY;
+  for (int j = 0; j < LANES; ++j)
+    lanes[j] = -INFINITY;
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (int j = 0; j < LANES; ++j)
+      lanes[j] = x[i + j] > lanes[j] ? x[i + j] : lanes[j];
+  for (; i < n; ++i)
+    most = x[i] > most ? x[i] : most;
+  for (int j = 0; j < LANES; ++j)
+    most = lanes[j] > most ? lanes[j] : most;
+  return most;
 }
+
+static void weigh(float *restrict weights, const float *restrict logits, int64_t n, float best,
+                  float scale) {
+  for (int64_t i = 0; i < n; ++i)
+    weights[i] = resq_exp((logits[i] - best) * scale);
+}
+
+/// Of the weights that are `least` or more.
+static double sum_of(const float *w, int64_t n, float least) {
+  double lanes[LANES] = {0}, sum = 0;
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (int j = 0; j < LANES; ++j)
+      lanes[j] += (double)(w[i + j] >= least ? w[i + j] : 0);
+  for (; i < n; ++i)
+    sum += (double)(w[i] >= least ? w[i] : 0);
+  for (int j = 0; j < LANES; ++j)
+    sum += lanes[j];
+  return sum;
+}
+
+/// The id at which the running sum passes a share of the whole; blocks that end short of it are not
+/// looked into.
+static int32_t draw_any(const float *weights, int64_t n, double share) {
+  double target = share * sum_of(weights, n, 0), sum = 0;
+  int64_t block = 0; // the last that has any weight: rounding may leave all short of the target
+  for (int64_t i = 0; i < n; i += BLOCK) {
+    double behind = sum + sum_of(weights + i, i + BLOCK < n ? BLOCK : n - i, 0);
+    block = behind > sum ? i : block;
+    if (behind > target)
+      break;
+    sum = behind;
+  }
+  int64_t id = block;
+  for (int64_t i = block; i < n && i < block + BLOCK; ++i) {
+    if (weights[i] == 0)
+      continue;
+    id = i;
+    if ((sum += (double)weights[i]) > target)
+      break;
+  }
+  return (int32_t)id;
+}
+
+//===-- Filters -----------------------------------------------------------===//
 
 static bool before(const candidate *a, const candidate *b) {
   return a->logit != b->logit ? a->logit > b->logit : a->id < b->id;
 }
 
+static int compare(const void *a, const void *b) { return before(a, b) ? -1 : 1; }
+
+static candidate candidate_of(const resq_sampler *s, int64_t id) {
+  return (candidate){s->logits[id], (int32_t)id, s->weights[id]};
+}
+
+/// A heap whose root is the last in order.
 static void sift_down(candidate *heap, int64_t n, int64_t at) {
   candidate moved = heap[at];
   for (;;) {
     int64_t child = 2 * at + 1;
     if (child >= n)
       break;
-    if (child + 1 < n && before(&heap[child + 1], &heap[child]))
+    if (child + 1 < n && before(&heap[child], &heap[child + 1]))
       ++child;
-    if (!before(&heap[child], &moved))
+    if (!before(&moved, &heap[child]))
       break;
     heap[at] = heap[child];
     at = child;
@@ -140,64 +208,83 @@ static void sift_down(candidate *heap, int64_t n, int64_t at) {
   heap[at] = moved;
 }
 
-/// The best in order, as many as `limit` or as reach `share` of `total`; only those are sorted.
-static int64_t take_best(resq_sampler *s, int64_t n, int64_t limit, double share, double total) {
-  double sum = 0;
+/// The best k of n, k < n.
+static void keep_best(resq_sampler *s, int64_t n, int64_t k) {
+  for (int64_t i = 0; i < k; ++i)
+    s->kept[i] = candidate_of(s, i);
+  for (int64_t i = k / 2 - 1; i >= 0; --i)
+    sift_down(s->kept, k, i);
+  for (int64_t i = k; i < n; ++i)
+    if (s->logits[i] > s->kept[0].logit) { // an equal one has a smaller id in the heap
+      s->kept[0] = candidate_of(s, i);
+      sift_down(s->kept, k, 0);
+    }
+  qsort(s->kept, (size_t)k, sizeof *s->kept, compare);
+}
+
+/// Of n, the fewest that reach `share` of the total, and some more, in order; returns how many.
+/// They are all that weigh at least a bound, which falls until the share is reached; it is at a
+/// share of the mean of the rest, as those below cannot make up the rest together.
+static int64_t keep_likely(resq_sampler *s, int64_t n, double share, double total) {
+  double least = (1 - share) * total, floor = least / (double)n;
+  while (least > floor && sum_of(s->weights, n, (float)least) < share * total)
+    least /= 8;
   int64_t count = 0;
-  for (int64_t i = n / 2 - 1; i >= 0; --i)
-    sift_down(s->heap, n, i);
-  while (count < limit && n > 0 && (share >= 1 || sum < share * total)) {
-    s->kept[count] = s->heap[0];
-    sum += s->kept[count++].weight;
-    s->heap[0] = s->heap[--n];
-    if (n)
-      sift_down(s->heap, n, 0);
-  }
+  for (int64_t i = 0; i < n; ++i)
+    if (s->weights[i] >= (float)least)
+      s->kept[count++] = candidate_of(s, i);
+  qsort(s->kept, (size_t)count, sizeof *s->kept, compare);
   return count;
 }
 
 static double total_weight(const candidate *c, int64_t n) {
   double sum = 0;
   for (int64_t i = 0; i < n; ++i)
-    sum += c[i].weight;
+    sum += (double)c[i].weight;
   return sum;
 }
 
-/// Keeps what the filters allow in s->kept; returns how many (at least 1).
-static int64_t filter(resq_sampler *s, int64_t n) {
-  const resq_sampler_options *o = &s->options;
-  int64_t count = n;
-  bool cuts_k = o->top_k > 0 && o->top_k < n;
-  if (cuts_k) {
-    count = take_best(s, n, o->top_k, 1, 0);
-    // top-p looks at the probabilities among the k.
-    double total = total_weight(s->kept, count), sum = 0;
-    for (int64_t i = 0; o->top_p < 1 && i < count; ++i)
-      if ((sum += s->kept[i].weight) >= o->top_p * total)
-        count = i + 1;
-  } else if (o->top_p < 1) {
-    count = take_best(s, n, n, o->top_p, total_weight(s->heap, n));
-  } else {
-    memcpy(s->kept, s->heap, (size_t)n * sizeof *s->kept);
-  }
-  int64_t left = 0;
-  for (int64_t i = 0; i < count; ++i)
-    if (s->kept[i].weight >= o->min_p) // the best weighs 1
-      s->kept[left++] = s->kept[i];
-  return left;
+/// The fewest of n in order that reach a sum.
+static int64_t reaching(const candidate *c, int64_t n, double target) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i)
+    if ((sum += (double)c[i].weight) >= target)
+      return i + 1;
+  return n;
 }
 
-static int32_t draw(const candidate *c, int64_t n, double uniform) {
-  double target = uniform * total_weight(c, n), sum = 0;
-  int32_t last = c[0].id;
-  for (int64_t i = 0; i < n; ++i) {
-    if (c[i].weight == 0)
-      continue;
-    last = c[i].id;
-    if ((sum += c[i].weight) > target)
-      break;
+/// Of n in order, those of at least a weight.
+static int64_t at_least(const candidate *c, int64_t n, double weight) {
+  while (n > 1 && (double)c[n - 1].weight < weight)
+    --n;
+  return n;
+}
+
+static int32_t draw_kept(const candidate *c, int64_t n, double share) {
+  double target = share * total_weight(c, n), sum = 0;
+  for (int64_t i = 0; i < n; ++i)
+    if ((sum += (double)c[i].weight) > target)
+      return c[i].id;
+  return c[0].id; // of a share below 1 rounding alone comes here
+}
+
+static int32_t draw(resq_sampler *s, int64_t n, double share) {
+  const resq_sampler_options *o = &s->options;
+  int64_t count;
+  if (o->top_k > 0 && o->top_k < n) {
+    keep_best(s, n, count = o->top_k);
+    if (o->top_p < 1) // looks at the probabilities among the k
+      count = reaching(s->kept, count, o->top_p * total_weight(s->kept, count));
+  } else if (o->top_p < 1) {
+    double total = sum_of(s->weights, n, 0);
+    count = keep_likely(s, n, o->top_p, total);
+    count = reaching(s->kept, count, o->top_p * total);
+  } else {
+    for (int64_t i = 0; o->min_p > 0 && i < n; ++i)
+      s->weights[i] = (double)s->weights[i] < o->min_p ? 0 : s->weights[i];
+    return draw_any(s->weights, n, share);
   }
-  return last; // rounding may leave the sum short of the target: the last one that can be
+  return draw_kept(s->kept, at_least(s->kept, count, o->min_p), share);
 }
 
 int32_t resq_sampler_next(resq_sampler *s, const float *logits, int64_t n, resq_error *err) {
@@ -207,19 +294,23 @@ int32_t resq_sampler_next(resq_sampler *s, const float *logits, int64_t n, resq_
   }
   if (!reserve(s, n, err))
     return -1;
-  load(s, logits, n);
-  candidate best = *best_of(s->heap, n);
-  if (!(best.logit > -INFINITY && best.logit < INFINITY)) {
+  for (int64_t i = 0; i < n; ++i)
+    s->logits[i] = logits[i] == logits[i] ? logits[i] : -INFINITY;
+  if (s->options.repeat_penalty != 1)
+    penalise(s, logits, n);
+  float best = largest(s->logits, n);
+  if (!(best > -INFINITY && best < INFINITY)) {
     resq_fail(err, RESQ_FAILED, "sampler: the largest logit is %g; a finite number is allowed",
-              best.logit);
+              (double)best);
     return -1;
   }
-  int32_t id = best.id;
+  int32_t id = 0;
   if (s->options.temperature > 0) {
-    for (int64_t i = 0; i < n; ++i)
-      s->heap[i].weight = exp(((double)s->heap[i].logit - best.logit) / s->options.temperature);
-    int64_t count = filter(s, n);
-    id = draw(s->kept, count, resq_philox_uniform(s->options.seed, s->draws++));
+    weigh(s->weights, s->logits, n, best, (float)(1 / s->options.temperature));
+    id = draw(s, n, resq_philox_uniform(s->options.seed, s->draws++));
+  } else {
+    while (s->logits[id] != best)
+      ++id;
   }
   resq_sampler_accept(s, id);
   return id;

@@ -47,10 +47,13 @@ class Calibration(unittest.TestCase):
         self.assertNotEqual(first, self.calibrate("other", "--calibration-windows=2", "--seed=2"))
 
     def test_sampled_without_a_hadamard_matrix(self):
-        """None of size 92 is known: text is sampled through codes without rotations."""
-        model, kept = make_tiny("no-hadamard.gguf", "--intermediate=92"), support.path("no-hadamard.statistics")
-        run([support.RESQC, model, "--calibrate-only", "--scheme=none", f"--statistics={kept}", "--calibration-windows=1", "--threads=1"])
-        self.assertGreater(os.path.getsize(kept), 0)
+        """None of size 92 is known, and none of size 6 exists: text is sampled without rotations, or without those of keys."""
+        for name, *shape in (("intermediate", "--intermediate=92"), ("head", "--width=48", "--heads=8", "--kv-heads=4")):
+            with self.subTest(name):
+                model, kept = make_tiny(f"no-hadamard-{name}.gguf", *shape), support.path(f"no-hadamard-{name}.statistics")
+                run([support.RESQC, model, "--calibrate-only", "--scheme=none", f"--statistics={kept}", "--calibration-windows=1",
+                     "--threads=1"])
+                self.assertGreater(os.path.getsize(kept), 0)
 
     def test_scheme_does_not_matter(self):
         """Statistics that are kept are of all sites."""

@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs the end-to-end tests, *_test.py beside this file (unittest), and ends in a line "N passed, N failed".
 
-  tests/e2e/run.py --build BUILD [--tiny] [NAME...]
+  tests/e2e/run.py --build BUILD [--tiny] [--jobs N] [NAME...]
 
 NAME: a module (model_test), a class or a test in it. --tiny leaves out the real models, which
-RESQ_TEST_MODEL and RESQ_TEST_MODEL_QWEN name.
+RESQ_TEST_MODEL and RESQ_TEST_MODEL_QWEN name. With several jobs (as many as cores) each class
+runs in a process of its own.
 """
 import argparse
+import concurrent.futures
 import os
+import re
+import subprocess
 import sys
 import time
 import unittest
@@ -50,10 +54,49 @@ class Result(unittest.TestResult):
             self.addFailure(subtest, err)
 
 
+def classes(suite):
+    """The names of the classes of a suite's tests, in their order."""
+    found = {}
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            found.update(dict.fromkeys(classes(test)))
+        else:  # what can't be imported has a test of its own that fails, with a class that has no module of ours
+            kind = type(test)
+            found[f"{kind.__module__}.{kind.__qualname__}" if kind.__module__ != "unittest.loader" else test._testMethodName] = None
+    return list(found)
+
+
+def in_process(suite):
+    """How many tests passed and failed."""
+    result = Result()
+    suite.run(result)
+    return result.good, result.bad
+
+
+def in_processes(names, options, jobs):
+    """The same, a class a process; what one prints appears when it is done."""
+    def one(name):
+        return subprocess.run([sys.executable, os.path.abspath(__file__), *options, "--jobs=1", name], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace").stdout
+
+    good, bad = 0, 0
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for name, out in zip(names, pool.map(one, names)):
+            lines, _, last = out.rstrip("\n").rpartition("\n")
+            counts = re.fullmatch("([0-9]+) passed, ([0-9]+) failed", last)
+            if counts:
+                good, bad = good + int(counts[1]), bad + int(counts[2])
+            else:
+                bad, lines = bad + 1, f"{out}\nFAIL: {name}: no last line with counts"
+            print(lines, flush=True)
+    return good, bad
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default=os.path.join(HERE, "../../build"))
     parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("names", nargs="*")
     o = parser.parse_args()
     os.environ["RESQ_BUILD"] = os.path.abspath(o.build)
@@ -61,10 +104,13 @@ def main():
         os.environ["RESQ_TEST_TINY"] = "1"
     loader = unittest.TestLoader()
     suite = loader.loadTestsFromNames(o.names) if o.names else loader.discover(HERE, "*_test.py", HERE)
-    result = Result()
-    suite.run(result)
-    print(f"{result.good} passed, {result.bad} failed")
-    sys.exit(1 if result.bad or not result.good else 0)
+    names = classes(suite)
+    if o.jobs > 1 and len(names) > 1:
+        good, bad = in_processes(names, [f"--build={o.build}", *(["--tiny"] if o.tiny else [])], o.jobs)
+    else:
+        good, bad = in_process(suite)
+    print(f"{good} passed, {bad} failed")
+    sys.exit(1 if bad or not good else 0)
 
 
 if __name__ == "__main__":

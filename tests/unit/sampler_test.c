@@ -122,6 +122,87 @@ static void distributions(void **state) {
   assert_true(p[0] == 0 && p[2] == 0 && fabs(p[3] - 1.0 / 3) < 0.01);
 }
 
+enum { VOCABULARY = 3001 };
+
+typedef struct probability {
+  double logit, weight;
+  int32_t id;
+} probability;
+
+static int by_logit(const void *a, const void *b) {
+  const probability *x = a, *y = b;
+  return x->logit != y->logit ? (x->logit < y->logit ? 1 : -1) : x->id - y->id;
+}
+
+/// What sampler.h says, in double: every token sorted. p in the order that is drawn from; returns
+/// how many may be drawn.
+static int definition(const resq_sampler_options *o, const float *logits, probability *p) {
+  double sum = 0, total = 0;
+  int count = VOCABULARY, left = 0;
+  for (int i = 0; i < VOCABULARY; ++i)
+    p[i] = (probability){(double)logits[i], 0, i};
+  qsort(p, VOCABULARY, sizeof *p, by_logit);
+  for (int i = VOCABULARY - 1; i >= 0; --i)
+    p[i].weight = exp((p[i].logit - p[0].logit) / o->temperature);
+  if (o->top_k && o->top_k < count)
+    count = (int)o->top_k;
+  for (int i = 0; i < count; ++i)
+    total += p[i].weight;
+  for (int i = 0; o->top_p < 1 && i < count; ++i)
+    if ((sum += p[i].weight) >= o->top_p * total)
+      count = i + 1;
+  while (left < count && p[left].weight >= o->min_p)
+    left++;
+  return left;
+}
+
+static int by_id(const void *a, const void *b) {
+  return ((const probability *)a)->id - ((const probability *)b)->id;
+}
+
+/// Each draw lies where the definition has its random number, up to the rounding of weights to
+/// float.
+static void draws_follow_the_definition(void **state) {
+  (void)state;
+  static float logits[VOCABULARY];
+  static probability p[VOCABULARY];
+  const struct {
+    double temperature, top_p, min_p;
+    int64_t top_k;
+  } cases[] = {{1, 1, 0, 0},     {0.7, 1, 0.02, 0}, {1.3, 0.9, 0, 0},    {1, 0.5, 0.1, 0},
+               {2, 0.999, 0, 0}, {0.8, 1, 0, 40},   {1, 0.95, 0.05, 40}, {1.5, 0.9, 0, 3000},
+               {1, 1, 0, 3001},  {1, 1, 0, 1},      {1e-6, 1, 0, 0},     {1e6, 0.3, 0, 0},
+               {1, 1e-9, 0, 0},  {1, 1, 1, 0}};
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; ++c) {
+    resq_sampler_options o = resq_sampler_defaults();
+    o.temperature = cases[c].temperature, o.top_p = cases[c].top_p;
+    o.min_p = cases[c].min_p, o.top_k = cases[c].top_k, o.seed = 17 + c;
+    resq_sampler *s = sampler(o);
+    for (uint64_t draw = 0; draw < 100; ++draw) {
+      // Steps of 1/8, so that there are equals, and some that are impossible.
+      for (int i = 0; i < VOCABULARY; ++i)
+        logits[i] =
+            (float)(round(24 * resq_philox_normal(c + 1, draw * VOCABULARY + (uint64_t)i)) / 8);
+      logits[draw] = draw % 2 ? NAN : -INFINITY;
+      int32_t id = resq_sampler_next(s, logits, VOCABULARY, NULL);
+      logits[draw] = -INFINITY;
+      int count = definition(&o, logits, p);
+      if (o.top_p == 1 && (o.top_k == 0 || o.top_k >= VOCABULARY))
+        qsort(p, (size_t)count, sizeof *p, by_id); // nothing was sorted
+      double total = 0, below = 0, weight = 0, target;
+      for (int i = 0; i < count; ++i) {
+        weight = p[i].id == id ? p[i].weight : weight;
+        below = p[i].id == id ? total : below;
+        total += p[i].weight;
+      }
+      target = resq_philox_uniform(o.seed, draw) * total;
+      assert_true(weight > 0);
+      assert_true(target > below - 1e-5 * total && target < below + weight + 1e-5 * total);
+    }
+    resq_sampler_destroy(s);
+  }
+}
+
 static void same_seed_same_tokens(void **state) {
   (void)state;
   float logits[1000];
@@ -221,6 +302,7 @@ int main(void) {
       cmocka_unit_test(greedy_takes_the_first_of_equals),
       cmocka_unit_test(repeat_penalty_counts_once),
       cmocka_unit_test(distributions),
+      cmocka_unit_test(draws_follow_the_definition),
       cmocka_unit_test(same_seed_same_tokens),
       cmocka_unit_test(bad_options_and_logits),
       cmocka_unit_test(streaming),
