@@ -21,7 +21,7 @@ enum {
 };
 
 #define ROTATE "resq-split{basis=hadamard rotate-only=true},"
-#define TURNED "resq-kv{keys=int8:basis=hadamard values=int8},"
+#define CACHE_TURNED "resq-kv{keys=int8:basis=hadamard values=int8},"
 #define CACHE "resq-kv{keys=int8 values=int8},"
 #define HADAMARD "resq-fold-rotations,resq-insert-hadamard,"
 #define CODES                                                                                      \
@@ -30,7 +30,7 @@ enum {
 
 /// In order of preference: a head size without a Hadamard matrix refuses the first, a width without
 /// one the second, and nothing the last, whose text is a little further from the model's own.
-static const char *const pipelines[] = {"resq-fold-norm," ROTATE TURNED HADAMARD CODES,
+static const char *const pipelines[] = {"resq-fold-norm," ROTATE CACHE_TURNED HADAMARD CODES,
                                         "resq-fold-norm," ROTATE CACHE HADAMARD CODES,
                                         "resq-fold-norm," CACHE CODES};
 enum { N_PIPELINES = sizeof pipelines / sizeof *pipelines };

@@ -11,12 +11,10 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct candidate {
   float logit;
   int32_t id;
-  float weight;
 } candidate;
 
 struct resq_sampler {
@@ -26,8 +24,8 @@ struct resq_sampler {
   int64_t n_history;
   int64_t capacity;
   float *logits;   ///< [capacity], penalties in them, NaN as minus infinity
-  float *weights;  ///< [capacity], exp((logit - best) / temperature): the best weighs 1
-  candidate *kept; ///< [capacity], what filters keep, best first
+  float *weights;  ///< [capacity], exp((logit - best) / temperature) of all, then of those kept
+  candidate *kept; ///< [capacity], what top-k and top-p keep, best first
 };
 
 static bool check_options(const resq_sampler_options *o, resq_error *err) {
@@ -156,9 +154,9 @@ static double sum_of(const float *w, int64_t n, float least) {
   return sum;
 }
 
-/// The id at which the running sum passes a share of the whole; blocks that end short of it are not
-/// looked into.
-static int32_t draw_any(const float *weights, int64_t n, double share) {
+/// The place at which the running sum passes a share of the whole; blocks that end short of it are
+/// not looked into.
+static int64_t place_of(const float *weights, int64_t n, double share) {
   double target = share * sum_of(weights, n, 0), sum = 0;
   int64_t block = 0; // the last that has any weight: rounding may leave all short of the target
   for (int64_t i = 0; i < n; i += BLOCK) {
@@ -168,15 +166,15 @@ static int32_t draw_any(const float *weights, int64_t n, double share) {
       break;
     sum = behind;
   }
-  int64_t id = block;
+  int64_t place = block;
   for (int64_t i = block; i < n && i < block + BLOCK; ++i) {
     if (weights[i] == 0)
       continue;
-    id = i;
+    place = i;
     if ((sum += (double)weights[i]) > target)
       break;
   }
-  return (int32_t)id;
+  return place;
 }
 
 //===-- Filters -----------------------------------------------------------===//
@@ -188,7 +186,7 @@ static bool before(const candidate *a, const candidate *b) {
 static int compare(const void *a, const void *b) { return before(a, b) ? -1 : 1; }
 
 static candidate candidate_of(const resq_sampler *s, int64_t id) {
-  return (candidate){s->logits[id], (int32_t)id, s->weights[id]};
+  return (candidate){s->logits[id], (int32_t)id};
 }
 
 /// A heap whose root is the last in order.
@@ -222,9 +220,9 @@ static void keep_best(resq_sampler *s, int64_t n, int64_t k) {
   qsort(s->kept, (size_t)k, sizeof *s->kept, compare);
 }
 
-/// Of n, the fewest that reach `share` of the total, and some more, in order; returns how many.
-/// They are all that weigh at least a bound, which falls until the share is reached; it is at a
-/// share of the mean of the rest, as those below cannot make up the rest together.
+/// Of n, the fewest that reach `share` of the total weight, and some more; returns how many. They
+/// are all of a least weight, which falls until they suffice; at the latest at its floor, as n that
+/// weigh less cannot make up the rest of the total together.
 static int64_t keep_likely(resq_sampler *s, int64_t n, double share, double total) {
   double least = (1 - share) * total, floor = least / (double)n;
   while (least > floor && sum_of(s->weights, n, (float)least) < share * total)
@@ -237,54 +235,45 @@ static int64_t keep_likely(resq_sampler *s, int64_t n, double share, double tota
   return count;
 }
 
-static double total_weight(const candidate *c, int64_t n) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; ++i)
-    sum += (double)c[i].weight;
-  return sum;
+static void weigh_kept(resq_sampler *s, int64_t count, float best, float scale) {
+  for (int64_t i = 0; i < count; ++i)
+    s->weights[i] = resq_exp((s->kept[i].logit - best) * scale);
 }
 
-/// The fewest of n in order that reach a sum.
-static int64_t reaching(const candidate *c, int64_t n, double target) {
+/// How many of n weights, the first ones, reach a sum.
+static int64_t reaching(const float *weights, int64_t n, double target) {
   double sum = 0;
   for (int64_t i = 0; i < n; ++i)
-    if ((sum += (double)c[i].weight) >= target)
+    if ((sum += (double)weights[i]) >= target)
       return i + 1;
   return n;
 }
 
-/// Of n in order, those of at least a weight.
-static int64_t at_least(const candidate *c, int64_t n, double weight) {
-  while (n > 1 && (double)c[n - 1].weight < weight)
-    --n;
-  return n;
-}
-
-static int32_t draw_kept(const candidate *c, int64_t n, double share) {
-  double target = share * total_weight(c, n), sum = 0;
-  for (int64_t i = 0; i < n; ++i)
-    if ((sum += (double)c[i].weight) > target)
-      return c[i].id;
-  return c[0].id; // of a share below 1 rounding alone comes here
-}
-
-static int32_t draw(resq_sampler *s, int64_t n, double share) {
+/// The id at a random number in (0, 1), among what the filters leave.
+static int32_t draw(resq_sampler *s, int64_t n, float best, double uniform) {
   const resq_sampler_options *o = &s->options;
-  int64_t count;
-  if (o->top_k > 0 && o->top_k < n) {
+  float *weights = s->weights, scale = (float)(1 / o->temperature);
+  bool cuts_k = o->top_k > 0 && o->top_k < n, cuts_p = o->top_p < 1;
+  int64_t count = n;
+  double total = 0; // what top-p takes a share of: the weight of those that top-k keeps, or of all
+  if (cuts_k) {
     keep_best(s, n, count = o->top_k);
-    if (o->top_p < 1) // looks at the probabilities among the k
-      count = reaching(s->kept, count, o->top_p * total_weight(s->kept, count));
-  } else if (o->top_p < 1) {
-    double total = sum_of(s->weights, n, 0);
-    count = keep_likely(s, n, o->top_p, total);
-    count = reaching(s->kept, count, o->top_p * total);
+    weigh_kept(s, count, best, scale);
+    total = sum_of(weights, count, 0);
   } else {
-    for (int64_t i = 0; o->min_p > 0 && i < n; ++i)
-      s->weights[i] = (double)s->weights[i] < o->min_p ? 0 : s->weights[i];
-    return draw_any(s->weights, n, share);
+    weigh(weights, s->logits, n, best, scale);
+    if (cuts_p) {
+      total = sum_of(weights, n, 0);
+      count = keep_likely(s, n, o->top_p, total);
+      weigh_kept(s, count, best, scale);
+    }
   }
-  return draw_kept(s->kept, at_least(s->kept, count, o->min_p), share);
+  if (cuts_p)
+    count = reaching(weights, count, o->top_p * total);
+  for (int64_t i = 0; o->min_p > 0 && i < count; ++i)
+    weights[i] = (double)weights[i] < o->min_p ? 0 : weights[i];
+  int64_t place = place_of(weights, count, uniform);
+  return cuts_k || cuts_p ? s->kept[place].id : (int32_t)place;
 }
 
 int32_t resq_sampler_next(resq_sampler *s, const float *logits, int64_t n, resq_error *err) {
@@ -306,8 +295,7 @@ int32_t resq_sampler_next(resq_sampler *s, const float *logits, int64_t n, resq_
   }
   int32_t id = 0;
   if (s->options.temperature > 0) {
-    weigh(s->weights, s->logits, n, best, (float)(1 / s->options.temperature));
-    id = draw(s, n, resq_philox_uniform(s->options.seed, s->draws++));
+    id = draw(s, n, best, resq_philox_uniform(s->options.seed, s->draws++));
   } else {
     while (s->logits[id] != best)
       ++id;

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Order of the steps: repeat penalty, temperature, top-k, top-p, min-p, draw. Draws are
-// a function of (seed, number of the draw): the same inputs give the same tokens.
+// a function of (seed, number of the draw): the same inputs give the same tokens. Probabilities have
+// the precision of float.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_TEXT_SAMPLER_H
 #define RESQ_TEXT_SAMPLER_H

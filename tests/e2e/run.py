@@ -5,8 +5,8 @@
   tests/e2e/run.py --build BUILD [--tiny] [--jobs N] [NAME...]
 
 NAME: a module (model_test), a class or a test in it. --tiny leaves out the real models, which
-RESQ_TEST_MODEL and RESQ_TEST_MODEL_QWEN name. With several jobs (as many as cores) each class
-runs in a process of its own.
+RESQ_TEST_MODEL and RESQ_TEST_MODEL_QWEN name. With several jobs (as many as cores) each NAME,
+without names each class, runs in a process of its own.
 """
 import argparse
 import concurrent.futures
@@ -55,14 +55,15 @@ class Result(unittest.TestResult):
 
 
 def classes(suite):
-    """The names of the classes of a suite's tests, in their order."""
+    """The names of the classes of a suite's tests, in their order; a module that can't be imported is named itself, and fails again."""
     found = {}
     for test in suite:
         if isinstance(test, unittest.TestSuite):
             found.update(dict.fromkeys(classes(test)))
-        else:  # what can't be imported has a test of its own that fails, with a class that has no module of ours
-            kind = type(test)
-            found[f"{kind.__module__}.{kind.__qualname__}" if kind.__module__ != "unittest.loader" else test._testMethodName] = None
+        elif isinstance(test, unittest.loader._FailedTest):
+            found[test.id().rpartition(".")[2]] = None
+        else:
+            found[test.id().rpartition(".")[0]] = None
     return list(found)
 
 
@@ -74,7 +75,7 @@ def in_process(suite):
 
 
 def in_processes(names, options, jobs):
-    """The same, a class a process; what one prints appears when it is done."""
+    """The same, a name a process; what one prints appears when it is done."""
     def one(name):
         return subprocess.run([sys.executable, os.path.abspath(__file__), *options, "--jobs=1", name], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace").stdout
@@ -96,7 +97,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default=os.path.join(HERE, "../../build"))
     parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("names", nargs="*")
     o = parser.parse_args()
     os.environ["RESQ_BUILD"] = os.path.abspath(o.build)
@@ -104,7 +105,7 @@ def main():
         os.environ["RESQ_TEST_TINY"] = "1"
     loader = unittest.TestLoader()
     suite = loader.loadTestsFromNames(o.names) if o.names else loader.discover(HERE, "*_test.py", HERE)
-    names = classes(suite)
+    names = o.names or classes(suite)
     if o.jobs > 1 and len(names) > 1:
         good, bad = in_processes(names, [f"--build={o.build}", *(["--tiny"] if o.tiny else [])], o.jobs)
     else:

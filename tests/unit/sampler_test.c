@@ -142,7 +142,7 @@ static int definition(const resq_sampler_options *o, const float *logits, probab
   for (int i = 0; i < VOCABULARY; ++i)
     p[i] = (probability){(double)logits[i], 0, i};
   qsort(p, VOCABULARY, sizeof *p, by_logit);
-  for (int i = VOCABULARY - 1; i >= 0; --i)
+  for (int i = 0; i < VOCABULARY; ++i)
     p[i].weight = exp((p[i].logit - p[0].logit) / o->temperature);
   if (o->top_k && o->top_k < count)
     count = (int)o->top_k;
