@@ -34,6 +34,7 @@ typedef struct resq_entry_times {
 /// What resq_call.profile points to during a profiled call.
 typedef struct resq_profile {
   int64_t last_ns;
+  int32_t last_op; ///< -1 before the first
   int64_t *op_ns;
 } resq_profile;
 

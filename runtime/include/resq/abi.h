@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#define RESQ_ABI_VERSION 4
+#define RESQ_ABI_VERSION 5
 
 /// Bytes of private scratch a thread brings to a call, 64-byte aligned.
 #define RESQ_SCRATCH_BYTES (1 << 20)
@@ -24,8 +24,8 @@
 /// Every buffer of the workspace, every parameter and every cache is aligned to it.
 #define RESQ_ALIGNMENT 64
 
-/// Calibration and test hook: rows of a site, called by thread 0 only, all threads
-/// waiting. x is [rows, width] f32 with row stride ld (elements).
+/// Calibration and test hook: rows of a site, called by thread 0 only, which all
+/// threads then wait for. x is [rows, width] f32 with row stride ld (elements).
 typedef void (*resq_observer)(void *user, int32_t site, const float *x,
                               int64_t rows, int64_t width, int64_t ld);
 
@@ -48,8 +48,8 @@ typedef struct resq_call {
 /// What one thread of a call sees.
 typedef struct resq_worker {
   resq_call *call;
-  int32_t index;                ///< this thread, 0 .. count - 1
-  int32_t count;
+  int32_t index;                ///< this thread, 0 .. count - 1; 0 is the caller
+  int32_t count;                ///< the same on all threads of a call; not all need come
   uint8_t *scratch;             ///< RESQ_SCRATCH_BYTES, this thread's own
 } resq_worker;
 
@@ -58,10 +58,13 @@ static inline int64_t resq_next_chunk(resq_worker *w, int32_t op) {
   return __atomic_fetch_add(&w->call->tickets[op], 1, __ATOMIC_RELAXED);
 }
 
-/// Provided by the runtime to compiled code. All threads wait for each other;
-/// what they wrote before is seen by all after.
-void resq_barrier(resq_worker *w);
-/// After each op, every thread: time goes to `op` when the call is profiled.
+/// Provided by the runtime to compiled code. An entry is a sequence of phases, the same on
+/// every thread, and each of them, the first too, begins with this. It ends the phase
+/// before: what was written there is seen after. 1: the phase is for this thread to work
+/// on. 0: the phase is over or goes on without this thread, which must skip its ops and
+/// touch nothing. Thread 0 always gets 1. Why: runtime/exec/threads.h.
+int32_t resq_barrier(resq_worker *w);
+/// After each op, every thread that worked on it: time goes to `op` when the call is profiled.
 void resq_op_done(resq_worker *w, int32_t op);
 
 typedef enum resq_dtype { RESQ_F32 = 0, RESQ_I32 = 1 } resq_dtype;
