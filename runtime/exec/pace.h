@@ -6,14 +6,14 @@
 // waiting says it, and this arithmetic draws the conclusion. It is a pure function of
 // what it is told, times included.
 //
-//   A call that lost more than a quarter of its time  the next runs on a quarter fewer threads
-//   no such call for `hold_ns`                        half of the missing threads come back
+//   A call that lost more than a quarter of its time  the next runs on a quarter fewer threads,
+//                                                     or on those before the last growth
+//   no such call for `hold_ns`                        a thread more; then two, four, ... more
 //   lost again                                        hold_ns doubles, up to RESQ_PACE_MOST_NS
 //   all threads, and no loss for hold_ns              hold_ns halves, down to RESQ_PACE_LEAST_NS
 //
-// So a single hiccup costs some milliseconds at fewer threads; a neighbor that stays
-// costs one lost scheduler slice a second; and a second after it has gone, all threads
-// are back.
+// So a single hiccup costs some milliseconds at fewer threads, a neighbor that stays costs
+// one lost scheduler slice a second, and when it goes, threads come back within a second.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_EXEC_PACE_H
 #define RESQ_EXEC_PACE_H
@@ -21,11 +21,13 @@
 #include <stdint.h>
 
 #define RESQ_PACE_LEAST_NS 8000000
-#define RESQ_PACE_MOST_NS 1000000000
+#define RESQ_PACE_MOST_NS (128 * RESQ_PACE_LEAST_NS)
 
 typedef struct resq_pace {
   int most;         ///< threads that there are
   int active;       ///< threads of the next call, 1 .. most
+  int good;         ///< threads of calls that lost nothing for hold_ns; active falls back to it
+  int step;         ///< by how many active grows next
   int64_t hold_ns;  ///< how long a number of threads is kept before more are tried
   int64_t since_ns; ///< when `active` last changed, or hold_ns was halved
 } resq_pace;
