@@ -12,7 +12,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 
-all_steps="packages model build unit lit e2e examples bad sanitize-build sanitize-unit sanitize-bad fuzz"
+all_steps="packages model build unit lit e2e examples bad tsan-unit sanitize-build sanitize-unit sanitize-bad fuzz"
 full= sanitize= only=
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -154,8 +154,15 @@ run_examples() {
   [[ $bad -eq 0 ]]
 }
 
+# The programs in which threads meet, under the thread sanitizer: a configuration without the compiler.
+run_tsan() {
+  cmake -G Ninja -S "$root" -B "$build/tsan" -DCMAKE_BUILD_TYPE=None -DCMAKE_C_COMPILER=clang-22 -DRESQ_TSAN=ON \
+    -DCMAKE_C_FLAGS="-O1 -g1" "-DRESQ_PARTS=runtime;tests" && ninja -C "$build/tsan" -j "$jobs" tsan-tests &&
+    ctest --test-dir "$build/tsan" -j "$jobs" --timeout 120 --output-on-failure
+}
+
 # What a step runs must be a command of its own for `timeout`.
-export -f configure_and_build run_lit run_fuzzers run_examples
+export -f configure_and_build run_tsan run_lit run_fuzzers run_examples
 export root build logs scratch jobs python
 
 #===-- Set-up and the main configuration -------------------------------------===#
@@ -180,6 +187,7 @@ step lit lit 900 bash -c 'run_lit "$build"'
 step e2e summary 900 "$python" tests/e2e/run.py --build "$build"
 step examples summary 300 bash -c run_examples
 step bad summary 600 "$python" tests/bad/run.py --build "$build"
+step tsan-unit ctest 300 bash -c run_tsan
 
 #===-- The second compiler, with sanitizers ----------------------------------===#
 
