@@ -12,7 +12,7 @@ resq_pace resq_pace_start(int threads, int64_t now_ns) {
 }
 
 void resq_pace_after(resq_pace *p, int64_t now_ns, int64_t wall_ns, int64_t lost_ns) {
-  if (p->active > 1 && lost_ns > wall_ns / 4) {
+  if (p->active > 1 && lost_ns >= RESQ_PACE_IGNORED_NS && lost_ns >= wall_ns / 8) {
     p->active = p->good < p->active ? p->good : p->active - (p->active + 3) / 4;
     p->good = p->active;
     p->step = 1;
