@@ -83,6 +83,13 @@ class MachineCode(unittest.TestCase):
         self.assertLess(calls.index("embed_f32"), calls.index("attention"))
         self.assertLess(calls.index("attention"), len(calls) - 1 - calls[::-1].index("rms_norm"))
 
+    def test_perf_symbols(self):
+        """What perf shows of an executable and of a library: functions, and kernels with their shapes (docs/performance.md)."""
+        for emit in ("exe", "shared"):
+            names = run(["nm", compile_model(make_tiny(), "--scheme=none", f"--levels={BEST}", emit=emit)]).decode()
+            self.assertRegex(names, rf" [tT] forward__{BEST}__r\d+\n")
+            self.assertRegex(names, rf" [tT] resq_linear_f32_{BEST}__\d+_\d+_\d+_\d+\n")
+
     def test_integer_instructions(self):
         """The quantised binary multiplies codes, in vector registers."""
         out = compile_model(make_tiny(), "--scheme=resq-w4a8kv4", "--calibration-windows=1", "--levels=avx512")
