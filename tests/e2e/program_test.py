@@ -76,7 +76,7 @@ class MachineCode(unittest.TestCase):
         code = run(["objdump", "-dr", "--no-show-raw-insn", out]).decode()
         forward = re.search(r"<forward__\w+>:\n(.*?)(?:\n\n|\Z)", code, re.S)
         self.assertTrue(forward, "no forward in the object file")
-        calls = [name for name in re.findall(r"resq_(\w+?)_(?:generic|avx512)", forward.group(1))]
+        calls = re.findall(rf"resq_(\w+?)_{BEST}", forward.group(1))
         for kernel in ("embed_f32", "rms_norm", "rope", "kv_append", "attention", "add", "silu_gate", "gather_rows"):
             self.assertIn(kernel, calls)
         self.assertEqual(calls.count("attention"), 2, "one call a layer")
