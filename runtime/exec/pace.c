@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "exec/pace.h"
 
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
 resq_pace resq_pace_start(int threads, int64_t now_ns) {
   return (resq_pace){.most = threads,
                      .active = threads,
@@ -16,7 +19,8 @@ void resq_pace_after(resq_pace *p, int64_t now_ns, int64_t wall_ns, int64_t lost
     p->active = p->good < p->active ? p->good : p->active - (p->active + 3) / 4;
     p->good = p->active;
     p->step = 1;
-    p->hold_ns = p->hold_ns < RESQ_PACE_MOST_NS / 2 ? 2 * p->hold_ns : RESQ_PACE_MOST_NS;
+    const int64_t lost = smaller(lost_ns, 10000000000);
+    p->hold_ns = smaller(larger(2 * p->hold_ns, 8 * lost), larger(RESQ_PACE_MOST_NS, 16 * lost));
     p->since_ns = now_ns;
     return;
   }

@@ -51,9 +51,7 @@ static void futex(event *e, int operation, uint32_t value) {
   syscall(SYS_futex, &e->word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
 }
 
-static uint64_t event_now(event *e) {
-  return atomic_load_explicit(&e->word, memory_order_acquire);
-}
+static uint64_t event_now(event *e) { return atomic_load_explicit(&e->word, memory_order_acquire); }
 
 static void event_wake(event *e) {
   if (atomic_load(&e->sleepers))
@@ -116,16 +114,16 @@ typedef struct member {
 #define ANY_PHASE UINT64_MAX
 
 struct resq_pool {
-  event state;               ///< the call: see threads.h
-  event work;                ///< calls begun, and the end of the pool
-  event more;                ///< times that the number of active threads has grown, and the end
+  event state;                 ///< the call: see threads.h
+  event work;                  ///< calls begun, and the end of the pool
+  event more;                  ///< times that the number of active threads has grown, and the end
   _Alignas(64) uint64_t first; ///< the phase with which the call began
   resq_task task;
   void *context;
   member *members; ///< [count]
   int64_t spin_ns;
   int count;
-  _Atomic int wanted;   ///< threads of a call, as helpers see it that wait for one
+  _Atomic int wanted; ///< threads of a call, as helpers see it that wait for one
   _Atomic bool closing;
   resq_pace pace;   ///< the caller's
   int64_t slept_ns; ///< of this call's caller
@@ -194,8 +192,8 @@ static int64_t helpers_ran_ns(const resq_pool *pool) {
   return sum;
 }
 
-/// The caller's wait for the end of a phase; whoever ends it enters the caller into the next. Where a
-/// helper works on its last chunk the time is well spent; where none runs, it is lost.
+/// The caller's wait for the end of a phase; whoever ends it enters the caller into the next. Where
+/// a helper works on its last chunk the time is well spent; where none runs, it is lost.
 static void wait_as_caller(resq_pool *pool, uint64_t phase) {
   if (event_spin(&pool->state, phase, PHASE_MASK, pool->spin_ns))
     return;

@@ -254,10 +254,8 @@ static void busy_core_shrinks_the_pool(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(busy_core_between_calls),
-      cmocka_unit_test(busy_core_within_a_call),
-      cmocka_unit_test(late_thread_skips),
-      cmocka_unit_test(work_is_not_lost),
+      cmocka_unit_test(busy_core_between_calls),    cmocka_unit_test(busy_core_within_a_call),
+      cmocka_unit_test(late_thread_skips),          cmocka_unit_test(work_is_not_lost),
       cmocka_unit_test(busy_core_shrinks_the_pool),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
