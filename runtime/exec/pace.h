@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Other processes take processors away, and a thread without one holds the others
-// wherever it was stopped. No call asks the system about that: what a call lost by
-// waiting says it, and this arithmetic draws the conclusion. It is a pure function of
-// what it is told, times included.
+// wherever it was stopped. How busy a machine is nobody asks: what a call lost by it is
+// measured, and this arithmetic draws the conclusion. It is a pure function of what it is
+// told, times included.
 //
 //   A call that lost an eighth of its time or more    the next runs on a quarter fewer threads,
 //                                                     or on those before the last growth, and
