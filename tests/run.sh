@@ -157,7 +157,7 @@ run_examples() {
 # The programs in which threads meet, under the thread sanitizer: a configuration without the compiler.
 run_tsan() {
   cmake -G Ninja -S "$root" -B "$build/tsan" -DCMAKE_BUILD_TYPE=None -DCMAKE_C_COMPILER=clang-22 -DRESQ_TSAN=ON \
-    -DCMAKE_C_FLAGS="-O1 -g1" "-DRESQ_PARTS=runtime;tests" && ninja -C "$build/tsan" -j "$jobs" tsan-tests &&
+    -DCMAKE_C_FLAGS="-O1 -g1" "-DRESQ_PARTS=runtime;tests" && ninja -C "$build/tsan" -j "$jobs" &&
     ctest --test-dir "$build/tsan" -j "$jobs" --timeout 120 --output-on-failure
 }
 
