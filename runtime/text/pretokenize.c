@@ -40,10 +40,8 @@ typedef struct rule {
 static const rule rules[] = {
     {"gpt2", gpt2_regex, false, false},
     {"gpt-2", gpt2_regex, false, false},
-    // The reference ids of SmolLM2 (shared/data/reference) are those of the plain GPT-2 regex: no
-    // digit has a merge, so a stage that isolates digits matters only for space before a digit and
-    // for signs such as U+00BD.
-    {"smollm", gpt2_regex, false, false},
+    // SmolLM2 isolates digits, then applies the GPT-2 regex, as StarCoder does.
+    {"smollm", digits_gpt2_regex, false, false},
     {"smollm-digits", digits_gpt2_regex, false, false},
     {"starcoder", digits_gpt2_regex, false, false},
     {"llama3", llama3_regex, false, true},

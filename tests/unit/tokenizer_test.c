@@ -182,7 +182,7 @@ static void pieces(void **state) {
   (void)state;
   static const char *const cases[][3] = {
       {"gpt2", "I'm  he'LL 2024\n\n x\t", "I|'m| | he|'|LL| 2024|\n\n| x|\t"},
-      {"smollm", " : \n\n 1", " :| \n\n| 1"},
+      {"smollm", " : \n\n 1", " :| \n\n |1"},
       {"smollm-digits", " : \n\n 12 \xC2\xBD", " :| \n\n |1|2| |\xC2\xBD"},
       {"llama3", "I'M 12345 \n\n  x", "I|'M| |123|45| \n\n| | x"},
       {"qwen2", "a.b 12 !\n", "a|.b| |1|2| !\n"},
