@@ -70,10 +70,11 @@ static bool map_sections(resq_tokenizer *t, const uint8_t *blob, uint64_t size, 
   t->bpe.merges = section(blob, size, h->merges, sizeof(resq_bpe_merge));
   t->lookup = section(blob, size, h->lookup, 4);
   t->specials = section(blob, size, h->specials, 4);
+  t->ends = section(blob, size, h->ends, 4);
   t->chat = section(blob, size, h->chat, 1);
   const char *pre = section(blob, size, h->pre, 1);
   if (!t->starts || !t->bytes || !t->kinds || !t->bpe.singles || !t->bpe.merges || !t->lookup ||
-      !t->specials || !t->chat || !pre)
+      !t->specials || !t->ends || !t->chat || !pre)
     return bad(err, "a section lies outside");
   if (pre[h->pre.count - 1] || t->chat[h->chat.count - 1])
     return bad(err, "a string without an end");
@@ -145,30 +146,6 @@ static bool index_specials(resq_tokenizer *t, resq_error *err) {
   return true;
 }
 
-static bool names_an_end(resq_text text) {
-  static const char *const names[] = {"<|im_end|>",      "<|eot_id|>", "<|endoftext|>",
-                                      "<|end_of_text|>", "<|eom_id|>", "<|end|>",
-                                      "<end_of_turn>",   "</s>",       "<|return|>"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i)
-    if (strlen(names[i]) == text.size && memcmp(names[i], text.data, text.size) == 0)
-      return true;
-  return false;
-}
-
-static bool collect_ends(resq_tokenizer *t, resq_error *err) {
-  t->ends = malloc((t->header->specials.count + 1) * sizeof *t->ends);
-  if (!t->ends)
-    return resq_fail(err, RESQ_NO_MEMORY, "tokenizer: no memory");
-  if (t->header->eos >= 0)
-    t->ends[t->n_ends++] = (int32_t)t->header->eos;
-  for (uint64_t i = 0; i < t->header->specials.count; ++i) {
-    int32_t id = (int32_t)t->specials[i];
-    if (t->kinds[id] == RESQ_TOKEN_CONTROL && names_an_end(resq_tokenizer_bytes(t, id)))
-      t->ends[t->n_ends++] = id;
-  }
-  return true;
-}
-
 resq_tokenizer *resq_tokenizer_open(const uint8_t *blob, uint64_t size, resq_error *err) {
   if (!check_header(blob, size, err))
     return NULL;
@@ -182,7 +159,7 @@ resq_tokenizer *resq_tokenizer_open(const uint8_t *blob, uint64_t size, resq_err
       check_ids(t, t->bpe.singles, 256, true, 256, err) &&
       check_ids(t, t->lookup, h->lookup.count, true, h->lookup.count / 2, err) &&
       check_ids(t, t->specials, h->specials.count, false, h->n_tokens, err) &&
-      index_specials(t, err) && collect_ends(t, err))
+      check_ids(t, t->ends, h->ends.count, false, h->n_tokens, err) && index_specials(t, err))
     return t;
   resq_tokenizer_close(t);
   return NULL;
@@ -193,7 +170,6 @@ void resq_tokenizer_close(resq_tokenizer *t) {
     return;
   resq_pretokenizer_destroy(t->pre);
   free(t->first_special);
-  free(t->ends);
   free(t);
 }
 
@@ -204,8 +180,8 @@ bool resq_tokenizer_add_bos(const resq_tokenizer *t) { return t->header->add_bos
 const char *resq_tokenizer_chat_template(const resq_tokenizer *t) { return t->chat; }
 
 bool resq_tokenizer_is_end(const resq_tokenizer *t, int32_t id) {
-  for (size_t i = 0; i < t->n_ends; ++i)
-    if (t->ends[i] == id)
+  for (uint64_t i = 0; id >= 0 && i < t->header->ends.count; ++i)
+    if (t->ends[i] == (uint32_t)id)
       return true;
   return false;
 }

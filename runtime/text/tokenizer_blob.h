@@ -12,7 +12,7 @@
 #include "text/tokenizer.h"
 
 #define RESQ_TOKENIZER_MAGIC 0x316B6F7451534552ull /* "RESQtok1" */
-#define RESQ_TOKENIZER_VERSION 1u
+#define RESQ_TOKENIZER_VERSION 2u
 #define RESQ_TOKENIZER_MAX_TOKENS ((int64_t)1 << 24)
 /// Longest token, in bytes: bounds the work of matching special tokens at one place in a text.
 #define RESQ_TOKENIZER_MAX_TOKEN_BYTES 65535u
@@ -46,6 +46,7 @@ typedef struct resq_tokenizer_header {
   resq_tokenizer_section merges;   ///< resq_bpe_merge[power of two]; left == EMPTY: free
   resq_tokenizer_section lookup;   ///< u32[power of two]: ids by hash of bytes; normal tokens only
   resq_tokenizer_section specials; ///< u32: control and user-defined ids, sorted by bytes
+  resq_tokenizer_section ends;     ///< u32: ids that end a generation, ascending
   resq_tokenizer_section pre;      ///< NUL-terminated name; count includes the NUL
   resq_tokenizer_section chat;     ///< NUL-terminated chat template; count includes the NUL
 } resq_tokenizer_header;
@@ -72,8 +73,7 @@ struct resq_tokenizer {
   resq_bpe bpe;
   resq_pretokenizer *pre;
   uint32_t *first_special; ///< [257]: range of specials by first byte
-  int32_t *ends;           ///< ids that end a generation
-  size_t n_ends;
+  const uint32_t *ends;    ///< ids that end a generation
 };
 
 /// Id of a normal token with exactly these bytes, -1 for none.

@@ -226,13 +226,108 @@ static void bad_sources(void **state) {
   add_token(v, "A", 1);
   build_refuses(v, "are both \"A\"");
   v->source.n_tokens = 256;
-  add_merge(v, "a b");
-  build_refuses(v, "its result is not a token");
-  v->merges[0] = text_of("ab");
+  add_merge(v, "ab");
   build_refuses(v, "two tokens with a space between");
   v->source.n_merges = 0;
   v->source.n_tokens = 0;
   build_refuses(v, "0 tokens");
+  free(v);
+}
+
+/// The row "harmless oddities": type 0 is ordinary text, and a merge that names no token is
+/// overlooked, as other loaders do.
+static void harmless_oddities(void **state) {
+  (void)state;
+  vocabulary *v = bytes_only("gpt2");
+  resq_tokenizer_notes notes;
+  v->source.notes = &notes;
+  v->types['a'] = 0;
+  v->types['z'] = 0;
+  add_token(v, "ab", 0);
+  add_merge(v, "b c");   // no result
+  add_merge(v, "xyz b"); // no left side
+  add_merge(v, "a b");
+  add_merge(v, "ab xyz"); // no right side
+  opened o = open_source(&v->source);
+  shows(o.t, text_of("abcz"), false, "ab|c|z");
+  assert_int_equal(notes.ignored_merges, 3);
+  assert_int_equal(notes.first_ignored_merge, 0);
+  close_opened(o);
+  v->types['a'] = 7; // a lie stays one
+  build_refuses(v, "type 7; 0 to 6 are allowed");
+  free(v);
+}
+
+/// The row "end tokens": by name whatever the type, and by id whatever the name.
+static void end_tokens(void **state) {
+  (void)state;
+  static const char *const names[] = {"<|im_end|>",
+                                      "<EOT>",
+                                      "<｜end▁of▁sentence｜>",
+                                      "‹｜end▁of▁sentence｜›",
+                                      "<|fim_pad|>",
+                                      "<|repo_name|>",
+                                      "<|file_sep|>",
+                                      "<|call|>",
+                                      "<end_of_utterance>",
+                                      "[EOT]",
+                                      "[EOS]",
+                                      "<turn|>",
+                                      "<|eot_id|>",
+                                      "<|endoftext|>",
+                                      "</s>"};
+  enum { NAMES = sizeof names / sizeof names[0] };
+  for (int type = 0; type <= 6; ++type) {
+    vocabulary *v = bytes_only("gpt2");
+    int32_t first = add_token(v, names[0], type);
+    for (int i = 1; i < NAMES; ++i)
+      add_token(v, names[i], type);
+    const int32_t given[] = {add_token(v, "one", 1), add_token(v, "two", 4)};
+    v->source.eos = add_token(v, "three", 1);
+    v->source.ends = given;
+    v->source.n_ends = 2;
+    opened o = open_source(&v->source);
+    for (int32_t id = 0; id < v->source.n_tokens; ++id)
+      assert_int_equal(resq_tokenizer_is_end(o.t, id), id >= first);
+    assert_false(resq_tokenizer_is_end(o.t, -1) || resq_tokenizer_is_end(o.t, 100000));
+    // A chat template's text is the token; a prompt's is text.
+    shows(o.t, text_of("x<|im_end|>y"), true, "x|<|im_end|>|y");
+    shows(o.t, text_of("<EOT>"), false, "<|E|O|T|>");
+    v->source.n_ends = 1;
+    ((int32_t *)given)[0] = (int32_t)v->source.n_tokens;
+    build_refuses(v, "end token 274");
+    close_opened(o);
+    free(v);
+  }
+}
+
+/// Names that are no ends: <|end|> beside <|return|> and <|call|>, </s> beside <|tool_response>,
+/// and what merges build.
+static void no_end_tokens(void **state) {
+  (void)state;
+  vocabulary *v = bytes_only("gpt2");
+  int32_t end = add_token(v, "<|end|>", 3), s = add_token(v, "</s>", 1);
+  opened o = open_source(&v->source);
+  assert_true(resq_tokenizer_is_end(o.t, end) && resq_tokenizer_is_end(o.t, s));
+  close_opened(o);
+  add_token(v, "<|return|>", 3);
+  add_token(v, "<|call|>", 3);
+  add_token(v, "<|tool_response>", 3);
+  o = open_source(&v->source);
+  assert_false(resq_tokenizer_is_end(o.t, end) || resq_tokenizer_is_end(o.t, s));
+  close_opened(o);
+  free(v);
+  v = bytes_only("gpt2");
+  add_token(v, "</", 1);
+  add_token(v, "s>", 1);
+  s = add_token(v, "</s>", 1);
+  add_merge(v, "< /");
+  add_merge(v, "s >");
+  add_merge(v, "</ s>");
+  o = open_source(&v->source);
+  assert_false(resq_tokenizer_is_end(o.t, s));
+  shows(o.t, text_of("</s>"), false, "</|s|>"); // the pattern cuts it
+  close_opened(o);
   free(v);
 }
 
@@ -303,10 +398,17 @@ static void long_runs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(bytes_round_trip), cmocka_unit_test(merges_by_rank),
-      cmocka_unit_test(special_tokens),   cmocka_unit_test(whole_pieces_and_normal_form),
-      cmocka_unit_test(pieces),           cmocka_unit_test(bad_sources),
-      cmocka_unit_test(damaged_blobs),    cmocka_unit_test(long_runs),
+      cmocka_unit_test(bytes_round_trip),
+      cmocka_unit_test(merges_by_rank),
+      cmocka_unit_test(special_tokens),
+      cmocka_unit_test(whole_pieces_and_normal_form),
+      cmocka_unit_test(pieces),
+      cmocka_unit_test(bad_sources),
+      cmocka_unit_test(harmless_oddities),
+      cmocka_unit_test(end_tokens),
+      cmocka_unit_test(no_end_tokens),
+      cmocka_unit_test(damaged_blobs),
+      cmocka_unit_test(long_runs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
