@@ -221,6 +221,10 @@ static resq_text bytes_of(const resq_tokenizer_builder *b, uint32_t id) {
   return (resq_text){b->bytes + b->starts[id], b->starts[id + 1] - b->starts[id]};
 }
 
+static bool same_text(resq_text a, resq_text b) {
+  return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
+}
+
 /// Normal tokens by bytes, and tokens of one byte. Of two with the same bytes the smaller id
 /// counts.
 static bool index_bytes(resq_tokenizer_builder *b, resq_error *err) {
@@ -238,7 +242,7 @@ static bool index_bytes(resq_tokenizer_builder *b, resq_error *err) {
       b->singles[(unsigned char)text.data[0]] = i;
     uint64_t slot = resq_tokenizer_hash(text.data, text.size) & (b->lookup_size - 1);
     for (; b->lookup[slot] != RESQ_TOKENIZER_EMPTY; slot = (slot + 1) & (b->lookup_size - 1))
-      if (resq_text_compare(bytes_of(b, b->lookup[slot]), text) == 0)
+      if (same_text(bytes_of(b, b->lookup[slot]), text))
         break;
     if (b->lookup[slot] == RESQ_TOKENIZER_EMPTY)
       b->lookup[slot] = i;
@@ -253,7 +257,7 @@ typedef struct special {
 
 static int compare_specials(const void *a, const void *b) {
   const special *x = a, *y = b;
-  int order = resq_text_compare(x->text, y->text);
+  int order = resq_specials_compare(x->text, y->text);
   return order ? order : (x->id > y->id) - (x->id < y->id);
 }
 
