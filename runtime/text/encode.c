@@ -2,16 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Special tokens cut the text first (leftmost, longest), then, where the checkpoint asks
-// for it, Unicode normalisation, then the pre-tokenizer, then BPE within each piece.
+// for it, Unicode normalization, then the pre-tokenizer, then BPE within each piece.
 // The regex needs well-formed UTF-8: a run of bytes that are not is a piece of its own,
 // and what stands on its two sides is cut as if each were a whole text.
 //===----------------------------------------------------------------------===//
+#include "text/normalize.h"
 #include "text/tokenizer_blob.h"
 #include "text/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 /// A piece seen before and where its ids stand in the output: words repeat, so most pieces cost one
 /// probe.
@@ -93,13 +93,10 @@ static bool normalize(encoder *e, resq_text *text) {
     ++at;
   if (at == text->size)
     return true;
-  utf8proc_uint8_t *out = NULL;
-  utf8proc_ssize_t size =
-      utf8proc_map((const utf8proc_uint8_t *)text->data, (utf8proc_ssize_t)text->size, &out,
-                   UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-  if (size < 0)
-    return resq_fail(e->err, size == UTF8PROC_ERROR_NOMEM ? RESQ_NO_MEMORY : RESQ_FAILED,
-                     "tokenizer: Unicode normalisation failed (%s)", utf8proc_errmsg(size));
+  char *out;
+  size_t size;
+  if (!resq_normalize(*text, &out, &size, NULL, e->err))
+    return false;
   if (e->n_normalized == e->normalized_capacity) {
     size_t capacity = 2 * e->normalized_capacity + 16;
     char **grown = realloc(e->normalized, capacity * sizeof *grown);
@@ -110,8 +107,8 @@ static bool normalize(encoder *e, resq_text *text) {
     e->normalized = grown;
     e->normalized_capacity = capacity;
   }
-  e->normalized[e->n_normalized++] = (char *)out;
-  *text = (resq_text){(const char *)out, (size_t)size};
+  e->normalized[e->n_normalized++] = out;
+  *text = (resq_text){out, size};
   return true;
 }
 
