@@ -71,6 +71,7 @@ class UnknownPreTokenizer(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.source = chain_model("unknown.gguf", "nosuch")
+        cls.blank = len(CHAIN) + 2 + [c for c in sorted(tiny.byte_alphabet().values()) if c not in CHAIN].index("\u0120")
         cls.status, cls.said, cls.artifact = resqc(cls.source, "--pre-tokenizer=llama-bpe")
 
     def test_override(self):
@@ -93,6 +94,23 @@ class UnknownPreTokenizer(unittest.TestCase):
         self.assertEqual(out, "B")
         self.assertIn("warning: the prompt begins with <bos>", said)
         self.assertNotIn("warning", generate(self.artifact, "A")[1])
+
+    def test_one_write_per_token_id(self):
+        """The row "small ones": `tokenize -o` writes many ids at once. The kernel counts a process's writes with those of
+        its children that ended."""
+        if not os.path.exists("/proc/self/io"):
+            self.skipTest("this kernel does not count writes")
+
+        def writes():
+            with open("/proc/self/io") as file:
+                return int(dict(line.split(": ") for line in file)["syscw"])
+        text, out, before = path("many.txt"), path("many.u32"), writes()
+        with open(text, "w") as file:
+            file.write("AB " * 10000)
+        run([self.artifact, "tokenize", text, "-o", out])
+        self.assertLess(writes() - before, 100)
+        with open(out, "rb") as file:
+            self.assertEqual(file.read(), b"".join(i.to_bytes(4, "little") for i in [0, 1, self.blank] * 10000))
 
 
 class NoPreTokenizer(unittest.TestCase):
