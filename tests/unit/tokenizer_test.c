@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -359,13 +358,8 @@ static void damaged_blobs(void **state) {
   free(v);
 }
 
-static double seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/// A million of one character must not take quadratic time.
+/// Long runs of one character, which quadratic work would not end; pretokenizer_test.c has all
+/// patterns.
 static void long_runs(void **state) {
   (void)state;
   enum { N = 1000000 };
@@ -379,7 +373,6 @@ static void long_runs(void **state) {
     add_token(v, "ĠĠ", 1);
     add_merge(v, "Ġ Ġ");
     opened o = open_source(&v->source);
-    double start = seconds();
     for (const char *c = "a 1!\n\xff"; *c; ++c) {
       int32_t *ids;
       int64_t count;
@@ -389,7 +382,6 @@ static void long_runs(void **state) {
       assert_int_equal(count, *c == 'a' || *c == ' ' ? n / 2 : n);
       free(ids);
     }
-    assert_true(seconds() - start < 60); // minutes if it were quadratic, also under sanitizers
     close_opened(o);
     free(v);
   }
