@@ -23,7 +23,9 @@ bool resq_run_open(resq_run *run, const resq_cli *cli, resq_error *err) {
   if (!run->model->has_artifact ||
       !resq_artifact_section(&run->model->artifact, RESQ_SECTION_TOKENIZER, &blob, &size))
     return true;
-  run->tokenizer = resq_tokenizer_open(blob, size, err);
+  // Opening reads all of it anyway.
+  if (resq_artifact_verify_section(&run->model->artifact, RESQ_SECTION_TOKENIZER, err))
+    run->tokenizer = resq_tokenizer_open(blob, size, err);
   if (run->tokenizer)
     return true;
   resq_fail_in(err, "tokenizer section");

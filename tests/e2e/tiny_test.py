@@ -3,6 +3,7 @@
 with a token in a chunk, one thread with two, one compile with the next."""
 import json
 import os
+import shutil
 import subprocess
 import unittest
 
@@ -412,6 +413,32 @@ class CommandLine(unittest.TestCase):
                               stderr=subprocess.PIPE, timeout=120)
         self.assertEqual(done.returncode, 0)
         self.assertIn(b"linear", done.stderr)
+
+    def test_strip(self):
+        """The case "strip": what lies behind the ELF part is gone, and the binary says so and what to do."""
+        stripped = support.path("stripped")
+        shutil.copy(compile_scheme("none"), stripped)
+        run(["strip", stripped])
+        done = subprocess.run([stripped, "info"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn(b"`strip`", done.stderr)
+        self.assertIn(b"take the file that resqc wrote", done.stderr)
+
+    def test_integrity(self):
+        """The case "integrity": a changed byte of the ELF part stops every command, one of the sections `info --verify`."""
+        with open(compile_scheme("none"), "rb") as f:
+            good = f.read()
+        sections = support.path("flipped")
+        # A parameter's byte, one of the section table, and one of the hash of everything outside the sections.
+        for where, command, code in [(len(good) // 2, ["info", "--verify"], 3), (len(good) - 41, ["tokenize", "-p", "a"], 3),
+                                     (len(good) - 40, ["tokenize", "-p", "a"], 3)]:
+            with open(sections, "wb") as f:
+                f.write(good[:where] + bytes([good[where] ^ 1]) + good[where + 1:])
+            os.chmod(sections, 0o755)
+            done = subprocess.run([sections, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, code, (where, done.stderr))
+            self.assertIn(b"hash", done.stderr)
+        run([compile_scheme("none"), "info", "--verify"])
 
     def test_works_anywhere(self):
         """The artifact holds all that it needs: no build tree, no environment."""
