@@ -324,7 +324,20 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
 
 //===-- Artifact ----------------------------------------------------------===//
 
-/// Facts for `info`: nothing that differs between two compiles of the same thing.
+/// resq.generation as an object; entries that are no numbers are left out.
+static json_t *generation_settings(MlirAttribute dictionary) {
+  json_t *out = json_object();
+  intptr_t n = mlirAttributeIsADictionary(dictionary) ? mlirDictionaryAttrGetNumElements(dictionary) : 0;
+  for (intptr_t i = 0; i < n; i++) {
+    MlirNamedAttribute entry = mlirDictionaryAttrGetElement(dictionary, i);
+    MlirStringRef name = mlirIdentifierStr(entry.name);
+    if (mlirAttributeIsAFloat(entry.attribute))
+      json_object_setn_new(out, name.data, name.length, json_real(mlirFloatAttrGetValueDouble(entry.attribute)));
+  }
+  return out;
+}
+
+/// Facts for `info` and the run time's settings: nothing that differs between two compiles of the same thing.
 static char *metadata_text(const compiling *c) {
   json_t *m = json_object();
   MlirStringRef name = resq_op_str(root(c), "resq.name");
@@ -335,6 +348,9 @@ static char *metadata_text(const compiling *c) {
   json_object_set_new(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
   if (resq_op_has(root(c), "resq.context_length"))
     json_object_set_new(m, "context_length", json_integer(resq_op_i64(root(c), "resq.context_length")));
+  MlirAttribute generation = resq_op_attr(root(c), "resq.generation");
+  if (!mlirAttributeIsNull(generation))
+    json_object_set_new(m, "generation", generation_settings(generation));
   char *text = json_dumps(m, JSON_SORT_KEYS | JSON_COMPACT);
   json_decref(m);
   return text;
