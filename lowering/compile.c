@@ -56,7 +56,7 @@ static void say_remarks(compiling *c, resq_remarks *remarks) {
 
 /// Runs a pipeline on the module; with --verbose, its remarks are printed, too.
 static bool run_passes(compiling *c, const char *pipeline, resq_error *err) {
-  resq_remarks remarks = {NULL, 0};
+  resq_remarks remarks = {0};
   bool ok = resq_run_pipeline(c->module, pipeline, c->options->verbose ? resq_remarks_add : NULL,
                               &remarks, err);
   say_remarks(c, &remarks);
@@ -303,7 +303,7 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_materialize_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
                                       .threads = c->options->threads, .progress = materialize_progress,
                                       .progress_user = &c->stages, .warn = print_warning, .warn_user = c};
-  resq_remarks remarks = {NULL, 0};
+  resq_remarks remarks = {0};
   resq_listener listener;
   resq_error said = {.code = RESQ_OK};
   resq_listen_begin_remarks(&listener, c->ctx, &said, c->options->verbose ? resq_remarks_add : NULL, &remarks);
