@@ -115,6 +115,14 @@ static bool raw_ids(const resq_tokenizer *t, resq_text text, int32_t **ids, int6
   memmove(longer + 1, longer, (size_t)*n * sizeof *longer);
   longer[0] = (int32_t)resq_tokenizer_bos(t);
   *ids = longer;
+  if (*n && longer[1] == longer[0]) {
+    resq_text bos = resq_tokenizer_bytes(t, longer[0]);
+    fprintf(
+        stderr,
+        "warning: the prompt begins with %.*s, and the model puts one before it: it appears twice. "
+        "Leave it out of the prompt\n",
+        (int)bos.size, bos.data);
+  }
   ++*n;
   return true;
 }

@@ -59,8 +59,15 @@ static uint8_t *fake_tokenizer(uint64_t *size, resq_error *err) {
     types[256 + i] = i == 2 || i == 3 ? 3 : 1;
   }
   static const resq_text merges[] = {{"a b", 3}, {"ab ab", 5}, {"z z", 3}};
-  resq_tokenizer_source source = {tokens, types,         fake_tokens,    merges,         3,
-                                  "gpt2", fake_template, fake_token_bos, fake_token_end, false};
+  resq_tokenizer_source source = {.tokens = tokens,
+                                  .token_types = types,
+                                  .n_tokens = fake_tokens,
+                                  .merges = merges,
+                                  .n_merges = 3,
+                                  .pre = "gpt2",
+                                  .chat_template = fake_template,
+                                  .bos = fake_token_bos,
+                                  .eos = fake_token_end};
   return resq_tokenizer_build(&source, size, err);
 }
 
