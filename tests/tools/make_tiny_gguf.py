@@ -175,6 +175,7 @@ def text(value):
 class Writer:
     def __init__(self):
         self.values, self.infos, self.data, self.n_tensors = {}, b"", bytearray(), 0
+        self.edits = {}  # tensor: (element of a row, its value in every row)
 
     def value(self, key, kind, data):
         self.values[key] = struct.pack("<I", kind) + data
@@ -194,6 +195,12 @@ class Writer:
          "u32s": lambda: self.value(key, 9, struct.pack(f"<IQ{len(value.split(','))}I", 4, len(value.split(",")),
                                                         *map(int, value.split(","))))}[kind]()
 
+    def edit(self, word):
+        """NAME:ELEMENT=VALUE, as --edit takes it."""
+        place, _, value = word.partition("=")
+        name, _, element = place.rpartition(":")
+        self.edits.setdefault(name, []).append((int(element), float(value)))
+
     def boolean(self, key, value):
         self.value(key, 7, struct.pack("<?", value))
 
@@ -208,6 +215,8 @@ class Writer:
 
     def tensor(self, name, shape, values, kind):
         """shape is outermost first."""
+        for element, value in self.edits.get(name, []):
+            values[element::shape[-1]] = [value] * len(values[element::shape[-1]])
         self.data += bytes(-len(self.data) % 32)
         self.infos += text(name) + struct.pack("<I", len(shape))
         self.infos += struct.pack(f"<{len(shape)}Q", *reversed(shape)) + struct.pack("<IQ", TYPES[kind], len(self.data))
@@ -308,6 +317,8 @@ def parse_options():
     parser.add_argument("--rope-factors", action="store_true", help="a rope_freqs.weight tensor")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=TYPE:VALUE",
                         help="one key more, or with another value: u32, f32, bool, str, u32s (with commas)")
+    parser.add_argument("--edit", action="append", default=[], metavar="NAME:ELEMENT=VALUE",
+                        help="one element of every row of a tensor; of a vector, that element")
     parser.add_argument("--norm-shape", choices=["1n", "n1"], help="norms of shape [1, n] or [n, 1], as some writers make them")
     o = parser.parse_args()
     if o.vocabulary < 256 + len(SPECIAL):
@@ -328,6 +339,8 @@ def main():
     write_tokenizer(w, o)
     for word in o.set:
         w.setting(word)
+    for word in o.edit:
+        w.edit(word)
     write_tensors(w, o)
     with open(o.out, "wb") as file:
         file.write(w.finish())

@@ -483,7 +483,7 @@ static void test_text(void **state) {
   resq_error null = {0};
   m = import_bytes("mod\0ule {}", 10, &null);
   expect_refused(m, &null, "a NUL byte at offset 3");
-  expect_text_refused("PK\003\004 some archive", ":1:");
+  expect_text_refused("PK\003\004 some archive", "looks like a zip archive");
 }
 
 /// `n` times `piece` between `before` and `after`.

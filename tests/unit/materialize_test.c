@@ -859,9 +859,9 @@ static void test_errors(void **state) {
   expect_error("resq.param @p : tensor<4xf32> attributes {offset = 0 : i64, size = 16 : i64}",
                "p : tensor<4xf32>", "materialized already");
   expect_error(
-      "resq.param @p : tensor<2x2xf64> {\n%0 = resq.leaf @m \"=dense<0.0>\" : tensor<2x2xf64>\n"
+      "resq.param @p : tensor<2x2xf64> {\n%0 = resq.leaf @m \"=dense<-1.0>\" : tensor<2x2xf64>\n"
       "%1 = resq.normalize_trace %0 : tensor<2x2xf64>\nresq.yield %1 : tensor<2x2xf64> }",
-      "p : tensor<2x2xf64>", "trace is 0");
+      "p : tensor<2x2xf64>", "a sum of squares is not negative");
   expect_error(
       "resq.param @p : tensor<3xf32> {\n%0 = resq.leaf @m \"=dense<1.0>\" : tensor<3xf32>\n"
       "%i = resq.leaf @m \"=dense<[0, 2, 2]>\" : tensor<3xi32>\n"
@@ -980,9 +980,8 @@ static void test_zero_moment(void **state) {
   resq_materialize_options options = {.statistics = s};
   result r = run_with(GPTQ_RECIPE("low", "12", "4", "0"),
                       (const char *const[]){GPTQ_GET("low", "12", "4"), NULL}, &options);
-  assert_false(r.ok);
-  assert_non_null(strstr(r.err.message, "param @low"));
-  assert_non_null(strstr(r.err.message, "trace is 0"));
+  if (!r.ok) // rounded to nearest: the case "small moments"
+    fail_msg("%s", r.err.message);
   finish(&r);
   resq_statistics_destroy(s);
 }
