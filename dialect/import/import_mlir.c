@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "base/file.h"
 #include "dialect/build.h"
+#include "dialect/check.h"
 #include "dialect/diagnostics.h"
 #include "dialect/import/foreign_file.h"
 #include "dialect/import/import.h"
@@ -26,9 +27,18 @@ static MlirModule parse(MlirContext ctx, const char *path, resq_error *err) {
   resq_listener listener;
   resq_listen_begin(&listener, ctx, err);
   MlirModule module = mlirModuleCreateParseFromFile(ctx, resq_str(path));
+  if (!mlirModuleIsNull(module) && !resq_check_source_attributes(mlirModuleGetOperation(module))) {
+    mlirModuleDestroy(module);
+    module = (MlirModule){NULL};
+  }
   bool silent = resq_listen_end(&listener);
-  if (mlirModuleIsNull(module) && silent)
-    resq_fail(err, RESQ_BAD_INPUT, "%s: MLIR does not parse this file and doesn't say why", path);
+  if (!mlirModuleIsNull(module))
+    return module;
+  if (silent)
+    resq_fail(err, RESQ_BAD_INPUT, "MLIR does not parse this file and doesn't say why");
+  // What is wrong with bytecode has no place, or one in the text that it was made from.
+  if (err && !strstr(err->message, path))
+    resq_fail_in(err, "%s", path);
   return module;
 }
 

@@ -148,6 +148,9 @@ RESQ_DECLARE_RULE(constant) {
   if (mlirAttributeIsNull(value) || !mlirAttributeIsADenseElements(value) ||
       (!is_float && info->kind != RESQ_ELEMENT_I32))
     return resq_fail(err, RESQ_BAD_INPUT, "a constant is a dense<> of f32, f64 or i32");
+  // One element for all would fit any size.
+  if (!mlirTypeEqual(mlirAttributeGetType(value), mlirValueGetType(mlirOperationGetResult(node->op, 0))))
+    return resq_fail(err, RESQ_BAD_INPUT, "a constant's value is not of its type");
   bool splat = mlirDenseElementsAttrIsSplat(value), single = info->element == RESQ_FLOAT_F32;
   resq_value_kind kind = !is_float ? RESQ_VALUE_I32 : single ? RESQ_VALUE_F32 : RESQ_VALUE_F64;
   if (!resq_new_value(node, kind, range.rows, out, err))

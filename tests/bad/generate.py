@@ -322,6 +322,17 @@ CHECKPOINT_ERRORS = {"an unknown tensor": ["tiny.gguf", "blk.0.attn_z.weight"], 
                      "a tensor too large": []}
 
 
+def library_modules():
+    """(name, text, what the error says) of modules that are compiled to shared libraries: the cases "attribute types" and
+    "library calls"."""
+    function = "func.func @f(%x: tensor<?x16xf32>{}) -> tensor<?x16xf32> {{ {} return %{} : tensor<?x16xf32> }}"
+    yield "a name that is a number", function.format(" {resq.name = 3 : i64}", "", "x"), [":1:1:", "argument 0", "resq.name", "string"]
+    order = [900000000, *range(1, 16)]
+    yield ("indices out of range", f"resq.param @o : tensor<16xi32> {{ %c = arith.constant dense<{order}> : tensor<16xi32>\n"
+           "  resq.yield %c : tensor<16xi32> }\n" + function.format("", "%o = resq.get @o : tensor<16xi32>\n %y = resq.permute %x by %o "
+           ": tensor<16xi32> : tensor<?x16xf32> -> tensor<?x16xf32>\n", "y"), ["param @o", "900000000", "0 to 15 are allowed"])
+
+
 def cut_modules(text, rng):
     # At the end of the last brace the module is whole.
     for place in sorted(rng.sample(range(1, len(text) - 4), 12)):
@@ -454,6 +465,10 @@ def cases(folder, good_path, qwen2_path, imported, bytecode):
         case = from_file(f"mlir: {name}", text, [], "mlir")
         if name in CHECKPOINT_ERRORS: # names the checkpoint and what is wrong in it, not the line that asked for it
             case.names = CHECKPOINT_ERRORS[name]
+        yield case
+    for name, text, names in library_modules():
+        case = from_file(f"library: {name}", text, names, "mlir")
+        case.arguments += ["--emit=shared", "--levels=generic"]
         yield case
     for name, data in edited_bytecode(bytecode, rng):
         yield from_file(f"bytecode: {name}", data, [], "mlirbc")

@@ -479,7 +479,15 @@ static void test_text(void **state) {
   expect_text_refused("module {\n  func.func @f() { return %x }\n}", ":2:");
   expect_text_refused("module { \"no.such\"() : () -> () }", ":1:19: ");
   expect_text_refused("module attributes {resq.version = 2 : i64} {}", "resq.version is 2");
-  expect_text_refused("module attributes {resq.version = \"1\"} {}", "this resq reads 1 to 1");
+  expect_text_refused("module attributes {resq.version = \"1\"} {}", "resq.version is \"1\": allowed is a 64-bit integer");
+  // The case "attribute types", and what only lowerings leave.
+  expect_text_refused("module { func.func @f(%x: tensor<?x16xf32> {resq.name = 3 : i64}) { return } }",
+                      ":1:10: 'func.func' op argument 0: resq.name is 3 : i64: allowed is a string");
+  expect_text_refused("module attributes {resq.context_length = \"8\"} {}", "allowed is a 64-bit integer");
+  expect_text_refused("module { func.func private @f() attributes {resq.function = \"f\", resq.args = []} }",
+                      "is what a lowering says of its result");
+  expect_text_refused("module { func.func private @f(i32 {resq.param = \"p\"}) }",
+                      "resq.param is what a lowering says of its result");
   resq_error null = {0};
   m = import_bytes("mod\0ule {}", 10, &null);
   expect_refused(m, &null, "a NUL byte at offset 3");
@@ -553,7 +561,7 @@ static void test_aliases(void **state) {
 static void test_allowed_depth(void **state) {
   (void)state;
   resq_text_buffer p = {0};
-  resq_text_buffer_add(resq_str("// [[[[ (((( <<<<\nmodule attributes {resq.s = \"\\\"<<<[[[\", resq.a = "), &p);
+  resq_text_buffer_add(resq_str("// [[[[ (((( <<<<\nmodule attributes {arith.s = \"\\\"<<<[[[\", arith.a = "), &p);
   for (int i = 0; i < 200; ++i)
     resq_text_buffer_add(resq_str("["), &p);
   for (int i = 0; i < 200; ++i)
