@@ -136,6 +136,26 @@ class Variants(unittest.TestCase):
                     self.assertLess(np.abs(found - want).mean(), lost / 2, level)
 
 
+class Keys(unittest.TestCase):
+    """Keys of a checkpoint that change what it computes, against numpy: the cases "RoPE factor" and "harmless oddities"."""
+
+    def check(self, name, *options):
+        model = make_tiny(f"{name}.gguf", *options)
+        want = log_softmax(Llama(model).forward(IDS))
+        plain = log_softmax(Llama(make_tiny()).forward(IDS))
+        self.assertGreater(np.abs(want - plain).max(), 0.1, "the keys change nothing")
+        found = log_softmax(logits(compile_model(model, "--scheme=none", f"--levels={BEST}"), IDS))
+        self.assertLess(np.abs(found - want).max(), 1e-3)
+
+    def test_rope_factor(self):
+        self.check("factor", "--set", "llama.rope.scaling.factor=f32:4", "--norm-shape", "1n")
+
+    def test_all_of_rope(self):
+        self.check("rope", "--rope-factors", "--set", "llama.rope.scaling.type=str:linear", "--set",
+                   "llama.rope.scaling.factor=f32:2.5", "--set", "llama.rope.scaling.attn_factor=f32:0.5", "--set",
+                   "llama.attention.scale=f32:0.7", "--norm-shape", "n1")
+
+
 for variant in VARIANTS:
     def test(self, variant=variant):
         self.check(variant)
