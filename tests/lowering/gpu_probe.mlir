@@ -14,7 +14,7 @@ resq.param @up : !w attributes {offset = 2304 : i64, size = 3538944 : i64}
 resq.param @down : !s attributes {offset = 3541248 : i64, size = 3538944 : i64}
 
 // CHECK-LABEL: gpu.module @probe__cuda__r16
-// CHECK-SAME: resq.args = [{dtype = 0 : i64, is_result = false, name = "x", rows = -1 : i64, width = 576 : i64}, {{.*}}is_result = true
+// CHECK-SAME: resq.args = [{dtype = 0 : i64, is_result = false, name = "x", rows = -1 : i64, rows_as = 0 : i64, rules = array<i64>, width = 576 : i64}, {{.*}}is_result = true
 // CHECK-SAME: resq.function = "probe"
 // CHECK-SAME: resq.launches = [
 // CHECK-SAME: {args = {{\[\[}}"argument", 0, 0], ["param", 0, 0], ["workspace", 0, 0], ["rows", 0, 0]], grid_y = 1 : i64, grid_z = 1 : i64,
