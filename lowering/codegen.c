@@ -217,10 +217,10 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
     ok = add_level(module, resq_level_find(name), rows, count, program, &jobs, err);
   ok = ok && compile_jobs(&jobs, options->threads, &objects, work, err);
   resq_bytes table = {NULL, 0};
-  ok = ok && resq_program_emit(program, &table, err) && add_object(&objects, work, &table, err);
+  ok = ok && resq_program_emit(program, options->program, &table, err) && add_object(&objects, work, &table, err);
   resq_bytes_free(&table);
   free_jobs(&jobs);
-  ok = ok && resq_link(kind, loose, (const char *const *)objects.paths, objects.count, output, err);
+  ok = ok && resq_link(kind, loose, options->program, (const char *const *)objects.paths, objects.count, output, err);
   resq_program_free(program);
   for (int i = 0; i < objects.count; i++)
     free(objects.paths[i]);

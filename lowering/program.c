@@ -291,7 +291,7 @@ void resq_program_add_entries(resq_program_builder *b, MlirOperation lowered) {
       add_entry(b, op);
 }
 
-bool resq_program_emit(resq_program_builder *b, resq_bytes *out, resq_error *err) {
+bool resq_program_emit(resq_program_builder *b, const char *name, resq_bytes *out, resq_error *err) {
   LLVMValueRef fields[] = {
       const_i32(b, RESQ_ABI_VERSION), const_i32(b, b->entries.count), const_i32(b, b->caches.count),
       const_i32(b, b->params.count), const_i32(b, b->sites.count),
@@ -303,6 +303,8 @@ bool resq_program_emit(resq_program_builder *b, resq_bytes *out, resq_error *err
   LLVMValueRef g = LLVMAddGlobal(b->module, LLVMTypeOf(program), "resq_program_v1");
   LLVMSetInitializer(g, program);
   LLVMSetGlobalConstant(g, 1);
+  if (name)
+    LLVMAddAlias2(b->module, LLVMTypeOf(program), 0, g, name);
   return resq_object_from_llvm(b->module, resq_level_find("generic"), out, err);
 }
 

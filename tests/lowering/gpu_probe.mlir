@@ -24,7 +24,7 @@ resq.param @down : !s attributes {offset = 3541248 : i64, size = 3538944 : i64}
 // CHECK-SAME: ["param", 0, 3541248], ["workspace", 0, 0], {{.*}}grid_y = 9 : i64,
 // A kernel for the same shape is made once: the second norm names the first's, and writes the result.
 // CHECK-SAME: ["argument", 1, 0], ["rows", 0, 0]], {{.*}} kernel = "[[NORM]]"
-// CHECK-SAME: resq.level = "cuda", resq.max_rows = 16 : i64, resq.op_names = ["first: rms_norm", "up: linear_f32", "down: linear_f32", "second: rms_norm"], resq.workspace = 135168 : i64
+// CHECK-SAME: resq.level = "cuda", resq.max_rows = 16 : i64, resq.op_names = ["first: rms_norm", "up: linear_f32", "down: linear_f32", "second: rms_norm"], resq.uses = array<i64>, resq.workspace = 135168 : i64
 // CHECK: func.func private @resq_rms_norm_cuda(!llvm.ptr, !llvm.ptr, !llvm.ptr, i64, i64, i64, i64, f32)
 // CHECK: gpu.func @[[NORM]](%[[X:.*]]: !llvm.ptr, %[[G:.*]]: !llvm.ptr, %[[Y:.*]]: !llvm.ptr, %[[R:.*]]: i64) kernel attributes {known_block_size = array<i32: 128, 1, 1>} {
 // CHECK: func.call @resq_rms_norm_cuda(%[[X]], %[[G]], %[[Y]], %[[R]], %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}})

@@ -1,7 +1,5 @@
 // What a caller of a function must keep to follows from the ops that use an argument, whatever it is called.
 // RUN: resq-opt --resq-lower-cpu %s | grep -o 'resq.args = .*resq.function = "[a-z_]*"\|resq.uses = .*' | FileCheck %s
-// RUN: resq-opt --pass-pipeline="builtin.module(resq-lower-gpu{rows=16})" %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=GPU --allow-empty
-// GPU-NOT: argument
 // Rules: kind, argument, limit; 0: below the limit, 1: a row of the argument, 2: a position, 3: a sequence.
 
 resq.kv_cache @a heads 1 size 8 keys <kind = "f32"> values <kind = "f32">

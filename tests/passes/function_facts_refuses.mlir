@@ -59,7 +59,7 @@ func.func @matrix_is_computed(%x: tensor<8x8xf32>) -> tensor<8x8xf32> {
 
 func.func @rows_that_differ(%x: tensor<4x8xf32>, %y: tensor<5x8xf32>, %z: tensor<?x8xf32>) -> tensor<?x16xf32> {
   %l = resq.join %x, %z block 16 high 8 : tensor<4x8xf32>, tensor<?x8xf32> -> tensor<?x16xf32>
-  // expected-error @below {{5 rows meet 4: they are the same rows}}
+  // expected-error @below {{4 rows meet 5: they are the same rows}}
   %m = resq.join %y, %z block 16 high 8 : tensor<5x8xf32>, tensor<?x8xf32> -> tensor<?x16xf32>
   return %m : tensor<?x16xf32>
 }
