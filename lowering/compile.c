@@ -385,8 +385,12 @@ static bool emit_artifact(compiling *c, resq_error *err) {
   if (ok) {
     resq_stage(&c->stages, "code");
     resq_codegen_options codegen = codegen_options(c);
-    ok = resq_codegen(root(c), &codegen, shared ? RESQ_LINK_SHARED : RESQ_LINK_EXECUTABLE, false, &c->work, elf,
+    char *program = shared ? resq_library_program(o->output) : NULL;
+    codegen.program = program;
+    ok = !shared || program || resq_fail(err, RESQ_NO_MEMORY, "no memory for the name of the program");
+    ok = ok && resq_codegen(root(c), &codegen, shared ? RESQ_LINK_SHARED : RESQ_LINK_EXECUTABLE, false, &c->work, elf,
                       &c->stages, err);
+    free(program);
   }
   if (ok) {
     resq_stage(&c->stages, "write");
