@@ -27,7 +27,7 @@ counted() {
 
 if [[ -z ${2:-} ]]; then
   RESQ_TEST_MODEL_QWEN=$(tools/dev/fetch_model.sh qwen) RESQ_DATA=$(realpath "$data") \
-    counted "$python" tests/e2e/run.py --build "$build" model_test.QwenAnywhere model_test.QwenReference
+    counted "$python" tests/e2e/run.py --build "$build" model_test.QwenAnywhere model_test.QwenReference model_test.QwenWholeText
 fi
 counted "$python" tests/accuracy/run.py --build "$build" --data "$data" --only "${2:-}"
 
