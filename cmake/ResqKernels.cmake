@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Builds runtime/kernels twice: a native library resq_kernels for tests and benchmarks, and one
-# bitcode file a level, ${CMAKE_BINARY_DIR}/kernels/<level>.bc, which the compiler embeds.
+# bitcode file a level, ${RESQ_BITCODE_FOLDER}/<level>.linked.bc, which the compiler embeds. A build with that folder of
+# another build takes the files from there: they depend on the sources and on clang, and not on a build's own flags.
+set(RESQ_BITCODE_FOLDER "" CACHE PATH "the folder 'kernels' of another build, to take the kernels' bitcode from")
+if(RESQ_BITCODE_FOLDER)
+  set(bitcode_folder ${RESQ_BITCODE_FOLDER})
+else()
+  set(bitcode_folder ${CMAKE_BINARY_DIR}/kernels)
+endif()
 find_program(RESQ_CLANG NAMES clang-22 HINTS /usr/lib/llvm-22/bin REQUIRED)
 find_program(RESQ_LLVM_LINK NAMES llvm-link-22 llvm-link HINTS /usr/lib/llvm-22/bin REQUIRED)
 
@@ -52,6 +59,9 @@ foreach(level ${RESQ_CPU_LEVELS})
   target_compile_options(resq_kernels_${level} PRIVATE ${kernel_flags} ${native_flags} ${RESQ_FLAGS_${level}}
                          -DRESQ_LEVEL=${level})
   target_sources(resq_kernels PRIVATE $<TARGET_OBJECTS:resq_kernels_${level}>)
+  if(RESQ_BITCODE_FOLDER)
+    continue()
+  endif()
   foreach(source ${RESQ_SOURCES_${level}})
     get_filename_component(name ${source} NAME_WE)
     set(bc ${CMAKE_BINARY_DIR}/kernels/${level}/${name}.bc)
@@ -79,6 +89,9 @@ file(GLOB RESQ_SOURCES_cuda CONFIGURE_DEPENDS ${kernel_dir}/nvptx/*_cuda.c)
 file(GLOB cuda_headers CONFIGURE_DEPENDS ${kernel_dir}/nvptx/*.h)
 set(RESQ_CUDA_CHIPS sm_80 sm_90a)
 foreach(chip ${RESQ_CUDA_CHIPS})
+  if(RESQ_BITCODE_FOLDER)
+    break()
+  endif()
   string(REGEX REPLACE "[^0-9]" "" number ${chip})
   set(objects)
   foreach(source ${RESQ_SOURCES_cuda})
