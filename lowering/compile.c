@@ -58,7 +58,7 @@ static void say_remarks(compiling *c, resq_remarks *remarks) {
 
 /// Runs a pipeline on the module; with --verbose, its remarks are printed, too.
 static bool run_passes(compiling *c, const char *pipeline, resq_error *err) {
-  resq_remarks remarks = {NULL, 0};
+  resq_remarks remarks = {0};
   bool ok = resq_run_pipeline(c->module, pipeline, c->options->verbose ? resq_remarks_add : NULL,
                               &remarks, err);
   say_remarks(c, &remarks);
@@ -314,7 +314,7 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_materialize_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
                                       .threads = c->options->threads, .progress = materialize_progress,
                                       .progress_user = &c->stages, .warn = print_warning, .warn_user = c};
-  resq_remarks remarks = {NULL, 0};
+  resq_remarks remarks = {0};
   resq_listener listener;
   resq_error said = {.code = RESQ_OK};
   resq_listen_begin_remarks(&listener, c->ctx, &said, c->options->verbose ? resq_remarks_add : NULL, &remarks);
@@ -335,7 +335,20 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
 
 //===-- Artifact ----------------------------------------------------------===//
 
-/// Facts for `info`: nothing that differs between two compiles of the same thing.
+/// resq.generation as an object; entries that are no numbers are left out.
+static json_t *generation_settings(MlirAttribute dictionary) {
+  json_t *out = json_object();
+  intptr_t n = mlirAttributeIsADictionary(dictionary) ? mlirDictionaryAttrGetNumElements(dictionary) : 0;
+  for (intptr_t i = 0; i < n; i++) {
+    MlirNamedAttribute entry = mlirDictionaryAttrGetElement(dictionary, i);
+    MlirStringRef name = mlirIdentifierStr(entry.name);
+    if (mlirAttributeIsAFloat(entry.attribute))
+      json_object_setn_new(out, name.data, name.length, json_real(mlirFloatAttrGetValueDouble(entry.attribute)));
+  }
+  return out;
+}
+
+/// Facts for `info` and the run time's settings: nothing that differs between two compiles of the same thing.
 static char *metadata_text(const compiling *c) {
   json_t *m = json_object();
   MlirStringRef name = resq_op_str(root(c), "resq.name");
@@ -346,6 +359,9 @@ static char *metadata_text(const compiling *c) {
   json_object_set_new(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
   if (resq_op_has(root(c), "resq.context_length"))
     json_object_set_new(m, "context_length", json_integer(resq_op_i64(root(c), "resq.context_length")));
+  MlirAttribute generation = resq_op_attr(root(c), "resq.generation");
+  if (!mlirAttributeIsNull(generation))
+    json_object_set_new(m, "generation", generation_settings(generation));
   char *text = json_dumps(m, JSON_SORT_KEYS | JSON_COMPACT);
   json_decref(m);
   return text;
@@ -369,8 +385,12 @@ static bool emit_artifact(compiling *c, resq_error *err) {
   if (ok) {
     resq_stage(&c->stages, "code");
     resq_codegen_options codegen = codegen_options(c);
-    ok = resq_codegen(root(c), &codegen, shared ? RESQ_LINK_SHARED : RESQ_LINK_EXECUTABLE, false, &c->work, elf,
+    char *program = shared ? resq_library_program(o->output) : NULL;
+    codegen.program = program;
+    ok = !shared || program || resq_fail(err, RESQ_NO_MEMORY, "no memory for the name of the program");
+    ok = ok && resq_codegen(root(c), &codegen, shared ? RESQ_LINK_SHARED : RESQ_LINK_EXECUTABLE, false, &c->work, elf,
                       &c->stages, err);
+    free(program);
   }
   if (ok) {
     resq_stage(&c->stages, "write");

@@ -77,7 +77,7 @@ static bool fake_artifact_write(const char *path, unsigned without, resq_error *
   static uint8_t params[64];
   uint64_t tokenizer_size;
   uint8_t *tokenizer = fake_tokenizer(&tokenizer_size, err);
-  FILE *f = tokenizer ? fopen(path, "wb") : NULL;
+  FILE *f = tokenizer ? fopen(path, "wb+") : NULL;
   if (!f) {
     free(tokenizer);
     return false;
@@ -106,9 +106,18 @@ static bool fake_artifact_write(const char *path, unsigned without, resq_error *
   footer.table_offset = (uint64_t)ftell(f);
   footer.table_hash = XXH3_64bits(table, footer.section_count * sizeof table[0]);
   fwrite(table, sizeof table[0], footer.section_count, f);
+  // Read back: the hash of what lies between the sections.
+  uint64_t size = (uint64_t)ftell(f);
+  uint8_t *written = malloc(size);
+  rewind(f);
+  bool ok = written && fread(written, 1, size, f) == size &&
+            resq_artifact_outside_hash(written, size, table, footer.section_count, &footer,
+                                       &footer.outside_hash, err);
+  free(written);
+  fseek(f, 0, SEEK_END);
   fwrite(&footer, sizeof footer, 1, f);
   free(tokenizer);
-  return fclose(f) == 0;
+  return fclose(f) == 0 && ok;
 }
 
 #endif // RESQ_TESTS_FAKE_ARTIFACT_H

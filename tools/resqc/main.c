@@ -34,7 +34,7 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"prefill-rows", required_argument, PREFILL_ROWS, "N", "most rows of the prefill entry; default 128"},
     {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},
     {"report", required_argument, REPORT, "FILE.html", "a page on the quality of the compile: noise, spectra, outliers, bits"},
-    {"threads", required_argument, THREADS, "N", "default: all; the output does not depend on it"},
+    {"threads", required_argument, THREADS, "N", "default: as many as CPU affinity and cgroup quota allow; the output does not depend on it"},
     {"verbose", no_argument, 'v', NULL, "stages and remarks, also in a pipe"},
     {"version", no_argument, VERSION, NULL, "print the version"},
     {"help", no_argument, 'h', NULL, "print this"},
