@@ -63,8 +63,8 @@ static void build_tokenizer(const resq_gguf *gguf) {
     abort();
   int32_t *ids;
   int64_t count;
-  if (t && resq_tokenizer_encode(t, (resq_text){"the <|im_end|> 12\n\xff", 18}, true, &ids, &count,
-                                 NULL))
+  static const char text[] = "the <|im_end|> 12\n\xff";
+  if (t && resq_tokenizer_encode(t, (resq_text){text, sizeof text - 1}, true, &ids, &count, NULL))
     free(ids);
   resq_tokenizer_close(t);
   free(blob);

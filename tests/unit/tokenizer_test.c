@@ -233,8 +233,8 @@ static void bad_sources(void **state) {
   free(v);
 }
 
-/// The row "harmless oddities": type 0 is ordinary text, and a merge that names no token is
-/// overlooked, as other loaders do.
+/// The row "harmless oddities": type 0 is ordinary text, a merge that names no token is overlooked,
+/// and empty tokens may be many, as in other loaders.
 static void harmless_oddities(void **state) {
   (void)state;
   vocabulary *v = bytes_only("gpt2");
@@ -242,6 +242,9 @@ static void harmless_oddities(void **state) {
   v->source.notes = &notes;
   v->types['a'] = 0;
   v->types['z'] = 0;
+  v->types['c'] = 6; // a byte is a byte, whatever it is called
+  add_token(v, "", 5);
+  add_token(v, "", 5);
   add_token(v, "ab", 0);
   add_merge(v, "b c");   // no result
   add_merge(v, "xyz b"); // no left side
