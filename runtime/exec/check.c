@@ -118,9 +118,8 @@ static bool check_overlap(const resq_entry *e, void *const *args, const int64_t 
         continue;
       uintptr_t x = (uintptr_t)args[r], y = (uintptr_t)args[i];
       if (x < y + b && y < x + a)
-        return resq_fail(err, RESQ_USAGE,
-                         "@%s: the memory of result '%s' overlaps that of '%s'", e->function,
-                         e->args[r].name, e->args[i].name);
+        return resq_fail(err, RESQ_USAGE, "@%s: the memory of result '%s' overlaps that of '%s'",
+                         e->function, e->args[r].name, e->args[i].name);
     }
   return true;
 }
@@ -150,11 +149,11 @@ static bool check_range(const resq_entry *e, const char *name, const int32_t *va
     if (values[i] >= 0 && values[i] < limit)
       continue;
     if (limit < 1)
-      return resq_fail(err, RESQ_USAGE, "@%s: %s[%" PRId64 "] is %" PRId32 ", but there are no rows",
-                       e->function, name, i, values[i]);
-    return resq_fail(err, RESQ_USAGE,
-                     "@%s: %s[%" PRId64 "] is %" PRId32 ", allowed: 0 to %" PRId64, e->function,
-                     name, i, values[i], limit - 1);
+      return resq_fail(err, RESQ_USAGE,
+                       "@%s: %s[%" PRId64 "] is %" PRId32 ", but there are no rows", e->function,
+                       name, i, values[i]);
+    return resq_fail(err, RESQ_USAGE, "@%s: %s[%" PRId64 "] is %" PRId32 ", allowed: 0 to %" PRId64,
+                     e->function, name, i, values[i], limit - 1);
   }
   return true;
 }
@@ -211,8 +210,8 @@ static bool refuse_gap(const use_row *r, resq_error *err) {
                                      : "nobody wrote what would be read there");
 }
 
-/// A row is the next of its sequence or goes back; within a call, rows of a sequence ascend one by one,
-/// or what they read would depend on how the call is cut.
+/// A row is the next of its sequence or goes back; within a call, rows of a sequence ascend one by
+/// one, or what they read would depend on how the call is cut.
 static bool append_row(const use_row *r, int64_t stamp, resq_error *err) {
   resq_held *h = r->held;
   if (h->stamp == stamp && r->position != h->next)

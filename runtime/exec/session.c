@@ -58,8 +58,9 @@ static bool names_rows(const resq_arg *a) {
   return false;
 }
 
-/// (tokens, positions, sequences, logit_rows) -> logits, as resq_session_forward needs it: the first three
-/// may be cut anywhere, and the fourth says which of their rows, in order, give one of logits each.
+/// (tokens, positions, sequences, logit_rows) -> logits, as resq_session_forward needs it: the
+/// first three may be cut anywhere, and the fourth says which of their rows, in order, give one of
+/// logits each.
 static bool is_forward(const resq_entry *e) {
   if (e->n_args != 5)
     return false;

@@ -2,8 +2,9 @@
 //===-- session_call_fuzz.c - any bytes as calls of a library -------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Hunts: calls that the run time lets through and that leave their memory, or lets through or refuses
-// against what tests/unit/random_calls.h says of the functions. Calls of one input are 96 bytes each.
+// Hunts: calls that the run time lets through and that leave their memory, or lets through or
+// refuses against what tests/unit/random_calls.h says of the functions. Calls of one input are 96
+// bytes each.
 //===----------------------------------------------------------------------===//
 #include "tests/unit/random_calls.h"
 

@@ -59,7 +59,8 @@ static void check_op(const char *name, const char *roles, const char *kinds) {
     // A parameter may be one of indices: resq.permute's.
     const char *allowed = kinds[i] == 'r' ? "rqg" : kinds[i] == 'i' ? "tpsni" : "wc";
     if (!strchr(allowed, roles[i]))
-      fail_msg("resq.%s: operand %zu has role '%c', allowed: one of %s", name, i, roles[i], allowed);
+      fail_msg("resq.%s: operand %zu has role '%c', allowed: one of %s", name, i, roles[i],
+               allowed);
   }
 }
 
