@@ -99,8 +99,11 @@ static void define_runtime_call(LLVMContextRef ctx, LLVMModuleRef module, const 
   unsigned n = LLVMCountParams(f);
   for (unsigned i = 0; i < n && i < 2; i++)
     args[i] = LLVMGetParam(f, i);
-  LLVMBuildCall2(b, type, at, args, n, "");
-  LLVMBuildRetVoid(b);
+  LLVMValueRef result = LLVMBuildCall2(b, type, at, args, n, "");
+  if (LLVMGetReturnType(type) == LLVMVoidTypeInContext(ctx))
+    LLVMBuildRetVoid(b);
+  else
+    LLVMBuildRet(b, result);
   LLVMDisposeBuilder(b);
   add_flag(ctx, f, "alwaysinline");
 }
@@ -122,7 +125,7 @@ static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_le
       if (!LLVMIsDeclaration(f))
         model = f;
   }
-  define_runtime_call(ctx, module, "resq_barrier", offsetof(resq_call, wait));
+  define_runtime_call(ctx, module, "resq_barrier", offsetof(resq_call, phase));
   define_runtime_call(ctx, module, "resq_op_done", offsetof(resq_call, op_done));
   // Our own functions first, while they can be told from kernels.
   for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {

@@ -10,22 +10,32 @@
 
 //===-- What compiled code calls, through resq_call -----------------------===//
 
-void resq_call_wait(resq_worker *w) {
-  if (w->count > 1)
-    resq_pool_barrier(w->call->barrier);
+/// Time since the last look goes to op.
+static void charge(resq_profile *profile, int32_t op) {
+  int64_t now = resq_now_ns();
+  profile->op_ns[op] += now - profile->last_ns;
+  profile->last_ns = now;
+}
+
+int32_t resq_call_phase(resq_worker *w) {
+  if (w->count == 1)
+    return 1;
+  bool enters = resq_pool_phase(w->call->barrier, w->index);
+  // Waiting for the slowest thread belongs to the op before, not to the one after.
+  if (w->index == 0 && w->call->profile) {
+    resq_profile *profile = w->call->profile;
+    if (profile->last_op >= 0)
+      charge(profile, profile->last_op);
+  }
+  return enters;
 }
 
 void resq_call_op_done(resq_worker *w, int32_t op) {
   resq_profile *profile = w->call->profile;
-  if (!profile)
+  if (!profile || w->index)
     return;
-  // Waiting for the slowest thread belongs to this op, not to the next barrier's neighbour.
-  resq_call_wait(w);
-  if (w->index)
-    return;
-  int64_t now = resq_now_ns();
-  profile->op_ns[op] += now - profile->last_ns;
-  profile->last_ns = now;
+  charge(profile, op);
+  profile->last_op = op;
 }
 
 //===-- One call ----------------------------------------------------------===//
@@ -36,9 +46,10 @@ typedef struct running {
 } running;
 
 static void run_worker(void *context, int index, int count) {
-  (void)count;
   const running *r = context;
-  r->run(&r->workers[index]);
+  resq_worker *w = &r->workers[index];
+  w->count = count;
+  r->run(w);
 }
 
 static bool run_entry(resq_session *s, const resq_entry *const *slot, void *const *args,
@@ -56,7 +67,7 @@ static bool run_entry(resq_session *s, const resq_entry *const *slot, void *cons
     memset(s->tickets, 0, (size_t)e->n_ops * sizeof *s->tickets);
     s->call.profile = NULL;
     if (times) {
-      s->profile = (resq_profile){start, times->op_ns};
+      s->profile = (resq_profile){.last_ns = start, .last_op = -1, .op_ns = times->op_ns};
       s->call.profile = &s->profile;
     }
     resq_pool_run(s->pool, run_worker, &(running){e->run, s->workers});

@@ -126,6 +126,10 @@ static bool open_sections(resq_model *m, const char *path, resq_error *err) {
   if (!resq_artifact_open(&m->artifact, path, err))
     return false;
   m->has_artifact = true;
+  // A few megabytes, most of them in memory since the code in them runs. The parameters are only checked on
+  // request (`info --verify`): reading all of them would make every start as slow as the disk.
+  if (!resq_artifact_verify_outside(&m->artifact, err))
+    return resq_fail_in(err, "%s", path);
   uint64_t size;
   resq_artifact_section(&m->artifact, RESQ_SECTION_PARAMS, &m->params, &size);
   m->params_size = size;

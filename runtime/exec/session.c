@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #endif
 #include "base/checked.h"
+#include "base/cpus.h"
 #include "exec/cpu.h"
 #include "exec/session_internal.h"
 
@@ -201,7 +202,7 @@ static bool spin_budget(int64_t *out_ns, resq_error *err) {
 
 static bool start_threads(resq_session *s, int threads, resq_error *err) {
   if (threads == 0)
-    threads = resq_thread_default();
+    threads = resq_cpus_default();
   int64_t spin_ns;
   if (!spin_budget(&spin_ns, err))
     return false;
@@ -244,7 +245,7 @@ static void describe_call(resq_session *s) {
                         .sequences = s->sequences,
                         .tickets = s->tickets,
                         .barrier = s->pool,
-                        .wait = resq_call_wait,
+                        .phase = resq_call_phase,
                         .op_done = resq_call_op_done};
 }
 

@@ -31,6 +31,7 @@ typedef struct resq_entry_times {
 /// What resq_call.profile points to during a profiled call.
 typedef struct resq_profile {
   int64_t last_ns;
+  int32_t last_op; ///< -1 before the first
   int64_t *op_ns;
 } resq_profile;
 
@@ -84,7 +85,7 @@ void resq_model_forget(const resq_model *model);
 const resq_entry **resq_session_entries(const resq_session *s, const char *function, int *count);
 //===-- call.c: what compiled code calls ----------------------------------===//
 
-void resq_call_wait(resq_worker *w);
+int32_t resq_call_phase(resq_worker *w);
 void resq_call_op_done(resq_worker *w, int32_t op);
 
 //===-- check.c: what would make compiled code leave its memory -----------===//

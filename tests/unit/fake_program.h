@@ -25,22 +25,25 @@ static void fake_forward(resq_worker *w) {
   int64_t rows = c->rows[0], n_logits = c->rows[3];
   int32_t *cache = (int32_t *)(void *)c->caches[0];
   int32_t *workspace = (int32_t *)(void *)c->workspace;
-  if (w->index == 0) {
+  if (resq_barrier(w) && w->index == 0) {
     fake_log[fake_calls++ % 64] = rows;
     if (c->observe)
       c->observe(c->observe_user, fake_site, (const float *)(const void *)workspace, rows, 1, 1);
   }
-  resq_barrier(w);
-  for (int64_t r; (r = resq_next_chunk(w, 0)) < rows;) {
-    w->scratch[RESQ_SCRATCH_BYTES - 1] = 1; // all of it is there
-    workspace[r] = tokens[r] + 1;
+  if (resq_barrier(w)) {
+    for (int64_t r; (r = resq_next_chunk(w, 0)) < rows;) {
+      w->scratch[RESQ_SCRATCH_BYTES - 1] = 1; // all of it is there
+      workspace[r] = tokens[r] + 1;
+    }
+    resq_op_done(w, 0);
   }
-  resq_op_done(w, 0);
-  resq_barrier(w);
-  for (int64_t r; (r = resq_next_chunk(w, 1)) < rows;)
-    cache[sequences[r] * c->capacity + positions[r]] = workspace[r];
-  resq_op_done(w, 1);
-  resq_barrier(w);
+  if (resq_barrier(w)) {
+    for (int64_t r; (r = resq_next_chunk(w, 1)) < rows;)
+      cache[sequences[r] * c->capacity + positions[r]] = workspace[r];
+    resq_op_done(w, 1);
+  }
+  if (!resq_barrier(w))
+    return;
   for (int64_t i; (i = resq_next_chunk(w, 2)) < n_logits;) {
     int32_t r = logit_rows[i];
     uint32_t hash = 0;
@@ -56,6 +59,8 @@ static void fake_forward(resq_worker *w) {
 static void fake_double(resq_worker *w) {
   const float *x = w->call->args[0];
   float *y = w->call->args[1];
+  if (!resq_barrier(w))
+    return;
   if (w->index == 0)
     fake_log[fake_calls++ % 64] = w->call->rows[0];
   for (int64_t r; (r = resq_next_chunk(w, 0)) < w->call->rows[0];)

@@ -24,8 +24,8 @@
 /// Every buffer of the workspace, every parameter and every cache is aligned to it.
 #define RESQ_ALIGNMENT 64
 
-/// Calibration and test hook: rows of a site, called by thread 0 only, all threads
-/// waiting. x is [rows, width] f32 with row stride ld (elements).
+/// Calibration and test hook: rows of a site, called by thread 0 only, which all
+/// threads then wait for. x is [rows, width] f32 with row stride ld (elements).
 typedef void (*resq_observer)(void *user, int32_t site, const float *x,
                               int64_t rows, int64_t width, int64_t ld);
 
@@ -48,15 +48,15 @@ typedef struct resq_call {
   void *profile;                ///< NULL, or the runtime's own
   resq_observer observe;        ///< NULL unless calibrating
   void *observe_user;
-  void (*wait)(resq_worker *w); ///< all threads wait for each other: resq_barrier
+  int32_t (*phase)(resq_worker *w);            ///< resq_barrier
   void (*op_done)(resq_worker *w, int32_t op); ///< resq_op_done
 } resq_call;
 
 /// What one thread of a call sees.
 struct resq_worker {
   resq_call *call;
-  int32_t index;                ///< this thread, 0 .. count - 1
-  int32_t count;
+  int32_t index;                ///< this thread, 0 .. count - 1; 0 is the caller
+  int32_t count;                ///< the same on all threads of a call; not all need come
   uint8_t *scratch;             ///< RESQ_SCRATCH_BYTES, this thread's own
 };
 
@@ -65,13 +65,16 @@ static inline int64_t resq_next_chunk(resq_worker *w, int32_t op) {
   return __atomic_fetch_add(&w->call->tickets[op], 1, __ATOMIC_RELAXED);
 }
 
-// The two functions that a runtime provides stand in the call, not in symbols: compiled code refers to nothing
+// The two functions that a runtime provides are pointers in the call, not symbols: compiled code refers to nothing
 // outside its own object, so any number of models and runtimes live in one process. The compiler puts the same
 // two bodies into every object (lowering/object.c).
 
-/// All threads wait for each other; what they wrote before is seen by all after.
-static inline void resq_barrier(resq_worker *w) { w->call->wait(w); }
-/// After each op, every thread: time goes to `op` when the call is profiled.
+/// An entry is a sequence of phases, the same on every thread, and each of them, the first too, begins with this. It
+/// ends the phase before: what was written there is seen after. 1: the phase is for this thread to work on. 0: the
+/// phase is over or goes on without this thread, which must skip its ops and touch nothing. Thread 0 always gets 1.
+/// Why: runtime/exec/threads.h.
+static inline int32_t resq_barrier(resq_worker *w) { return w->call->phase(w); }
+/// After each op, every thread that worked on it: time goes to `op` when the call is profiled.
 static inline void resq_op_done(resq_worker *w, int32_t op) { w->call->op_done(w, op); }
 
 //===-- What a caller must keep to ----------------------------------------===//

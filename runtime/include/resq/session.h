@@ -39,7 +39,7 @@ RESQ_API resq_model *resq_model_open(const struct resq_program *program, const c
 RESQ_API void resq_model_close(resq_model *model);
 
 typedef struct resq_session_options {
-  int threads;        ///< 0: all CPUs this process may use
+  int threads;        ///< 0: as many as CPU affinity and cgroup quota allow. A busy machine makes calls use fewer
   int64_t sequences;  ///< 0: 1
   int64_t capacity;   ///< tokens a sequence; 0: the model's context length
   const char *level;  ///< NULL: $RESQ_LEVEL, or the best level that this CPU runs. "cuda": the first GPU
