@@ -495,7 +495,7 @@ static void refuses_programs(void **state) {
   p.n_params = 1;
   p.params = params;
   assert_null(resq_model_open(&p, NULL, &why));
-  assert_non_null(strstr(why.text, "footer"));
+  assert_non_null(strstr(why.text, "compiled model"));
   assert_null(resq_model_open(&fake_program, "/nonexistent/file", &why));
   assert_int_equal(why.code, RESQ_IO);
   resq_entry entries[3];
