@@ -32,17 +32,13 @@ static MlirAttribute name_of(facts *f, MlirValue v, bool is_result, int index) {
                             ? all
                             : mlirDictionaryAttrGetElementByName(
                                   mlirArrayAttrGetElement(all, index), resq_str("resq.name"));
-  if (!mlirAttributeIsNull(given)) {
-    bool is_text = mlirAttributeIsAString(given);
-    MlirStringRef text = is_text ? mlirStringAttrGetValue(given) : (MlirStringRef){"", 0};
+  if (!mlirAttributeIsNull(given)) { // a string: the dialect sees to it
+    MlirStringRef text = mlirStringAttrGetValue(given);
     if (text.length && !memchr(text.data, 0, text.length))
       return given;
-    resq_emit_error(f->func,
-                    "%s %d: resq.name is %s: allowed is a string that is not empty, without NUL",
+    resq_emit_error(f->func, "%s %d: resq.name is %s: allowed is a name",
                     is_result ? "result" : "argument", index,
-                    !is_text      ? "no string"
-                    : text.length ? "a string with NUL"
-                                  : "empty");
+                    text.length ? "a string with NUL" : "empty");
     return mlirAttributeGetNull();
   }
   MlirLocation loc = mlirValueGetLocation(v);

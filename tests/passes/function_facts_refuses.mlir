@@ -92,7 +92,14 @@ func.func @gives_ids(%p: tensor<?xi32>) -> tensor<?xi32> {
 
 // -----
 
-// expected-error @below {{argument 0: resq.name is no string: allowed is a string that is not empty, without NUL}}
-func.func @name(%x: tensor<?x16xf32> {resq.name = 3 : i64}) -> tensor<?x16xf32> {
+// expected-error @below {{argument 0: resq.name is empty: allowed is a name}}
+func.func @name(%x: tensor<?x16xf32> {resq.name = ""}) -> tensor<?x16xf32> {
+  return %x : tensor<?x16xf32>
+}
+
+// -----
+
+// expected-error @below {{result 0: resq.name is a string with NUL: allowed is a name}}
+func.func @name(%x: tensor<?x16xf32>) -> (tensor<?x16xf32> {resq.name = "a\00"}) {
   return %x : tensor<?x16xf32>
 }
