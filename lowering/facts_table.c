@@ -110,22 +110,46 @@ static int returned(facts *f, MlirOperation ret, int i) {
   return value;
 }
 
+/// Cache i of the module.
+static MlirOperation cache_at(const facts *f, int64_t i) {
+  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(f->module));
+  MlirOperation op = mlirBlockGetFirstOperation(body);
+  while (!resq_op_is(op, "resq.kv_cache") || i--)
+    op = mlirOperationGetNextInBlock(op);
+  return op;
+}
+
+/// The most rows that a type fixes, which every entry then holds; -1 after an error: no call could
+/// hold them, or rows of a call would not all stand in the window of a cache's exact keys.
+static int64_t fixed_rows(facts *f) {
+  int64_t most = 0;
+  for (int i = 0; i < f->n_values; i++) {
+    const row_value *class = &f->values[facts_class(f, i)];
+    most = class->computed && class->fixed > most ? class->fixed : most;
+  }
+  int64_t allowed = MOST_FIXED_ROWS;
+  for (int i = 0; i < f->n_uses; i++) {
+    int64_t window = resqKvCodeMostRows(resq_op_attr(cache_at(f, f->uses[4 * i]), "keys"));
+    int64_t rows = f->values[facts_class(f, (int)f->uses[4 * i + 1])].fixed;
+    most = rows > most ? rows : most;
+    allowed = window < allowed ? window : allowed;
+  }
+  if (most <= allowed)
+    return most;
+  resq_emit_error(f->func, "%" PRId64 " rows in a function: allowed are %" PRId64 "%s", most,
+                  allowed, allowed < MOST_FIXED_ROWS ? ", by the window of a cache" : "");
+  return -1;
+}
+
 bool facts_set(facts *f, MlirOperation ret) {
   int n = f->n_inputs + f->n_results;
   MlirAttribute *args = calloc((size_t)n + 1, sizeof *args);
   int *first = malloc(((size_t)f->n_values + 1) * sizeof *first);
   bool ok = (args && first) || facts_no_memory(f);
-  int64_t most = 0;
-  for (int i = 0; ok && i < f->n_values; i++) {
+  for (int i = 0; ok && i < f->n_values; i++)
     first[i] = -1;
-    const row_value *class = &f->values[facts_class(f, i)];
-    most = class->computed && class->fixed > most ? class->fixed : most;
-  }
-  if (ok && most > MOST_FIXED_ROWS) {
-    resq_emit_error(f->func, "%" PRId64 " rows in a function: allowed are %d", most,
-                    MOST_FIXED_ROWS);
-    ok = false;
-  }
+  int64_t most = ok ? fixed_rows(f) : -1;
+  ok = most >= 0;
   for (int i = 0; ok && i < n; i++) {
     int value = i < f->n_inputs ? i : returned(f, ret, i - f->n_inputs);
     args[i] = value < 0 ? mlirAttributeGetNull() : describe(f, i, value, first);
