@@ -28,9 +28,9 @@ TIMEOUT = 300
 
 
 class Command:
-    """argv in a folder of its own; `outputs` are the files that it makes there (empty: standard output)."""
+    """argv in a folder of its own; `outputs` are the files that it makes there. `tries` faults are chosen without --all."""
 
-    def __init__(self, name, argv, outputs, tries=1, stdin=None):
+    def __init__(self, name, argv, outputs, tries=2, stdin=None):
         self.name, self.argv, self.outputs, self.tries, self.stdin = name, argv, outputs, tries, stdin
 
 
@@ -38,21 +38,21 @@ def commands(build, folder):
     resqc, opt = (os.path.join(build, "bin", name) for name in ("resqc", "resq-opt"))
     model, module, binary, text = (os.path.join(folder, name) for name in ("small.gguf", "small.mlir", "small", "text.txt"))
     plain = ["--scheme=none", "--levels=generic", "--threads=1"]
-    yield Command("exe", [resqc, model, "-o", "out", *plain], ["out"], 2)
-    yield Command("shared", [resqc, model, "-o", "out.so", "--emit=shared", *plain], ["out.so", "out.h"])
+    yield Command("exe", [resqc, model, "-o", "out", *plain], ["out"], 6)
+    yield Command("shared", [resqc, model, "-o", "out.so", "--emit=shared", *plain], ["out.so", "out.h"], 3)
     for form in ("obj", "llvm", "lowered", "generic", "resq", "import"):
         yield Command(form, [resqc, model, "-o", "out", "--emit=" + form, *plain], ["out"])
     calibration = ["--calibration=" + text, "--calibration-windows=1"]
-    yield Command("statistics", [resqc, model, "--calibrate-only", "--statistics=out", *calibration, *plain], ["out"])
+    yield Command("statistics", [resqc, model, "--calibrate-only", "--statistics=out", *calibration, *plain], ["out"], 3)
     yield Command("report", [resqc, model, "-o", "out", "--report=out.html", "--cache=cache",
                              "--scheme=resq-w4a4kv4",
-                             *calibration, *plain[1:]], ["out", "out.html"])
-    yield Command("resq-opt", [opt, module, "-o", "out", "--resq-fold-norm"], ["out"], 3)
-    yield Command("bytecode", [opt, module, "-o", "out", "--emit-bytecode"], ["out"])
-    yield Command("tokenize", [binary, "tokenize", text, "-o", "out"], ["out"], 20)
-    yield Command("tokenize standard input", [binary, "tokenize", "-", "-o", "out"], ["out"], 4, stdin=text)
-    yield Command("logits", [binary, "logits", "-p", "the best of times", "--all", "-o", "out", "-t", "1"], ["out"], 20)
-    yield Command("logits of ids", [binary, "logits", "--ids", os.path.join(folder, "ids.u32"), "-o", "out", "-t", "1"], ["out"], 4)
+                             *calibration, *plain[1:]], ["out", "out.html"], 3)
+    yield Command("resq-opt", [opt, module, "-o", "out", "--resq-fold-norm"], ["out"], 8)
+    yield Command("bytecode", [opt, module, "-o", "out", "--emit-bytecode"], ["out"], 4)
+    yield Command("tokenize", [binary, "tokenize", text, "-o", "out"], ["out"], 24)
+    yield Command("tokenize standard input", [binary, "tokenize", "-", "-o", "out"], ["out"], 8, stdin=text)
+    yield Command("logits", [binary, "logits", "-p", "the best of times", "--all", "-o", "out", "-t", "1"], ["out"], 24)
+    yield Command("logits of ids", [binary, "logits", "--ids", os.path.join(folder, "ids.u32"), "-o", "out", "-t", "1"], ["out"], 8)
 
 
 def make_inputs(build, runtime, folder):
@@ -104,10 +104,13 @@ class Runner:
         shutil.rmtree(place)
         return done.returncode, done.stderr.decode(errors="replace"), outputs, left
 
-    def count(self, command):
-        """How often each call is made, by the process that makes most of them."""
+    def begin(self, command):
+        """A run without a fault: its outputs are the right ones. Returns how often each call is made, by the process that makes
+        most of them."""
         path = os.path.join(self.folder, f"count-{command.name}".replace(" ", "-"))
-        self.run(command, count=path)
+        status, said, outputs, left = self.run(command, count=path)
+        assert status == 0 and not left and set(outputs) == set(command.outputs), (command.name, said, left)
+        self.good[command.name] = outputs
         found = dict.fromkeys(CALLS, 0)
         with open(path) as file:
             for line in file:
@@ -137,20 +140,16 @@ class Runner:
 def faults(runner, command, all_of_them):
     """Which faults this command is given."""
     rng = random.Random(command.name)
-    for call, n in runner.count(command).items():
+    chosen = []
+    for call, n in runner.begin(command).items():
         hows = [h for h in (*FAILURES, *MUST_SUCCEED) if not (h == "EINTR" and call in ("rename", "mkdir", "ftruncate"))]
         if call not in ("read", "write"):
             hows.remove("short")
-        if n == 0:
-            continue
         if all_of_them:
-            chosen = [(k, how) for k in range(1, n + 1) for how in hows]
-        else: # the last call is the one that completes a file
-            chosen = [(n if i == 0 else rng.randint(1, n), rng.choice(hows)) for i in range(command.tries)]
-            if call in ("read", "write"):
-                chosen.append((1, "short"))
-        for k, how in dict.fromkeys(chosen):
-            yield f"{call}:{k}:{how}"
+            chosen += [f"{call}:{k}:{how}" for k in range(1, n + 1) for how in hows]
+        elif n: # the last call is often the one that completes a file
+            chosen += [f"{call}:{k}:{how}" for k in {n, rng.randint(1, n), rng.randint(1, n)} for how in hows]
+    return chosen if all_of_them else rng.sample(sorted(chosen), min(command.tries, len(chosen)))
 
 
 #===-- Files that become shorter ------------------------------------------------===#
@@ -213,12 +212,8 @@ def main():
         runner = Runner(os.path.join(build, "lib/libresq_fail_io.so"), folder)
         chosen = [c for c in commands(build, folder) if o.only in c.name]
         with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
-            def begin(command):
-                status, said, runner.good[command.name], left = runner.run(command)
-                assert status == 0 and not left and set(runner.good[command.name]) == set(command.outputs), (command.name, said, left)
-                return list(faults(runner, command, o.all))
-
-            jobs = [(command, fault) for command, found in zip(chosen, pool.map(begin, chosen)) for fault in found]
+            found = pool.map(lambda command: faults(runner, command, o.all), chosen)
+            jobs = [(command, fault) for command, these in zip(chosen, found) for fault in these]
             results = [(f"{command.name}: {fault}", wrong)
                        for (command, fault), wrong in zip(jobs, pool.map(lambda job: runner.wrong(*job), jobs))]
         if not o.only:
