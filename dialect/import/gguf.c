@@ -526,3 +526,35 @@ const resq_gguf_tensor *resq_gguf_find(const resq_gguf *gguf, const char *name) 
   }
   return NULL;
 }
+
+//===-- Shapes ------------------------------------------------------------===//
+
+bool resq_gguf_view(const resq_gguf_tensor *tensor, uint32_t rank, const int64_t *shape, resq_gguf_tensor *out) {
+  if (rank < 1 || rank > RESQ_GGUF_MAX_DIMS)
+    return false;
+  // Outermost first; dimensions of 1 on either side mean nothing.
+  uint32_t i = 0, j = 0;
+  for (;; ++i, ++j) {
+    while (i < tensor->n_dims && resq_gguf_outer_dim(tensor, i) == 1)
+      ++i;
+    while (j < rank && shape[j] == 1)
+      ++j;
+    if (i == tensor->n_dims || j == rank)
+      break;
+    if (shape[j] < 1 || resq_gguf_outer_dim(tensor, i) != (uint64_t)shape[j])
+      return false;
+  }
+  if (i != tensor->n_dims || j != rank)
+    return false;
+  uint64_t row = (uint64_t)shape[rank - 1], block_elements, block_bytes;
+  const char *name;
+  if (!resq_gguf_type_block(tensor->type, &block_elements, &block_bytes, &name) || row % block_elements != 0)
+    return false;
+  *out = *tensor;
+  out->n_dims = rank;
+  for (uint32_t k = 0; k < RESQ_GGUF_MAX_DIMS; ++k)
+    out->dims[k] = k < rank ? (uint64_t)shape[rank - 1 - k] : 1;
+  out->row_size = row / block_elements * block_bytes;
+  out->n_rows = tensor->size / out->row_size;
+  return true;
+}

@@ -42,7 +42,7 @@ class Anywhere(Model):
     """Needs nothing but the model; the numbers are this test's own, of the commit that added it."""
 
     def test_answers_a_question(self):
-        text = run([self.artifact(), "generate", "-n", "24", "-p", QUESTION]).decode()
+        text = run([self.artifact(), "generate", "--greedy", "-n", "24", "-p", QUESTION]).decode()
         self.assertIn("Paris", text)
 
     def test_predicts_english(self):
@@ -68,7 +68,7 @@ class Reference(Model):
     def test_greedy(self):
         for case in self.cases()["greedy"]:
             with self.subTest(case["prompt"]):
-                found = run([self.artifact(), "generate", "--raw", "--ids", "-n", "64", "-p", case["prompt"]])
+                found = run([self.artifact(), "generate", "--greedy", "--raw", "--ids", "-n", "64", "-p", case["prompt"]])
                 ids = [int(line) for line in found.split()]
                 want = case["greedy_ids"]
                 # The end token ends the text and may be left out of it.
@@ -79,7 +79,7 @@ class Reference(Model):
     def test_chat(self):
         """The template and its control tokens: an answer begins with the likeliest token behind the reference's ids."""
         ids = self.cases()["chat_ids"]
-        first = run([self.artifact(), "generate", "--chat", "--ids", "-n", "1", "-p", QUESTION])
+        first = run([self.artifact(), "generate", "--greedy", "--chat", "--ids", "-n", "1", "-p", QUESTION])
         self.assertEqual(int(first), support.logits(self.artifact(), ids)[-1].argmax())
 
 
