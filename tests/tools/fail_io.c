@@ -30,8 +30,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { OPEN_CALL, READ_CALL, WRITE_CALL, FSYNC_CALL, FTRUNCATE_CALL, RENAME_CALL, CLOSE_CALL,
-       MKDIR_CALL, N_CALLS };
+enum {
+  OPEN_CALL,
+  READ_CALL,
+  WRITE_CALL,
+  FSYNC_CALL,
+  FTRUNCATE_CALL,
+  RENAME_CALL,
+  CLOSE_CALL,
+  MKDIR_CALL,
+  N_CALLS
+};
 static const char *const names[N_CALLS] = {"open",      "read",   "write", "fsync",
                                            "ftruncate", "rename", "close", "mkdir"};
 static struct {
@@ -64,7 +73,8 @@ __attribute__((destructor)) static void report(void) {
   char lines[512];
   int n = 0;
   for (int i = 0; i < N_CALLS; ++i)
-    n += snprintf(lines + n, sizeof lines - (size_t)n, "%s %ld\n", names[i], atomic_load(&calls[i]));
+    n +=
+        snprintf(lines + n, sizeof lines - (size_t)n, "%s %ld\n", names[i], atomic_load(&calls[i]));
   long fd = syscall(SYS_openat, AT_FDCWD, plan.count, O_WRONLY | O_CREAT | O_APPEND, 0644);
   if (fd >= 0) {
     syscall(SYS_write, fd, lines, n);

@@ -39,13 +39,13 @@ if [[ -z $check ]]; then
   exit
 fi
 
+# One process for all files; it names each place that it would change.
 wrong=0
-for file in ${files[@]+"${files[@]}"}; do
-  if ! "$format" "$file" | cmp -s - "$file"; then
-    echo "not formatted: $file"
-    wrong=$((wrong + 1))
-  fi
-done
+if [[ ${#files[@]} -gt 0 ]]; then
+  mapfile -t offenders < <("$format" --dry-run "${files[@]}" 2>&1 | sed -nE 's/^([^:]+):[0-9]+:[0-9]+: (warning|error): .*/\1/p' | sort -u)
+  wrong=${#offenders[@]}
+  [[ $wrong -eq 0 ]] || printf 'not formatted: %s\n' "${offenders[@]}"
+fi
 if [[ -n $warn ]]; then
   echo "warning: $wrong of ${#files[@]} files are not formatted; tools/dev/format.sh formats them"
   wrong=0
