@@ -53,10 +53,11 @@ bool resq_pretokenizer_means_bos(const char *name) {
 
 const char *resq_pretokenizer_names(void) {
   // Each name with ", " before it: the list begins behind the first one.
-  return
+  static const char list[] =
 #define RESQ_PRETOKENIZER(name, pattern, flags) ", " name
 #include "text/pretokenizers.def"
-      +2;
+      ;
+  return list + 2;
 }
 
 static pcre2_code *compile(const char *name, const char *regex, resq_error *err) {
