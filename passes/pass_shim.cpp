@@ -26,6 +26,7 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Support/FileUtilities.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
@@ -35,7 +36,12 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <sys/stat.h>
 #include <vector>
+
+extern "C" {
+#include "base/file.h"
+}
 
 using namespace mlir;
 
@@ -165,6 +171,47 @@ static void registerDialect(DialectRegistry *registry) {
   mlirDialectHandleInsertDialect(mlirGetDialectHandle__resq__(), wrap(registry));
 }
 
+/// Says what failed, as every tool of the project does.
+static int fail(const Twine &what, resq_code code) {
+  llvm::errs() << "resq-opt: error: " << what << "\n";
+  return code;
+}
+
+/// MlirOptMain on files, with outputs as resqc writes them: MLIR's own tool ends every failure with
+/// status 1, and leaves half a file where a disk is full.
+static int optimizeFile(StringRef input, StringRef output, DialectRegistry &registry,
+                        const MlirOptMainConfig &config) {
+  std::string said;
+  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(input, &said);
+  if (!file)
+    return fail(said, RESQ_IO);
+  if (output == "-")
+    return asMainReturnCode(MlirOptMain(llvm::outs(), std::move(file), registry, config));
+  std::string path = output.str();
+  // A device or a pipe takes the bytes as they come; a regular file appears when it is whole.
+  struct stat info;
+  if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    std::error_code code;
+    llvm::raw_fd_ostream stream(path, code);
+    if (code)
+      return fail("cannot write '" + path + "': " + code.message(), RESQ_IO);
+    return asMainReturnCode(MlirOptMain(stream, std::move(file), registry, config));
+  }
+  std::string bytes;
+  llvm::raw_string_ostream stream(bytes);
+  if (failed(MlirOptMain(stream, std::move(file), registry, config)))
+    return RESQ_FAILED;
+  resq_error err = {};
+  resq_out *out = resq_out_create(path.c_str(), 0644, &err);
+  if (!out)
+    return fail(err.message, err.code);
+  if (!resq_out_write(out, bytes.data(), bytes.size(), &err)) {
+    resq_out_discard(out);
+    return fail(err.message, err.code);
+  }
+  return resq_out_commit(out, &err) ? RESQ_OK : fail(err.message, err.code);
+}
+
 int resqOptMain(int argc, char **argv) {
   registerAllPasses();
   resqRegisterPasses();
@@ -174,7 +221,12 @@ int resqOptMain(int argc, char **argv) {
   registerAllToLLVMIRTranslations(registry);
   registerAllGPUToLLVMIRTranslations(registry);
   registerDialect(&registry);
-  return asMainReturnCode(MlirOptMain(argc, argv, "resq optimizer driver\n", registry));
+  auto [input, output] =
+      registerAndParseCLIOptions(argc, argv, "resq optimizer driver\n", registry);
+  MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
+  if (config.shouldShowDialects() || config.shouldListPasses())
+    return asMainReturnCode(MlirOptMain(argc, argv, input, output, registry));
+  return optimizeFile(input, output, registry, config);
 }
 
 extern "C" LLVM_ATTRIBUTE_WEAK PassPluginLibraryInfo mlirGetPassPluginInfo() {

@@ -13,7 +13,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 
-all_steps="packages model build unit lit e2e examples bad sanitize-build sanitize-unit sanitize-bad fuzz"
+all_steps="packages format model build unit lit e2e bad io-faults sanitize-build sanitize-unit sanitize-bad fuzz"
 full= sanitize= only=
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -105,11 +105,12 @@ finish() {
   exit
 }
 
-# configure_and_build FOLDER CMAKE-OPTIONS...: what ninja needs to be told is in `targets`.
+# configure_and_build FOLDER CMAKE-OPTIONS...: with ccache where that is installed.
 configure_and_build() {
-  local folder=$1
+  local folder=$1 launchers=()
   shift
-  cmake -G Ninja -S "$root" -B "$folder" "$@" && ninja -C "$folder" -j "$jobs" -k 0
+  ! command -v ccache >/dev/null || launchers=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  cmake -G Ninja -S "$root" -B "$folder" ${launchers[@]+"${launchers[@]}"} "$@" && ninja -C "$folder" -j "$jobs" -k 0
 }
 
 # run_unit FOLDER SECONDS: the unit tests of a build, counted one by one (ctest counts executables). A test that skips
@@ -125,59 +126,15 @@ run_unit() {
 
 run_lit() { "$python" /usr/lib/llvm-22/bin/lit -v -j "$jobs" "$1/tests"; }
 
-# Each target of libFuzzer a few seconds, from the inputs that the tests have.
-run_fuzzers() {
-  local good=0 bad=0 target name corpus
-  for target in "$build"/sanitize/bin/fuzz/*_fuzz; do
-    name=$(basename "$target")
-    corpus=$scratch/corpus-$name
-    mkdir -p "$corpus"
-    case $name in
-    gguf_fuzz)
-      for architecture in llama qwen2; do
-        "$python" tests/tools/make_tiny_gguf.py "$corpus/$architecture" --architecture $architecture --width 32 --heads 2 \
-          --kv-heads 1 --layers 1 --intermediate 32 --vocabulary 260
-      done
-      ;;
-    mlir_fuzz) cp tests/dialect/ops.mlir "$corpus/" ;;
-    chat_template_fuzz) cp tests/unit/chat/*.jinja "$corpus/" ;;
-    esac
-    if (cd "$scratch" && timeout 120 "$target" -max_total_time=5 -timeout=20 -rss_limit_mb=4096 -seed=1 -max_len=65536 \
-      -print_final_stats=1 "$corpus"); then
-      good=$((good + 1))
-    else
-      bad=$((bad + 1))
-      echo "FAIL: $name"
-      # The input that did it, so that it can be made a test.
-      cp "$scratch"/crash-* "$scratch"/timeout-* "$scratch"/oom-* "$logs/" 2>/dev/null
-    fi
-  done
-  echo "$good passed, $bad failed"
-  [[ $bad -eq 0 && $good -gt 0 ]]
-}
-
-# The examples compare what they compute with numpy.
-run_examples() {
-  local good=0 bad=0 example
-  for example in examples/*/run.sh; do
-    if RESQ_BUILD=$build PYTHON=$python sh "$example"; then
-      good=$((good + 1))
-    else
-      bad=$((bad + 1))
-      echo "FAIL: $example"
-    fi
-  done
-  echo "$good passed, $bad failed"
-  [[ $bad -eq 0 ]]
-}
-
 # What a step runs must be a command of its own for `timeout`.
-export -f configure_and_build run_unit run_lit run_fuzzers run_examples
+export -f configure_and_build run_unit run_lit
 export root build logs scratch jobs python
 
 #===-- Set-up and the main configuration -------------------------------------===#
 
 step packages one 1800 tools/dev/install_packages.sh --tests || finish
+# Until the whole tree has been formatted once, only a count of what is not; then without --warn.
+step format summary 120 tools/dev/format.sh --check --warn
 if ! step model one 600 tools/dev/fetch_model.sh && [[ -z $only ]]; then
   echo "  without the model, tests that need it fail"
 fi
@@ -195,8 +152,8 @@ fi
 step unit summary 900 bash -c 'run_unit "$build" 300'
 step lit lit 900 bash -c 'run_lit "$build"'
 step e2e summary 900 "$python" tests/e2e/run.py --build "$build"
-step examples summary 300 bash -c run_examples
 step bad summary 600 "$python" tests/bad/run.py --build "$build"
+step io-faults summary 600 "$python" tests/bad/io_faults.py --build "$build"
 
 #===-- The second compiler, with sanitizers ----------------------------------===#
 
@@ -204,13 +161,14 @@ step bad summary 600 "$python" tests/bad/run.py --build "$build"
 # allow_user_poisoning=0: LLVM headers in our C++ files poison pools that the uninstrumented libMLIR fills.
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0:exitcode=99:allocator_may_return_null=1:allow_user_poisoning=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-# Artifacts are linked with the runtime as it is shipped.
+# Artifacts are linked with the runtime as it is shipped, and contain the same kernels: their bitcode is not made again.
 export RESQ_LIBRARY_PATH=$build/lib
 step sanitize-build one 1500 bash -c 'configure_and_build "$build/sanitize" -DCMAKE_BUILD_TYPE=None \
-  -DCMAKE_C_COMPILER=clang-22 -DRESQ_SANITIZE=ON -DCMAKE_C_FLAGS="-O1 -g1" -DCMAKE_CXX_FLAGS="-O1 -g1"'
+  -DCMAKE_C_COMPILER=clang-22 -DRESQ_SANITIZE=ON -DRESQ_BITCODE_FOLDER="$build/kernels" -DCMAKE_C_FLAGS="-O1 -g1" -DCMAKE_CXX_FLAGS="-O1 -g1"'
 step sanitize-unit summary 900 bash -c 'run_unit "$build/sanitize" 600'
 step sanitize-bad summary 900 "$python" tests/bad/run.py --build "$build/sanitize"
-step fuzz summary 300 bash -c run_fuzzers
+# Each parser some seconds of mutated inputs; docs/reliability.md has the command for 100,000 of each.
+step fuzz summary 600 tests/fuzz/campaign.sh --build="$build/sanitize" --keep="$logs/fuzz" --seconds=3
 if [[ -n $sanitize ]]; then
   step sanitize-lit lit 1800 bash -c 'run_lit "$build/sanitize"'
   step sanitize-e2e summary 3600 "$python" tests/e2e/run.py --build "$build/sanitize" --tiny

@@ -35,15 +35,17 @@ mkdir -p "$keep/corpus" "$keep/findings"
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:abort_on_error=0:exitcode=99:allocator_may_return_null=1:allow_user_poisoning=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
 
+all=
 if [[ ${#names[@]} -eq 0 ]]; then
+  all=1
   for target in "$build"/bin/fuzz/*_fuzz; do
     [[ -x $target ]] && name=$(basename "$target") && names+=("${name%_fuzz}")
   done
 fi
-# A target without an executable would silently not run.
+# A target without an executable would silently not run: where all are asked for, it fails.
 for source in tests/fuzz/*_fuzz.c; do
   name=$(basename "$source" _fuzz.c)
-  [[ -x $build/bin/fuzz/${name}_fuzz ]] || names+=("$name")
+  [[ -n $all && ! -x $build/bin/fuzz/${name}_fuzz ]] && names+=("$name")
 done
 mapfile -t names < <(printf '%s\n' "${names[@]}" | sort -u)
 

@@ -46,7 +46,7 @@ static void expand(uint8_t mode, const char *kv, const char *more) {
   int n = 0;
   while (resq_scheme_name(n))
     ++n;
-  const char *scheme = mode & 1 ? more : resq_scheme_name(mode >> 4 % n);
+  const char *scheme = mode & 1 ? more : resq_scheme_name((mode >> 4) % n);
   resq_scheme_choices choices = {.kv = mode & 2 ? kv : NULL,
                                  .method = mode & 4 ? more : NULL,
                                  .high = mode & 8 ? more : NULL,

@@ -24,13 +24,13 @@ static void check_flags(const resq_command *c, const void *values) {
     const resq_flag *f = &c->flags[i];
     const char *slot = (const char *)values + f->offset;
     const char *initial = (const char *)c->defaults + f->offset;
+    bool number = f->type == RESQ_FLAG_INTEGER || f->type == RESQ_FLAG_REAL;
+    if (!number || !memcmp(slot, initial, 8)) // a default may be outside: "not given"
+      continue;
     int64_t integer;
     double real;
     memcpy(&integer, slot, sizeof integer);
     memcpy(&real, slot, sizeof real);
-    bool number = f->type == RESQ_FLAG_INTEGER || f->type == RESQ_FLAG_REAL;
-    if (!number || !memcmp(slot, initial, 8)) // a default may be outside: "not given"
-      continue;
     double value = f->type == RESQ_FLAG_INTEGER ? (double)integer : real;
     if (!(value >= f->low && value <= f->high))
       __builtin_trap();

@@ -44,14 +44,40 @@ static unsigned next(input *in) {
 
 static void put_value(FILE *out, const resq_option *o, input *in) {
   static const char *const words[] = {
-      "pca",   "random", "hadamard", "balanced", "none",  "haar", "gaussian", "bernoulli", "all",
-      "gate",  "rtn",    "gptq",     "tcq4",     "int8",  "e4m3", "f16",      "f32",       "bf16",
-      "resq",  "int4",   "lm3",      "qjl3",     "qjlg2", "qjl",  "auto",     "generic",   "avx2",
-      "layer", "head",   "resq:int4:basis=balanced:per=head",     "keys",     "int2",      "lm4"};
-  static const char *const numbers[] = {"0",  "1",  "2",   "3",   "4",    "5",  "8",  "16", "31",
-                                        "32", "33", "128", "256", "4096", "-1", "7",  "64", "true",
-                                        "2147483647", "-9223372036854775808", "9223372036854775807",
-                                        "1e-3", "0.5", "nan", "inf", "false", "1e308", ""};
+      "pca",      "random",    "hadamard", "balanced", "none",  "haar",
+      "gaussian", "bernoulli", "all",      "gate",     "rtn",   "gptq",
+      "tcq4",     "int8",      "e4m3",     "f16",      "f32",   "bf16",
+      "resq",     "int4",      "lm3",      "qjl3",     "qjlg2", "qjl",
+      "auto",     "generic",   "avx2",     "layer",    "head",  "resq:int4:basis=balanced:per=head",
+      "keys",     "int2",      "lm4"};
+  static const char *const numbers[] = {"0",
+                                        "1",
+                                        "2",
+                                        "3",
+                                        "4",
+                                        "5",
+                                        "8",
+                                        "16",
+                                        "31",
+                                        "32",
+                                        "33",
+                                        "128",
+                                        "256",
+                                        "4096",
+                                        "-1",
+                                        "7",
+                                        "64",
+                                        "true",
+                                        "2147483647",
+                                        "-9223372036854775808",
+                                        "9223372036854775807",
+                                        "1e-3",
+                                        "0.5",
+                                        "nan",
+                                        "inf",
+                                        "false",
+                                        "1e308",
+                                        ""};
   unsigned choice = next(in);
   if (choice % 8 == 7) { // bytes of the input, kept out of the grammar's own signs
     for (unsigned n = choice / 8; n; --n) {
@@ -124,9 +150,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ctx = resqContextCreate();
     resqRegisterPasses();
   }
-  char *pipeline = size && (isalpha(data[0]) || data[0] == '(')
-                       ? strndup((const char *)data, size)
-                       : compose((input){data, size});
+  char *pipeline = size && (isalpha(data[0]) || data[0] == '(') ? strndup((const char *)data, size)
+                                                                : compose((input){data, size});
   MlirModule module = mlirModuleCreateParse(ctx, resq_str(source));
   if (!pipeline || mlirModuleIsNull(module))
     abort();
