@@ -1,4 +1,4 @@
-//===-- transfer_kernels.c - what transfers.c launches --------------------===//
+//===-- transfer_kernels.c - what launches.c launches --------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include <stdint.h>
 
