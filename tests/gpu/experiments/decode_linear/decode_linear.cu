@@ -12,6 +12,11 @@
 // divided by eight. A figure is the median of rounds, each the median of 9 graph launches. With 0
 // rounds, everything is only checked.
 #include "prototype.cuh"
+#undef CHECK
+namespace sums_only {
+#define FLAGS NO_FINISH
+#include "prototype.cuh"
+} // namespace sums_only
 
 #include <cuda.h>
 #include <dlfcn.h>
@@ -48,8 +53,9 @@ struct Kernel {
 
 #define DRIVER(X)                                                                                  \
   X(cuModuleLoadData)                                                                              \
-  X(cuModuleGetFunction) X(cuModuleGetGlobal) X(cuFuncSetAttribute) X(cuLaunchKernelEx)            \
-      X(cuFuncGetAttribute) X(cuOccupancyMaxActiveBlocksPerMultiprocessor)
+  X(cuModuleGetFunction)                                                                           \
+  X(cuModuleGetGlobal) X(cuFuncSetAttribute) X(cuLaunchKernelEx) X(cuFuncGetAttribute)             \
+      X(cuOccupancyMaxActiveBlocksPerMultiprocessor)
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
 namespace driver {
@@ -204,11 +210,12 @@ static double graph_us(const std::function<void()> &f, int reps = 9) {
   return ms[ms.size() / 2] * 1000;
 }
 
-template <int MERGE, int ROWS> static Kernel prototype(const char *name) {
+template <int MERGE, int ROWS> static Kernel prototype(const char *name, bool sums = false) {
   Kernel k = {};
-  k.name = std::string("CUDA C++ ") + name;
+  k.name = std::string("CUDA C++ ") + name + (sums ? " sums" : "");
   k.rows = ROWS, k.shared = Shape<TABLE, MERGE, ROWS, 8, 2, 1, 2>::bytes;
-  k.cuda = (const void *)gemv<TABLE, MERGE, ROWS, 8, 2, 1, 2>;
+  k.cuda = sums ? (const void *)sums_only::gemv<(sums_only::Mode)TABLE, MERGE, ROWS, 8, 2, 1, 2>
+                : (const void *)gemv<TABLE, MERGE, ROWS, 8, 2, 1, 2>;
   k.settle = settle<TABLE, ROWS, 1>;
   CHECK(cudaFuncSetAttribute(k.cuda, cudaFuncAttributeMaxDynamicSharedMemorySize, k.shared));
   cudaFuncAttributes at;
@@ -275,6 +282,7 @@ int main(int argc, char **argv) {
   for (int l = 0; l < 512; ++l)
     lines[l] = pair(l >> 1, l & 1, 0) | pair(l >> 1, l & 1, 1) << 16;
   CHECK(cudaMemcpyToSymbol(pair_lines, lines, sizeof lines));
+  CHECK(cudaMemcpyToSymbol(sums_only::pair_lines, lines, sizeof lines));
   CHECK(cudaMemcpyToSymbol(values, values_host, 64));
   FILE *f = fopen(argv[1], "rb");
   if (!f) {
@@ -302,19 +310,25 @@ int main(int argc, char **argv) {
 
   std::vector<Kernel> kernels = {
       prototype<M_UNMERGED, 1>("1 apart"),
+      prototype<M_UNMERGED, 1>("1 apart", true),
       in_c("decode_1_apart", 1, 0, settle<TABLE, 1, 1>),
       prototype<M_STUFF, 1>("1 merged"),
+      prototype<M_STUFF, 1>("1 merged", true),
       in_c("decode_1_merged", 1, 0, settle<TABLE, 1, 1>),
       prototype<M_UNMERGED, 4>("4 apart"),
+      prototype<M_UNMERGED, 4>("4 apart", true),
       in_c("decode_4_apart", 4, 0, settle<TABLE, 4, 1>),
       prototype<M_STUFF, 4>("4 merged"),
+      prototype<M_STUFF, 4>("4 merged", true),
       in_c("decode_4_merged", 4, 0, settle<TABLE, 4, 1>),
       prototype<M_IMAD, 8>("8"),
+      prototype<M_IMAD, 8>("8", true),
       in_c("decode_8", 8, 0, settle<TABLE, 8, 1>),
       in_c("wgmma_8_merged", 8, 1, settle_wgmma<8, 1>),
       in_c("wgmma_8_halves", 8, 2, settle_wgmma<8, 2>),
       in_c("wgmma_8_apart", 8, 4, settle_wgmma<8, 4>),
       prototype<M_IMAD, 16>("16"),
+      prototype<M_IMAD, 16>("16", true),
       in_c("decode_16", 16, 0, settle<TABLE, 16, 1>),
       in_c("wgmma_16_merged", 16, 1, settle_wgmma<16, 1>),
       in_c("wgmma_16_halves", 16, 2, settle_wgmma<16, 2>),

@@ -7,7 +7,9 @@
 // 4-7 of each tile) x 32 inputs of high ones. A superblock is WB blocks of 128 channels; its units go by
 // (step, half, block), high steps first. Piece p of lane l of a unit is 16 bytes at (32 p + l) x 16.
 // Lane l = 4 g + q has tile g (16 channels) and inputs 4q..4q+3, 16+4q..16+4q+3 of the step.
-#pragma once
+//
+// Included twice: as it was, where flags say at run time what is left out, and with FLAGS defined as a constant, so
+// that the compiler drops what the C kernels do not have either.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -122,6 +124,9 @@ struct Shape {
 };
 
 // S: stages a warp of bulk copies; 0: loads to registers, one unit ahead.
+#ifndef FLAGS
+#define FLAGS a.flags
+#endif
 template <int MODE, int MERGE, int ROWS, int NW, int S, int WB, int CT>
 __global__ __launch_bounds__(NW * 32, CT) void gemv(Args a) {
   using Sh = Shape<MODE, MERGE, ROWS, NW, S, WB, CT>;
@@ -161,7 +166,7 @@ __global__ __launch_bounds__(NW * 32, CT) void gemv(Args a) {
       for (int i = 0; i < 4; ++i) r[i] = __ldcs((const uint4 *)(src + 512 * i));
     src += step_bytes;
   }
-  if (MODE == TABLE && !(a.flags & NO_TABLE))
+  if (MODE == TABLE && !(FLAGS & NO_TABLE))
     for (int l = tid; l < 512; l += NW * 32) {
       uint32_t w = pair_lines[l];
       for (int i = 0; i < 8; ++i) *(uint4 *)(sm + l * 128 + ((i + l) & 7) * 16) = make_uint4(w, w, w, w);
@@ -170,20 +175,20 @@ __global__ __launch_bounds__(NW * 32, CT) void gemv(Args a) {
   __syncthreads();
   constexpr int R = 1024 / (NW * 32) ? 1024 / (NW * 32) : 1;
   float4 w[R], sh[R], sl[R];
-  const bool norm = ROWS == 1 && (a.flags & (NORM_F32 | NORM_SUMS));
+  const bool norm = ROWS == 1 && (FLAGS & (NORM_F32 | NORM_SUMS));
   if (norm)
     for (int i = 0; i < R; ++i) {
       int at = i * NW * 32 + tid;
       w[i] = __ldg((const float4 *)a.row_scale + at);
-      if (a.flags & NORM_SUMS) sh[i] = __ldg((const float4 *)a.scale_high + at), sl[i] = __ldg((const float4 *)a.scale_low + at);
+      if (FLAGS & NORM_SUMS) sh[i] = __ldg((const float4 *)a.scale_high + at), sl[i] = __ldg((const float4 *)a.scale_low + at);
     }
-  if (!(a.flags & NO_WAIT)) asm volatile("griddepcontrol.wait;" ::: "memory");
+  if (!(FLAGS & NO_WAIT)) asm volatile("griddepcontrol.wait;" ::: "memory");
   if (norm) {
     float ss = 0, peak = 0;
     for (int i = 0; i < R; ++i) {
       int at = i * NW * 32 + tid;
       float4 r = __ldcg(a.stream + at), y;
-      if (a.flags & NORM_SUMS) {
+      if (FLAGS & NORM_SUMS) {
         int4 h = __ldcg((const int4 *)a.stream + 1024 + at), l = __ldcg((const int4 *)a.stream + 2048 + at);
         y = make_float4(h.x * sh[i].x + l.x * sl[i].x, h.y * sh[i].y + l.y * sl[i].y, h.z * sh[i].z + l.z * sl[i].z, h.w * sh[i].w + l.w * sl[i].w);
       } else
@@ -405,7 +410,7 @@ __global__ __launch_bounds__(NW * 32, CT) void gemv(Args a) {
       l[i] = sums[E + i * N + me]; sums[E + i * N + me] = 0; h[i] = 0;
       if (had_high) { h[i] = sums[i * N + me]; sums[i * N + me] = 0; }
     }
-    if (sharers(sb) == 1 && !(a.flags & NO_FINISH)) {
+    if (sharers(sb) == 1 && !(FLAGS & NO_FINISH)) {
 #pragma unroll
       for (int i = 0; i < E / N; ++i) put(sb, i * N + me, h[i], l[i]);
     } else {
@@ -419,7 +424,7 @@ __global__ __launch_bounds__(NW * 32, CT) void gemv(Args a) {
     if (Sh::copies == 1) __syncthreads();
   }
   // The shared superblocks, the first and the last: who comes last takes their sums.
-  if (a.flags & NO_FINISH) return;
+  if (FLAGS & NO_FINISH) return;
   int *finish = (int *)(sm + Sh::finish_at);
   __syncthreads();
   const int ends[2] = {first / per, (last - 1) / per};
@@ -451,6 +456,8 @@ __global__ __launch_bounds__(NW * 32, CT) void gemv(Args a) {
       }
   }
 }
+
+#undef FLAGS
 
 // What it should be: one thread an output.
 __device__ int weight_of(int mode, bool high, const uint32_t *weights, long group, int wb, int b, int half_of, int channel, int k) {
