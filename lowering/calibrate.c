@@ -176,7 +176,7 @@ static bool instrument(MlirModule module, const char *sites, resq_error *err) {
 /// The module's tokenizer; NULL on failure. *blob is what it reads from, to be freed after it.
 static resq_tokenizer *open_tokenizer(MlirModule module, uint8_t **blob, resq_error *err) {
   uint64_t size = 0;
-  if (!resq_module_tokenizer(mlirModuleGetOperation(module), blob, &size, err))
+  if (!resq_module_tokenizer(mlirModuleGetOperation(module), NULL, blob, &size, err))
     return NULL;
   if (*blob)
     return resq_tokenizer_open(*blob, size, err);

@@ -3,9 +3,11 @@
 #include "lowering/codegen.h"
 
 #include "dialect/build.h"
+#include "dialect/diagnostics.h"
 #include "dialect/text_buffer.h"
 #include "lowering/cpu/lower_cpu.h"
 #include "lowering/definition.h"
+#include "lowering/facts.h"
 #include "lowering/gpu/ptx.h"
 #include "lowering/materialize/parallel.h"
 #include "lowering/pipeline.h"
@@ -71,7 +73,11 @@ static MlirOperation lower_variant(MlirOperation module, const resq_level *level
     snprintf(pipeline, sizeof pipeline, "resq-lower-cpu{level=%s rows=%lld}", level->name, (long long)rows);
     ok = resq_run_pipeline(mlirModuleFromOperation(copy), pipeline, NULL, NULL, err);
   } else {
-    ok = resq_run_pipeline(mlirModuleFromOperation(copy), "resq-lower-generic", NULL, NULL, err) &&
+    resq_listener listener;
+    resq_listen_begin(&listener, mlirOperationGetContext(copy), err);
+    ok = resq_module_facts(copy); // while the ops are there
+    ok = resq_listen_end(&listener) && ok;
+    ok = ok && resq_run_pipeline(mlirModuleFromOperation(copy), "resq-lower-generic", NULL, NULL, err) &&
          resq_lower_definition(copy, rows, err);
   }
   if (ok)
@@ -211,10 +217,10 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
     ok = add_level(module, resq_level_find(name), rows, count, program, &jobs, err);
   ok = ok && compile_jobs(&jobs, options->threads, &objects, work, err);
   resq_bytes table = {NULL, 0};
-  ok = ok && resq_program_emit(program, &table, err) && add_object(&objects, work, &table, err);
+  ok = ok && resq_program_emit(program, options->program, &table, err) && add_object(&objects, work, &table, err);
   resq_bytes_free(&table);
   free_jobs(&jobs);
-  ok = ok && resq_link(kind, loose, (const char *const *)objects.paths, objects.count, output, err);
+  ok = ok && resq_link(kind, loose, options->program, (const char *const *)objects.paths, objects.count, output, err);
   resq_program_free(program);
   for (int i = 0; i < objects.count; i++)
     free(objects.paths[i]);

@@ -41,6 +41,8 @@ typedef struct compiling {
   MlirContext ctx;
   MlirModule module;
   resq_statistics *statistics;
+  uint8_t *tokenizer;  ///< the artifact's section; NULL: none
+  uint64_t tokenizer_size;
   char *pipeline;      ///< that ran; NULL before
   resq_facts facts;    ///< of the report
   resq_out *report;    ///< written, to be committed with the rest; NULL: none
@@ -56,7 +58,7 @@ static void say_remarks(compiling *c, resq_remarks *remarks) {
 
 /// Runs a pipeline on the module; with --verbose, its remarks are printed, too.
 static bool run_passes(compiling *c, const char *pipeline, resq_error *err) {
-  resq_remarks remarks = {NULL, 0};
+  resq_remarks remarks = {0};
   bool ok = resq_run_pipeline(c->module, pipeline, c->options->verbose ? resq_remarks_add : NULL,
                               &remarks, err);
   say_remarks(c, &remarks);
@@ -121,13 +123,29 @@ static bool check_report(const compiling *c, resq_error *err) {
   return can_write(o->report, err);
 }
 
+/// Warnings are for everyone, not for those alone who ask for remarks.
+static void print_warning(void *user, const char *text) {
+  compiling *c = user;
+  resq_stages_clear(&c->stages);
+  fprintf(stderr, "resqc: warning: %s\n", text);
+}
+
+/// The tokenizer is built first of all: a compile of hours does not end with an error of it.
+static bool build_tokenizer(compiling *c, resq_error *err) {
+  const resq_compile_options *o = c->options;
+  resq_tokenizer_warnings warnings = {print_warning, c, o->pretokenizer != NULL};
+  if (o->pretokenizer && !resq_module_set_pretokenizer(root(c), o->pretokenizer, err))
+    return false;
+  if (o->emit != RESQ_EMIT_EXE && o->emit != RESQ_EMIT_SHARED)
+    return true;
+  return resq_module_tokenizer(root(c), &warnings, &c->tokenizer, &c->tokenizer_size, err);
+}
+
 static bool import_module(compiling *c, resq_error *err) {
   resq_stage(&c->stages, "import");
   c->ctx = resqContextCreate();
   c->module = resq_import(c->ctx, c->options->input, err);
-  if (mlirModuleIsNull(c->module))
-    return false;
-  return true;
+  return !mlirModuleIsNull(c->module) && build_tokenizer(c, err);
 }
 
 /// "<cache>/<hash>.statistics": what the statistics depend on is the module (with its checkpoint's digest) and the
@@ -290,20 +308,13 @@ static bool write_report(compiling *c, resq_error *err) {
 
 //===-- Parameters --------------------------------------------------------===//
 
-/// Warnings are for everyone, not for those alone who ask for remarks.
-static void print_warning(void *user, const char *text) {
-  compiling *c = user;
-  resq_stages_clear(&c->stages);
-  fprintf(stderr, "resqc: warning: %s\n", text);
-}
-
 static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_stage(&c->stages, "materialize");
   resq_out *out = resq_out_create(path, 0600, err);
   resq_materialize_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
                                       .threads = c->options->threads, .progress = materialize_progress,
                                       .progress_user = &c->stages, .warn = print_warning, .warn_user = c};
-  resq_remarks remarks = {NULL, 0};
+  resq_remarks remarks = {0};
   resq_listener listener;
   resq_error said = {.code = RESQ_OK};
   resq_listen_begin_remarks(&listener, c->ctx, &said, c->options->verbose ? resq_remarks_add : NULL, &remarks);
@@ -324,7 +335,20 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
 
 //===-- Artifact ----------------------------------------------------------===//
 
-/// Facts for `info`: nothing that differs between two compiles of the same thing.
+/// resq.generation as an object; entries that are no numbers are left out.
+static json_t *generation_settings(MlirAttribute dictionary) {
+  json_t *out = json_object();
+  intptr_t n = mlirAttributeIsADictionary(dictionary) ? mlirDictionaryAttrGetNumElements(dictionary) : 0;
+  for (intptr_t i = 0; i < n; i++) {
+    MlirNamedAttribute entry = mlirDictionaryAttrGetElement(dictionary, i);
+    MlirStringRef name = mlirIdentifierStr(entry.name);
+    if (mlirAttributeIsAFloat(entry.attribute))
+      json_object_setn_new(out, name.data, name.length, json_real(mlirFloatAttrGetValueDouble(entry.attribute)));
+  }
+  return out;
+}
+
+/// Facts for `info` and the run time's settings: nothing that differs between two compiles of the same thing.
 static char *metadata_text(const compiling *c) {
   json_t *m = json_object();
   MlirStringRef name = resq_op_str(root(c), "resq.name");
@@ -335,6 +359,9 @@ static char *metadata_text(const compiling *c) {
   json_object_set_new(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
   if (resq_op_has(root(c), "resq.context_length"))
     json_object_set_new(m, "context_length", json_integer(resq_op_i64(root(c), "resq.context_length")));
+  MlirAttribute generation = resq_op_attr(root(c), "resq.generation");
+  if (!mlirAttributeIsNull(generation))
+    json_object_set_new(m, "generation", generation_settings(generation));
   char *text = json_dumps(m, JSON_SORT_KEYS | JSON_COMPACT);
   json_decref(m);
   return text;
@@ -353,19 +380,22 @@ static bool emit_artifact(compiling *c, resq_error *err) {
   char params[PATH_MAX], elf[PATH_MAX];
   resq_workdir_file(&c->work, "params", params);
   resq_workdir_file(&c->work, "elf", elf);
-  uint8_t *blob = NULL;
-  uint64_t blob_size = 0;
   char *metadata = metadata_text(c);
-  bool ok = resq_module_tokenizer(root(c), &blob, &blob_size, err) && materialize(c, params, err);
+  bool ok = materialize(c, params, err);
   if (ok) {
     resq_stage(&c->stages, "code");
     resq_codegen_options codegen = codegen_options(c);
-    ok = resq_codegen(root(c), &codegen, shared ? RESQ_LINK_SHARED : RESQ_LINK_EXECUTABLE, false, &c->work, elf,
+    char *program = shared ? resq_library_program(o->output) : NULL;
+    codegen.program = program;
+    ok = !shared || program || resq_fail(err, RESQ_NO_MEMORY, "no memory for the name of the program");
+    ok = ok && resq_codegen(root(c), &codegen, shared ? RESQ_LINK_SHARED : RESQ_LINK_EXECUTABLE, false, &c->work, elf,
                       &c->stages, err);
+    free(program);
   }
   if (ok) {
     resq_stage(&c->stages, "write");
-    ok = resq_artifact_assemble(o->output, shared ? 0644 : 0755, elf, params, blob, blob_size, metadata,
+    ok = resq_artifact_assemble(o->output, shared ? 0644 : 0755, elf, params, c->tokenizer,
+                                c->tokenizer_size, metadata,
                                 strlen(metadata), err);
   }
   if (ok && shared)
@@ -378,7 +408,6 @@ static bool emit_artifact(compiling *c, resq_error *err) {
     resq_stage_end(&c->stages, note);
   }
   free(metadata);
-  free(blob);
   return ok;
 }
 
@@ -440,6 +469,7 @@ bool resq_compile(const resq_compile_options *options, resq_error *err) {
     ok = resq_out_commit(c.report, err);
   resq_stages_close(&c.stages, ok);
   resq_facts_free(&c.facts);
+  free(c.tokenizer);
   free(c.pipeline);
   if (c.statistics)
     resq_statistics_destroy(c.statistics);

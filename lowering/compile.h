@@ -25,6 +25,7 @@ typedef struct resq_compile_options {
                             ///< One code W means "keys=W,values=W".
   const char *method;       ///< how weights are quantised, "rtn" or "gptq"; NULL: the scheme's
   const char *high;         ///< codes of high branches, "int8" or "e4m3"; NULL: the scheme's
+  const char *pretokenizer; ///< a name of pretokenizers.def in place of the file's; NULL: the file's
   const char *pipeline;     ///< a pass pipeline instead of the scheme's method; NULL
   const char *weights;      ///< element of float linears (f32, bf16, f16); NULL: the scheme's
   resq_emit emit;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "lowering/definition.h"
 
+#include "lowering/facts.h"
 #include "lowering/pipeline.h"
 
 #include <stdlib.h>
@@ -30,7 +31,7 @@ typedef struct definition {
   MlirOperation func;
   intptr_t n_own; ///< arguments before params and caches
   char *function, *entry;
-  MlirAttribute args;
+  MlirAttribute args, uses; ///< facts.h
 } definition;
 
 typedef struct definition_list {
@@ -44,13 +45,6 @@ static void free_list(definition_list *list) {
     free(list->items[i].entry);
   }
   free(list->items);
-}
-
-static bool is_entry(MlirOperation op) {
-  return resq_op_is(op, "func.func") &&
-         !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))) &&
-         (!resq_op_has(op, "sym_visibility") ||
-          resq_str_eq(resq_op_str(op, "sym_visibility"), "public"));
 }
 
 static bool is_ours(MlirAttribute facts) {
@@ -98,15 +92,19 @@ static bool add_definition(definition_list *list, MlirOperation func, int64_t ma
     return resq_fail(err, RESQ_NO_MEMORY, "out of memory");
   list->items = more;
   definition *d = &more[list->n++];
-  *d = (definition){.func = func, .args = resq_definition_facts(func, err)};
-  if (mlirAttributeIsNull(d->args))
-    return false;
+  *d = (definition){.func = func,
+                    .args = resq_op_attr(func, "resq.args"),
+                    .uses = resq_op_attr(func, "resq.uses")};
   MlirStringRef name = resq_op_str(func, "sym_name");
+  if (mlirAttributeIsNull(d->args) || mlirAttributeIsNull(d->uses))
+    return resq_fail(err, RESQ_FAILED, "@%.*s has no facts", (int)name.length, name.data);
+  // Bufferisation keeps what it does not know: these are the entry's from here on.
+  mlirOperationRemoveDiscardableAttributeByName(func, resq_str("resq.args"));
+  mlirOperationRemoveDiscardableAttributeByName(func, resq_str("resq.uses"));
   d->function = strndup(name.data, name.length);
-  d->entry = malloc(name.length + 48);
+  d->entry = resq_entry_symbol(name, "definition", max_rows);
   if (!d->function || !d->entry || !protect_arguments(func, &d->n_own))
     return resq_fail(err, RESQ_NO_MEMORY, "out of memory");
-  snprintf(d->entry, name.length + 48, "%s__definition__r%lld", d->function, (long long)max_rows);
   return true;
 }
 
@@ -123,6 +121,7 @@ static void set_facts(const definition *d, MlirOperation entry, int64_t max_rows
   set(entry, "resq.max_rows", mlirIntegerAttrGet(i64, max_rows));
   set(entry, "resq.workspace", mlirIntegerAttrGet(i64, 0));
   set(entry, "resq.args", d->args);
+  set(entry, "resq.uses", d->uses);
   set(entry, "resq.op_names", mlirArrayAttrGet(ctx, 0, NULL));
 }
 
@@ -169,7 +168,7 @@ bool resq_lower_definition(MlirOperation module, int64_t max_rows, resq_error *e
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   MlirOperation op = mlirBlockGetFirstOperation(body);
   for (; ok && !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op))
-    if (is_entry(op))
+    if (resq_is_public_function(op))
       ok = add_definition(&list, op, max_rows, err);
   ok = ok && run(module, to_buffers, err) && run(module, freed_early, err);
   // Bufferisation may have replaced the ops: find them again by name.

@@ -73,38 +73,82 @@ static void first_lines(const char *path, char *out, size_t size) {
     out[--n] = 0;
 }
 
-bool resq_link(resq_link_kind kind, bool loose, const char *const *objects, int n_objects,
+//===-- What a shared library exports -------------------------------------===//
+
+/// What resq/session.h marks with RESQ_API (lowering/CMakeLists.txt).
+static const char *const session_names[] = {
+#include "session_exports.inc"
+};
+static const char *const session_roots[] = {
+#define RESQ_EXPORT_PREFIX "-Wl,--undefined="
+#include "session_exports.inc"
+};
+enum { n_session_names = sizeof session_names / sizeof *session_names };
+
+/// A version script: these names, and no other of the archives that are linked in.
+static bool write_exports(const char *path, bool loose, const char *program, resq_error *err) {
+  FILE *f = fopen(path, "we");
+  if (!f)
+    return resq_fail(err, RESQ_IO, "%s: cannot be written", path);
+  fputs("{ global: resq_program_v1;", f);
+  if (program)
+    fprintf(f, " %s;", program);
+  for (int i = 0; !loose && i < n_session_names; i++)
+    fprintf(f, " %s;", session_names[i]);
+  fputs(" local: *; };\n", f);
+  bool failed = ferror(f);
+  if (fclose(f) || failed)
+    return resq_fail(err, RESQ_IO, "%s: cannot be written", path);
+  return true;
+}
+
+bool resq_link(resq_link_kind kind, bool loose, const char *program, const char *const *objects, int n_objects,
                const char *output, resq_error *err) {
-  char folder[PATH_MAX], runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8];
+  char folder[PATH_MAX], runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8], exports[PATH_MAX + 8],
+      script[PATH_MAX + 64];
   if (!resq_runtime_folder(folder, sizeof folder, err))
     return false;
   snprintf(runtime, sizeof runtime, "%s/libresq_runtime.a", folder);
   snprintf(cli, sizeof cli, "%s/libresq_command_line.a", folder);
   snprintf(log, sizeof log, "%s.log", output);
 
-  const char **argv = calloc((size_t)n_objects + 24, sizeof *argv);
+  snprintf(exports, sizeof exports, "%s.exports", output);
+  snprintf(script, sizeof script, "-Wl,--version-script=%s", exports);
+
+  const char **argv = calloc((size_t)n_objects + 24 + n_session_names, sizeof *argv);
+  if (!argv)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory to link %s", output);
   int n = 1;
   bool shared = kind == RESQ_LINK_SHARED;
-  if (shared)
+  if (shared && !write_exports(exports, loose, program, err)) {
+    free(argv);
+    return false;
+  }
+  if (shared) {
     argv[n++] = "-shared";
+    argv[n++] = "-Wl,-Bsymbolic";
+    argv[n++] = script;
+  }
   for (int i = 0; i < n_objects; i++)
     argv[n++] = objects[i];
   if (loose) {
     // Its runtime is the loading process's.
   } else if (shared) {
     // The session API is what the library offers; nothing refers to it from inside.
-    argv[n++] = "-Wl,--whole-archive";
+    for (int i = 0; i < n_session_names; i++)
+      argv[n++] = session_roots[i];
     argv[n++] = runtime;
-    argv[n++] = "-Wl,--no-whole-archive";
   } else {
     argv[n++] = "-no-pie"; // libjansson.a of Debian is not position-independent
     argv[n++] = cli;
     argv[n++] = runtime;
   }
+  // Names of functions stay: perf shows what a kernel was specialised for. They take some percent of
+  // the code, and no memory when the file runs.
   static const char *const rest[] = {"-Wl,--gc-sections",
                                      "-Wl,-z,relro,-z,now",
                                      "-Wl,--build-id=none",
-                                     "-Wl,-s",
+                                     "-Wl,--strip-debug",
                                      "-lm",
                                      "-pthread",
                                      "-o"};
@@ -136,5 +180,6 @@ bool resq_link(resq_link_kind kind, bool loose, const char *const *objects, int 
               (unsigned long long)disk.f_bavail * disk.f_frsize / 1024, text);
   }
   unlink(log);
+  unlink(exports);
   return ok;
 }

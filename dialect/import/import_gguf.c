@@ -10,6 +10,7 @@
 #include "dialect/diagnostics.h"
 #include "dialect/import/import.h"
 #include "dialect/import/decoder_config.h"
+#include "dialect/import/generation_settings.h"
 #include "dialect/import/tokenizer_source.h"
 
 #include <inttypes.h>
@@ -367,7 +368,8 @@ static MlirModule build_module(MlirContext ctx, const resq_gguf *gguf,
   im.module = mlirModuleGetBody(module);
   set_module_attributes(&im, mlirModuleGetOperation(module));
   add_checkpoint(&im);
-  if (!add_tokenizer(&im, err)) {
+  if (!resq_import_generation_settings(gguf, mlirModuleGetOperation(module), err) ||
+      !add_tokenizer(&im, err)) {
     mlirModuleDestroy(module);
     return (MlirModule){NULL};
   }

@@ -1,8 +1,9 @@
 //===-- cpu_call.c - the CPU: SPMD functions that call kernels ------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A function loads the call's fields once, then is a straight sequence of calls to wrappers, with
-// barriers where a later op reads what an earlier one wrote.
+// A function loads the call's fields once, then is a sequence of phases, each a straight sequence of
+// calls to wrappers. A new phase begins where bytes of one op meet another's in the current one. A
+// thread whom resq_barrier tells that a phase is not its own goes around it, to the next barrier.
 //===----------------------------------------------------------------------===//
 #include "lowering/cpu/emit.h"
 
@@ -125,14 +126,16 @@ static MlirValue emit_argument(lowering *l, const kernel_arg *a) {
 
 //===-- Functions ---------------------------------------------------------===//
 
-/// func.func private @name(inputs), with a body block when out_block is given.
+/// func.func private @name(inputs), with one result where `result` is given and with a body block
+/// where out_block is.
 static MlirOperation make_function(lowering *l, const char *name, intptr_t n,
-                                   const MlirType *inputs, MlirBlock *out_block) {
+                                   const MlirType *inputs, const MlirType *result,
+                                   MlirBlock *out_block) {
   MlirLocation loc = mlirOperationGetLocation(l->source);
   MlirNamedAttribute attrs[] = {
       resq_attr_str(l->ctx, "sym_name", name),
       resq_attr(l->ctx, "function_type",
-                mlirTypeAttrGet(mlirFunctionTypeGet(l->ctx, n, inputs, 0, NULL))),
+                mlirTypeAttrGet(mlirFunctionTypeGet(l->ctx, n, inputs, result != NULL, result))),
       resq_attr_str(l->ctx, "sym_visibility", "private"),
   };
   MlirOperationState state = mlirOperationStateGet(resq_str("func.func"), loc);
@@ -153,9 +156,10 @@ static MlirOperation make_function(lowering *l, const char *name, intptr_t n,
   return func;
 }
 
-static void declare_function(lowering *l, const char *name, intptr_t n, const MlirType *inputs) {
+static void declare_function(lowering *l, const char *name, intptr_t n, const MlirType *inputs,
+                             const MlirType *result) {
   if (mlirOperationIsNull(resq_symbol(l->module, resq_str(name))))
-    make_function(l, name, n, inputs, NULL);
+    make_function(l, name, n, inputs, result, NULL);
 }
 
 static void emit_call(const resq_builder *b, const char *name, intptr_t n, const MlirValue *args) {
@@ -184,9 +188,9 @@ static void make_wrapper(const kernel_call *k, const char *name) {
   }
   char kernel[96];
   snprintf(kernel, sizeof kernel, "%s_%s", k->name, l->level);
-  declare_function(l, kernel, n_all, all);
+  declare_function(l, kernel, n_all, all, NULL);
   MlirBlock block;
-  make_function(l, name, n_dynamic, dynamic, &block);
+  make_function(l, name, n_dynamic, dynamic, NULL, &block);
   resq_builder b = resq_build_at_end(block, mlirOperationGetLocation(l->source));
   MlirValue args[48];
   intptr_t n = 0, argument = 0;
@@ -205,7 +209,7 @@ static void make_wrapper(const kernel_call *k, const char *name) {
 static MlirOperation open_function(lowering *l, const char *symbol) {
   MlirType ptr = pointer_type(l);
   MlirBlock block;
-  MlirOperation func = make_function(l, symbol, 1, &ptr, &block);
+  MlirOperation func = make_function(l, symbol, 1, &ptr, NULL, &block);
   mlirOperationRemoveAttributeByName(func, resq_str("sym_visibility"));
   mlirOperationMoveAfter(func, l->source); // behind the functions that it calls
   l->b = resq_build_at_end(block, mlirOperationGetLocation(l->source));
@@ -226,13 +230,55 @@ static MlirOperation open_function(lowering *l, const char *symbol) {
   return func;
 }
 
-/// Barrier if needed, the call through its wrapper, resq_op_done.
+/// A terminator without operands for its successors.
+static void emit_branch(lowering *l, const char *name, intptr_t n_operands,
+                        const MlirValue *operands, intptr_t n, const MlirBlock *to) {
+  MlirOperationState state = mlirOperationStateGet(resq_str(name), l->b.loc);
+  mlirOperationStateAddOperands(&state, n_operands, operands);
+  mlirOperationStateAddSuccessors(&state, n, to);
+  static const int32_t segments[] = {1, 0, 0};
+  MlirNamedAttribute attr = resq_attr_segments(l->ctx, 3, segments);
+  if (n == 2)
+    mlirOperationStateAddAttributes(&state, 1, &attr);
+  mlirBlockAppendOwnedOperation(l->b.block, mlirOperationCreate(&state));
+}
+
+static MlirBlock append_block(lowering *l) {
+  MlirBlock block = mlirBlockCreate(0, NULL, NULL);
+  mlirRegionAppendOwnedBlock(mlirOperationGetRegion(l->target, 0), block);
+  return block;
+}
+
+static void end_phase(lowering *l) {
+  if (mlirBlockIsNull(l->after_phase))
+    return;
+  emit_branch(l, "llvm.br", 0, NULL, 1, &l->after_phase);
+  l->b = resq_build_at_end(l->after_phase, l->b.loc);
+}
+
+/// if (resq_barrier(worker) != 0), with the builder inside.
+static void begin_phase(lowering *l) {
+  end_phase(l);
+  MlirType ptr = pointer_type(l), i32 = i32_type(l);
+  declare_function(l, "resq_barrier", 1, &ptr, &i32);
+  MlirNamedAttribute callee = resq_attr_sym(l->ctx, "callee", "resq_barrier");
+  MlirValue compared[] = {resq_build_value(&l->b, "func.call", 1, &l->worker, i32, 1, &callee),
+                          emit_i32(l, 0)};
+  MlirNamedAttribute unequal = resq_attr_i64(l->ctx, "predicate", 1);
+  MlirValue enters = resq_build_value(&l->b, "arith.cmpi", 2, compared,
+                                      mlirIntegerTypeGet(l->ctx, 1), 1, &unequal);
+  MlirBlock to[] = {append_block(l), append_block(l)};
+  emit_branch(l, "llvm.cond_br", 1, &enters, 2, to);
+  l->b = resq_build_at_end(to[0], l->b.loc);
+  l->after_phase = to[1];
+}
+
+/// A new phase if needed, the call through its wrapper, resq_op_done.
 static void issue_call(kernel_call *k) {
   lowering *l = k->l;
   MlirType ptr = pointer_type(l), i32 = i32_type(l);
-  if (needs_barrier(k)) {
-    declare_function(l, "resq_barrier", 1, &ptr);
-    emit_call(&l->b, "resq_barrier", 1, &l->worker);
+  if (mlirBlockIsNull(l->after_phase) || needs_barrier(k)) {
+    begin_phase(l);
     after_barrier(k);
   }
   char name[256];
@@ -248,11 +294,12 @@ static void issue_call(kernel_call *k) {
       args[n++] = emit_argument(l, &k->args[i]);
   emit_call(&l->b, name, n, args);
   MlirType done_types[] = {ptr, i32};
-  declare_function(l, "resq_op_done", 2, done_types);
+  declare_function(l, "resq_op_done", 2, done_types, NULL);
   emit_call(&l->b, "resq_op_done", 2, args);
 }
 
 static void close_function(lowering *l) {
+  end_phase(l);
   resq_build_op(&l->b, "func.return", 0, NULL, 0, NULL, 0, NULL);
   free(l->arg_pointers);
   free(l->row_counts);

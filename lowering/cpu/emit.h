@@ -57,6 +57,7 @@ struct lowering {
   MlirValue worker, call, params, workspace, caches; ///< CPU: loaded once at entry
   MlirValue *row_counts;                             ///< CPU: [n_args] i64, loaded at entry
   MlirValue *arg_pointers;                           ///< CPU: [n_args]
+  MlirBlock after_phase;                             ///< CPU: behind the phase's ops; null before
   MlirAttribute *launches;                           ///< GPU: [ticket] rows of resq.launches
   int launches_capacity;
   int n_inputs, n_results;

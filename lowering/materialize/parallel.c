@@ -4,9 +4,9 @@
 // Threads live for one call: tasks here last milliseconds, a thread start takes microseconds.
 //===----------------------------------------------------------------------===//
 #include "parallel.h"
+#include "base/cpus.h"
 
 #include <pthread.h>
-#include <unistd.h>
 
 enum { MAX_THREADS = 256 };
 
@@ -27,11 +27,15 @@ static void *work(void *opaque) {
   }
 }
 
+static pthread_once_t asked = PTHREAD_ONCE_INIT;
+static int default_count;
+static void ask(void) { default_count = resq_cpus_default(); }
+
 int resq_thread_count(int requested) {
-  long count = requested > 0 ? requested : sysconf(_SC_NPROCESSORS_ONLN);
-  if (count < 1)
-    return 1;
-  return count > MAX_THREADS ? MAX_THREADS : (int)count;
+  // Files of control groups are read once, not for each of thousands of loops.
+  pthread_once(&asked, ask);
+  int count = requested > 0 ? requested : default_count;
+  return count > MAX_THREADS ? MAX_THREADS : count;
 }
 
 void resq_parallel(int threads, int64_t tasks, void (*run)(void *user, int64_t task), void *user) {

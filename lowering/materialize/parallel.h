@@ -9,11 +9,12 @@
 
 #include <stdint.h>
 
-/// `requested` threads, or all online processors when it is 0 or less.
+/// `requested` threads; where it is 0 or less, the default, which counts affinity and quotas
+/// (resq_cpus_default).
 int resq_thread_count(int requested);
 
 /// Runs run(user, t) once for each t in [0, tasks), in any order, on up to `threads` threads (0:
-/// all), the caller's among them. Threads that cannot be started are done without.
+/// the default), the caller's among them. Threads that cannot be started are done without.
 void resq_parallel(int threads, int64_t tasks, void (*run)(void *user, int64_t task), void *user);
 
 #endif // RESQ_LOWERING_PARALLEL_H

@@ -22,7 +22,7 @@ typedef struct info_options {
 #define AT(member) offsetof(info_options, member)
 static const resq_flag flags[] = {
     {"json", 0, RESQ_FLAG_BOOL, NULL, "print JSON", 0, 0, AT(json)},
-    {"verify", 0, RESQ_FLAG_BOOL, NULL, "read the whole file and check its hashes", 0, 0,
+    {"verify", 0, RESQ_FLAG_BOOL, NULL, "read the whole file and check its hashes: code, tables and sections", 0, 0,
      AT(verify)},
     {"params", 0, RESQ_FLAG_BOOL, NULL, "list every parameter", 0, 0, AT(params)},
 };
@@ -252,7 +252,8 @@ static bool run(const resq_cli *cli, void *values, resq_error *err) {
   if (ok && o->verify && r.model->has_artifact) {
     ok = resq_artifact_verify(&r.model->artifact, err);
     if (ok)
-      fprintf(stderr, "all sections match their hashes\n");
+      fprintf(stderr, "all bytes match their hashes: code, tables and %" PRIu32 " sections\n",
+              r.model->artifact.count);
   }
   resq_run_close(&r);
   return ok;

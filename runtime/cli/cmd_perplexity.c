@@ -52,17 +52,19 @@ typedef struct measuring {
 
 //===-- A piece -----------------------------------------------------------===//
 
-/// Losses of `rows` rows, on all threads of the session.
+/// Losses of `rows` rows, on the threads of the session.
 typedef struct loss_task {
   const measuring *m;
   const int32_t *targets;
   int64_t rows, width;
+  int64_t next; ///< atomic: the first row that no thread has taken
 } loss_task;
 
 static void compute_losses(void *context, int index, int count) {
-  const loss_task *t = context;
+  (void)index, (void)count;
+  loss_task *t = context;
   const measuring *m = t->m;
-  for (int64_t i = index; i < t->rows; i += count) {
+  for (int64_t i; (i = __atomic_fetch_add(&t->next, 1, __ATOMIC_RELAXED)) < t->rows;) {
     const float *row = m->logits + i * t->width;
     if (m->reference)
       resq_row_compare(row, m->reference_logits + i * t->width, t->width, t->targets[i],
@@ -95,7 +97,7 @@ static bool score_piece(const measuring *m, const int32_t *window, int64_t first
   if (m->reference &&
       !resq_reference_forward(m->reference, window + first, first, rows, m->reference_logits, err))
     return false;
-  loss_task t = {m, window + first + 1, predictions, resq_session_vocabulary(r->session)};
+  loss_task t = {m, window + first + 1, predictions, resq_session_vocabulary(r->session), 0};
   resq_pool_run(r->session->pool, compute_losses, &t);
   for (int64_t i = 0; i < predictions; ++i)
     add_prediction(m, &m->predictions[i]);

@@ -1,20 +1,19 @@
-//===-- threads.c - a fork-join pool for SPMD calls -----------------------===//
+//===-- threads.c - a pool for SPMD calls that waits for nobody absent ----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Everything is built on one primitive, the event: a counter that goes up, that
-// waiters watch first by spinning and then in the kernel (futex). Fork is an event
-// of the caller, join one of the last helper, a barrier's release one of its last
-// arriver.
+// The protocol, and why it is right, stands in threads.h. Waiting is built on one
+// primitive, the event: a word that changes, that waiters watch first by spinning and
+// then in the kernel (futex).
 //===----------------------------------------------------------------------===//
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include "exec/threads.h"
+#include "base/cpus.h"
+#include "exec/pace.h"
 
-#include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -23,53 +22,21 @@
 #include <time.h>
 #include <unistd.h>
 
+//===-- Events ------------------------------------------------------------===//
+
 /// Alone on its cache line: waiters poll it while others write next to it.
 typedef struct event {
-  _Alignas(64) _Atomic uint32_t count;
+  _Alignas(64) _Atomic uint64_t word;
   _Atomic uint32_t sleepers;
 } event;
 
-typedef struct helper {
-  resq_pool *pool;
-  pthread_t thread;
-  int index;
-} helper;
-
-struct resq_pool {
-  event work;                            ///< a new task, or the end of the pool
-  event done;                            ///< the last helper has finished the task
-  event released;                        ///< a barrier's phase
-  _Alignas(64) _Atomic uint32_t arrived; ///< at the barrier
-  _Alignas(64) _Atomic uint32_t running; ///< helpers inside the task
-  _Alignas(64) resq_task task;
-  void *context;
-  helper *helpers; ///< [count - 1]
-  int64_t spin_ns;
-  int count;
-  bool closing;
-};
+/// The futex is the word's low half, which changes whenever what waiters wait for does.
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the low half of a word comes first");
 
 int64_t resq_now_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-int resq_thread_default(void) {
-  // The kernel's mask may be wider than cpu_set_t's 1024 bits.
-  for (int cpus = 1024; cpus <= 1 << 20; cpus *= 4) {
-    cpu_set_t *set = CPU_ALLOC(cpus);
-    if (!set)
-      return 1;
-    size_t size = CPU_ALLOC_SIZE(cpus);
-    int failed = sched_getaffinity(0, size, set);
-    int n = failed ? 0 : CPU_COUNT_S(size, set);
-    int wider = failed && errno == EINVAL;
-    CPU_FREE(set);
-    if (!wider)
-      return n < 1 ? 1 : n > RESQ_MAX_THREADS ? RESQ_MAX_THREADS : n;
-  }
-  return 1;
 }
 
 static void relax(void) {
@@ -80,70 +47,234 @@ static void relax(void) {
 #endif
 }
 
-static void futex(_Atomic uint32_t *word, int operation, uint32_t value) {
-  syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+static void futex(event *e, int operation, uint32_t value) {
+  syscall(SYS_futex, &e->word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
 }
 
-/// True as soon as e's count is not `old`; false when the budget is spent.
-static bool spin(event *e, uint32_t old, int64_t budget_ns) {
-  int64_t deadline = 0;
-  for (unsigned i = 1;; ++i) {
-    if (atomic_load_explicit(&e->count, memory_order_acquire) != old)
-      return true;
-    if (budget_ns <= 0)
-      return false;
-    relax();
-    if (i % 64)
-      continue;
-    int64_t now = resq_now_ns();
-    if (!deadline)
-      deadline = now + budget_ns;
-    else if (now >= deadline)
-      return false;
-  }
+static uint64_t event_now(event *e) {
+  return atomic_load_explicit(&e->word, memory_order_acquire);
 }
 
-static void event_wait(event *e, uint32_t old, int64_t budget_ns) {
-  if (spin(e, old, budget_ns))
-    return;
-  // Either event_signal sees this sleeper or the load below sees its count (both sequentially
-  // consistent); a change between load and sleep is seen by the kernel.
-  atomic_fetch_add(&e->sleepers, 1);
-  while (atomic_load(&e->count) == old)
-    futex(&e->count, FUTEX_WAIT, old);
-  atomic_fetch_sub(&e->sleepers, 1);
+static void event_wake(event *e) {
+  if (atomic_load(&e->sleepers))
+    futex(e, FUTEX_WAKE, INT32_MAX);
 }
 
 static void event_signal(event *e) {
-  atomic_fetch_add(&e->count, 1);
-  if (atomic_load(&e->sleepers))
-    futex(&e->count, FUTEX_WAKE, INT32_MAX);
+  atomic_fetch_add(&e->word, 1);
+  event_wake(e);
 }
 
-static uint32_t event_now(event *e) {
-  return atomic_load_explicit(&e->count, memory_order_acquire);
+/// Until the bits `mask` of the word are no longer `old`. Gives the time that it took, 0 for some
+/// dozens of polls.
+static int64_t event_wait(event *e, uint64_t old, uint64_t mask, int64_t spin_ns) {
+  int64_t start = 0, now = 0;
+  for (unsigned i = 1;; ++i) {
+    if ((event_now(e) & mask) != old)
+      return now - start;
+    if (spin_ns <= 0)
+      break;
+    relax();
+    if (i % 64)
+      continue;
+    now = resq_now_ns();
+    if (!start)
+      start = now;
+    else if (now - start >= spin_ns)
+      break;
+  }
+  if (!start)
+    start = resq_now_ns();
+  // Either whoever changes the word sees this sleeper or the load below sees the change (both
+  // sequentially consistent); a change between load and sleep is seen by the kernel.
+  atomic_fetch_add(&e->sleepers, 1);
+  for (uint64_t seen; ((seen = atomic_load(&e->word)) & mask) == old;)
+    futex(e, FUTEX_WAIT, (uint32_t)seen);
+  atomic_fetch_sub(&e->sleepers, 1);
+  return resq_now_ns() - start;
 }
+
+//===-- The pool ----------------------------------------------------------===//
+
+/// Where a thread is in a call; only the thread itself touches it.
+typedef struct member {
+  _Alignas(64) uint64_t at; ///< the phase of the task that it has come to
+  uint64_t in;              ///< the phase that it is inside of, or waits to get out of, or LATE
+  uint64_t left;            ///< the last phase that it left, which it does not enter again
+  resq_pool *pool;
+  pthread_t thread;
+  int index;
+} member;
+
+// No phase has these numbers.
+#define LATE UINT64_MAX
+#define ANY_PHASE UINT64_MAX
+
+struct resq_pool {
+  event state;               ///< the call: see threads.h
+  event work;                ///< calls begun, and the end of the pool
+  event more;                ///< times that the number of active threads has grown, and the end
+  _Alignas(64) uint64_t first; ///< the phase with which the call began
+  resq_task task;
+  void *context;
+  member *members; ///< [count]
+  int64_t spin_ns;
+  int count;
+  _Atomic int wanted;   ///< threads of a call, as helpers see it that wait for one
+  _Atomic bool closing;
+  resq_pace pace;  ///< the caller's
+  int64_t lost_ns; ///< long waits of this call's caller
+};
+
+// The state's fields. The phase comes first, so that the futex changes with it.
+#define PHASE_BITS 42
+#define COUNT_BITS 11
+#define PHASE_MASK ((UINT64_C(1) << PHASE_BITS) - 1)
+#define ACTIVE_ONE (UINT64_C(1) << PHASE_BITS)
+#define ACTIVE_MASK (((UINT64_C(1) << COUNT_BITS) - 1) << PHASE_BITS)
+#define INSIDE_ONE (UINT64_C(1) << (PHASE_BITS + COUNT_BITS))
+_Static_assert(RESQ_MAX_THREADS < 1 << COUNT_BITS && PHASE_BITS + 2 * COUNT_BITS == 64,
+               "a count of threads fits its field");
+
+static uint64_t phase_of(uint64_t state) { return state & PHASE_MASK; }
+static int active_of(uint64_t state) { return (int)((state & ACTIVE_MASK) >> PHASE_BITS); }
+
+static uint64_t make_state(uint64_t phase, int active, int inside) {
+  return (phase & PHASE_MASK) | (uint64_t)active * ACTIVE_ONE | (uint64_t)inside * INSIDE_ONE;
+}
+
+/// Leaves the phase that m is inside of. Where m is the last, the next one begins, with the caller
+/// and, if `goes_on`, m inside; true then. The caller's leave with goes_on false ends the call.
+static bool leave(resq_pool *pool, member *m, bool goes_on) {
+  const bool is_caller = m->index == 0;
+  uint64_t old = atomic_load_explicit(&pool->state.word, memory_order_relaxed), next;
+  bool last;
+  m->left = m->in;
+  do {
+    const int active = is_caller && !goes_on ? 0 : active_of(old);
+    last = old < 2 * INSIDE_ONE;
+    if (last)
+      next = make_state(phase_of(old) + 1, active, active ? 1 + (goes_on && !is_caller) : 0);
+    else
+      next = ((old - INSIDE_ONE) & ~ACTIVE_MASK) | (uint64_t)active * ACTIVE_ONE;
+  } while (!atomic_compare_exchange_weak(&pool->state.word, &old, next));
+  if (last)
+    event_wake(&pool->state);
+  return last;
+}
+
+/// A helper enters phase `only`, or with ANY_PHASE the one that runs. The state then; 0 when it is
+/// over, was left before or wants no more threads.
+static uint64_t join(resq_pool *pool, const member *m, uint64_t only) {
+  uint64_t old = event_now(&pool->state);
+  do {
+    const uint64_t phase = phase_of(old);
+    if (m->index >= active_of(old) || phase == m->left || (only != ANY_PHASE && phase != only))
+      return 0;
+  } while (!atomic_compare_exchange_weak(&pool->state.word, &old, old + INSIDE_ONE));
+  return old;
+}
+
+/// The caller's waits. A long one is time lost to a thread that does not run.
+static void wait_and_count(resq_pool *pool, uint64_t phase) {
+  const int64_t waited = event_wait(&pool->state, phase, PHASE_MASK, pool->spin_ns);
+  pool->lost_ns += waited >= RESQ_LONG_WAIT_NS ? waited : 0;
+}
+
+bool resq_pool_phase(resq_pool *pool, int index) {
+  member *m = &pool->members[index];
+  const uint64_t next = m->at = (m->at + 1) & PHASE_MASK;
+  if (m->in == LATE)
+    return false;
+  // Phases from here to the one that m is inside of; one back, which is the greatest number of all,
+  // when it comes out of that.
+  const uint64_t ahead = (m->in - next) & PHASE_MASK;
+  if (ahead != PHASE_MASK)
+    return ahead == 0;
+  if (!leave(pool, m, true)) {
+    if (index == 0) {
+      wait_and_count(pool, m->left); // whoever ended the phase has entered the caller
+    } else {
+      event_wait(&pool->state, m->left, PHASE_MASK, pool->spin_ns);
+      if (!join(pool, m, next)) {
+        m->in = LATE;
+        return false;
+      }
+    }
+  }
+  m->in = next;
+  return true;
+}
+
+//===-- Calls -------------------------------------------------------------===//
 
 static void *helper_main(void *argument) {
-  helper *self = argument;
-  resq_pool *pool = self->pool;
-  // Created before the first task, so the events seen start at 0 and none is missed.
-  for (uint32_t seen = 0;; ++seen) {
-    event_wait(&pool->work, seen, pool->spin_ns);
-    if (pool->closing)
+  member *m = argument;
+  resq_pool *pool = m->pool;
+  for (;;) {
+    // Read first: what changes after this ends the waits below.
+    const uint64_t work = event_now(&pool->work), more = event_now(&pool->more);
+    if (atomic_load(&pool->closing))
       return NULL;
-    pool->task(pool->context, self->index, pool->count);
-    if (atomic_fetch_sub_explicit(&pool->running, 1, memory_order_acq_rel) == 1)
-      event_signal(&pool->done);
+    const uint64_t entered = join(pool, m, ANY_PHASE);
+    if (entered) {
+      m->in = phase_of(entered);
+      m->at = pool->first - 1;
+      pool->task(pool->context, m->index, active_of(entered));
+      if (m->in != LATE)
+        leave(pool, m, false);
+    } else if (m->index >= atomic_load(&pool->wanted)) {
+      event_wait(&pool->more, more, UINT64_MAX, 0);
+    } else {
+      event_wait(&pool->work, work, UINT64_MAX, pool->spin_ns);
+    }
   }
 }
 
+static void run_shared(resq_pool *pool, resq_task task, void *context, int active) {
+  member *m = &pool->members[0];
+  // Closed: no thread reads what is written here.
+  const uint64_t phase = phase_of(event_now(&pool->state));
+  pool->first = m->in = phase;
+  m->at = phase - 1;
+  pool->task = task;
+  pool->context = context;
+  atomic_store(&pool->state.word, make_state(phase, active, 1));
+  event_signal(&pool->work);
+  task(context, 0, active);
+  if (!leave(pool, m, false))
+    wait_and_count(pool, m->left);
+}
+
+void resq_pool_run(resq_pool *pool, resq_task task, void *context) {
+  if (pool->count == 1) {
+    task(context, 0, 1);
+    return;
+  }
+  const int active = pool->pace.active;
+  const int64_t start = resq_now_ns();
+  pool->lost_ns = 0;
+  if (active == 1)
+    task(context, 0, 1);
+  else
+    run_shared(pool, task, context, active);
+  const int64_t end = resq_now_ns();
+  resq_pace_after(&pool->pace, end, end - start, pool->lost_ns);
+  if (pool->pace.active == active)
+    return;
+  atomic_store(&pool->wanted, pool->pace.active);
+  if (pool->pace.active > active)
+    event_signal(&pool->more);
+}
+
+//===-- Making and ending a pool ------------------------------------------===//
+
 /// Helpers take no signals: handlers run on the host's threads.
-static int start_helper(helper *h) {
+static int start_helper(member *m) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  int failed = pthread_create(&h->thread, NULL, helper_main, h);
+  int failed = pthread_create(&m->thread, NULL, helper_main, m);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return failed;
 }
@@ -154,20 +285,21 @@ resq_pool *resq_pool_create(int threads, int64_t spin_ns, resq_error *err) {
     return NULL;
   }
   resq_pool *pool = aligned_alloc(_Alignof(resq_pool), sizeof *pool);
-  helper *helpers = calloc((size_t)threads, sizeof *helpers);
-  if (!pool || !helpers) {
+  member *members = aligned_alloc(_Alignof(member), (size_t)threads * sizeof *members);
+  if (!pool || !members) {
     free(pool);
-    free(helpers);
+    free(members);
     resq_fail(err, RESQ_NO_MEMORY, "no memory for %d threads", threads);
     return NULL;
   }
   memset(pool, 0, sizeof *pool);
-  pool->helpers = helpers;
-  pool->spin_ns = threads > resq_thread_default() ? 0 : spin_ns;
-  pool->count = 1;
-  for (int i = 1; i < threads; ++i) {
-    helpers[i - 1] = (helper){.pool = pool, .index = i};
-    int failed = start_helper(&helpers[i - 1]);
+  pool->members = members;
+  pool->spin_ns = threads > resq_cpus_default() ? 0 : spin_ns;
+  pool->pace = resq_pace_start(threads, resq_now_ns());
+  atomic_store(&pool->wanted, threads);
+  for (int i = 0; i < threads; ++i) {
+    members[i] = (member){.pool = pool, .index = i, .in = LATE, .left = LATE};
+    int failed = i ? start_helper(&members[i]) : 0;
     if (failed) {
       resq_fail(err, RESQ_FAILED, "cannot start thread %d of %d: %s", i + 1, threads,
                 strerror(failed));
@@ -182,40 +314,13 @@ resq_pool *resq_pool_create(int threads, int64_t spin_ns, resq_error *err) {
 void resq_pool_destroy(resq_pool *pool) {
   if (!pool)
     return;
-  pool->closing = true;
+  atomic_store(&pool->closing, true);
   event_signal(&pool->work);
+  event_signal(&pool->more);
   for (int i = 1; i < pool->count; ++i)
-    pthread_join(pool->helpers[i - 1].thread, NULL);
-  free(pool->helpers);
+    pthread_join(pool->members[i].thread, NULL);
+  free(pool->members);
   free(pool);
 }
 
 int resq_pool_count(const resq_pool *pool) { return pool->count; }
-
-void resq_pool_run(resq_pool *pool, resq_task task, void *context) {
-  if (pool->count == 1) {
-    task(context, 0, 1);
-    return;
-  }
-  uint32_t before = event_now(&pool->done);
-  pool->task = task;
-  pool->context = context;
-  atomic_store_explicit(&pool->running, (uint32_t)pool->count - 1, memory_order_relaxed);
-  event_signal(&pool->work);
-  task(context, 0, pool->count);
-  event_wait(&pool->done, before, pool->spin_ns);
-}
-
-void resq_pool_barrier(resq_pool *pool) {
-  if (pool->count == 1)
-    return;
-  // The phase cannot move before this thread arrives, so reading it first is safe.
-  uint32_t phase = event_now(&pool->released);
-  if (atomic_fetch_add_explicit(&pool->arrived, 1, memory_order_acq_rel) + 1 ==
-      (uint32_t)pool->count) {
-    atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
-    event_signal(&pool->released);
-    return;
-  }
-  event_wait(&pool->released, phase, pool->spin_ns);
-}

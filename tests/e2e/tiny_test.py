@@ -3,7 +3,9 @@
 with a token in a chunk, one thread with two, one compile with the next."""
 import json
 import os
+import shutil
 import subprocess
+import sys
 import unittest
 
 import numpy as np
@@ -432,6 +434,55 @@ class CommandLine(unittest.TestCase):
                               stderr=subprocess.PIPE, timeout=120)
         self.assertEqual(done.returncode, 0)
         self.assertIn(b"linear", done.stderr)
+
+    def test_generation_settings(self):
+        """The model's own settings (general.sampling.*) are the defaults of `generate`; the command line goes before them."""
+        own = compile_model(make_tiny("greedy.gguf", "--sampling", "temp=0,penalty_repeat=1.5"), "--scheme=none", "--levels=generic")
+        words = ["generate", "--raw", "-p", "It was", "-n", "12"]
+        self.assertEqual(json.loads(run([own, "info", "--json"]))["metadata"]["generation"],
+                         {"temperature": 0.0, "repeat_penalty": 1.5})
+        text = run([own, *words])
+        self.assertEqual(text, run([own, *words, "--greedy", "--repeat-penalty", "1.5"]))
+        self.assertEqual(text, run([own, *words, "--seed", "2"]))
+        self.assertNotEqual(text, run([own, *words, "--temp", "2", "--min-p", "0"]))
+        self.assertNotEqual(text, run([own, *words, "--repeat-penalty", "1"]))
+        # Without settings of its own a model draws as llama.cpp does.
+        other = compile_scheme("none")
+        text = run([other, *words])
+        self.assertEqual(text, run([other, *words, "--temp", "0.8", "--top-k", "40", "--top-p", "0.95", "--min-p", "0.05",
+                                    "--seed", "1"]))
+        self.assertNotEqual(text, run([other, *words, "--seed", "2"]))
+        bad = support.path("bad_sampling.gguf")
+        run([sys.executable, os.path.join(support.ROOT, "tests/tools/make_tiny_gguf.py"), bad, "--sampling", "top_p=1.5"])
+        done = subprocess.run([support.RESQC, bad, "-o", support.path("none")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn(b"general.sampling.top_p is 1.5, allowed", done.stderr)
+
+    def test_strip(self):
+        """The case "strip": what lies behind the ELF part is gone, and the binary says so and what to do."""
+        stripped = support.path("stripped")
+        shutil.copy(compile_scheme("none"), stripped)
+        run(["strip", stripped])
+        done = subprocess.run([stripped, "info"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn(b"`strip`", done.stderr)
+        self.assertIn(b"take the file that resqc wrote", done.stderr)
+
+    def test_integrity(self):
+        """The case "integrity": a changed byte of the ELF part stops every command, one of the sections `info --verify`."""
+        with open(compile_scheme("none"), "rb") as f:
+            good = f.read()
+        sections = support.path("flipped")
+        # A parameter's byte, one of the section table, and one of the hash of everything outside the sections.
+        for where, command, code in [(len(good) // 2, ["info", "--verify"], 3), (len(good) - 41, ["tokenize", "-p", "a"], 3),
+                                     (len(good) - 40, ["tokenize", "-p", "a"], 3)]:
+            with open(sections, "wb") as f:
+                f.write(good[:where] + bytes([good[where] ^ 1]) + good[where + 1:])
+            os.chmod(sections, 0o755)
+            done = subprocess.run([sections, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, code, (where, done.stderr))
+            self.assertIn(b"hash", done.stderr)
+        run([compile_scheme("none"), "info", "--verify"])
 
     def test_works_anywhere(self):
         """The artifact holds all that it needs: no build tree, no environment."""

@@ -33,7 +33,15 @@ static uint8_t *good_blob(const char *pre, uint64_t *size) {
     tokens[n++] = (resq_text){more[i], strlen(more[i])};
   }
   const resq_text merges[] = {{"t h", 3}, {"a a", 3}, {"th e", 4}, {"aa aa", 5}};
-  resq_tokenizer_source source = {tokens, types, n, merges, 4, pre, "{{ x }}", 260, 261, false};
+  resq_tokenizer_source source = {.tokens = tokens,
+                                  .token_types = types,
+                                  .n_tokens = n,
+                                  .merges = merges,
+                                  .n_merges = 4,
+                                  .pre = pre,
+                                  .chat_template = "{{ x }}",
+                                  .bos = 260,
+                                  .eos = 261};
   return resq_tokenizer_build(&source, size, NULL);
 }
 
@@ -90,8 +98,14 @@ static void build_and_use(const uint8_t *data, size_t size, const char *pre) {
     }
   for (size_t i = 0; i < counts[0]; ++i)
     types[i] = types[i] < 1 || types[i] > 6 ? 1 : types[i];
-  resq_tokenizer_source source = {
-      lines[0], types, (int64_t)counts[0], lines[1], (int64_t)counts[1], pre, "", -1, -1, false};
+  resq_tokenizer_source source = {.tokens = lines[0],
+                                  .token_types = types,
+                                  .n_tokens = (int64_t)counts[0],
+                                  .merges = lines[1],
+                                  .n_merges = (int64_t)counts[1],
+                                  .pre = pre,
+                                  .bos = -1,
+                                  .eos = -1};
   uint64_t blob_size;
   uint8_t *blob = resq_tokenizer_build(&source, &blob_size, NULL);
   if (blob)

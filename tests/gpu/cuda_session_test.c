@@ -33,15 +33,16 @@ static const resq_gpu_launch launches[] = {
 static const resq_gpu_image images[] = {{"sm_90a", 90, 1, ".target sm_90a"},
                                         {"sm_80", 80, 0, ".target sm_80"}};
 static const resq_gpu_code code = {2, 2, images, launches};
-static const resq_arg args[] = {{"x", RESQ_F32, 0, -1, 3}, {"y", RESQ_F32, 1, -1, 3}};
+static const resq_arg args[] = {{"x", RESQ_F32, 0, -1, 3, 0, 0, NULL},
+                                {"y", RESQ_F32, 1, -1, 3, 0, 0, NULL}};
 static const char *const names[] = {"l0.norm: twice", "l0.q: shift"};
 
 static void cpu_run(resq_worker *w) { (void)w; }
 
 static resq_entry entries[] = {
-    {"f", "generic", cpu_run, large, 0, 2, 2, args, names, NULL},
-    {"f", "cuda", NULL, large, 64 + large * 12, 2, 2, args, names, &code},
-    {"f", "cuda", NULL, small, 64 + small * 12, 2, 2, args, names, &code},
+    {"f", "generic", cpu_run, large, 0, 2, 2, args, names, NULL, NULL, 0},
+    {"f", "cuda", NULL, large, 64 + large * 12, 2, 2, args, names, &code, NULL, 0},
+    {"f", "cuda", NULL, small, 64 + small * 12, 2, 2, args, names, &code, NULL, 0},
 };
 static const resq_cache caches[] = {{"l0", 8, 0, -1, 32.0}};
 static const resq_param params[] = {{"p", "tensor<16xf32>", 0, 64, 16}};

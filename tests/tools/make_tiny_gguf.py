@@ -249,6 +249,9 @@ def write_metadata(w, o):
         w.u32(f"{o.architecture}.{key}", value)
     w.f32(f"{o.architecture}.rope.freq_base", 10000.0)
     w.f32(f"{o.architecture}.attention.layer_norm_rms_epsilon", 1e-5)
+    for word in filter(None, o.sampling.split(",")):
+        key, value = word.split("=")
+        w.f32(f"general.sampling.{key}", float(value))
 
 
 def write_tokenizer(w, o):
@@ -314,6 +317,7 @@ def parse_options():
     parser.add_argument("--head", action="store_true", help="a head apart from the embedding")
     parser.add_argument("--biases", choices=["qkv", "all"], nargs="?", const="qkv",
                         help="of q, k and v, which qwen2 always has, or of all linears")
+    parser.add_argument("--sampling", default="", help="general.sampling.* keys: temp=0.5,top_p=0.9")
     parser.add_argument("--rope-factors", action="store_true", help="a rope_freqs.weight tensor")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=TYPE:VALUE",
                         help="one key more, or with another value: u32, f32, bool, str, u32s (with commas)")

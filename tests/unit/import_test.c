@@ -628,8 +628,10 @@ static void test_unreadable(void **state) {
 static void test_real_model(void **state) {
   (void)state;
   const char *model = getenv("RESQ_TEST_MODEL");
-  if (!model)
+  if (!model) {
+    print_message("skipped: RESQ_TEST_MODEL names no model\n");
     skip();
+  }
   resq_error err = {0};
   MlirModule module = resq_import(ctx, model, &err);
   if (mlirModuleIsNull(module))

@@ -11,7 +11,7 @@
 #include <string.h>
 
 // clang-format off: tables, one row a line
-enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS, CALIBRATION, WINDOWS,
+enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, PRETOKENIZER, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS, CALIBRATION, WINDOWS,
        STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION };
 
 /// One row an option: what getopt needs and what --help says.
@@ -27,13 +27,14 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"seed", required_argument, SEED, "N", "of random rotations and sampled text; default 1"},
     {"weights", required_argument, WEIGHTS, "TYPE", "element of weights left in float: f32, bf16, f16"},
     {"emit", required_argument, EMIT, "FORM", "import, resq, generic, lowered, llvm, obj, shared, exe; default exe"},
+    {"pre-tokenizer", required_argument, PRETOKENIZER, "NAME", "how text is cut, in place of what the file says (docs/tokenizers.md): llama-bpe, qwen2, ..."},
     {"passes", required_argument, PIPELINE, "PIPELINE", "a pass pipeline in place of the scheme's passes"},
     {"levels", required_argument, LEVELS, "LIST", "of definition, generic, avx2, avx512, avx512vbmi, cuda; default: all but the first and the last"},
     {"decode-rows", required_argument, DECODE_ROWS, "N", "most rows of the decode entry; default 16"},
     {"prefill-rows", required_argument, PREFILL_ROWS, "N", "most rows of the prefill entry; default 128"},
     {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},
     {"report", required_argument, REPORT, "FILE.html", "a page on the quality of the compile: noise, spectra, outliers, bits"},
-    {"threads", required_argument, THREADS, "N", "default: all; the output does not depend on it"},
+    {"threads", required_argument, THREADS, "N", "default: as many as CPU affinity and cgroup quota allow; the output does not depend on it"},
     {"verbose", no_argument, 'v', NULL, "stages and remarks, also in a pipe"},
     {"version", no_argument, VERSION, NULL, "print the version"},
     {"help", no_argument, 'h', NULL, "print this"},
@@ -103,6 +104,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
   case KV: o->kv = arg; return true;
   case METHOD: o->method = arg; return true;
   case HIGH: o->high = arg; return true;
+  case PRETOKENIZER: o->pretokenizer = arg; return true;
   case PIPELINE: o->pipeline = arg; return true;
   case WEIGHTS: o->weights = arg; return true;
   case LEVELS: o->levels = arg; return true;

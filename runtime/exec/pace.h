@@ -1,0 +1,41 @@
+//===-- pace.h - how many threads a call runs on --------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Other processes take processors away, and a thread without one holds the others
+// wherever it was stopped. No call asks the system about that: what a call lost by
+// waiting says it, and this arithmetic draws the conclusion. It is a pure function of
+// what it is told, times included.
+//
+//   A call that lost more than a quarter of its time  the next runs on a quarter fewer threads,
+//                                                     or on those before the last growth
+//   no such call for `hold_ns`                        a thread more; then two, four, ... more
+//   lost again                                        hold_ns doubles, up to RESQ_PACE_MOST_NS
+//   all threads, and no loss for hold_ns              hold_ns halves, down to RESQ_PACE_LEAST_NS
+//
+// So a single hiccup costs some milliseconds at fewer threads, a neighbor that stays costs
+// one lost scheduler slice a second, and when it goes, threads come back within a second.
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_EXEC_PACE_H
+#define RESQ_EXEC_PACE_H
+
+#include <stdint.h>
+
+#define RESQ_PACE_LEAST_NS 8000000
+#define RESQ_PACE_MOST_NS (128 * RESQ_PACE_LEAST_NS)
+
+typedef struct resq_pace {
+  int most;         ///< threads that there are
+  int active;       ///< threads of the next call, 1 .. most
+  int good;         ///< threads of calls that lost nothing for hold_ns; active falls back to it
+  int step;         ///< by how many active grows next
+  int64_t hold_ns;  ///< how long a number of threads is kept before more are tried
+  int64_t since_ns; ///< when `active` last changed, or hold_ns was halved
+} resq_pace;
+
+/// All threads at first.
+resq_pace resq_pace_start(int threads, int64_t now_ns);
+/// What a call on p->active threads, which took `wall_ns` and ended at `now_ns`, says of the next.
+/// `lost_ns` of it the calling thread could not work: the others were waited for.
+void resq_pace_after(resq_pace *p, int64_t now_ns, int64_t wall_ns, int64_t lost_ns);
+
+#endif // RESQ_EXEC_PACE_H
