@@ -17,7 +17,7 @@
 
 typedef struct generate_options {
   resq_run_options common;
-  const char *prompt, *system;
+  const char *prompt, *system, *date;
   int64_t tokens, top_k, seed, repeat_window;
   double temperature, top_p, min_p, repeat_penalty;
   resq_texts stops;
@@ -49,6 +49,8 @@ static const resq_flag flags[] = {
     {"chat", 0, RESQ_FLAG_BOOL, NULL, "use the chat template (default when the model has one)", 0,
      0, AT(chat)},
     {"system", 0, RESQ_FLAG_TEXT, "TEXT", "the system message of the chat", 0, 0, AT(system)},
+    {"date", 0, RESQ_FLAG_TEXT, "DATE", "what chat templates take for today (default: the clock's)",
+     0, 0, AT(date)},
     {"ids", 0, RESQ_FLAG_BOOL, NULL, "print token ids, one a line, instead of text", 0, 0, AT(ids)},
     {"stats", 0, RESQ_FLAG_BOOL, NULL, "print tokens/s to stderr (default on a terminal)", 0, 0,
      AT(stats)},
@@ -65,17 +67,18 @@ static char *token_text(const resq_tokenizer *t, int64_t id) {
 }
 
 /// The conversation so far, up to where the assistant speaks.
-static bool chat_ids(const resq_tokenizer *t, const char *system, const char *user, int32_t **ids,
-                     int64_t *n, resq_error *err) {
+static bool chat_ids(const resq_tokenizer *t, const generate_options *o, const char *user,
+                     int32_t **ids, int64_t *n, resq_error *err) {
   resq_chat_message messages[2];
   size_t count = 0;
-  if (system)
-    messages[count++] = (resq_chat_message){"system", system};
+  if (o->system)
+    messages[count++] = (resq_chat_message){"system", o->system};
   messages[count++] = (resq_chat_message){"user", user};
   char *bos = token_text(t, resq_tokenizer_bos(t)), *eos = token_text(t, resq_tokenizer_eos(t));
   size_t size = 0;
-  char *text = bos && eos ? resq_chat_template_render(resq_tokenizer_chat_template(t), messages,
-                                                      count, true, bos, eos, &size, err)
+  resq_chat_request request = {messages, count, true, bos, eos, o->date};
+  char *text = bos && eos ? resq_chat_template_render(resq_tokenizer_chat_template(t), &request,
+                                                      &size, err)
                           : NULL;
   if (!bos || !eos)
     resq_fail(err, RESQ_NO_MEMORY, "no memory for the chat");
@@ -111,6 +114,8 @@ static bool prompt_ids(const resq_tokenizer *t, const generate_options *o, int32
     return resq_fail(err, RESQ_USAGE,
                      o->raw ? "--raw excludes --chat and --system"
                             : "the model has no chat template; use --raw");
+  if (o->date && !resq_chat_date_check(o->date, err))
+    return false;
   resq_input in = {0};
   if (o->prompt)
     in.text = (resq_text){o->prompt, strlen(o->prompt)};
@@ -122,7 +127,7 @@ static bool prompt_ids(const resq_tokenizer *t, const generate_options *o, int32
                    o->prompt ? "--prompt" : o->common.operand);
   } else if (chat) {
     char *user = strndup(in.text.data, in.text.size);
-    ok = user ? chat_ids(t, o->system, user, ids, n, err)
+    ok = user ? chat_ids(t, o, user, ids, n, err)
               : resq_fail(err, RESQ_NO_MEMORY, "no memory for the prompt");
     free(user);
   } else {
