@@ -50,9 +50,9 @@ class Generation(jinja2.ext.Extension):
         return caller()
 
 
-def environment(optimized):
+def environment():
     env = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, optimized=optimized,
+        trim_blocks=True, lstrip_blocks=True,
         extensions=[Generation, jinja2.ext.loopcontrols])
     env.filters["tojson"] = tojson
     env.globals["raise_exception"] = raise_exception
@@ -60,14 +60,14 @@ def environment(optimized):
     return env
 
 
-ENV, PLAIN = environment(True), environment(False)
+ENV = environment()
 
 
-def render(text, conversation=1, prompt=1, env=ENV):
+def render(text, conversation=1, prompt=1):
     """None where jinja2 refuses."""
     messages = [{"role": r, "content": c} for r, c in CONVERSATIONS[conversation]]
     try:
-        return env.from_string(text).render(
+        return ENV.from_string(text).render(
             messages=messages, tools=None, documents=None, add_generation_prompt=bool(prompt),
             bos_token="<s>", eos_token="</s>")
     except Exception:  # whatever it is, the template is refused
@@ -137,21 +137,26 @@ BINARY = ["X + Y", "X - Y", "X * Y", "X / Y", "X // Y", "X % Y", "X ** Y", "X ~ 
 
 # What jinja2 accepts and we refuse by name, or only print in another way: not asked.
 def is_skipped(text, output):
-    # Jinja finds less wrong with constants than with the same values in variables.
-    if render(text, env=PLAIN) is None:
-        return True
     return "object at 0x" in output or "<built-in" in output or "bound method" in output or \
         "<function" in output or "Undefined" in text or "generator object" in output or \
         "__class__" in text or "select('nope')" in text or ".copy()" in text and "range" in text
 
 
+def with_values(e, x, y):
+    """The expression of X and Y. Of slices Jinja finds less wrong with constants: in variables."""
+    if ":" in e and "[" in e and "{" not in e:
+        return "{% set v = " + x + " %}{% set w = " + y + " %}{{ " + \
+            e.replace("X", "v").replace("Y", "w") + " }}"
+    return "{{ " + e.replace("X", "@").replace("Y", y).replace("@", x) + " }}"
+
+
 def expressions():
     for x in VALUES:
         for e in UNARY:
-            yield "{{ " + e.replace("X", x if e == "X" or x.isalnum() else f"({x})") + " }}"
+            yield with_values(e, x if e == "X" or x.isalnum() else f"({x})", "0")
     for x, y in itertools.product(SMALL, SMALL):
         for e in BINARY:
-            yield "{{ " + e.replace("X", "@").replace("Y", f"({y})").replace("@", f"({x})") + " }}"
+            yield with_values(e, f"({x})", f"({y})")
 
 
 def blocks():
