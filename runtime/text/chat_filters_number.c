@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "text/chat_filters.h"
 #include "text/chat_text.h"
+#include "text/utf8.h"
 
 #include <errno.h>
 #include <math.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <utf8proc.h>
 
 #define UNUSED (void)c, (void)args, (void)b
 
@@ -22,7 +24,10 @@ static bool clean(chat_context *c, resq_text text, char out[MAX_NUMBER]) {
   for (size_t i = 0; i < text.size; ++i) {
     unsigned char x = (unsigned char)text.data[i];
     if (x >= 0x80) {
-      chat_fail(c, "a number in characters beyond ASCII is not supported");
+      uint32_t code;
+      resq_utf8_step(text.data + i, text.size - i, &code);
+      if (utf8proc_category((utf8proc_int32_t)code) == UTF8PROC_CATEGORY_ND)
+        chat_fail(c, "a number in digits beyond ASCII is not supported");
       return false;
     }
     if (x == '_' && n && i + 1 < text.size && strchr("0123456789abcdefxoABCDEFXO", out[n - 1]) &&

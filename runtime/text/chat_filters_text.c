@@ -185,8 +185,9 @@ CHAT_FILTER_FUNCTION(chat_filter_center) {
 
 CHAT_FILTER_FUNCTION(chat_filter_truncate) {
   UNUSED;
-  if (v.kind == CHAT_UNDEFINED) // of no length
-    return v;
+  int64_t size, least = b[0] && b[0]->kind == CHAT_INT ? b[0]->integer : 0;
+  if (v.kind != CHAT_STRING && chat_size(c, v, &size) && size <= least)
+    return v; // Jinja asks for no more than a length
   resq_text text = need_text(c, "truncate", v), end = b[2] ? need_text(c, "end", *b[2])
                                                            : chat_text("...");
   int64_t length = chat_whole(c, "truncate", b[0], 255);

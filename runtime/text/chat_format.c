@@ -198,7 +198,8 @@ static void write_value(formatter *f, chat_buffer *out, const form *o, chat_valu
 resq_text chat_format(chat_context *c, resq_text text, chat_value values) {
   formatter f = {.c = c, .text = text, .values = values};
   chat_buffer out = {0};
-  bool is_mapping = values.kind == CHAT_DICT || values.kind == CHAT_LIST;
+  bool is_mapping = values.kind == CHAT_DICT || values.kind == CHAT_LIST ||
+                    values.kind == CHAT_RANGE || values.kind == CHAT_UNDEFINED;
   while (f.at < text.size && !c->failed) {
     const char *mark = memchr(text.data + f.at, '%', text.size - f.at);
     size_t plain = mark ? (size_t)(mark - text.data) - f.at : text.size - f.at;
