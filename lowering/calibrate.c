@@ -121,7 +121,7 @@ static bool run_windows(const resq_probe *probe, const resq_windows *windows,
     resq_stage_progress(stages, i, windows->count, what);
     if (!resq_session_forward(probe->session, windows->ids + i * WINDOW, positions, sequences,
                               count * WINDOW, NULL, 0, NULL, &why))
-      return resq_fail(err, RESQ_FAILED, "calibration: %s", why.text);
+      return resq_fail(err, (resq_code)why.code, "calibration: %s", why.text);
   }
   return true;
 }

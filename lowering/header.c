@@ -43,12 +43,20 @@ static void write_function(FILE *f, MlirOperation func) {
           (int)name.length, name.data, (int)(n_in + n_out));
 }
 
-bool resq_write_header(MlirOperation module, const char *output, resq_error *err) {
-  char path[PATH_MAX], guard[128];
+bool resq_header_path(const char *output, char out[PATH_MAX]) {
   size_t length = strlen(output);
   if (length > 3 && !strcmp(output + length - 3, ".so"))
     length -= 3;
-  snprintf(path, sizeof path, "%.*s.h", (int)length, output);
+  return snprintf(out, PATH_MAX, "%.*s.h", (int)length, output) < PATH_MAX;
+}
+
+resq_out *resq_write_header(MlirOperation module, const char *output, resq_error *err) {
+  char path[PATH_MAX], guard[128];
+  if (!resq_header_path(output, path)) {
+    resq_fail(err, RESQ_IO, "cannot write a header beside '%.200s...': its path is too long",
+              output);
+    return NULL;
+  }
   const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
   snprintf(guard, sizeof guard, "RESQ_%.100s", base);
   for (char *p = guard; *p; p++)
@@ -57,8 +65,10 @@ bool resq_write_header(MlirOperation module, const char *output, resq_error *err
   char *text = NULL;
   size_t size = 0;
   FILE *f = open_memstream(&text, &size);
-  if (!f)
-    return resq_fail(err, RESQ_NO_MEMORY, "%s: no memory", path);
+  if (!f) {
+    resq_fail(err, RESQ_NO_MEMORY, "%s: no memory", path);
+    return NULL;
+  }
   fprintf(f,
           "// Made by resqc with the shared library beside it. Needs resq/session.h on the include "
           "path.\n"
@@ -73,12 +83,15 @@ bool resq_write_header(MlirOperation module, const char *output, resq_error *err
     if (resq_op_is(op, "func.func") && !resq_str_eq(resq_op_str(op, "sym_visibility"), "private"))
       write_function(f, op);
   fprintf(f, "#endif // %s\n", guard);
-  fclose(f);
-  resq_out *out = resq_out_create(path, 0644, err);
+  bool whole = !ferror(f);
+  whole = !fclose(f) && whole;
+  resq_out *out = whole ? resq_out_create(path, 0644, err) : NULL;
   bool ok = out && resq_out_write(out, text, size, err);
   free(text);
+  if (!whole)
+    resq_fail(err, RESQ_NO_MEMORY, "%s: no memory", path);
   if (ok)
-    return resq_out_commit(out, err);
+    return out;
   resq_out_discard(out);
-  return false;
+  return NULL;
 }

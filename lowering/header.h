@@ -4,10 +4,16 @@
 #define RESQ_LOWERING_HEADER_H
 
 #include "base/error.h"
+#include "base/file.h"
 #include "mlir-c/IR.h"
+#include <limits.h>
 
-/// Writes "<output without .so>.h": one static inline wrapper a public function over
+/// The header's name, "<output without .so>.h". False when it is too long.
+bool resq_header_path(const char *output, char out[PATH_MAX]);
+
+/// Writes that file: one static inline wrapper a public function over
 /// resq/session.h's resq_session_call, with shapes and types of its arguments in the comment.
-bool resq_write_header(MlirOperation module, const char *output, resq_error *err);
+/// The caller commits it; NULL on failure.
+resq_out *resq_write_header(MlirOperation module, const char *output, resq_error *err);
 
 #endif // RESQ_LOWERING_HEADER_H

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "cli/cli.h"
 
-#include <signal.h>
+#include "base/process.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,23 +68,26 @@ static int run_word(const resq_cli *cli, int argc, char **argv) {
   return RESQ_USAGE;
 }
 
-int resq_cli_main(const resq_program *program, const char *path, int argc, char **argv) {
-  const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
-  resq_cli cli = {program, path, slash ? slash + 1 : argc > 0 ? argv[0] : "resq"};
-  // A reader that went away is an error of fwrite, not the end of the process.
-  signal(SIGPIPE, SIG_IGN);
+static int run(const resq_cli *cli, int argc, char **argv) {
   if (argc < 2) {
-    print_usage(cli.name, stderr);
+    print_usage(cli->name, stderr);
     return RESQ_USAGE;
   }
   const resq_command *command = find_command(argv[1]);
   if (!command)
-    return run_word(&cli, argc, argv);
+    return run_word(cli, argc, argv);
   resq_error err = {RESQ_FAILED, ""};
-  if (run_command(&cli, command, argc - 1, argv + 1, &err))
+  if (run_command(cli, command, argc - 1, argv + 1, &err))
     return RESQ_OK;
   fflush(stdout);
   if (err.message[0])
-    fprintf(stderr, "%s: error: %s\n", cli.name, err.message);
+    fprintf(stderr, "%s: error: %s\n", cli->name, err.message);
   return err.code == RESQ_OK ? RESQ_FAILED : err.code;
+}
+
+int resq_cli_main(const resq_program *program, const char *path, int argc, char **argv) {
+  const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+  resq_cli cli = {program, path, slash ? slash + 1 : argc > 0 ? argv[0] : "resq"};
+  resq_process_begin(cli.name);
+  return resq_process_end(run(&cli, argc, argv));
 }
