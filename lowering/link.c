@@ -19,8 +19,8 @@
 
 extern char **environ;
 
-/// Where the archives are, below `root`: there or in its folder resq. An absolute path, since the linker
-/// takes a name that begins with - for an option.
+/// Where the archives are, below `root`: there or in its folder resq. An absolute path, since the
+/// linker takes a name that begins with - for an option.
 static bool find_runtime(const char *root, char *out, size_t size) {
   static const char *const below[] = {"", "/resq"};
   char real[PATH_MAX], probe[PATH_MAX + 64];
@@ -40,7 +40,8 @@ bool resq_runtime_folder(char *out, size_t size, resq_error *err) {
   if (given && *given)
     return find_runtime(given, out, size) ||
            resq_fail(err, RESQ_FAILED,
-                     "RESQ_LIBRARY_PATH=%s: no libresq_runtime.a there or in its folder resq", given);
+                     "RESQ_LIBRARY_PATH=%s: no libresq_runtime.a there or in its folder resq",
+                     given);
   char own[PATH_MAX] = "";
   Dl_info info;
   if (dladdr(&resq_runtime_folder, &info) && info.dli_fname && realpath(info.dli_fname, own)) {
@@ -55,8 +56,8 @@ bool resq_runtime_folder(char *out, size_t size, resq_error *err) {
              own);
 }
 
-/// This environment with another TMPDIR: what a linker that is killed leaves lies in our folder. NULL
-/// without memory; the caller frees the array, not its texts.
+/// This environment with another TMPDIR: what a linker that is killed leaves lies in our folder.
+/// NULL without memory; the caller frees the array, not its texts.
 static char **child_environment(char *temporary) {
   size_t n = 0, out = 0;
   while (environ[n])
@@ -114,8 +115,8 @@ static bool wait_for(pid_t pid, int *status) {
   return ended == pid;
 }
 
-/// Runs a command, its stderr into `log`. False when it cannot be started, with *no_memory where that
-/// is why.
+/// Runs a command, its stderr into `log`. False when it cannot be started, with *no_memory where
+/// that is why.
 static bool run(char *const *argv, const char *log, int *out_status, bool *no_memory) {
   char temporary[PATH_MAX + 16];
   const char *slash = strrchr(log, '/');

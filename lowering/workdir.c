@@ -24,8 +24,8 @@ static const char *base_folder(void) {
 #define PREFIX "resq-work-"
 enum { RANDOM_LETTERS = 6, MAX_ATTEMPTS = 100 };
 
-/// Locks the folder's owner file. -1 with errno: EWOULDBLOCK where a living process holds it, ENOENT
-/// where it is gone, also when it went between being opened and being locked.
+/// Locks the folder's owner file. -1 with errno: EWOULDBLOCK where a living process holds it,
+/// ENOENT where it is gone, also when it went between being opened and being locked.
 static int lock_owner(const char *folder, int flags) {
   char path[PATH_MAX + sizeof RESQ_FOLDER_OWNER + 1];
   snprintf(path, sizeof path, "%s/" RESQ_FOLDER_OWNER, folder);

@@ -13,7 +13,7 @@
 /// and are removed when the next one is made.
 typedef struct resq_workdir {
   char path[PATH_MAX];
-  int lock;        ///< descriptor of the locked file
+  int lock; ///< descriptor of the locked file
   resq_note *note;
 } resq_workdir;
 

@@ -9,8 +9,9 @@
 extern "C" {
 #endif
 
-/// Refuses (RESQ_USAGE) a command line on which a file to be written (-o and mlir-opt's other outputs) is
-/// another file of the command line, this program or one of its libraries: mlir-opt would empty it.
+/// Refuses (RESQ_USAGE) a command line on which a file to be written (-o and mlir-opt's other
+/// outputs) is another file of the command line, this program or one of its libraries: mlir-opt
+/// would empty it.
 bool resq_opt_check_files(int argc, char *const *argv, resq_error *err);
 
 #ifdef __cplusplus

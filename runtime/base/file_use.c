@@ -14,12 +14,17 @@
 
 struct resq_file_use {
   resq_file_direction direction;
-  const char *role;
-  char *path;
+  char *role, *path;
   dev_t device;
   ino_t inode;
   char *name; ///< in the folder of that device and inode; NULL: the file itself, which exists
 };
+
+static void free_use(resq_file_use *use) {
+  free(use->role);
+  free(use->path);
+  free(use->name);
+}
 
 //===-- Which file it is --------------------------------------------------===//
 
@@ -76,26 +81,24 @@ bool resq_file_use_add(resq_file_uses *uses, resq_file_direction direction, cons
                        const char *path, resq_error *err) {
   if (!path)
     return true;
-  resq_file_use use = {.direction = direction, .role = role, .path = strdup(path)};
-  identity found = use.path ? identify(&use) : NO_MEMORY;
+  resq_file_use use = {.direction = direction, .role = strdup(role), .path = strdup(path)};
+  identity found = use.role && use.path ? identify(&use) : NO_MEMORY;
   if (found == NO_FILE) {
-    free(use.path);
+    free_use(&use);
     return true;
   }
   for (int i = 0; found == SOME_FILE && i < uses->count; ++i) {
     const resq_file_use *known = &uses->items[i];
     if ((direction != RESQ_READS || known->direction != RESQ_READS) && same(known, &use)) {
       refuse(&use, known, err);
-      free(use.name);
-      free(use.path);
+      free_use(&use);
       return false;
     }
   }
   resq_file_use *items =
       found == SOME_FILE ? realloc(uses->items, sizeof *items * (size_t)(uses->count + 1)) : NULL;
   if (!items) {
-    free(use.name);
-    free(use.path);
+    free_use(&use);
     return resq_fail(err, RESQ_NO_MEMORY, "no memory to compare the files that are used");
   }
   uses->items = items;
@@ -125,10 +128,8 @@ bool resq_file_use_add_self(resq_file_uses *uses, resq_error *err) {
 }
 
 void resq_file_uses_free(resq_file_uses *uses) {
-  for (int i = 0; i < uses->count; ++i) {
-    free(uses->items[i].name);
-    free(uses->items[i].path);
-  }
+  for (int i = 0; i < uses->count; ++i)
+    free_use(&uses->items[i]);
   free(uses->items);
   *uses = (resq_file_uses){NULL, 0};
 }

@@ -24,9 +24,9 @@ typedef enum resq_file_direction {
   RESQ_FILLS, ///< a folder into which files of the program's own naming are written
 } resq_file_direction;
 
-/// Adds a file. `role` says who uses it, as the user knows it ("--report", "the model"); it is
-/// borrowed, `path` is copied. "-" is standard input or output, NULL no file at all. False (RESQ_USAGE) with both roles named
-/// when it is refused.
+/// Adds a file. `role` says who uses it, as the user knows it ("--report", "the model"); both texts
+/// are copied. "-" is standard input or output, NULL no file at all. False
+/// (RESQ_USAGE) with both roles named when it is refused.
 bool resq_file_use_add(resq_file_uses *uses, resq_file_direction direction, const char *role,
                        const char *path, resq_error *err);
 /// Adds the running program and the libraries in its process, as files that it reads.

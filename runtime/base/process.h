@@ -63,8 +63,8 @@ resq_note *resq_note_of_map(const void *data);
 /// Forgets. NULL is fine.
 void resq_note_drop(resq_note *note);
 
-/// Removes the files of a folder, its owner file last, and the folder, as often as it takes while other processes still
-/// put files there (some seconds at most). Async-signal-safe.
+/// Removes the files of a folder, its owner file last, and the folder, as often as it takes while
+/// other processes still put files there (some seconds at most). Async-signal-safe.
 bool resq_remove_folder(const char *path);
 
 /// Between these two, an interrupt waits: for the steps that must happen together, such as making

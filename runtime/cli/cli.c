@@ -43,7 +43,7 @@ static bool run_command(const resq_cli *cli, const resq_command *c, int argc, ch
   if (ok && ((resq_run_options *)values)->help)
     resq_options_help(cli->name, c, stdout);
   else if (ok)
-    ok = c->run(cli, values, err);
+    ok = resq_options_check_files(c, cli->path, values, err) && c->run(cli, values, err);
   free(values);
   return ok && resq_print_flush(err);
 }
