@@ -89,7 +89,8 @@ static bool write_bytes(compiling *c, const resq_bytes *bytes, resq_error *err) 
 
 static bool emit_text(compiling *c, resq_error *err) {
   resq_bytes text;
-  bool ok = resq_print_module(root(c), &text, err) && write_bytes(c, &text, err);
+  resq_print_module(root(c), &text);
+  bool ok = write_bytes(c, &text, err);
   resq_bytes_free(&text);
   return ok;
 }
@@ -122,8 +123,9 @@ static bool statistics_path(const compiling *c, MlirModule imported, char out[PA
   const resq_compile_options *o = c->options;
   resq_bytes module;
   resq_map text = {NULL, 0};
-  if (!o->cache || !resq_print_module(mlirModuleGetOperation(imported), &module, NULL))
+  if (!o->cache)
     return false;
+  resq_print_module(mlirModuleGetOperation(imported), &module);
   bool ok = !o->calibration || resq_map_open(&text, o->calibration, NULL);
   XXH3_state_t *state = ok ? XXH3_createState() : NULL;
   if (state) {
@@ -268,9 +270,8 @@ static bool write_report(compiling *c, resq_error *err) {
   }
   char *page = resq_report_page(&c->facts, &origin);
   free(name);
-  bool ok = page || resq_fail(err, RESQ_NO_MEMORY, "no memory for the report");
-  resq_out *out = c->outs[OUT_REPORT] = ok ? resq_out_create(o->report, 0644, err) : NULL;
-  ok = out && resq_out_write(out, page, strlen(page), err);
+  resq_out *out = c->outs[OUT_REPORT] = resq_out_create(o->report, 0644, err);
+  bool ok = out && resq_out_write(out, page, strlen(page), err);
   free(page);
   return ok;
 }

@@ -4,6 +4,7 @@
 // The entry point is written as text, which reads like what it does, and parsed. It
 // makes a memref of every pointer of the call, calls the function, copies its results.
 //===----------------------------------------------------------------------===//
+#include "dialect/memory.h"
 #include "dialect/text_buffer.h"
 #include "lowering/definition.h"
 #include "resq/abi.h"
@@ -58,8 +59,8 @@ MlirAttribute resq_definition_facts(MlirOperation func, resq_error *err) {
   MlirAttribute arg_attrs = resq_op_attr(func, "arg_attrs"), result = mlirAttributeGetNull();
   intptr_t n_inputs = mlirFunctionTypeGetNumInputs(type);
   intptr_t n_results = mlirFunctionTypeGetNumResults(type), n = 0;
-  MlirAttribute *facts = calloc((size_t)(n_inputs + n_results) + 1, sizeof *facts);
-  bool ok = facts != NULL || resq_fail(err, RESQ_NO_MEMORY, "out of memory");
+  MlirAttribute *facts = resq_new((size_t)(n_inputs + n_results) + 1, sizeof *facts);
+  bool ok = true;
   for (intptr_t i = 0; ok && i < n_inputs + n_results; i++) {
     bool is_result = i >= n_inputs;
     intptr_t at = is_result ? i - n_inputs : i;
@@ -280,7 +281,8 @@ MlirOperation resq_definition_entry(MlirOperation func, intptr_t n_own, const ch
     return none;
   }
   bool ok = print_entry(out, func, n_own, entry, err);
-  if (fclose(out) != 0 && ok)
+  bool whole = !ferror(out);
+  if ((fclose(out) != 0 || !whole) && ok)
     ok = resq_fail(err, RESQ_NO_MEMORY, "out of memory");
   if (ok) {
     MlirModule module =

@@ -5,6 +5,7 @@
 #include "dialect/build.h"
 #include "dialect/import/gguf.h"
 #include "dialect/import/tokenizer_source.h"
+#include "dialect/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static void note_op(MlirOperation op, void *user) {
     *found = op;
 }
 
-static char *copy_text(MlirStringRef s) { return strndup(s.data ? s.data : "", s.length); }
+static char *copy_text(MlirStringRef s) { return resq_copy_part(s.data, s.length); }
 
 bool resq_module_tokenizer(MlirOperation module, uint8_t **out_blob, uint64_t *out_size,
                            resq_error *err) {

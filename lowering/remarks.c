@@ -1,6 +1,7 @@
 //===-- remarks.c ---------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/remarks.h"
+#include "dialect/memory.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -97,9 +98,7 @@ static double value_of(const char *what, int which) {
 }
 
 static void replace_text(struct resq_remark *r, int which, const char *what) {
-  char *text = strdup(what);
-  if (!text)
-    return;
+  char *text = resq_copy_text(what);
   free(r->texts[which]);
   r->texts[which] = text;
 }
@@ -126,12 +125,9 @@ void resq_remarks_add(const char *where, const char *what, void *user) {
       join(said, what);
     return;
   }
-  struct resq_remark *items = realloc(r->items, sizeof *items * (size_t)(r->count + 1));
-  if (!items)
-    return; // a remark is not worth failing for
-  r->items = items;
-  items[r->count++] =
-      (struct resq_remark){.what = strdup(what), .first = strdup(where), .places = 1};
+  r->items = RESQ_GROW(r->items, r->count);
+  r->items[r->count++] = (struct resq_remark){
+      .what = resq_copy_text(what), .first = resq_copy_text(where), .places = 1};
 }
 
 #define PART(p) (int)(p).size, (p).data

@@ -1,5 +1,6 @@
 //===-- walk.c - a function's ops, one after the other, for any device ----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/memory.h"
 #include "lowering/cpu/emit.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@ static void collect_site(MlirOperation op, void *user) {
   for (int32_t i = 0; i < sites->count; i++)
     if (mlirStringRefEqual(sites->names[i], name))
       return;
-  sites->names = realloc(sites->names, (size_t)(sites->count + 1) * sizeof *sites->names);
+  sites->names = RESQ_GROW(sites->names, sites->count);
   sites->names[sites->count++] = name;
 }
 
@@ -65,7 +66,7 @@ static bool check_argument(lowering *l, MlirType type, const char *what, int ind
 static bool describe_arguments(lowering *l, MlirBlock source_block, MlirAttribute *out_args) {
   MlirOperation ret = mlirBlockGetTerminator(source_block);
   int n = l->n_inputs + l->n_results;
-  MlirAttribute *args = calloc((size_t)n + 1, sizeof *args);
+  MlirAttribute *args = resq_new((size_t)n + 1, sizeof *args);
   MlirAttribute names = resq_op_attr(l->source, "arg_attrs");
   for (int i = 0; i < n; i++) {
     bool is_result = i >= l->n_inputs;
