@@ -6,6 +6,7 @@
 #include "base/process.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,4 +48,33 @@ char *resq_print_text(const char *format, ...) {
   if (n < 0 || !text)
     resq_process_out_of_memory();
   return text;
+}
+
+//===-- Everything that is linked into libresq ----------------------------===//
+//
+// The linker sends calls of malloc, calloc and realloc here (--wrap, dialect/CMakeLists.txt):
+// MLIR's C interface and the code that its headers bring write to what they get without looking.
+// Arrays of numbers are large, and their makers look.
+
+enum { LARGE = 1 << 20 };
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+static void *checked(void *p, size_t size) {
+  if (!p && size && size < LARGE)
+    resq_process_out_of_memory();
+  return p;
+}
+
+void *__wrap_malloc(size_t size) { return checked(__real_malloc(size), size); }
+void *__wrap_realloc(void *p, size_t size) { return checked(__real_realloc(p, size), size); }
+void *__wrap_calloc(size_t count, size_t size) {
+  size_t bytes;
+  bool overflow = __builtin_mul_overflow(count, size, &bytes);
+  return checked(__real_calloc(count, size), overflow ? LARGE : bytes);
 }

@@ -4,10 +4,10 @@
 // OpenBLAS takes work buffers of 128 MB by blas_memory_alloc, in its own threads while the process
 // is loaded and in ours at the first call. Where the system refuses one it asks again, for ever.
 // These two functions stand before its own (a library comes before those that it needs when
-// symbols are looked up, and OpenBLAS calls them by symbol): a buffer is tried first, and when it is
-// not to be had the process ends with RESQ_NO_MEMORY. What OpenBLAS gave once is kept here and used
-// again, so the trial costs nothing later. Where another copy is bound already, as in a process that
-// had OpenBLAS before us, nothing changes.
+// symbols are looked up, and OpenBLAS calls them by symbol): a buffer is tried first, and when it
+// is not to be had the process ends with RESQ_NO_MEMORY. What OpenBLAS gave once is kept here and
+// used again, so the trial costs nothing later. Where another copy is bound already, as in a
+// process that had OpenBLAS before us, nothing changes.
 //===----------------------------------------------------------------------===//
 #define _GNU_SOURCE
 #include "base/process.h"

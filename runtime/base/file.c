@@ -216,25 +216,24 @@ static void remove_stale(const char *prefix, size_t length) {
 static int make_temporary(resq_out *out, unsigned mode) {
   sigset_t held;
   resq_hold_begin(&held);
-  int code = 0;
-  out->fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
-  if (out->fd < 0) {
-    code = errno == EINTR ? EEXIST : errno;
-  } else {
+  // Noted first: where that needs memory that is not there, there is no file yet either.
+  out->note = resq_note_file(out->temporary);
+  int code = out->note ? 0 : ENOMEM;
+  if (!code) {
+    out->fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+    code = out->fd >= 0 ? 0 : errno == EINTR ? EEXIST : errno;
+  }
+  if (!code) {
     // A file system without locks keeps what a killed process leaves.
     flock(out->fd, LOCK_EX | LOCK_NB);
-    out->note = resq_note_file(out->temporary);
     if (!has_name(out->fd, out->temporary))
       code = EEXIST; // taken for a dead process's in the moment before the lock
-    else if (!out->note)
-      code = ENOMEM;
   }
-  if (code && out->fd >= 0) {
-    if (code != EEXIST)
-      unlink(out->temporary);
+  if (code) {
     resq_note_drop(out->note);
     out->note = NULL;
-    close(out->fd);
+    if (out->fd >= 0)
+      close(out->fd);
     out->fd = -1;
   }
   resq_hold_end(&held);

@@ -36,6 +36,10 @@ struct resq_note {
   char path[PATH_MAX];
 };
 
+/// The first notes need no memory: what they are of can be made without fear of a lack of it.
+enum { N_FIRST = 16 };
+static resq_note first[N_FIRST];
+
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(resq_note *) notes;
 static atomic_int holders, dying, finished;
@@ -81,6 +85,11 @@ static resq_note *add_note(note_kind kind, const char *path, const void *data, s
   sigset_t held;
   resq_hold_begin(&held);
   pthread_mutex_lock(&list_lock);
+  if (!atomic_load(&notes)) {
+    for (int i = 0; i + 1 < N_FIRST; ++i)
+      first[i].next = &first[i + 1];
+    atomic_store(&notes, first);
+  }
   resq_note *note = atomic_load(&notes);
   while (note && note->kind != NOTE_FREE)
     note = note->next;

@@ -169,8 +169,9 @@ resq_pool *resq_pool_create(int threads, int64_t spin_ns, resq_error *err) {
     helpers[i - 1] = (helper){.pool = pool, .index = i};
     int failed = start_helper(&helpers[i - 1]);
     if (failed) {
-      resq_fail(err, RESQ_FAILED, "cannot start thread %d of %d: %s", i + 1, threads,
-                strerror(failed));
+      // EAGAIN: no memory for its stack, or the system's limit of threads.
+      resq_fail(err, failed == EAGAIN ? RESQ_NO_MEMORY : RESQ_FAILED,
+                "cannot start thread %d of %d: %s", i + 1, threads, strerror(failed));
       resq_pool_destroy(pool);
       return NULL;
     }

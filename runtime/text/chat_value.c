@@ -40,6 +40,8 @@ void *chat_alloc(chat_context *c, size_t size) {
     block *fresh = calloc(1, sizeof(block) + room);
     if (!fresh) {
       chat_fail(c, "no memory");
+      if (c->err)
+        c->err->code = RESQ_NO_MEMORY;
       return NULL;
     }
     fresh->next = c->blocks;

@@ -84,7 +84,8 @@ resq_pretokenizer *resq_pretokenizer_create(const char *name, resq_error *err) {
   resq_pretokenizer *pre = regex ? malloc(sizeof *pre) : NULL;
   if (!pre) {
     pcre2_code_free(regex);
-    resq_fail(err, RESQ_FAILED,
+    bool memory = regex || code == PCRE2_ERROR_HEAP_FAILED;
+    resq_fail(err, memory ? RESQ_NO_MEMORY : RESQ_FAILED,
               "tokenizer: cannot compile the regex of \"%s\" (PCRE2 error %d at %zu)", name, code,
               (size_t)where);
     return NULL;

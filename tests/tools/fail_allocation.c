@@ -34,9 +34,7 @@ void *__libc_memalign(size_t, size_t);
 static atomic_long own_count, *count = &own_count;
 static long fail_at;
 static bool on, filtered, say, ready;
-static struct {
-  uintptr_t begin, end;
-} ranges[64];
+static struct { uintptr_t begin, end; } ranges[64];
 static int n_ranges;
 
 static int note_object(struct dl_phdr_info *info, size_t size, void *text) {
@@ -61,12 +59,12 @@ __attribute__((constructor)) static void begin(void) {
   fail_at = at ? atol(at) : 0;
   on = getenv("RESQ_FAIL_ON") != NULL;
   say = getenv("RESQ_FAIL_SAY") != NULL;
-  if (in && (filtered = true))
+  if (in && *in && (filtered = true))
     dl_iterate_phdr(note_object, (void *)in);
   int fd = file ? open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
   if (fd >= 0 && ftruncate(fd, sizeof *count) == 0) {
-    void *p = (void *)syscall(SYS_mmap, NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                              0);
+    void *p =
+        (void *)syscall(SYS_mmap, NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (p != MAP_FAILED)
       count = p;
   }
