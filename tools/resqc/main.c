@@ -136,7 +136,8 @@ static int print_version(void) {
 /// optopt; a long option by its word, which for a letter among others ("-va") is not the option.
 static int refuse_option(int id, char **argv) {
   const char *word = argv[optind - 1], *what = id == ':' ? "needs an argument" : "is not known";
-  if (optopt > 0 && optopt < EMIT) {
+  // -v and -h are never refused: theirs are the ids of --verbose and --help.
+  if (optopt > 0 && optopt < EMIT && optopt != 'v' && optopt != 'h') {
     fprintf(stderr, "resqc: error: option -%c %s; resqc --help lists the options\n", optopt, what);
     return RESQ_USAGE;
   }
