@@ -296,22 +296,6 @@ class Interrupts(Case):
         self.assertEqual(after, own | {"resq-work-models", "resq-work-noting"})
         self.assertEqual(sorted(name for name in os.listdir(self.place) if "." in name[:1]), [])
 
-    def test_truncated_checkpoint(self):
-        """While its parameters are read."""
-        model = self.path("cut.gguf")
-        subprocess.run([sys.executable, os.path.join(HERE, "../tools/make_tiny_gguf.py"), model, "--width", "256", "--heads", "8",
-                        "--kv-heads", "8", "--intermediate", "1024", "--layers", "12"], check=True)
-        process = subprocess.Popen([SET["resqc"], model, *QUICK, "-o", self.path("out")], env=self.environment,
-                                   stderr=subprocess.PIPE)
-        self.wait_for(process, "params|.*params.*tmp")
-        os.truncate(model, 4096)
-        text = process.stderr.read().decode()
-        process.stderr.close()
-        self.assertEqual(process.wait(), 5, text)
-        self.assertEqual(text.count("\n"), 1)
-        self.assertIn("cut.gguf", text)
-        self.assertEqual((sorted(contents(self.place)), os.listdir(self.tmp)), (["cut.gguf"], []))
-
 
 class FileSizeLimit(Case):
     def limited(self, words, size=1024):
