@@ -4,6 +4,7 @@
 
 #include "dialect/build.h"
 #include "dialect/diagnostics.h"
+#include "dialect/memory.h"
 #include "dialect/text_buffer.h"
 #include "lowering/cpu/lower_cpu.h"
 #include "lowering/definition.h"
@@ -21,14 +22,10 @@
 
 //===-- Text --------------------------------------------------------------===//
 
-bool resq_print_module(MlirOperation module, resq_bytes *out, resq_error *err) {
+void resq_print_module(MlirOperation module, resq_bytes *out) {
   resq_text_buffer text = {0};
   mlirOperationPrint(module, resq_text_buffer_add, &text);
   *out = (resq_bytes){(uint8_t *)text.data, text.size};
-  if (!text.failed)
-    return true;
-  resq_bytes_free(out);
-  return resq_fail(err, RESQ_NO_MEMORY, "no memory for the module's text");
 }
 
 //===-- Levels ------------------------------------------------------------===//
@@ -131,8 +128,8 @@ static bool add_object(object_list *l, const resq_workdir *work, const resq_byte
   snprintf(name, sizeof name, "%d.o", l->count);
   if (!resq_workdir_write(work, name, bytes->data, bytes->size, path, err))
     return false;
-  l->paths = realloc(l->paths, (size_t)(l->count + 1) * sizeof *l->paths);
-  l->paths[l->count++] = strdup(path);
+  l->paths = RESQ_GROW(l->paths, l->count);
+  l->paths[l->count++] = resq_copy_text(path);
   return true;
 }
 
@@ -168,7 +165,7 @@ static bool check_windows(MlirOperation module, int64_t rows, resq_error *err) {
 static bool add_jobs(const MlirOperation *lowered, int count, const resq_level *level, job_list *jobs, resq_error *err) {
   const int together = level->bitcode ? count : 1;
   for (int i = 0; i < count; i += together) {
-    jobs->at = realloc(jobs->at, (size_t)(jobs->count + 1) * sizeof *jobs->at);
+    jobs->at = RESQ_GROW(jobs->at, jobs->count);
     jobs->at[jobs->count] = (job){.ok = false};
     if (!resq_object_translate(lowered + i, together, level, &jobs->at[jobs->count].source, err))
       return false;
@@ -240,9 +237,12 @@ bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options,
     return false;
   // Of a GPU's chips, the one that all later ones run, too.
   const resq_gpu_target *target = &resq_gpu_targets[resq_n_gpu_targets - 1];
-  bool ok = lowered_text ? resq_print_module(lowered, out, err)
-            : level->gpu ? resq_gpu_print(lowered, target, form, out, err)
-                         : resq_object_emit(lowered, level, form, out, err);
+  bool ok = true;
+  if (lowered_text)
+    resq_print_module(lowered, out);
+  else
+    ok = level->gpu ? resq_gpu_print(lowered, target, form, out, err)
+                    : resq_object_emit(lowered, level, form, out, err);
   mlirOperationDestroy(lowered);
   return ok;
 }

@@ -31,6 +31,6 @@ bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options,
                       resq_object_form form, resq_bytes *out, resq_error *err);
 
 /// The module as text.
-bool resq_print_module(MlirOperation module, resq_bytes *out, resq_error *err);
+void resq_print_module(MlirOperation module, resq_bytes *out);
 
 #endif // RESQ_LOWERING_CODEGEN_H

@@ -7,6 +7,7 @@
 #include "lowering/definition.h"
 
 #include "lowering/facts.h"
+#include "dialect/memory.h"
 #include "lowering/pipeline.h"
 
 #include <stdlib.h>
@@ -56,55 +57,49 @@ static bool is_ours(MlirAttribute facts) {
 }
 
 /// Arguments are the caller's memory or mapped params: bufferisation must not write into them.
-static bool protect_arguments(MlirOperation func, intptr_t *n_own) {
+static void protect_arguments(MlirOperation func, intptr_t *n_own) {
   MlirContext ctx = mlirOperationGetContext(func);
   MlirBlock entry = mlirRegionGetFirstBlock(mlirOperationGetRegion(func, 0));
   intptr_t n = mlirBlockGetNumArguments(entry);
   MlirAttribute old = resq_op_attr(func, "arg_attrs");
-  MlirAttribute *all = calloc((size_t)n + 1, sizeof *all);
+  MlirAttribute *all = resq_new((size_t)n + 1, sizeof *all);
   *n_own = n;
-  for (intptr_t i = 0; all && i < n; i++) {
+  for (intptr_t i = 0; i < n; i++) {
     MlirAttribute facts = mlirAttributeIsNull(old) ? mlirDictionaryAttrGet(ctx, 0, NULL)
                                                    : mlirArrayAttrGetElement(old, i);
     if (is_ours(facts) && i < *n_own)
       *n_own = i;
     intptr_t count = mlirDictionaryAttrGetNumElements(facts);
-    MlirNamedAttribute *named = calloc((size_t)count + 1, sizeof *named);
-    for (intptr_t j = 0; named && j < count; j++)
+    MlirNamedAttribute *named = resq_new((size_t)count + 1, sizeof *named);
+    for (intptr_t j = 0; j < count; j++)
       named[j] = mlirDictionaryAttrGetElement(facts, j);
     all[i] = facts;
-    if (named && mlirTypeIsARankedTensor(mlirValueGetType(mlirBlockGetArgument(entry, i)))) {
+    if (mlirTypeIsARankedTensor(mlirValueGetType(mlirBlockGetArgument(entry, i)))) {
       named[count] = resq_attr(ctx, "bufferization.writable", mlirBoolAttrGet(ctx, 0));
       all[i] = mlirDictionaryAttrGet(ctx, count + 1, named);
     }
     free(named);
   }
-  if (all)
-    mlirOperationSetAttributeByName(func, resq_str("arg_attrs"), mlirArrayAttrGet(ctx, n, all));
+  mlirOperationSetAttributeByName(func, resq_str("arg_attrs"), mlirArrayAttrGet(ctx, n, all));
   free(all);
-  return all != NULL;
 }
 
 static bool add_definition(definition_list *list, MlirOperation func, int64_t max_rows,
                            resq_error *err) {
-  definition *more = realloc(list->items, (list->n + 1) * sizeof *more);
-  if (!more)
-    return resq_fail(err, RESQ_NO_MEMORY, "out of memory");
-  list->items = more;
-  definition *d = &more[list->n++];
+  list->items = RESQ_GROW(list->items, list->n);
+  definition *d = &list->items[list->n++];
   *d = (definition){.func = func,
                     .args = resq_op_attr(func, "resq.args"),
                     .uses = resq_op_attr(func, "resq.uses")};
   MlirStringRef name = resq_op_str(func, "sym_name");
   if (mlirAttributeIsNull(d->args) || mlirAttributeIsNull(d->uses))
     return resq_fail(err, RESQ_FAILED, "@%.*s has no facts", (int)name.length, name.data);
-  // Bufferisation keeps what it does not know: these are the entry's from here on.
+  // Bufferization keeps what it does not know: these are the entry's from here on.
   mlirOperationRemoveDiscardableAttributeByName(func, resq_str("resq.args"));
   mlirOperationRemoveDiscardableAttributeByName(func, resq_str("resq.uses"));
-  d->function = strndup(name.data, name.length);
+  d->function = resq_copy_part(name.data, name.length);
   d->entry = resq_entry_symbol(name, "definition", max_rows);
-  if (!d->function || !d->entry || !protect_arguments(func, &d->n_own))
-    return resq_fail(err, RESQ_NO_MEMORY, "out of memory");
+  protect_arguments(func, &d->n_own);
   return true;
 }
 

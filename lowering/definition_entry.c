@@ -4,6 +4,7 @@
 // The entry point is written as text, which reads like what it does, and parsed. It
 // makes a memref of every pointer of the call, calls the function, copies its results.
 //===----------------------------------------------------------------------===//
+#include "dialect/memory.h"
 #include "dialect/text_buffer.h"
 #include "lowering/definition.h"
 #include "resq/abi.h"
@@ -232,7 +233,8 @@ MlirOperation resq_definition_entry(MlirOperation func, intptr_t n_own, const ch
     return none;
   }
   bool ok = print_entry(out, func, n_own, entry, err);
-  if (fclose(out) != 0 && ok)
+  bool whole = !ferror(out);
+  if ((fclose(out) != 0 || !whole) && ok)
     ok = resq_fail(err, RESQ_NO_MEMORY, "out of memory");
   if (ok) {
     MlirModule module =

@@ -8,6 +8,8 @@
 //===----------------------------------------------------------------------===//
 #include "lowering/facts_internal.h"
 
+#include "dialect/memory.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -315,9 +317,5 @@ bool resq_module_facts(MlirOperation module) {
 }
 
 char *resq_entry_symbol(MlirStringRef function, const char *level, int64_t rows) {
-  size_t size = function.length + strlen(level) + 32;
-  char *symbol = malloc(size);
-  if (symbol)
-    snprintf(symbol, size, "%.*s__%s__r%" PRId64, (int)function.length, function.data, level, rows);
-  return symbol;
+  return resq_print_text("%.*s__%s__r%" PRId64, (int)function.length, function.data, level, rows);
 }

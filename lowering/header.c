@@ -56,9 +56,8 @@ char *resq_library_program(const char *output) {
   return program;
 }
 
-char *resq_header_path(const char *output) {
-  char *path = NULL;
-  return asprintf(&path, "%.*s.h", (int)stem_length(output), output) < 0 ? NULL : path;
+bool resq_header_path(const char *output, char out[PATH_MAX]) {
+  return snprintf(out, PATH_MAX, "%.*s.h", (int)stem_length(output), output) < PATH_MAX;
 }
 
 //===-- A function --------------------------------------------------------===//
@@ -251,18 +250,18 @@ static bool print_header(MlirOperation module, const char *output, char **text, 
   return ok || !known || resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for its header", output);
 }
 
-bool resq_write_header(MlirOperation module, const char *output, resq_error *err) {
-  char *text = NULL, *path = resq_header_path(output);
+resq_out *resq_write_header(MlirOperation module, const char *output, resq_error *err) {
+  char *text = NULL, path[PATH_MAX];
   size_t size = 0;
-  bool ok = path || resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for its header", output);
-  ok = ok && print_header(module, output, &text, &size, err);
-  resq_out *out = ok ? resq_out_create(path, 0644, err) : NULL;
-  ok = out && resq_out_write(out, text, size, err);
-  if (ok)
-    ok = resq_out_commit(out, err);
-  else
+  if (!resq_header_path(output, path)) {
+    resq_fail(err, RESQ_IO, "cannot write a header beside '%.200s...': its path is too long", output);
+    return NULL;
+  }
+  resq_out *out = print_header(module, output, &text, &size, err) ? resq_out_create(path, 0644, err) : NULL;
+  if (out && !resq_out_write(out, text, size, err)) {
     resq_out_discard(out);
+    out = NULL;
+  }
   free(text);
-  free(path);
-  return ok;
+  return out;
 }

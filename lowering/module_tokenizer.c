@@ -5,6 +5,7 @@
 #include "dialect/build.h"
 #include "dialect/import/gguf.h"
 #include "dialect/import/tokenizer_source.h"
+#include "dialect/memory.h"
 #include "text/pretokenize.h"
 
 #include <inttypes.h>
@@ -18,7 +19,7 @@ static void note_op(MlirOperation op, void *user) {
     *found = op;
 }
 
-static char *copy_text(MlirStringRef s) { return strndup(s.data ? s.data : "", s.length); }
+static char *copy_text(MlirStringRef s) { return resq_copy_part(s.data, s.length); }
 
 static MlirOperation find_tokenizer(MlirOperation module) {
   MlirOperation op = {NULL};

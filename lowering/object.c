@@ -9,6 +9,7 @@
 #include "lowering/object.h"
 
 #include "dialect/build.h"
+#include "dialect/memory.h"
 #include "lowering/pipeline.h"
 #include "mlir-c/Target/LLVMIR.h"
 #include "resq/abi.h"
@@ -159,8 +160,8 @@ static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_le
   for (LLVMValueRef f = LLVMGetFirstFunction(kernels); f; f = LLVMGetNextFunction(f))
     if (!LLVMIsDeclaration(f)) {
       size_t length;
-      names = realloc(names, (n_names + 1) * sizeof *names);
-      names[n_names++] = strdup(LLVMGetValueName2(f, &length));
+      names = RESQ_GROW(names, n_names);
+      names[n_names++] = resq_copy_text(LLVMGetValueName2(f, &length));
     }
   LLVMSetTarget(kernels, LLVMGetTarget(module));
   LLVMSetDataLayout(kernels, LLVMGetDataLayoutStr(module));
@@ -209,7 +210,7 @@ static void set_layout(LLVMModuleRef module, LLVMTargetMachineRef machine) {
 }
 
 static bool copy_out(const char *data, size_t size, resq_bytes *out, resq_error *err) {
-  out->data = malloc(size + 1);
+  out->data = resq_new(size + 1, 1);
   if (!out->data)
     return resq_fail(err, RESQ_NO_MEMORY, "%zu bytes for object code", size);
   memcpy(out->data, data, size);

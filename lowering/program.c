@@ -7,6 +7,7 @@
 #include "lowering/program.h"
 
 #include "dialect/build.h"
+#include "dialect/memory.h"
 #include "dialect/text_buffer.h"
 #include "kernels/kernels.h"
 #include "lowering/cpu/lower_cpu.h"
@@ -30,7 +31,7 @@ struct resq_program_builder {
 };
 
 static void push(struct list *l, LLVMValueRef v) {
-  l->items = realloc(l->items, (l->count + 1) * sizeof *l->items);
+  l->items = RESQ_GROW(l->items, l->count);
   l->items[l->count++] = v;
 }
 
@@ -118,7 +119,7 @@ static void add_param(resq_program_builder *b, MlirOperation op) {
 }
 
 resq_program_builder *resq_program_begin(MlirOperation module, const char *scheme) {
-  resq_program_builder *b = calloc(1, sizeof *b);
+  resq_program_builder *b = resq_new(1, sizeof *b);
   b->ctx = LLVMContextCreate();
   b->module = LLVMModuleCreateWithNameInContext("resq_program", b->ctx);
   b->ptr = LLVMPointerTypeInContext(b->ctx, 0);
@@ -253,7 +254,7 @@ static LLVMValueRef declare_run(resq_program_builder *b, MlirOperation func) {
   if (resq_op_is(func, "gpu.module"))
     return LLVMConstNull(b->ptr);
   MlirStringRef symbol = resq_op_str(func, "sym_name");
-  char *name = strndup(symbol.data, symbol.length);
+  char *name = resq_copy_part(symbol.data, symbol.length);
   LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(b->ctx), &b->ptr, 1, 0);
   LLVMValueRef run = LLVMAddFunction(b->module, name, type);
   LLVMSetVisibility(run, LLVMHiddenVisibility);

@@ -1,6 +1,7 @@
 //===-- remarks.c ---------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/remarks.h"
+#include "dialect/memory.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -67,9 +68,7 @@ static measure read_measure(const char *what) {
 /// symbol and for its value ("@l0.q" and "@l12.q" are alike); of other texts, all. The first byte keeps the two apart.
 static char *key_of(const char *what) {
   const measure m = read_measure(what);
-  char *key = malloc(strlen(what) + 4), *out = key;
-  if (!key)
-    return NULL;
+  char *key = resq_new(strlen(what) + 4, 1), *out = key;
   *out++ = m.symbol.size ? 'm' : 't';
   if (!m.symbol.size) {
     strcpy(out, what);
@@ -96,9 +95,7 @@ static double value_of(const char *what, int which) {
 }
 
 static void replace_text(struct resq_remark *r, int which, const char *what) {
-  char *text = strdup(what);
-  if (!text)
-    return;
+  char *text = resq_copy_text(what);
   free(r->texts[which]);
   r->texts[which] = text;
 }
@@ -127,45 +124,34 @@ static int *find_slot(resq_remarks *r, const char *key) {
 }
 
 /// Room for one more item and a table that stays less than half full.
-static bool grow(resq_remarks *r) {
+static void grow(resq_remarks *r) {
   if (r->count < r->capacity)
-    return true;
-  int capacity = r->capacity ? 2 * r->capacity : 16;
-  int *slots = calloc((size_t)capacity * 4, sizeof *slots);
-  struct resq_remark *items = realloc(r->items, sizeof *items * (size_t)capacity);
-  if (items)
-    r->items = items;
-  if (!items || !slots) {
-    free(slots);
-    return false;
-  }
+    return;
+  r->capacity = r->capacity ? 2 * r->capacity : 16;
+  r->items = resq_resize(r->items, (size_t)r->capacity, sizeof *r->items);
   free(r->slots);
-  r->slots = slots;
-  r->n_slots = 4 * capacity;
-  r->capacity = capacity;
+  r->n_slots = 4 * r->capacity;
+  r->slots = resq_new((size_t)r->n_slots, sizeof *r->slots);
   for (int i = 0; i < r->count; i++)
     *find_slot(r, r->items[i].key) = i + 1;
-  return true;
 }
 
 void resq_remarks_add(const char *where, const char *what, void *user) {
   resq_remarks *r = user;
-  struct resq_remark added = {.key = key_of(what), .what = strdup(what), .first = strdup(where), .places = 1};
-  int *slot = added.key && added.what && added.first && grow(r) ? find_slot(r, added.key) : NULL;
-  if (slot && !*slot) {
-    r->items[r->count++] = added;
+  char *key = key_of(what);
+  grow(r);
+  int *slot = find_slot(r, key);
+  if (!*slot) {
+    r->items[r->count++] = (struct resq_remark){
+        .key = key, .what = resq_copy_text(what), .first = resq_copy_text(where), .places = 1};
     *slot = r->count;
     return;
   }
-  if (slot) {
-    struct resq_remark *said = &r->items[*slot - 1];
-    said->places++;
-    if (*said->key == 'm' && (said->texts[LAST] || strcmp(said->what, what)))
-      join(said, what);
-  }
-  free(added.key); // without memory for it, a remark is left out: none is worth failing for
-  free(added.what);
-  free(added.first);
+  free(key);
+  struct resq_remark *said = &r->items[*slot - 1];
+  said->places++;
+  if (*said->key == 'm' && (said->texts[LAST] || strcmp(said->what, what)))
+    join(said, what);
 }
 
 #define PART(p) (int)(p).size, (p).data

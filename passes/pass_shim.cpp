@@ -31,16 +31,23 @@
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "base/error.h"
+#include "dialect/memory.h"
 #include "passes/pass.h"
 #include "resq/dialect.h"
+#include "llvm/Support/ErrorHandling.h"
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <sys/stat.h>
 #include <vector>
 
-extern "C" {
+extern "C" { // of the runtime, which speaks C alone
 #include "base/file.h"
+[[noreturn]] void resq_process_out_of_memory(void); // base/process.h
+[[noreturn]] void resq_process_abandon(int status);
 }
 
 using namespace mlir;
@@ -166,6 +173,28 @@ void resqRegisterPasses(void) {
           [i]() -> std::unique_ptr<Pass> { return std::make_unique<CPass>(resq_passes[i]); });
   });
 }
+
+//===-- Ends of a process -------------------------------------------------===//
+
+/// LLVM's last words. Its reasons are texts; those that we know get the exit status of their kind.
+static void onFatalError(void *, const char *reason, bool) {
+  StringRef text(reason);
+  if (text.contains("out of memory") || text.contains("Unable to allocate") ||
+      text.contains("llocation failed"))
+    resq_process_out_of_memory();
+  // The reader went away: there is nobody to tell.
+  if (!text.contains("Broken pipe"))
+    std::fprintf(stderr, "resq: error: LLVM: %s\n", reason);
+  resq_process_abandon(text.contains("IO failure") ? RESQ_IO : RESQ_FAILED);
+}
+
+void resq_install_memory_handlers(void) {
+  std::set_new_handler([] { resq_process_out_of_memory(); });
+  llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { resq_process_out_of_memory(); });
+  llvm::install_fatal_error_handler(onFatalError);
+}
+
+//===-- resq-opt and plugins ----------------------------------------------===//
 
 static void registerDialect(DialectRegistry *registry) {
   mlirDialectHandleInsertDialect(mlirGetDialectHandle__resq__(), wrap(registry));

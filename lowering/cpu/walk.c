@@ -1,5 +1,6 @@
 //===-- walk.c - a function's ops, one after the other, for any device ----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/memory.h"
 #include "lowering/cpu/emit.h"
 #include "lowering/facts.h"
 
@@ -18,7 +19,7 @@ static void collect_site(MlirOperation op, void *user) {
   for (int32_t i = 0; i < sites->count; i++)
     if (mlirStringRefEqual(sites->names[i], name))
       return;
-  sites->names = realloc(sites->names, (size_t)(sites->count + 1) * sizeof *sites->names);
+  sites->names = RESQ_GROW(sites->names, sites->count);
   sites->names[sites->count++] = name;
 }
 

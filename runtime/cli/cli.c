@@ -3,8 +3,8 @@
 #include "cli/cli.h"
 
 #include "base/notices.h"
+#include "base/process.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,7 +45,7 @@ static bool run_command(const resq_cli *cli, const resq_command *c, int argc, ch
   if (ok && ((resq_run_options *)values)->help)
     resq_options_help(cli->name, c, stdout);
   else if (ok)
-    ok = c->run(cli, values, err);
+    ok = resq_options_check_files(c, cli->path, values, err) && c->run(cli, values, err);
   free(values);
   return ok && resq_print_flush(err);
 }
@@ -75,22 +75,25 @@ static bool run_word(const resq_cli *cli, int argc, char **argv, resq_error *err
   return ok && resq_print_flush(err);
 }
 
-int resq_cli_main(const resq_program *program, const char *path, int argc, char **argv) {
-  const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
-  resq_cli cli = {program, path, slash ? slash + 1 : argc > 0 ? argv[0] : "resq"};
-  // A reader that went away is an error of fwrite, not the end of the process.
-  signal(SIGPIPE, SIG_IGN);
+static int run(const resq_cli *cli, int argc, char **argv) {
   if (argc < 2) {
-    print_usage(cli.name, stderr);
+    print_usage(cli->name, stderr);
     return RESQ_USAGE;
   }
   const resq_command *command = find_command(argv[1]);
   resq_error err = {RESQ_FAILED, ""};
-  if (command ? run_command(&cli, command, argc - 1, argv + 1, &err)
-              : run_word(&cli, argc, argv, &err))
+  if (command ? run_command(cli, command, argc - 1, argv + 1, &err)
+              : run_word(cli, argc, argv, &err))
     return RESQ_OK;
   fflush(stdout);
   if (err.message[0])
-    fprintf(stderr, "%s: error: %s\n", cli.name, err.message);
+    fprintf(stderr, "%s: error: %s\n", cli->name, err.message);
   return err.code == RESQ_OK ? RESQ_FAILED : err.code;
+}
+
+int resq_cli_main(const resq_program *program, const char *path, int argc, char **argv) {
+  const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+  resq_cli cli = {program, path, slash ? slash + 1 : argc > 0 ? argv[0] : "resq"};
+  resq_process_begin(cli.name);
+  return resq_process_end(run(&cli, argc, argv));
 }

@@ -6,11 +6,11 @@
 // so that a noisy minute hits both; medians are the numbers to quote.
 //===----------------------------------------------------------------------===//
 #include "cli/cli.h"
+#include "cli/json.h"
 #include "cli/progress.h"
 #include "exec/session_internal.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +125,7 @@ static json_t *series_json(const series *s, const bench_options *o, bool is_deco
 static bool print_json(const resq_run *r, const bench_options *o, const series *prefill,
                        const series *decode, resq_error *err) {
   const char *scheme = r->model->program->scheme;
+  resq_json_begin();
   json_t *j =
       json_pack("{ss ss si}", "scheme", scheme ? scheme : "", "level",
                 resq_session_level(r->session), "threads", resq_pool_count(r->session->pool));
@@ -132,11 +133,7 @@ static bool print_json(const resq_run *r, const bench_options *o, const series *
     json_object_set_new(j, "prefill", series_json(prefill, o, false));
   if (decode->n)
     json_object_set_new(j, "decode", series_json(decode, o, true));
-  char *text = json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-  bool ok = text ? resq_printf(err, "%s\n", text) : resq_fail(err, RESQ_NO_MEMORY, "no memory");
-  free(text);
-  json_decref(j);
-  return ok;
+  return resq_json_print(j, JSON_INDENT(2) | JSON_REAL_PRECISION(6), err);
 }
 
 static bool print_text(const resq_run *r, const bench_options *o, const series *prefill,

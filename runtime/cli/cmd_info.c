@@ -5,12 +5,12 @@
 // padding included. Embedding and head are given apart from the linears.
 //===----------------------------------------------------------------------===//
 #include "cli/cli.h"
+#include "cli/json.h"
 #include "exec/cpu.h"
 #include "exec/session_internal.h"
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -230,15 +230,11 @@ static bool print_text(const json_t *info, resq_error *err) {
 }
 
 static bool print_info(const resq_run *r, const info_options *o, resq_error *err) {
+  resq_json_begin();
   json_t *info = collect(r, o);
-  bool ok;
-  if (o->json) {
-    char *text = json_dumps(info, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
-    ok = text ? resq_printf(err, "%s\n", text) : resq_fail(err, RESQ_NO_MEMORY, "no memory");
-    free(text);
-  } else {
-    ok = print_text(info, err);
-  }
+  if (o->json)
+    return resq_json_print(info, JSON_INDENT(2) | JSON_REAL_PRECISION(8), err);
+  bool ok = print_text(info, err);
   json_decref(info);
   return ok;
 }

@@ -16,7 +16,7 @@ typedef struct tokenize_options {
 #define AT(member) offsetof(tokenize_options, member)
 static const resq_flag flags[] = {
     {"prompt", 'p', RESQ_FLAG_TEXT, "TEXT", "the text itself, instead of a file", 0, 0, AT(prompt)},
-    {"output", 'o', RESQ_FLAG_TEXT, "FILE", "write ids as little-endian 32-bit words", 0, 0,
+    {"output", 'o', RESQ_FLAG_WRITES, "FILE", "write ids as little-endian 32-bit words", 0, 0,
      AT(output)},
     {"ids-only", 0, RESQ_FLAG_BOOL, NULL, "print ids only, one a line", 0, 0, AT(ids_only)},
     {"special", 0, RESQ_FLAG_BOOL, NULL, "the text of control tokens becomes control tokens", 0, 0,

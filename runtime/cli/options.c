@@ -10,6 +10,8 @@
 #endif
 #include "cli/options.h"
 
+#include "base/file_use.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
@@ -92,6 +94,8 @@ static bool store(const resq_flag *f, const char *text, void *values, resq_error
   case RESQ_FLAG_REAL:
     return parse_real(f, text, slot, err);
   case RESQ_FLAG_TEXT:
+  case RESQ_FLAG_READS:
+  case RESQ_FLAG_WRITES:
     *(const char **)slot = text;
     return true;
   case RESQ_FLAG_SEED:
@@ -207,6 +211,26 @@ bool resq_options_parse(const resq_command *c, int argc, char **argv, void *valu
   if (!common->operand && c->operand && c->operand[0] != '[' && !common->help)
     return resq_fail(err, RESQ_USAGE, "%s: %s is missing", c->name, c->operand);
   return true;
+}
+
+bool resq_options_check_files(const resq_command *c, const char *artifact, const void *values,
+                              resq_error *err) {
+  resq_file_uses uses = {NULL, 0};
+  const char *operand = ((const resq_run_options *)values)->operand;
+  bool ok = resq_file_use_add(&uses, RESQ_READS, "the operand", operand, err) &&
+            resq_file_use_add(&uses, RESQ_READS, "the model", artifact, err);
+  const resq_flag *f;
+  for (int i = 0; ok && (f = flag_at(c, i)); ++i) {
+    if (f->type != RESQ_FLAG_READS && f->type != RESQ_FLAG_WRITES)
+      continue;
+    char role[64];
+    snprintf(role, sizeof role, "--%s", f->name);
+    ok = resq_file_use_add(&uses, f->type == RESQ_FLAG_READS ? RESQ_READS : RESQ_WRITES, role,
+                           *(const char *const *)((const char *)values + f->offset), err);
+  }
+  ok = ok && resq_file_use_add_self(&uses, err);
+  resq_file_uses_free(&uses);
+  return ok;
 }
 
 void resq_options_help(const char *program, const resq_command *c, FILE *f) {

@@ -17,6 +17,8 @@ typedef enum resq_flag_type {
   RESQ_FLAG_INTEGER, ///< int64_t in [low, high]
   RESQ_FLAG_REAL,    ///< double in [low, high]
   RESQ_FLAG_TEXT,    ///< const char *
+  RESQ_FLAG_READS,   ///< const char *, a file that is read
+  RESQ_FLAG_WRITES,  ///< const char *, a file that is written: never one that is read
   RESQ_FLAG_TEXTS,   ///< resq_texts: may be repeated
   RESQ_FLAG_SEED,    ///< resq_seed: a whole number in [low, high], or "random"
 } resq_flag_type;
@@ -79,6 +81,10 @@ typedef struct resq_command {
 /// Parses argv[1 ..] into `values`, which starts as a copy of the defaults. RESQ_USAGE on failure.
 bool resq_options_parse(const resq_command *command, int argc, char **argv, void *values,
                         resq_error *err);
+/// Refuses (RESQ_USAGE) a file to be written that is another file of the command line, the artifact
+/// (NULL: this program), this program or a library of it.
+bool resq_options_check_files(const resq_command *command, const char *artifact, const void *values,
+                              resq_error *err);
 void resq_options_help(const char *program, const resq_command *command, FILE *f);
 
 #endif // RESQ_CLI_OPTIONS_H

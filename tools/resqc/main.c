@@ -1,11 +1,12 @@
 //===-- resqc - a language-model checkpoint to an executable --------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "base/process.h"
+#include "dialect/memory.h"
 #include "lowering/compile.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,57 +131,80 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
 
 // clang-format on
 
-int main(int argc, char **argv) {
-  // A closed pipe or a file size limit is an error of the write that meets it, with its message.
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);
-  resq_compile_options o = {.seed = 1};
+static int print_version(void) {
+  printf("resqc 0.1.0\n");
+  return RESQ_OK;
+}
+
+/// getopt's complaint, which is about the word that it read last. A letter of its own is told by
+/// optopt; a long option by its word, which for a letter among others ("-va") is not the option.
+static int refuse_option(int id, char **argv) {
+  const char *word = argv[optind - 1], *what = id == ':' ? "needs an argument" : "is not known";
+  // -v and -h are never refused: theirs are the ids of --verbose and --help.
+  if (optopt > 0 && optopt < EMIT && optopt != 'v' && optopt != 'h') {
+    fprintf(stderr, "resqc: error: option -%c %s; resqc --help lists the options\n", optopt, what);
+    return RESQ_USAGE;
+  }
+  int length = (int)strcspn(word, "=");
+  if (id == '?' && optopt)
+    what = "takes no argument";
+  else if (id == '?')
+    for (int i = 0; i < n_options; i++)
+      if (length > 2 && !strncmp(table[i].name, word + 2, (size_t)length - 2))
+        what = "is short for more than one option";
+  fprintf(stderr, "resqc: error: option %.*s %s; resqc --help lists the options\n", length, word,
+          what);
+  return RESQ_USAGE;
+}
+
+/// True when the options are read and a compile is to follow; else *status is the exit status.
+static bool read_options(resq_compile_options *o, int argc, char **argv, int *status) {
   struct option longs[n_options + 1];
   memset(longs, 0, sizeof longs);
   for (int i = 0; i < n_options; i++)
     longs[i] = (struct option){table[i].name, table[i].has_arg, NULL, table[i].id};
   opterr = 0; // every error is one line, and ours
   for (int id; (id = getopt_long(argc, argv, ":o:hv", longs, NULL)) != -1;) {
-    if (id == 'h') {
+    *status = RESQ_USAGE;
+    if (id == 'h')
       print_help();
-      return RESQ_OK;
-    }
-    if (id == VERSION) {
-      printf("resqc 0.1.0\n");
-      return RESQ_OK;
-    }
-    if (id == '?' || id == ':') {
-      // A short option stands in optopt, a long one (0, or the id of one that lacks its argument)
-      // in argv.
-      if (optopt > 0 && optopt < EMIT)
-        fprintf(stderr, "resqc: error: option -%c %s; resqc --help lists the options\n", optopt,
-                id == ':' ? "needs an argument" : "is not known");
-      else
-        fprintf(stderr, "resqc: error: option %s %s; resqc --help lists the options\n",
-                argv[optind - 1],
-                id == ':' ? "needs an argument"
-                : optopt  ? "takes no argument"
-                          : "is not known");
-      return RESQ_USAGE;
-    }
-    if (!set_option(&o, id, optarg))
-      return RESQ_USAGE;
+    if (id == 'h' || id == VERSION)
+      *status = id == VERSION ? print_version() : RESQ_OK;
+    else if (id == '?' || id == ':')
+      refuse_option(id, argv);
+    else if (set_option(o, id, optarg))
+      continue;
+    return false;
   }
-  if (optind + 1 != argc || (!o.output && !o.calibrate_only)) {
-    fprintf(stderr,
-            "resqc: error: %s; usage: resqc MODEL -o OUT [options], resqc --help lists them\n",
-            optind >= argc      ? "no model given"
-            : optind + 1 < argc ? "more than one model given"
-                                : "no -o OUT given");
-    return RESQ_USAGE;
+  if (optind + 1 == argc && (o->output || o->calibrate_only)) {
+    o->input = argv[optind];
+    return true;
   }
-  o.input = argv[optind];
+  fprintf(stderr, "resqc: error: %s; usage: resqc MODEL -o OUT [options], resqc --help lists them\n",
+          optind >= argc      ? "no model given"
+          : optind + 1 < argc ? "more than one model given"
+                              : "no -o OUT given");
+  *status = RESQ_USAGE;
+  return false;
+}
+
+static int compile(const resq_compile_options *o) {
   resq_error err = {0};
-  if (resq_compile(&o, &err))
+  if (resq_compile(o, &err))
     return RESQ_OK;
   for (char *c = err.message;
        (c = strchr(c, '\n'));) // one error is one line, whatever a linker said
     *c = ';';
   fprintf(stderr, "resqc: error: %s\n", err.message);
   return err.code ? (int)err.code : RESQ_FAILED;
+}
+
+int main(int argc, char **argv) {
+  resq_process_begin("resqc");
+  resq_install_memory_handlers();
+  resq_compile_options o = {.seed = 1};
+  int status;
+  if (read_options(&o, argc, argv, &status))
+    status = compile(&o);
+  return resq_process_end(status);
 }
