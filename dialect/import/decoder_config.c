@@ -38,14 +38,16 @@ static bool text_is(resq_text text, const char *word) {
 
 static int shown(resq_text text) { return text.size < 64 ? (int)text.size : 64; }
 
-static bool read_architecture(const resq_gguf *gguf, const resq_architecture **out, resq_error *err) {
+static bool read_architecture(const resq_gguf *gguf, const resq_architecture **out,
+                              resq_error *err) {
   resq_text name;
   if (!resq_gguf_string(gguf, "general.architecture", &name, err))
     return false;
   for (size_t i = 0; i < sizeof architectures / sizeof architectures[0]; ++i)
     if (text_is(name, (*out = &architectures[i])->name))
       return true;
-  return resq_fail(err, RESQ_BAD_INPUT, "%s: key 'general.architecture' is '%.*s'; resq compiles " ARCHITECTURES,
+  return resq_fail(err, RESQ_BAD_INPUT,
+                   "%s: key 'general.architecture' is '%.*s'; resq compiles " ARCHITECTURES,
                    gguf->path, shown(name), name.data);
 }
 
@@ -97,7 +99,8 @@ static bool read_head_counts(const reader *r, resq_decoder_config *out) {
   return out->heads % out->kv_heads == 0 ||
          resq_fail(r->err, RESQ_BAD_INPUT,
                    "%s: key '%s' is %" PRId64 "; a divisor of the %" PRId64 " heads is needed",
-                   r->gguf->path, resq_key_of(r, "attention.head_count_kv").text, out->kv_heads, out->heads);
+                   r->gguf->path, resq_key_of(r, "attention.head_count_kv").text, out->kv_heads,
+                   out->heads);
 }
 
 /// The size of a head (key_length; without it the heads share the width), and that RoPE turns the whole of each.
@@ -120,7 +123,8 @@ static bool read_head_size(const reader *r, resq_decoder_config *out) {
                      resq_key_of(r, "attention.value_length").text, value_size, out->head_size);
   if (turned != out->head_size || turned % 2 != 0 || turned > MAX_HEAD_SIZE)
     return resq_fail(r->err, RESQ_BAD_INPUT,
-                     "%s: RoPE turns %" PRId64 " of %" PRId64 " elements of a head; all of them, an even "
+                     "%s: RoPE turns %" PRId64 " of %" PRId64
+                     " elements of a head; all of them, an even "
                      "number up to %d, is supported",
                      r->gguf->path, turned, out->head_size, MAX_HEAD_SIZE);
   return true;
@@ -137,15 +141,16 @@ static bool read_metadata(const reader *r, resq_decoder_config *out) {
          resq_key_size(r, "embedding_length", MAX_WIDTH, &out->width) &&
          resq_key_layer_size(r, "feed_forward_length", out->layers, MAX_WIDTH, &out->mlp_width) &&
          resq_key_positive(r, "attention.layer_norm_rms_epsilon", &out->eps) &&
-         check_attention(r, out->context_length) && read_head_counts(r, out) && read_head_size(r, out) &&
-         read_attention_scale(r, out);
+         check_attention(r, out->context_length) && read_head_counts(r, out) &&
+         read_head_size(r, out) && read_attention_scale(r, out);
 }
 
 /// The embedding's rows decide; what the metadata says of the vocabulary must agree.
 static bool read_vocabulary(const reader *r, resq_decoder_config *out) {
   const resq_gguf_tensor *embedding = resq_gguf_find(r->gguf, "token_embd.weight");
   if (!embedding)
-    return resq_fail(r->err, RESQ_BAD_INPUT, "%s: tensor 'token_embd.weight' is missing", r->gguf->path);
+    return resq_fail(r->err, RESQ_BAD_INPUT, "%s: tensor 'token_embd.weight' is missing",
+                     r->gguf->path);
   uint64_t rows = embedding->n_rows; // its shape is checked with those of the others
   if (rows > MAX_VOCABULARY)
     return resq_fail(r->err, RESQ_BAD_INPUT,
@@ -161,14 +166,16 @@ static bool read_vocabulary(const reader *r, resq_decoder_config *out) {
     return resq_fail(r->err, RESQ_BAD_INPUT,
                      "%s: tensor 'token_embd.weight' has %" PRIu64 " rows, but '%s' says %" PRIu64,
                      r->gguf->path, rows,
-                     said != out->vocabulary ? resq_key_of(r, "vocab_size").text : "tokenizer.ggml.tokens",
+                     said != out->vocabulary ? resq_key_of(r, "vocab_size").text
+                                             : "tokenizer.ggml.tokens",
                      said != out->vocabulary ? (uint64_t)said : tokens->count);
   return true;
 }
 
 //===-- Tensors -----------------------------------------------------------===//
 
-void resq_decoder_layer_tensors(const resq_decoder_config *c, resq_decoder_tensor out[RESQ_DECODER_SITES]) {
+void resq_decoder_layer_tensors(const resq_decoder_config *c,
+                                resq_decoder_tensor out[RESQ_DECODER_SITES]) {
   int64_t q = c->heads * c->head_size, kv = c->kv_heads * c->head_size;
   const resq_decoder_bias none = RESQ_DECODER_NO_BIAS, may = RESQ_DECODER_MAY_HAVE_BIAS;
   const resq_decoder_bias qkv = c->architecture->qkv_biases ? RESQ_DECODER_HAS_BIAS : may;
@@ -211,7 +218,8 @@ static bool check_tensor(checker *c, const char *name, uint32_t rank, const int6
     *found = tensor != NULL;
   if (!tensor)
     return found ? true
-                 : resq_fail(c->err, RESQ_BAD_INPUT, "%s: tensor '%s' is missing", c->gguf->path, name);
+                 : resq_fail(c->err, RESQ_BAD_INPUT, "%s: tensor '%s' is missing", c->gguf->path,
+                             name);
   c->expected[tensor - c->gguf->tensors] = true;
   resq_gguf_tensor view;
   if (resq_gguf_view(tensor, rank, shape, &view))
@@ -221,8 +229,8 @@ static bool check_tensor(checker *c, const char *name, uint32_t rank, const int6
   snprintf(wants, sizeof wants, rank == 1 ? "%" PRId64 : "%" PRId64 ", %" PRId64, shape[0],
            rank == 1 ? 0 : shape[1]);
   return resq_fail(c->err, RESQ_BAD_INPUT,
-                   "%s: tensor '%s' has shape [%s]; the configuration calls for [%s]", c->gguf->path,
-                   name, has, wants);
+                   "%s: tensor '%s' has shape [%s]; the configuration calls for [%s]",
+                   c->gguf->path, name, has, wants);
 }
 
 static bool check_layer(checker *c, const resq_decoder_tensor *tensors, int64_t layer) {
@@ -259,9 +267,9 @@ static bool check_tensors(checker *c, resq_decoder_config *config) {
       return false;
   for (uint64_t i = 0; i < c->gguf->n_tensors; ++i)
     if (!c->expected[i])
-      return resq_fail(c->err, RESQ_BAD_INPUT,
-                       "%s: tensor '%s' is no part of a %s model of %" PRId64 " layers", c->gguf->path,
-                       c->gguf->tensors[i].name, config->architecture->name, config->layers);
+      return resq_fail(
+          c->err, RESQ_BAD_INPUT, "%s: tensor '%s' is no part of a %s model of %" PRId64 " layers",
+          c->gguf->path, c->gguf->tensors[i].name, config->architecture->name, config->layers);
   return true;
 }
 

@@ -24,8 +24,7 @@ typedef struct signature {
   const char *looks, *advice;
 } signature;
 
-#define SIGNATURE(offset, bytes, looks, advice)                                                    \
-  { offset, bytes, sizeof(bytes) - 1, looks, advice }
+#define SIGNATURE(offset, bytes, looks, advice) {offset, bytes, sizeof(bytes) - 1, looks, advice}
 
 static const signature signatures[] = {
     SIGNATURE(0, "PK\3\4", "a zip archive, as PyTorch writes checkpoints (.bin, .pt, .pth)",

@@ -22,8 +22,9 @@ static const resq_gguf_value *require(const resq_gguf *gguf, const char *key, re
 static bool fail_kind(const resq_gguf *gguf, const resq_gguf_value *value, const char *wanted,
                       resq_error *err) {
   bool array = value->kind == RESQ_GGUF_ARRAY;
-  return resq_fail(err, RESQ_BAD_INPUT, "%s: key '%s' is %s%s; %s is needed", gguf->path, value->key,
-                   array ? "an array of " : "", resq_gguf_kind_name(value->element), wanted);
+  return resq_fail(err, RESQ_BAD_INPUT, "%s: key '%s' is %s%s; %s is needed", gguf->path,
+                   value->key, array ? "an array of " : "", resq_gguf_kind_name(value->element),
+                   wanted);
 }
 
 /// The integer at `data`; *negative tells the sign. False when the kind is no integer.
@@ -38,15 +39,25 @@ static bool load_integer(resq_gguf_kind kind, const uint8_t *data, uint64_t *out
     break;                                                                                         \
   }
   switch (kind) {
-  case RESQ_GGUF_U8: RESQ_LOAD(uint8_t)
-  case RESQ_GGUF_I8: RESQ_LOAD(int8_t)
-  case RESQ_GGUF_U16: RESQ_LOAD(uint16_t)
-  case RESQ_GGUF_I16: RESQ_LOAD(int16_t)
-  case RESQ_GGUF_U32: RESQ_LOAD(uint32_t)
-  case RESQ_GGUF_I32: RESQ_LOAD(int32_t)
-  case RESQ_GGUF_I64: RESQ_LOAD(int64_t)
-  case RESQ_GGUF_U64: memcpy(out, data, sizeof *out); return true;
-  default: return false;
+  case RESQ_GGUF_U8:
+    RESQ_LOAD(uint8_t)
+  case RESQ_GGUF_I8:
+    RESQ_LOAD(int8_t)
+  case RESQ_GGUF_U16:
+    RESQ_LOAD(uint16_t)
+  case RESQ_GGUF_I16:
+    RESQ_LOAD(int16_t)
+  case RESQ_GGUF_U32:
+    RESQ_LOAD(uint32_t)
+  case RESQ_GGUF_I32:
+    RESQ_LOAD(int32_t)
+  case RESQ_GGUF_I64:
+    RESQ_LOAD(int64_t)
+  case RESQ_GGUF_U64:
+    memcpy(out, data, sizeof *out);
+    return true;
+  default:
+    return false;
   }
 #undef RESQ_LOAD
   *negative = value < 0;
@@ -81,13 +92,14 @@ bool resq_gguf_u64_per_layer(const resq_gguf *gguf, const char *key, uint64_t la
     if (negative || (i && other != *out))
       return resq_fail(err, RESQ_BAD_INPUT,
                        "%s: key '%s' is an array whose element %" PRIu64 " is %" PRId64
-                       " where the first is %" PRId64 "; resq compiles models whose layers are alike",
+                       " where the first is %" PRId64
+                       "; resq compiles models whose layers are alike",
                        gguf->path, key, i, (int64_t)(i ? other : *out), (int64_t)*out);
   }
   return value->count == layers ||
          resq_fail(err, RESQ_BAD_INPUT,
-                   "%s: key '%s' is an array of %" PRIu64 " elements for %" PRIu64 " layers", gguf->path,
-                   key, value->count, layers);
+                   "%s: key '%s' is an array of %" PRIu64 " elements for %" PRIu64 " layers",
+                   gguf->path, key, value->count, layers);
 }
 
 static bool load_float(const resq_gguf_value *value, double *out) {
@@ -109,8 +121,8 @@ bool resq_gguf_f64(const resq_gguf *gguf, const char *key, double *out, resq_err
   if (!load_float(value, out))
     return fail_kind(gguf, value, "f32", err);
   if (!isfinite(*out))
-    return resq_fail(err, RESQ_BAD_INPUT, "%s: key '%s' is %f; a finite number is needed", gguf->path,
-                     key, *out);
+    return resq_fail(err, RESQ_BAD_INPUT, "%s: key '%s' is %f; a finite number is needed",
+                     gguf->path, key, *out);
   return true;
 }
 

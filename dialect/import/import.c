@@ -18,10 +18,11 @@ static bool check_not_folder(const char *path, resq_error *err) {
   char config[4096];
   int size = snprintf(config, sizeof config, "%s/config.json", path);
   bool checkpoint = size > 0 && (size_t)size < sizeof config && stat(config, &about) == 0;
-  return resq_fail(err, RESQ_IO, "cannot read '%s': it is a directory, not a GGUF file or an MLIR module%s",
-                   path, checkpoint ? "; convert this Hugging Face checkpoint to GGUF with llama.cpp's "
-                                      "convert_hf_to_gguf.py"
-                                    : "; give a file in it");
+  return resq_fail(err, RESQ_IO,
+                   "cannot read '%s': it is a directory, not a GGUF file or an MLIR module%s", path,
+                   checkpoint ? "; convert this Hugging Face checkpoint to GGUF with llama.cpp's "
+                                "convert_hf_to_gguf.py"
+                              : "; give a file in it");
 }
 
 MlirModule resq_import(MlirContext ctx, const char *path, resq_error *err) {

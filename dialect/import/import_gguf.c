@@ -8,9 +8,9 @@
 //===----------------------------------------------------------------------===//
 #include "dialect/build.h"
 #include "dialect/diagnostics.h"
-#include "dialect/import/import.h"
 #include "dialect/import/decoder_config.h"
 #include "dialect/import/generation_settings.h"
+#include "dialect/import/import.h"
 #include "dialect/import/tokenizer_source.h"
 
 #include <inttypes.h>
@@ -87,7 +87,9 @@ static bool has_bias(const importer *im, int64_t layer, const resq_decoder_tenso
 static int64_t interleaved_heads(const importer *im, int site) {
   if (!im->config.architecture->rope_interleaved)
     return 0;
-  return site == RESQ_DECODER_Q ? im->config.heads : site == RESQ_DECODER_K ? im->config.kv_heads : 0;
+  return site == RESQ_DECODER_Q   ? im->config.heads
+         : site == RESQ_DECODER_K ? im->config.kv_heads
+                                  : 0;
 }
 
 static void add_layer_params(const importer *im, int64_t layer) {
@@ -132,7 +134,9 @@ static void add_rope_factors(const importer *im) {
   resq_build_yield(recipe, value);
 }
 
-static bool has_rope_factors(const resq_decoder_config *c) { return c->rope_factors || c->rope.divisor != 1; }
+static bool has_rope_factors(const resq_decoder_config *c) {
+  return c->rope_factors || c->rope.divisor != 1;
+}
 
 static void add_params(const importer *im) {
   const resq_decoder_config *c = &im->config;
@@ -208,10 +212,12 @@ static MlirValue build_norm(const importer *im, const char *name, MlirValue x) {
   resq_builder b = at(im, im->body, name);
   const MlirValue operands[] = {x, resq_build_get(&b, name, vector_type(im, im->config.width))};
   MlirNamedAttribute eps = resq_attr_f32(im->ctx, "eps", im->config.eps);
-  return resq_build_value(&b, "resq.rms_norm", 2, operands, rows_type(im, im->config.width), 1, &eps);
+  return resq_build_value(&b, "resq.rms_norm", 2, operands, rows_type(im, im->config.width), 1,
+                          &eps);
 }
 
-static MlirValue build_linear(const importer *im, int64_t layer, resq_decoder_site site, MlirValue x) {
+static MlirValue build_linear(const importer *im, int64_t layer, resq_decoder_site site,
+                              MlirValue x) {
   const resq_decoder_tensor *tensor = &im->tensors[site];
   char name[MAX_SYMBOL], bias_site[32], bias_name[MAX_SYMBOL];
   resq_builder b = at(im, im->body, symbol(name, layer, tensor->site));
@@ -219,11 +225,12 @@ static MlirValue build_linear(const importer *im, int64_t layer, resq_decoder_si
   intptr_t count = 2;
   if (has_bias(im, layer, tensor)) {
     snprintf(bias_site, sizeof bias_site, "%s_bias", tensor->site);
-    operands[count++] = resq_build_get(&b, symbol(bias_name, layer, bias_site),
-                                       vector_type(im, tensor->shape[0]));
+    operands[count++] =
+        resq_build_get(&b, symbol(bias_name, layer, bias_site), vector_type(im, tensor->shape[0]));
   }
   MlirNamedAttribute attr = resq_attr_str(im->ctx, "name", name);
-  return resq_build_value(&b, "resq.linear", count, operands, rows_type(im, tensor->shape[0]), 1, &attr);
+  return resq_build_value(&b, "resq.linear", count, operands, rows_type(im, tensor->shape[0]), 1,
+                          &attr);
 }
 
 static MlirValue build_rope(const importer *im, const char *name, MlirValue x) {
@@ -246,9 +253,8 @@ static MlirValue build_cached_attention(const importer *im, int64_t layer, MlirV
   snprintf(cache, sizeof cache, "l%" PRId64, layer);
   resq_builder append = at(im, im->body, symbol(name, layer, "kv"));
   const MlirValue stored[] = {k, v, im->positions, im->sequences};
-  const MlirNamedAttribute attrs[] = {
-      resq_attr_sym(im->ctx, "cache", cache),
-      resq_attr_f32(im->ctx, "scale", im->config.attention_scale)};
+  const MlirNamedAttribute attrs[] = {resq_attr_sym(im->ctx, "cache", cache),
+                                      resq_attr_f32(im->ctx, "scale", im->config.attention_scale)};
   resq_build_op(&append, "resq.kv_append", 4, stored, 0, NULL, 1, attrs);
   resq_builder attend = at(im, im->body, symbol(name, layer, "attention"));
   const MlirValue asked[] = {q, im->positions, im->sequences};
@@ -272,8 +278,8 @@ static MlirValue build_layer(const importer *im, int64_t layer, MlirValue x) {
                                 build_linear(im, layer, RESQ_DECODER_UP, n)};
   resq_builder b = at(im, im->body, symbol(name, layer, "act"));
   MlirNamedAttribute silu = resq_attr_str(im->ctx, "activation", "silu");
-  MlirValue gated = resq_build_value(&b, "resq.gate", 2, branches, rows_type(im, im->config.mlp_width),
-                                     1, &silu);
+  MlirValue gated =
+      resq_build_value(&b, "resq.gate", 2, branches, rows_type(im, im->config.mlp_width), 1, &silu);
   MlirValue down = build_linear(im, layer, RESQ_DECODER_DOWN, gated);
   return build_add(im, symbol(name, layer, "mlp_add"), x, down);
 }

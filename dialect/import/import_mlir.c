@@ -87,16 +87,16 @@ static bool check_version(MlirModule module, const char *path, resq_error *err) 
                   mlirIntegerTypeGetWidth(mlirAttributeGetType(version)) == 64;
   int64_t found = readable ? mlirIntegerAttrGetValueInt(version) : 0;
   return (found >= 1 && found <= RESQ_DIALECT_VERSION) ||
-         resq_fail(err, RESQ_BAD_INPUT, "%s: resq.version is %" PRId64 "; this resq reads 1 to %d", path,
-                   found, RESQ_DIALECT_VERSION);
+         resq_fail(err, RESQ_BAD_INPUT, "%s: resq.version is %" PRId64 "; this resq reads 1 to %d",
+                   path, found, RESQ_DIALECT_VERSION);
 }
 
 static bool check_file(MlirContext ctx, const char *path, const resq_map *map, resq_error *err) {
   if (!resq_check_is_mlir(map->data, map->size, path, err))
     return false;
   if (map->size > max_file_size)
-    return resq_fail(err, RESQ_BAD_INPUT, "%s: %" PRIu64 " bytes; at most %" PRIu64 " are allowed", path,
-                     map->size, max_file_size);
+    return resq_fail(err, RESQ_BAD_INPUT, "%s: %" PRIu64 " bytes; at most %" PRIu64 " are allowed",
+                     path, map->size, max_file_size);
   if (memcmp(map->data, RESQ_BYTECODE_MAGIC, 4) == 0)
     return bytecode_is_harmless(ctx, path, err);
   return resq_text_scan((const char *)map->data, map->size, path, err);

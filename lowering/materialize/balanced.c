@@ -67,9 +67,10 @@ static bool factor_keys(const double *keys, int64_t n, double *l, resq_error *er
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = i + 1; j < n; ++j)
       l[i * n + j] = 0;
-  return definite || resq_fail(err, RESQ_BAD_INPUT,
-                               "balanced_basis: the keys' moment is not positive definite, with its "
-                               "mean diagonal added to it either");
+  return definite ||
+         resq_fail(err, RESQ_BAD_INPUT,
+                   "balanced_basis: the keys' moment is not positive definite, with its "
+                   "mean diagonal added to it either");
 }
 
 /// basis, which holds damped C_q, becomes T; l holds L, work is [n, n].

@@ -120,9 +120,8 @@ RESQ_DECLARE_RULE(samples) {
   if (!resq_new_value(node, RESQ_VALUE_F32, range.rows, out, err))
     return false;
   for (int64_t r = 0; r < range.rows; ++r)
-    if (!resq_statistics_samples(e->statistics, index,
-                                 (range.begin + r) * kept / node->info.rows, 1,
-                                 resq_f32(*out) + r * width, err)) {
+    if (!resq_statistics_samples(e->statistics, index, (range.begin + r) * kept / node->info.rows,
+                                 1, resq_f32(*out) + r * width, err)) {
       drop(out);
       return false;
     }
@@ -149,7 +148,8 @@ RESQ_DECLARE_RULE(constant) {
       (!is_float && info->kind != RESQ_ELEMENT_I32))
     return resq_fail(err, RESQ_BAD_INPUT, "a constant is a dense<> of f32, f64 or i32");
   // One element for all would fit any size.
-  if (!mlirTypeEqual(mlirAttributeGetType(value), mlirValueGetType(mlirOperationGetResult(node->op, 0))))
+  if (!mlirTypeEqual(mlirAttributeGetType(value),
+                     mlirValueGetType(mlirOperationGetResult(node->op, 0))))
     return resq_fail(err, RESQ_BAD_INPUT, "a constant's value is not of its type");
   bool splat = mlirDenseElementsAttrIsSplat(value), single = info->element == RESQ_FLOAT_F32;
   resq_value_kind kind = !is_float ? RESQ_VALUE_I32 : single ? RESQ_VALUE_F32 : RESQ_VALUE_F64;

@@ -76,7 +76,9 @@ static size_t whole_characters(const char *text, size_t size) {
 static void print_message(char *out, size_t room, const char *format, va_list args) {
   char raw[sizeof((resq_error *)0)->message];
   int n = vsnprintf(raw, sizeof raw, format, args);
-  size_t size = n < 0 ? 0 : (size_t)n < sizeof raw ? (size_t)n : whole_characters(raw, sizeof raw - 1);
+  size_t size = n < 0                    ? 0
+                : (size_t)n < sizeof raw ? (size_t)n
+                                         : whole_characters(raw, sizeof raw - 1);
   resq_printable(out, room, raw, size);
 }
 
@@ -104,7 +106,8 @@ bool resq_fail_in(resq_error *err, const char *format, ...) {
     size_t used = strlen(message);
     if (used + 3 < sizeof message) {
       memcpy(message + used, ": ", 3);
-      resq_printable(message + used + 2, sizeof message - used - 2, err->message, strlen(err->message));
+      resq_printable(message + used + 2, sizeof message - used - 2, err->message,
+                     strlen(err->message));
     }
     memcpy(err->message, message, strlen(message) + 1);
   }
