@@ -102,17 +102,17 @@ static void event_wait(event *e, uint64_t old, uint64_t mask, int64_t spin_ns) {
 /// Where a thread is in a call; only the thread itself touches it.
 typedef struct member {
   _Alignas(64) uint64_t at; ///< the phase of the task that it has come to
-  uint64_t in;              ///< the phase that it is inside of, or waits to get out of, or LATE
+  uint64_t in;              ///< the phase that it is inside of, or LATE
   uint64_t left;            ///< the last phase that it left, which it does not enter again
+  uint64_t first;           ///< of the call whose task it runs
+  uint64_t entered;         ///< the state when it entered a later call than that; 0: it has not
   resq_pool *pool;
   pthread_t thread;
   clockid_t clock; ///< of the time that a helper has run
   int index;
 } member;
 
-// No phase has these numbers.
-#define LATE UINT64_MAX
-#define ANY_PHASE UINT64_MAX
+#define LATE UINT64_MAX // the number of no phase
 
 struct resq_pool {
   event state;                 ///< the call: see threads.h
@@ -168,13 +168,12 @@ static bool leave(resq_pool *pool, member *m, bool goes_on) {
   return last;
 }
 
-/// A helper enters phase `only`, or with ANY_PHASE the one that runs. The state then; 0 when it is
-/// over, was left before or wants no more threads.
-static uint64_t join(resq_pool *pool, const member *m, uint64_t only) {
+/// A helper enters the phase that runs. The state then; 0 when there is none, when m left it before
+/// or when it wants no more threads.
+static uint64_t join(resq_pool *pool, const member *m) {
   uint64_t old = event_now(&pool->state);
   do {
-    const uint64_t phase = phase_of(old);
-    if (m->index >= active_of(old) || phase == m->left || (only != ANY_PHASE && phase != only))
+    if (m->index >= active_of(old) || phase_of(old) == m->left)
       return 0;
   } while (!atomic_compare_exchange_weak(&pool->state.word, &old, old + INSIDE_ONE));
   return old;
@@ -205,6 +204,19 @@ static void wait_as_caller(resq_pool *pool, uint64_t phase) {
   pool->lost_ns += used < slept ? slept - used : 0;
 }
 
+/// A helper that has left a phase enters the one that runs now, the next or a later one: true.
+/// Where the call is over: false, and it is late for the rest of its task; the call that may run
+/// now comes after that.
+static bool join_again(resq_pool *pool, member *m) {
+  const uint64_t entered = join(pool, m);
+  m->in = LATE;
+  if (entered && pool->first == m->first)
+    m->in = phase_of(entered);
+  else
+    m->entered = entered;
+  return m->in != LATE;
+}
+
 bool resq_pool_phase(resq_pool *pool, int index) {
   member *m = &pool->members[index];
   const uint64_t next = m->at = (m->at + 1) & PHASE_MASK;
@@ -220,10 +232,7 @@ bool resq_pool_phase(resq_pool *pool, int index) {
       wait_as_caller(pool, m->left);
     } else {
       event_wait(&pool->state, m->left, PHASE_MASK, pool->spin_ns);
-      if (!join(pool, m, next)) {
-        m->in = LATE;
-        return false;
-      }
+      return join_again(pool, m) && m->in == next;
     }
   }
   m->in = next;
@@ -240,10 +249,12 @@ static void *helper_main(void *argument) {
     const uint64_t work = event_now(&pool->work), more = event_now(&pool->more);
     if (atomic_load(&pool->closing))
       return NULL;
-    const uint64_t entered = join(pool, m, ANY_PHASE);
+    const uint64_t entered = m->entered ? m->entered : join(pool, m);
+    m->entered = 0;
     if (entered) {
       m->in = phase_of(entered);
-      m->at = pool->first - 1;
+      m->first = pool->first;
+      m->at = m->first - 1;
       pool->task(pool->context, m->index, active_of(entered));
       if (m->in != LATE)
         leave(pool, m, false);

@@ -10,7 +10,9 @@
 //     if (resq_pool_phase(pool, index)) { take tickets until there are none }
 //
 // and a thread that is told false skips the phase: it is over, or was begun without
-// this thread. A task without a call of resq_pool_phase is one phase.
+// this thread. A thread is inside a phase when its task begins, so the task may read its
+// context until the first resq_pool_phase and in phases; when a phase is skipped the call
+// may be over. A task without a call of resq_pool_phase is one phase.
 //
 // The promise. A phase is over when every thread that entered it has left it, and no
 // one else is waited for. The caller enters every phase. A helper enters a phase only if
@@ -40,7 +42,8 @@
 //     in a phase is seen by whoever enters a later one.
 //   - Task and context are read by joined threads alone, and a call ends when the last of
 //     them has left: a late helper touches nothing of a call but the word and its own
-//     member of the pool. It skips to the end of the function, then joins whatever runs.
+//     member of the pool. It joins the phase that runs, and skips to it; or, where that is of
+//     a later call, to the end of its task first.
 //   - Each helper enters a phase at most once, so late joiners cannot prolong it for ever.
 //
 // The number of threads. A helper preempted inside a chunk does hold the others, for a

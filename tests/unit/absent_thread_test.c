@@ -82,9 +82,10 @@ static void lose_helper(call *c, int index) {
 
 static void run_phases(void *context, int index, int count) {
   call *c = context;
+  resq_pool *pool = c->pool; // the context may be gone when a late thread skips
   is_helper = index > 0;
   for (int p = 0; p < phases; ++p) {
-    if (count > 1 && !resq_pool_phase(c->pool, index))
+    if (count > 1 && !resq_pool_phase(pool, index))
       continue;
     if (c->leaves && p == absent_from)
       lose_helper(c, index);

@@ -39,8 +39,10 @@ static uint64_t make_part(const uint64_t *before, int phase, int part) {
 
 static void work_in_phases(void *context, int index, int count) {
   work *w = context;
-  for (int p = 0; p < w->phases; ++p) {
-    if (count > 1 && !resq_pool_phase(w->pool, index))
+  resq_pool *pool = w->pool; // the context may be gone when a late thread skips
+  const int phases = w->phases;
+  for (int p = 0; p < phases; ++p) {
+    if (count > 1 && !resq_pool_phase(pool, index))
       continue;
     for (int i; (i = __atomic_fetch_add(&w->tickets[p], 1, __ATOMIC_RELAXED)) < parts;) {
       w->cells[(p + 1) % 2][i] = make_part(w->cells[p % 2], p, i);
