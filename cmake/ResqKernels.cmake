@@ -102,7 +102,7 @@ foreach(chip ${RESQ_CUDA_CHIPS})
     add_custom_command(OUTPUT ${bc}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels
       COMMAND ${RESQ_CLANG} --target=nvptx64-nvidia-cuda -march=${chip} -Xclang -target-feature -Xclang +ptx80 -nogpulib -std=gnu17 -O3 -ffreestanding
-              -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -Xclang -disable-llvm-passes
+              -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -fconvergent-functions -Xclang -disable-llvm-passes
               -DRESQ_SM=${number} -Wall -Wextra -Werror -I${CMAKE_SOURCE_DIR}/runtime
               -I${CMAKE_SOURCE_DIR}/runtime/include -I${kernel_dir} -emit-llvm -c ${source} -o ${bc}
       DEPENDS ${source} ${cuda_headers} ${kernel_headers} VERBATIM)

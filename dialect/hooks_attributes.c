@@ -13,8 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum attribute_kind { TEXT, NUMBER, UNIT, LIST } attribute_kind;
-static const char *const kind_names[] = {"a string", "a 64-bit integer", "a unit", "an array"};
+typedef enum attribute_kind { TEXT, NUMBER, UNIT, LIST, NUMBERS, SETTINGS } attribute_kind;
+static const char *const kind_names[] = {"a string", "a 64-bit integer", "a unit",
+                                         "an array", "array<i64: ...>",  "a dictionary of f64"};
 
 /// Who may carry it. A user's module has the attributes of MODULE and NAMED alone; all others are
 /// what passes and lowerings say to each other.
@@ -35,12 +36,15 @@ typedef struct attribute_rule {
 static const attribute_rule rules[] = {
     {"resq.version", MODULE, NUMBER, INT64_MIN, INT64_MAX}, // import says which are read
     {"resq.context_length", MODULE, NUMBER, 1, INT32_MAX},
+    {"resq.generation", MODULE, SETTINGS, 0, 0},
     {"resq.name", NAMED, TEXT, 0, 0},
     {"resq.function", LOWERED, TEXT, 0, 0},
     {"resq.level", LOWERED, TEXT, 0, 0},
     {"resq.max_rows", LOWERED, NUMBER, 0, INT64_MAX},
     {"resq.workspace", LOWERED, NUMBER, 0, INT64_MAX},
     {"resq.args", LOWERED, LIST, 0, 0},
+    {"resq.uses", LOWERED, NUMBERS, 0, 0},
+    {"resq.fixed_rows", LOWERED, NUMBER, 0, INT64_MAX},
     {"resq.op_names", LOWERED, LIST, 0, 0},
     {"resq.launches", LOWERED, LIST, 0, 0},
     {"resq.images", LOWERED, LIST, 0, 0},
@@ -75,6 +79,15 @@ static bool refuse_value(MlirOperation op, const char *where, const attribute_ru
   return false;
 }
 
+static bool is_settings(MlirAttribute value) {
+  bool ok = mlirAttributeIsADictionary(value);
+  for (intptr_t i = 0; ok && i < mlirDictionaryAttrGetNumElements(value); i++) {
+    MlirAttribute number = mlirDictionaryAttrGetElement(value, i).attribute;
+    ok = mlirAttributeIsAFloat(number) && mlirTypeIsAF64(mlirAttributeGetType(number));
+  }
+  return ok;
+}
+
 static bool has_kind(MlirAttribute value, attribute_kind kind) {
   switch (kind) {
   case TEXT:
@@ -86,6 +99,10 @@ static bool has_kind(MlirAttribute value, attribute_kind kind) {
     return mlirAttributeIsAUnit(value);
   case LIST:
     return mlirAttributeIsAArray(value);
+  case NUMBERS:
+    return mlirAttributeIsADenseI64Array(value);
+  case SETTINGS:
+    return is_settings(value);
   }
   return false;
 }

@@ -14,6 +14,7 @@
 #include "lowering/codegen.h"
 #include "lowering/header.h"
 #include "lowering/materialize/materialize.h"
+#include "lowering/module_chat_template.h"
 #include "lowering/module_tokenizer.h"
 #include "lowering/pipeline.h"
 #include "lowering/remarks.h"
@@ -145,7 +146,9 @@ static bool import_module(compiling *c, resq_error *err) {
   resq_stage(&c->stages, "import");
   c->ctx = resqContextCreate();
   c->module = resq_import(c->ctx, c->options->input, err);
-  return !mlirModuleIsNull(c->module) && build_tokenizer(c, err);
+  return !mlirModuleIsNull(c->module) &&
+         resq_module_chat_template(root(c), c->options->input, c->options->chat_template, err) &&
+         build_tokenizer(c, err);
 }
 
 /// "<cache>/<hash>.statistics": what the statistics depend on is the module (with its checkpoint's digest) and the

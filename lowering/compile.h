@@ -35,6 +35,7 @@ typedef struct resq_compile_options {
   int64_t calibration_windows;       ///< of 2,048 tokens; 0: 64 (16 when sampled)
   const char *statistics;   ///< file to read statistics from, or to write with calibrate_only; NULL
   bool calibrate_only;
+  const char *chat_template; ///< a file whose text replaces the model's chat template, or "none"; NULL: the model's
   const char *cache;        ///< folder of evaluated params and statistics; NULL: none
   const char *report;       ///< an HTML file on the quality of the compile, for forms that need parameters; NULL: none
   int64_t seed;

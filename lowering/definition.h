@@ -14,8 +14,8 @@
 #include <stdio.h>
 
 /// Lowers a module that --resq-lower-generic left, params materialised before and facts derived
-/// (resq_module_facts), in place: each public func.func f becomes the LLVM function f__definition__r<max_rows>(worker), with the
-/// attributes that lower_cpu.h lists.
+/// (resq_module_facts), in place: each public func.func f becomes the LLVM function
+/// f__definition__r<max_rows>(worker), with the attributes that lower_cpu.h lists.
 bool resq_lower_definition(MlirOperation module, int64_t max_rows, resq_error *err);
 
 //===-- definition_entry.c ------------------------------------------------===//

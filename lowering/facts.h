@@ -11,11 +11,12 @@ const char *resq_row_roles(MlirStringRef op);
 
 /// Derives, from the ops of a public function of the resq dialect, what resq/abi.h's resq_arg and
 /// resq_cache_use say of it, and sets it on the function:
-///   resq.args = [{name, dtype, is_result, rows, width, rows_as, rules = array<i64: kind, argument, limit, ...>}]
-///   resq.uses = array<i64: cache, positions, sequences, is_append, ...>
-///   resq.fixed_rows: the most rows that a type fixes, 0 when all are dynamic; an entry holds as many
-/// An extent that ops fix counts as declared. False after an emitted error: types that no caller can
-/// pass, an index that no argument gives (nothing would check it), rows that cannot agree.
+///   resq.args = [{name, dtype, is_result, rows, width, rows_as, rules = array<i64: kind, argument,
+///   limit, ...>}] resq.uses = array<i64: cache, positions, sequences, is_append, ...>
+///   resq.fixed_rows: the most rows that a type fixes, 0 when all are dynamic; an entry holds as
+///   many
+/// An extent that ops fix counts as declared. False after an emitted error: types that no caller
+/// can pass, an index that no argument gives (nothing would check it), rows that cannot agree.
 bool resq_function_facts(MlirOperation module, MlirOperation func);
 /// The same for every public function with a body.
 bool resq_module_facts(MlirOperation module);

@@ -99,7 +99,8 @@ static void write_rules(FILE *f, MlirAttribute arg, const resq_identifiers *name
       fprintf(f, "0 to %" PRId64, limit - 1);
       break;
     case RESQ_RULE_ROW:
-      fprintf(f, "the index of a row of %s", names->items[mlirDenseI64ArrayGetElement(rules, i + 1)]);
+      fprintf(f, "the index of a row of %s",
+              names->items[mlirDenseI64ArrayGetElement(rules, i + 1)]);
       break;
     case RESQ_RULE_POSITION:
       fputs("a position: the next of its sequence, or one before it to go back", f);
@@ -194,19 +195,26 @@ static void write_head(header *h, const char *output, const char *program) {
   resq_print_in_comment(f, file, strlen(file));
   fputs(". It needs resq/session.h of the runtime on the include path.\n", f);
   fprintf(f, "#ifndef %s_H\n#define %s_H\n\n#include \"resq/session.h\"\n\n", program, program);
-  fprintf(f,
-          "// How a function is called: rows[i] is the number of rows of argument i, inputs first, then "
-          "results.\n"
-          "// Arrays are dense and row-major. They stay the caller's, inputs are only read, and a result\n"
-          "// overlaps no other array; NULL is allowed for one of 0 rows. When a call returns, all results\n"
-          "// are there. A call that breaks a rule, or fails, returns false: why->text says what is wrong,\n"
-          "// why->code is one of resq/session.h, and nothing of a refused call has run. `why` may be NULL.\n"
-          "// A session serves one call at a time. Positions count the tokens of a sequence from 0; how many\n"
-          "// a sequence holds, and how many sequences there are, say the options of the session.\n\n"
-          "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-          "/// What the library holds: pass its address to resq_model_open, with NULL for the file.\n"
-          "extern const struct resq_program %s;\n\n",
-          program);
+  fprintf(
+      f,
+      "// How a function is called: rows[i] is the number of rows of argument i, inputs first, "
+      "then "
+      "results.\n"
+      "// Arrays are dense and row-major. They stay the caller's, inputs are only read, and a "
+      "result\n"
+      "// overlaps no other array; NULL is allowed for one of 0 rows. When a call returns, all "
+      "results\n"
+      "// are there. A call that breaks a rule, or fails, returns false: why->text says what is "
+      "wrong,\n"
+      "// why->code is one of resq/session.h, and nothing of a refused call has run. `why` may be "
+      "NULL.\n"
+      "// A session serves one call at a time. Positions count the tokens of a sequence from 0; "
+      "how many\n"
+      "// a sequence holds, and how many sequences there are, say the options of the session.\n\n"
+      "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+      "/// What the library holds: pass its address to resq_model_open, with NULL for the file.\n"
+      "extern const struct resq_program %s;\n\n",
+      program);
 }
 
 static bool write_all(header *h, MlirOperation module, const char *output) {

@@ -102,10 +102,10 @@ static bool write_exports(const char *path, bool loose, const char *program, res
   return true;
 }
 
-bool resq_link(resq_link_kind kind, bool loose, const char *program, const char *const *objects, int n_objects,
-               const char *output, resq_error *err) {
-  char folder[PATH_MAX], runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8], exports[PATH_MAX + 8],
-      script[PATH_MAX + 64];
+bool resq_link(resq_link_kind kind, bool loose, const char *program, const char *const *objects,
+               int n_objects, const char *output, resq_error *err) {
+  char folder[PATH_MAX], runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8],
+      exports[PATH_MAX + 8], script[PATH_MAX + 64];
   if (!resq_runtime_folder(folder, sizeof folder, err))
     return false;
   snprintf(runtime, sizeof runtime, "%s/libresq_runtime.a", folder);

@@ -68,7 +68,9 @@ bool resq_module_set_pretokenizer(MlirOperation module, const char *name, resq_e
 static void warn(const resq_tokenizer_warnings *w, const resq_gguf *gguf,
                  const resq_tokenizer_source *source) {
   char text[1024];
-  if (!resq_gguf_get(gguf, RESQ_IMPORT_PRETOKENIZER_KEY) && !w->pretokenizer_chosen) {
+  // A module whose author put another one in place of the guess has been thought about.
+  if (!resq_gguf_get(gguf, RESQ_IMPORT_PRETOKENIZER_KEY) && !w->pretokenizer_chosen &&
+      strcmp(source->pre, RESQ_IMPORT_DEFAULT_PRETOKENIZER) == 0) {
     snprintf(
         text, sizeof text,
         "%s: key '" RESQ_IMPORT_PRETOKENIZER_KEY

@@ -13,7 +13,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 
-all_steps="packages format model build unit lit e2e bad io-faults sanitize-build sanitize-unit sanitize-bad fuzz"
+all_steps="packages format model build unit lit e2e bad io-faults tsan-build tsan-unit sanitize-build sanitize-unit sanitize-bad fuzz"
 full= sanitize= only=
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -154,6 +154,17 @@ step lit lit 900 bash -c 'run_lit "$build"'
 step e2e summary 900 "$python" tests/e2e/run.py --build "$build"
 step bad summary 600 "$python" tests/bad/run.py --build "$build"
 step io-faults summary 600 "$python" tests/bad/io_faults.py --build "$build"
+
+#===-- The programs in which threads meet, under the thread sanitizer --------===#
+
+# A configuration without the compiler.
+build_tsan() {
+  configure_and_build "$build/tsan" -DCMAKE_BUILD_TYPE=None -DCMAKE_C_COMPILER=clang-22 -DRESQ_TSAN=ON \
+    -DCMAKE_C_FLAGS="-O1 -g1" "-DRESQ_PARTS=runtime;tests"
+}
+export -f build_tsan
+step tsan-build one 300 bash -c build_tsan
+step tsan-unit summary 300 bash -c 'run_unit "$build/tsan" 120'
 
 #===-- The second compiler, with sanitizers ----------------------------------===#
 

@@ -1,9 +1,9 @@
 //===-- cpu_call.c - the CPU: SPMD functions that call kernels ------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A function loads the call's fields once, then is a sequence of phases, each a straight sequence of
-// calls to wrappers. A new phase begins where bytes of one op meet another's in the current one. A
-// thread whom resq_barrier tells that a phase is not its own goes around it, to the next barrier.
+// A function loads the call's fields once, then is a sequence of phases, each a straight sequence
+// of calls to wrappers. A new phase begins where bytes of one op meet another's in the current one.
+// A thread whom resq_barrier tells that a phase is not its own goes around it, to the next barrier.
 //===----------------------------------------------------------------------===//
 #include "lowering/cpu/emit.h"
 

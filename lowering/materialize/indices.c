@@ -2,30 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Indices that are a param are known when it is made. What a caller passes is checked at
-// each call; these never would be, and a kernel follows them wherever they point.
+// each call; these never would be, and a kernel follows them wherever they point. Which operands
+// are indices of what stands in dialect/row_roles.def.
 //===----------------------------------------------------------------------===//
 #include "dialect/diagnostics.h"
 #include "evaluate.h"
+#include "lowering/facts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/// An operand that is an index, and what it may be.
-typedef struct index_operand {
-  const char *op;
-  intptr_t operand;
-  int rows_of;      ///< below the rows of this operand, where they are static; -1: any that is not
-                    ///< negative
-  bool permutation; ///< each of the last dimension's elements once
-} index_operand;
-
-static const index_operand index_operands[] = {
-    {"resq.permute", 1, -1, true},     {"resq.embed", 0, 1, false},
-    {"resq.gather_rows", 1, 0, false}, {"resq.rope_angles", 0, -1, false},
-    {"resq.kv_append", 2, -1, false},  {"resq.kv_append", 3, -1, false},
-    {"resq.attention", 1, -1, false},  {"resq.attention", 2, -1, false},
-};
+#include <string.h>
 
 typedef struct checking {
   resq_evaluator *e;
@@ -76,17 +63,21 @@ static bool check_permutation(checking *c, MlirOperation reader) {
 }
 
 static bool check_use(checking *c, MlirOperation reader, intptr_t operand) {
-  for (size_t i = 0; i < sizeof index_operands / sizeof *index_operands; ++i) {
-    const index_operand *rule = &index_operands[i];
-    if (rule->operand != operand || !resq_op_is(reader, rule->op))
-      continue;
-    if (rule->permutation)
-      return check_permutation(c, reader);
-    return check_range(
-        c, reader,
-        rule->rows_of < 0 ? -1 : resq_dim(mlirOperationGetOperand(reader, rule->rows_of), 0));
+  const char *roles = resq_row_roles(mlirIdentifierStr(mlirOperationGetName(reader)));
+  // The ops that take indices have no operands in segments: a letter an operand.
+  switch (roles && operand < (intptr_t)strlen(roles) ? roles[operand] : 'w') {
+  case 'c':
+    return check_permutation(c, reader);
+  case 't':
+    return check_range(c, reader, resq_dim(mlirOperationGetOperand(reader, operand + 1), 0));
+  case 'i':
+    return check_range(c, reader, resq_dim(mlirOperationGetOperand(reader, 0), 0));
+  case 'p':
+  case 's':
+    return check_range(c, reader, -1);
+  default:
+    return true;
   }
-  return true;
 }
 
 static void check_get(MlirOperation get, void *opaque) {

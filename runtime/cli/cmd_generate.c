@@ -18,7 +18,7 @@
 
 typedef struct generate_options {
   resq_run_options common;
-  const char *prompt, *file, *system;
+  const char *prompt, *file, *system, *date;
   int64_t tokens;
   resq_sampling_options sampling;
   resq_texts stops;
@@ -59,6 +59,8 @@ static const resq_flag flags[] = {
     {"chat", 0, RESQ_FLAG_BOOL, NULL, "use the chat template (default when the model has one)", 0,
      0, AT(chat)},
     {"system", 0, RESQ_FLAG_TEXT, "TEXT", "the system message of the chat", 0, 0, AT(system)},
+    {"date", 0, RESQ_FLAG_TEXT, "DATE", "what chat templates take for today (default: the clock's)",
+     0, 0, AT(date)},
     {"ids", 0, RESQ_FLAG_BOOL, NULL, "print token ids, one a line, instead of text", 0, 0, AT(ids)},
     {"stats", 0, RESQ_FLAG_BOOL, NULL, "print tokens/s to stderr (default on a terminal)", 0, 0,
      AT(stats)},
@@ -81,17 +83,18 @@ static char *token_text(const resq_tokenizer *t, int64_t id) {
 }
 
 /// The conversation so far, up to where the assistant speaks.
-static bool chat_ids(const resq_tokenizer *t, const char *system, const char *user, int32_t **ids,
-                     int64_t *n, resq_error *err) {
+static bool chat_ids(const resq_tokenizer *t, const generate_options *o, const char *user,
+                     int32_t **ids, int64_t *n, resq_error *err) {
   resq_chat_message messages[2];
   size_t count = 0;
-  if (system)
-    messages[count++] = (resq_chat_message){"system", system};
+  if (o->system)
+    messages[count++] = (resq_chat_message){"system", o->system};
   messages[count++] = (resq_chat_message){"user", user};
   char *bos = token_text(t, resq_tokenizer_bos(t)), *eos = token_text(t, resq_tokenizer_eos(t));
   size_t size = 0;
-  char *text = bos && eos ? resq_chat_template_render(resq_tokenizer_chat_template(t), messages,
-                                                      count, true, bos, eos, &size, err)
+  resq_chat_request request = {messages, count, true, bos, eos, o->date};
+  char *text = bos && eos ? resq_chat_template_render(resq_tokenizer_chat_template(t), &request,
+                                                      &size, err)
                           : NULL;
   if (!bos || !eos)
     resq_fail(err, RESQ_NO_MEMORY, "no memory for the chat");
@@ -135,6 +138,8 @@ static bool prompt_ids(const resq_tokenizer *t, const generate_options *o, int32
     return resq_fail(err, RESQ_USAGE,
                      o->raw ? "--raw excludes --chat and --system"
                             : "the model has no chat template; use --raw");
+  if (o->date && !resq_chat_date_check(o->date, err))
+    return false;
   resq_input in = {0};
   const char *file = o->file ? o->file : o->common.operand;
   if (o->prompt)
@@ -147,7 +152,7 @@ static bool prompt_ids(const resq_tokenizer *t, const generate_options *o, int32
                    o->prompt ? "--prompt" : file);
   } else if (chat) {
     char *user = strndup(in.text.data, in.text.size);
-    ok = user ? chat_ids(t, o->system, user, ids, n, err)
+    ok = user ? chat_ids(t, o, user, ids, n, err)
               : resq_fail(err, RESQ_NO_MEMORY, "no memory for the prompt");
     free(user);
   } else {

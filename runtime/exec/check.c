@@ -118,9 +118,8 @@ static bool check_overlap(const resq_entry *e, void *const *args, const int64_t 
         continue;
       uintptr_t x = (uintptr_t)args[r], y = (uintptr_t)args[i];
       if (x < y + b && y < x + a)
-        return resq_fail(err, RESQ_USAGE,
-                         "@%s: the memory of result '%s' overlaps that of '%s'", e->function,
-                         e->args[r].name, e->args[i].name);
+        return resq_fail(err, RESQ_USAGE, "@%s: the memory of result '%s' overlaps that of '%s'",
+                         e->function, e->args[r].name, e->args[i].name);
     }
   return true;
 }
@@ -150,11 +149,11 @@ static bool check_range(const resq_entry *e, const char *name, const int32_t *va
     if (values[i] >= 0 && values[i] < limit)
       continue;
     if (limit < 1)
-      return resq_fail(err, RESQ_USAGE, "@%s: %s[%" PRId64 "] is %" PRId32 ", but there are no rows",
-                       e->function, name, i, values[i]);
-    return resq_fail(err, RESQ_USAGE,
-                     "@%s: %s[%" PRId64 "] is %" PRId32 ", allowed: 0 to %" PRId64, e->function,
-                     name, i, values[i], limit - 1);
+      return resq_fail(err, RESQ_USAGE,
+                       "@%s: %s[%" PRId64 "] is %" PRId32 ", but there are no rows", e->function,
+                       name, i, values[i]);
+    return resq_fail(err, RESQ_USAGE, "@%s: %s[%" PRId64 "] is %" PRId32 ", allowed: 0 to %" PRId64,
+                     e->function, name, i, values[i], limit - 1);
   }
   return true;
 }
@@ -181,6 +180,50 @@ bool resq_check_arguments(const resq_session *s, const resq_entry *e, void *cons
 }
 
 //===-- Caches ------------------------------------------------------------===//
+
+/// The next use of a cache from *at on; NULL at the end.
+static const resq_cache_use *next_use(const resq_entry *e, int32_t cache, int64_t *at) {
+  while (*at < e->n_uses)
+    if (e->uses[(*at)++].cache == cache)
+      return &e->uses[*at - 1];
+  return NULL;
+}
+
+static bool uses_are_alike(const resq_entry *e, int32_t a, int32_t b) {
+  const resq_cache_use *x, *y;
+  int64_t i = 0, j = 0;
+  do {
+    x = next_use(e, a, &i);
+    y = next_use(e, b, &j);
+    if (x && y &&
+        (x->positions != y->positions || x->sequences != y->sequences ||
+         !x->is_append != !y->is_append))
+      return false;
+  } while (x && y);
+  return !x && !y;
+}
+
+static bool caches_are_alike(const resq_session *s, int32_t a, int32_t b) {
+  const resq_cache *caches = s->model->program->caches;
+  bool alike = caches[a].rewind == caches[b].rewind;
+  for (int i = 0; alike && i < s->n_entries; ++i)
+    alike = uses_are_alike(s->entries[i], a, b);
+  return alike;
+}
+
+void resq_find_alike_caches(resq_session *s) {
+  for (int32_t c = 0; c < s->model->program->n_caches; ++c) {
+    int32_t first = 0;
+    while (first < c && (s->alike[first] != first || !caches_are_alike(s, first, c)))
+      ++first;
+    s->alike[c] = first;
+  }
+}
+
+/// Whether a use tells something that one of a cache alike does not.
+static bool counts(const resq_session *s, const resq_cache_use *use) {
+  return s->alike[use->cache] == use->cache;
+}
 
 /// One row of a use, while it is checked.
 typedef struct use_row {
@@ -211,8 +254,8 @@ static bool refuse_gap(const use_row *r, resq_error *err) {
                                      : "nobody wrote what would be read there");
 }
 
-/// A row is the next of its sequence or goes back; within a call, rows of a sequence ascend one by one,
-/// or what they read would depend on how the call is cut.
+/// A row is the next of its sequence or goes back; within a call, rows of a sequence ascend one by
+/// one, or what they read would depend on how the call is cut.
 static bool append_row(const use_row *r, int64_t stamp, resq_error *err) {
   resq_held *h = r->held;
   if (h->stamp == stamp && r->position != h->next)
@@ -267,7 +310,9 @@ static void copy_held(const resq_session *s, const resq_entry *e, void *const *a
     const resq_cache_use *use = &e->uses[u];
     const int32_t *sequences = args[use->sequences];
     const int64_t first = use->cache * s->sequences;
-    for (int64_t i = 0; use->is_append && i < rows[use->sequences]; ++i)
+    if (!use->is_append || !counts(s, use))
+      continue;
+    for (int64_t i = 0; i < rows[use->sequences]; ++i)
       to[first + sequences[i]] = from[first + sequences[i]];
   }
 }
@@ -281,6 +326,8 @@ bool resq_check_caches(resq_session *s, const resq_entry *e, void *const *args, 
   bool ok = true;
   for (int64_t begin = 0; ok && begin < most; begin += limit)
     for (int64_t u = 0; ok && u < e->n_uses; ++u) {
+      if (!counts(s, &e->uses[u]))
+        continue;
       const int64_t n = rows[e->uses[u].positions];
       ok = check_use(s, e, &e->uses[u], args, begin, n < begin + limit ? n : begin + limit,
                      s->stamp + u + 1, err);
@@ -295,7 +342,9 @@ void resq_forget_rows(resq_session *s, const resq_entry *e, void *const *args,
   for (int64_t u = 0; u < e->n_uses; ++u) {
     const resq_cache_use *use = &e->uses[u];
     const int32_t *sequences = args[use->sequences];
-    for (int64_t i = 0; use->is_append && i < rows[use->sequences]; ++i)
+    if (!use->is_append || !counts(s, use))
+      continue;
+    for (int64_t i = 0; i < rows[use->sequences]; ++i)
       s->held[use->cache * s->sequences + sequences[i]] = (resq_held){0};
   }
   copy_held(s, e, args, rows, s->held, s->next_held);

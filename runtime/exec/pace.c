@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "exec/pace.h"
 
+static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
 resq_pace resq_pace_start(int threads, int64_t now_ns) {
   return (resq_pace){.most = threads,
                      .active = threads,
@@ -12,11 +15,12 @@ resq_pace resq_pace_start(int threads, int64_t now_ns) {
 }
 
 void resq_pace_after(resq_pace *p, int64_t now_ns, int64_t wall_ns, int64_t lost_ns) {
-  if (p->active > 1 && lost_ns > wall_ns / 4) {
+  if (p->active > 1 && lost_ns >= RESQ_PACE_IGNORED_NS && lost_ns >= wall_ns / 8) {
     p->active = p->good < p->active ? p->good : p->active - (p->active + 3) / 4;
     p->good = p->active;
     p->step = 1;
-    p->hold_ns = p->hold_ns < RESQ_PACE_MOST_NS / 2 ? 2 * p->hold_ns : RESQ_PACE_MOST_NS;
+    const int64_t lost = smaller(lost_ns, 10000000000);
+    p->hold_ns = smaller(larger(2 * p->hold_ns, 8 * lost), larger(RESQ_PACE_MOST_NS, 16 * lost));
     p->since_ns = now_ns;
     return;
   }

@@ -59,8 +59,9 @@ static bool names_rows(const resq_arg *a) {
   return false;
 }
 
-/// (tokens, positions, sequences, logit_rows) -> logits, as resq_session_forward needs it: the first three
-/// may be cut anywhere, and the fourth says which of their rows, in order, give one of logits each.
+/// (tokens, positions, sequences, logit_rows) -> logits, as resq_session_forward needs it: the
+/// first three may be cut anywhere, and the fourth says which of their rows, in order, give one of
+/// logits each.
 static bool is_forward(const resq_entry *e) {
   if (e->n_args != 5)
     return false;
@@ -156,8 +157,12 @@ static bool allocate_held(resq_session *s, resq_error *err) {
   const size_t n = (size_t)s->sequences * (size_t)(p->n_caches ? p->n_caches : 1);
   s->held = calloc(n, sizeof *s->held);
   s->next_held = calloc(n, sizeof *s->next_held);
-  return (s->held && s->next_held) ||
-         resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId64 " sequences", s->sequences);
+  s->alike = calloc(p->n_caches ? (size_t)p->n_caches : 1, sizeof *s->alike);
+  if (s->held && s->next_held && s->alike) {
+    resq_find_alike_caches(s);
+    return true;
+  }
+  return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId64 " sequences", s->sequences);
 }
 
 /// Workspace, tickets and row lists for the entry that needs most of each.
@@ -290,6 +295,7 @@ void resq_session_destroy(resq_session *s) {
   free(s->cache_bytes);
   free(s->held);
   free(s->next_held);
+  free(s->alike);
   free(s->tickets);
   free(s->chunk_rows);
   free(s->workers);

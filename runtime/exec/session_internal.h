@@ -56,6 +56,7 @@ struct resq_session {
   int64_t rewind;        ///< the least of all caches, -1: none is limited
   resq_held *held;       ///< [n_caches, sequences]
   resq_held *next_held;  ///< the same, while a call is checked
+  int32_t *alike;        ///< [n_caches] the first cache that every function uses as this one: it stands for it
   int64_t stamp;         ///< uses of caches so far, over all calls
   uint8_t *workspace;    ///< for the largest entry
   uint64_t workspace_bytes;
@@ -102,6 +103,8 @@ bool resq_check_caches(resq_session *s, const resq_entry *e, void *const *args, 
 /// After a call that did not end: nobody knows what the caches have of its sequences, so they begin
 /// again at 0.
 void resq_forget_rows(resq_session *s, const resq_entry *e, void *const *args, const int64_t *rows);
+/// Fills s->alike. The layers of a model are alike: one of them is checked for all.
+void resq_find_alike_caches(resq_session *s);
 /// Refuses facts of an entry that do not hold together.
 bool resq_check_facts(const resq_entry *e, int32_t n_caches, resq_error *err);
 

@@ -51,9 +51,7 @@ static void futex(event *e, int operation, uint32_t value) {
   syscall(SYS_futex, &e->word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
 }
 
-static uint64_t event_now(event *e) {
-  return atomic_load_explicit(&e->word, memory_order_acquire);
-}
+static uint64_t event_now(event *e) { return atomic_load_explicit(&e->word, memory_order_acquire); }
 
 static void event_wake(event *e) {
   if (atomic_load(&e->sleepers))
@@ -65,33 +63,37 @@ static void event_signal(event *e) {
   event_wake(e);
 }
 
-/// Until the bits `mask` of the word are no longer `old`. Gives the time that it took, 0 for some
-/// dozens of polls.
-static int64_t event_wait(event *e, uint64_t old, uint64_t mask, int64_t spin_ns) {
-  int64_t start = 0, now = 0;
+/// True as soon as the bits `mask` of the word are no longer `old`; false when the time is spent.
+static bool event_spin(event *e, uint64_t old, uint64_t mask, int64_t spin_ns) {
+  int64_t deadline = 0;
   for (unsigned i = 1;; ++i) {
     if ((event_now(e) & mask) != old)
-      return now - start;
+      return true;
     if (spin_ns <= 0)
-      break;
+      return false;
     relax();
     if (i % 64)
       continue;
-    now = resq_now_ns();
-    if (!start)
-      start = now;
-    else if (now - start >= spin_ns)
-      break;
+    int64_t now = resq_now_ns();
+    if (!deadline)
+      deadline = now + spin_ns;
+    else if (now >= deadline)
+      return false;
   }
-  if (!start)
-    start = resq_now_ns();
+}
+
+static void event_sleep(event *e, uint64_t old, uint64_t mask) {
   // Either whoever changes the word sees this sleeper or the load below sees the change (both
   // sequentially consistent); a change between load and sleep is seen by the kernel.
   atomic_fetch_add(&e->sleepers, 1);
   for (uint64_t seen; ((seen = atomic_load(&e->word)) & mask) == old;)
     futex(e, FUTEX_WAIT, (uint32_t)seen);
   atomic_fetch_sub(&e->sleepers, 1);
-  return resq_now_ns() - start;
+}
+
+static void event_wait(event *e, uint64_t old, uint64_t mask, int64_t spin_ns) {
+  if (!event_spin(e, old, mask, spin_ns))
+    event_sleep(e, old, mask);
 }
 
 //===-- The pool ----------------------------------------------------------===//
@@ -103,6 +105,7 @@ typedef struct member {
   uint64_t left;            ///< the last phase that it left, which it does not enter again
   resq_pool *pool;
   pthread_t thread;
+  clockid_t clock; ///< of the time that a helper has run
   int index;
 } member;
 
@@ -111,19 +114,20 @@ typedef struct member {
 #define ANY_PHASE UINT64_MAX
 
 struct resq_pool {
-  event state;               ///< the call: see threads.h
-  event work;                ///< calls begun, and the end of the pool
-  event more;                ///< times that the number of active threads has grown, and the end
+  event state;                 ///< the call: see threads.h
+  event work;                  ///< calls begun, and the end of the pool
+  event more;                  ///< times that the number of active threads has grown, and the end
   _Alignas(64) uint64_t first; ///< the phase with which the call began
   resq_task task;
   void *context;
   member *members; ///< [count]
   int64_t spin_ns;
   int count;
-  _Atomic int wanted;   ///< threads of a call, as helpers see it that wait for one
+  _Atomic int wanted; ///< threads of a call, as helpers see it that wait for one
   _Atomic bool closing;
-  resq_pace pace;  ///< the caller's
-  int64_t lost_ns; ///< long waits of this call's caller
+  resq_pace pace;   ///< the caller's
+  int64_t slept_ns; ///< of this call's caller
+  int64_t lost_ns;  ///< of that, while no helper ran
 };
 
 // The state's fields. The phase comes first, so that the futex changes with it.
@@ -175,10 +179,29 @@ static uint64_t join(resq_pool *pool, const member *m, uint64_t only) {
   return old;
 }
 
-/// The caller's waits. A long one is time lost to a thread that does not run.
-static void wait_and_count(resq_pool *pool, uint64_t phase) {
-  const int64_t waited = event_wait(&pool->state, phase, PHASE_MASK, pool->spin_ns);
-  pool->lost_ns += waited >= RESQ_LONG_WAIT_NS ? waited : 0;
+/// Time that a thread has run, as the system counts it.
+static int64_t ran_ns(clockid_t clock) {
+  struct timespec ran;
+  return clock_gettime(clock, &ran) ? 0 : (int64_t)ran.tv_sec * 1000000000 + ran.tv_nsec;
+}
+
+static int64_t helpers_ran_ns(const resq_pool *pool) {
+  int64_t sum = 0;
+  for (int i = 1; i < pool->count; ++i)
+    sum += ran_ns(pool->members[i].clock);
+  return sum;
+}
+
+/// The caller's wait for the end of a phase; whoever ends it enters the caller into the next. Where
+/// a helper works on its last chunk the time is well spent; where none runs, it is lost.
+static void wait_as_caller(resq_pool *pool, uint64_t phase) {
+  if (event_spin(&pool->state, phase, PHASE_MASK, pool->spin_ns))
+    return;
+  const int64_t start = resq_now_ns(), ran = helpers_ran_ns(pool);
+  event_sleep(&pool->state, phase, PHASE_MASK);
+  const int64_t slept = resq_now_ns() - start, used = helpers_ran_ns(pool) - ran;
+  pool->slept_ns += slept;
+  pool->lost_ns += used < slept ? slept - used : 0;
 }
 
 bool resq_pool_phase(resq_pool *pool, int index) {
@@ -193,7 +216,7 @@ bool resq_pool_phase(resq_pool *pool, int index) {
     return ahead == 0;
   if (!leave(pool, m, true)) {
     if (index == 0) {
-      wait_and_count(pool, m->left); // whoever ended the phase has entered the caller
+      wait_as_caller(pool, m->left);
     } else {
       event_wait(&pool->state, m->left, PHASE_MASK, pool->spin_ns);
       if (!join(pool, m, next)) {
@@ -243,7 +266,7 @@ static void run_shared(resq_pool *pool, resq_task task, void *context, int activ
   event_signal(&pool->work);
   task(context, 0, active);
   if (!leave(pool, m, false))
-    wait_and_count(pool, m->left);
+    wait_as_caller(pool, m->left);
 }
 
 void resq_pool_run(resq_pool *pool, resq_task task, void *context) {
@@ -253,13 +276,20 @@ void resq_pool_run(resq_pool *pool, resq_task task, void *context) {
   }
   const int active = pool->pace.active;
   const int64_t start = resq_now_ns();
-  pool->lost_ns = 0;
-  if (active == 1)
+  int64_t lost = 0;
+  if (active == 1) {
     task(context, 0, 1);
-  else
+  } else {
+    pool->slept_ns = pool->lost_ns = 0;
+    const int64_t ran = ran_ns(CLOCK_THREAD_CPUTIME_ID);
     run_shared(pool, task, context, active);
+    // The caller may have been without a processor itself, and helpers have no other work then.
+    const int64_t wall = resq_now_ns() - start, used = ran_ns(CLOCK_THREAD_CPUTIME_ID) - ran;
+    const int64_t absent = wall - used - pool->slept_ns;
+    lost = pool->lost_ns + (absent > 0 ? absent : 0);
+  }
   const int64_t end = resq_now_ns();
-  resq_pace_after(&pool->pace, end, end - start, pool->lost_ns);
+  resq_pace_after(&pool->pace, end, end - start, lost);
   if (pool->pace.active == active)
     return;
   atomic_store(&pool->wanted, pool->pace.active);
@@ -276,7 +306,7 @@ static int start_helper(member *m) {
   pthread_sigmask(SIG_SETMASK, &all, &before);
   int failed = pthread_create(&m->thread, NULL, helper_main, m);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return failed;
+  return failed ? failed : pthread_getcpuclockid(m->thread, &m->clock);
 }
 
 resq_pool *resq_pool_create(int threads, int64_t spin_ns, resq_error *err) {

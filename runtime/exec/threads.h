@@ -44,10 +44,12 @@
 //   - Each helper enters a phase at most once, so late joiners cannot prolong it for ever.
 //
 // The number of threads. A helper preempted inside a chunk does hold the others, for a
-// slice of the scheduler. The caller sums up such waits over a call, and pace.h decides
-// from the sum on how many threads the next call runs. `count` is the same for all threads
-// of one call and may differ between calls; results must not depend on it. Helpers that
-// are not wanted sleep.
+// slice of the scheduler. The caller sums up, over a call, the time that it slept while no
+// helper ran and the time that it was without a processor itself; the system's clocks of
+// what each thread ran tell these from a chunk that takes long. pace.h decides from the
+// sum on how many threads the next call runs. `count` is the same for all threads of one
+// call and may differ between calls; results must not depend on it. Helpers that are not
+// wanted sleep.
 //
 // Waiting is spinning for a while, because the next phase or the next token comes soon,
 // then sleeping (futex): a stolen processor costs a system call and not a slice.
@@ -61,9 +63,6 @@
 #define RESQ_MAX_THREADS 1024
 /// Spin budget of resq_pool_create's callers that have no opinion.
 #define RESQ_SPIN_NS 50000
-/// A shorter wait of the caller is the ordinary difference between chunks, not a thread that is
-/// not running: slices of schedulers are milliseconds.
-#define RESQ_LONG_WAIT_NS 200000
 
 typedef struct resq_pool resq_pool;
 /// Called on thread `index` of `count`. Not every index below `count` need come, and one that

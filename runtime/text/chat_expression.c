@@ -69,17 +69,34 @@ void chat_link(chat_node ***tail, chat_node *node) {
   *tail = &node->next;
 }
 
-/// Arguments up to `)`, which is taken.
+static chat_node *make(chat_parser *p, chat_node_kind kind, chat_node *a, chat_node *b) {
+  return chat_make(p, kind, (resq_text){"", 0}, a, b);
+}
+
+/// Arguments up to `)`, which is taken: positional ones, then named ones, each sort with at most
+/// one spread (* and **) behind it.
 static chat_node *parse_arguments(chat_parser *p) {
   chat_node *first = NULL, **tail = &first;
+  bool named = false, spread = false, spread_named = false;
   while (!p->c->failed && !chat_take_operator(p, ")")) {
     resq_text name = {"", 0};
-    if (p->at->kind == CHAT_TOKEN_NAME && p->at[1].kind == CHAT_TOKEN_OPERATOR &&
-        chat_text_is(p->at[1].text, "=")) {
+    bool star = chat_at_operator(p, "*"), stars = chat_at_operator(p, "**");
+    if (star || stars) {
       name = p->at->text;
       chat_next(p);
+    } else if (p->at->kind == CHAT_TOKEN_NAME && p->at[1].kind == CHAT_TOKEN_OPERATOR &&
+               chat_text_is(p->at[1].text, "=")) {
+      name = p->at->text;
+      named = true;
       chat_next(p);
+      chat_next(p);
+    } else if (named || spread) {
+      chat_unexpected(p, "a named argument");
     }
+    if (spread_named || (star && spread))
+      chat_unexpected(p, ")");
+    spread |= star;
+    spread_named |= stars;
     chat_node *value = chat_parse_expression(p);
     chat_link(&tail, chat_make(p, CHAT_ARGUMENT, name, value, NULL));
     if (!chat_at_operator(p, ")"))
@@ -88,10 +105,10 @@ static chat_node *parse_arguments(chat_parser *p) {
   return first;
 }
 
-/// Items up to `close`, which is taken. *is_tuple: there was a comma.
+/// Items up to `close`, which is taken. *is_tuple: there was a comma, or nothing at all.
 static chat_node *parse_items(chat_parser *p, const char *close, bool *is_tuple) {
   chat_node *first = NULL, **tail = &first;
-  *is_tuple = false;
+  *is_tuple = chat_at_operator(p, close);
   while (!p->c->failed && !chat_take_operator(p, close)) {
     chat_link(&tail, chat_parse_expression(p));
     if (chat_take_operator(p, ","))
@@ -108,15 +125,15 @@ static chat_node *parse_dict(chat_parser *p) {
     chat_node *key = chat_parse_expression(p);
     chat_need_operator(p, ":");
     chat_node *value = chat_parse_expression(p);
-    chat_link(&tail, chat_make(p, CHAT_PAIR, (resq_text){"", 0}, key, value));
+    chat_link(&tail, make(p, CHAT_PAIR, key, value));
     if (!chat_at_operator(p, "}"))
       chat_need_operator(p, ",");
   }
-  return chat_make(p, CHAT_MAKE_DICT, (resq_text){"", 0}, first, NULL);
+  return make(p, CHAT_MAKE_DICT, first, NULL);
 }
 
 static chat_node *literal(chat_parser *p, chat_value value) {
-  chat_node *node = chat_make(p, CHAT_LITERAL, (resq_text){"", 0}, NULL, NULL);
+  chat_node *node = make(p, CHAT_LITERAL, NULL, NULL);
   if (node)
     node->value = value;
   return node;
@@ -163,12 +180,11 @@ static chat_node *parse_primary(chat_parser *p) {
   }
   if (chat_take_operator(p, "(")) {
     chat_node *items = parse_items(p, ")", &is_tuple);
-    return items && !is_tuple ? items
-                              : chat_make(p, CHAT_MAKE_LIST, (resq_text){"", 0}, items, NULL);
+    return is_tuple ? make(p, CHAT_MAKE_TUPLE, items, NULL) : items;
   }
   if (chat_take_operator(p, "[")) {
     chat_node *items = parse_items(p, "]", &is_tuple);
-    return chat_make(p, CHAT_MAKE_LIST, (resq_text){"", 0}, items, NULL);
+    return make(p, CHAT_MAKE_LIST, items, NULL);
   }
   if (chat_take_operator(p, "{"))
     return parse_dict(p);
@@ -189,16 +205,31 @@ static chat_node *parse_subscript(chat_parser *p, chat_node *base) {
     } else if (n < 3 && !parts[n]) {
       parts[n] = chat_parse_expression(p);
     } else {
-      chat_unexpected(p, "]");
+      chat_unexpected(p, "] (an index of several parts is not supported)");
     }
   }
   if (!is_slice && !parts[0])
     chat_unexpected(p, "an index");
-  chat_node *node =
-      chat_make(p, is_slice ? CHAT_SLICE : CHAT_ITEM, (resq_text){"", 0}, base, parts[0]);
+  chat_node *node = make(p, is_slice ? CHAT_SLICE : CHAT_ITEM, base, parts[0]);
   if (node) {
     node->c = parts[1];
     node->d = parts[2];
+  }
+  return node;
+}
+
+/// A call, after its bracket. What can be known of it is checked here.
+static chat_node *parse_call(chat_parser *p, chat_node *callee) {
+  int line = p->at->line;
+  chat_node *arguments = parse_arguments(p);
+  chat_node *node = make(p, CHAT_CALL, callee, arguments);
+  if (!node || !callee)
+    return NULL;
+  node->line = line;
+  if (callee->kind == CHAT_ATTRIBUTE) {
+    p->c->line = line;
+    chat_check_method(p->c, callee->text);
+    p->c->line = p->at->line;
   }
   return node;
 }
@@ -209,7 +240,7 @@ static chat_node *parse_postfix(chat_parser *p, chat_node *node) {
       if (p->at->kind == CHAT_TOKEN_INT) { // a.0 is a[0]
         chat_node *index = literal(p, p->at->value);
         chat_next(p);
-        node = chat_make(p, CHAT_ITEM, (resq_text){"", 0}, node, index);
+        node = make(p, CHAT_ITEM, node, index);
       } else {
         resq_text name = chat_need_name(p);
         node = chat_make(p, CHAT_ATTRIBUTE, name, node, NULL);
@@ -217,8 +248,7 @@ static chat_node *parse_postfix(chat_parser *p, chat_node *node) {
     } else if (chat_take_operator(p, "[")) {
       node = parse_subscript(p, node);
     } else if (chat_take_operator(p, "(")) {
-      chat_node *arguments = parse_arguments(p);
-      node = chat_make(p, CHAT_CALL, (resq_text){"", 0}, node, arguments);
+      node = parse_call(p, node);
     } else {
       break;
     }
@@ -226,35 +256,63 @@ static chat_node *parse_postfix(chat_parser *p, chat_node *node) {
   return node;
 }
 
+/// Names of filters and tests may have dots; none that exists has.
+static void refuse_dot(chat_parser *p) {
+  if (chat_at_operator(p, "."))
+    chat_unexpected(p, "a filter or test without a dot in its name");
+}
+
 static chat_node *parse_filter(chat_parser *p, chat_node *subject) {
+  int line = p->at->line;
   resq_text name = chat_need_name(p);
+  refuse_dot(p);
   chat_node *arguments = chat_take_operator(p, "(") ? parse_arguments(p) : NULL;
-  return chat_make(p, CHAT_FILTER, name, subject, arguments);
+  chat_node *node = chat_make(p, CHAT_FILTER, name, subject, arguments);
+  if (node) {
+    p->c->line = node->line = line;
+    node->builtin = chat_find_filter(p->c, name, arguments);
+    p->c->line = p->at->line;
+  }
+  return node;
+}
+
+chat_node *chat_parse_filters(chat_parser *p, chat_node *subject) {
+  chat_node *node = parse_filter(p, subject);
+  while (!p->c->failed && chat_take_operator(p, "|"))
+    node = parse_filter(p, node);
+  return node;
 }
 
 /// Whether a test's argument without brackets follows (`is divisibleby 3`).
 static bool starts_test_argument(const chat_parser *p) {
   if (p->at->kind == CHAT_TOKEN_NAME)
-    return !chat_at_word(p, "else") && !chat_at_word(p, "or") && !chat_at_word(p, "and") &&
-           !chat_at_word(p, "is") && !chat_at_word(p, "if") && !chat_at_word(p, "not") &&
-           !chat_at_word(p, "in");
+    return !chat_at_word(p, "else") && !chat_at_word(p, "or") && !chat_at_word(p, "and");
   return p->at->kind == CHAT_TOKEN_STRING || p->at->kind == CHAT_TOKEN_INT ||
          p->at->kind == CHAT_TOKEN_FLOAT || chat_at_operator(p, "[") || chat_at_operator(p, "{");
 }
 
 static chat_node *parse_test(chat_parser *p, chat_node *subject) {
+  int line = p->at->line;
   bool negated = chat_take_word(p, "not");
   resq_text name = chat_need_name(p);
+  refuse_dot(p);
   chat_node *arguments = NULL;
   if (chat_take_operator(p, "(")) {
     arguments = parse_arguments(p);
   } else if (starts_test_argument(p)) {
+    if (chat_at_word(p, "is"))
+      chat_unexpected(p, "and (tests do not chain)");
     chat_node *value = parse_primary(p);
     value = parse_postfix(p, value);
-    arguments = chat_make(p, CHAT_ARGUMENT, (resq_text){"", 0}, value, NULL);
+    arguments = make(p, CHAT_ARGUMENT, value, NULL);
   }
   chat_node *test = chat_make(p, CHAT_TEST, name, subject, arguments);
-  return negated ? chat_make(p, CHAT_NOT, (resq_text){"", 0}, test, NULL) : test;
+  if (test) {
+    p->c->line = test->line = line;
+    test->builtin = chat_find_test(p->c, name, arguments);
+    p->c->line = p->at->line;
+  }
+  return negated ? make(p, CHAT_NOT, test, NULL) : test;
 }
 
 /// Signs bind tighter than filters and looser than postfixes, as in Jinja.
@@ -276,7 +334,7 @@ static chat_node *parse_unary(chat_parser *p, bool with_filters) {
     else if (chat_take_word(p, "is"))
       node = parse_test(p, node);
     else if (chat_take_operator(p, "("))
-      node = chat_make(p, CHAT_CALL, (resq_text){"", 0}, node, parse_arguments(p));
+      node = parse_call(p, node);
     else
       break;
   }
@@ -288,7 +346,7 @@ static chat_node *parse_binary(chat_parser *p, int level) {
   static const char *const levels[][5] = {{"+", "-"}, {"~"}, {"*", "/", "//", "%"}, {"**"}};
   if (level == 4)
     return parse_unary(p, true);
-  chat_node *left = parse_binary(p, level + 1);
+  chat_node *left = parse_binary(p, level + 1), *concat = NULL, **tail = NULL;
   while (!p->c->failed) {
     resq_text op = p->at->text;
     bool found = false;
@@ -297,9 +355,18 @@ static chat_node *parse_binary(chat_parser *p, int level) {
     if (!found)
       break;
     chat_node *right = parse_binary(p, level + 1);
-    left = chat_make(p, CHAT_BINARY, op, left, right);
+    if (level != 1) {
+      left = chat_make(p, CHAT_BINARY, op, left, right);
+      continue;
+    }
+    if (!concat && left) { // one node for all operands
+      concat = make(p, CHAT_CONCAT, left, NULL);
+      tail = &left->next;
+    }
+    if (tail)
+      chat_link(&tail, right);
   }
-  return left;
+  return concat ? concat : left;
 }
 
 static bool take_comparison(chat_parser *p, resq_text *op) {
@@ -327,7 +394,7 @@ static chat_node *parse_comparison(chat_parser *p) {
     chat_node *right = parse_binary(p, 0);
     chat_link(&tail, chat_make(p, CHAT_OPERAND, op, right, NULL));
   }
-  return first ? chat_make(p, CHAT_COMPARE, (resq_text){"", 0}, left, first) : left;
+  return first ? make(p, CHAT_COMPARE, left, first) : left;
 }
 
 static chat_node *parse_not(chat_parser *p) {
@@ -335,7 +402,7 @@ static chat_node *parse_not(chat_parser *p) {
   if (!chat_take_word(p, "not"))
     return parse_comparison(p);
   if (chat_enter(p->c))
-    node = chat_make(p, CHAT_NOT, (resq_text){"", 0}, parse_not(p), NULL);
+    node = make(p, CHAT_NOT, parse_not(p), NULL);
   chat_leave(p->c);
   return node;
 }
@@ -344,16 +411,16 @@ static chat_node *parse_and(chat_parser *p) {
   chat_node *left = parse_not(p);
   while (!p->c->failed && chat_take_word(p, "and")) {
     chat_node *right = parse_not(p);
-    left = chat_make(p, CHAT_AND, (resq_text){"", 0}, left, right);
+    left = make(p, CHAT_AND, left, right);
   }
   return left;
 }
 
-chat_node *chat_parse_or(chat_parser *p) {
+static chat_node *parse_or(chat_parser *p) {
   chat_node *left = parse_and(p);
   while (!p->c->failed && chat_take_word(p, "or")) {
     chat_node *right = parse_and(p);
-    left = chat_make(p, CHAT_OR, (resq_text){"", 0}, left, right);
+    left = make(p, CHAT_OR, left, right);
   }
   return left;
 }
@@ -361,15 +428,65 @@ chat_node *chat_parse_or(chat_parser *p) {
 chat_node *chat_parse_expression(chat_parser *p) {
   chat_node *node = NULL;
   if (chat_enter(p->c)) {
-    node = chat_parse_or(p);
+    node = parse_or(p);
     while (!p->c->failed && chat_take_word(p, "if")) {
-      chat_node *condition = chat_parse_or(p);
+      chat_node *condition = parse_or(p);
       chat_node *other = chat_take_word(p, "else") ? chat_parse_expression(p) : NULL;
-      node = chat_make(p, CHAT_CONDITIONAL, (resq_text){"", 0}, node, condition);
+      node = make(p, CHAT_CONDITIONAL, node, condition);
       if (node)
         node->c = other;
     }
   }
   chat_leave(p->c);
   return node;
+}
+
+static bool ends_tuple(const chat_parser *p) {
+  return p->at->kind == CHAT_TOKEN_CLOSE_BLOCK || p->at->kind == CHAT_TOKEN_CLOSE_OUTPUT ||
+         chat_at_operator(p, ")") || chat_at_word(p, "in") || chat_at_word(p, "recursive");
+}
+
+chat_node *chat_parse_tuple(chat_parser *p, bool with_conditional) {
+  chat_node *first = with_conditional ? chat_parse_expression(p) : parse_or(p);
+  chat_node **tail = first ? &first->next : &first;
+  if (!chat_at_operator(p, ","))
+    return first;
+  while (!p->c->failed && chat_take_operator(p, ",") && !ends_tuple(p))
+    chat_link(&tail, with_conditional ? chat_parse_expression(p) : parse_or(p));
+  return make(p, CHAT_MAKE_TUPLE, first, NULL);
+}
+
+chat_node *chat_make_target(chat_parser *p, resq_text name) {
+  static const char *const constants[] = {"true", "false", "none", "True", "False", "None"};
+  for (size_t i = 0; i < sizeof constants / sizeof constants[0]; ++i)
+    if (chat_text_is(name, constants[i]))
+      chat_fail(p->c, "a value for %s, which is a constant", constants[i]);
+  return chat_make(p, CHAT_NAME, name, NULL, NULL);
+}
+
+static chat_node *parse_one_target(chat_parser *p, bool with_namespace) {
+  if (chat_take_operator(p, "(")) {
+    chat_node *inner = NULL;
+    if (chat_enter(p->c))
+      inner = chat_parse_target(p, false);
+    chat_leave(p->c);
+    chat_need_operator(p, ")");
+    return inner;
+  }
+  resq_text name = chat_need_name(p);
+  chat_node *target = chat_make_target(p, name);
+  if (with_namespace && chat_take_operator(p, "."))
+    return chat_make(p, CHAT_SPACE_NAME, chat_need_name(p), target, NULL);
+  return target;
+}
+
+chat_node *chat_parse_target(chat_parser *p, bool with_namespace) {
+  chat_node *first = parse_one_target(p, with_namespace);
+  chat_node **tail = first ? &first->next : &first;
+  if (!chat_at_operator(p, ","))
+    return first;
+  while (!p->c->failed && chat_take_operator(p, ",") && !ends_tuple(p) &&
+         !chat_at_operator(p, "="))
+    chat_link(&tail, parse_one_target(p, with_namespace));
+  return make(p, CHAT_MAKE_TUPLE, first, NULL);
 }

@@ -31,7 +31,14 @@ resq_text chat_need_name(chat_parser *p);
 void chat_link(chat_node ***tail, chat_node *node);
 
 chat_node *chat_parse_expression(chat_parser *p);
-/// An expression without an inline `if`: what a `for` walks over, where `if` is the loop's own.
-chat_node *chat_parse_or(chat_parser *p);
+/// An expression, or several with commas between: a tuple. In the places where an `if` is
+/// the statement's own there are no conditional expressions.
+chat_node *chat_parse_tuple(chat_parser *p, bool with_conditional);
+/// A name, a name of a namespace (where allowed), or several with commas between.
+chat_node *chat_parse_target(chat_parser *p, bool with_namespace);
+/// name(arguments) | ... behind a subject, from the name on.
+chat_node *chat_parse_filters(chat_parser *p, chat_node *subject);
+/// The place of a name's definition.
+chat_node *chat_make_target(chat_parser *p, resq_text name);
 
 #endif // RESQ_TEXT_CHAT_PARSER_H

@@ -151,6 +151,8 @@ static bool index_texts(resq_tokenizer_builder *b, resq_error *err) {
     return no_memory(err);
   for (uint32_t i = 0; i < (uint32_t)s->n_tokens; ++i) {
     resq_text token = s->tokens[i];
+    if (!token.size) // padding, of which there may be more: no text is this token
+      continue;
     uint64_t slot = resq_tokenizer_hash(token.data, token.size) & (b->by_text_size - 1);
     for (; b->by_text[slot] != RESQ_TOKENIZER_EMPTY; slot = (slot + 1) & (b->by_text_size - 1)) {
       resq_text other = s->tokens[b->by_text[slot]];
@@ -225,8 +227,8 @@ static bool same_text(resq_text a, resq_text b) {
   return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
 }
 
-/// Normal tokens by bytes, and tokens of one byte. Of two with the same bytes the smaller id
-/// counts.
+/// Normal tokens by bytes, and tokens of one byte, those of the types "unused" and "byte", too. Of
+/// two with the same bytes the smaller id counts.
 static bool index_bytes(resq_tokenizer_builder *b, resq_error *err) {
   uint32_t count = (uint32_t)b->source->n_tokens;
   b->lookup_size = table_size(count);
@@ -236,10 +238,12 @@ static bool index_bytes(resq_tokenizer_builder *b, resq_error *err) {
   memset(b->singles, 0xFF, sizeof b->singles);
   for (uint32_t i = 0; i < count; ++i) {
     resq_text text = bytes_of(b, i);
-    if (b->kinds[i] != RESQ_TOKEN_NORMAL || text.size == 0)
+    if (text.size == 0 || resq_token_is_special(b->kinds[i]) || b->kinds[i] == RESQ_TOKEN_UNKNOWN)
       continue;
     if (text.size == 1 && b->singles[(unsigned char)text.data[0]] == RESQ_TOKENIZER_EMPTY)
       b->singles[(unsigned char)text.data[0]] = i;
+    if (b->kinds[i] != RESQ_TOKEN_NORMAL)
+      continue;
     uint64_t slot = resq_tokenizer_hash(text.data, text.size) & (b->lookup_size - 1);
     for (; b->lookup[slot] != RESQ_TOKENIZER_EMPTY; slot = (slot + 1) & (b->lookup_size - 1))
       if (same_text(bytes_of(b, b->lookup[slot]), text))

@@ -162,6 +162,8 @@ def wrong_keys(good, layout):
         return put(good, start + 8, value)
 
     yield "architecture", text("general.architecture", b"gemma"), ["general.architecture", "gemma", "llama"]
+    yield "terminal", text("general.architecture", b"\x1b]0;P"), ["general.architecture", "\\x1b]0;P", "llama"]
+    yield "terminal, turned", text("general.architecture", b"\xe2\x80\xaeab"), ["general.architecture", "\\u202eab"]
     yield "tokenizer", text("tokenizer.ggml.model", b"bert"), ["tokenizer.ggml.model", "bert"]
     yield "pretokenizer", text("tokenizer.ggml.pre", b"nosuch"), ["nosuch"]
     for key, values in {"block_count": [0, 3, 1 << 31], "embedding_length": [0, 63, 128, (1 << 32) - 1],
@@ -249,7 +251,7 @@ def foreign_files():
     yield "zeros", bytes(5000), ["zeros"]
     yield "an artifact", b"\x7fELF\x02\x01\x01" + bytes(57), ["program or library"]
     yield "noise", bytes([1, 0, 7]) * 50, ["binary data of no known format"]
-    yield "a letter", b"Dear reader,\n\x1b]0;this is no model\x07.\n", ["text that begins with 'Dear reader,"]
+    yield "a letter", b"Dear reader,\n\x1b]0;this is no model\x07.\n", ["text that begins with 'Dear reader,\\n\\x1b]0;"]
 
 
 # -- Modules -----------------------------------------------------------------------

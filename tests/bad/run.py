@@ -97,6 +97,8 @@ def run_in(resqc, case, place):
         return f"status {done.returncode}: {said}", command
     if len(lines) != 1 or not lines[0].startswith("resqc: error: "):
         return f"{len(lines)} lines of stderr, not one error: {said}", command
+    if any(byte < 32 or byte == 127 for byte in done.stderr.rstrip(b"\n")):
+        return f"control characters in the error: {said!r}", command
     missing = [name for name in case.names if name not in lines[0]]
     if missing:
         return f"the error doesn't name {missing}: {said}", command

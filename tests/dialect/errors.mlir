@@ -1573,6 +1573,16 @@ func.func private @f() attributes {resq.args = "none"}
 
 // -----
 
+// expected-error@+1 {{'func.func' op resq.uses is [1, 2]: allowed is array<i64: ...>}}
+func.func private @f() attributes {resq.uses = [1, 2]}
+
+// -----
+
+// expected-error@+1 {{'builtin.module' op resq.generation is {temperature = "hot"}: allowed is a dictionary of f64}}
+module attributes {resq.generation = {temperature = "hot"}} {}
+
+// -----
+
 // expected-error@+1 {{'func.func' op resq.max_rows is -1 : i64: allowed is 0 to 9223372036854775807}}
 func.func private @f() attributes {resq.max_rows = -1 : i64}
 

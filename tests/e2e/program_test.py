@@ -76,12 +76,19 @@ class MachineCode(unittest.TestCase):
         code = run(["objdump", "-dr", "--no-show-raw-insn", out]).decode()
         forward = re.search(r"<forward__\w+>:\n(.*?)(?:\n\n|\Z)", code, re.S)
         self.assertTrue(forward, "no forward in the object file")
-        calls = [name for name in re.findall(r"resq_(\w+?)_(?:generic|avx512)", forward.group(1))]
+        calls = re.findall(rf"resq_(\w+?)_{BEST}", forward.group(1))
         for kernel in ("embed_f32", "rms_norm", "rope", "kv_append", "attention", "add", "silu_gate", "gather_rows"):
             self.assertIn(kernel, calls)
         self.assertEqual(calls.count("attention"), 2, "one call a layer")
         self.assertLess(calls.index("embed_f32"), calls.index("attention"))
         self.assertLess(calls.index("attention"), len(calls) - 1 - calls[::-1].index("rms_norm"))
+
+    def test_perf_symbols(self):
+        """What perf shows of an executable and of a library: functions, and kernels with their shapes (docs/performance.md)."""
+        for emit in ("exe", "shared"):
+            names = run(["nm", compile_model(make_tiny(), "--scheme=none", f"--levels={BEST}", emit=emit)]).decode()
+            self.assertRegex(names, rf" [tT] forward__{BEST}__r\d+\n")
+            self.assertRegex(names, rf" [tT] resq_linear_f32_{BEST}__\d+_\d+_\d+_\d+\n")
 
     def test_integer_instructions(self):
         """The quantised binary multiplies codes, in vector registers."""

@@ -156,6 +156,30 @@ class Keys(unittest.TestCase):
                    "llama.attention.scale=f32:0.7", "--norm-shape", "n1")
 
 
+class SmallMoments(unittest.TestCase):
+    """The case "small moments": calibration on inputs that are nearly alike, or of channels far above the others."""
+
+    def compile(self, model, text):
+        calibration = support.path("uniform.txt")
+        with open(calibration, "w") as file:
+            file.write(text)
+        artifact = compile_model(model, "--scheme=best-w4a4kv4", f"--calibration={calibration}", CALIBRATION, f"--levels={BEST}")
+        found = log_softmax(logits(artifact, IDS))
+        self.assertTrue(np.isfinite(found).all())
+        return found
+
+    def test_one_token(self):
+        """And one bias of 1000. A model that was lost would be as far from the original as the uniform distribution."""
+        model = make_tiny("bias.gguf", "--architecture", "qwen2", "--edit", "blk.0.attn_v.bias:3=1000")
+        want = log_softmax(Llama(model).forward(IDS))
+        lost = np.abs(want + np.log(want.shape[-1])).mean()
+        self.assertLess(np.abs(self.compile(model, "a" * 20000) - want).mean(), lost / 2)
+
+    def test_far_channel(self):
+        """No 8-bit head can tell tokens apart beside a channel of 800: that it compiles, and to numbers, is what is asked."""
+        self.compile(make_tiny("channel.gguf", "--edit", "token_embd.weight:5=800"), "OK\n" * 6000)
+
+
 for variant in VARIANTS:
     def test(self, variant=variant):
         self.check(variant)

@@ -68,11 +68,24 @@ func.func @rows_that_differ(%x: tensor<4x8xf32>, %y: tensor<5x8xf32>, %z: tensor
 
 resq.kv_cache @c heads 1 size 8 keys <kind = "qjl_groups", rows = 32, outliers = 1, outlier_rows = 16, buffer = 32, window = 64> values <kind = "f16">
 resq.param @s : tensor<32x8x!resq.panel<f32>> attributes {offset = 0 : i64, size = 1024 : i64}
+// expected-error @below {{60 rows in a function: allowed are 33, by the window of a cache}}
 func.func @more_than_the_window(%k: tensor<60x8xf32>, %p: tensor<60xi32>) {
   %s = resq.get @s : tensor<32x8x!resq.panel<f32>>
-  // expected-error @below {{60 rows are more than the window of the cache allows: 33}}
   resq.kv_append @c, %k, %k at %p, %p sketch %s : tensor<32x8x!resq.panel<f32>> : tensor<60x8xf32>, tensor<60x8xf32>, tensor<60xi32>
   return
+}
+
+// -----
+
+// Every entry holds as many rows as a type fixes, of whatever they are.
+resq.kv_cache @c heads 1 size 8 keys <kind = "qjl_groups", rows = 32, outliers = 1, outlier_rows = 16, buffer = 32, window = 64> values <kind = "f16">
+resq.param @s : tensor<32x8x!resq.panel<f32>> attributes {offset = 0 : i64, size = 1024 : i64}
+// expected-error @below {{60 rows in a function: allowed are 33, by the window of a cache}}
+func.func @others_than_the_window(%k: tensor<?x8xf32>, %p: tensor<?xi32>, %x: tensor<60x8xf32>) -> tensor<60x8xf32> {
+  %s = resq.get @s : tensor<32x8x!resq.panel<f32>>
+  resq.kv_append @c, %k, %k at %p, %p sketch %s : tensor<32x8x!resq.panel<f32>> : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>
+  %y = resq.add %x, %x : tensor<60x8xf32>
+  return %y : tensor<60x8xf32>
 }
 
 // -----
@@ -92,7 +105,14 @@ func.func @gives_ids(%p: tensor<?xi32>) -> tensor<?xi32> {
 
 // -----
 
-// expected-error @below {{argument 0: resq.name is no string: allowed is a string that is not empty, without NUL}}
-func.func @name(%x: tensor<?x16xf32> {resq.name = 3 : i64}) -> tensor<?x16xf32> {
+// expected-error @below {{argument 0: resq.name is empty: allowed is a name}}
+func.func @name(%x: tensor<?x16xf32> {resq.name = ""}) -> tensor<?x16xf32> {
+  return %x : tensor<?x16xf32>
+}
+
+// -----
+
+// expected-error @below {{result 0: resq.name is a string with NUL: allowed is a name}}
+func.func @name(%x: tensor<?x16xf32>) -> (tensor<?x16xf32> {resq.name = "a\00"}) {
   return %x : tensor<?x16xf32>
 }

@@ -8,7 +8,15 @@ resq.param @w : tensor<4x8x!resq.panel<f32>> attributes {offset = 128 : i64, siz
 // CHECK-SAME: resq.function = "layer"
 // CHECK-SAME: resq.level = "avx512"
 // CHECK-SAME: resq.max_rows = 16 : i64
+// Every phase, the first too, is skipped by a thread that resq_barrier gives 0.
+// CHECK: %[[FIRST:.*]] = call @resq_barrier
+// CHECK: %[[ENTERS:.*]] = arith.cmpi ne, %[[FIRST]]
+// CHECK: llvm.cond_br %[[ENTERS]], ^[[PHASE:.*]], ^[[AFTER:bb[0-9]+]]
+// CHECK: ^[[PHASE]]:
 // CHECK: call @resq_rms_norm
+// CHECK: call @resq_op_done
+// CHECK: llvm.br ^[[AFTER]]
+// CHECK: ^[[AFTER]]:
 // CHECK: call @resq_barrier
 // CHECK: call @resq_linear
 // CHECK-NOT: resq.linear

@@ -249,7 +249,7 @@ def write_metadata(w, o):
         w.u32(f"{o.architecture}.{key}", value)
     w.f32(f"{o.architecture}.rope.freq_base", 10000.0)
     w.f32(f"{o.architecture}.attention.layer_norm_rms_epsilon", 1e-5)
-    for word in filter(None, o.sampling.split(",")):
+    for word in filter(None, getattr(o, "sampling", "").split(",")):
         key, value = word.split("=")
         w.f32(f"general.sampling.{key}", float(value))
 

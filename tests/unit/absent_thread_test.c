@@ -147,14 +147,15 @@ static void busy_core_between_calls(void **state) {
   atomic_store(&gate_closed, true);
   wait_until_held();
   for (int i = 0; i < 20; ++i) {
+    grow(pool);
     call c = {.pool = pool};
     resq_pool_run(pool, run_phases, &c);
     check(&c);
     for (int p = 0; p < phases; ++p)
       assert_int_equal(c.by_helper[p], 0);
     assert_int_equal(held, 1);
+    assert_int_equal(pool->slept_ns, 0); // never waited
   }
-  assert_int_equal(pool->pace.active, 2); // nothing was lost by waiting
   atomic_store(&gate_closed, false);
   check_return(pool);
   resq_pool_destroy(pool);
@@ -195,27 +196,41 @@ static void late_thread_skips(void **state) {
 
 typedef struct slow_call {
   resq_pool *pool;
-  _Atomic bool entered;
-  _Atomic int64_t caller_ns; ///< how long the caller waited for the helper to come
+  bool works;           ///< the helper runs while it is waited for
+  _Atomic bool entered; ///< the helper is in the phase
   int count;
 } slow_call;
 
-/// The helper keeps a chunk for longer than the caller needed for all else.
+/// The caller waits for a helper that keeps its chunk for 20 ms.
 static void keep_chunk(void *context, int index, int count) {
   slow_call *c = context;
   if (index) {
     atomic_store(&c->entered, true);
-    while (!atomic_load(&c->caller_ns))
+    while (!atomic_load(&c->pool->state.sleepers)) // the caller waits
       sched_yield();
-    for (int64_t start = resq_now_ns(); resq_now_ns() - start < 2000000 + 2 * c->caller_ns;)
-      sched_yield();
+    if (!c->works)
+      nanosleep(&(struct timespec){0, 20000000}, NULL);
+    for (int64_t end = ran_ns(CLOCK_THREAD_CPUTIME_ID) + 20000000;
+         c->works && ran_ns(CLOCK_THREAD_CPUTIME_ID) < end;)
+      ;
     return;
   }
   c->count = count;
-  const int64_t start = resq_now_ns();
   if (count > 1)
     wait_for(&c->entered);
-  atomic_store(&c->caller_ns, resq_now_ns() - start + 1);
+}
+
+/// A chunk that takes long is no thread that does not run.
+static void work_is_not_lost(void **state) {
+  (void)state;
+  resq_pool *pool = make_pool();
+  slow_call c = {.pool = pool, .works = true};
+  resq_pool_run(pool, keep_chunk, &c);
+  assert_in_range(pool->slept_ns, 1, INT64_MAX);
+  // Where this machine is busy the helper was away, too, but never for all of the time.
+  assert_true(pool->lost_ns < pool->slept_ns - 15000000 || pool->lost_ns == 0);
+  check_return(pool);
+  resq_pool_destroy(pool);
 }
 
 static void busy_core_shrinks_the_pool(void **state) {
@@ -239,9 +254,8 @@ static void busy_core_shrinks_the_pool(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(busy_core_between_calls),
-      cmocka_unit_test(busy_core_within_a_call),
-      cmocka_unit_test(late_thread_skips),
+      cmocka_unit_test(busy_core_between_calls),    cmocka_unit_test(busy_core_within_a_call),
+      cmocka_unit_test(late_thread_skips),          cmocka_unit_test(work_is_not_lost),
       cmocka_unit_test(busy_core_shrinks_the_pool),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

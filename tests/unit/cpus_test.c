@@ -82,8 +82,9 @@ static void quota_v2(void **state) {
 static void quota_of_a_container(void **state) {
   (void)state;
   put("sys/fs/cgroup/cpu.max", "150000 100000\n");
-  const char *const groups[] = {"0::/docker/0123abc\n", "0::/../..\n", "0::/../other\n", "0::/\n",
-                                "0::\n", "0::/docker/0123abc"};
+  const char *const groups[] = {
+      "0::/docker/0123abc\n", "0::/../..\n", "0::/../other\n", "0::/\n", "0::\n",
+      "0::/docker/0123abc"};
   for (size_t i = 0; i < sizeof groups / sizeof *groups; ++i) {
     put("proc/self/cgroup", groups[i]);
     assert_int_equal(resq_cpus_quota(root), 2);
@@ -112,11 +113,26 @@ static void quota_v1(void **state) {
 static void hostile_quota(void **state) {
   (void)state;
   put("proc/self/cgroup", "0::/g\n");
-  const char *const nonsense[] = {
-      "", "\n", " ", "max", "max\n", "0 100000\n", "-1 100000\n", "100000 0\n", "100000 -5\n",
-      "100000\n", "100000 100000 7\n", "1e5 100000\n", "0x10 16\n", "100000,100000\n", "+5 1\n",
-      "99999999999999999999999999 100000\n", "100000 99999999999999999999999999\n", "one two\n",
-      "\xff\xfe\x00\x01", "9223372036854775807 1\n"};
+  const char *const nonsense[] = {"",
+                                  "\n",
+                                  " ",
+                                  "max",
+                                  "max\n",
+                                  "0 100000\n",
+                                  "-1 100000\n",
+                                  "100000 0\n",
+                                  "100000 -5\n",
+                                  "100000\n",
+                                  "100000 100000 7\n",
+                                  "1e5 100000\n",
+                                  "0x10 16\n",
+                                  "100000,100000\n",
+                                  "+5 1\n",
+                                  "99999999999999999999999999 100000\n",
+                                  "100000 99999999999999999999999999\n",
+                                  "one two\n",
+                                  "\xff\xfe\x00\x01",
+                                  "9223372036854775807 1\n"};
   for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; ++i) {
     put("sys/fs/cgroup/g/cpu.max", nonsense[i]);
     assert_int_equal(resq_cpus_quota(root), RESQ_MAX_CPUS);
@@ -133,7 +149,8 @@ static void hostile_quota(void **state) {
   assert_int_equal(resq_cpus_quota(root), RESQ_MAX_CPUS);
   // The list of groups.
   put("sys/fs/cgroup/cpu.max", "100000 100000\n");
-  const char *const lists[] = {"", "\n\n\n", ":", "::", ":::", "0:", "no colons\n", "0:name=x:/g\n"};
+  const char *const lists[] = {
+      "", "\n\n\n", ":", "::", ":::", "0:", "no colons\n", "0:name=x:/g\n"};
   for (size_t i = 0; i < sizeof lists / sizeof *lists; ++i) {
     put("proc/self/cgroup", lists[i]);
     int cpus = resq_cpus_quota(root);

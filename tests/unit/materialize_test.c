@@ -944,8 +944,6 @@ static void test_constant_indices(void **state) {
        "'resq.gather_rows' at"},
       {"[0, 0, -7, 0]", "resq.gather_rows %x, %o : tensor<?x4xf32>, tensor<4xi32> -> tensor<4x4xf32>",
        "0 or more is allowed"},
-      {"[0, 0, -7, 0]", "resq.rope_angles %o {base = 1.0e+04 : f32} : tensor<4xi32> -> tensor<4x4xf32>",
-       "'resq.rope_angles' at"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     char text[2048];

@@ -36,23 +36,23 @@ static void quiet_machine(void **state) {
   play(&p, &now, 5000, 8, 0);
   assert_int_equal(p.active, 8);
   assert_int_equal(p.hold_ns, RESQ_PACE_LEAST_NS);
-  // A quarter lost is the ordinary difference between threads.
-  resq_pace_after(&p, now += call_ns, call_ns, call_ns / 4);
+  resq_pace_after(&p, now += call_ns, call_ns, call_ns / 8 - 1);
+  resq_pace_after(&p, now += 60000, 60000, 60000);
   assert_int_equal(p.active, 8);
 }
 
-/// One hiccup: fewer threads for twice the least time, then all again.
+/// One hiccup: fewer threads for eight times as long, then all again.
 static void hiccup(void **state) {
   (void)state;
   int64_t now = 0;
   resq_pace p = resq_pace_start(2, now);
   play(&p, &now, 1, 1, slice_ns);
   assert_int_equal(p.active, 1);
-  play(&p, &now, 2 * RESQ_PACE_LEAST_NS / call_ns - 1, 1, slice_ns);
+  play(&p, &now, 8 * slice_ns / call_ns - 1, 1, slice_ns);
   assert_int_equal(p.active, 1);
   play(&p, &now, 1, 2, 0);
   assert_int_equal(p.active, 2);
-  play(&p, &now, 20, 2, 0);
+  play(&p, &now, 60, 2, 0);
   assert_int_equal(p.hold_ns, RESQ_PACE_LEAST_NS);
 }
 
@@ -68,6 +68,21 @@ static void busy_core(void **state) {
   assert_int_equal(p.active, 2);
   play(&p, &now, 2000, 2, 0); // and its memory fades
   assert_true(p.hold_ns < RESQ_PACE_MOST_NS / 2);
+}
+
+/// Long calls (prompts) know it after one: no second one is lost for sixteen times the loss.
+static void busy_core_and_long_calls(void **state) {
+  (void)state;
+  int64_t now = 0, wall = 0, lost = 0;
+  resq_pace p = resq_pace_start(2, now);
+  for (int i = 0; i < 1000; ++i) {
+    const int64_t loss = p.active > 1 ? 150000000 : 0;
+    now += 300000000 + loss;
+    resq_pace_after(&p, now, 300000000 + loss, loss);
+    lost += loss;
+    wall += 300000000 + loss;
+  }
+  assert_true(lost < wall / 14);
 }
 
 /// Many threads: as many are left as processors are, within a step.
@@ -94,7 +109,7 @@ static void odd_times(void **state) {
   (void)state;
   resq_pace p = resq_pace_start(3, 0);
   resq_pace_after(&p, 0, 0, 0);
-  resq_pace_after(&p, -5, 0, 1); // a clock that went back
+  resq_pace_after(&p, -5, 0, INT64_MAX); // a clock that went back
   assert_int_equal(p.active, 2);
   resq_pace_after(&p, INT64_MAX / 2, INT64_MAX, INT64_MAX);
   assert_int_equal(p.active, 1);
@@ -104,8 +119,12 @@ static void odd_times(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(quiet_machine), cmocka_unit_test(hiccup),    cmocka_unit_test(busy_core),
-      cmocka_unit_test(busy_cores),    cmocka_unit_test(odd_times),
+      cmocka_unit_test(quiet_machine),
+      cmocka_unit_test(hiccup),
+      cmocka_unit_test(busy_core),
+      cmocka_unit_test(busy_cores),
+      cmocka_unit_test(busy_core_and_long_calls),
+      cmocka_unit_test(odd_times),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,6 +104,44 @@ static void every_pretokenizer(void **state) {
   free(v.merges);
 }
 
+/// Long runs of what the patterns tell apart: pieces cover the text, and the work is linear (at
+/// this size, quadratic work would take hours).
+static void long_runs(void **state) {
+  (void)state;
+  static const char *const units[] = {
+      "a",  "A",   "1",  "!",  " ",         "\n",           "\xE4\xB8\xAD", "\xCC\x81",
+      "aA", " \n", " a", "! ", "A\xCC\x81", "\xE3\x80\x80", "\x01"};
+  enum { SIZE = 1 << 18 };
+  char *text = malloc(SIZE + 8);
+  assert_non_null(text);
+  for (size_t i = 0; i < ROWS; ++i) {
+    if (i && strcmp(rows[i].pattern, rows[i - 1].pattern) == 0)
+      continue;
+    resq_pretokenizer *pre = resq_pretokenizer_create(rows[i].name, NULL);
+    resq_pieces pieces;
+    assert_true(pre && resq_pieces_init(&pieces, pre, NULL));
+    for (size_t u = 0; u < sizeof units / sizeof units[0]; ++u) {
+      size_t unit = strlen(units[u]), size = 0, covered = 0, piece_size;
+      const char *piece;
+      for (; size < SIZE; size += unit)
+        memcpy(text + size, units[u], unit);
+      text[size++] = 'x';
+      resq_pieces_start(&pieces, text, size);
+      for (;;) {
+        assert_true(resq_pieces_next(&pieces, &piece, &piece_size, NULL));
+        if (!piece_size)
+          break;
+        assert_ptr_equal(piece, text + covered);
+        covered += piece_size;
+      }
+      assert_int_equal(covered, size);
+    }
+    resq_pieces_free(&pieces);
+    resq_pretokenizer_destroy(pre);
+  }
+  free(text);
+}
+
 /// The names in messages and in docs/ are those of the table.
 static void names(void **state) {
   (void)state;
@@ -126,6 +164,7 @@ static void names(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_pretokenizer),
+      cmocka_unit_test(long_runs),
       cmocka_unit_test(names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

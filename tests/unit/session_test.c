@@ -165,9 +165,9 @@ static void refuses_to_go_back_far(void **state) {
   fake_calls = 0;
   assert_false(FORWARD(30 - REWIND - 1, 1));
   assert_int_equal(why.code, RESQ_USAGE);
-  assert_string_equal(why.text,
-                      "@forward: positions[0] is 14: sequence 0 has reached 29 and its cache keeps what "
-                      "it takes to go back by up to 15 tokens, or to start again at 0");
+  assert_string_equal(
+      why.text, "@forward: positions[0] is 14: sequence 0 has reached 29 and its cache keeps what "
+                "it takes to go back by up to 15 tokens, or to start again at 0");
   assert_int_equal(fake_calls, 0);
   // The other sequence has a history of its own.
   sequences[0] = 1;
@@ -213,8 +213,9 @@ static void refuses_a_gap(void **state) {
   fake_calls = 0;
   assert_false(FORWARD(&at, 1));
   assert_int_equal(why.code, RESQ_USAGE);
-  assert_string_equal(why.text, "@forward: positions[0] is 50: sequence 0 holds 0 tokens in cache 'l0', so "
-                                "its next row is that or one before it");
+  assert_string_equal(why.text,
+                      "@forward: positions[0] is 50: sequence 0 holds 0 tokens in cache 'l0', so "
+                      "its next row is that or one before it");
   // By resq_session_call as well.
   float logits[fake_vocabulary];
   int32_t zero = 0;
@@ -277,7 +278,8 @@ static void refuses_to_read_the_unwritten(void **state) {
 #define CALL(function) resq_session_call(s, function, args, ones, 5, &why)
   assert_true(CALL("write_a"));
   assert_false(CALL("read_b"));
-  assert_non_null(strstr(why.text, "holds 0 tokens in cache 'b', so nobody wrote what would be read there"));
+  assert_non_null(
+      strstr(why.text, "holds 0 tokens in cache 'b', so nobody wrote what would be read there"));
   assert_true(CALL("write_b"));
   assert_true(CALL("read_b"));
   position = 1;
@@ -297,7 +299,8 @@ static void refuses_arguments(void **state) {
   void *const good[] = {x, y}, *const no_x[] = {NULL, y}, *const no_y[] = {x, NULL};
   void *const in_place[] = {x, x}, *const overlapping[] = {x, x + 3}, *const apart[] = {x, x + 6};
   void *const odd[] = {(uint8_t *)x + 1, y};
-  const int64_t two[] = {2, 2}, none[] = {0, 0}, fewer[] = {2, 1}, more[] = {1, 2}, below[] = {-1, -1};
+  const int64_t two[] = {2, 2}, none[] = {0, 0}, fewer[] = {2, 1}, more[] = {1, 2},
+                below[] = {-1, -1};
   const int64_t huge[] = {INT64_MAX / 4, INT64_MAX / 4};
   const struct {
     void *const *args;
@@ -351,8 +354,8 @@ static void refuses_facts(void **state) {
   (void)state;
   resq_message why;
   const resq_index_rule unknown[] = {{9, 0, 0}}, no_argument[] = {{RESQ_RULE_ROW, 7, 0}};
-  const resq_cache_use no_cache[] = {{1, 1, 2, 1}}, no_ids[] = {{0, 4, 2, 1}}, unbounded[] = {{0, 0, 2, 1}},
-                       apart[] = {{0, 1, 3, 1}};
+  const resq_cache_use no_cache[] = {{1, 1, 2, 1}}, no_ids[] = {{0, 4, 2, 1}},
+                       unbounded[] = {{0, 0, 2, 1}}, apart[] = {{0, 1, 3, 1}};
   const resq_cache_use *const uses[] = {no_cache, no_ids, unbounded, apart};
   for (int i = 0; i < 8; ++i) {
     resq_arg args[5];
@@ -492,7 +495,7 @@ static void refuses_programs(void **state) {
   p.n_params = 1;
   p.params = params;
   assert_null(resq_model_open(&p, NULL, &why));
-  assert_non_null(strstr(why.text, "footer"));
+  assert_non_null(strstr(why.text, "compiled model"));
   assert_null(resq_model_open(&fake_program, "/nonexistent/file", &why));
   assert_int_equal(why.code, RESQ_IO);
   resq_entry entries[3];

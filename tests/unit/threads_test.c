@@ -20,14 +20,14 @@
 
 enum { parts = 8, most_phases = 400, most_threads = 4 };
 
-/// Work in phases of `parts` parts each, every part of a phase made of all parts of the phase before:
-/// what is left out, done twice or not seen in order changes the numbers.
+/// Work in phases of `parts` parts each, every part of a phase made of all parts of the phase
+/// before: what is left out, done twice or not seen in order changes the numbers.
 typedef struct work {
   resq_pool *pool;
   int phases, count;
-  int tickets[most_phases];     // atomically
-  int64_t done[most_threads];   // atomically: parts by thread
-  uint64_t cells[2][parts];     // plain: the pool must order them
+  int tickets[most_phases];   // atomically
+  int64_t done[most_threads]; // atomically: parts by thread
+  uint64_t cells[2][parts];   // plain: the pool must order them
 } work;
 
 static uint64_t make_part(const uint64_t *before, int phase, int part) {
@@ -160,8 +160,8 @@ static void levels(void **state) {
   unsigned here = resq_cpu_features();
   assert_int_equal(!!(here & RESQ_CPU_AVX2), !!__builtin_cpu_supports("avx2"));
   assert_int_equal(!!(here & RESQ_CPU_V3),
-                   __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("bmi") &&
-                       __builtin_cpu_supports("lzcnt"));
+                   __builtin_cpu_supports("f16c") && __builtin_cpu_supports("bmi2") &&
+                       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("lzcnt"));
   assert_int_equal(!!(here & RESQ_CPU_AVX512F), !!__builtin_cpu_supports("avx512f"));
   assert_int_equal(!!(here & RESQ_CPU_AVX512VNNI), !!__builtin_cpu_supports("avx512vnni"));
   assert_int_equal(!!(here & RESQ_CPU_AVX512VBMI), !!__builtin_cpu_supports("avx512vbmi"));

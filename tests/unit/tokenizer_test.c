@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -234,8 +233,8 @@ static void bad_sources(void **state) {
   free(v);
 }
 
-/// The row "harmless oddities": type 0 is ordinary text, and a merge that names no token is
-/// overlooked, as other loaders do.
+/// The row "harmless oddities": type 0 is ordinary text, a merge that names no token is overlooked,
+/// and empty tokens may be many, as in other loaders.
 static void harmless_oddities(void **state) {
   (void)state;
   vocabulary *v = bytes_only("gpt2");
@@ -243,6 +242,9 @@ static void harmless_oddities(void **state) {
   v->source.notes = &notes;
   v->types['a'] = 0;
   v->types['z'] = 0;
+  v->types['c'] = 6; // a byte is a byte, whatever it is called
+  add_token(v, "", 5);
+  add_token(v, "", 5);
   add_token(v, "ab", 0);
   add_merge(v, "b c");   // no result
   add_merge(v, "xyz b"); // no left side
@@ -359,13 +361,8 @@ static void damaged_blobs(void **state) {
   free(v);
 }
 
-static double seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/// A million of one character must not take quadratic time.
+/// Long runs of one character, which quadratic work would not end; pretokenizer_test.c has all
+/// patterns.
 static void long_runs(void **state) {
   (void)state;
   enum { N = 1000000 };
@@ -379,7 +376,6 @@ static void long_runs(void **state) {
     add_token(v, "ĠĠ", 1);
     add_merge(v, "Ġ Ġ");
     opened o = open_source(&v->source);
-    double start = seconds();
     for (const char *c = "a 1!\n\xff"; *c; ++c) {
       int32_t *ids;
       int64_t count;
@@ -389,7 +385,6 @@ static void long_runs(void **state) {
       assert_int_equal(count, *c == 'a' || *c == ' ' ? n / 2 : n);
       free(ids);
     }
-    assert_true(seconds() - start < 60); // minutes if it were quadratic, also under sanitizers
     close_opened(o);
     free(v);
   }

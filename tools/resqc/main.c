@@ -11,8 +11,8 @@
 #include <string.h>
 
 // clang-format off: tables, one row a line
-enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, PRETOKENIZER, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS, CALIBRATION, WINDOWS,
-       STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION };
+enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, PRETOKENIZER, CHAT_TEMPLATE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS,
+       CALIBRATION, WINDOWS, STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION };
 
 /// One row an option: what getopt needs and what --help says.
 static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
@@ -34,6 +34,7 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"prefill-rows", required_argument, PREFILL_ROWS, "N", "most rows of the prefill entry; default 128"},
     {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},
     {"report", required_argument, REPORT, "FILE.html", "a page on the quality of the compile: noise, spectra, outliers, bits"},
+    {"chat-template", required_argument, CHAT_TEMPLATE, "FILE", "a chat template in place of the model's; none: no template"},
     {"threads", required_argument, THREADS, "N", "default: as many as CPU affinity and cgroup quota allow; the output does not depend on it"},
     {"verbose", no_argument, 'v', NULL, "stages and remarks, also in a pipe"},
     {"version", no_argument, VERSION, NULL, "print the version"},
@@ -112,6 +113,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
   case STATISTICS: o->statistics = arg; return true;
   case CALIBRATE_ONLY: o->calibrate_only = true; return true;
   case CACHE: o->cache = arg; return true;
+  case CHAT_TEMPLATE: o->chat_template = arg; return true;
   case REPORT: o->report = arg; return true;
   case DECODE_ROWS: return parse_int("decode-rows", arg, 1, 256, &o->decode_rows);
   case PREFILL_ROWS: return parse_int("prefill-rows", arg, 1, 4096, &o->prefill_rows);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Rows *the generated header*, *a gap* and *library calls*: values that once crashed, or passed, are refused
-// with a message. One line a call: its name, and what the library says, or "ran".
+// Rows *the generated header*, *a gap* and *library calls*: values that once crashed, or passed,
+// are refused with a message. One line a call: its name, and what the library says, or "ran".
 #include "kv.h"
 #include "tiny.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Row *symbols*: a host that has names of what a library is made of, exported, keeps them to itself.
+// Row *symbols*: a host that has names of what a library is made of, exported, keeps them to
+// itself.
 #include "times2.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #define MINE(name)                                                                                 \
   void name(void);                                                                                 \
   void name(void) {                                                                                \
-    fputs("the library called " #name " of its host\n", stderr);                                  \
+    fputs("the library called " #name " of its host\n", stderr);                                   \
     abort();                                                                                       \
   }
 MINE(XXH3_64bits)
@@ -45,7 +46,8 @@ int main(void) {
     fprintf(stderr, "%s\n", why.text);
     return 1;
   }
-  if (times2_mlp(session, x, y, more, &why)) // an error message is made by the library's own resq_fail
+  if (times2_mlp(session, x, y, more,
+                 &why)) // an error message is made by the library's own resq_fail
     return 1;
   printf("%g; %s\n", (double)y[0], why.text);
   resq_session_destroy(session);
