@@ -166,11 +166,10 @@ char *resq_scheme_pipeline(const char *name, const resq_scheme_choices *choices,
       out[n++] = *p++;
     }
   }
+  out[n] = 0;
   // A cache's basis merges only through this pass; where the scheme has none, it comes after.
   if (kv && !strstr(out, "resq-fold-rotations"))
-    n += (size_t)snprintf(out + n, size - n, ",resq-fold-rotations");
-  else
-    out[n] = 0;
+    snprintf(out + n, size - n, ",resq-fold-rotations");
   return out;
 }
 

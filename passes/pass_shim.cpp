@@ -5,6 +5,8 @@
 // mlir::Pass, and holds resq-opt's main and the entry points by which mlir-opt
 // loads this library as a plugin. A new pass needs no line here.
 //===----------------------------------------------------------------------===//
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
 #include "mlir/CAPI/IR.h"
 #include "mlir/CAPI/Support.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

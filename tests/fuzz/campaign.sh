@@ -72,6 +72,8 @@ fuzz() {
   mkdir -p "$corpus" "$findings"
   if [[ -x $target ]] && prepare "$name" "$corpus"; then
     [[ $name != gguf ]] || options+=(-max_len=131072)
+    # Passes of the compiler over a module: seconds where the machine is busy.
+    [[ $name != pipeline ]] || options+=(-timeout=120)
     [[ ! -r tests/fuzz/$name.dict ]] || options+=(-dict="tests/fuzz/$name.dict")
     if [[ -n $seconds ]]; then options+=(-max_total_time="$seconds"); else options+=(-runs="$runs"); fi
     "$target" "${options[@]}" -artifact_prefix="$findings/" "$corpus" >"$log" 2>&1
