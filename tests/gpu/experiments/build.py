@@ -118,8 +118,9 @@ def build_cases(out, name, chip, *flags):
 def build_all(out):
     build_cases(out, "cases", "sm_90a")
     build_cases(out, "cases_fine", "sm_90a", "-DRESQ_CHUNK_ELEMENTS=32")
+    build_cases(out, "cases_lanes", "sm_90a", "-DRESQ_CHUNK_ELEMENTS=32", "-DRESQ_LANES")
     build_cases(out, "cases_sm80", "sm_80")
-    for name in ("cases", "cases_fine"):
+    for name in ("cases", "cases_fine", "cases_lanes"):
         assemble(out / f"{name}.ptx", out / f"{name}.cubin", "sm_90a")
     objects = []
     for source in KERNELS:

@@ -12,21 +12,19 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define CUDA_CALLS(X)                                                                              \
-  X(cuInit)                                                                                        \
-  X(cuDriverGetVersion) X(cuDeviceGet) X(cuDeviceGetName) X(cuDeviceGetAttribute)                  \
-      X(cuDevicePrimaryCtxRetain) X(cuCtxSetCurrent) X(cuCtxSynchronize) X(cuGetErrorString)       \
-          X(cuMemAlloc) X(cuMemFree) X(cuMemHostAlloc) X(cuMemFreeHost) X(cuMemHostRegister)       \
-              X(cuMemHostUnregister) X(cuMemcpyHtoD) X(cuMemcpyDtoH) X(cuMemcpyHtoDAsync)          \
-                  X(cuMemcpyDtoHAsync) X(cuMemsetD8Async) X(cuMemsetD8) X(cuModuleLoadData)        \
-                      X(cuModuleUnload) X(cuModuleGetFunction) X(cuFuncGetAttribute)               \
-                          X(cuFuncSetAttribute) X(cuLaunchKernel) X(cuLaunchKernelEx)              \
-                              X(cuStreamCreate) X(cuStreamSynchronize) X(cuEventCreate)            \
-                                  X(cuEventRecord) X(cuEventSynchronize) X(cuEventElapsedTime)     \
-                                      X(cuStreamWaitEvent) X(cuStreamBeginCapture)                 \
-                                          X(cuStreamEndCapture) X(cuGraphInstantiateWithFlags)     \
-                                              X(cuGraphLaunch) X(cuGraphExecDestroy)               \
-                                                  X(cuGraphDestroy) X(cuGraphUpload)
+// clang-format off
+#define CUDA_CALLS(X) \
+  X(cuInit) X(cuDriverGetVersion) X(cuDeviceGet) X(cuDeviceGetName) X(cuDeviceGetAttribute) \
+  X(cuDevicePrimaryCtxRetain) X(cuCtxSetCurrent) X(cuCtxSynchronize) X(cuGetErrorString) \
+  X(cuMemAlloc) X(cuMemFree) X(cuMemHostAlloc) X(cuMemFreeHost) X(cuMemHostRegister) \
+  X(cuMemHostUnregister) X(cuMemcpyHtoD) X(cuMemcpyDtoH) X(cuMemcpyHtoDAsync) \
+  X(cuMemcpyDtoHAsync) X(cuMemsetD8Async) X(cuMemsetD8) X(cuModuleLoadData) X(cuModuleUnload) \
+  X(cuModuleGetFunction) X(cuFuncGetAttribute) X(cuFuncSetAttribute) X(cuLaunchKernel) \
+  X(cuLaunchKernelEx) X(cuStreamCreate) X(cuStreamSynchronize) X(cuEventCreate) \
+  X(cuEventRecord) X(cuEventSynchronize) X(cuEventElapsedTime) X(cuStreamWaitEvent) \
+  X(cuStreamBeginCapture) X(cuStreamEndCapture) X(cuGraphInstantiateWithFlags) X(cuGraphLaunch) \
+  X(cuGraphExecDestroy) X(cuGraphDestroy) X(cuGraphUpload)
+// clang-format on
 
 #define CUDA_TEXT_(x) #x
 #define CUDA_TEXT(x) CUDA_TEXT_(x)

@@ -51,11 +51,11 @@ struct Kernel {
   std::vector<double> us[9];
 };
 
-#define DRIVER(X)                                                                                  \
-  X(cuModuleLoadData)                                                                              \
-  X(cuModuleGetFunction)                                                                           \
-  X(cuModuleGetGlobal) X(cuFuncSetAttribute) X(cuLaunchKernelEx) X(cuFuncGetAttribute)             \
-      X(cuOccupancyMaxActiveBlocksPerMultiprocessor)
+// clang-format off
+#define DRIVER(X) \
+  X(cuModuleLoadData) X(cuModuleGetFunction) X(cuModuleGetGlobal) X(cuFuncSetAttribute) \
+  X(cuLaunchKernelEx) X(cuFuncGetAttribute) X(cuOccupancyMaxActiveBlocksPerMultiprocessor)
+// clang-format on
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
 namespace driver {

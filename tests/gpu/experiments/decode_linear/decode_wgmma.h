@@ -141,9 +141,10 @@ __attribute__((device_kernel)) void NAME(decode_arguments a) {
         resq_wgmma_fence();
         RESQ_UNROLL
         for (int i = 0; i < SLICES; ++i)
-          FUNCTION(multiply)
-          (acc[s], fragments[s & 1] + 4 * i,
-           resq_wgmma_operand(codes + X_STEP * x_stage + SLICE * i, SLICE / 2));
+          // clang-format off
+          FUNCTION(multiply)(acc[s], fragments[s & 1] + 4 * i,
+                             resq_wgmma_operand(codes + X_STEP * x_stage + SLICE * i, SLICE / 2));
+        // clang-format on
         resq_wgmma_commit();
         if (s == 1 && leads && k + STAGES < count) { // what the others have read by now is replaced
           resq_mbarrier_wait(w_free + 8 * stage, (uint32_t)k / STAGES & 1);

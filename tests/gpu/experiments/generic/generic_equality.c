@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define MOST_BUFFERS 8
-#define MOST_THREADS 4096
+#define MOST_THREADS 33792
 
 typedef struct test_case {
   const char *name;
@@ -34,7 +34,7 @@ typedef struct grid {
   unsigned blocks, threads;
 } grid;
 static const grid checked[] = {{256, 1}, {1, 1}, {32, 32}};
-static const grid timed[] = {{256, 1}, {1024, 1}, {132, 4}, {32, 32}, {128, 32}};
+static const grid timed[] = {{256, 1}, {1024, 1}, {132, 4}, {32, 32}, {128, 32}, {264, 128}};
 enum { N_CHECKED = sizeof checked / sizeof *checked, N_TIMED = sizeof timed / sizeof *timed };
 
 static CUdeviceptr scratch;
