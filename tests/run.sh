@@ -12,7 +12,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 
-all_steps="packages model build unit lit e2e examples bad sanitize-build sanitize-unit sanitize-bad fuzz"
+all_steps="packages model build unit lit e2e examples bad faults memory sanitize-build sanitize-unit sanitize-bad fuzz"
 full= sanitize= only=
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -180,6 +180,8 @@ step lit lit 900 bash -c 'run_lit "$build"'
 step e2e summary 900 "$python" tests/e2e/run.py --build "$build"
 step examples summary 300 bash -c run_examples
 step bad summary 600 "$python" tests/bad/run.py --build "$build"
+step faults summary 300 "$python" tests/bad/faults.py --build "$build"
+step memory summary 300 "$python" tests/bad/memory.py --build "$build"
 
 #===-- The second compiler, with sanitizers ----------------------------------===#
 
