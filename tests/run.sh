@@ -13,7 +13,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 
-all_steps="packages format model build unit lit e2e bad io-faults tsan-build tsan-unit sanitize-build sanitize-unit sanitize-bad fuzz"
+all_steps="packages format model build unit lit e2e bad io-faults faults memory tsan-build tsan-unit sanitize-build sanitize-unit sanitize-bad fuzz"
 full= sanitize= only=
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -154,6 +154,8 @@ step lit lit 900 bash -c 'run_lit "$build"'
 step e2e summary 900 "$python" tests/e2e/run.py --build "$build"
 step bad summary 600 "$python" tests/bad/run.py --build "$build"
 step io-faults summary 600 "$python" tests/bad/io_faults.py --build "$build"
+step faults summary 300 "$python" tests/bad/faults.py --build "$build"
+step memory summary 300 "$python" tests/bad/memory.py --build "$build"
 
 #===-- The programs in which threads meet, under the thread sanitizer --------===#
 
