@@ -123,7 +123,7 @@ run_fuzzers() {
       done
       ;;
     mlir_fuzz) cp tests/dialect/ops.mlir "$corpus/" ;;
-    chat_template_fuzz) cp tests/unit/chat/*.jinja "$corpus/" ;;
+    chat_template_fuzz) cp tests/fuzz/corpus/chat_template/* tests/unit/chat/*.jinja "$corpus/" ;;
     esac
     if (cd "$scratch" && timeout 120 "$target" -max_total_time=5 -timeout=20 -rss_limit_mb=4096 -seed=1 -max_len=65536 \
       -print_final_stats=1 "$corpus"); then

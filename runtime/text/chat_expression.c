@@ -211,8 +211,7 @@ chat_node *chat_parse_target(chat_parser *p, bool with_namespace) {
   chat_node **tail = first ? &first->next : &first;
   if (!chat_at_operator(p, ","))
     return first;
-  while (!p->c->failed && chat_take_operator(p, ",") && !ends_tuple(p) &&
-         !chat_at_operator(p, "="))
+  while (!p->c->failed && chat_take_operator(p, ",") && !ends_tuple(p) && !chat_at_operator(p, "="))
     chat_link(&tail, parse_one_target(p, with_namespace));
   return chat_make_plain(p, CHAT_MAKE_TUPLE, first, NULL);
 }

@@ -71,7 +71,8 @@ static const chat_method_entry dict_methods[] = {
     {"values", "", view},          {"copy", "", copy},  {"fromkeys", NULL, NULL},
 };
 
-static const chat_method_entry *find_entry(const chat_method_entry *entries, size_t n, resq_text name) {
+static const chat_method_entry *find_entry(const chat_method_entry *entries, size_t n,
+                                           resq_text name) {
   for (size_t i = 0; i < n; ++i)
     if (chat_text_is(name, entries[i].name))
       return &entries[i];
@@ -89,9 +90,7 @@ static const chat_method_entry *entry_of(chat_value subject, resq_text name) {
   return subject.kind == CHAT_DICT ? FIND(dict_methods, name) : NULL;
 }
 
-bool chat_has_method(chat_value subject, resq_text name) {
-  return entry_of(subject, name) != NULL;
-}
+bool chat_has_method(chat_value subject, resq_text name) { return entry_of(subject, name) != NULL; }
 
 void chat_check_method(chat_context *c, resq_text name) {
   const chat_method_entry *e = chat_text_method(name);

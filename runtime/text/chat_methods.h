@@ -10,7 +10,7 @@
 
 /// v: the arguments by their parameters, NULL for those not given.
 typedef chat_value (*chat_method_function)(chat_context *c, chat_value self, resq_text name,
-                                      const chat_value *const *v);
+                                           const chat_value *const *v);
 
 /// A NULL function: Python has it, this evaluator does not.
 typedef struct chat_method_entry {

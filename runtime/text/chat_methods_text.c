@@ -122,8 +122,7 @@ static chat_value remove_affix(chat_context *c, chat_value self, resq_text name,
   resq_text text = self.text, other = text_of(c, name, v[0]);
   if (!chat_charge(c, other.size) || !has_affix(text, other, at_end))
     return self;
-  return chat_string(
-      (resq_text){text.data + (at_end ? 0 : other.size), text.size - other.size});
+  return chat_string((resq_text){text.data + (at_end ? 0 : other.size), text.size - other.size});
 }
 
 /// find, index, rfind, rindex.
@@ -162,16 +161,14 @@ static chat_value partition(chat_context *c, chat_value self, resq_text name,
   size_t found = from_right ? chat_find_last(c, text, what) : chat_find(c, text, what);
   chat_value empty = chat_string((resq_text){"", 0});
   if (found == SIZE_MAX)
-    return chat_new_tuple(c, from_right ? (chat_value[]){empty, empty, self}
-                                        : (chat_value[]){self, empty, empty},
-                          3);
+    return chat_new_tuple(
+        c, from_right ? (chat_value[]){empty, empty, self} : (chat_value[]){self, empty, empty}, 3);
   size_t rest = found + what.size;
-  return chat_new_tuple(c,
-                        (chat_value[]){chat_string((resq_text){text.data, found}),
-                                       chat_string(what),
-                                       chat_string((resq_text){text.data + rest,
-                                                               text.size - rest})},
-                        3);
+  return chat_new_tuple(
+      c,
+      (chat_value[]){chat_string((resq_text){text.data, found}), chat_string(what),
+                     chat_string((resq_text){text.data + rest, text.size - rest})},
+      3);
 }
 
 static chat_value join(chat_context *c, chat_value self, resq_text name,
@@ -197,9 +194,7 @@ static chat_value justify(chat_context *c, chat_value self, resq_text name,
   if (!c->failed && chat_length(c, fill) != 1)
     chat_fail(c, "%.*s: the fill is not one character", CHAT_SHORT(name));
   int64_t missing = width > length ? width - length : 0;
-  int64_t left = name.data[0] == 'l' ? 0
-                 : center            ? missing / 2 + (missing & width & 1)
-                                     : missing;
+  int64_t left = name.data[0] == 'l' ? 0 : center ? missing / 2 + (missing & width & 1) : missing;
   bool sign = zeros && self.text.size && strchr("+-", self.text.data[0]) && self.text.data[0];
   chat_buffer out = {0};
   chat_write(c, &out, self.text.data, sign);

@@ -170,7 +170,8 @@ static chat_node *parse_macro(chat_parser *p) {
 /// shows its body.
 static chat_node *parse_call_block(chat_parser *p, bool is_generation) {
   static const char *const ends[] = {"endcall", NULL}, *const others[] = {"endgeneration", NULL};
-  chat_node *node = chat_make_plain(p, CHAT_CALL_BLOCK, NULL, NULL), *call = NULL, *signature = NULL;
+  chat_node *node = chat_make_plain(p, CHAT_CALL_BLOCK, NULL, NULL), *call = NULL,
+            *signature = NULL;
   if (!is_generation) {
     signature = chat_at_operator(p, "(") ? parse_signature(p) : NULL;
     call = chat_parse_expression(p);
@@ -189,7 +190,8 @@ static chat_node *parse_call_block(chat_parser *p, bool is_generation) {
 
 static chat_node *parse_filter_block(chat_parser *p) {
   static const char *const ends[] = {"endfilter", NULL};
-  chat_node *node = chat_make_plain(p, CHAT_FILTER_BLOCK, NULL, NULL), *filters = chat_parse_filters(p, NULL);
+  chat_node *node = chat_make_plain(p, CHAT_FILTER_BLOCK, NULL, NULL),
+            *filters = chat_parse_filters(p, NULL);
   open_body(p);
   chat_node *body = parse_statements(p, ends);
   end_block(p);

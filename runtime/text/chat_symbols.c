@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "text/chat_symbols.h"
 
-chat_symbols *chat_new_symbols(chat_context *c, chat_symbols *parent, chat_symbols *under, chat_frame *f,
-                            int level) {
+chat_symbols *chat_new_symbols(chat_context *c, chat_symbols *parent, chat_symbols *under,
+                               chat_frame *f, int level) {
   chat_symbols *s = chat_alloc(c, sizeof *s);
   chat_value names = chat_new_dict(c);
   if (s && !c->failed)
-    *s = (chat_symbols){.parent = parent, .under = under, .function = f, .level = level,
-                   .names = names.dict};
+    *s = (chat_symbols){
+        .parent = parent, .under = under, .function = f, .level = level, .names = names.dict};
   if (level > CHAT_MAX_DEPTH)
     chat_fail(c, "nested deeper than %d", CHAT_MAX_DEPTH);
   return c->failed ? NULL : s;
@@ -83,13 +83,14 @@ chat_symbols *chat_find_scope(chat_context *c, chat_symbols *s, resq_text name) 
   return NULL;
 }
 
-static void define(chat_context *c, chat_symbols *s, resq_text name, int kind, chat_symbols *outer) {
+static void define(chat_context *c, chat_symbols *s, resq_text name, int kind,
+                   chat_symbols *outer) {
   chat_entry *e = make_entry(c, s, name);
   if (!e)
     return;
   e->opens = true;
-  e->opening = (chat_opening){.kind = kind, .slot = chat_slot_of(c, s->function, s->level, name),
-                              .name = name};
+  e->opening = (chat_opening){
+      .kind = kind, .slot = chat_slot_of(c, s->function, s->level, name), .name = name};
   if (outer) {
     e->opening.from_up = s->function->depth - outer->function->depth;
     e->opening.from_slot = chat_slot_of(c, outer->function, outer->level, name);
@@ -142,8 +143,8 @@ void chat_merge_branches(chat_context *c, chat_symbols *s, chat_symbols **branch
     }
   for (size_t b = 0; b < count && !c->failed; ++b)
     for (size_t i = 0; i < branches[b]->count && chat_charge(c, CHAT_STEP); ++i) {
-      chat_entry *e = branches[b]->entries[i].stored ? make_entry(c, s, branches[b]->entries[i].name)
-                                                : NULL;
+      chat_entry *e =
+          branches[b]->entries[i].stored ? make_entry(c, s, branches[b]->entries[i].name) : NULL;
       if (e)
         e->stored = true;
     }
