@@ -40,9 +40,10 @@ static bool check(const char *text, const char *input, const char *option, resq_
     return true;
   if (err && err->code == RESQ_BAD_INPUT) {
     resq_error said = *err;
-    resq_fail(err, RESQ_BAD_INPUT,
-              "%.700s; --chat-template=FILE puts another in its place, --chat-template=none drops it",
-              said.message);
+    resq_fail(
+        err, RESQ_BAD_INPUT,
+        "%.700s; --chat-template=FILE puts another in its place, --chat-template=none drops it",
+        said.message);
   }
   return option ? resq_fail_in(err, "--chat-template: %s", option) : resq_fail_in(err, "%s", input);
 }
@@ -58,7 +59,8 @@ bool resq_module_chat_template(MlirOperation module, const char *input, const ch
   MlirStringRef own = resq_op_str(op, "chat_template");
   char *text = option ? read_option(option, err) : strndup(own.data ? own.data : "", own.length);
   if (!text)
-    return option ? false : resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for its chat template", input);
+    return option ? false
+                  : resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for its chat template", input);
   bool ok = check(text, input, option, err);
   if (ok && option) {
     MlirContext ctx = mlirOperationGetContext(op);

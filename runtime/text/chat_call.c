@@ -89,7 +89,6 @@ static const char *next_parameter(const char *at, parameter *out) {
   return at + size;
 }
 
-
 bool chat_bind(chat_context *c, const char *what, const char *parameters,
                const chat_arguments *args, const chat_value *out[CHAT_MAX_PARAMETERS]) {
   parameter p;
@@ -245,8 +244,7 @@ static void bind_parameters(chat_machine *m, const chat_macro *macro, const chat
 }
 
 /// A macro's result is the text that it writes.
-static chat_value call_macro(chat_machine *m, const chat_macro *macro,
-                             const chat_arguments *args) {
+static chat_value call_macro(chat_machine *m, const chat_macro *macro, const chat_arguments *args) {
   chat_activation *before = m->now;
   const chat_scope *scope = macro->node->scopes[0];
   chat_buffer out = {0};

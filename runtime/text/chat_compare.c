@@ -36,11 +36,10 @@ bool chat_truth(chat_value v) {
 }
 
 const char *chat_kind_name(chat_value v) {
-  static const char *const names[] = {"undefined", "none",  "bool",      "int",
-                                      "float",     "string", "list",     "tuple",
-                                      "dict keys", "dict values", "dict items", "dict",
-                                      "namespace", "range", "generator", "loop",
-                                      "function",  "method", "macro",    "joiner"};
+  static const char *const names[] = {
+      "undefined", "none",      "bool",        "int",        "float", "string",    "list",
+      "tuple",     "dict keys", "dict values", "dict items", "dict",  "namespace", "range",
+      "generator", "loop",      "function",    "method",     "macro", "joiner"};
   return names[v.kind];
 }
 

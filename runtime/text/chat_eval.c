@@ -6,9 +6,8 @@
 
 chat_activation *chat_activate(chat_context *c, size_t n_slots, chat_activation *around) {
   chat_activation *a = chat_alloc(c, sizeof *a);
-  chat_value *slots = chat_charge(c, n_slots * CHAT_STEP)
-                          ? chat_alloc_array(c, n_slots + 1, sizeof *slots)
-                          : NULL;
+  chat_value *slots =
+      chat_charge(c, n_slots * CHAT_STEP) ? chat_alloc_array(c, n_slots + 1, sizeof *slots) : NULL;
   if (!a || !slots)
     return NULL;
   *a = (chat_activation){slots, around};
@@ -114,8 +113,8 @@ static chat_value eval_builtin(chat_machine *m, const chat_node *node, chat_valu
 
 chat_value chat_eval_filters(chat_machine *m, const chat_node *filters, chat_value subject) {
   if (chat_enter(m->c) && filters)
-    subject = eval_builtin(m, filters,
-                           filters->a ? chat_eval_filters(m, filters->a, subject) : subject);
+    subject =
+        eval_builtin(m, filters, filters->a ? chat_eval_filters(m, filters->a, subject) : subject);
   chat_leave(m->c);
   return subject;
 }

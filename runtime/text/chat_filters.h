@@ -15,8 +15,7 @@
 
 /// The argument as a truth, an int (fails for others) or a fallback where it is not given.
 bool chat_flag(const chat_value *argument);
-int64_t chat_whole(chat_context *c, const char *what, const chat_value *argument,
-                   int64_t fallback);
+int64_t chat_whole(chat_context *c, const char *what, const chat_value *argument, int64_t fallback);
 static inline bool chat_is_given(const chat_value *v) { return v && v->kind != CHAT_NONE; }
 
 // chat_filters_text.c

@@ -32,8 +32,9 @@ CHAT_FILTER_FUNCTION(chat_filter_first) {
   UNUSED;
   chat_value item;
   chat_iterator *it = chat_iterate(c, v);
-  return it && chat_next_item(c, it, &item) ? item
-                                            : chat_undefined(chat_text("the first item of nothing"));
+  return it && chat_next_item(c, it, &item)
+             ? item
+             : chat_undefined(chat_text("the first item of nothing"));
 }
 
 CHAT_FILTER_FUNCTION(chat_filter_last) {

@@ -46,8 +46,8 @@ static bool parse_float(chat_context *c, resq_text text, double *out) {
   if (!clean(c, text, digits))
     return false;
   const char *word = digits + (digits[0] == '-' || digits[0] == '+');
-  bool is_word = !strcasecmp(word, "inf") || !strcasecmp(word, "infinity") ||
-                 !strcasecmp(word, "nan");
+  bool is_word =
+      !strcasecmp(word, "inf") || !strcasecmp(word, "infinity") || !strcasecmp(word, "nan");
   if (!is_word && strspn(digits, "0123456789+-.eE") != strlen(digits))
     return false;
   *out = strtod(digits, &end);

@@ -188,8 +188,8 @@ CHAT_FILTER_FUNCTION(chat_filter_truncate) {
   int64_t size, least = b[0] && b[0]->kind == CHAT_INT ? b[0]->integer : 0;
   if (v.kind != CHAT_STRING && chat_size(c, v, &size) && size <= least)
     return v; // Jinja asks for no more than a length
-  resq_text text = need_text(c, "truncate", v), end = b[2] ? need_text(c, "end", *b[2])
-                                                           : chat_text("...");
+  resq_text text = need_text(c, "truncate", v),
+            end = b[2] ? need_text(c, "end", *b[2]) : chat_text("...");
   int64_t length = chat_whole(c, "truncate", b[0], 255);
   int64_t leeway = chat_is_given(b[3]) ? chat_whole(c, "truncate", b[3], 5) : 5;
   int64_t tail = (int64_t)chat_length(c, end);

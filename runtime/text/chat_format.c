@@ -91,7 +91,8 @@ static void read_form(formatter *f, form *out) {
 /// sign and digits, filled up to the width.
 static void write_padded(formatter *f, chat_buffer *out, const form *o, const char *sign,
                          resq_text body, size_t length) {
-  size_t used = strlen(sign) + length, fill = o->width > (int64_t)used ? (size_t)o->width - used : 0;
+  size_t used = strlen(sign) + length,
+         fill = o->width > (int64_t)used ? (size_t)o->width - used : 0;
   bool zeros = o->zero && !o->left;
   for (size_t i = 0; !o->left && !zeros && i < fill; ++i)
     chat_write(f->c, out, " ", 1);
@@ -218,8 +219,7 @@ resq_text chat_format(chat_context *c, resq_text text, chat_value values) {
     }
     chat_value v = chat_none();
     if (o.named) {
-      chat_value *found =
-          values.kind == CHAT_DICT ? chat_get_text(c, values.dict, o.name) : NULL;
+      chat_value *found = values.kind == CHAT_DICT ? chat_get_text(c, values.dict, o.name) : NULL;
       if (!found)
         chat_fail(c, "%% of text: no value is called %.*s", CHAT_SHORT(o.name));
       else

@@ -205,7 +205,8 @@ static void lex_tag(chat_lexer *l, bool is_output) {
     char sign, x = l->text[l->at];
     size_t end = nesting > 0 ? 0 : tag_end(l, is_output, &sign);
     if (end) {
-      chat_add_token(l, is_output ? CHAT_TOKEN_CLOSE_OUTPUT : CHAT_TOKEN_CLOSE_BLOCK, l->text + l->at, end);
+      chat_add_token(l, is_output ? CHAT_TOKEN_CLOSE_OUTPUT : CHAT_TOKEN_CLOSE_BLOCK,
+                     l->text + l->at, end);
       chat_advance(l, end);
       skip_after(l, sign, !is_output);
       return;
@@ -248,10 +249,10 @@ void chat_lex(chat_context *c, resq_text source, chat_tokens *out) {
   normalize_newlines(c, source, &text);
   c->line = 1;
   chat_lexer l = {.c = c,
-             .text = text.data ? text.data : "",
-             .size = text.size,
-             .line_starting = true,
-             .out = out};
+                  .text = text.data ? text.data : "",
+                  .size = text.size,
+                  .line_starting = true,
+                  .out = out};
   while (!c->failed && l.at < l.size) {
     size_t tag = l.at;
     while (tag < l.size && (l.text[tag] != '{' || tag + 1 == l.size ||

@@ -67,11 +67,7 @@ static size_t unescape(chat_lexer *l, const char *s, size_t size, chat_buffer *o
     uint32_t code;
     char name[16];
     size_t length = resq_utf8_step(s, size, &code);
-    snprintf(name, sizeof name,
-             code < 0x100     ? "x%02x"
-             : code < 0x10000 ? "u%04x"
-                              : "U%08x",
-             code);
+    snprintf(name, sizeof name, code < 0x100 ? "x%02x" : code < 0x10000 ? "u%04x" : "U%08x", code);
     chat_write_text(l->c, out, name);
     return length;
   }
@@ -168,8 +164,8 @@ void chat_lex_number(chat_lexer *l) {
     return;
   }
   digits[count] = 0;
-  chat_token *token = chat_add_token(l, is_float ? CHAT_TOKEN_FLOAT : CHAT_TOKEN_INT,
-                                     l->text + l->at, end - l->at);
+  chat_token *token =
+      chat_add_token(l, is_float ? CHAT_TOKEN_FLOAT : CHAT_TOKEN_INT, l->text + l->at, end - l->at);
   errno = 0;
   long long integer = is_float ? 0 : strtoll(digits, NULL, (int)base);
   if (errno)

@@ -28,8 +28,7 @@ bool chat_refuse_safe(chat_context *c, const char *what, chat_value v) {
 static chat_value join_lists(chat_context *c, chat_value a, chat_value b) {
   chat_value out = chat_new_list(c);
   for (size_t i = 0; i < a.list->count + b.list->count && chat_charge(c, CHAT_STEP); ++i)
-    chat_append(c, out,
-                i < a.list->count ? a.list->items[i] : b.list->items[i - a.list->count]);
+    chat_append(c, out, i < a.list->count ? a.list->items[i] : b.list->items[i - a.list->count]);
   out.kind = c->failed ? CHAT_NONE : a.kind;
   return out;
 }

@@ -10,10 +10,6 @@ static void close_block(chat_parser *p) {
   chat_next(p);
 }
 
-static chat_node *make(chat_parser *p, chat_node_kind kind, chat_node *a, chat_node *b) {
-  return chat_make(p, kind, (resq_text){"", 0}, a, b);
-}
-
 /// Before a block's body: Python's colon may stand there.
 static void open_body(chat_parser *p) {
   chat_take_operator(p, ":");
@@ -28,7 +24,7 @@ static void end_block(chat_parser *p) {
 
 static chat_node *parse_for(chat_parser *p) {
   static const char *const ends[] = {"else", "endfor", NULL}, *const last[] = {"endfor", NULL};
-  chat_node *node = make(p, CHAT_FOR, NULL, NULL);
+  chat_node *node = chat_make_plain(p, CHAT_FOR, NULL, NULL);
   if (!node)
     return NULL;
   const chat_token *start = p->at;
@@ -57,18 +53,18 @@ static chat_node *parse_for(chat_parser *p) {
 static chat_node *parse_if(chat_parser *p) {
   static const char *const ends[] = {"elif", "else", "endif", NULL}, *const last[] = {"endif",
                                                                                       NULL};
-  chat_node *node = make(p, CHAT_IF, NULL, NULL), *first = NULL, **tail = &first;
+  chat_node *node = chat_make_plain(p, CHAT_IF, NULL, NULL), *first = NULL, **tail = &first;
   for (bool more = true; more && !p->c->failed;) {
     chat_node *condition = chat_parse_tuple(p, false);
     open_body(p);
     chat_node *body = parse_statements(p, ends);
-    chat_link(&tail, make(p, CHAT_BRANCH, condition, body));
+    chat_link(&tail, chat_make_plain(p, CHAT_BRANCH, condition, body));
     more = chat_take_word(p, "elif");
   }
   if (chat_take_word(p, "else")) {
     open_body(p);
     chat_node *body = parse_statements(p, last);
-    chat_link(&tail, make(p, CHAT_BRANCH, NULL, body));
+    chat_link(&tail, chat_make_plain(p, CHAT_BRANCH, NULL, body));
   }
   end_block(p);
   if (node)
@@ -78,7 +74,7 @@ static chat_node *parse_if(chat_parser *p) {
 
 static chat_node *parse_set(chat_parser *p) {
   static const char *const ends[] = {"endset", NULL};
-  chat_node *node = make(p, CHAT_SET, NULL, NULL);
+  chat_node *node = chat_make_plain(p, CHAT_SET, NULL, NULL);
   chat_node *target = chat_parse_target(p, true);
   if (!node || !target)
     return NULL;
@@ -100,14 +96,14 @@ static chat_node *parse_set(chat_parser *p) {
 /// {% with a = 1, b = 2 %}
 static chat_node *parse_with(chat_parser *p) {
   static const char *const ends[] = {"endwith", NULL};
-  chat_node *node = make(p, CHAT_WITH, NULL, NULL), *first = NULL, **tail = &first;
+  chat_node *node = chat_make_plain(p, CHAT_WITH, NULL, NULL), *first = NULL, **tail = &first;
   while (!p->c->failed && p->at->kind != CHAT_TOKEN_CLOSE_BLOCK) {
     if (first)
       chat_need_operator(p, ",");
     chat_node *target = chat_make_target(p, chat_need_name(p));
     chat_need_operator(p, "=");
     chat_node *value = chat_parse_expression(p);
-    chat_link(&tail, make(p, CHAT_SET, target, value));
+    chat_link(&tail, chat_make_plain(p, CHAT_SET, target, value));
   }
   open_body(p);
   chat_node *body = parse_statements(p, ends);
@@ -156,7 +152,7 @@ static chat_node *parse_function_body(chat_parser *p, const char *const *ends) {
 
 static chat_node *parse_macro(chat_parser *p) {
   static const char *const ends[] = {"endmacro", NULL};
-  chat_node *node = make(p, CHAT_MACRO_NODE, NULL, NULL);
+  chat_node *node = chat_make_plain(p, CHAT_MACRO_NODE, NULL, NULL);
   resq_text name = chat_need_name(p);
   chat_node *target = chat_make_target(p, name), *signature = parse_signature(p);
   open_body(p);
@@ -174,7 +170,8 @@ static chat_node *parse_macro(chat_parser *p) {
 /// shows its body.
 static chat_node *parse_call_block(chat_parser *p, bool is_generation) {
   static const char *const ends[] = {"endcall", NULL}, *const others[] = {"endgeneration", NULL};
-  chat_node *node = make(p, CHAT_CALL_BLOCK, NULL, NULL), *call = NULL, *signature = NULL;
+  chat_node *node = chat_make_plain(p, CHAT_CALL_BLOCK, NULL, NULL), *call = NULL,
+            *signature = NULL;
   if (!is_generation) {
     signature = chat_at_operator(p, "(") ? parse_signature(p) : NULL;
     call = chat_parse_expression(p);
@@ -193,7 +190,8 @@ static chat_node *parse_call_block(chat_parser *p, bool is_generation) {
 
 static chat_node *parse_filter_block(chat_parser *p) {
   static const char *const ends[] = {"endfilter", NULL};
-  chat_node *node = make(p, CHAT_FILTER_BLOCK, NULL, NULL), *filters = chat_parse_filters(p, NULL);
+  chat_node *node = chat_make_plain(p, CHAT_FILTER_BLOCK, NULL, NULL),
+            *filters = chat_parse_filters(p, NULL);
   open_body(p);
   chat_node *body = parse_statements(p, ends);
   end_block(p);
@@ -229,13 +227,13 @@ static chat_node *parse_statement(chat_parser *p) {
       chat_link(&tail, chat_parse_expression(p));
     }
     close_block(p);
-    return make(p, CHAT_OUTPUT, first, NULL);
+    return chat_make_plain(p, CHAT_OUTPUT, first, NULL);
   }
   bool is_break = chat_at_word(p, "break");
   if (is_break || chat_at_word(p, "continue")) {
     if (!p->loops)
       chat_fail(p->c, "%s outside of a loop", is_break ? "break" : "continue");
-    chat_node *node = make(p, is_break ? CHAT_BREAK : CHAT_CONTINUE, NULL, NULL);
+    chat_node *node = chat_make_plain(p, is_break ? CHAT_BREAK : CHAT_CONTINUE, NULL, NULL);
     chat_next(p);
     close_block(p);
     return node;
@@ -246,7 +244,7 @@ static chat_node *parse_statement(chat_parser *p) {
 }
 
 static chat_node *parse_output(chat_parser *p) {
-  chat_node *node = make(p, CHAT_OUTPUT, NULL, NULL);
+  chat_node *node = chat_make_plain(p, CHAT_OUTPUT, NULL, NULL);
   chat_next(p);
   chat_node *value = chat_parse_tuple(p, true);
   if (node)

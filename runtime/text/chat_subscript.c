@@ -11,15 +11,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// Attributes of Python's numbers, macros and ranges: none is supported, and silence would be wrong.
+/// Attributes of Python's numbers, macros and ranges: none is supported, and silence would be
+/// wrong.
 static const char *const known_attributes[] = {
-    "real",           "imag",          "numerator",    "denominator",     "conjugate",
-    "bit_length",     "bit_count",     "to_bytes",     "from_bytes",      "as_integer_ratio",
-    "is_integer",     "hex",           "fromhex",      "name",            "arguments",
-    "catch_kwargs",   "catch_varargs", "caller",       "explicit_caller", "start",
-    "stop",           "step",          "count",        "index",           "send",
-    "throw",          "close",         "isdisjoint",   "mapping",         "current",
-    "next",           "reset",         "items",        "pos",             "sep",
+    "real",
+    "imag",
+    "numerator",
+    "denominator",
+    "conjugate",
+    "bit_length",
+    "bit_count",
+    "to_bytes",
+    "from_bytes",
+    "as_integer_ratio",
+    "is_integer",
+    "hex",
+    "fromhex",
+    "name",
+    "arguments",
+    "catch_kwargs",
+    "catch_varargs",
+    "caller",
+    "explicit_caller",
+    "start",
+    "stop",
+    "step",
+    "count",
+    "index",
+    "send",
+    "throw",
+    "close",
+    "isdisjoint",
+    "mapping",
+    "current",
+    "next",
+    "reset",
+    "items",
+    "pos",
+    "sep",
     "used",
 };
 
@@ -154,7 +183,8 @@ static int64_t bound(chat_context *c, const chat_value *given, int64_t fallback,
 static chat_value slice_text(chat_context *c, resq_text text, int64_t start, int64_t stop,
                              int64_t by) {
   if (by == 1) {
-    size_t from = chat_offset(c, text, start), to = start < stop ? chat_offset(c, text, stop) : from;
+    size_t from = chat_offset(c, text, start),
+           to = start < stop ? chat_offset(c, text, stop) : from;
     return chat_string((resq_text){text.data + from, to > from ? to - from : 0});
   }
   chat_list *items = chat_collect(c, chat_string(text));

@@ -65,17 +65,17 @@ typedef enum chat_node_kind {
   // Targets of assignments: CHAT_NAME, CHAT_MAKE_TUPLE of targets, or
   CHAT_SPACE_NAME, ///< a (a CHAT_NAME).text
   // Statements.
-  CHAT_DATA,         ///< text
-  CHAT_OUTPUT,       ///< {{ a }}; a: several for print
-  CHAT_FOR,          ///< a: target, b: over, c: condition or NULL, d: body, e: else;
-                     ///< scopes: body, else, condition; f: the target in the condition's scope
-  CHAT_IF,           ///< a: CHAT_BRANCHes
-  CHAT_BRANCH,       ///< a: condition or NULL, b: body
-  CHAT_SET,          ///< a: target, b: value
-  CHAT_SET_BLOCK,    ///< a: target, b: body, c: CHAT_FILTERs or NULL; scope
-  CHAT_WITH,         ///< a: CHAT_SETs whose values are of the outer scope, b: body; scope
-  CHAT_MACRO_NODE,   ///< text(a: CHAT_ARGUMENTs, a = default or NULL), b: body, f: its name's target
-  CHAT_CALL_BLOCK,   ///< c: CHAT_CALL (NULL: shows its body), a, b as of a macro
+  CHAT_DATA,       ///< text
+  CHAT_OUTPUT,     ///< {{ a }}; a: several for print
+  CHAT_FOR,        ///< a: target, b: over, c: condition or NULL, d: body, e: else;
+                   ///< scopes: body, else, condition; f: the target in the condition's scope
+  CHAT_IF,         ///< a: CHAT_BRANCHes
+  CHAT_BRANCH,     ///< a: condition or NULL, b: body
+  CHAT_SET,        ///< a: target, b: value
+  CHAT_SET_BLOCK,  ///< a: target, b: body, c: CHAT_FILTERs or NULL; scope
+  CHAT_WITH,       ///< a: CHAT_SETs whose values are of the outer scope, b: body; scope
+  CHAT_MACRO_NODE, ///< text(a: CHAT_ARGUMENTs, a = default or NULL), b: body, f: its name's target
+  CHAT_CALL_BLOCK, ///< c: CHAT_CALL (NULL: shows its body), a, b as of a macro
   CHAT_FILTER_BLOCK, ///< a: CHAT_FILTER, b: body; scope
   CHAT_BREAK,
   CHAT_CONTINUE,
@@ -158,8 +158,7 @@ void chat_check_method(chat_context *c, resq_text name);
 chat_value chat_call_function(chat_context *c, resq_text name, const chat_arguments *args);
 /// Whether values of this kind have such a method.
 bool chat_has_method(chat_value subject, resq_text name);
-chat_value chat_call_method(chat_context *c, const chat_method *method,
-                            const chat_arguments *args);
+chat_value chat_call_method(chat_context *c, const chat_method *method, const chat_arguments *args);
 /// The part of a loop that filters and methods see.
 typedef struct chat_loop {
   chat_value over;

@@ -52,8 +52,7 @@ static char *copy_out(const chat_buffer *out, size_t *out_size, resq_error *err)
 static char *render(chat_context *c, const char *template_text, const resq_chat_request *request,
                     int64_t work, size_t *out_size, resq_error *err) {
   size_t size = strlen(template_text);
-  *c = (chat_context){
-      .err = err, .line = 1, .work = work, .max_work = work, .date = request->date};
+  *c = (chat_context){.err = err, .line = 1, .work = work, .max_work = work, .date = request->date};
   if (size > CHAT_MAX_TEMPLATE) {
     resq_fail(err, RESQ_BAD_INPUT, "chat template: %zu bytes; at most %d are allowed", size,
               CHAT_MAX_TEMPLATE);
@@ -78,9 +77,8 @@ char *resq_chat_template_render(const char *template_text, const resq_chat_reque
   return render(&c, template_text, request, CHAT_MAX_WORK, out_size, err);
 }
 
-char *resq_chat_template_render_counted(const char *template_text,
-                                        const resq_chat_request *request, size_t *out_size,
-                                        int64_t *work, resq_error *err) {
+char *resq_chat_template_render_counted(const char *template_text, const resq_chat_request *request,
+                                        size_t *out_size, int64_t *work, resq_error *err) {
   chat_context c;
   char *text = render(&c, template_text, request, *work, out_size, err);
   *work -= c.work;

@@ -21,8 +21,8 @@ typedef struct resq_chat_message {
   const char *content;
 } resq_chat_message;
 
-/// What a template sees: `messages`, `add_generation_prompt`, `bos_token`, `eos_token`, and `tools`,
-/// `documents` (none).
+/// What a template sees: `messages`, `add_generation_prompt`, `bos_token`, `eos_token`, and
+/// `tools`, `documents` (none).
 typedef struct resq_chat_request {
   const resq_chat_message *messages;
   size_t n_messages;
@@ -38,9 +38,8 @@ char *resq_chat_template_render(const char *template_text, const resq_chat_reque
 
 /// The same with a limit of *work units (chat_value.h says what a unit is; at most
 /// CHAT_MAX_WORK, which render uses). Afterwards *work is what it took, also on failure.
-char *resq_chat_template_render_counted(const char *template_text,
-                                        const resq_chat_request *request, size_t *out_size,
-                                        int64_t *work, resq_error *err);
+char *resq_chat_template_render_counted(const char *template_text, const resq_chat_request *request,
+                                        size_t *out_size, int64_t *work, resq_error *err);
 
 /// Whether the template can be used: it parses, all that it names is supported, and it renders a
 /// conversation of a system and a user message, or one of a user message. A template that refuses

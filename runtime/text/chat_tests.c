@@ -47,8 +47,7 @@ static bool is_case(chat_context *c, const char *name, chat_value v, const chat_
   return chat_text_has(c, chat_str(c, v), chat_text(name[0] == 'l' ? "islower" : "isupper"));
 }
 
-static bool is_divisible(chat_context *c, const char *name, chat_value v,
-                         const chat_value *other) {
+static bool is_divisible(chat_context *c, const char *name, chat_value v, const chat_value *other) {
   double x;
   chat_value by = other ? *other : chat_int(2);
   if (!chat_as_number(v, &x) || !chat_as_number(by, &x)) {
@@ -96,9 +95,9 @@ static bool is_same(chat_context *c, const char *name, chat_value v, const chat_
 }
 
 static bool is_compared(chat_context *c, const char *name, chat_value v, const chat_value *other) {
-  static const char *const operators[][2] = {
-      {"eq", "=="}, {"equalto", "=="}, {"ne", "!="}, {"lt", "<"},         {"lessthan", "<"},
-      {"le", "<="}, {"gt", ">"},       {"ge", ">="}, {"greaterthan", ">"}};
+  static const char *const operators[][2] = {{"eq", "=="}, {"equalto", "=="}, {"ne", "!="},
+                                             {"lt", "<"},  {"lessthan", "<"}, {"le", "<="},
+                                             {"gt", ">"},  {"ge", ">="},      {"greaterthan", ">"}};
   const char *op = name; // `==` and so on, as select takes them
   for (size_t i = 0; i < sizeof operators / sizeof operators[0]; ++i)
     if (chat_text_is(chat_text(name), operators[i][0]))
@@ -184,8 +183,7 @@ bool chat_test(chat_context *c, const void *test, chat_value v, const chat_argum
   return e->run(c, e->name, v, bound[0]) && !c->failed;
 }
 
-bool chat_test_by_name(chat_context *c, chat_value name, chat_value v,
-                       const chat_arguments *args) {
+bool chat_test_by_name(chat_context *c, chat_value name, chat_value v, const chat_arguments *args) {
   const test_entry *e = need_entry(c, name.text);
   return e && chat_test(c, e, v, args);
 }

@@ -124,8 +124,7 @@ static bool in_set(const code_set *s, uint32_t code) {
   return s->table && s->table[set_slot(s, code)] == code;
 }
 
-resq_text chat_strip(chat_context *c, resq_text text, const resq_text *set, bool left,
-                     bool right) {
+resq_text chat_strip(chat_context *c, resq_text text, const resq_text *set, bool left, bool right) {
   uint32_t code;
   code_set codes = {0};
   if (set && !make_set(c, &codes, *set))
@@ -251,8 +250,8 @@ static void split_words(chat_context *c, resq_text text, int64_t limit, bool fro
     while (size < text.size && limit != 0) {
       resq_text rest = from_right ? (resq_text){text.data, text.size - size}
                                   : (resq_text){text.data + size, text.size - size};
-      size_t step = from_right ? chat_last_step(rest, &code)
-                               : resq_utf8_step(rest.data, rest.size, &code);
+      size_t step =
+          from_right ? chat_last_step(rest, &code) : resq_utf8_step(rest.data, rest.size, &code);
       if (chat_is_white(code) || !chat_charge(c, step * CHAT_SCAN))
         break;
       size += step;

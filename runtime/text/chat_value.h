@@ -18,12 +18,12 @@
 #include "text/tokenizer.h"
 
 enum {
-  CHAT_MAX_DEPTH = 400,         ///< nesting of expressions, statements, values
-  CHAT_MAX_WORK = 320000000,    ///< units of work of one rendering
-  CHAT_STEP = 16,               ///< units of one node, item or look-up
-  CHAT_SCAN = 4,                ///< units of one byte that is decoded
-  CHAT_MAX_MEMORY = 256 << 20,  ///< bytes of the arena
-  CHAT_MAX_TEMPLATE = 4 << 20,  ///< bytes of the template's text
+  CHAT_MAX_DEPTH = 400,        ///< nesting of expressions, statements, values
+  CHAT_MAX_WORK = 320000000,   ///< units of work of one rendering
+  CHAT_STEP = 16,              ///< units of one node, item or look-up
+  CHAT_SCAN = 8,               ///< units of one byte that is decoded
+  CHAT_MAX_MEMORY = 256 << 20, ///< bytes of the arena
+  CHAT_MAX_TEMPLATE = 4 << 20, ///< bytes of the template's text
 };
 
 struct chat_dict;
@@ -32,9 +32,9 @@ typedef struct chat_context {
   resq_error *err;
   bool failed;
   bool refused; ///< failed, by the template's own raise_exception
-  int line; ///< of the node being parsed or evaluated
+  int line;     ///< of the node being parsed or evaluated
   int depth;
-  int64_t work;  ///< units left
+  int64_t work; ///< units left
   int64_t max_work;
   size_t memory; ///< bytes taken
   void *blocks;  ///< arena: list of blocks

@@ -65,8 +65,9 @@ static void template_arguments(void **state) {
     resq_error err = {0};
     size_t got_size = 0;
     char *got = render_on(text, conversation, prompt != 0, "2024-07-26", &got_size, &err);
-    bool good = wanted_size < 0 ? !got : got && got_size == (size_t)wanted_size &&
-                                             memcmp(got, wanted, got_size) == 0;
+    bool good = wanted_size < 0
+                    ? !got
+                    : got && got_size == (size_t)wanted_size && memcmp(got, wanted, got_size) == 0;
     if (!good && wrong++ < 20)
       print_error("case %d, conversation %d:\n%s\n--- wanted\n%s\n--- got\n%s\n", cases,
                   conversation, text, wanted_size < 0 ? "an error" : wanted,
@@ -133,8 +134,8 @@ static void date(void **state) {
   assert_non_null(got);
   assert_true(!strcmp(got, before) || !strcmp(got, after));
   free(got);
-  static const char *const wrong[] = {"2024-13-01", "2024-02-30", "24-01-01", "2024-1-1", "today",
-                                      "",           "2024-01-01x"};
+  static const char *const wrong[] = {"2024-13-01", "2024-02-30", "24-01-01",   "2024-1-1",
+                                      "today",      "",           "2024-01-01x"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; ++i) {
     assert_false(resq_chat_date_check(wrong[i], &err));
     assert_int_equal(err.code, RESQ_USAGE);
@@ -189,7 +190,8 @@ static void refused_by_name(void **state) {
   refuses(NEVER "{{ x | tojson(default=1) }}{% endif %}", "line 3: tojson has no argument called "
                                                           "default");
   refuses(NEVER "{{ x | trim('a', 'b') }}{% endif %}", "line 3: trim: 2 arguments");
-  refuses(NEVER "{{ x | replace('a') }}{% endif %}", "line 3: replace: the argument new is missing");
+  refuses(NEVER "{{ x | replace('a') }}{% endif %}",
+          "line 3: replace: the argument new is missing");
   refuses(NEVER "{{ lipsum() }}{% endif %}", "line 3: the function lipsum");
   refuses(NEVER "{{ 'a'.encode() }}{% endif %}", "line 3: the method encode");
   refuses(NEVER "{{ '{}'.format(1) }}{% endif %}", "line 3: the method format");
@@ -233,9 +235,12 @@ static void late_template(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(template_arguments), cmocka_unit_test(smollm2_reference),
-      cmocka_unit_test(date),               cmocka_unit_test(errors),
-      cmocka_unit_test(refused_by_name),    cmocka_unit_test(late_template),
+      cmocka_unit_test(template_arguments),
+      cmocka_unit_test(smollm2_reference),
+      cmocka_unit_test(date),
+      cmocka_unit_test(errors),
+      cmocka_unit_test(refused_by_name),
+      cmocka_unit_test(late_template),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
