@@ -1,11 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Builds runtime/kernels twice: a native library resq_kernels for tests and benchmarks, and one
-# bitcode file a level, ${CMAKE_BINARY_DIR}/kernels/<level>.bc, which the compiler embeds.
+# bitcode file a level, ${RESQ_BITCODE_FOLDER}/<level>.linked.bc, which the compiler embeds. A build with that folder of
+# another build takes the files from there: they depend on the sources and on clang, and not on a build's own flags.
+set(RESQ_BITCODE_FOLDER "" CACHE PATH "the folder 'kernels' of another build, to take the kernels' bitcode from")
+if(RESQ_BITCODE_FOLDER)
+  set(bitcode_folder ${RESQ_BITCODE_FOLDER})
+else()
+  set(bitcode_folder ${CMAKE_BINARY_DIR}/kernels)
+endif()
 find_program(RESQ_CLANG NAMES clang-22 HINTS /usr/lib/llvm-22/bin REQUIRED)
 find_program(RESQ_LLVM_LINK NAMES llvm-link-22 llvm-link HINTS /usr/lib/llvm-22/bin REQUIRED)
 
 set(kernel_dir ${CMAKE_SOURCE_DIR}/runtime/kernels)
 set(kernel_flags -O3 -ffreestanding -fno-math-errno -ffp-contract=off -fno-strict-aliasing)
+# The native library of a sanitizer build, which only unit tests use: instrumented and inlined, these files take the optimizer
+# most of a minute each, and a tenth of that without it. No fuzz target calls them, so they need no counters either.
+set(native_flags)
+if(RESQ_SANITIZE)
+  set(native_flags -O0)
+  if(CMAKE_C_COMPILER_ID MATCHES Clang)
+    list(APPEND native_flags -fno-sanitize=fuzzer-no-link)
+  endif()
+endif()
 set(RESQ_FLAGS_generic -march=x86-64)
 set(RESQ_FLAGS_avx2 -march=x86-64-v3)
 set(RESQ_FLAGS_avx512 -march=x86-64-v4 -mavx512vnni -mprefer-vector-width=512)
@@ -40,8 +56,12 @@ foreach(level ${RESQ_CPU_LEVELS})
   endif()
   add_library(resq_kernels_${level} OBJECT ${native})
   target_include_directories(resq_kernels_${level} PRIVATE $<TARGET_PROPERTY:resq_kernels,INCLUDE_DIRECTORIES>)
-  target_compile_options(resq_kernels_${level} PRIVATE ${kernel_flags} ${RESQ_FLAGS_${level}} -DRESQ_LEVEL=${level})
+  target_compile_options(resq_kernels_${level} PRIVATE ${kernel_flags} ${native_flags} ${RESQ_FLAGS_${level}}
+                         -DRESQ_LEVEL=${level})
   target_sources(resq_kernels PRIVATE $<TARGET_OBJECTS:resq_kernels_${level}>)
+  if(RESQ_BITCODE_FOLDER)
+    continue()
+  endif()
   foreach(source ${RESQ_SOURCES_${level}})
     get_filename_component(name ${source} NAME_WE)
     set(bc ${CMAKE_BINARY_DIR}/kernels/${level}/${name}.bc)
@@ -69,6 +89,9 @@ file(GLOB RESQ_SOURCES_cuda CONFIGURE_DEPENDS ${kernel_dir}/nvptx/*_cuda.c)
 file(GLOB cuda_headers CONFIGURE_DEPENDS ${kernel_dir}/nvptx/*.h)
 set(RESQ_CUDA_CHIPS sm_80 sm_90a)
 foreach(chip ${RESQ_CUDA_CHIPS})
+  if(RESQ_BITCODE_FOLDER)
+    break()
+  endif()
   string(REGEX REPLACE "[^0-9]" "" number ${chip})
   set(objects)
   foreach(source ${RESQ_SOURCES_cuda})
@@ -79,7 +102,7 @@ foreach(chip ${RESQ_CUDA_CHIPS})
     add_custom_command(OUTPUT ${bc}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels
       COMMAND ${RESQ_CLANG} --target=nvptx64-nvidia-cuda -march=${chip} -Xclang -target-feature -Xclang +ptx80 -nogpulib -std=gnu17 -O3 -ffreestanding
-              -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -Xclang -disable-llvm-passes
+              -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -fconvergent-functions -Xclang -disable-llvm-passes
               -DRESQ_SM=${number} -Wall -Wextra -Werror -I${CMAKE_SOURCE_DIR}/runtime
               -I${CMAKE_SOURCE_DIR}/runtime/include -I${kernel_dir} -emit-llvm -c ${source} -o ${bc}
       DEPENDS ${source} ${cuda_headers} ${kernel_headers} VERBATIM)

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "dialect/build.h"
 #include "dialect/hooks.h"
+#include "dialect/memory.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,9 +118,7 @@ MlirValue resq_build_get(const resq_builder *b, const char *param, MlirType type
 }
 
 MlirType resq_tensor(MlirType element, intptr_t rank, const int64_t *shape) {
-  int64_t buffer[8], *extents = rank <= 8 ? buffer : malloc(sizeof(int64_t) * (size_t)rank);
-  if (!extents)
-    return (MlirType){NULL};
+  int64_t buffer[8], *extents = rank <= 8 ? buffer : resq_new((size_t)rank, sizeof *extents);
   for (intptr_t i = 0; i < rank; i++)
     extents[i] = shape[i] < 0 ? mlirShapedTypeGetDynamicSize() : shape[i];
   MlirType type = mlirRankedTensorTypeGet(rank, extents, element, mlirAttributeGetNull());
@@ -204,9 +203,7 @@ MlirOperation resq_symbol(MlirOperation module, MlirStringRef name) {
 
 char *resq_fresh_symbol(MlirOperation module, const char *base) {
   size_t size = strlen(base) + 24; // "_" and any 64-bit number
-  char *name = malloc(size);
-  if (!name)
-    return NULL;
+  char *name = resq_new(size, 1);
   snprintf(name, size, "%s", base);
   for (long i = 1; !mlirOperationIsNull(resq_symbol(module, resq_str(name))); i++)
     snprintf(name, size, "%s_%ld", base, i);
@@ -221,10 +218,12 @@ static void emit(MlirLocation loc, void (*send)(MlirLocation, const char *), con
   va_list again;
   va_copy(again, args);
   int length = vsnprintf(fixed, sizeof fixed, format, args);
-  if (length >= (int)sizeof fixed && (message = malloc((size_t)length + 1)))
+  if (length >= (int)sizeof fixed) {
+    message = resq_new((size_t)length + 1, 1);
     vsnprintf(message, (size_t)length + 1, format, again);
+  }
   va_end(again);
-  send(loc, message ? message : fixed); // out of memory: the cut text
+  send(loc, message);
   if (message != fixed)
     free(message);
 }
@@ -263,7 +262,6 @@ typedef struct found_ops {
   const char *name;
   MlirOperation *ops;
   size_t n, room;
-  bool failed;
 } found_ops;
 
 static MlirWalkResult collect(MlirOperation op, void *user) {
@@ -271,14 +269,8 @@ static MlirWalkResult collect(MlirOperation op, void *user) {
   if (!resq_op_is(op, found->name))
     return MlirWalkResultAdvance;
   if (found->n == found->room) {
-    size_t room = found->room ? 2 * found->room : 64;
-    MlirOperation *more = realloc(found->ops, room * sizeof *more);
-    if (!more) {
-      found->failed = true;
-      return MlirWalkResultInterrupt;
-    }
-    found->ops = more;
-    found->room = room;
+    found->room = found->room ? 2 * found->room : 64;
+    found->ops = resq_resize(found->ops, found->room, sizeof *found->ops);
   }
   found->ops[found->n++] = op;
   return MlirWalkResultAdvance;
@@ -287,11 +279,9 @@ static MlirWalkResult collect(MlirOperation op, void *user) {
 // All are collected first: visit may erase its op, and what it inserts is not visited.
 void resq_for_each(MlirOperation root, const char *name, void (*visit)(MlirOperation, void *),
                    void *user) {
-  found_ops found = {name, NULL, 0, 0, false};
+  found_ops found = {name, NULL, 0, 0};
   mlirOperationWalk(root, collect, &found, MlirWalkPreOrder);
-  if (found.failed)
-    resq_emit_error(root, "out of memory");
-  for (size_t i = 0; !found.failed && i < found.n; i++)
+  for (size_t i = 0; i < found.n; i++)
     visit(found.ops[i], user);
   free(found.ops);
 }

@@ -44,6 +44,9 @@ bool resq_is_f32_rows(MlirValue v);
 /// [n] of f32.
 bool resq_is_f32_vector(MlirValue v, int64_t n);
 
+/// Refuses attributes that lowerings leave for what follows them, in a module that a user wants compiled.
+bool resq_check_source_attributes(MlirOperation module);
+
 MlirValue resq_operand(MlirOperation op, intptr_t i); ///< null when there are fewer
 MlirValue resq_result(MlirOperation op, intptr_t i);
 

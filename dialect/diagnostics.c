@@ -5,6 +5,7 @@
 #include "dialect/text_buffer.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /// No name or file takes more of a message than this.
 static int shown(MlirStringRef s) { return s.length < 200 ? (int)s.length : 200; }
@@ -56,7 +57,10 @@ static MlirLogicalResult listen(MlirDiagnostic diagnostic, void *user) {
     l->failed = true;
     resq_fail(l->err, RESQ_BAD_INPUT, "%s%s%s", where, where[0] ? ": " : "", what);
   } else {
-    l->remark(where, what, l->user);
+    char place[sizeof where], said[4096];
+    resq_printable(place, sizeof place, where, strlen(where));
+    resq_printable(said, sizeof said, what, strlen(what));
+    l->remark(place, said, l->user);
   }
   resq_text_buffer_free(&message);
   return mlirLogicalResultSuccess();

@@ -90,6 +90,25 @@ void ResqDialect::initialize() {
   addInterfaces<ResqBytecode>();
 }
 
+LogicalResult ResqDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  return success(resqVerifyOperationAttribute(wrap(op), wrap(attribute.getName().strref()),
+                                              wrap(attribute.getValue())));
+}
+
+LogicalResult ResqDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned index,
+                                                    NamedAttribute attribute) {
+  return success(resqVerifyValueAttribute(wrap(op), "argument", index,
+                                          wrap(attribute.getName().strref()),
+                                          wrap(attribute.getValue())));
+}
+
+LogicalResult ResqDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned index,
+                                                       NamedAttribute attribute) {
+  return success(resqVerifyValueAttribute(wrap(op), "result", index,
+                                          wrap(attribute.getName().strref()),
+                                          wrap(attribute.getValue())));
+}
+
 MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(Resq, resq, resq::ResqDialect)
 
 //===-- Types and attributes ----------------------------------------------===//

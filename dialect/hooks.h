@@ -50,6 +50,11 @@ bool resqVerifyPanel(MlirType element, resq_message *out);
 bool resqVerifyKvCode(const resq_kv_fields *fields, resq_message *out);
 bool resqCheckVersion(MlirLocation loc, uint64_t version);
 
+/// Attributes `resq.*` on any op, and on argument or result (`what`) `index` of a function.
+bool resqVerifyOperationAttribute(MlirOperation op, MlirStringRef name, MlirAttribute value);
+bool resqVerifyValueAttribute(MlirOperation op, const char *what, unsigned index,
+                              MlirStringRef name, MlirAttribute value);
+
 /// The C API emits errors only; this one is a remark.
 void resqEmitRemark(MlirLocation loc, const char *message);
 

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "dialect/check.h"
 #include "dialect/hooks.h"
+#include "dialect/memory.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -73,12 +74,10 @@ static MlirType f32_of(MlirValue v) {
 }
 
 /// x's shape with extents a and b at dimensions i and j.
-static MlirType reshaped(MlirLocation loc, const resq_parts *in, MlirValue x, intptr_t i, int64_t a,
-                         intptr_t j, int64_t b, MlirType element) {
+static MlirType reshaped(MlirValue x, intptr_t i, int64_t a, intptr_t j, int64_t b,
+                         MlirType element) {
   intptr_t rank = (intptr_t)resq_rank(x);
-  int64_t *shape = malloc(sizeof *shape * (size_t)(rank + 1));
-  if (!shape)
-    return refuse(loc, in, "out of memory");
+  int64_t *shape = resq_new((size_t)(rank + 1), sizeof *shape);
   for (intptr_t d = 0; d < rank; d++)
     shape[d] = d == i ? a : d == j ? b : resq_dim(x, d);
   MlirType type = resq_tensor(element, rank, shape);
@@ -89,9 +88,7 @@ static MlirType reshaped(MlirLocation loc, const resq_parts *in, MlirValue x, in
 /// Tensors along `dim`: extents there add up, and elsewhere one that knows its extent says it.
 static MlirType side_by_side(MlirLocation loc, const resq_parts *in, intptr_t n, int64_t dim) {
   MlirValue first = in->operands[0];
-  int64_t rank = resq_rank(first), *shape = malloc(sizeof *shape * (size_t)(rank + 1));
-  if (!shape)
-    return refuse(loc, in, "out of memory");
+  int64_t rank = resq_rank(first), *shape = resq_new((size_t)(rank + 1), sizeof *shape);
   for (int64_t d = 0; d < rank; d++)
     shape[d] = resq_dim(first, (intptr_t)d);
   MlirType type = no_type;
@@ -172,7 +169,7 @@ MlirType resqInferSplit(MlirLocation loc, const resq_parts *in, intptr_t result)
   if (high < 1 || high >= block)
     return refuse(loc, in, "C2: high is %" PRId64 ": allowed is 1 to %" PRId64, high, block - 1);
   int64_t part = width / block * (result == 0 ? block - high : high);
-  return reshaped(loc, in, x, (intptr_t)resq_rank(x) - 1, part, -1, 0, resq_element(x));
+  return reshaped(x, (intptr_t)resq_rank(x) - 1, part, -1, 0, resq_element(x));
 }
 
 MlirType resqInferJoin(MlirLocation loc, const resq_parts *in, intptr_t result) {
@@ -198,7 +195,7 @@ MlirType resqInferConcat(MlirLocation loc, const resq_parts *in, intptr_t result
 MlirType resqInferDequantize(MlirLocation loc, const resq_parts *in, intptr_t result) {
   (void)result;
   MlirValue q = tensor_operand(loc, in, 0, 0, any_rank);
-  return mlirValueIsNull(q) ? no_type : reshaped(loc, in, q, -1, 0, -1, 0, f32_of(q));
+  return mlirValueIsNull(q) ? no_type : reshaped(q, -1, 0, -1, 0, f32_of(q));
 }
 
 MlirType resqInferQLinear(MlirLocation loc, const resq_parts *in, intptr_t result) {
@@ -225,7 +222,7 @@ MlirType resqInferSumBlocks(MlirLocation loc, const resq_parts *in, intptr_t res
     return no_type;
   int64_t into = integer(in, "into", 0);
   if (into)
-    return reshaped(loc, in, x, 0, into, -1, 0, resq_element(x));
+    return reshaped(x, 0, into, -1, 0, resq_element(x));
   return matrix(resq_dim(x, 1), resq_dim(x, 2), resq_element(x));
 }
 
@@ -235,7 +232,7 @@ MlirType resqInferInverseTranspose(MlirLocation loc, const resq_parts *in, intpt
   if (mlirValueIsNull(x))
     return no_type;
   MlirContext ctx = mlirTypeGetContext(mlirValueGetType(x));
-  return reshaped(loc, in, x, -1, 0, -1, 0, mlirF64TypeGet(ctx));
+  return reshaped(x, -1, 0, -1, 0, mlirF64TypeGet(ctx));
 }
 
 /// The element that rounds less, of two floats.
@@ -252,7 +249,7 @@ MlirType resqInferMatmul(MlirLocation loc, const resq_parts *in, intptr_t result
     return no_type;
   MlirValue batched = resq_rank(a) >= resq_rank(b) ? a : b;
   intptr_t last = (intptr_t)resq_rank(batched) - 1;
-  return reshaped(loc, in, batched, last - 1, resq_dim(a, (intptr_t)resq_rank(a) - 2), last,
+  return reshaped(batched, last - 1, resq_dim(a, (intptr_t)resq_rank(a) - 2), last,
                   resq_width(b), finer(resq_element(a), resq_element(b)));
 }
 
@@ -262,7 +259,7 @@ MlirType resqInferTranspose(MlirLocation loc, const resq_parts *in, intptr_t res
   if (mlirValueIsNull(x))
     return no_type;
   intptr_t last = (intptr_t)resq_rank(x) - 1;
-  return reshaped(loc, in, x, last - 1, resq_dim(x, last), last, resq_dim(x, last - 1),
+  return reshaped(x, last - 1, resq_dim(x, last), last, resq_dim(x, last - 1),
                   resq_element(x));
 }
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "dialect/check.h"
 #include "dialect/hooks.h"
+#include "dialect/memory.h"
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -51,11 +52,9 @@ bool resqVerifyRotate(MlirOperation op) {
   return verify_same(op, x);
 }
 
-/// Whether 0 .. n-1 each stand once in order; on false *bad is the first entry that is wrong, or -1
-/// without memory.
+/// Whether 0 .. n-1 each stand once in order; on false *bad is the first entry that is wrong.
 static bool is_permutation(MlirAttribute order, int64_t n, int64_t *bad) {
-  bool *seen = calloc((size_t)n, sizeof *seen), ok = seen != NULL;
-  *bad = -1;
+  bool *seen = resq_new((size_t)n, sizeof *seen), ok = true;
   for (int64_t i = 0; ok && i < n; i++) {
     int64_t k = mlirDenseI64ArrayGetElement(order, (intptr_t)i);
     ok = k >= 0 && k < n && !seen[k];
@@ -84,13 +83,10 @@ bool resqVerifyPermute(MlirOperation op) {
     return resq_refuse(op, "C2: order has %" PRIdPTR " entries, but x is %s: allowed is %" PRId64,
                        mlirDenseArrayGetNumElements(order), RESQ_TYPE(x), width);
   int64_t bad;
-  if (has_order && !is_permutation(order, width, &bad)) {
-    if (bad < 0)
-      return resq_refuse(op, "out of memory");
+  if (has_order && !is_permutation(order, width, &bad))
     return resq_refuse(
         op, "C2: order[%" PRId64 "] is %" PRId64 ": allowed is each of 0 to %" PRId64 " once", bad,
         mlirDenseI64ArrayGetElement(order, (intptr_t)bad), width - 1);
-  }
   return verify_same(op, x);
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/check.h"
 #include "dialect/hooks.h"
+#include "dialect/memory.h"
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -174,9 +175,7 @@ static bool reach(param_search *s, MlirOperation param) {
 /// Refuses a get inside @user's recipe from which @user can be reached again.
 static bool verify_acyclic(MlirOperation get, MlirOperation user, MlirOperation start,
                            resq_lookup symbols) {
-  param_search *s = calloc(1, sizeof *s);
-  if (!s)
-    return resq_refuse(get, "out of memory");
+  param_search *s = resq_new(1, sizeof *s);
   bool ok = reach(s, start), cyclic = false;
   while (ok && !cyclic && s->n_stack) {
     MlirOperation param = s->stack[--s->n_stack];

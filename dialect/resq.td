@@ -29,6 +29,9 @@ def Resq_Dialect : Dialect {
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
 }
 
 //===-- Types -------------------------------------------------------------===//
@@ -516,6 +519,7 @@ def Resq_DiagonalOrderOp : Resq_Op<"diagonal_order", [Pure, HasParent<"ParamOp">
 
 def Resq_NormalizeTraceOp : Resq_Op<"normalize_trace", [Pure, HasParent<"ParamOp">, SameOperandsAndResultType]> {
   let summary = "each matrix divided by its trace";
+  let description = [{ A matrix of zeros, of a site that calibration saw as zeros alone, stays. }];
   let arguments = (ins Resq_Param:$x);
   let results = (outs Resq_Param:$y);
   let assemblyFormat = "$x attr-dict `:` type($y)";
@@ -565,7 +569,8 @@ def Resq_BalancedBasisOp : Resq_Op<"balanced_basis", [Pure, HasParent<"ParamOp">
     Per matrix of [.., n, n] f64, keys C_k and queries C_q: with C_k = L L^T and L^T C_q L = V S^2 V^T, S ascending, T = L^-T V S^(1/2).
     Then T^T C_k T = S, and so is T^-1 C_q T^-T, the second moment of queries that T's inverse transpose turns (balanced truncation:
     Moore, IEEE Trans. Automatic Control 26, 1981). Both C get 1e-3 of their mean diagonal added to it, the identity
-    where they are zero; S^2 is kept from falling below 1e-14 of its largest. Signs of V as eigenbasis's.
+    where they are zero (a diagonal that rounding left below zero counts as zero), and C_k tenfold more, up to 1, where it is not positive
+    definite; S^2 is kept from falling below 1e-14 of its largest. Signs of V as eigenbasis's.
     C1: the type is [n, n] or [blocks, n, n] of f64.
   }];
   let arguments = (ins Resq_Param:$keys, Resq_Param:$queries);
@@ -701,7 +706,7 @@ def Resq_GptqFactorOp : Resq_Op<"gptq_factor", [Pure, HasParent<"ParamOp">]> {
     moment is C = x^T x of the inputs of a linear, whose columns lie side by side in `parts` (branches). order: part by part, by falling C[i, i], the
     least index first on ties. With H = C[order, order] + `damping` * mean(diag C) * I: factor is the upper triangular U, diagonal positive, with
     U^T U = H^-1 (arXiv 2210.17323: the transposed Cholesky factor of the inverse), in f64, rounded once. Where H is not positive definite, the damping is
-    raised tenfold, up to 1, with a remark.
+    raised tenfold, up to 1, with a remark. Where rounding left C[i, i] below zero it counts as zero; a C of zeros has a mean of 1.
     C1: moment is [n, n] of f64. C2: parts are positive and sum to n. C3: order is [n] of i32, factor [n, n] of f32. C4: damping is above 0, at most 1.
   }];
   let arguments = (ins Resq_Param:$moment, DenseI64ArrayAttr:$parts, DefaultValuedAttr<F32Attr, "0.01f">:$damping);

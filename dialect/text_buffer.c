@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/text_buffer.h"
 
+#include "dialect/memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,24 +11,15 @@
 enum { FIRST_ROOM = 256 };
 
 /// Room for `size` more bytes and a NUL.
-static bool grow(resq_text_buffer *t, size_t size) {
-  if (t->failed)
-    return false;
+static void grow(resq_text_buffer *t, size_t size) {
   if (size < t->room - t->size)
-    return true;
-  size_t room = 2 * t->room + size + FIRST_ROOM;
-  char *data = realloc(t->data, room);
-  t->failed = !data;
-  if (data) {
-    t->data = data;
-    t->room = room;
-  }
-  return data != NULL;
+    return;
+  t->room = 2 * t->room + size + FIRST_ROOM;
+  t->data = resq_resize(t->data, t->room, 1);
 }
 
 void resq_text_buffer_append(resq_text_buffer *t, const char *data, size_t size) {
-  if (!grow(t, size))
-    return;
+  grow(t, size);
   if (size)
     memcpy(t->data + t->size, data, size);
   t->size += size;
@@ -37,7 +30,8 @@ void resq_text_buffer_format(resq_text_buffer *t, const char *format, va_list ar
   va_list again;
   va_copy(again, args);
   int size = vsnprintf(NULL, 0, format, args);
-  if (size >= 0 && grow(t, (size_t)size)) {
+  if (size >= 0) {
+    grow(t, (size_t)size);
     vsnprintf(t->data + t->size, (size_t)size + 1, format, again);
     t->size += (size_t)size;
   }

@@ -17,7 +17,6 @@
 typedef struct resq_text_buffer {
   char *data;
   size_t size, room;
-  bool failed; ///< out of memory: what is appended from then on is dropped
 } resq_text_buffer;
 
 void resq_text_buffer_append(resq_text_buffer *t, const char *data, size_t size);

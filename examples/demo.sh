@@ -40,9 +40,9 @@ else
 fi
 
 say "4/4 A question"
-echo "\$ $program generate -p \"$question\""
+echo "\$ $program generate --greedy -p \"$question\""
 echo
-"$program" generate -n 120 --stats -p "$question"
+"$program" generate --greedy -n 120 --stats -p "$question"
 
 cat <<TEXT
 

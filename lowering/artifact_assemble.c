@@ -19,12 +19,12 @@ static bool write_params(resq_artifact_writer *w, const char *params, resq_error
   return ok && resq_artifact_end(w, err);
 }
 
-bool resq_artifact_assemble(const char *path, unsigned mode, const char *elf, const char *params,
+resq_out *resq_artifact_assemble(const char *path, unsigned mode, const char *elf, const char *params,
                             const uint8_t *tokenizer, uint64_t tokenizer_size, const char *metadata,
                             uint64_t metadata_size, resq_error *err) {
   resq_out *out = resq_out_create(path, mode, err);
   if (!out)
-    return false;
+    return NULL;
   resq_artifact_writer *w = NULL;
   bool ok = resq_artifact_write_elf(out, elf, err) && (w = resq_artifact_writer_create(out, err));
   ok = ok && (!params || write_params(w, params, err));
@@ -37,7 +37,7 @@ bool resq_artifact_assemble(const char *path, unsigned mode, const char *elf, co
   else
     resq_artifact_abandon(w);
   if (ok)
-    return resq_out_commit(out, err);
+    return out;
   resq_out_discard(out);
-  return false;
+  return NULL;
 }

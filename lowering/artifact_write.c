@@ -9,15 +9,12 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { MAX_SECTIONS = 16, LAST_KIND = RESQ_SECTION_METADATA };
-
-_Static_assert(sizeof(resq_section) == 32 && sizeof(resq_footer) == 32, "written as they stand");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is little-endian");
 
 struct resq_artifact_writer {
   resq_out *out;
   XXH3_state_t *hash;
-  resq_section table[MAX_SECTIONS];
+  resq_section table[RESQ_MAX_SECTIONS];
   uint32_t count;
   uint64_t hashed; ///< bytes of the open section that went through resq_artifact_bytes
   bool open;
@@ -57,16 +54,19 @@ bool resq_artifact_begin(resq_artifact_writer *w, resq_section_kind kind, resq_e
   if (w->open)
     return resq_fail(err, RESQ_FAILED, "section %u begins before section %u has ended",
                      (unsigned)kind, w->table[w->count].kind);
-  if ((unsigned)kind < 1 || (unsigned)kind > LAST_KIND)
+  if ((unsigned)kind < 1 || (unsigned)kind > RESQ_LAST_SECTION_KIND)
     return resq_fail(err, RESQ_FAILED, "section kind %u; 1 to %d are known", (unsigned)kind,
-                     LAST_KIND);
+                     RESQ_LAST_SECTION_KIND);
   for (uint32_t i = 0; i < w->count; ++i)
     if (w->table[i].kind == (uint32_t)kind)
       return resq_fail(err, RESQ_FAILED, "section %u is written twice; one of each is allowed",
                        (unsigned)kind);
   if (!resq_out_align(w->out, RESQ_SECTION_ALIGNMENT, err))
     return false;
-  w->table[w->count] = (resq_section){.kind = (uint32_t)kind, .offset = resq_out_position(w->out)};
+  // Metadata informs people and tools; nothing is computed from it.
+  uint32_t flags = kind == RESQ_SECTION_METADATA ? RESQ_SECTION_OPTIONAL : 0;
+  w->table[w->count] = (resq_section){
+      .kind = (uint32_t)kind, .flags = flags, .offset = resq_out_position(w->out)};
   w->hashed = 0;
   w->open = true;
   XXH3_64bits_reset(w->hash);
@@ -86,19 +86,26 @@ bool resq_artifact_bytes(resq_artifact_writer *w, const void *data, uint64_t siz
   return true;
 }
 
-/// The hash of [offset, offset + size) of what stands under out's temporary name.
+/// Maps the first `size` bytes of what has been written so far, under out's temporary name.
+static bool map_written(const resq_out *out, uint64_t size, resq_map *map, resq_error *err) {
+  if (!resq_map_open(map, resq_out_temporary(out), err))
+    return false;
+  if (size <= map->size)
+    return true;
+  resq_map_close(map);
+  return resq_fail(err, RESQ_IO, "'%s' is shorter than what was written to it",
+                   resq_out_temporary(out));
+}
+
+/// The hash of [offset, offset + size), read back from the file.
 static bool hash_written(const resq_out *out, uint64_t offset, uint64_t size, uint64_t *hash,
                          resq_error *err) {
   resq_map map;
-  if (!resq_map_open(&map, resq_out_temporary(out), err))
+  if (!map_written(out, offset + size, &map, err))
     return false;
-  bool ok = offset <= map.size && size <= map.size - offset;
-  if (ok)
-    *hash = XXH3_64bits(map.data + offset, size);
-  else
-    resq_fail(err, RESQ_IO, "'%s' is shorter than what was written to it", resq_out_temporary(out));
+  *hash = XXH3_64bits(map.data + offset, size);
   resq_map_close(&map);
-  return ok;
+  return true;
 }
 
 bool resq_artifact_end(resq_artifact_writer *w, resq_error *err) {
@@ -133,8 +140,14 @@ static bool write_table(resq_artifact_writer *w, resq_error *err) {
                         .table_offset = resq_out_position(w->out),
                         .table_hash = XXH3_64bits(w->table, size)};
   memcpy(footer.magic, RESQ_ARTIFACT_MAGIC, sizeof footer.magic);
-  return resq_out_write(w->out, w->table, size, err) &&
-         resq_out_write(w->out, &footer, sizeof footer, err);
+  resq_map map;
+  if (!resq_out_write(w->out, w->table, size, err) ||
+      !map_written(w->out, footer.table_offset + size, &map, err))
+    return false;
+  bool ok = resq_artifact_outside_hash(map.data, footer.table_offset + size, w->table, w->count,
+                                       &footer, &footer.outside_hash, err);
+  resq_map_close(&map);
+  return ok && resq_out_write(w->out, &footer, sizeof footer, err);
 }
 
 bool resq_artifact_finish(resq_artifact_writer *w, resq_error *err) {

@@ -3,6 +3,7 @@
 #include "lowering/calibrate.h"
 
 #include "dialect/build.h"
+#include "dialect/memory.h"
 #include "lowering/calibration_text.h"
 #include "lowering/module_tokenizer.h"
 #include "lowering/pipeline.h"
@@ -29,7 +30,7 @@ static void collect_site(MlirOperation op, void *user) {
   for (const char *at = t->data; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
     if (strcspn(at, ",") == site.length && !memcmp(at, site.data, site.length))
       return;
-  t->data = realloc(t->data, t->size + site.length + 2);
+  t->data = resq_resize(t->data, t->size + site.length + 2, 1);
   if (t->size)
     t->data[t->size++] = ',';
   memcpy(t->data + t->size, site.data, site.length);
@@ -41,7 +42,7 @@ char *resq_recipe_sites(MlirOperation module) {
   site_text t = {NULL, 0};
   resq_for_each(module, "resq.moment", collect_site, &t);
   resq_for_each(module, "resq.samples", collect_site, &t);
-  return t.data ? t.data : strdup("");
+  return t.data ? t.data : resq_copy_text("");
 }
 
 //===-- Statistics --------------------------------------------------------===//
@@ -58,11 +59,10 @@ static void describe_site(MlirOperation op, void *user) {
   for (int32_t i = 0; i < t->count; i++)
     if (resq_str_eq(site, t->names[i]))
       return;
-  size_t n = (size_t)t->count + 1;
-  t->names = realloc(t->names, n * sizeof *t->names);
-  t->widths = realloc(t->widths, n * sizeof *t->widths);
-  t->blocks = realloc(t->blocks, n * sizeof *t->blocks);
-  t->names[t->count] = strndup(site.data, site.length);
+  t->names = RESQ_GROW(t->names, t->count);
+  t->widths = RESQ_GROW(t->widths, t->count);
+  t->blocks = RESQ_GROW(t->blocks, t->count);
+  t->names[t->count] = resq_copy_part(site.data, site.length);
   t->widths[t->count] = resq_width(mlirOperationGetOperand(op, 0));
   t->blocks[t->count++] = resq_op_i64(op, "block");
 }
@@ -121,7 +121,7 @@ static bool run_windows(const resq_probe *probe, const resq_windows *windows,
     resq_stage_progress(stages, i, windows->count, what);
     if (!resq_session_forward(probe->session, windows->ids + i * WINDOW, positions, sequences,
                               count * WINDOW, NULL, 0, NULL, &why))
-      return resq_fail(err, RESQ_FAILED, "calibration: %s", why.text);
+      return resq_fail(err, (resq_code)why.code, "calibration: %s", why.text);
   }
   return true;
 }
@@ -163,11 +163,7 @@ int64_t resq_calibration_windows(const resq_compile_options *options) {
 static bool instrument(MlirModule module, const char *sites, resq_error *err) {
   static const char format[] =
       "resq-fold-norm,resq-instrument{sites=%s},resq-fuse,resq-pack{weights=f32 head=f32}";
-  size_t size = sizeof format + strlen(sites);
-  char *pipeline = malloc(size);
-  if (!pipeline)
-    return resq_fail(err, RESQ_NO_MEMORY, "no memory to calibrate");
-  snprintf(pipeline, size, format, sites);
+  char *pipeline = resq_print_text(format, sites);
   bool ok = resq_run_pipeline(module, pipeline, NULL, NULL, err);
   free(pipeline);
   return ok;
@@ -176,7 +172,7 @@ static bool instrument(MlirModule module, const char *sites, resq_error *err) {
 /// The module's tokenizer; NULL on failure. *blob is what it reads from, to be freed after it.
 static resq_tokenizer *open_tokenizer(MlirModule module, uint8_t **blob, resq_error *err) {
   uint64_t size = 0;
-  if (!resq_module_tokenizer(mlirModuleGetOperation(module), blob, &size, err))
+  if (!resq_module_tokenizer(mlirModuleGetOperation(module), NULL, blob, &size, err))
     return NULL;
   if (*blob)
     return resq_tokenizer_open(*blob, size, err);

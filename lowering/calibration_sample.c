@@ -74,7 +74,7 @@ static bool forward(const batch *b, resq_session *session, resq_error *err) {
   resq_message why;
   return resq_session_forward(session, tokens, positions, sequences, b->count, sequences, b->count,
                               b->logits, &why) ||
-         resq_fail(err, RESQ_FAILED, "sampling of text: %s", why.text);
+         resq_fail(err, (resq_code)why.code, "sampling of text: %s", why.text);
 }
 
 static bool sample_batch(batch *b, int64_t first, const resq_opening_tokens *openings,

@@ -3,9 +3,12 @@
 #include "lowering/codegen.h"
 
 #include "dialect/build.h"
+#include "dialect/diagnostics.h"
+#include "dialect/memory.h"
 #include "dialect/text_buffer.h"
 #include "lowering/cpu/lower_cpu.h"
 #include "lowering/definition.h"
+#include "lowering/facts.h"
 #include "lowering/gpu/ptx.h"
 #include "lowering/materialize/parallel.h"
 #include "lowering/pipeline.h"
@@ -19,14 +22,10 @@
 
 //===-- Text --------------------------------------------------------------===//
 
-bool resq_print_module(MlirOperation module, resq_bytes *out, resq_error *err) {
+void resq_print_module(MlirOperation module, resq_bytes *out) {
   resq_text_buffer text = {0};
   mlirOperationPrint(module, resq_text_buffer_add, &text);
   *out = (resq_bytes){(uint8_t *)text.data, text.size};
-  if (!text.failed)
-    return true;
-  resq_bytes_free(out);
-  return resq_fail(err, RESQ_NO_MEMORY, "no memory for the module's text");
 }
 
 //===-- Levels ------------------------------------------------------------===//
@@ -71,7 +70,11 @@ static MlirOperation lower_variant(MlirOperation module, const resq_level *level
     snprintf(pipeline, sizeof pipeline, "resq-lower-cpu{level=%s rows=%lld}", level->name, (long long)rows);
     ok = resq_run_pipeline(mlirModuleFromOperation(copy), pipeline, NULL, NULL, err);
   } else {
-    ok = resq_run_pipeline(mlirModuleFromOperation(copy), "resq-lower-generic", NULL, NULL, err) &&
+    resq_listener listener;
+    resq_listen_begin(&listener, mlirOperationGetContext(copy), err);
+    ok = resq_module_facts(copy); // while the ops are there
+    ok = resq_listen_end(&listener) && ok;
+    ok = ok && resq_run_pipeline(mlirModuleFromOperation(copy), "resq-lower-generic", NULL, NULL, err) &&
          resq_lower_definition(copy, rows, err);
   }
   if (ok)
@@ -125,8 +128,8 @@ static bool add_object(object_list *l, const resq_workdir *work, const resq_byte
   snprintf(name, sizeof name, "%d.o", l->count);
   if (!resq_workdir_write(work, name, bytes->data, bytes->size, path, err))
     return false;
-  l->paths = realloc(l->paths, (size_t)(l->count + 1) * sizeof *l->paths);
-  l->paths[l->count++] = strdup(path);
+  l->paths = RESQ_GROW(l->paths, l->count);
+  l->paths[l->count++] = resq_copy_text(path);
   return true;
 }
 
@@ -162,7 +165,7 @@ static bool check_windows(MlirOperation module, int64_t rows, resq_error *err) {
 static bool add_jobs(const MlirOperation *lowered, int count, const resq_level *level, job_list *jobs, resq_error *err) {
   const int together = level->bitcode ? count : 1;
   for (int i = 0; i < count; i += together) {
-    jobs->at = realloc(jobs->at, (size_t)(jobs->count + 1) * sizeof *jobs->at);
+    jobs->at = RESQ_GROW(jobs->at, jobs->count);
     jobs->at[jobs->count] = (job){.ok = false};
     if (!resq_object_translate(lowered + i, together, level, &jobs->at[jobs->count].source, err))
       return false;
@@ -211,10 +214,10 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
     ok = add_level(module, resq_level_find(name), rows, count, program, &jobs, err);
   ok = ok && compile_jobs(&jobs, options->threads, &objects, work, err);
   resq_bytes table = {NULL, 0};
-  ok = ok && resq_program_emit(program, &table, err) && add_object(&objects, work, &table, err);
+  ok = ok && resq_program_emit(program, options->program, &table, err) && add_object(&objects, work, &table, err);
   resq_bytes_free(&table);
   free_jobs(&jobs);
-  ok = ok && resq_link(kind, loose, (const char *const *)objects.paths, objects.count, output, err);
+  ok = ok && resq_link(kind, loose, options->program, (const char *const *)objects.paths, objects.count, output, err);
   resq_program_free(program);
   for (int i = 0; i < objects.count; i++)
     free(objects.paths[i]);
@@ -234,9 +237,12 @@ bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options,
     return false;
   // Of a GPU's chips, the one that all later ones run, too.
   const resq_gpu_target *target = &resq_gpu_targets[resq_n_gpu_targets - 1];
-  bool ok = lowered_text ? resq_print_module(lowered, out, err)
-            : level->gpu ? resq_gpu_print(lowered, target, form, out, err)
-                         : resq_object_emit(lowered, level, form, out, err);
+  bool ok = true;
+  if (lowered_text)
+    resq_print_module(lowered, out);
+  else
+    ok = level->gpu ? resq_gpu_print(lowered, target, form, out, err)
+                    : resq_object_emit(lowered, level, form, out, err);
   mlirOperationDestroy(lowered);
   return ok;
 }

@@ -13,6 +13,7 @@ typedef struct resq_codegen_options {
   const char *levels;               ///< comma-separated names of levels.h
   int64_t decode_rows, prefill_rows; ///< two entries a function and level; 0 leaves one out
   const char *scheme;               ///< goes into the program table
+  const char *program;              ///< a name for the program table besides resq_program_v1; NULL: none
   int threads;
 } resq_codegen_options;
 
@@ -30,6 +31,6 @@ bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options,
                       resq_object_form form, resq_bytes *out, resq_error *err);
 
 /// The module as text.
-bool resq_print_module(MlirOperation module, resq_bytes *out, resq_error *err);
+void resq_print_module(MlirOperation module, resq_bytes *out);
 
 #endif // RESQ_LOWERING_CODEGEN_H

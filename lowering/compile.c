@@ -8,30 +8,35 @@
 
 #include "dialect/build.h"
 #include "dialect/import/import.h"
+#include "dialect/memory.h"
 #include "lowering/artifact_write.h"
 #include "lowering/calibrate.h"
 #include "lowering/calibration_text.h"
 #include "lowering/codegen.h"
+#include "lowering/compile_files.h"
 #include "lowering/header.h"
 #include "lowering/materialize/materialize.h"
+#include "lowering/module_chat_template.h"
 #include "lowering/module_tokenizer.h"
 #include "lowering/pipeline.h"
 #include "lowering/remarks.h"
 #include "lowering/report/report.h"
 #include "lowering/scheme.h"
+#include "text/utf8.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <xxhash.h>
 
 #define RESQ_COMPILER_VERSION "0.1.0"
 #define DEFAULT_SCHEME "best-w4a8kv4"
 #define DEFAULT_LEVELS "generic,avx2,avx512,avx512vbmi"
+
+/// What a compile may leave: the output, the header beside a library, the report.
+enum { OUT_MAIN, OUT_HEADER, OUT_REPORT, N_OUTS };
 
 typedef struct compiling {
   const resq_compile_options *options;
@@ -41,9 +46,12 @@ typedef struct compiling {
   MlirContext ctx;
   MlirModule module;
   resq_statistics *statistics;
+  uint8_t *tokenizer;  ///< the artifact's section; NULL: none
+  uint64_t tokenizer_size;
   char *pipeline;      ///< that ran; NULL before
   resq_facts facts;    ///< of the report
-  resq_out *report;    ///< written, to be committed with the rest; NULL: none
+  resq_file_uses files;
+  resq_out *outs[N_OUTS]; ///< written, to be committed together; NULL: none
 } compiling;
 
 static MlirOperation root(const compiling *c) { return mlirModuleGetOperation(c->module); }
@@ -54,58 +62,43 @@ static void say_remarks(compiling *c, resq_remarks *remarks) {
   resq_remarks_print(remarks, stderr);
 }
 
+/// Warnings are for everyone, not for those alone who ask for remarks.
+static void print_warning(void *user, const char *text) {
+  compiling *c = user;
+  resq_stages_clear(&c->stages);
+  fprintf(stderr, "resqc: warning: %s\n", text);
+}
+
 /// Runs a pipeline on the module; with --verbose, its remarks are printed, too.
 static bool run_passes(compiling *c, const char *pipeline, resq_error *err) {
-  resq_remarks remarks = {NULL, 0};
+  resq_remarks remarks = {0};
   bool ok = resq_run_pipeline(c->module, pipeline, c->options->verbose ? resq_remarks_add : NULL,
                               &remarks, err);
   say_remarks(c, &remarks);
   return ok;
 }
 
-/// Text to the output file or standard output.
-static bool write_bytes(const compiling *c, const resq_bytes *bytes, resq_error *err) {
+/// Text to the output file, not committed yet, or standard output.
+static bool write_bytes(compiling *c, const resq_bytes *bytes, resq_error *err) {
   const char *path = c->options->output;
   if (!strcmp(path, "-")) {
     if (fwrite(bytes->data, 1, bytes->size, stdout) == bytes->size && !fflush(stdout))
       return true;
     return resq_fail(err, RESQ_IO, "standard output: write failed");
   }
-  resq_out *out = resq_out_create(path, 0644, err);
-  if (!out)
-    return false;
-  if (resq_out_write(out, bytes->data, bytes->size, err))
-    return resq_out_commit(out, err);
-  resq_out_discard(out);
-  return false;
+  c->outs[OUT_MAIN] = resq_out_create(path, 0644, err);
+  return c->outs[OUT_MAIN] && resq_out_write(c->outs[OUT_MAIN], bytes->data, bytes->size, err);
 }
 
-static bool emit_text(const compiling *c, resq_error *err) {
+static bool emit_text(compiling *c, resq_error *err) {
   resq_bytes text;
-  bool ok = resq_print_module(root(c), &text, err) && write_bytes(c, &text, err);
+  resq_print_module(root(c), &text);
+  bool ok = write_bytes(c, &text, err);
   resq_bytes_free(&text);
   return ok;
 }
 
 //===-- Stages ------------------------------------------------------------===//
-
-static bool can_write(const char *path, resq_error *err) {
-  resq_out *probe = resq_out_create(path, 0644, err);
-  resq_out_discard(probe);
-  return probe != NULL;
-}
-
-/// Refuses early what would fail after minutes: an output that cannot be made.
-static bool check_output(const compiling *c, resq_error *err) {
-  const char *path = c->options->output;
-  bool text = c->options->emit != RESQ_EMIT_EXE && c->options->emit != RESQ_EMIT_SHARED;
-  if (!strcmp(path, "-"))
-    return text || resq_fail(err, RESQ_USAGE, "-o -: only text forms go to standard output");
-  struct stat in, out;
-  if (!stat(c->options->input, &in) && !stat(path, &out) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
-    return resq_fail(err, RESQ_USAGE, "%s: the output is the input", path);
-  return can_write(path, err);
-}
 
 /// A report is of parameters: forms that compute none have nothing to tell.
 static bool check_report(const compiling *c, resq_error *err) {
@@ -115,19 +108,27 @@ static bool check_report(const compiling *c, resq_error *err) {
   if (o->calibrate_only || o->emit == RESQ_EMIT_IMPORT || o->emit == RESQ_EMIT_RESQ || o->emit == RESQ_EMIT_GENERIC)
     return resq_fail(err, RESQ_USAGE, "--report=%s: %s computes no parameters to report on", o->report,
                      o->calibrate_only ? "--calibrate-only" : "this --emit");
-  if (!strcmp(o->report, o->output) || !strcmp(o->report, o->input))
-    return resq_fail(err, RESQ_USAGE, "--report=%s: that is the %s", o->report,
-                     strcmp(o->report, o->input) ? "output" : "input");
-  return can_write(o->report, err);
+  return true;
+}
+
+/// The tokenizer is built first of all: a compile of hours does not end with an error of it.
+static bool build_tokenizer(compiling *c, resq_error *err) {
+  const resq_compile_options *o = c->options;
+  resq_tokenizer_warnings warnings = {print_warning, c, o->pretokenizer != NULL};
+  if (o->pretokenizer && !resq_module_set_pretokenizer(root(c), o->pretokenizer, err))
+    return false;
+  if (o->emit != RESQ_EMIT_EXE && o->emit != RESQ_EMIT_SHARED)
+    return true;
+  return resq_module_tokenizer(root(c), &warnings, &c->tokenizer, &c->tokenizer_size, err);
 }
 
 static bool import_module(compiling *c, resq_error *err) {
   resq_stage(&c->stages, "import");
   c->ctx = resqContextCreate();
   c->module = resq_import(c->ctx, c->options->input, err);
-  if (mlirModuleIsNull(c->module))
-    return false;
-  return true;
+  return !mlirModuleIsNull(c->module) &&
+         resq_module_chat_template(root(c), c->options->input, c->options->chat_template, err) &&
+         build_tokenizer(c, err);
 }
 
 /// "<cache>/<hash>.statistics": what the statistics depend on is the module (with its checkpoint's digest) and the
@@ -136,8 +137,9 @@ static bool statistics_path(const compiling *c, MlirModule imported, char out[PA
   const resq_compile_options *o = c->options;
   resq_bytes module;
   resq_map text = {NULL, 0};
-  if (!o->cache || !resq_print_module(mlirModuleGetOperation(imported), &module, NULL))
+  if (!o->cache)
     return false;
+  resq_print_module(mlirModuleGetOperation(imported), &module);
   bool ok = !o->calibration || resq_map_open(&text, o->calibration, NULL);
   XXH3_state_t *state = ok ? XXH3_createState() : NULL;
   if (state) {
@@ -187,8 +189,9 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
   if (!c->statistics)
     return false;
   // A cache that cannot be written costs the next compile time, not this one its result.
-  if (cache && (!mkdir(c->options->cache, 0755) || errno == EEXIST))
-    (void)resq_statistics_save(c->statistics, cached, NULL);
+  resq_error why;
+  if (cache && !resq_statistics_save(c->statistics, cached, &why))
+    print_warning(c, why.message);
   return true;
 }
 
@@ -209,7 +212,7 @@ static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
   resq_scheme_choices choices = {.kv = o->kv, .method = o->method, .high = o->high, .seed = o->seed};
   if (!check_pipeline(o, err))
     return false;
-  c->pipeline = o->pipeline ? strdup(o->pipeline) : resq_scheme_pipeline(c->scheme, &choices, err);
+  c->pipeline = o->pipeline ? resq_copy_text(o->pipeline) : resq_scheme_pipeline(c->scheme, &choices, err);
   if (!c->pipeline)
     return false;
   MlirModule imported = mlirModuleFromOperation(mlirOperationClone(root(c)));
@@ -269,7 +272,7 @@ static bool write_report(compiling *c, resq_error *err) {
     return true;
   resq_report_count(root(c), &c->facts);
   MlirStringRef text = resq_op_str(root(c), "resq.name");
-  char *name = strndup(text.data ? text.data : "", text.length);
+  char *name = resq_copy_part(text.data, text.length);
   const char *calibration = o->statistics ? o->statistics : o->calibration;
   resq_report_origin origin = {.name = name, .checkpoint = base_name(o->input),
                                .scheme = o->pipeline ? "none: passes were given" : c->scheme,
@@ -281,21 +284,13 @@ static bool write_report(compiling *c, resq_error *err) {
   }
   char *page = resq_report_page(&c->facts, &origin);
   free(name);
-  bool ok = page || resq_fail(err, RESQ_NO_MEMORY, "no memory for the report");
-  c->report = ok ? resq_out_create(o->report, 0644, err) : NULL;
-  ok = c->report && resq_out_write(c->report, page, strlen(page), err);
+  resq_out *out = c->outs[OUT_REPORT] = resq_out_create(o->report, 0644, err);
+  bool ok = out && resq_out_write(out, page, strlen(page), err);
   free(page);
   return ok;
 }
 
 //===-- Parameters --------------------------------------------------------===//
-
-/// Warnings are for everyone, not for those alone who ask for remarks.
-static void print_warning(void *user, const char *text) {
-  compiling *c = user;
-  resq_stages_clear(&c->stages);
-  fprintf(stderr, "resqc: warning: %s\n", text);
-}
 
 static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_stage(&c->stages, "materialize");
@@ -303,7 +298,7 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_materialize_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
                                       .threads = c->options->threads, .progress = materialize_progress,
                                       .progress_user = &c->stages, .warn = print_warning, .warn_user = c};
-  resq_remarks remarks = {NULL, 0};
+  resq_remarks remarks = {0};
   resq_listener listener;
   resq_error said = {.code = RESQ_OK};
   resq_listen_begin_remarks(&listener, c->ctx, &said, c->options->verbose ? resq_remarks_add : NULL, &remarks);
@@ -324,18 +319,43 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
 
 //===-- Artifact ----------------------------------------------------------===//
 
-/// Facts for `info`: nothing that differs between two compiles of the same thing.
+/// No fact is left out for lack of memory.
+static void put(json_t *object, const char *key, json_t *value) {
+  if (!value || json_object_set_new(object, key, value))
+    resq_process_out_of_memory();
+}
+
+/// resq.generation as an object; entries that are no numbers are left out.
+static json_t *generation_settings(MlirAttribute dictionary) {
+  json_t *out = json_object();
+  intptr_t n = mlirAttributeIsADictionary(dictionary) ? mlirDictionaryAttrGetNumElements(dictionary) : 0;
+  for (intptr_t i = 0; i < n; i++) {
+    MlirNamedAttribute entry = mlirDictionaryAttrGetElement(dictionary, i);
+    MlirStringRef name = mlirIdentifierStr(entry.name); // ends in a NUL
+    if (mlirAttributeIsAFloat(entry.attribute))
+      put(out, name.data, json_real(mlirFloatAttrGetValueDouble(entry.attribute)));
+  }
+  return out;
+}
+
+/// Facts for `info` and the run time's settings: nothing that differs between two compiles of the same thing.
 static char *metadata_text(const compiling *c) {
   json_t *m = json_object();
   MlirStringRef name = resq_op_str(root(c), "resq.name");
-  json_object_set_new(m, "name", json_stringn(name.data ? name.data : "", name.length));
-  json_object_set_new(m, "scheme", json_string(c->scheme));
-  json_object_set_new(m, "seed", json_integer(c->options->seed));
-  json_object_set_new(m, "version", json_string(RESQ_COMPILER_VERSION));
-  json_object_set_new(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
+  if (resq_utf8_valid_prefix(name.data, name.length) == name.length) // JSON holds no other text
+    put(m, "name", json_stringn_nocheck(name.length ? name.data : "", name.length));
+  put(m, "scheme", json_string(c->scheme));
+  put(m, "seed", json_integer(c->options->seed));
+  put(m, "version", json_string(RESQ_COMPILER_VERSION));
+  put(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
   if (resq_op_has(root(c), "resq.context_length"))
-    json_object_set_new(m, "context_length", json_integer(resq_op_i64(root(c), "resq.context_length")));
+    put(m, "context_length", json_integer(resq_op_i64(root(c), "resq.context_length")));
+  MlirAttribute generation = resq_op_attr(root(c), "resq.generation");
+  if (!mlirAttributeIsNull(generation))
+    put(m, "generation", generation_settings(generation));
   char *text = json_dumps(m, JSON_SORT_KEYS | JSON_COMPACT);
+  if (!text)
+    resq_process_out_of_memory();
   json_decref(m);
   return text;
 }
@@ -353,32 +373,32 @@ static bool emit_artifact(compiling *c, resq_error *err) {
   char params[PATH_MAX], elf[PATH_MAX];
   resq_workdir_file(&c->work, "params", params);
   resq_workdir_file(&c->work, "elf", elf);
-  uint8_t *blob = NULL;
-  uint64_t blob_size = 0;
   char *metadata = metadata_text(c);
-  bool ok = resq_module_tokenizer(root(c), &blob, &blob_size, err) && materialize(c, params, err);
+  bool ok = materialize(c, params, err);
   if (ok) {
     resq_stage(&c->stages, "code");
     resq_codegen_options codegen = codegen_options(c);
-    ok = resq_codegen(root(c), &codegen, shared ? RESQ_LINK_SHARED : RESQ_LINK_EXECUTABLE, false, &c->work, elf,
+    char *program = shared ? resq_library_program(o->output) : NULL;
+    codegen.program = program;
+    ok = !shared || program || resq_fail(err, RESQ_NO_MEMORY, "no memory for the name of the program");
+    ok = ok && resq_codegen(root(c), &codegen, shared ? RESQ_LINK_SHARED : RESQ_LINK_EXECUTABLE, false, &c->work, elf,
                       &c->stages, err);
+    free(program);
   }
   if (ok) {
     resq_stage(&c->stages, "write");
-    ok = resq_artifact_assemble(o->output, shared ? 0644 : 0755, elf, params, blob, blob_size, metadata,
-                                strlen(metadata), err);
-  }
-  if (ok && shared)
-    ok = resq_write_header(root(c), o->output, err);
-  if (ok) {
-    struct stat st = {0};
-    stat(o->output, &st);
+    resq_out *out = c->outs[OUT_MAIN] =
+        resq_artifact_assemble(o->output, shared ? 0644 : 0755, elf, params, c->tokenizer, c->tokenizer_size,
+                               metadata, strlen(metadata), err);
+    ok = out && resq_out_complete(out, err);
+    if (ok && shared)
+      ok = (c->outs[OUT_HEADER] = resq_write_header(root(c), o->output, err)) != NULL;
     char note[64];
-    snprintf(note, sizeof note, "%.1f MB", (double)st.st_size / 1e6);
-    resq_stage_end(&c->stages, note);
+    snprintf(note, sizeof note, "%.1f MB", ok ? (double)resq_out_position(out) / 1e6 : 0);
+    if (ok)
+      resq_stage_end(&c->stages, note);
   }
   free(metadata);
-  free(blob);
   return ok;
 }
 
@@ -398,15 +418,11 @@ static bool emit_one(compiling *c, resq_error *err) {
 
 static bool run(compiling *c, resq_error *err) {
   const resq_compile_options *o = c->options;
-  if (o->calibrate_only) {
-    if (!o->statistics)
-      return resq_fail(err, RESQ_USAGE, "--calibrate-only needs --statistics=FILE to write to");
-    if (!can_write(o->statistics, err))
-      return false;
-  } else if (!check_output(c, err)) {
-    return false;
-  }
-  if (!check_report(c, err) || !resq_codegen_check_levels(c->levels, err) || !resq_workdir_create(&c->work, err) || !import_module(c, err))
+  if (o->calibrate_only && !o->statistics)
+    return resq_fail(err, RESQ_USAGE, "--calibrate-only needs --statistics=FILE to write to");
+  if (!check_report(c, err) || !resq_codegen_check_levels(c->levels, err) ||
+      !resq_compile_check_files(o, &c->files, err) || !resq_workdir_create(&c->work, err) ||
+      !import_module(c, err) || !resq_compile_check_module(root(c), &c->files, err))
     return false;
   if (o->emit == RESQ_EMIT_IMPORT)
     return emit_text(c, err);
@@ -428,18 +444,35 @@ static bool run(compiling *c, resq_error *err) {
   return emit_one(c, err);
 }
 
+/// All outputs appear at once, and none after an interrupt.
+static bool commit(compiling *c, resq_error *err) {
+  bool ok = true;
+  for (int i = 0; ok && i < N_OUTS; i++)
+    ok = !c->outs[i] || resq_out_complete(c->outs[i], err);
+  sigset_t held;
+  resq_hold_begin(&held);
+  ok = ok && resq_out_commit_all(c->outs, N_OUTS, err);
+  if (ok)
+    resq_process_finish();
+  resq_hold_end(&held);
+  return ok;
+}
+
 bool resq_compile(const resq_compile_options *options, resq_error *err) {
   compiling c = {.options = options};
   c.scheme = options->scheme ? options->scheme : DEFAULT_SCHEME;
   c.levels = options->levels ? options->levels : DEFAULT_LEVELS;
   resq_stages_init(&c.stages, options->verbose);
   bool ok = run(&c, err);
-  if (c.report && !ok)
-    resq_out_discard(c.report);
-  else if (c.report)
-    ok = resq_out_commit(c.report, err);
+  if (ok)
+    ok = commit(&c, err);
+  else
+    for (int i = 0; i < N_OUTS; i++)
+      resq_out_discard(c.outs[i]);
   resq_stages_close(&c.stages, ok);
+  resq_file_uses_free(&c.files);
   resq_facts_free(&c.facts);
+  free(c.tokenizer);
   free(c.pipeline);
   if (c.statistics)
     resq_statistics_destroy(c.statistics);

@@ -25,6 +25,7 @@ typedef struct resq_compile_options {
                             ///< One code W means "keys=W,values=W".
   const char *method;       ///< how weights are quantised, "rtn" or "gptq"; NULL: the scheme's
   const char *high;         ///< codes of high branches, "int8" or "e4m3"; NULL: the scheme's
+  const char *pretokenizer; ///< a name of pretokenizers.def in place of the file's; NULL: the file's
   const char *pipeline;     ///< a pass pipeline instead of the scheme's method; NULL
   const char *weights;      ///< element of float linears (f32, bf16, f16); NULL: the scheme's
   resq_emit emit;
@@ -34,6 +35,7 @@ typedef struct resq_compile_options {
   int64_t calibration_windows;       ///< of 2,048 tokens; 0: 64 (16 when sampled)
   const char *statistics;   ///< file to read statistics from, or to write with calibrate_only; NULL
   bool calibrate_only;
+  const char *chat_template; ///< a file whose text replaces the model's chat template, or "none"; NULL: the model's
   const char *cache;        ///< folder of evaluated params and statistics; NULL: none
   const char *report;       ///< an HTML file on the quality of the compile, for forms that need parameters; NULL: none
   int64_t seed;

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "lowering/definition.h"
 
+#include "lowering/facts.h"
+#include "dialect/memory.h"
 #include "lowering/pipeline.h"
 
 #include <stdlib.h>
@@ -30,7 +32,7 @@ typedef struct definition {
   MlirOperation func;
   intptr_t n_own; ///< arguments before params and caches
   char *function, *entry;
-  MlirAttribute args;
+  MlirAttribute args, uses; ///< facts.h
 } definition;
 
 typedef struct definition_list {
@@ -46,13 +48,6 @@ static void free_list(definition_list *list) {
   free(list->items);
 }
 
-static bool is_entry(MlirOperation op) {
-  return resq_op_is(op, "func.func") &&
-         !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))) &&
-         (!resq_op_has(op, "sym_visibility") ||
-          resq_str_eq(resq_op_str(op, "sym_visibility"), "public"));
-}
-
 static bool is_ours(MlirAttribute facts) {
   static const char *const names[] = {"resq.param", "resq.cache", "resq.capacity"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -62,51 +57,49 @@ static bool is_ours(MlirAttribute facts) {
 }
 
 /// Arguments are the caller's memory or mapped params: bufferisation must not write into them.
-static bool protect_arguments(MlirOperation func, intptr_t *n_own) {
+static void protect_arguments(MlirOperation func, intptr_t *n_own) {
   MlirContext ctx = mlirOperationGetContext(func);
   MlirBlock entry = mlirRegionGetFirstBlock(mlirOperationGetRegion(func, 0));
   intptr_t n = mlirBlockGetNumArguments(entry);
   MlirAttribute old = resq_op_attr(func, "arg_attrs");
-  MlirAttribute *all = calloc((size_t)n + 1, sizeof *all);
+  MlirAttribute *all = resq_new((size_t)n + 1, sizeof *all);
   *n_own = n;
-  for (intptr_t i = 0; all && i < n; i++) {
+  for (intptr_t i = 0; i < n; i++) {
     MlirAttribute facts = mlirAttributeIsNull(old) ? mlirDictionaryAttrGet(ctx, 0, NULL)
                                                    : mlirArrayAttrGetElement(old, i);
     if (is_ours(facts) && i < *n_own)
       *n_own = i;
     intptr_t count = mlirDictionaryAttrGetNumElements(facts);
-    MlirNamedAttribute *named = calloc((size_t)count + 1, sizeof *named);
-    for (intptr_t j = 0; named && j < count; j++)
+    MlirNamedAttribute *named = resq_new((size_t)count + 1, sizeof *named);
+    for (intptr_t j = 0; j < count; j++)
       named[j] = mlirDictionaryAttrGetElement(facts, j);
     all[i] = facts;
-    if (named && mlirTypeIsARankedTensor(mlirValueGetType(mlirBlockGetArgument(entry, i)))) {
+    if (mlirTypeIsARankedTensor(mlirValueGetType(mlirBlockGetArgument(entry, i)))) {
       named[count] = resq_attr(ctx, "bufferization.writable", mlirBoolAttrGet(ctx, 0));
       all[i] = mlirDictionaryAttrGet(ctx, count + 1, named);
     }
     free(named);
   }
-  if (all)
-    mlirOperationSetAttributeByName(func, resq_str("arg_attrs"), mlirArrayAttrGet(ctx, n, all));
+  mlirOperationSetAttributeByName(func, resq_str("arg_attrs"), mlirArrayAttrGet(ctx, n, all));
   free(all);
-  return all != NULL;
 }
 
 static bool add_definition(definition_list *list, MlirOperation func, int64_t max_rows,
                            resq_error *err) {
-  definition *more = realloc(list->items, (list->n + 1) * sizeof *more);
-  if (!more)
-    return resq_fail(err, RESQ_NO_MEMORY, "out of memory");
-  list->items = more;
-  definition *d = &more[list->n++];
-  *d = (definition){.func = func, .args = resq_definition_facts(func, err)};
-  if (mlirAttributeIsNull(d->args))
-    return false;
+  list->items = RESQ_GROW(list->items, list->n);
+  definition *d = &list->items[list->n++];
+  *d = (definition){.func = func,
+                    .args = resq_op_attr(func, "resq.args"),
+                    .uses = resq_op_attr(func, "resq.uses")};
   MlirStringRef name = resq_op_str(func, "sym_name");
-  d->function = strndup(name.data, name.length);
-  d->entry = malloc(name.length + 48);
-  if (!d->function || !d->entry || !protect_arguments(func, &d->n_own))
-    return resq_fail(err, RESQ_NO_MEMORY, "out of memory");
-  snprintf(d->entry, name.length + 48, "%s__definition__r%lld", d->function, (long long)max_rows);
+  if (mlirAttributeIsNull(d->args) || mlirAttributeIsNull(d->uses))
+    return resq_fail(err, RESQ_FAILED, "@%.*s has no facts", (int)name.length, name.data);
+  // Bufferization keeps what it does not know: these are the entry's from here on.
+  mlirOperationRemoveDiscardableAttributeByName(func, resq_str("resq.args"));
+  mlirOperationRemoveDiscardableAttributeByName(func, resq_str("resq.uses"));
+  d->function = resq_copy_part(name.data, name.length);
+  d->entry = resq_entry_symbol(name, "definition", max_rows);
+  protect_arguments(func, &d->n_own);
   return true;
 }
 
@@ -123,6 +116,7 @@ static void set_facts(const definition *d, MlirOperation entry, int64_t max_rows
   set(entry, "resq.max_rows", mlirIntegerAttrGet(i64, max_rows));
   set(entry, "resq.workspace", mlirIntegerAttrGet(i64, 0));
   set(entry, "resq.args", d->args);
+  set(entry, "resq.uses", d->uses);
   set(entry, "resq.op_names", mlirArrayAttrGet(ctx, 0, NULL));
 }
 
@@ -169,7 +163,7 @@ bool resq_lower_definition(MlirOperation module, int64_t max_rows, resq_error *e
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   MlirOperation op = mlirBlockGetFirstOperation(body);
   for (; ok && !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op))
-    if (is_entry(op))
+    if (resq_is_public_function(op))
       ok = add_definition(&list, op, max_rows, err);
   ok = ok && run(module, to_buffers, err) && run(module, freed_early, err);
   // Bufferisation may have replaced the ops: find them again by name.

@@ -13,16 +13,13 @@
 #include "dialect/build.h"
 #include <stdio.h>
 
-/// Lowers a module that --resq-lower-generic left, params materialised before, in place: each
-/// public func.func f becomes the LLVM function f__definition__r<max_rows>(worker), with the
-/// attributes that lower_cpu.h lists.
+/// Lowers a module that --resq-lower-generic left, params materialised before and facts derived
+/// (resq_module_facts), in place: each public func.func f becomes the LLVM function
+/// f__definition__r<max_rows>(worker), with the attributes that lower_cpu.h lists.
 bool resq_lower_definition(MlirOperation module, int64_t max_rows, resq_error *err);
 
 //===-- definition_entry.c ------------------------------------------------===//
 
-/// What the program table says of a function's own arguments and results, of tensor type still:
-/// resq.args. Null after filling err.
-MlirAttribute resq_definition_facts(MlirOperation func, resq_error *err);
 /// Puts the entry point of a bufferised function behind it: func.func @<entry>(%worker: !llvm.ptr),
 /// on memrefs made of the call's pointers. n_own: the function's arguments before params. Null
 /// after filling err.

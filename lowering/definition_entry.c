@@ -4,40 +4,14 @@
 // The entry point is written as text, which reads like what it does, and parsed. It
 // makes a memref of every pointer of the call, calls the function, copies its results.
 //===----------------------------------------------------------------------===//
+#include "dialect/memory.h"
 #include "dialect/text_buffer.h"
 #include "lowering/definition.h"
 #include "resq/abi.h"
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
-
-//===-- Facts -------------------------------------------------------------===//
-
-static bool fits_abi(MlirType type) {
-  if (!mlirTypeIsARankedTensor(type))
-    return false;
-  intptr_t rank = mlirShapedTypeGetRank(type);
-  MlirType element = mlirShapedTypeGetElementType(type);
-  bool is_i32 = mlirTypeIsAInteger(element) && mlirIntegerTypeGetWidth(element) == 32;
-  return (rank == 2 && mlirTypeIsAF32(element) && !mlirShapedTypeIsDynamicDim(type, 1)) ||
-         (rank == 1 && is_i32);
-}
-
-static MlirAttribute describe(MlirContext ctx, MlirType type, const char *kind, int index,
-                              MlirAttribute given) {
-  char name[32];
-  snprintf(name, sizeof name, "%s%d", kind, index);
-  bool two = mlirShapedTypeGetRank(type) == 2;
-  bool any_rows = mlirShapedTypeIsDynamicDim(type, 0);
-  MlirNamedAttribute fields[] = {
-      resq_attr_i64(ctx, "dtype", two ? RESQ_F32 : RESQ_I32),
-      resq_attr(ctx, "is_result", mlirBoolAttrGet(ctx, kind[0] == 'r')),
-      resq_attr(ctx, "name",
-                mlirAttributeIsNull(given) ? mlirStringAttrGet(ctx, resq_str(name)) : given),
-      resq_attr_i64(ctx, "rows", any_rows ? -1 : mlirShapedTypeGetDimSize(type, 0)),
-      resq_attr_i64(ctx, "width", two ? mlirShapedTypeGetDimSize(type, 1) : 0)};
-  return mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);
-}
+#include <string.h>
 
 static MlirAttribute arg_fact(MlirAttribute arg_attrs, intptr_t i, const char *name) {
   if (mlirAttributeIsNull(arg_attrs))
@@ -45,45 +19,20 @@ static MlirAttribute arg_fact(MlirAttribute arg_attrs, intptr_t i, const char *n
   return mlirDictionaryAttrGetElementByName(mlirArrayAttrGetElement(arg_attrs, i), resq_str(name));
 }
 
-static bool is_own(MlirAttribute arg_attrs, intptr_t i) {
-  return mlirAttributeIsNull(arg_fact(arg_attrs, i, "resq.param")) &&
-         mlirAttributeIsNull(arg_fact(arg_attrs, i, "resq.cache")) &&
-         mlirAttributeIsNull(arg_fact(arg_attrs, i, "resq.capacity"));
-}
-
-MlirAttribute resq_definition_facts(MlirOperation func, resq_error *err) {
-  MlirContext ctx = mlirOperationGetContext(func);
-  MlirStringRef name = resq_op_str(func, "sym_name");
-  MlirType type = mlirTypeAttrGetValue(resq_op_attr(func, "function_type"));
-  MlirAttribute arg_attrs = resq_op_attr(func, "arg_attrs"), result = mlirAttributeGetNull();
-  intptr_t n_inputs = mlirFunctionTypeGetNumInputs(type);
-  intptr_t n_results = mlirFunctionTypeGetNumResults(type), n = 0;
-  MlirAttribute *facts = calloc((size_t)(n_inputs + n_results) + 1, sizeof *facts);
-  bool ok = facts != NULL || resq_fail(err, RESQ_NO_MEMORY, "out of memory");
-  for (intptr_t i = 0; ok && i < n_inputs + n_results; i++) {
-    bool is_result = i >= n_inputs;
-    intptr_t at = is_result ? i - n_inputs : i;
-    if (!is_result && !is_own(arg_attrs, i))
-      continue;
-    MlirType t =
-        is_result ? mlirFunctionTypeGetResult(type, at) : mlirFunctionTypeGetInput(type, at);
-    const char *kind = is_result ? "result" : "arg";
-    ok = fits_abi(t) ||
-         resq_fail(err, RESQ_BAD_INPUT,
-                   "@%.*s: %s %d: entry points take and give tensor<?xWxf32> or tensor<?xi32>",
-                   (int)name.length, name.data, kind, (int)at);
-    if (ok)
-      facts[n++] =
-          describe(ctx, t, kind, (int)at,
-                   is_result ? mlirAttributeGetNull() : arg_fact(arg_attrs, i, "resq.name"));
-  }
-  if (ok)
-    result = mlirArrayAttrGet(ctx, n, facts);
-  free(facts);
-  return result;
-}
-
 //===-- Text --------------------------------------------------------------===//
+
+/// @"name", escaped as MLIR's text wants it.
+static void print_symbol(FILE *out, const char *name, size_t length) {
+  fputs("@\"", out);
+  for (size_t i = 0; i < length; i++) {
+    unsigned char c = (unsigned char)name[i];
+    if (c < 32 || c > 126 || c == '"' || c == '\\')
+      fprintf(out, "\\%02X", c);
+    else
+      fputc(c, out);
+  }
+  fputc('"', out);
+}
 
 static void print_type(FILE *out, MlirType type) { mlirTypePrint(type, resq_text_to_file, out); }
 
@@ -192,7 +141,9 @@ static void print_call(FILE *out, MlirStringRef function, MlirType type) {
   fputs("      ", out);
   if (n_results)
     fprintf(out, "%%y:%d = ", (int)n_results);
-  fprintf(out, "func.call @\"%.*s\"(", (int)function.length, function.data);
+  fputs("func.call ", out);
+  print_symbol(out, function.data, function.length);
+  fputc('(', out);
   print_list(out, mlirFunctionTypeGetNumInputs(type), "%%m%d");
   fputs(") : ", out);
   print_type(out, type);
@@ -215,7 +166,9 @@ static void print_results(FILE *out, MlirType type, intptr_t n_own) {
 }
 
 static void print_open(FILE *out, const char *entry) {
-  fprintf(out, "  func.func @\"%s\"(%%worker: !llvm.ptr) {\n", entry);
+  fputs("  func.func ", out);
+  print_symbol(out, entry, strlen(entry));
+  fputs("(%worker: !llvm.ptr) {\n", out);
   fprintf(out, "    %%none = llvm.mlir.constant(0 : i32) : i32\n");
   fprintf(out, "    %%zero = llvm.mlir.constant(0 : i64) : i64\n");
   print_load(out, "thread", 0, "worker", offsetof(resq_worker, index), "i32");
@@ -261,8 +214,8 @@ static bool print_entry(FILE *out, MlirOperation func, intptr_t n_own, const cha
   }
   print_call(out, name, type);
   print_results(out, type, n_own);
-  fprintf(out, "    }\n    return\n  }\n  func.func private @\"%.*s\"", (int)name.length,
-          name.data);
+  fputs("    }\n    return\n  }\n  func.func private ", out);
+  print_symbol(out, name.data, name.length);
   // A function type prints as (A, B) -> C: what a declaration wants.
   print_type(out, type);
   fprintf(out, "\n}\n");
@@ -280,7 +233,8 @@ MlirOperation resq_definition_entry(MlirOperation func, intptr_t n_own, const ch
     return none;
   }
   bool ok = print_entry(out, func, n_own, entry, err);
-  if (fclose(out) != 0 && ok)
+  bool whole = !ferror(out);
+  if ((fclose(out) != 0 || !whole) && ok)
     ok = resq_fail(err, RESQ_NO_MEMORY, "out of memory");
   if (ok) {
     MlirModule module =

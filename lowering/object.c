@@ -9,8 +9,10 @@
 #include "lowering/object.h"
 
 #include "dialect/build.h"
+#include "dialect/memory.h"
 #include "lowering/pipeline.h"
 #include "mlir-c/Target/LLVMIR.h"
+#include "resq/abi.h"
 
 #include <llvm-c/BitReader.h>
 #include <llvm-c/Core.h>
@@ -78,6 +80,35 @@ static bool is_entry(LLVMValueRef f, const resq_level *level) {
   return strstr(LLVMGetValueName2(f, &length), mark);
 }
 
+/// The body of what abi.h has as an inline function: a call of the pointer at `offset` of the worker's
+/// call. Nothing when the module does not declare it.
+static void define_runtime_call(LLVMContextRef ctx, LLVMModuleRef module, const char *name,
+                                size_t offset) {
+  LLVMValueRef f = LLVMGetNamedFunction(module, name);
+  if (!f || !LLVMIsDeclaration(f))
+    return;
+  LLVMTypeRef type = LLVMGlobalGetValueType(f), ptr = LLVMPointerTypeInContext(ctx, 0);
+  LLVMBuilderRef b = LLVMCreateBuilderInContext(ctx);
+  LLVMPositionBuilderAtEnd(b, LLVMAppendBasicBlockInContext(ctx, f, ""));
+  const size_t path[] = {offsetof(resq_worker, call), offset};
+  LLVMValueRef at = LLVMGetParam(f, 0), args[2];
+  for (size_t i = 0; i < 2; i++) {
+    LLVMValueRef index = LLVMConstInt(LLVMInt64TypeInContext(ctx), path[i], 0);
+    at = LLVMBuildGEP2(b, LLVMInt8TypeInContext(ctx), at, &index, 1, "");
+    at = LLVMBuildLoad2(b, ptr, at, "");
+  }
+  unsigned n = LLVMCountParams(f);
+  for (unsigned i = 0; i < n && i < 2; i++)
+    args[i] = LLVMGetParam(f, i);
+  LLVMValueRef result = LLVMBuildCall2(b, type, at, args, n, "");
+  if (LLVMGetReturnType(type) == LLVMVoidTypeInContext(ctx))
+    LLVMBuildRetVoid(b);
+  else
+    LLVMBuildRet(b, result);
+  LLVMDisposeBuilder(b);
+  add_flag(ctx, f, "alwaysinline");
+}
+
 /// Links the level's kernels and sets linkage and inlining of everything.
 static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_level *level,
                          resq_error *err) {
@@ -95,6 +126,8 @@ static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_le
       if (!LLVMIsDeclaration(f))
         model = f;
   }
+  define_runtime_call(ctx, module, "resq_barrier", offsetof(resq_call, phase));
+  define_runtime_call(ctx, module, "resq_op_done", offsetof(resq_call, op_done));
   // Our own functions first, while they can be told from kernels.
   for (LLVMValueRef f = LLVMGetFirstFunction(module); f; f = LLVMGetNextFunction(f)) {
     if (LLVMIsDeclaration(f))
@@ -105,7 +138,9 @@ static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_le
       LLVMSetVisibility(f, LLVMHiddenVisibility);
     } else {
       LLVMSetLinkage(f, LLVMInternalLinkage);
-      add_flag(ctx, f, "noinline");
+      unsigned inlined = LLVMGetEnumAttributeKindForName("alwaysinline", 12);
+      if (!LLVMGetEnumAttributeAtIndex(f, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, inlined))
+        add_flag(ctx, f, "noinline");
     }
   }
   if (!kernels)
@@ -125,8 +160,8 @@ static bool link_kernels(LLVMContextRef ctx, LLVMModuleRef module, const resq_le
   for (LLVMValueRef f = LLVMGetFirstFunction(kernels); f; f = LLVMGetNextFunction(f))
     if (!LLVMIsDeclaration(f)) {
       size_t length;
-      names = realloc(names, (n_names + 1) * sizeof *names);
-      names[n_names++] = strdup(LLVMGetValueName2(f, &length));
+      names = RESQ_GROW(names, n_names);
+      names[n_names++] = resq_copy_text(LLVMGetValueName2(f, &length));
     }
   LLVMSetTarget(kernels, LLVMGetTarget(module));
   LLVMSetDataLayout(kernels, LLVMGetDataLayoutStr(module));
@@ -175,7 +210,7 @@ static void set_layout(LLVMModuleRef module, LLVMTargetMachineRef machine) {
 }
 
 static bool copy_out(const char *data, size_t size, resq_bytes *out, resq_error *err) {
-  out->data = malloc(size + 1);
+  out->data = resq_new(size + 1, 1);
   if (!out->data)
     return resq_fail(err, RESQ_NO_MEMORY, "%zu bytes for object code", size);
   memcpy(out->data, data, size);

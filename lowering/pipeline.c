@@ -3,6 +3,7 @@
 #include "lowering/pipeline.h"
 
 #include "dialect/build.h"
+#include "dialect/memory.h"
 #include "dialect/text_buffer.h"
 #include "mlir-c/Pass.h"
 
@@ -14,9 +15,7 @@ static bool parse(MlirPassManager pm, const char *pipeline, resq_error *err) {
   static const char anchor[] = "builtin.module(";
   bool bare = strncmp(pipeline, anchor, strlen(anchor)) != 0;
   size_t size = strlen(pipeline) + sizeof anchor + 1;
-  char *anchored = malloc(size);
-  if (!anchored)
-    return resq_fail(err, RESQ_NO_MEMORY, "no memory for a pass pipeline");
+  char *anchored = resq_new(size, 1);
   snprintf(anchored, size, "%s%s%s", bare ? anchor : "", pipeline, bare ? ")" : "");
   resq_text_buffer complaint = {0};
   bool ok = mlirLogicalResultIsSuccess(mlirParsePassPipeline(

@@ -39,9 +39,12 @@ static bool build(MlirOperation module, const resq_probe_options *options, const
                                   .prefill_rows = options->rows,
                                   .scheme = options->name,
                                   .threads = options->threads};
-  return resq_out_commit(parameters, err) &&
-         resq_codegen(module, &codegen, RESQ_LINK_SHARED, true, work, f->elf, stages, err) &&
-         resq_artifact_assemble(f->artifact, 0700, f->elf, f->params, NULL, 0, NULL, 0, err);
+  if (!resq_out_commit(parameters, err) ||
+      !resq_codegen(module, &codegen, RESQ_LINK_SHARED, true, work, f->elf, stages, err))
+    return false;
+  resq_out *artifact =
+      resq_artifact_assemble(f->artifact, 0700, f->elf, f->params, NULL, 0, NULL, 0, err);
+  return artifact && resq_out_commit(artifact, err);
 }
 
 static bool load(resq_probe *p, const resq_probe_options *options, const char *artifact,
@@ -57,7 +60,7 @@ static bool load(resq_probe *p, const resq_probe_options *options, const char *a
                                   .sequences = options->sequences,
                                   .capacity = options->capacity};
   p->session = p->model ? resq_session_create(p->model, &session, &why) : NULL;
-  return p->session || resq_fail(err, RESQ_FAILED, "%s: %s", options->name, why.text);
+  return p->session || resq_fail(err, (resq_code)why.code, "%s: %s", options->name, why.text);
 }
 
 bool resq_probe_open(resq_probe *p, MlirModule module, const resq_probe_options *options,

@@ -7,6 +7,7 @@
 #include "lowering/program.h"
 
 #include "dialect/build.h"
+#include "dialect/memory.h"
 #include "dialect/text_buffer.h"
 #include "kernels/kernels.h"
 #include "lowering/cpu/lower_cpu.h"
@@ -30,7 +31,7 @@ struct resq_program_builder {
 };
 
 static void push(struct list *l, LLVMValueRef v) {
-  l->items = realloc(l->items, (l->count + 1) * sizeof *l->items);
+  l->items = RESQ_GROW(l->items, l->count);
   l->items[l->count++] = v;
 }
 
@@ -118,7 +119,7 @@ static void add_param(resq_program_builder *b, MlirOperation op) {
 }
 
 resq_program_builder *resq_program_begin(MlirOperation module, const char *scheme) {
-  resq_program_builder *b = calloc(1, sizeof *b);
+  resq_program_builder *b = resq_new(1, sizeof *b);
   b->ctx = LLVMContextCreate();
   b->module = LLVMModuleCreateWithNameInContext("resq_program", b->ctx);
   b->ptr = LLVMPointerTypeInContext(b->ctx, 0);
@@ -143,17 +144,7 @@ resq_program_builder *resq_program_begin(MlirOperation module, const char *schem
   return b;
 }
 
-static LLVMValueRef const_argument(resq_program_builder *b, MlirAttribute dict) {
-  MlirAttribute name = mlirDictionaryAttrGetElementByName(dict, resq_str("name"));
-#define FIELD(key) mlirIntegerAttrGetValueInt(mlirDictionaryAttrGetElementByName(dict, resq_str(key)))
-  bool is_result = mlirBoolAttrGetValue(mlirDictionaryAttrGetElementByName(dict, resq_str("is_result")));
-  LLVMValueRef fields[] = {const_str(b, mlirStringAttrGetValue(name)), const_i32(b, FIELD("dtype")),
-                           const_i32(b, is_result), const_i64(b, FIELD("rows")), const_i64(b, FIELD("width"))};
-#undef FIELD
-  return const_struct(b, fields, 5);
-}
-
-//===-- GPU entries -------------------------------------------------------===//
+//===-- Arguments ---------------------------------------------------------===//
 
 static MlirAttribute field(MlirAttribute dict, const char *name) {
   return mlirDictionaryAttrGetElementByName(dict, resq_str(name));
@@ -161,6 +152,48 @@ static MlirAttribute field(MlirAttribute dict, const char *name) {
 static int64_t field_i64(MlirAttribute dict, const char *name) {
   return mlirIntegerAttrGetValueInt(field(dict, name));
 }
+
+/// Numbers n at a time, each n a struct that `make` builds.
+static LLVMValueRef const_tuples(resq_program_builder *b, MlirAttribute numbers, intptr_t n, unsigned *out_count,
+                                 LLVMValueRef (*make)(resq_program_builder *, const int64_t *)) {
+  struct list all = {NULL, 0};
+  int64_t tuple[4];
+  for (intptr_t i = 0; i < mlirDenseArrayGetNumElements(numbers); i++) {
+    tuple[i % n] = mlirDenseI64ArrayGetElement(numbers, i);
+    if (i % n == n - 1)
+      push(&all, make(b, tuple));
+  }
+  LLVMValueRef list = const_list(b, list_type(b, &all), &all);
+  *out_count = all.count;
+  free(all.items);
+  return list;
+}
+
+static LLVMValueRef const_rule(resq_program_builder *b, const int64_t *rule) {
+  LLVMValueRef fields[] = {const_i32(b, rule[0]), const_i32(b, rule[1]), const_i64(b, rule[2])};
+  return const_struct(b, fields, 3);
+}
+
+static LLVMValueRef const_use(resq_program_builder *b, const int64_t *use) {
+  LLVMValueRef fields[] = {const_i32(b, use[0]), const_i32(b, use[1]), const_i32(b, use[2]), const_i32(b, use[3])};
+  return const_struct(b, fields, 4);
+}
+
+static LLVMValueRef const_argument(resq_program_builder *b, MlirAttribute arg) {
+  unsigned n_rules;
+  LLVMValueRef rules = const_tuples(b, field(arg, "rules"), 3, &n_rules, const_rule);
+  LLVMValueRef fields[] = {const_str(b, mlirStringAttrGetValue(field(arg, "name"))),
+                           const_i32(b, field_i64(arg, "dtype")),
+                           const_i32(b, mlirBoolAttrGetValue(field(arg, "is_result"))),
+                           const_i64(b, field_i64(arg, "rows")),
+                           const_i64(b, field_i64(arg, "width")),
+                           const_i32(b, field_i64(arg, "rows_as")),
+                           const_i32(b, n_rules),
+                           rules};
+  return const_struct(b, fields, sizeof fields / sizeof *fields);
+}
+
+//===-- GPU entries -------------------------------------------------------===//
 
 /// ["argument", 0, 0]
 static LLVMValueRef const_gpu_arg(resq_program_builder *b, MlirAttribute arg) {
@@ -221,7 +254,7 @@ static LLVMValueRef declare_run(resq_program_builder *b, MlirOperation func) {
   if (resq_op_is(func, "gpu.module"))
     return LLVMConstNull(b->ptr);
   MlirStringRef symbol = resq_op_str(func, "sym_name");
-  char *name = strndup(symbol.data, symbol.length);
+  char *name = resq_copy_part(symbol.data, symbol.length);
   LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(b->ctx), &b->ptr, 1, 0);
   LLVMValueRef run = LLVMAddFunction(b->module, name, type);
   LLVMSetVisibility(run, LLVMHiddenVisibility);
@@ -238,11 +271,14 @@ static void add_entry(resq_program_builder *b, MlirOperation func) {
   for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(op_names); i++)
     push(&names, const_str(b, mlirStringAttrGetValue(mlirArrayAttrGetElement(op_names, i))));
 
+  unsigned n_uses;
+  LLVMValueRef uses = const_tuples(b, resq_op_attr(func, "resq.uses"), 4, &n_uses, const_use);
   LLVMValueRef fields[] = {
       const_str(b, resq_op_str(func, "resq.function")), const_str(b, resq_op_str(func, "resq.level")), declare_run(b, func),
       const_i64(b, resq_op_i64(func, "resq.max_rows")), const_i64(b, resq_op_i64(func, "resq.workspace")),
       const_i32(b, args.count), const_i32(b, names.count),
-      const_list(b, list_type(b, &args), &args), const_list(b, b->ptr, &names), const_gpu(b, func)};
+      const_list(b, list_type(b, &args), &args), const_list(b, b->ptr, &names), const_gpu(b, func),
+      uses, const_i64(b, n_uses)};
   push(&b->entries, const_struct(b, fields, sizeof fields / sizeof *fields));
   free(args.items);
   free(names.items);
@@ -256,7 +292,7 @@ void resq_program_add_entries(resq_program_builder *b, MlirOperation lowered) {
       add_entry(b, op);
 }
 
-bool resq_program_emit(resq_program_builder *b, resq_bytes *out, resq_error *err) {
+bool resq_program_emit(resq_program_builder *b, const char *name, resq_bytes *out, resq_error *err) {
   LLVMValueRef fields[] = {
       const_i32(b, RESQ_ABI_VERSION), const_i32(b, b->entries.count), const_i32(b, b->caches.count),
       const_i32(b, b->params.count), const_i32(b, b->sites.count),
@@ -268,6 +304,8 @@ bool resq_program_emit(resq_program_builder *b, resq_bytes *out, resq_error *err
   LLVMValueRef g = LLVMAddGlobal(b->module, LLVMTypeOf(program), "resq_program_v1");
   LLVMSetInitializer(g, program);
   LLVMSetGlobalConstant(g, 1);
+  if (name)
+    LLVMAddAlias2(b->module, LLVMTypeOf(program), 0, g, name);
   return resq_object_from_llvm(b->module, resq_level_find("generic"), out, err);
 }
 

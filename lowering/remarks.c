@@ -1,12 +1,14 @@
 //===-- remarks.c ---------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/remarks.h"
+#include "dialect/memory.h"
 
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 /// Part of a text.
 typedef struct part {
@@ -22,6 +24,7 @@ typedef struct measure {
 } measure;
 
 struct resq_remark {
+  char *key;          ///< what remarks that join it share
   char *what, *first; ///< text and place, as they came first
   int places;
   char *texts[3]; ///< of a measure: those of the lowest and highest value and of the last symbol
@@ -61,30 +64,25 @@ static measure read_measure(const char *what) {
   return m.low.size && !end[strcspn(end, "0123456789")] ? m : none;
 }
 
-/// The same name but for numbers in it: "@l0.q" and "@l12.q".
-static bool alike(part a, part b) {
-  size_t i = 0, j = 0;
-  while (i < a.size && j < b.size) {
-    bool digits = isdigit((unsigned char)a.data[i]) && isdigit((unsigned char)b.data[j]);
-    if (!digits && a.data[i] != b.data[j])
-      return false;
-    if (!digits) {
-      i++;
-      j++;
-      continue;
-    }
-    while (i < a.size && isdigit((unsigned char)a.data[i]))
-      i++;
-    while (j < b.size && isdigit((unsigned char)b.data[j]))
-      j++;
+/// What remarks that are told as one have in common, malloc'ed: a measure's text with '#' for the numbers in its
+/// symbol and for its value ("@l0.q" and "@l12.q" are alike); of other texts, all. The first byte keeps the two apart.
+static char *key_of(const char *what) {
+  const measure m = read_measure(what);
+  char *key = resq_new(strlen(what) + 4, 1), *out = key;
+  *out++ = m.symbol.size ? 'm' : 't';
+  if (!m.symbol.size) {
+    strcpy(out, what);
+    return key;
   }
-  return i == a.size && j == b.size;
-}
-
-static bool joins(const char *said, const char *what) {
-  const measure a = read_measure(said), b = read_measure(what);
-  return a.symbol.size && b.symbol.size && alike(a.symbol, b.symbol) && equal(a.before, b.before) &&
-         equal(a.after, b.after);
+  for (size_t i = 0; i < m.symbol.size; i++) {
+    bool digit = isdigit((unsigned char)m.symbol.data[i]);
+    if (!digit || !i || !isdigit((unsigned char)m.symbol.data[i - 1]))
+      *out++ = digit ? '#' : m.symbol.data[i];
+  }
+  out = (char *)memcpy(out, m.before.data, m.before.size) + m.before.size;
+  *out++ = '#';
+  strcpy(out, m.after.data);
+  return key;
 }
 
 static const char *text_of(const struct resq_remark *r, int which) {
@@ -97,9 +95,7 @@ static double value_of(const char *what, int which) {
 }
 
 static void replace_text(struct resq_remark *r, int which, const char *what) {
-  char *text = strdup(what);
-  if (!text)
-    return;
+  char *text = resq_copy_text(what);
   free(r->texts[which]);
   r->texts[which] = text;
 }
@@ -114,24 +110,48 @@ static void join(struct resq_remark *r, const char *what) {
 
 //===-- Remarks -----------------------------------------------------------===//
 
+/// The slot of the remark with that key, or the free one where it belongs.
+static int *find_slot(resq_remarks *r, const char *key) {
+  uint64_t at = XXH3_64bits(key, strlen(key));
+  for (;; at++) {
+    int *slot = &r->slots[at & (uint64_t)(r->n_slots - 1)];
+    if (!*slot)
+      return slot;
+    r->compared++;
+    if (!strcmp(r->items[*slot - 1].key, key))
+      return slot;
+  }
+}
+
+/// Room for one more item and a table that stays less than half full.
+static void grow(resq_remarks *r) {
+  if (r->count < r->capacity)
+    return;
+  r->capacity = r->capacity ? 2 * r->capacity : 16;
+  r->items = resq_resize(r->items, (size_t)r->capacity, sizeof *r->items);
+  free(r->slots);
+  r->n_slots = 4 * r->capacity;
+  r->slots = resq_new((size_t)r->n_slots, sizeof *r->slots);
+  for (int i = 0; i < r->count; i++)
+    *find_slot(r, r->items[i].key) = i + 1;
+}
+
 void resq_remarks_add(const char *where, const char *what, void *user) {
   resq_remarks *r = user;
-  for (int i = 0; i < r->count; i++) {
-    struct resq_remark *said = &r->items[i];
-    bool same = !strcmp(said->what, what) && !said->texts[LAST];
-    if (!same && !joins(said->what, what))
-      continue;
-    said->places++;
-    if (!same)
-      join(said, what);
+  char *key = key_of(what);
+  grow(r);
+  int *slot = find_slot(r, key);
+  if (!*slot) {
+    r->items[r->count++] = (struct resq_remark){
+        .key = key, .what = resq_copy_text(what), .first = resq_copy_text(where), .places = 1};
+    *slot = r->count;
     return;
   }
-  struct resq_remark *items = realloc(r->items, sizeof *items * (size_t)(r->count + 1));
-  if (!items)
-    return; // a remark is not worth failing for
-  r->items = items;
-  items[r->count++] =
-      (struct resq_remark){.what = strdup(what), .first = strdup(where), .places = 1};
+  free(key);
+  struct resq_remark *said = &r->items[*slot - 1];
+  said->places++;
+  if (*said->key == 'm' && (said->texts[LAST] || strcmp(said->what, what)))
+    join(said, what);
 }
 
 #define PART(p) (int)(p).size, (p).data
@@ -166,11 +186,13 @@ void resq_remarks_print(resq_remarks *remarks, FILE *out) {
 
 void resq_remarks_free(resq_remarks *remarks) {
   for (int i = 0; i < remarks->count; i++) {
+    free(remarks->items[i].key);
     free(remarks->items[i].what);
     free(remarks->items[i].first);
     for (int j = 0; j < 3; j++)
       free(remarks->items[i].texts[j]);
   }
   free(remarks->items);
-  *remarks = (resq_remarks){NULL, 0};
+  free(remarks->slots);
+  *remarks = (resq_remarks){0};
 }

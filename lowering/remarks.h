@@ -3,6 +3,7 @@
 #ifndef RESQ_LOWERING_REMARKS_H
 #define RESQ_LOWERING_REMARKS_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 /// Remarks of a pipeline. Zero is empty. Equal texts are one remark, with the places they were said
@@ -10,7 +11,10 @@
 /// "@l1.q: condition number 2.5" (or ranges, "1.5 .. 2.5"): one range of all, and where it ends.
 typedef struct resq_remarks {
   struct resq_remark *items;
-  int count;
+  int count, capacity;
+  int *slots;        ///< hash table over the items' keys: index + 1, 0 is free
+  int n_slots;       ///< a power of two, more than twice `count`
+  int64_t compared;  ///< keys compared so far: adding costs the same however many there are
 } resq_remarks;
 
 /// A resq_remark_handler; user is a resq_remarks.

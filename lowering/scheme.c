@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/scheme.h"
 
+#include "dialect/memory.h"
 #include "lowering/compile.h"
 
 #include <ctype.h>
@@ -145,7 +146,7 @@ char *resq_scheme_pipeline(const char *name, const resq_scheme_choices *choices,
     return NULL;
   }
   size_t size = strlen(s->method) * 2 + (kv ? strlen(kv) * 4 : 0) + 512;
-  char *out = malloc(size);
+  char *out = resq_new(size, 1);
   size_t n = 0, filled;
   for (const char *p = s->method; *p;) {
     if (!strncmp(p, "$seed", 5)) {
@@ -165,11 +166,10 @@ char *resq_scheme_pipeline(const char *name, const resq_scheme_choices *choices,
       out[n++] = *p++;
     }
   }
+  out[n] = 0;
   // A cache's basis merges only through this pass; where the scheme has none, it comes after.
   if (kv && !strstr(out, "resq-fold-rotations"))
-    n += (size_t)snprintf(out + n, size - n, ",resq-fold-rotations");
-  else
-    out[n] = 0;
+    snprintf(out + n, size - n, ",resq-fold-rotations");
   return out;
 }
 
@@ -178,12 +178,12 @@ char *resq_scheme_pack(const char *name, const char *weights, resq_error *err) {
   if (!s)
     return NULL;
   if (!weights)
-    return strdup(s->pack);
+    return resq_copy_text(s->pack);
   if (strcmp(weights, "f32") && strcmp(weights, "bf16") && strcmp(weights, "f16")) {
     resq_fail(err, RESQ_USAGE, "--weights=%s: allowed: f32, bf16, f16", weights);
     return NULL;
   }
-  char *out = malloc(128);
+  char *out = resq_new(128, 1);
   snprintf(out, 128, "resq-fuse,resq-pack{weights=%s head=%s}", weights,
            strcmp(weights, "f32") ? "f16" : "f32");
   return out;

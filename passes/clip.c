@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/clip.h"
 
+#include "dialect/memory.h"
 #include "passes/recipe.h"
 #include "passes/replay.h"
 
@@ -83,7 +84,7 @@ static MlirValue append_search(const resq_builder *b, MlirValue samples, void *u
   MlirType code = resq_element(s->q);
   intptr_t n;
   MlirOperation *readers = resq_users(s->q, &n);
-  MlirValue *operands = malloc(sizeof *operands * (size_t)(n + 1));
+  MlirValue *operands = resq_new((size_t)(n + 1), sizeof *operands);
   operands[0] = samples;
   for (intptr_t i = 0; i < n; i++)
     operands[i + 1] = read_weight(s, b, readers[i]);

@@ -7,6 +7,7 @@
 // embedding) is cloned first. Where that is not so, the gain stays and a remark
 // says why.
 //===----------------------------------------------------------------------===//
+#include "dialect/memory.h"
 #include "passes/pass.h"
 #include "passes/recipe.h"
 
@@ -95,7 +96,7 @@ static void fold_into_readers(MlirOperation module, MlirOperation norm) {
       module, resq_op_str(resq_defining_op(mlirOperationGetOperand(norm, GAIN)), "param"));
   intptr_t n, n_done = 0;
   MlirOperation *readers = resq_users(mlirOperationGetResult(norm, 0), &n);
-  folded_weight *done = malloc(sizeof *done * (size_t)n);
+  folded_weight *done = resq_new((size_t)n, sizeof *done);
   for (intptr_t i = 0; i < n; i++) {
     MlirOperation param = resq_operand_param(module, readers[i], WEIGHT);
     intptr_t k = 0;

@@ -5,6 +5,7 @@
 // (resq.concat), and each result is a slice, which costs nothing (kernels take row strides). Fewer,
 // larger products: fewer barriers, better tiles. The function computed is the same, bit for bit.
 //===----------------------------------------------------------------------===//
+#include "dialect/memory.h"
 #include "passes/pass.h"
 #include "passes/recipe.h"
 
@@ -168,7 +169,7 @@ static void collect(MlirOperation op, void *user) {
   op_list *l = user;
   if (!resq_op_is(mlirOperationGetParentOperation(op), "func.func"))
     return;
-  l->ops = realloc(l->ops, sizeof *l->ops * (size_t)(l->count + 1));
+  l->ops = RESQ_GROW(l->ops, l->count);
   l->ops[l->count++] = op;
 }
 

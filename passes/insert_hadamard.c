@@ -11,6 +11,7 @@
 // matrix M of their number, (M (x) I) x, as an online permutation to dim-major order and a rotation
 // of blocks of `heads`.
 //===----------------------------------------------------------------------===//
+#include "dialect/memory.h"
 #include "passes/basis.h"
 #include "passes/pass.h"
 #include "passes/recipe.h"
@@ -127,7 +128,7 @@ static void visit_reader_of_attention(MlirOperation linear, void *user) {
     m->matrix = resq_basis_params(m->module, m->anchor, "heads.mix", NULL, &b).matrix;
     m->heads = heads;
     m->width = width;
-    m->order = realloc(m->order, sizeof *m->order * (size_t)width);
+    m->order = resq_resize(m->order, (size_t)width, sizeof *m->order);
     for (int64_t d = 0; d < size; d++)
       for (int64_t h = 0; h < heads; h++)
         m->order[d * heads + h] = h * size + d;

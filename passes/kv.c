@@ -9,6 +9,7 @@
 // one serves.
 //===----------------------------------------------------------------------===//
 #include "passes/kv.h"
+#include "dialect/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +63,7 @@ static void note_user(MlirOperation op, void *user) {
   cache_users *u = user;
   if (!mlirStringRefEqual(resq_op_str(op, "cache"), u->cache))
     return;
-  u->ops = realloc(u->ops, sizeof *u->ops * (size_t)(u->count + 1));
+  u->ops = RESQ_GROW(u->ops, u->count);
   u->ops[u->count++] = op;
   u->appends += resq_op_is(op, "resq.kv_append");
 }

@@ -12,6 +12,7 @@
 // resq.observe is dropped, recipes are erased.
 //===----------------------------------------------------------------------===//
 #include "passes/lower_generic.h"
+#include "dialect/memory.h"
 #include "mlir-c/Pass.h"
 #include "mlir-c/Transforms.h"
 #include "passes/pass.h"
@@ -37,14 +38,8 @@ static MlirWalkResult collect(MlirOperation op, void *user) {
   if (!is_resq(op))
     return MlirWalkResultAdvance;
   if (list->n == list->room) {
-    size_t room = list->room ? 2 * list->room : 64;
-    MlirOperation *more = realloc(list->ops, room * sizeof *more);
-    if (!more) {
-      resq_emit_error(op, "out of memory");
-      return MlirWalkResultInterrupt;
-    }
-    list->ops = more;
-    list->room = room;
+    list->room = list->room ? 2 * list->room : 64;
+    list->ops = resq_resize(list->ops, list->room, sizeof *list->ops);
   }
   list->ops[list->n++] = op;
   return MlirWalkResultAdvance;
@@ -152,17 +147,16 @@ static bool add_arguments(generic *g, const op_list *list) {
 }
 
 /// The type and the argument attributes after add_arguments.
-static bool set_signature(generic *g, intptr_t n_own) {
+static void set_signature(generic *g, intptr_t n_own) {
   MlirBlock entry = mlirRegionGetFirstBlock(mlirOperationGetRegion(g->func, 0));
   intptr_t n = mlirBlockGetNumArguments(entry);
-  MlirType *inputs = calloc((size_t)n + 1, sizeof *inputs);
-  MlirAttribute *facts = calloc((size_t)n + 1, sizeof *facts);
+  MlirType *inputs = resq_new((size_t)n + 1, sizeof *inputs);
+  MlirAttribute *facts = resq_new((size_t)n + 1, sizeof *facts);
   MlirAttribute old = resq_op_attr(g->func, "arg_attrs");
   MlirType function = mlirTypeAttrGetValue(resq_op_attr(g->func, "function_type"));
   intptr_t n_results = mlirFunctionTypeGetNumResults(function);
-  MlirType *results = calloc((size_t)n_results + 1, sizeof *results);
-  bool ok = inputs && facts && results;
-  for (intptr_t i = 0; ok && i < n; i++) {
+  MlirType *results = resq_new((size_t)n_results + 1, sizeof *results);
+  for (intptr_t i = 0; i < n; i++) {
     inputs[i] = mlirValueGetType(mlirBlockGetArgument(entry, i));
     facts[i] = mlirDictionaryAttrGet(g->ctx, 0, NULL);
     if (i < n_own && !mlirAttributeIsNull(old))
@@ -174,20 +168,15 @@ static bool set_signature(generic *g, intptr_t n_own) {
       facts[i] = mlirDictionaryAttrGet(g->ctx, 1, &capacity);
     }
   }
-  for (intptr_t i = 0; ok && i < n_results; i++)
+  for (intptr_t i = 0; i < n_results; i++)
     results[i] = mlirFunctionTypeGetResult(function, i);
-  if (ok) {
-    MlirType type = mlirFunctionTypeGet(g->ctx, n, inputs, n_results, results);
-    mlirOperationSetAttributeByName(g->func, resq_str("function_type"), mlirTypeAttrGet(type));
-    mlirOperationSetAttributeByName(g->func, resq_str("arg_attrs"),
-                                    mlirArrayAttrGet(g->ctx, n, facts));
-  } else {
-    resq_emit_error(g->func, "out of memory");
-  }
+  MlirType type = mlirFunctionTypeGet(g->ctx, n, inputs, n_results, results);
+  mlirOperationSetAttributeByName(g->func, resq_str("function_type"), mlirTypeAttrGet(type));
+  mlirOperationSetAttributeByName(g->func, resq_str("arg_attrs"),
+                                  mlirArrayAttrGet(g->ctx, n, facts));
   free(inputs);
   free(facts);
   free(results);
-  return ok;
 }
 
 //===-- A function --------------------------------------------------------===//
@@ -236,12 +225,10 @@ static bool lower_op(generic *g, MlirOperation op) {
 static bool lower_ops(generic *g, const op_list *list) {
   MlirBlock entry = mlirRegionGetFirstBlock(mlirOperationGetRegion(g->func, 0));
   intptr_t n_own = mlirBlockGetNumArguments(entry);
-  g->symbols = calloc(list->n + 1, sizeof *g->symbols);
-  if (!g->symbols) {
-    resq_emit_error(g->func, "out of memory");
-    return false;
-  }
-  bool ok = add_arguments(g, list) && set_signature(g, n_own);
+  g->symbols = resq_new(list->n + 1, sizeof *g->symbols);
+  bool ok = add_arguments(g, list);
+  if (ok)
+    set_signature(g, n_own);
   for (size_t i = 0; ok && i < list->n; i++)
     ok = lower_op(g, list->ops[i]);
   if (ok)

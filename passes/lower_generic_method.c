@@ -3,6 +3,7 @@
 //
 // One function an op: which definition it is, and the arguments of that.
 //===----------------------------------------------------------------------===//
+#include "dialect/memory.h"
 #include "passes/lower_generic.h"
 #include <stdlib.h>
 //===-- Method ops --------------------------------------------------------===//
@@ -31,12 +32,10 @@ static bool lower_rotate(generic *g, MlirOperation op) {
   return rotation(g, generic_operand(op, 1), &args[1]) && generic_define(g, op, "rotate", 3, args);
 }
 
-/// The constant order of a permute as tensor<width x i32>; null when out of memory.
+/// The constant order of a permute as tensor<width x i32>.
 static MlirValue order_constant(generic *g, MlirAttribute order) {
   int64_t n = mlirDenseArrayGetNumElements(order);
-  int32_t *columns = malloc(sizeof *columns * (size_t)(n ? n : 1));
-  if (!columns)
-    return (MlirValue){NULL};
+  int32_t *columns = resq_new((size_t)(n ? n : 1), sizeof *columns);
   for (int64_t i = 0; i < n; i++)
     columns[i] = (int32_t)mlirDenseI64ArrayGetElement(order, i);
   MlirType type = resq_tensor(mlirIntegerTypeGet(g->ctx, 32), 1, &n);
@@ -49,19 +48,13 @@ static bool lower_permute(generic *g, MlirOperation op) {
   bool given = mlirOperationGetNumOperands(op) > 1;
   MlirValue args[] = {generic_operand(op, 0), given ? generic_operand(op, 1)
                                                     : order_constant(g, resq_op_attr(op, "order"))};
-  if (mlirValueIsNull(args[1])) {
-    resq_emit_error(op, "out of memory for the order of a permutation");
-    return false;
-  }
   return generic_define(g, op, "permute", 2, args);
 }
 
-/// The [order, order] signs, transposed where asked; null when out of memory.
+/// The [order, order] signs, transposed where asked.
 static MlirValue sign_constant(generic *g, int64_t order, bool transposed) {
   size_t n = (size_t)(order * order);
-  int8_t *signs = malloc(2 * n);
-  if (!signs)
-    return (MlirValue){NULL};
+  int8_t *signs = resq_new(2 * n, 1);
   resqHadamardSigns(order, signs);
   for (int64_t i = 0; i < order; i++)
     for (int64_t j = 0; j < order; j++)
@@ -82,8 +75,7 @@ static bool lower_hadamard(generic *g, MlirOperation op) {
   if (order > 0)
     signs = sign_constant(g, order, resq_op_has(op, "transposed"));
   if (mlirValueIsNull(signs)) {
-    resq_emit_error(op, "no Hadamard matrix of size %lld, or out of memory for its signs",
-                    (long long)size);
+    resq_emit_error(op, "no Hadamard matrix of size %lld", (long long)size);
     return false;
   }
   MlirValue args[] = {generic_operand(op, 0), signs, generic_index(g, size),

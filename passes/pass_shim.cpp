@@ -5,6 +5,8 @@
 // mlir::Pass, and holds resq-opt's main and the entry points by which mlir-opt
 // loads this library as a plugin. A new pass needs no line here.
 //===----------------------------------------------------------------------===//
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
 #include "mlir/CAPI/IR.h"
 #include "mlir/CAPI/Support.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -26,16 +28,29 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Support/FileUtilities.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Tools/Plugins/DialectPlugin.h"
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "base/error.h"
+#include "dialect/memory.h"
 #include "passes/pass.h"
 #include "resq/dialect.h"
+#include "llvm/Support/ErrorHandling.h"
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <sys/stat.h>
 #include <vector>
+
+extern "C" { // of the runtime, which speaks C alone
+#include "base/file.h"
+[[noreturn]] void resq_process_out_of_memory(void); // base/process.h
+[[noreturn]] void resq_process_abandon(int status);
+}
 
 using namespace mlir;
 
@@ -161,8 +176,71 @@ void resqRegisterPasses(void) {
   });
 }
 
+//===-- Ends of a process -------------------------------------------------===//
+
+/// LLVM's last words. Its reasons are texts; those that we know get the exit status of their kind.
+static void onFatalError(void *, const char *reason, bool) {
+  StringRef text(reason);
+  if (text.contains("out of memory") || text.contains("Unable to allocate") ||
+      text.contains("llocation failed"))
+    resq_process_out_of_memory();
+  // The reader went away: there is nobody to tell.
+  if (!text.contains("Broken pipe"))
+    std::fprintf(stderr, "resq: error: LLVM: %s\n", reason);
+  resq_process_abandon(text.contains("IO failure") ? RESQ_IO : RESQ_FAILED);
+}
+
+void resq_install_memory_handlers(void) {
+  std::set_new_handler([] { resq_process_out_of_memory(); });
+  llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { resq_process_out_of_memory(); });
+  llvm::install_fatal_error_handler(onFatalError);
+}
+
+//===-- resq-opt and plugins ----------------------------------------------===//
+
 static void registerDialect(DialectRegistry *registry) {
   mlirDialectHandleInsertDialect(mlirGetDialectHandle__resq__(), wrap(registry));
+}
+
+/// Says what failed, as every tool of the project does.
+static int fail(const Twine &what, resq_code code) {
+  llvm::errs() << "resq-opt: error: " << what << "\n";
+  return code;
+}
+
+/// MlirOptMain on files, with outputs as resqc writes them: MLIR's own tool ends every failure with
+/// status 1, and leaves half a file where a disk is full.
+static int optimizeFile(StringRef input, StringRef output, DialectRegistry &registry,
+                        const MlirOptMainConfig &config) {
+  std::string said;
+  std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(input, &said);
+  if (!file)
+    return fail(said, RESQ_IO);
+  if (output == "-")
+    return asMainReturnCode(MlirOptMain(llvm::outs(), std::move(file), registry, config));
+  std::string path = output.str();
+  // A device or a pipe takes the bytes as they come; a regular file appears when it is whole.
+  struct stat info;
+  if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    std::error_code code;
+    llvm::raw_fd_ostream stream(path, code);
+    if (code)
+      return fail("cannot write '" + path + "': " + code.message(), RESQ_IO);
+    return asMainReturnCode(MlirOptMain(stream, std::move(file), registry, config));
+  }
+  std::string bytes;
+  llvm::raw_string_ostream stream(bytes);
+  if (failed(MlirOptMain(stream, std::move(file), registry, config)))
+    return RESQ_FAILED;
+  resq_error err = {};
+  resq_out *out = resq_out_create(path.c_str(), 0644, &err);
+  if (!out)
+    return fail(err.message, err.code);
+  if (!resq_out_write(out, bytes.data(), bytes.size(), &err)) {
+    resq_out_discard(out);
+    return fail(err.message, err.code);
+  }
+  return resq_out_commit(out, &err) ? RESQ_OK : fail(err.message, err.code);
 }
 
 int resqOptMain(int argc, char **argv) {
@@ -174,7 +252,12 @@ int resqOptMain(int argc, char **argv) {
   registerAllToLLVMIRTranslations(registry);
   registerAllGPUToLLVMIRTranslations(registry);
   registerDialect(&registry);
-  return asMainReturnCode(MlirOptMain(argc, argv, "resq optimizer driver\n", registry));
+  auto [input, output] =
+      registerAndParseCLIOptions(argc, argv, "resq optimizer driver\n", registry);
+  MlirOptMainConfig config = MlirOptMainConfig::createFromCLOptions();
+  if (config.shouldShowDialects() || config.shouldListPasses())
+    return asMainReturnCode(MlirOptMain(argc, argv, input, output, registry));
+  return optimizeFile(input, output, registry, config);
 }
 
 extern "C" LLVM_ATTRIBUTE_WEAK PassPluginLibraryInfo mlirGetPassPluginInfo() {

@@ -10,6 +10,7 @@
 // request the head becomes a qlinear of 8 bits, and the embedding's table 8-bit codes, both rounded
 // to nearest row by row; where they are one table, they stay one.
 //===----------------------------------------------------------------------===//
+#include "dialect/memory.h"
 #include "passes/clip.h"
 #include "passes/pass.h"
 #include "passes/recipe.h"
@@ -105,7 +106,7 @@ static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_
                                 resq_attr_i64(b.ctx, "range", range)};
   v.q = resq_build_value(&b, "resq.quantize", 1, &x, resq_tensor(element, 2, shape),
                          group < range ? 2 : 1, attrs);
-  z->values = realloc(z->values, sizeof *z->values * (size_t)(z->n_values + 1));
+  z->values = RESQ_GROW(z->values, z->n_values);
   z->values[z->n_values++] = v;
   return v.q;
 }

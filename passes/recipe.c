@@ -1,6 +1,7 @@
 //===-- recipe.c ----------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/recipe.h"
+#include "dialect/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,7 +278,7 @@ bool resq_has_one_use(MlirValue v) { return count_uses(v) == 1; }
 
 MlirOperation *resq_users(MlirValue v, intptr_t *out_count) {
   intptr_t n = count_uses(v);
-  MlirOperation *users = malloc(sizeof *users * (size_t)(n + 1));
+  MlirOperation *users = resq_new((size_t)(n + 1), sizeof *users);
   // Use lists run backwards.
   intptr_t i = n;
   for (MlirOpOperand use = mlirValueGetFirstUse(v); !mlirOpOperandIsNull(use);
@@ -336,9 +337,9 @@ char *resq_site_of(MlirValue v) {
       first = user;
   }
   if (mlirOperationIsNull(first))
-    return strdup("");
+    return resq_copy_text("");
   MlirStringRef name = resq_op_str(first, "name");
-  char *site = malloc(name.length + sizeof ".in");
+  char *site = resq_new(name.length + sizeof ".in", 1);
   memcpy(site, name.data, name.length);
   strcpy(site + name.length, ".in");
   return site;

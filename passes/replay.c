@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/replay.h"
 
+#include "dialect/memory.h"
 #include "passes/recipe.h"
 
 #include <stdio.h>
@@ -243,7 +244,7 @@ static bool follow(replaying *r, MlirValue v, bool turned, int depth, MlirValue 
     return REFUSE(r, "a value is no matrix, or made of more than %d", MAX_OPERANDS);
   if (!follow_op(r, v, turned, depth, out))
     return false;
-  r->seen = realloc(r->seen, sizeof *r->seen * (size_t)(r->n_seen + 1));
+  r->seen = RESQ_GROW(r->seen, r->n_seen);
   r->seen[r->n_seen++] = (seen_value){v.ptr, turned, *out};
   return true;
 }

@@ -20,6 +20,7 @@
 // A linear that reads a split already is left alone: splitting twice changes nothing.
 // With `high` = none the basis is applied and nothing is split (QuaRot).
 //===----------------------------------------------------------------------===//
+#include "dialect/memory.h"
 #include "passes/basis.h"
 #include "passes/channels.h"
 #include "passes/pass.h"
@@ -74,7 +75,7 @@ static resq_basis_pair stream_basis(splitting *s, MlirValue norm_result) {
   if (mlirOperationIsNull(basis.matrix)) {
     intptr_t n_norms, n_sites = 0;
     MlirOperation *norms = resq_stream_norms(&stream, &n_norms);
-    char **sites = malloc(sizeof *sites * (size_t)(n_norms + 1));
+    char **sites = resq_new((size_t)(n_norms + 1), sizeof *sites);
     for (intptr_t i = 0; i < n_norms; i++) {
       char *site = resq_site_of(mlirOperationGetResult(norms[i], 0));
       if (*site)
@@ -103,7 +104,7 @@ static resq_basis_pair stream_basis(splitting *s, MlirValue norm_result) {
       free(sites[i]);
     free(sites);
     free(norms);
-    s->streams = realloc(s->streams, sizeof *s->streams * (size_t)(s->n_streams + 1));
+    s->streams = RESQ_GROW(s->streams, s->n_streams);
     s->streams[s->n_streams].norm_input = input;
     s->streams[s->n_streams++].basis = basis;
   }
@@ -240,7 +241,7 @@ static split_value *split_of(splitting *s, MlirOperation linear, MlirValue x) {
     v.low = mlirOperationGetResult(op, 0);
     v.high = mlirOperationGetResult(op, 1);
   }
-  s->values = realloc(s->values, sizeof *s->values * (size_t)(s->n_values + 1));
+  s->values = RESQ_GROW(s->values, s->n_values);
   s->values[s->n_values] = v;
   return &s->values[s->n_values++];
 }

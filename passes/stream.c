@@ -1,6 +1,7 @@
 //===-- stream.c ----------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/stream.h"
+#include "dialect/memory.h"
 
 #include <stdlib.h>
 
@@ -14,7 +15,7 @@ bool resq_stream_holds(const resq_stream *s, MlirValue v) {
 static void join(resq_stream *s, MlirValue v) {
   if (resq_stream_holds(s, v))
     return;
-  s->values = realloc(s->values, sizeof *s->values * (size_t)(s->count + 1));
+  s->values = RESQ_GROW(s->values, s->count);
   s->values[s->count++] = v;
 }
 
@@ -65,7 +66,7 @@ MlirOperation *resq_stream_norms(const resq_stream *s, intptr_t *out_count) {
   for (MlirOperation op = mlirBlockGetFirstOperation(block); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
     if (resq_op_is(op, "resq.rms_norm") && resq_stream_holds(s, mlirOperationGetOperand(op, 0))) {
-      norms = realloc(norms, sizeof *norms * (size_t)(n + 1));
+      norms = RESQ_GROW(norms, n);
       norms[n++] = op;
     }
   *out_count = n;

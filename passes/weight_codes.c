@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/weight_codes.h"
 
+#include "dialect/memory.h"
 #include "passes/recipe.h"
 #include "passes/replay.h"
 
@@ -73,7 +74,7 @@ static MlirOperation new_moment(const resq_weight_codes *how, int n,
   char *site = resq_site_of(mlirOperationGetOperand(branches[0].linear, 0));
   MlirOperation param = {NULL};
   if (*site) {
-    char *name = malloc(strlen(site) + sizeof ".moment");
+    char *name = resq_new(strlen(site) + sizeof ".moment", 1);
     sprintf(name, "%s.moment", site);
     moment_recipe r = {.site = site, .weights = weights, .n = n};
     param = resq_new_param(how->module, resq_behind_param(how->module, weights[n - 1]), name,
@@ -100,7 +101,7 @@ static MlirOperation moment_of(resq_weight_codes *how, int n, const resq_weight_
       return how->moments[i].moment;
   // Linears that read x disappear one by one: the first of them, which names the site, is seen now.
   MlirOperation moment = new_moment(how, n, branches, weights);
-  how->moments = realloc(how->moments, sizeof *how->moments * (size_t)(how->n_moments + 1));
+  how->moments = RESQ_GROW(how->moments, how->n_moments);
   how->moments[how->n_moments++] = (resq_weight_moment){x, moment};
   return moment;
 }

@@ -1,12 +1,16 @@
 //===-- decoder_config.c - reading and checking a configuration -----------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What resq does not compute is refused here by name: experts, scaled RoPE,
-// partial RoPE, split files. Loading such a model anyway would give wrong text.
+// What resq does not compute is refused by name: keys in decoder_keys.c, numbers that
+// need a look at others here. Loading such a model anyway would give wrong text.
 //===----------------------------------------------------------------------===//
 #include "dialect/import/decoder_config.h"
 
+#include "dialect/import/decoder_keys.h"
+#include "dialect/import/decoder_reader.h"
+
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,146 +38,93 @@ static bool text_is(resq_text text, const char *word) {
 
 static int shown(resq_text text) { return text.size < 64 ? (int)text.size : 64; }
 
-static bool read_architecture(const resq_gguf *gguf, const resq_architecture **out, resq_error *err) {
+static bool read_architecture(const resq_gguf *gguf, const resq_architecture **out,
+                              resq_error *err) {
   resq_text name;
   if (!resq_gguf_string(gguf, "general.architecture", &name, err))
     return false;
   for (size_t i = 0; i < sizeof architectures / sizeof architectures[0]; ++i)
     if (text_is(name, (*out = &architectures[i])->name))
       return true;
-  return resq_fail(err, RESQ_BAD_INPUT, "%s: key 'general.architecture' is '%.*s'; resq compiles " ARCHITECTURES,
+  return resq_fail(err, RESQ_BAD_INPUT,
+                   "%s: key 'general.architecture' is '%.*s'; resq compiles " ARCHITECTURES,
                    gguf->path, shown(name), name.data);
 }
 
 //===-- Metadata ----------------------------------------------------------===//
 
-/// The file, and whose keys are read.
-typedef struct reader {
-  const resq_gguf *gguf;
-  const char *architecture;
-  resq_error *err;
-} reader;
+typedef resq_key_reader reader;
 
-/// "llama.block_count" of "block_count".
-typedef struct full_key {
-  char text[64];
-} full_key;
-
-static full_key key_of(const reader *r, const char *stem) {
-  full_key key;
-  snprintf(key.text, sizeof key.text, "%s.%s", r->architecture, stem);
-  return key;
-}
-
-static bool has(const reader *r, const char *stem) {
-  return resq_gguf_get(r->gguf, key_of(r, stem).text) != NULL;
-}
-
-static bool read_size(const reader *r, const char *stem, int64_t limit, int64_t *out) {
-  full_key key = key_of(r, stem);
-  uint64_t value;
-  if (!resq_gguf_u64(r->gguf, key.text, &value, r->err))
-    return false;
-  if (value == 0 || value > (uint64_t)limit)
-    return resq_fail(r->err, RESQ_BAD_INPUT, "%s: key '%s' is %" PRIu64 "; 1 to %" PRId64 " are allowed",
-                     r->gguf->path, key.text, value, limit);
-  *out = (int64_t)value;
-  return true;
-}
-
-/// Leaves *out alone when the key is absent.
-static bool read_optional_size(const reader *r, const char *stem, int64_t limit, int64_t *out) {
-  return !has(r, stem) || read_size(r, stem, limit, out);
-}
-
-static bool read_positive(const reader *r, const char *stem, float *out) {
-  full_key key = key_of(r, stem);
-  double value;
-  if (!resq_gguf_f64(r->gguf, key.text, &value, r->err))
-    return false;
-  // The double may be outside f32, or too small for it.
-  if (!((float)value > 0.0f) || (float)value > 3e38f)
-    return resq_fail(r->err, RESQ_BAD_INPUT, "%s: key '%s' is %g; a positive f32 is needed",
-                     r->gguf->path, key.text, value);
-  *out = (float)value;
-  return true;
-}
-
-/// A count that must be absent or at most `most`, the value that changes nothing.
-static bool check_count(const reader *r, const char *key, uint64_t most, const char *what) {
-  uint64_t value;
-  if (!resq_gguf_get(r->gguf, key))
-    return true;
-  if (!resq_gguf_u64(r->gguf, key, &value, r->err))
-    return false;
-  return value <= most || resq_fail(r->err, RESQ_BAD_INPUT, "%s: key '%s' is %" PRIu64 "; %s",
-                                    r->gguf->path, key, value, what);
-}
-
-static bool refuse_unsupported(const reader *r) {
-  static const char experts[] = "resq does not compile mixtures of experts";
-  full_key causal_key = key_of(r, "attention.causal");
+/// Attention must be causal, over all that came before: a window as long as the context is no window.
+static bool check_attention(const reader *r, int64_t context) {
+  resq_full_key causal_key = resq_key_of(r, "attention.causal");
+  resq_full_key window_key = resq_key_of(r, "attention.sliding_window");
   bool causal = true;
-  if (!check_count(r, "split.count", 1, "resq reads models in one file (gguf-split --merge joins them)") ||
-      !check_count(r, key_of(r, "expert_count").text, 0, experts) ||
-      !check_count(r, key_of(r, "expert_used_count").text, 0, experts))
+  uint64_t window = 0;
+  if (resq_key_present(r, "attention.causal") &&
+      !resq_gguf_bool(r->gguf, causal_key.text, &causal, r->err))
     return false;
-  if (has(r, "attention.causal") && !resq_gguf_bool(r->gguf, causal_key.text, &causal, r->err))
+  if (!causal)
+    return resq_fail(r->err, RESQ_BAD_INPUT, "%s: key '%s' is false; true is needed", r->gguf->path,
+                     causal_key.text);
+  if (resq_key_present(r, "attention.sliding_window") &&
+      !resq_gguf_u64(r->gguf, window_key.text, &window, r->err))
     return false;
-  return causal || resq_fail(r->err, RESQ_BAD_INPUT, "%s: key '%s' is false; true is needed",
-                             r->gguf->path, causal_key.text);
+  return window == 0 || window >= (uint64_t)context ||
+         resq_fail(r->err, RESQ_BAD_INPUT,
+                   "%s: key '%s' is %" PRIu64 "; 0 or at least the context of %" PRId64
+                   " tokens is supported: resq does not compute sliding windows",
+                   r->gguf->path, window_key.text, window, context);
 }
 
-static bool check_rope_scaling(const reader *r) {
-  full_key type_key = key_of(r, "rope.scaling.type"), scale_key = key_of(r, "rope.scale_linear");
-  resq_text type = {"none", 4};
-  if (has(r, "rope.scaling.type") && !resq_gguf_string(r->gguf, type_key.text, &type, r->err))
+/// What scores are multiplied by: the file's number, or 1 / sqrt(head); RoPE's factor stands in queries and keys.
+static bool read_attention_scale(const reader *r, resq_decoder_config *out) {
+  out->attention_scale = 1.0f / sqrtf((float)out->head_size);
+  if (!resq_key_optional_positive(r, "attention.scale", &out->attention_scale))
     return false;
-  if (!text_is(type, "none"))
-    return resq_fail(r->err, RESQ_BAD_INPUT,
-                     "%s: key '%s' is '%.*s'; 'none' is needed (Llama 3 scaling comes as the tensor "
-                     "'rope_freqs.weight')",
-                     r->gguf->path, type_key.text, shown(type), type.data);
-  double scale = 1.0;
-  if (has(r, "rope.scale_linear") && !resq_gguf_f64(r->gguf, scale_key.text, &scale, r->err))
-    return false;
-  return scale == 1.0 || resq_fail(r->err, RESQ_BAD_INPUT, "%s: key '%s' is %g; 1 is needed",
-                                   r->gguf->path, scale_key.text, scale);
+  out->attention_scale *= out->rope.attn_factor * out->rope.attn_factor;
+  return (out->attention_scale > 0 && isfinite(out->attention_scale)) ||
+         resq_fail(r->err, RESQ_BAD_INPUT, "%s: key '%s' is %g; scores would be multiplied by %g",
+                   r->gguf->path, resq_key_of(r, "rope.scaling.attn_factor").text,
+                   (double)out->rope.attn_factor, (double)out->attention_scale);
 }
 
 static bool read_head_counts(const reader *r, resq_decoder_config *out) {
-  if (!read_size(r, "attention.head_count", MAX_HEADS, &out->heads))
+  if (!resq_key_layer_size(r, "attention.head_count", out->layers, MAX_HEADS, &out->heads))
     return false;
   out->kv_heads = out->heads;
-  if (!read_optional_size(r, "attention.head_count_kv", MAX_HEADS, &out->kv_heads))
+  if (resq_key_present(r, "attention.head_count_kv") &&
+      !resq_key_layer_size(r, "attention.head_count_kv", out->layers, MAX_HEADS, &out->kv_heads))
     return false;
   return out->heads % out->kv_heads == 0 ||
          resq_fail(r->err, RESQ_BAD_INPUT,
                    "%s: key '%s' is %" PRId64 "; a divisor of the %" PRId64 " heads is needed",
-                   r->gguf->path, key_of(r, "attention.head_count_kv").text, out->kv_heads, out->heads);
+                   r->gguf->path, resq_key_of(r, "attention.head_count_kv").text, out->kv_heads,
+                   out->heads);
 }
 
 /// The size of a head (key_length; without it the heads share the width), and that RoPE turns the whole of each.
 static bool read_head_size(const reader *r, resq_decoder_config *out) {
-  if (!has(r, "attention.key_length") && out->width % out->heads != 0)
+  if (!resq_key_present(r, "attention.key_length") && out->width % out->heads != 0)
     return resq_fail(r->err, RESQ_BAD_INPUT,
                      "%s: key '%s' is %" PRId64 "; a divisor of '%s' %" PRId64 " is needed",
-                     r->gguf->path, key_of(r, "attention.head_count").text, out->heads,
-                     key_of(r, "embedding_length").text, out->width);
+                     r->gguf->path, resq_key_of(r, "attention.head_count").text, out->heads,
+                     resq_key_of(r, "embedding_length").text, out->width);
   out->head_size = out->width / out->heads;
-  if (!read_optional_size(r, "attention.key_length", MAX_HEAD_SIZE, &out->head_size))
+  if (!resq_key_optional_size(r, "attention.key_length", MAX_HEAD_SIZE, &out->head_size))
     return false;
   int64_t value_size = out->head_size, turned = out->head_size;
-  if (!read_optional_size(r, "attention.value_length", MAX_HEAD_SIZE, &value_size) ||
-      !read_optional_size(r, "rope.dimension_count", MAX_HEAD_SIZE, &turned))
+  if (!resq_key_optional_size(r, "attention.value_length", MAX_HEAD_SIZE, &value_size) ||
+      !resq_key_optional_size(r, "rope.dimension_count", MAX_HEAD_SIZE, &turned))
     return false;
   if (value_size != out->head_size)
     return resq_fail(r->err, RESQ_BAD_INPUT,
                      "%s: key '%s' is %" PRId64 "; the keys' %" PRId64 " is needed", r->gguf->path,
-                     key_of(r, "attention.value_length").text, value_size, out->head_size);
+                     resq_key_of(r, "attention.value_length").text, value_size, out->head_size);
   if (turned != out->head_size || turned % 2 != 0 || turned > MAX_HEAD_SIZE)
     return resq_fail(r->err, RESQ_BAD_INPUT,
-                     "%s: RoPE turns %" PRId64 " of %" PRId64 " elements of a head; all of them, an even "
+                     "%s: RoPE turns %" PRId64 " of %" PRId64
+                     " elements of a head; all of them, an even "
                      "number up to %d, is supported",
                      r->gguf->path, turned, out->head_size, MAX_HEAD_SIZE);
   return true;
@@ -184,32 +135,30 @@ static bool read_metadata(const reader *r, resq_decoder_config *out) {
   if (resq_gguf_get(r->gguf, "general.name") &&
       !resq_gguf_string(r->gguf, "general.name", &out->name, r->err))
     return false;
-  out->rope_base = 10000.0f;
-  if (has(r, "rope.freq_base") && !read_positive(r, "rope.freq_base", &out->rope_base))
-    return false;
-  return refuse_unsupported(r) && check_rope_scaling(r) &&
-         read_size(r, "block_count", MAX_LAYERS, &out->layers) &&
-         read_size(r, "context_length", MAX_CONTEXT, &out->context_length) &&
-         read_size(r, "embedding_length", MAX_WIDTH, &out->width) &&
-         read_size(r, "feed_forward_length", MAX_WIDTH, &out->mlp_width) &&
-         read_positive(r, "attention.layer_norm_rms_epsilon", &out->eps) &&
-         read_head_counts(r, out) && read_head_size(r, out);
+  return resq_decoder_rope_read(r->gguf, r->architecture, &out->rope, r->err) &&
+         resq_key_size(r, "block_count", MAX_LAYERS, &out->layers) &&
+         resq_key_size(r, "context_length", MAX_CONTEXT, &out->context_length) &&
+         resq_key_size(r, "embedding_length", MAX_WIDTH, &out->width) &&
+         resq_key_layer_size(r, "feed_forward_length", out->layers, MAX_WIDTH, &out->mlp_width) &&
+         resq_key_positive(r, "attention.layer_norm_rms_epsilon", &out->eps) &&
+         check_attention(r, out->context_length) && read_head_counts(r, out) &&
+         read_head_size(r, out) && read_attention_scale(r, out);
 }
 
 /// The embedding's rows decide; what the metadata says of the vocabulary must agree.
 static bool read_vocabulary(const reader *r, resq_decoder_config *out) {
   const resq_gguf_tensor *embedding = resq_gguf_find(r->gguf, "token_embd.weight");
   if (!embedding)
-    return resq_fail(r->err, RESQ_BAD_INPUT, "%s: tensor 'token_embd.weight' is missing", r->gguf->path);
-  uint64_t rows = embedding->dims[1];
-  if (embedding->n_dims != 2 || rows > MAX_VOCABULARY)
+    return resq_fail(r->err, RESQ_BAD_INPUT, "%s: tensor 'token_embd.weight' is missing",
+                     r->gguf->path);
+  uint64_t rows = embedding->n_rows; // its shape is checked with those of the others
+  if (rows > MAX_VOCABULARY)
     return resq_fail(r->err, RESQ_BAD_INPUT,
-                     "%s: tensor 'token_embd.weight' has %" PRIu32 " dimensions and %" PRIu64
-                     " rows; 2 dimensions and at most %d rows are allowed",
-                     r->gguf->path, embedding->n_dims, rows, MAX_VOCABULARY);
+                     "%s: tensor 'token_embd.weight' has %" PRIu64 " rows; at most %d are allowed",
+                     r->gguf->path, rows, MAX_VOCABULARY);
   out->vocabulary = (int64_t)rows;
   int64_t said = out->vocabulary;
-  if (!read_optional_size(r, "vocab_size", MAX_VOCABULARY, &said))
+  if (!resq_key_optional_size(r, "vocab_size", MAX_VOCABULARY, &said))
     return false;
   const resq_gguf_value *tokens = resq_gguf_get(r->gguf, "tokenizer.ggml.tokens");
   bool counted = tokens && tokens->kind == RESQ_GGUF_ARRAY;
@@ -217,14 +166,16 @@ static bool read_vocabulary(const reader *r, resq_decoder_config *out) {
     return resq_fail(r->err, RESQ_BAD_INPUT,
                      "%s: tensor 'token_embd.weight' has %" PRIu64 " rows, but '%s' says %" PRIu64,
                      r->gguf->path, rows,
-                     said != out->vocabulary ? key_of(r, "vocab_size").text : "tokenizer.ggml.tokens",
+                     said != out->vocabulary ? resq_key_of(r, "vocab_size").text
+                                             : "tokenizer.ggml.tokens",
                      said != out->vocabulary ? (uint64_t)said : tokens->count);
   return true;
 }
 
 //===-- Tensors -----------------------------------------------------------===//
 
-void resq_decoder_layer_tensors(const resq_decoder_config *c, resq_decoder_tensor out[RESQ_DECODER_SITES]) {
+void resq_decoder_layer_tensors(const resq_decoder_config *c,
+                                resq_decoder_tensor out[RESQ_DECODER_SITES]) {
   int64_t q = c->heads * c->head_size, kv = c->kv_heads * c->head_size;
   const resq_decoder_bias none = RESQ_DECODER_NO_BIAS, may = RESQ_DECODER_MAY_HAVE_BIAS;
   const resq_decoder_bias qkv = c->architecture->qkv_biases ? RESQ_DECODER_HAS_BIAS : may;
@@ -267,20 +218,19 @@ static bool check_tensor(checker *c, const char *name, uint32_t rank, const int6
     *found = tensor != NULL;
   if (!tensor)
     return found ? true
-                 : resq_fail(c->err, RESQ_BAD_INPUT, "%s: tensor '%s' is missing", c->gguf->path, name);
+                 : resq_fail(c->err, RESQ_BAD_INPUT, "%s: tensor '%s' is missing", c->gguf->path,
+                             name);
   c->expected[tensor - c->gguf->tensors] = true;
-  bool ok = tensor->n_dims == rank;
-  for (uint32_t i = 0; ok && i < rank; ++i)
-    ok = resq_gguf_outer_dim(tensor, i) == (uint64_t)shape[i];
-  if (ok)
+  resq_gguf_tensor view;
+  if (resq_gguf_view(tensor, rank, shape, &view))
     return true;
   char has[96] = "", wants[64];
   print_shape(has, sizeof has, tensor);
   snprintf(wants, sizeof wants, rank == 1 ? "%" PRId64 : "%" PRId64 ", %" PRId64, shape[0],
            rank == 1 ? 0 : shape[1]);
   return resq_fail(c->err, RESQ_BAD_INPUT,
-                   "%s: tensor '%s' has shape [%s]; the configuration calls for [%s]", c->gguf->path,
-                   name, has, wants);
+                   "%s: tensor '%s' has shape [%s]; the configuration calls for [%s]",
+                   c->gguf->path, name, has, wants);
 }
 
 static bool check_layer(checker *c, const resq_decoder_tensor *tensors, int64_t layer) {
@@ -317,15 +267,16 @@ static bool check_tensors(checker *c, resq_decoder_config *config) {
       return false;
   for (uint64_t i = 0; i < c->gguf->n_tensors; ++i)
     if (!c->expected[i])
-      return resq_fail(c->err, RESQ_BAD_INPUT,
-                       "%s: tensor '%s' is no part of a %s model of %" PRId64 " layers", c->gguf->path,
-                       c->gguf->tensors[i].name, config->architecture->name, config->layers);
+      return resq_fail(
+          c->err, RESQ_BAD_INPUT, "%s: tensor '%s' is no part of a %s model of %" PRId64 " layers",
+          c->gguf->path, c->gguf->tensors[i].name, config->architecture->name, config->layers);
   return true;
 }
 
 bool resq_decoder_config_read(const resq_gguf *gguf, resq_decoder_config *out, resq_error *err) {
   *out = (resq_decoder_config){0};
-  if (!read_architecture(gguf, &out->architecture, err))
+  if (!resq_decoder_check_kind(gguf, err) || !read_architecture(gguf, &out->architecture, err) ||
+      !resq_decoder_check_keys(gguf, out->architecture->name, err))
     return false;
   const reader r = {gguf, out->architecture->name, err};
   if (!read_metadata(&r, out) || !read_vocabulary(&r, out))

@@ -10,6 +10,7 @@
 #ifndef RESQ_DIALECT_IMPORT_DECODER_CONFIG_H
 #define RESQ_DIALECT_IMPORT_DECODER_CONFIG_H
 
+#include "dialect/import/decoder_rope.h"
 #include "dialect/import/gguf.h"
 
 /// One value of the key general.architecture.
@@ -23,7 +24,9 @@ typedef struct resq_architecture {
 typedef struct resq_decoder_config {
   const resq_architecture *architecture;
   int64_t layers, width, heads, kv_heads, head_size, mlp_width, vocabulary, context_length;
-  float eps, rope_base;
+  float eps;
+  float attention_scale; ///< of scores, with RoPE's factor
+  resq_decoder_rope rope;
   bool tied;          ///< no output.weight: the head reads the embedding
   bool rope_factors;  ///< rope_freqs.weight stands in the file
   resq_text name;     ///< general.name, or ""

@@ -58,8 +58,9 @@ static bool take_text(cursor *in, resq_text *out) {
 }
 
 static bool fail_truncated(const cursor *in, resq_error *err, const char *what) {
-  return resq_fail(err, RESQ_BAD_INPUT, "the file ends inside %s (%" PRIu64 " bytes, at %" PRIu64 ")",
-                   what, in->size, in->at);
+  return resq_fail(err, RESQ_BAD_INPUT,
+                   "the file ends inside %s (%" PRIu64 " bytes, at %" PRIu64 ")", what, in->size,
+                   in->at);
 }
 
 /// What is under construction: the file, and where the next name's copy goes. Names are copied to end them with NUL;
@@ -88,17 +89,17 @@ static bool parse_name(parser *p, const char *what, uint64_t index, uint64_t lim
     p->in.at = begin;
     if (take_u64(&p->in, &length))
       return resq_fail(p->err, RESQ_BAD_INPUT,
-                       "%s %" PRIu64 ": a name of %" PRIu64 " bytes, but %" PRIu64 " are left", what,
-                       index, length, p->in.size - p->in.at);
+                       "%s %" PRIu64 ": a name of %" PRIu64 " bytes, but %" PRIu64 " are left",
+                       what, index, length, p->in.size - p->in.at);
     return fail_truncated(&p->in, p->err, what);
   }
   if (text.size == 0 || text.size > limit)
     return resq_fail(p->err, RESQ_BAD_INPUT,
-                     "%s %" PRIu64 ": a name of %zu bytes; 1 to %" PRIu64 " are allowed", what, index,
-                     text.size, limit);
+                     "%s %" PRIu64 ": a name of %zu bytes; 1 to %" PRIu64 " are allowed", what,
+                     index, text.size, limit);
   if (!is_printable(text))
-    return resq_fail(p->err, RESQ_BAD_INPUT, "%s %" PRIu64 ": a control character in its name", what,
-                     index);
+    return resq_fail(p->err, RESQ_BAD_INPUT, "%s %" PRIu64 ": a control character in its name",
+                     what, index);
   memcpy(p->next_name, text.data, text.size);
   p->next_name[text.size] = '\0';
   *out = p->next_name;
@@ -113,12 +114,12 @@ static const struct {
   const char *name;
   uint64_t size;
 } kinds[RESQ_GGUF_KINDS] = {
-    [RESQ_GGUF_U8] = {"u8", 1},       [RESQ_GGUF_I8] = {"i8", 1},
-    [RESQ_GGUF_U16] = {"u16", 2},     [RESQ_GGUF_I16] = {"i16", 2},
-    [RESQ_GGUF_U32] = {"u32", 4},     [RESQ_GGUF_I32] = {"i32", 4},
-    [RESQ_GGUF_FLOAT32] = {"f32", 4}, [RESQ_GGUF_BOOL] = {"bool", 1},
+    [RESQ_GGUF_U8] = {"u8", 1},         [RESQ_GGUF_I8] = {"i8", 1},
+    [RESQ_GGUF_U16] = {"u16", 2},       [RESQ_GGUF_I16] = {"i16", 2},
+    [RESQ_GGUF_U32] = {"u32", 4},       [RESQ_GGUF_I32] = {"i32", 4},
+    [RESQ_GGUF_FLOAT32] = {"f32", 4},   [RESQ_GGUF_BOOL] = {"bool", 1},
     [RESQ_GGUF_STRING] = {"string", 0}, [RESQ_GGUF_ARRAY] = {"array", 0},
-    [RESQ_GGUF_U64] = {"u64", 8},     [RESQ_GGUF_I64] = {"i64", 8},
+    [RESQ_GGUF_U64] = {"u64", 8},       [RESQ_GGUF_I64] = {"i64", 8},
     [RESQ_GGUF_FLOAT64] = {"f64", 8},
 };
 
@@ -151,8 +152,7 @@ static bool skip_strings(parser *p, resq_gguf_value *value) {
 static bool skip_numbers(parser *p, resq_gguf_value *value) {
   uint64_t size;
   const uint8_t *bytes;
-  if (!resq_mul_u64(value->count, kinds[value->element].size, &size) ||
-      !take(&p->in, size, &bytes))
+  if (!resq_mul_u64(value->count, kinds[value->element].size, &size) || !take(&p->in, size, &bytes))
     return resq_fail(p->err, RESQ_BAD_INPUT,
                      "key '%s': %" PRIu64 " elements of %s pass the end of the file", value->key,
                      value->count, kinds[value->element].name);
@@ -206,8 +206,9 @@ static bool parse_shape(parser *p, resq_gguf_tensor *tensor) {
   if (!take_u32(&p->in, &tensor->n_dims))
     return fail_truncated(&p->in, p->err, "the tensor table");
   if (tensor->n_dims == 0 || tensor->n_dims > RESQ_GGUF_MAX_DIMS)
-    return resq_fail(p->err, RESQ_BAD_INPUT, "tensor '%s': %" PRIu32 " dimensions; 1 to %d are allowed",
-                     tensor->name, tensor->n_dims, RESQ_GGUF_MAX_DIMS);
+    return resq_fail(p->err, RESQ_BAD_INPUT,
+                     "tensor '%s': %" PRIu32 " dimensions; 1 to %d are allowed", tensor->name,
+                     tensor->n_dims, RESQ_GGUF_MAX_DIMS);
   for (uint32_t i = 0; i < RESQ_GGUF_MAX_DIMS; ++i) {
     tensor->dims[i] = 1;
     if (i < tensor->n_dims && !take_u64(&p->in, &tensor->dims[i]))
@@ -263,8 +264,7 @@ static bool place_tensor(parser *p, resq_gguf_tensor *tensor, uint64_t base, uin
     return resq_fail(p->err, RESQ_BAD_INPUT,
                      "tensor '%s': %" PRIu64 " bytes at offset %" PRIu64 " of the data, which has "
                      "%" PRIu64 " bytes (is the file cut off?)",
-                     tensor->name, tensor->size, offset,
-                     p->in.size > base ? p->in.size - base : 0);
+                     tensor->name, tensor->size, offset, p->in.size > base ? p->in.size - base : 0);
   tensor->data = p->in.data + begin;
   return true;
 }
@@ -331,7 +331,8 @@ static bool check_overlap(parser *p) {
   for (uint64_t i = 1; ok && i < out->n_tensors; ++i) {
     const resq_gguf_tensor *left = &out->tensors[order[i - 1]], *right = &out->tensors[order[i]];
     if (left->data + left->size > right->data)
-      ok = resq_fail(p->err, RESQ_BAD_INPUT, "tensors '%s' and '%s' overlap", left->name, right->name);
+      ok = resq_fail(p->err, RESQ_BAD_INPUT, "tensors '%s' and '%s' overlap", left->name,
+                     right->name);
   }
   free(order);
   return ok;
@@ -351,7 +352,8 @@ static bool parse_prologue(parser *p, uint64_t *n_tensors, uint64_t *n_values) {
                      "GGUF version %" PRIu32 " in big-endian order; resq reads little-endian files",
                      __builtin_bswap32(version));
   if (version != 2 && version != 3)
-    return resq_fail(p->err, RESQ_BAD_INPUT, "GGUF version %" PRIu32 "; resq reads 2 and 3", version);
+    return resq_fail(p->err, RESQ_BAD_INPUT, "GGUF version %" PRIu32 "; resq reads 2 and 3",
+                     version);
   p->out->version = version;
   if (!take_u64(&p->in, n_tensors) || !take_u64(&p->in, n_values))
     return fail_truncated(&p->in, p->err, "the header");
@@ -380,8 +382,8 @@ static bool allocate_tables(parser *p, uint64_t n_tensors, uint64_t n_values) {
   out->values = calloc((size_t)n_values + 1, sizeof *out->values);
   out->tensors = calloc((size_t)n_tensors + 1, sizeof *out->tensors);
   if (!out->names || !out->values || !out->tensors)
-    return resq_fail(p->err, RESQ_NO_MEMORY, "no memory for %" PRIu64 " keys and %" PRIu64 " tensors",
-                     n_values, n_tensors);
+    return resq_fail(p->err, RESQ_NO_MEMORY,
+                     "no memory for %" PRIu64 " keys and %" PRIu64 " tensors", n_values, n_tensors);
   out->n_values = n_values;
   out->n_tensors = n_tensors;
   p->next_name = out->names;
@@ -525,4 +527,38 @@ const resq_gguf_tensor *resq_gguf_find(const resq_gguf *gguf, const char *name) 
       low = middle + 1;
   }
   return NULL;
+}
+
+//===-- Shapes ------------------------------------------------------------===//
+
+bool resq_gguf_view(const resq_gguf_tensor *tensor, uint32_t rank, const int64_t *shape,
+                    resq_gguf_tensor *out) {
+  if (rank < 1 || rank > RESQ_GGUF_MAX_DIMS)
+    return false;
+  // Outermost first; dimensions of 1 on either side mean nothing.
+  uint32_t i = 0, j = 0;
+  for (;; ++i, ++j) {
+    while (i < tensor->n_dims && resq_gguf_outer_dim(tensor, i) == 1)
+      ++i;
+    while (j < rank && shape[j] == 1)
+      ++j;
+    if (i == tensor->n_dims || j == rank)
+      break;
+    if (shape[j] < 1 || resq_gguf_outer_dim(tensor, i) != (uint64_t)shape[j])
+      return false;
+  }
+  if (i != tensor->n_dims || j != rank)
+    return false;
+  uint64_t row = (uint64_t)shape[rank - 1], block_elements, block_bytes;
+  const char *name;
+  if (!resq_gguf_type_block(tensor->type, &block_elements, &block_bytes, &name) ||
+      row % block_elements != 0)
+    return false;
+  *out = *tensor;
+  out->n_dims = rank;
+  for (uint32_t k = 0; k < RESQ_GGUF_MAX_DIMS; ++k)
+    out->dims[k] = k < rank ? (uint64_t)shape[rank - 1 - k] : 1;
+  out->row_size = row / block_elements * block_bytes;
+  out->n_rows = tensor->size / out->row_size;
+  return true;
 }

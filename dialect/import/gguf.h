@@ -96,6 +96,17 @@ bool resq_gguf_f64(const resq_gguf *gguf, const char *key, double *out, resq_err
 bool resq_gguf_bool(const resq_gguf *gguf, const char *key, bool *out, resq_error *err);
 bool resq_gguf_string(const resq_gguf *gguf, const char *key, resq_text *out, resq_error *err);
 
+/// The number of an integer, float or bool; false for texts and arrays.
+bool resq_gguf_number(const resq_gguf_value *value, double *out);
+#define RESQ_GGUF_VALUE_TEXT 96
+/// A value for messages: "4", "true", "'yarn'", "an array of 5 i32"; long texts are cut.
+void resq_gguf_value_text(const resq_gguf_value *value, char out[RESQ_GGUF_VALUE_TEXT]);
+
+/// A required count that is the same for every layer: an integer, or an array of `layers` integers that agree (as writers
+/// of models whose layers differ give it).
+bool resq_gguf_u64_per_layer(const resq_gguf *gguf, const char *key, uint64_t layers, uint64_t *out,
+                             resq_error *err);
+
 /// A required array of strings as views: *out is malloc'ed (NULL when empty).
 bool resq_gguf_strings(const resq_gguf *gguf, const char *key, resq_text **out, int64_t *out_count,
                        resq_error *err);
@@ -115,6 +126,10 @@ const resq_gguf_tensor *resq_gguf_find(const resq_gguf *gguf, const char *name);
 static inline uint64_t resq_gguf_outer_dim(const resq_gguf_tensor *tensor, uint32_t i) {
   return tensor->dims[tensor->n_dims - 1 - i];
 }
+
+/// The tensor seen with another shape, outermost first, of the same elements in the same order; false when the shapes
+/// differ in more than dimensions of 1, which other writers add and other loaders overlook.
+bool resq_gguf_view(const resq_gguf_tensor *tensor, uint32_t rank, const int64_t *shape, resq_gguf_tensor *out);
 
 /// "Q4_1", ... for messages.
 const char *resq_gguf_type_name(resq_gguf_type type);

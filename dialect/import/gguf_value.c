@@ -22,8 +22,9 @@ static const resq_gguf_value *require(const resq_gguf *gguf, const char *key, re
 static bool fail_kind(const resq_gguf *gguf, const resq_gguf_value *value, const char *wanted,
                       resq_error *err) {
   bool array = value->kind == RESQ_GGUF_ARRAY;
-  return resq_fail(err, RESQ_BAD_INPUT, "%s: key '%s' is %s%s; %s is needed", gguf->path, value->key,
-                   array ? "an array of " : "", resq_gguf_kind_name(value->element), wanted);
+  return resq_fail(err, RESQ_BAD_INPUT, "%s: key '%s' is %s%s; %s is needed", gguf->path,
+                   value->key, array ? "an array of " : "", resq_gguf_kind_name(value->element),
+                   wanted);
 }
 
 /// The integer at `data`; *negative tells the sign. False when the kind is no integer.
@@ -38,15 +39,25 @@ static bool load_integer(resq_gguf_kind kind, const uint8_t *data, uint64_t *out
     break;                                                                                         \
   }
   switch (kind) {
-  case RESQ_GGUF_U8: RESQ_LOAD(uint8_t)
-  case RESQ_GGUF_I8: RESQ_LOAD(int8_t)
-  case RESQ_GGUF_U16: RESQ_LOAD(uint16_t)
-  case RESQ_GGUF_I16: RESQ_LOAD(int16_t)
-  case RESQ_GGUF_U32: RESQ_LOAD(uint32_t)
-  case RESQ_GGUF_I32: RESQ_LOAD(int32_t)
-  case RESQ_GGUF_I64: RESQ_LOAD(int64_t)
-  case RESQ_GGUF_U64: memcpy(out, data, sizeof *out); return true;
-  default: return false;
+  case RESQ_GGUF_U8:
+    RESQ_LOAD(uint8_t)
+  case RESQ_GGUF_I8:
+    RESQ_LOAD(int8_t)
+  case RESQ_GGUF_U16:
+    RESQ_LOAD(uint16_t)
+  case RESQ_GGUF_I16:
+    RESQ_LOAD(int16_t)
+  case RESQ_GGUF_U32:
+    RESQ_LOAD(uint32_t)
+  case RESQ_GGUF_I32:
+    RESQ_LOAD(int32_t)
+  case RESQ_GGUF_I64:
+    RESQ_LOAD(int64_t)
+  case RESQ_GGUF_U64:
+    memcpy(out, data, sizeof *out);
+    return true;
+  default:
+    return false;
   }
 #undef RESQ_LOAD
   *negative = value < 0;
@@ -67,22 +78,51 @@ bool resq_gguf_u64(const resq_gguf *gguf, const char *key, uint64_t *out, resq_e
   return true;
 }
 
-bool resq_gguf_f64(const resq_gguf *gguf, const char *key, double *out, resq_error *err) {
+bool resq_gguf_u64_per_layer(const resq_gguf *gguf, const char *key, uint64_t layers, uint64_t *out,
+                             resq_error *err) {
   const resq_gguf_value *value = require(gguf, key, err);
-  if (!value)
-    return false;
+  if (!value || value->kind != RESQ_GGUF_ARRAY || value->element >= RESQ_GGUF_KINDS)
+    return value && resq_gguf_u64(gguf, key, out, err);
+  uint64_t item = value->count ? value->size / value->count : 0;
+  bool negative = false;
+  for (uint64_t i = 0; i < value->count; ++i) {
+    uint64_t other;
+    if (!load_integer(value->element, value->data + i * item, i ? &other : out, &negative))
+      return fail_kind(gguf, value, "an integer, or an array of them,", err);
+    if (negative || (i && other != *out))
+      return resq_fail(err, RESQ_BAD_INPUT,
+                       "%s: key '%s' is an array whose element %" PRIu64 " is %" PRId64
+                       " where the first is %" PRId64
+                       "; resq compiles models whose layers are alike",
+                       gguf->path, key, i, (int64_t)(i ? other : *out), (int64_t)*out);
+  }
+  return value->count == layers ||
+         resq_fail(err, RESQ_BAD_INPUT,
+                   "%s: key '%s' is an array of %" PRIu64 " elements for %" PRIu64 " layers",
+                   gguf->path, key, value->count, layers);
+}
+
+static bool load_float(const resq_gguf_value *value, double *out) {
   if (value->kind == RESQ_GGUF_FLOAT32) {
     float narrow;
     memcpy(&narrow, value->data, sizeof narrow);
     *out = (double)narrow;
-  } else if (value->kind == RESQ_GGUF_FLOAT64) {
-    memcpy(out, value->data, sizeof *out);
-  } else {
-    return fail_kind(gguf, value, "f32", err);
+    return true;
   }
+  if (value->kind == RESQ_GGUF_FLOAT64)
+    memcpy(out, value->data, sizeof *out);
+  return value->kind == RESQ_GGUF_FLOAT64;
+}
+
+bool resq_gguf_f64(const resq_gguf *gguf, const char *key, double *out, resq_error *err) {
+  const resq_gguf_value *value = require(gguf, key, err);
+  if (!value)
+    return false;
+  if (!load_float(value, out))
+    return fail_kind(gguf, value, "f32", err);
   if (!isfinite(*out))
-    return resq_fail(err, RESQ_BAD_INPUT, "%s: key '%s' is %f; a finite number is needed", gguf->path,
-                     key, *out);
+    return resq_fail(err, RESQ_BAD_INPUT, "%s: key '%s' is %f; a finite number is needed",
+                     gguf->path, key, *out);
   return true;
 }
 
@@ -114,6 +154,35 @@ bool resq_gguf_string(const resq_gguf *gguf, const char *key, resq_text *out, re
   const uint8_t *at = value->data;
   *out = next_string(&at);
   return true;
+}
+
+bool resq_gguf_number(const resq_gguf_value *value, double *out) {
+  uint64_t integer;
+  bool negative;
+  if (value->kind == RESQ_GGUF_BOOL)
+    *out = *value->data != 0;
+  else if (load_integer(value->kind, value->data, &integer, &negative))
+    *out = negative ? (double)(int64_t)integer : (double)integer;
+  else
+    return load_float(value, out);
+  return true;
+}
+
+void resq_gguf_value_text(const resq_gguf_value *value, char out[RESQ_GGUF_VALUE_TEXT]) {
+  double number;
+  if (value->kind == RESQ_GGUF_STRING) {
+    const uint8_t *at = value->data;
+    resq_text text = next_string(&at);
+    snprintf(out, RESQ_GGUF_VALUE_TEXT, text.size <= 64 ? "'%.*s'" : "'%.*s...'",
+             text.size <= 64 ? (int)text.size : 64, text.data);
+  } else if (value->kind == RESQ_GGUF_BOOL) {
+    snprintf(out, RESQ_GGUF_VALUE_TEXT, "%s", *value->data ? "true" : "false");
+  } else if (resq_gguf_number(value, &number)) {
+    snprintf(out, RESQ_GGUF_VALUE_TEXT, "%.10g", number);
+  } else {
+    snprintf(out, RESQ_GGUF_VALUE_TEXT, "an array of %" PRIu64 " %s", value->count,
+             resq_gguf_kind_name(value->element));
+  }
 }
 
 /// Room for `count` items of `size` bytes; NULL for none. False without memory.

@@ -6,11 +6,28 @@
 #include "dialect/import/import.h"
 #include "base/file.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+/// People give the folder that they downloaded.
+static bool check_not_folder(const char *path, resq_error *err) {
+  struct stat about;
+  if (stat(path, &about) != 0 || !S_ISDIR(about.st_mode))
+    return true; // what else is wrong with it is said where it is opened
+  char config[4096];
+  int size = snprintf(config, sizeof config, "%s/config.json", path);
+  bool checkpoint = size > 0 && (size_t)size < sizeof config && stat(config, &about) == 0;
+  return resq_fail(err, RESQ_IO,
+                   "cannot read '%s': it is a directory, not a GGUF file or an MLIR module%s", path,
+                   checkpoint ? "; convert this Hugging Face checkpoint to GGUF with llama.cpp's "
+                                "convert_hf_to_gguf.py"
+                              : "; give a file in it");
+}
 
 MlirModule resq_import(MlirContext ctx, const char *path, resq_error *err) {
   resq_map map;
-  if (!resq_map_open(&map, path, err))
+  if (!check_not_folder(path, err) || !resq_map_open(&map, path, err))
     return (MlirModule){NULL};
   bool is_gguf = map.size >= 4 && memcmp(map.data, "GGUF", 4) == 0;
   resq_map_close(&map);

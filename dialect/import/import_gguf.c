@@ -8,12 +8,12 @@
 //===----------------------------------------------------------------------===//
 #include "dialect/build.h"
 #include "dialect/diagnostics.h"
-#include "dialect/import/import.h"
 #include "dialect/import/decoder_config.h"
+#include "dialect/import/generation_settings.h"
+#include "dialect/import/import.h"
 #include "dialect/import/tokenizer_source.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
@@ -87,7 +87,9 @@ static bool has_bias(const importer *im, int64_t layer, const resq_decoder_tenso
 static int64_t interleaved_heads(const importer *im, int site) {
   if (!im->config.architecture->rope_interleaved)
     return 0;
-  return site == RESQ_DECODER_Q ? im->config.heads : site == RESQ_DECODER_K ? im->config.kv_heads : 0;
+  return site == RESQ_DECODER_Q   ? im->config.heads
+         : site == RESQ_DECODER_K ? im->config.kv_heads
+                                  : 0;
 }
 
 static void add_layer_params(const importer *im, int64_t layer) {
@@ -106,12 +108,42 @@ static void add_layer_params(const importer *im, int64_t layer) {
   }
 }
 
+/// resq.param @rope_factors, what RoPE's frequencies are divided by: the file's tensor, or linear scaling's one number for
+/// all, or the product of both.
+static void add_rope_factors(const importer *im) {
+  const resq_decoder_config *c = &im->config;
+  const char *name = "rope_factors";
+  MlirType type = vector_type(im, c->head_size / 2);
+  if (c->rope.divisor == 1) {
+    add_param(im, name, "rope_freqs.weight", type, 0);
+    return;
+  }
+  resq_builder top = at(im, im->module, name);
+  MlirBlock recipe;
+  resq_build_param(&top, name, type, &recipe);
+  resq_builder b = at(im, recipe, name);
+  MlirAttribute all = mlirDenseElementsAttrFloatSplatGet(type, c->rope.divisor);
+  MlirNamedAttribute constant = resq_attr(im->ctx, "value", all);
+  MlirValue value = resq_build_value(&b, "arith.constant", 0, NULL, type, 1, &constant);
+  if (c->rope_factors) {
+    const MlirNamedAttribute leaf[] = {resq_attr_sym(im->ctx, "checkpoint", "checkpoint"),
+                                       resq_attr_str(im->ctx, "tensor", "rope_freqs.weight")};
+    const MlirValue both[] = {resq_build_value(&b, "resq.leaf", 0, NULL, type, 2, leaf), value};
+    value = resq_build_value(&b, "resq.scale_columns", 2, both, type, 0, NULL);
+  }
+  resq_build_yield(recipe, value);
+}
+
+static bool has_rope_factors(const resq_decoder_config *c) {
+  return c->rope_factors || c->rope.divisor != 1;
+}
+
 static void add_params(const importer *im) {
   const resq_decoder_config *c = &im->config;
   MlirType table = matrix_type(im, c->vocabulary, c->width);
   add_param(im, "embedding", "token_embd.weight", table, 0);
-  if (c->rope_factors)
-    add_param(im, "rope_factors", "rope_freqs.weight", vector_type(im, c->head_size / 2), 0);
+  if (has_rope_factors(c))
+    add_rope_factors(im);
   for (int64_t layer = 0; layer < c->layers; ++layer)
     add_layer_params(im, layer);
   add_param(im, "final_norm", "output_norm.weight", vector_type(im, c->width), 0);
@@ -180,10 +212,12 @@ static MlirValue build_norm(const importer *im, const char *name, MlirValue x) {
   resq_builder b = at(im, im->body, name);
   const MlirValue operands[] = {x, resq_build_get(&b, name, vector_type(im, im->config.width))};
   MlirNamedAttribute eps = resq_attr_f32(im->ctx, "eps", im->config.eps);
-  return resq_build_value(&b, "resq.rms_norm", 2, operands, rows_type(im, im->config.width), 1, &eps);
+  return resq_build_value(&b, "resq.rms_norm", 2, operands, rows_type(im, im->config.width), 1,
+                          &eps);
 }
 
-static MlirValue build_linear(const importer *im, int64_t layer, resq_decoder_site site, MlirValue x) {
+static MlirValue build_linear(const importer *im, int64_t layer, resq_decoder_site site,
+                              MlirValue x) {
   const resq_decoder_tensor *tensor = &im->tensors[site];
   char name[MAX_SYMBOL], bias_site[32], bias_name[MAX_SYMBOL];
   resq_builder b = at(im, im->body, symbol(name, layer, tensor->site));
@@ -191,11 +225,12 @@ static MlirValue build_linear(const importer *im, int64_t layer, resq_decoder_si
   intptr_t count = 2;
   if (has_bias(im, layer, tensor)) {
     snprintf(bias_site, sizeof bias_site, "%s_bias", tensor->site);
-    operands[count++] = resq_build_get(&b, symbol(bias_name, layer, bias_site),
-                                       vector_type(im, tensor->shape[0]));
+    operands[count++] =
+        resq_build_get(&b, symbol(bias_name, layer, bias_site), vector_type(im, tensor->shape[0]));
   }
   MlirNamedAttribute attr = resq_attr_str(im->ctx, "name", name);
-  return resq_build_value(&b, "resq.linear", count, operands, rows_type(im, tensor->shape[0]), 1, &attr);
+  return resq_build_value(&b, "resq.linear", count, operands, rows_type(im, tensor->shape[0]), 1,
+                          &attr);
 }
 
 static MlirValue build_rope(const importer *im, const char *name, MlirValue x) {
@@ -218,9 +253,8 @@ static MlirValue build_cached_attention(const importer *im, int64_t layer, MlirV
   snprintf(cache, sizeof cache, "l%" PRId64, layer);
   resq_builder append = at(im, im->body, symbol(name, layer, "kv"));
   const MlirValue stored[] = {k, v, im->positions, im->sequences};
-  const MlirNamedAttribute attrs[] = {
-      resq_attr_sym(im->ctx, "cache", cache),
-      resq_attr_f32(im->ctx, "scale", 1.0f / sqrtf((float)im->config.head_size))};
+  const MlirNamedAttribute attrs[] = {resq_attr_sym(im->ctx, "cache", cache),
+                                      resq_attr_f32(im->ctx, "scale", im->config.attention_scale)};
   resq_build_op(&append, "resq.kv_append", 4, stored, 0, NULL, 1, attrs);
   resq_builder attend = at(im, im->body, symbol(name, layer, "attention"));
   const MlirValue asked[] = {q, im->positions, im->sequences};
@@ -244,8 +278,8 @@ static MlirValue build_layer(const importer *im, int64_t layer, MlirValue x) {
                                 build_linear(im, layer, RESQ_DECODER_UP, n)};
   resq_builder b = at(im, im->body, symbol(name, layer, "act"));
   MlirNamedAttribute silu = resq_attr_str(im->ctx, "activation", "silu");
-  MlirValue gated = resq_build_value(&b, "resq.gate", 2, branches, rows_type(im, im->config.mlp_width),
-                                     1, &silu);
+  MlirValue gated =
+      resq_build_value(&b, "resq.gate", 2, branches, rows_type(im, im->config.mlp_width), 1, &silu);
   MlirValue down = build_linear(im, layer, RESQ_DECODER_DOWN, gated);
   return build_add(im, symbol(name, layer, "mlp_add"), x, down);
 }
@@ -262,10 +296,10 @@ static MlirValue build_angles(const importer *im) {
   const resq_decoder_config *c = &im->config;
   resq_builder b = at(im, im->body, "rope_angles");
   MlirValue operands[2] = {im->positions};
-  if (c->rope_factors)
+  if (has_rope_factors(c))
     operands[1] = resq_build_get(&b, "rope_factors", vector_type(im, c->head_size / 2));
-  MlirNamedAttribute base = resq_attr_f32(im->ctx, "base", c->rope_base);
-  return resq_build_value(&b, "resq.rope_angles", c->rope_factors ? 2 : 1, operands,
+  MlirNamedAttribute base = resq_attr_f32(im->ctx, "base", c->rope.base);
+  return resq_build_value(&b, "resq.rope_angles", has_rope_factors(c) ? 2 : 1, operands,
                           rows_type(im, c->head_size), 1, &base);
 }
 
@@ -340,7 +374,8 @@ static MlirModule build_module(MlirContext ctx, const resq_gguf *gguf,
   im.module = mlirModuleGetBody(module);
   set_module_attributes(&im, mlirModuleGetOperation(module));
   add_checkpoint(&im);
-  if (!add_tokenizer(&im, err)) {
+  if (!resq_import_generation_settings(gguf, mlirModuleGetOperation(module), err) ||
+      !add_tokenizer(&im, err)) {
     mlirModuleDestroy(module);
     return (MlirModule){NULL};
   }

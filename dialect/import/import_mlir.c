@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 #include "base/file.h"
 #include "dialect/build.h"
+#include "dialect/check.h"
 #include "dialect/diagnostics.h"
+#include "dialect/import/foreign_file.h"
 #include "dialect/import/import.h"
 #include "dialect/import/text_scan.h"
 
@@ -25,9 +27,18 @@ static MlirModule parse(MlirContext ctx, const char *path, resq_error *err) {
   resq_listener listener;
   resq_listen_begin(&listener, ctx, err);
   MlirModule module = mlirModuleCreateParseFromFile(ctx, resq_str(path));
+  if (!mlirModuleIsNull(module) && !resq_check_source_attributes(mlirModuleGetOperation(module))) {
+    mlirModuleDestroy(module);
+    module = (MlirModule){NULL};
+  }
   bool silent = resq_listen_end(&listener);
-  if (mlirModuleIsNull(module) && silent)
-    resq_fail(err, RESQ_BAD_INPUT, "%s: MLIR does not parse this file and doesn't say why", path);
+  if (!mlirModuleIsNull(module))
+    return module;
+  if (silent)
+    resq_fail(err, RESQ_BAD_INPUT, "MLIR does not parse this file and doesn't say why");
+  // What is wrong with bytecode has no place, or one in the text that it was made from.
+  if (err && !strstr(err->message, path))
+    resq_fail_in(err, "%s", path);
   return module;
 }
 
@@ -76,23 +87,18 @@ static bool check_version(MlirModule module, const char *path, resq_error *err) 
                   mlirIntegerTypeGetWidth(mlirAttributeGetType(version)) == 64;
   int64_t found = readable ? mlirIntegerAttrGetValueInt(version) : 0;
   return (found >= 1 && found <= RESQ_DIALECT_VERSION) ||
-         resq_fail(err, RESQ_BAD_INPUT, "%s: resq.version is %" PRId64 "; this resq reads 1 to %d", path,
-                   found, RESQ_DIALECT_VERSION);
+         resq_fail(err, RESQ_BAD_INPUT, "%s: resq.version is %" PRId64 "; this resq reads 1 to %d",
+                   path, found, RESQ_DIALECT_VERSION);
 }
 
 static bool check_file(MlirContext ctx, const char *path, const resq_map *map, resq_error *err) {
+  if (!resq_check_is_mlir(map->data, map->size, path, err))
+    return false;
   if (map->size > max_file_size)
-    return resq_fail(err, RESQ_BAD_INPUT, "%s: %" PRIu64 " bytes; at most %" PRIu64 " are allowed", path,
-                     map->size, max_file_size);
-  if (map->size == 0)
-    return resq_fail(err, RESQ_BAD_INPUT, "%s: the file is empty", path);
-  if (map->size >= 4 && memcmp(map->data, "ML\xefR", 4) == 0)
+    return resq_fail(err, RESQ_BAD_INPUT, "%s: %" PRIu64 " bytes; at most %" PRIu64 " are allowed",
+                     path, map->size, max_file_size);
+  if (memcmp(map->data, RESQ_BYTECODE_MAGIC, 4) == 0)
     return bytecode_is_harmless(ctx, path, err);
-  const void *nul = memchr(map->data, '\0', (size_t)map->size);
-  if (nul) // the lexer would skip it; no text has one
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "%s: neither GGUF nor MLIR: a NUL byte at offset %td, and no known magic", path,
-                     (const uint8_t *)nul - map->data);
   return resq_text_scan((const char *)map->data, map->size, path, err);
 }
 

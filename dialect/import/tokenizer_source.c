@@ -5,6 +5,7 @@
 // the merges mean and whether `pre` is known is the tokenizer's to say.
 //===----------------------------------------------------------------------===//
 #include "dialect/import/tokenizer_source.h"
+#include "text/pretokenize.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -60,6 +61,26 @@ static bool read_id(const resq_gguf *gguf, const char *key, int64_t n_tokens, in
   return true;
 }
 
+/// Ids besides eos that end a generation: of a turn, of a message, and what stands between the files of code models.
+static bool read_ends(const resq_gguf *gguf, resq_tokenizer_source *out, resq_error *err) {
+  static const char *const keys[] = {
+      "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id", "tokenizer.ggml.fim_pad_token_id",
+      "tokenizer.ggml.fim_rep_token_id", "tokenizer.ggml.fim_sep_token_id"};
+  enum { KEYS = sizeof keys / sizeof keys[0] };
+  int32_t *ends = calloc(KEYS, sizeof *ends);
+  out->ends = ends;
+  if (!ends)
+    return resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for the end tokens", gguf->path);
+  for (int i = 0; i < KEYS; ++i) {
+    int64_t id;
+    if (!read_id(gguf, keys[i], out->n_tokens, &id, err))
+      return false;
+    if (id >= 0)
+      ends[out->n_ends++] = (int32_t)id;
+  }
+  return true;
+}
+
 static bool read_vocabulary(const resq_gguf *gguf, resq_tokenizer_source *out, resq_error *err) {
   resq_text *tokens = NULL, *merges = NULL;
   bool ok = resq_gguf_strings(gguf, "tokenizer.ggml.tokens", &tokens, &out->n_tokens, err);
@@ -89,15 +110,13 @@ static bool read_vocabulary(const resq_gguf *gguf, resq_tokenizer_source *out, r
   return ok;
 }
 
-/// Files of the Llama 3 family may leave the key out and mean "yes"; all others mean "no".
+/// Files of some pre-tokenizers, such as Llama 3's, may leave the key out and mean "yes"; all others mean "no".
 static bool read_add_bos(const resq_gguf *gguf, resq_tokenizer_source *out, resq_error *err) {
-  if (resq_gguf_get(gguf, "tokenizer.ggml.add_bos_token")) {
-    if (!resq_gguf_bool(gguf, "tokenizer.ggml.add_bos_token", &out->add_bos, err))
+  if (resq_gguf_get(gguf, RESQ_IMPORT_ADD_BOS_KEY)) {
+    if (!resq_gguf_bool(gguf, RESQ_IMPORT_ADD_BOS_KEY, &out->add_bos, err))
       return false;
   } else {
-    out->add_bos = out->bos >= 0 && (strcmp(out->pre, "llama-bpe") == 0 ||
-                                     strcmp(out->pre, "llama3") == 0 ||
-                                     strcmp(out->pre, "llama-v3") == 0);
+    out->add_bos = out->bos >= 0 && resq_pretokenizer_means_bos(out->pre);
   }
   if (out->add_bos && out->bos < 0)
     return resq_fail(err, RESQ_BAD_INPUT,
@@ -115,12 +134,12 @@ static bool fill_source(const resq_gguf *gguf, resq_tokenizer_source *out, resq_
     return resq_fail(err, RESQ_BAD_INPUT,
                      "%s: key 'tokenizer.ggml.model' is '%.*s'; resq reads 'gpt2' (byte-level BPE)",
                      gguf->path, model.size < 64 ? (int)model.size : 64, model.data);
-  return (out->pre = copy_string(gguf, "tokenizer.ggml.pre", "gpt2", err)) != NULL &&
+  return (out->pre = copy_string(gguf, RESQ_IMPORT_PRETOKENIZER_KEY, RESQ_IMPORT_DEFAULT_PRETOKENIZER, err)) != NULL &&
          (out->chat_template = copy_string(gguf, "tokenizer.chat_template", "", err)) != NULL &&
          read_vocabulary(gguf, out, err) &&
          read_id(gguf, "tokenizer.ggml.bos_token_id", out->n_tokens, &out->bos, err) &&
          read_id(gguf, "tokenizer.ggml.eos_token_id", out->n_tokens, &out->eos, err) &&
-         read_add_bos(gguf, out, err);
+         read_ends(gguf, out, err) && read_add_bos(gguf, out, err);
 }
 
 bool resq_import_tokenizer_source(const resq_gguf *gguf, resq_tokenizer_source *out,
@@ -136,6 +155,7 @@ void resq_import_tokenizer_source_free(resq_tokenizer_source *source) {
   free((void *)source->tokens);
   free((void *)source->token_types);
   free((void *)source->merges);
+  free((void *)source->ends);
   free((void *)source->pre);
   free((void *)source->chat_template);
   *source = (resq_tokenizer_source){.bos = -1, .eos = -1};

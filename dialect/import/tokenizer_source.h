@@ -5,6 +5,11 @@
 
 #include "dialect/import/gguf.h"
 
+#define RESQ_IMPORT_PRETOKENIZER_KEY "tokenizer.ggml.pre"
+#define RESQ_IMPORT_ADD_BOS_KEY "tokenizer.ggml.add_bos_token"
+/// What a file without the key gets. It is a guess, so whoever compiles the file says so.
+#define RESQ_IMPORT_DEFAULT_PRETOKENIZER "gpt-2"
+
 /// True when the file has a tokenizer at all.
 bool resq_import_has_tokenizer(const resq_gguf *gguf);
 

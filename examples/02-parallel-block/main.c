@@ -10,7 +10,7 @@ enum { WIDTH = 48 };
 int main(void) {
   float x[WIDTH], y[WIDTH];
   resq_message why;
-  resq_model *model = resq_model_open(&resq_program_v1, NULL, &why);
+  resq_model *model = resq_model_open(&block_program, NULL, &why);
   // Capacity: the tokens that a sequence may have.
   resq_session_options options = {.threads = 1, .sequences = 1, .capacity = 256};
   resq_session *session = model ? resq_session_create(model, &options, &why) : NULL;
@@ -18,7 +18,7 @@ int main(void) {
   const int64_t rows[4] = {1, 1, 1, 1};
   const int32_t sequence = 0;
   for (int32_t position = 0; ok && fread(x, sizeof x, 1, stdin) == 1; position++) {
-    ok = block(session, x, &position, &sequence, y, rows, &why);
+    ok = block_block(session, x, &position, &sequence, y, rows, &why);
     if (ok)
       fwrite(y, sizeof y, 1, stdout);
   }

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #include "lowering/cpu/emit.h"
 
+#include "dialect/memory.h"
 #include "mlir-c/Dialect/LLVM.h"
 
 #include <stdio.h>
@@ -142,7 +143,7 @@ static MlirOperation make_function(lowering *l, const char *name, intptr_t n,
   mlirOperationStateAddAttributes(&state, 3, attrs);
   MlirRegion region = mlirRegionCreate();
   if (out_block) {
-    MlirLocation *locs = malloc((size_t)(n ? n : 1) * sizeof *locs);
+    MlirLocation *locs = resq_new((size_t)(n ? n : 1), sizeof *locs);
     for (intptr_t i = 0; i < n; i++)
       locs[i] = loc;
     *out_block = mlirBlockCreate(n, inputs, locs);
@@ -221,8 +222,8 @@ static MlirOperation open_function(lowering *l, const char *symbol) {
   MlirValue args = emit_load(l, l->call, offsetof(resq_call, args), ptr);
   MlirValue rows = emit_load(l, l->call, offsetof(resq_call, rows), ptr);
   int n = l->n_inputs + l->n_results;
-  l->arg_pointers = calloc((size_t)n + 1, sizeof *l->arg_pointers);
-  l->row_counts = calloc((size_t)n + 1, sizeof *l->row_counts);
+  l->arg_pointers = resq_new((size_t)n + 1, sizeof *l->arg_pointers);
+  l->row_counts = resq_new((size_t)n + 1, sizeof *l->row_counts);
   for (int i = 0; i < n; i++) {
     l->arg_pointers[i] = emit_load(l, args, i * (int64_t)sizeof(void *), ptr);
     l->row_counts[i] = emit_load(l, rows, i * (int64_t)sizeof(int64_t), i64_type(l));

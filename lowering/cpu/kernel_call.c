@@ -1,5 +1,6 @@
 //===-- kernel_call.c - a call's arguments, without a device ---------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/memory.h"
 #include "lowering/cpu/emit.h"
 
 #include <inttypes.h>
@@ -26,7 +27,7 @@ static void touch(kernel_call *k, place_kind kind, int key, int64_t begin, int64
   if (l->n_since + 1 > l->since_capacity) {
     l->since_capacity = l->n_since * 2 + 64;
     l->since_barrier =
-        realloc(l->since_barrier, (size_t)l->since_capacity * sizeof *l->since_barrier);
+        resq_resize(l->since_barrier, (size_t)l->since_capacity, sizeof *l->since_barrier);
   }
   l->since_barrier[l->n_since++] = (struct hazard){kind, key, begin, end, write};
 }
@@ -166,7 +167,7 @@ void kernel_end(kernel_call *k) {
     return;
   if (l->ticket + 1 > l->op_names_capacity) {
     l->op_names_capacity = l->ticket * 2 + 64;
-    l->op_names = realloc(l->op_names, (size_t)l->op_names_capacity * sizeof *l->op_names);
+    l->op_names = resq_resize(l->op_names, (size_t)l->op_names_capacity, sizeof *l->op_names);
   }
   k->ticket = l->ticket++;
   l->op_names[k->ticket] = op_label(k);

@@ -10,7 +10,7 @@
 //
 // Facts that the program table needs stay on the function as attributes:
 //   resq.function, resq.level, resq.max_rows, resq.workspace, resq.op_names,
-//   resq.args = [{name, dtype, is_result, rows, width}].
+//   resq.args and resq.uses of lowering/facts.h.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_LOWERING_CPU_LOWER_CPU_H
 #define RESQ_LOWERING_CPU_LOWER_CPU_H

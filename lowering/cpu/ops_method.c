@@ -1,5 +1,6 @@
 //===-- ops_method.c - method ops to kernel calls -------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/memory.h"
 #include "kernels/kernels.h"
 #include "lowering/cpu/emit.h"
 
@@ -40,7 +41,7 @@ static void emit_hadamard(lowering *l, MlirOperation op) {
   row_op r;
   row_op_begin(&r, l, op, "resq_hadamard", 1, 0);
   if (order > 1) {
-    int8_t *signs = malloc((size_t)(order * order));
+    int8_t *signs = resq_new((size_t)(order * order), 1);
     resqHadamardSigns(order, signs);
     kernel_table(&r.k, "hadamard_signs", signs, order * order, TABLE_I8);
     free(signs);
@@ -62,7 +63,7 @@ static void emit_permute(lowering *l, MlirOperation op) {
   } else {
     MlirAttribute order = resq_op_attr(op, "order");
     int64_t width = resq_width(result(op));
-    int32_t *table = malloc((size_t)width * sizeof *table);
+    int32_t *table = resq_new((size_t)width, sizeof *table);
     for (int64_t i = 0; i < width; i++)
       table[i] = (int32_t)mlirDenseI64ArrayGetElement(order, i);
     kernel_table(&r.k, "order", table, width * 4, TABLE_I32);

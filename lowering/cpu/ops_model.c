@@ -3,6 +3,7 @@
 //
 // Each emitter lists a kernel's arguments in the order of kernels.h.
 //===----------------------------------------------------------------------===//
+#include "dialect/memory.h"
 #include "lowering/cpu/emit.h"
 
 #include <math.h>
@@ -95,7 +96,7 @@ static void emit_linear(lowering *l, MlirOperation op) {
 static void emit_rope_angles(lowering *l, MlirOperation op) {
   int64_t size = resq_width(result(op));
   float base = (float)resq_op_f64(op, "base");
-  float *inv_freq = malloc((size_t)size / 2 * sizeof *inv_freq);
+  float *inv_freq = resq_new((size_t)size / 2 * sizeof *inv_freq, 1);
   for (int64_t i = 0; i < size / 2; i++)
     inv_freq[i] = (float)(1.0 / pow((double)base, (double)(2 * i) / (double)size));
   row_op r;

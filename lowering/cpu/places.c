@@ -5,6 +5,7 @@
 // bytes is safe without regard to threads: kernel_end puts a barrier wherever byte
 // ranges of unsynchronised ops meet.
 //===----------------------------------------------------------------------===//
+#include "dialect/memory.h"
 #include "lowering/cpu/emit.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@ static void *grow(void *array, int *capacity, int needed, size_t element) {
   if (needed <= *capacity)
     return array;
   *capacity = needed * 2 + 16;
-  return realloc(array, (size_t)*capacity * element);
+  return resq_resize(array, (size_t)*capacity, element);
 }
 
 /// The index, in the source block, of the last op that reads v or a view of it.

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "lowering/gpu/launch.h"
 
+#include "dialect/memory.h"
 #include "lowering/gpu/geometry.h"
 #include "mlir-c/Dialect/LLVM.h"
 
@@ -200,7 +201,7 @@ static void issue_launch(kernel_call *k) {
     make_wrapper(k, name, grid.threads);
   if (l->ticket > l->launches_capacity) {
     l->launches_capacity = l->ticket * 2 + 64;
-    l->launches = realloc(l->launches, (size_t)l->launches_capacity * sizeof *l->launches);
+    l->launches = resq_resize(l->launches, (size_t)l->launches_capacity, sizeof *l->launches);
   }
   l->launches[k->ticket] = describe_launch(k, name, &grid);
 }

@@ -5,6 +5,7 @@
 // singular values. Orders are head sizes, rarely a model's width: LAPACK's plain routines.
 //===----------------------------------------------------------------------===//
 #include "linalg.h"
+#include "moment.h"
 
 #include <cblas.h>
 #include <limits.h>
@@ -40,31 +41,36 @@ static bool check_finite(const double *a, int64_t n, const char *what, resq_erro
 
 //===-- Balanced ----------------------------------------------------------===//
 
-/// out = the mean of a and its transpose, damped; a zero matrix becomes the identity.
-static bool damp(const double *a, int64_t n, double *out, const char *what, resq_error *err) {
-  double mean = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    mean += a[i * n + i] / (double)n;
+/// out = the mean of a and its transpose, with `damping` of its mean diagonal; a zero matrix becomes
+/// the identity.
+static bool damp(const double *a, int64_t n, double damping, double *out, const char *what,
+                 resq_error *err) {
+  double trace = 0;
+  if (!resq_moment_trace(a, n, what, &trace, err))
+    return false;
+  for (int64_t i = 0; i < n; ++i)
     for (int64_t j = 0; j < n; ++j)
       out[i * n + j] = 0.5 * a[i * n + j] + 0.5 * a[j * n + i];
-  }
-  if (mean < 0)
-    return resq_fail(err, RESQ_BAD_INPUT, "balanced_basis: the trace of the %s' moment is negative",
-                     what);
   for (int64_t i = 0; i < n; ++i)
-    out[i * n + i] += mean > 0 ? DAMPING * mean : 1;
+    out[i * n + i] = fmax(out[i * n + i], 0) + (trace > 0 ? damping * trace / (double)n : 1);
   return true;
 }
 
-/// a = L L^T becomes L, zero above the diagonal.
-static bool cholesky(double *a, int64_t n, resq_error *err) {
-  if (!resq_cholesky(1, a, n))
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "balanced_basis: the keys' moment is not positive definite");
+/// l = L of the damped moment, L L^T, zero above the diagonal. Keys that are nearly alike may need more damping.
+static bool factor_keys(const double *keys, int64_t n, double *l, resq_error *err) {
+  bool definite = false;
+  for (double damping = DAMPING; !definite && damping < 2; damping *= 10) {
+    if (!damp(keys, n, damping, l, "balanced_basis: keys", err))
+      return false;
+    definite = resq_cholesky(1, l, n);
+  }
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = i + 1; j < n; ++j)
-      a[i * n + j] = 0;
-  return true;
+      l[i * n + j] = 0;
+  return definite ||
+         resq_fail(err, RESQ_BAD_INPUT,
+                   "balanced_basis: the keys' moment is not positive definite, with its "
+                   "mean diagonal added to it either");
 }
 
 /// basis, which holds damped C_q, becomes T; l holds L, work is [n, n].
@@ -89,9 +95,7 @@ static bool balance(const double *l, double *basis, double *work, double *values
 
 bool resq_balanced_basis(const double *keys, const double *queries, double *basis, int64_t n,
                          resq_error *err) {
-  if (!check_order(n, "balanced_basis", err) ||
-      !check_finite(keys, n, "balanced_basis: keys", err) ||
-      !check_finite(queries, n, "balanced_basis: queries", err))
+  if (!check_order(n, "balanced_basis", err))
     return false;
   if (n == 0)
     return true;
@@ -100,8 +104,9 @@ bool resq_balanced_basis(const double *keys, const double *queries, double *basi
   double *l = malloc((2 * square + (size_t)n) * sizeof *l);
   if (!l)
     return resq_fail(err, RESQ_NO_MEMORY, "balanced_basis: no memory for order %lld", (long long)n);
-  bool ok = damp(keys, n, l, "keys", err) && damp(queries, n, basis, "queries", err) &&
-            cholesky(l, n, err) && balance(l, basis, l + square, l + 2 * square, n, err);
+  bool ok = factor_keys(keys, n, l, err) &&
+            damp(queries, n, DAMPING, basis, "balanced_basis: queries", err) &&
+            balance(l, basis, l + square, l + 2 * square, n, err);
   free(l);
   return ok;
 }

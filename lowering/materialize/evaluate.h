@@ -128,6 +128,10 @@ void resq_plan_free(resq_evaluator *e);
 /// name.
 bool resq_intern(resq_evaluator *e, resq_node *node, const char *kind, MlirType type, int32_t *out,
                  resq_error *err);
+/// Whether `values`, all n elements of an i32 param, may be the indices that functions take them for. indices.c
+bool resq_check_indices(resq_evaluator *e, MlirOperation param, const int32_t *values, int64_t n,
+                        resq_error *err);
+
 /// "param @name at loc: " before err's message. op: the culprit, its param is found.
 void resq_blame(resq_error *err, MlirOperation op);
 

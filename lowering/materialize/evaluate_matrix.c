@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "evaluate.h"
 #include "linalg.h"
+#include "moment.h"
 #include "parallel.h"
 
 #include <math.h>
@@ -42,15 +43,13 @@ RESQ_DECLARE_RULE(normalize_trace) {
     return false;
   for (int64_t m = 0; m < node->info.rows / n; ++m) {
     double *matrix = resq_f64(*out) + m * n * n, trace = 0;
-    for (int64_t i = 0; i < n; ++i)
-      trace += matrix[i * n + i];
-    if (!(trace > 0) || !isfinite(trace)) {
+    if (!resq_moment_trace(matrix, n, "resq.normalize_trace", &trace, err)) {
       resq_value_release(*out);
       *out = NULL;
-      return resq_fail(err, RESQ_BAD_INPUT,
-                       "resq.normalize_trace: a trace is %g; it must be positive and finite",
-                       trace);
+      return false;
     }
+    if (trace == 0) // zeros stay zeros: this input has no say
+      continue;
     for (int64_t i = 0; i < n * n; ++i)
       matrix[i] /= trace;
   }

@@ -27,19 +27,19 @@ static const char *extents_text(char *buffer, size_t size, const int64_t *extent
   return buffer;
 }
 
-static bool check_extents(const resq_checkpoint *c, const resq_gguf_tensor *tensor,
-                          const resq_tensor_info *info, resq_error *err) {
+/// The tensor in the recipe's shape; other writers' dimensions of 1 are overlooked.
+static bool shape_tensor(const resq_checkpoint *c, const resq_gguf_tensor *tensor,
+                         const resq_tensor_info *info, resq_gguf_tensor *out, resq_error *err) {
+  if (resq_gguf_view(tensor, (uint32_t)info->rank, info->shape, out))
+    return true;
   int64_t found[RESQ_GGUF_MAX_DIMS];
-  bool same = (int)tensor->n_dims == info->rank;
-  for (uint32_t i = 0; i < tensor->n_dims; ++i) {
+  for (uint32_t i = 0; i < tensor->n_dims; ++i)
     found[i] = (int64_t)resq_gguf_outer_dim(tensor, i);
-    same = same && found[i] == info->shape[i];
-  }
   char have[128], want[128];
-  return same || resq_fail(err, RESQ_BAD_INPUT, "tensor '%s' of '%s' is %s, but the recipe says %s",
-                           tensor->name, c->gguf.path,
-                           extents_text(have, sizeof have, found, (int)tensor->n_dims),
-                           extents_text(want, sizeof want, info->shape, info->rank));
+  return resq_fail(err, RESQ_BAD_INPUT, "tensor '%s' of '%s' is %s, but the recipe says %s",
+                   tensor->name, c->gguf.path,
+                   extents_text(have, sizeof have, found, (int)tensor->n_dims),
+                   extents_text(want, sizeof want, info->shape, info->rank));
 }
 
 RESQ_DECLARE_RULE(leaf) {
@@ -55,10 +55,11 @@ RESQ_DECLARE_RULE(leaf) {
     return resq_fail(err, RESQ_BAD_INPUT, "'%s' has no tensor '%s'", c->gguf.path, name);
   if (node->info.kind != RESQ_ELEMENT_FLOAT)
     return resq_fail(err, RESQ_BAD_INPUT, "a leaf is decoded to a float type only");
-  if (!check_extents(c, tensor, &node->info, err) ||
+  resq_gguf_tensor shaped;
+  if (!shape_tensor(c, tensor, &node->info, &shaped, err) ||
       !resq_new_value(node, RESQ_VALUE_F32, range.rows, out, err))
     return false;
-  if (!resq_gguf_decode_rows(&c->gguf, tensor, (uint64_t)range.begin,
+  if (!resq_gguf_decode_rows(&c->gguf, &shaped, (uint64_t)range.begin,
                              (uint64_t)(range.begin + range.rows), resq_f32(*out), err)) {
     drop(out);
     return false;
@@ -119,9 +120,8 @@ RESQ_DECLARE_RULE(samples) {
   if (!resq_new_value(node, RESQ_VALUE_F32, range.rows, out, err))
     return false;
   for (int64_t r = 0; r < range.rows; ++r)
-    if (!resq_statistics_samples(e->statistics, index,
-                                 (range.begin + r) * kept / node->info.rows, 1,
-                                 resq_f32(*out) + r * width, err)) {
+    if (!resq_statistics_samples(e->statistics, index, (range.begin + r) * kept / node->info.rows,
+                                 1, resq_f32(*out) + r * width, err)) {
       drop(out);
       return false;
     }
@@ -147,6 +147,10 @@ RESQ_DECLARE_RULE(constant) {
   if (mlirAttributeIsNull(value) || !mlirAttributeIsADenseElements(value) ||
       (!is_float && info->kind != RESQ_ELEMENT_I32))
     return resq_fail(err, RESQ_BAD_INPUT, "a constant is a dense<> of f32, f64 or i32");
+  // One element for all would fit any size.
+  if (!mlirTypeEqual(mlirAttributeGetType(value),
+                     mlirValueGetType(mlirOperationGetResult(node->op, 0))))
+    return resq_fail(err, RESQ_BAD_INPUT, "a constant's value is not of its type");
   bool splat = mlirDenseElementsAttrIsSplat(value), single = info->element == RESQ_FLOAT_F32;
   resq_value_kind kind = !is_float ? RESQ_VALUE_I32 : single ? RESQ_VALUE_F32 : RESQ_VALUE_F64;
   if (!resq_new_value(node, kind, range.rows, out, err))

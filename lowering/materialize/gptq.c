@@ -7,6 +7,7 @@
 #include "gptq.h"
 
 #include "linalg.h"
+#include "moment.h"
 #include "parallel.h"
 #include "trellis.h"
 
@@ -47,32 +48,6 @@ static bool order_columns(const double *moment, int64_t n, int n_parts, const in
   return true;
 }
 
-static bool check_moment(const double *moment, int64_t n, double *mean, resq_error *err) {
-  int64_t bad = resq_find_non_finite(moment, n * n);
-  if (bad >= 0)
-    return resq_fail(
-        err, RESQ_BAD_INPUT,
-        "resq.gptq_factor: entry (%lld, %lld) of the moment is %g; all entries must be "
-        "finite",
-        (long long)(bad / n), (long long)(bad % n), moment[bad]);
-  double trace = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    if (moment[i * n + i] < 0)
-      return resq_fail(err, RESQ_BAD_INPUT,
-                       "resq.gptq_factor: entry (%lld, %lld) of the moment is %g; a sum of squares "
-                       "is not negative",
-                       (long long)i, (long long)i, moment[i * n + i]);
-    trace += moment[i * n + i];
-  }
-  *mean = trace / (double)n;
-  if (*mean > 0 && isfinite(*mean))
-    return true;
-  return resq_fail(err, RESQ_BAD_INPUT,
-                   "resq.gptq_factor: the moment's trace is %g; it must be positive and finite "
-                   "(calibration saw zeros alone: weights-method=rtn needs none)",
-                   trace);
-}
-
 /// h[n - 1 - i, n - 1 - j] = moment[order[i], order[j]], damped. Backwards: if J reverses rows and
 /// J H J = L L^T, then J L^-1 J is upper triangular and its square from the left is H^-1.
 static void gather_reversed(const double *moment, int64_t n, const int32_t *order, double damping,
@@ -82,14 +57,20 @@ static void gather_reversed(const double *moment, int64_t n, const int32_t *orde
       int64_t r = order[n - 1 - i], c = order[n - 1 - j];
       h[i * n + j] = 0.5 * (moment[r * n + c] + moment[c * n + r]) + (i == j ? damping : 0);
     }
+  // What rounding left below zero.
+  for (int64_t i = 0; i < n; ++i)
+    h[i * n + i] = fmax(h[i * n + i], damping);
 }
 
 bool resq_gptq_factor(int threads, const double *moment, int64_t n, int n_parts,
                       const int64_t *parts, double *damping, int32_t *order, float *factor,
                       resq_error *err) {
-  double mean = 0;
-  if (!check_moment(moment, n, &mean, err))
+  double trace = 0;
+  if (!resq_moment_trace(moment, n, "resq.gptq_factor", &trace, err))
     return false;
+  // Inputs that calibration saw as zeros alone are all alike: a multiple of the identity, which rounds
+  // to nearest.
+  double mean = trace > 0 ? trace / (double)n : 1;
   double *h = malloc((size_t)(n * n) * sizeof *h), *inverse = NULL;
   bool ok = h && order_columns(moment, n, n_parts, parts, order), definite = false;
   while (ok && !definite) {

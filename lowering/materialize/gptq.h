@@ -18,9 +18,10 @@
 
 /// The order of columns and the factor of resq.gptq_factor. moment is [n, n], its two triangles
 /// are averaged; parts sum to n. *damping is a share of the mean diagonal, and what was needed
-/// comes back: where the damped moment is not positive definite it grows tenfold, up to 1. An error
-/// for a moment with NaN or infinity, a negative diagonal entry or no positive one, or one that no
-/// damping mends.
+/// comes back: where the damped moment is not positive definite it grows tenfold, up to 1. Of inputs
+/// that were zeros alone the mean counts as 1: codes are rounded to nearest. An error for a moment
+/// with NaN or infinity, a diagonal entry below zero by more than rounding (moment.h), or one that
+/// no damping mends.
 bool resq_gptq_factor(int threads, const double *moment, int64_t n, int n_parts,
                       const int64_t *parts, double *damping, int32_t *order, float *factor,
                       resq_error *err);

@@ -19,7 +19,7 @@ static void report(const resq_materialize_options *options, const resq_evaluator
   char name[256] = "";
   if (done < e->n_sinks) {
     MlirStringRef text = resq_op_str(e->sinks[done].op, "sym_name");
-    snprintf(name, sizeof name, "%.*s", (int)text.length, text.data);
+    resq_printable(name, sizeof name, text.data, text.length);
   }
   options->progress(options->progress_user, done, e->n_sinks, name);
 }

@@ -5,11 +5,9 @@
 //===----------------------------------------------------------------------===//
 #include "param_cache.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <xxhash.h>
 
 #define MAGIC "RESQPARM"
@@ -38,28 +36,6 @@ struct resq_param_entry {
 
 //===-- Directory ---------------------------------------------------------===//
 
-/// mkdir -p: each prefix that ends before a slash, then all of it.
-static bool make_directories(char *path, resq_error *err) {
-  for (char *at = path + 1;; ++at) {
-    if (*at != '/' && *at != 0)
-      continue;
-    char held = *at;
-    *at = 0;
-    bool failed = mkdir(path, 0777) != 0 && errno != EEXIST;
-    if (failed)
-      resq_fail(err, RESQ_IO, "cannot create cache directory '%s': %s", path, strerror(errno));
-    *at = held;
-    if (failed)
-      return false;
-    if (held == 0)
-      break;
-  }
-  struct stat info;
-  if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
-    return resq_fail(err, RESQ_IO, "cache '%s' is not a directory", path);
-  return true;
-}
-
 resq_param_cache *resq_param_cache_open(const char *directory, resq_error *err) {
   if (!directory[0]) {
     resq_fail(err, RESQ_USAGE, "the cache directory has an empty name");
@@ -70,7 +46,7 @@ resq_param_cache *resq_param_cache_open(const char *directory, resq_error *err) 
     c->directory = strdup(directory);
   if (!c || !c->directory)
     resq_fail(err, RESQ_NO_MEMORY, "no memory for the cache");
-  else if (make_directories(c->directory, err))
+  else if (resq_make_folders(c->directory, err))
     return c;
   resq_param_cache_close(c);
   return NULL;

@@ -29,8 +29,9 @@ static void say(const reporting *r, MlirOperation op, bool is_warning, const cha
   if (mlirOperationIsNull(owner))
     return;
   MlirStringRef name = resq_op_str(owner, "sym_name");
-  char line[512];
-  snprintf(line, sizeof line, "@%.*s: %s", (int)name.length, name.data, text);
+  char raw[512], line[1024];
+  snprintf(raw, sizeof raw, "@%.*s: %s", (int)name.length, name.data, text);
+  resq_printable(line, sizeof line, raw, strlen(raw));
   if (is_warning && r->options->warn)
     r->options->warn(r->options->warn_user, line);
   else

@@ -239,7 +239,8 @@ static bool read_site(reader *r, resq_statistics_site *site, uint64_t end, const
     memcpy(&length, bytes, sizeof length);
   const uint8_t *name = bytes && length > 0 && length <= MAX_NAME ? take(r, length) : NULL;
   entry e;
-  bytes = name ? take(r, sizeof e) : NULL;
+  // A name that holds a NUL would be another one, or none, when it is read back as text.
+  bytes = name && !memchr(name, 0, length) ? take(r, sizeof e) : NULL;
   if (!bytes)
     return resq_fail(err, RESQ_BAD_INPUT, "'%s': an entry of its directory is damaged", path);
   memcpy(&e, bytes, sizeof e);

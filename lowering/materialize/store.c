@@ -25,6 +25,7 @@ typedef struct layout {
 
 typedef struct stream {
   resq_evaluator *e;
+  MlirOperation param;
   const layout *to;
   resq_out *out;
   resq_param_entry *entry;
@@ -160,7 +161,8 @@ static bool emit_codes(stream *s, const resq_value *v, int64_t first_row) {
 static bool emit_block(stream *s, const resq_value *v, int64_t first_row) {
   const resq_tensor_info *info = &s->to->info;
   if (info->kind == RESQ_ELEMENT_I32 && v->kind == RESQ_VALUE_I32)
-    return emit(s, v->data, (uint64_t)(v->rows * v->width) * sizeof(int32_t));
+    return resq_check_indices(s->e, s->param, v->data, v->rows * v->width, s->err) &&
+           emit(s, v->data, (uint64_t)(v->rows * v->width) * sizeof(int32_t));
   if (info->kind == RESQ_ELEMENT_QUANT && v->kind == RESQ_VALUE_QUANT && v->bits == info->bits &&
       v->code_kind == info->code_kind && v->group == info->group)
     return emit_codes(s, v, first_row);
@@ -195,7 +197,7 @@ static bool stream_rows(stream *s, int32_t source) {
 
 static bool write_evaluated(resq_evaluator *e, const resq_sink *sink, const layout *to,
                             int32_t source, resq_out *out, resq_error *err) {
-  stream s = {.e = e, .to = to, .out = out, .err = err};
+  stream s = {.e = e, .param = sink->op, .to = to, .out = out, .err = err};
   if (to->info.kind == RESQ_ELEMENT_QUANT) {
     s.scales_size = to->size - (uint64_t)resq_packed_scales_offset(to->info.rows, to->info.width,
                                                                    to->group, to->info.bits);
@@ -247,7 +249,11 @@ bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error
   bool ok = choose_layout(e, sink, &to, &source, err);
   resq_map view;
   if (ok && e->cache && resq_param_cache_load(e->cache, e->nodes[sink->node].key, to.size, &view)) {
-    ok = resq_out_write(out, view.data, to.size, err);
+    // A value is kept for all functions that ever read it: what this one takes it for is looked at again.
+    ok = (to.info.kind != RESQ_ELEMENT_I32 ||
+          resq_check_indices(e, sink->op, (const int32_t *)(const void *)view.data,
+                             to.info.rows * to.info.width, err)) &&
+         resq_out_write(out, view.data, to.size, err);
     resq_map_close(&view);
   } else if (ok) {
     ok = write_evaluated(e, sink, &to, source, out, err);

@@ -7,6 +7,7 @@
 // eigenvalue where P holds eigenvectors, and the common variance of keys and queries where P
 // balances them.
 //===----------------------------------------------------------------------===//
+#include "dialect/memory.h"
 #include "lowering/report/collect.h"
 
 #include "lowering/materialize/linalg.h"
@@ -77,8 +78,7 @@ static bool measure_spectrum(resq_collecting *c, MlirOperation op, resq_report_b
   bool ok = p && moment->rows == p->rows && p->width == n;
   if (ok) {
     basis->blocks = p->rows / n;
-    basis->variances = malloc((size_t)p->rows * sizeof *basis->variances);
-    ok = basis->variances != NULL;
+    basis->variances = resq_new((size_t)p->rows, sizeof *basis->variances);
   }
   for (int64_t b = 0; ok && b < basis->blocks; ++b)
     ok = variances_along(c, resq_f64(p) + b * n * n, resq_f64(moment) + b * n * n, n,
@@ -140,14 +140,10 @@ static bool add_basis(resq_collecting *c, int32_t node) {
       at->info.kind != RESQ_ELEMENT_FLOAT || at->info.rows % at->info.width)
     return true;
   resq_facts *facts = c->facts;
-  resq_report_basis *more =
-      realloc(facts->bases, sizeof *facts->bases * (size_t)(facts->n_bases + 1));
-  if (!more)
-    return resq_fail(c->err, RESQ_NO_MEMORY, "no memory for a report of the bases");
-  facts->bases = more;
+  facts->bases = RESQ_GROW(facts->bases, facts->n_bases);
   resq_report_basis *basis = &facts->bases[facts->n_bases++];
   MlirStringRef name = resq_param_name(at->op);
-  *basis = (resq_report_basis){.name = strndup(name.data, name.length),
+  *basis = (resq_report_basis){.name = resq_copy_part(name.data, name.length),
                                .order = at->info.width,
                                .blocks = at->info.rows / at->info.width,
                                .high = high_of(random)};

@@ -3,6 +3,7 @@
 #include "lowering/report/collect.h"
 
 #include "dialect/diagnostics.h"
+#include "dialect/memory.h"
 #include "dialect/text_buffer.h"
 #include "kernels/pack_layout.h"
 #include "lowering/program.h"
@@ -67,9 +68,9 @@ static void mark_linear(const resq_collecting *c, const resq_linear_recipes *l, 
   }
 }
 
-/// Lets go of what linears from `next` on do not read. Without memory to find out, all is kept.
+/// Lets go of what linears from `next` on do not read.
 static void forget(resq_collecting *c, int32_t next) {
-  bool *needed = calloc((size_t)c->e.n_nodes + 1, sizeof *needed);
+  bool *needed = resq_new((size_t)c->e.n_nodes + 1, sizeof *needed);
   if (!needed)
     return;
   for (int32_t i = next; i < c->recipes->n_linears; ++i)
@@ -85,7 +86,7 @@ static void forget(resq_collecting *c, int32_t next) {
 
 //===-- Facts without numbers ---------------------------------------------===//
 
-static char *copy(MlirStringRef text) { return strndup(text.data ? text.data : "", text.length); }
+static char *copy(MlirStringRef text) { return resq_copy_part(text.data, text.length); }
 
 /// "l12.q": layer 12, role "q".
 static void split_name(resq_report_linear *l) {
@@ -94,7 +95,7 @@ static void split_name(resq_report_linear *l) {
   if (l->name[0] == 'l' && isdigit((unsigned char)l->name[1]))
     l->layer = strtol(l->name + 1, &end, 10);
   bool has_layer = end && *end == '.';
-  l->role = strdup(has_layer ? end + 1 : l->name);
+  l->role = resq_copy_text(has_layer ? end + 1 : l->name);
   if (!has_layer)
     l->layer = -1;
 }
@@ -125,8 +126,8 @@ static void describe_branch(const resq_branch_recipes *r, resq_report_branch *b,
 static void describe_linear(const resq_linear_recipes *r, resq_report_linear *l) {
   MlirStringRef name = resq_op_str(r->op, "name");
   *l = (resq_report_linear){
-      .name = resq_op_is(r->op, "resq.head") ? strdup("head") : copy(name),
-      .site = strdup(r->site),
+      .name = resq_op_is(r->op, "resq.head") ? resq_copy_text("head") : copy(name),
+      .site = resq_copy_text(r->site),
       .rows = resq_width(mlirOperationGetResult(r->op, 0)),
       .n_branches = r->n_branches,
       .weight_snr = NAN,
@@ -150,7 +151,7 @@ static void describe_linear(const resq_linear_recipes *r, resq_report_linear *l)
 
 static bool describe_linears(resq_collecting *c) {
   int32_t n = c->recipes->n_linears;
-  c->facts->linears = calloc((size_t)n + 1, sizeof *c->facts->linears);
+  c->facts->linears = resq_new((size_t)n + 1, sizeof *c->facts->linears);
   if (!c->facts->linears)
     return resq_fail(c->err, RESQ_NO_MEMORY, "no memory for a report of %d linears", n);
   for (int32_t i = 0; i < n; ++i)
@@ -167,14 +168,15 @@ static char *code_of(MlirOperation cache, const char *side) {
   mlirAttributePrint(resq_op_attr(cache, side), resq_text_buffer_add, &text);
   const char *all = resq_text_buffer_text(&text), *begin = strchr(all, '<');
   const char *end = strrchr(all, '>');
-  char *code = begin && end ? strndup(begin + 1, (size_t)(end - begin - 1)) : strdup(all);
+  char *code =
+      begin && end ? resq_copy_part(begin + 1, (size_t)(end - begin - 1)) : resq_copy_text(all);
   resq_text_buffer_free(&text);
   return code;
 }
 
 static void describe_cache(MlirOperation cache, void *user) {
   resq_facts *facts = user;
-  facts->caches = realloc(facts->caches, sizeof *facts->caches * (size_t)(facts->n_caches + 1));
+  facts->caches = RESQ_GROW(facts->caches, facts->n_caches);
   facts->caches[facts->n_caches++] =
       (resq_report_cache){.name = copy(resq_op_str(cache, "sym_name")),
                           .keys = code_of(cache, "keys"),
@@ -206,16 +208,13 @@ static void judge_role(resq_facts *facts, int32_t first, double *values, double 
     snprintf(why, sizeof why, "%s at %.1f dB; the median of %s is %.1f dB",
              isnan(l->output_snr) ? "weights" : "output", snr, role, median);
     l->unusual = true;
-    l->why = strdup(why);
+    l->why = resq_copy_text(why);
   }
 }
 
 static bool judge(resq_collecting *c) {
   resq_facts *facts = c->facts;
-  double *values = malloc((size_t)(2 * facts->n_linears + 1) * sizeof *values);
-  if (!values)
-    return resq_fail(c->err, RESQ_NO_MEMORY, "no memory for a report of %d linears",
-                     facts->n_linears);
+  double *values = resq_new((size_t)(2 * facts->n_linears + 1), sizeof *values);
   for (int32_t i = 0; i < facts->n_linears; ++i) {
     int32_t first = 0;
     while (strcmp(facts->linears[first].role, facts->linears[i].role))

@@ -2,14 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/report/layers.h"
 
+#include "dialect/memory.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool resq_points_make(const resq_facts *f, resq_points *p) {
+void resq_points_make(const resq_facts *f, resq_points *p) {
   size_t room = 2 * (size_t)f->n_linears + 1;
-  *p = (resq_points){malloc(room * sizeof *p->x), malloc(room * sizeof *p->y), 0};
-  return p->x && p->y;
+  *p = (resq_points){resq_new(room, sizeof *p->x), resq_new(room, sizeof *p->y), 0};
 }
 
 void resq_points_free(resq_points *p) {

@@ -18,7 +18,7 @@ typedef struct resq_points {
   int64_t n;
 } resq_points;
 
-bool resq_points_make(const resq_facts *f, resq_points *p);
+void resq_points_make(const resq_facts *f, resq_points *p);
 void resq_points_free(resq_points *p);
 
 bool resq_figure_known(const resq_facts *f, resq_figure figure); ///< of some linear

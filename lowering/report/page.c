@@ -1,5 +1,6 @@
 //===-- page.c - the page, its head and its first sections ----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/memory.h"
 #include "lowering/report/measures.h"
 #include "lowering/report/sections.h"
 
@@ -67,9 +68,9 @@ static double cache_bytes(const resq_facts *f) {
 
 /// Median over linears of output or activation noise; NaN when none is known.
 static double median_snr(const resq_facts *f, bool activations) {
-  double *values = malloc((size_t)(f->n_linears + 1) * sizeof *values), median = NAN;
+  double *values = resq_new((size_t)(f->n_linears + 1), sizeof *values), median = NAN;
   int64_t n = 0;
-  for (int32_t i = 0; values && i < f->n_linears; ++i) {
+  for (int32_t i = 0; i < f->n_linears; ++i) {
     double v = activations ? f->linears[i].activation_snr : resq_report_snr(&f->linears[i]);
     if (isfinite(v))
       values[n++] = v;
@@ -270,8 +271,5 @@ char *resq_report_page(const resq_facts *facts, const resq_report_origin *origin
   resq_section_linears(&m, facts);
   resq_section_input_table(&m, facts);
   resq_markup_format(&m, "</body></html>\n");
-  if (!m.failed)
-    return m.data;
-  free(m.data);
-  return NULL;
+  return m.data;
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/report/recipes.h"
 
+#include "dialect/memory.h"
 #include "passes/recipe.h"
 #include "passes/replay.h"
 
@@ -31,7 +32,7 @@ static MlirWalkResult note_linear(MlirOperation op, void *user) {
   if (!resq_op_is(op, "resq.qlinear") && !resq_op_is(op, "resq.linear") &&
       !resq_op_is(op, "resq.head"))
     return MlirWalkResultAdvance;
-  out->linears = realloc(out->linears, sizeof *out->linears * (size_t)(out->n_linears + 1));
+  out->linears = RESQ_GROW(out->linears, out->n_linears);
   out->linears[out->n_linears++] = (resq_linear_recipes){.op = op};
   return MlirWalkResultAdvance;
 }
@@ -48,7 +49,7 @@ static char *site_of(const resq_report_recipes *r, int32_t index) {
   while (!mlirValueEqual(input_of(r->linears[first].op), x))
     first++;
   MlirStringRef name = resq_op_str(r->linears[first].op, "name");
-  char *site = malloc(name.length + sizeof ".in");
+  char *site = resq_new(name.length + sizeof ".in", 1);
   sprintf(site, "%.*s%s", (int)name.length, name.data ? name.data : "", name.data ? ".in" : "");
   return site;
 }

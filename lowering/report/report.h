@@ -37,7 +37,7 @@ typedef struct resq_report_origin {
   int64_t sites, rows; ///< of the statistics; 0: none
 } resq_report_origin;
 
-/// The page; malloc'ed, NULL when out of memory.
+/// The page; malloc'ed.
 char *resq_report_page(const resq_facts *facts, const resq_report_origin *origin);
 
 #endif // RESQ_LOWERING_REPORT_H

@@ -1,5 +1,6 @@
 //===-- section_bases.c - spectra and conditions --------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/memory.h"
 #include "lowering/report/plot.h"
 #include "lowering/report/sections.h"
 
@@ -44,10 +45,9 @@ static range range_of_tiles(const resq_facts *f) {
 
 static void plot_spectrum(resq_markup *m, const resq_report_basis *b, range tiles) {
   int64_t count = b->blocks * b->order;
-  double *x = malloc((size_t)count * sizeof *x), *y = malloc((size_t)count * sizeof *y);
-  resq_series *series = calloc((size_t)b->blocks, sizeof *series);
-  m->failed |= !x || !y || !series;
-  for (int64_t i = 0; !m->failed && i < b->blocks; ++i) {
+  double *x = resq_new((size_t)count, sizeof *x), *y = resq_new((size_t)count, sizeof *y);
+  resq_series *series = resq_new((size_t)b->blocks, sizeof *series);
+  for (int64_t i = 0; i < b->blocks; ++i) {
     double mean = mean_of(b->variances + i * b->order, b->order);
     for (int64_t j = 0; j < b->order; ++j) {
       x[i * b->order + j] = (double)j;
@@ -73,8 +73,7 @@ static void plot_spectrum(resq_markup *m, const resq_report_basis *b, range tile
                     .split_label = small ? NULL : label,
                     .series = series,
                     .n_series = (int)b->blocks};
-  if (!m->failed)
-    resq_plot_write(m, &plot);
+  resq_plot_write(m, &plot);
   free(x);
   free(y);
   free(series);

@@ -16,24 +16,21 @@ static void plot_peaks(resq_markup *m, const resq_facts *f, const resq_report_li
   resq_points p;
   char title[160];
   snprintf(title, sizeof title, "Input of %.100s", l->role);
-  if (resq_points_make(f, &p)) {
-    resq_series series[] = {resq_role_series(f, l->role, peak_before, 7, &p),
-                            resq_role_series(f, l->role, peak_after, 0, &p)};
-    series[0].name = "in the model";
-    series[1].name = "as its low part is coded";
-    resq_plot plot = {.width = 525,
-                      .height = 250,
-                      .title = title,
-                      .x_label = "layer",
-                      .y_label = "peak / rms",
-                      .from_zero = true,
-                      .split = NAN,
-                      .series = series,
-                      .n_series = 2};
-    resq_plot_write(m, &plot);
-  } else {
-    m->failed = true;
-  }
+  resq_points_make(f, &p);
+  resq_series series[] = {resq_role_series(f, l->role, peak_before, 7, &p),
+                          resq_role_series(f, l->role, peak_after, 0, &p)};
+  series[0].name = "in the model";
+  series[1].name = "as its low part is coded";
+  resq_plot plot = {.width = 525,
+                    .height = 250,
+                    .title = title,
+                    .x_label = "layer",
+                    .y_label = "peak / rms",
+                    .from_zero = true,
+                    .split = NAN,
+                    .series = series,
+                    .n_series = 2};
+  resq_plot_write(m, &plot);
   resq_points_free(&p);
 }
 

@@ -13,8 +13,8 @@ static void plot_roles(resq_markup *m, const resq_facts *f, const char *title, r
   resq_points p;
   resq_series series[RESQ_PLOT_STYLES];
   int n = 0;
-  bool ok = resq_points_make(f, &p);
-  for (int32_t i = 0; ok && i < f->n_linears && n < RESQ_PLOT_STYLES; ++i)
+  resq_points_make(f, &p);
+  for (int32_t i = 0; i < f->n_linears && n < RESQ_PLOT_STYLES; ++i)
     if (resq_begins_role(f, i)) {
       series[n] = resq_role_series(f, f->linears[i].role, figure, n, &p);
       n += series[n].n > 0;
@@ -27,9 +27,7 @@ static void plot_roles(resq_markup *m, const resq_facts *f, const char *title, r
                     .split = NAN,
                     .series = series,
                     .n_series = n};
-  if (ok)
-    resq_plot_write(m, &plot);
-  m->failed |= !ok;
+  resq_plot_write(m, &plot);
   resq_points_free(&p);
 }
 

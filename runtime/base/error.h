@@ -27,11 +27,17 @@ typedef struct resq_error {
   char message[1024];
 } resq_error;
 
-/// Fills *err (err may be NULL) and returns false. A message too long is cut.
+/// Text from files for a terminal or a log: control characters (newlines among them), characters that turn the direction of
+/// writing, and bytes that are no UTF-8 become "\x1b", "\n" or "\u202e"; what is escaped already stays as it is. Writes at
+/// most `room` bytes, with a NUL; what does not fit is left out, from a whole character on.
+void resq_printable(char *out, size_t room, const char *text, size_t size);
+
+/// Fills *err (err may be NULL) and returns false. A message too long is cut. Names and values from files may be given as they
+/// are: the whole message goes through resq_printable.
 bool resq_fail(resq_error *err, resq_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/// Puts "PREFIX: " before the message: the file or tensor an inner function did not know. Returns false.
+/// Puts "PREFIX: " before the message, printable like it: the file or tensor an inner function did not know. Returns false.
 bool resq_fail_in(resq_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -5,13 +5,20 @@
 // stands under a temporary name until it is complete and on disk: whatever
 // happens before the rename, the final name holds the old file or none.
 //===----------------------------------------------------------------------===//
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "base/file.h"
 
+#include "base/process.h"
+
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,6 +46,33 @@ static const char *kind_of_file(mode_t mode) {
   }
 }
 
+//===-- Folders -----------------------------------------------------------===//
+
+bool resq_make_folders(const char *path, resq_error *err) {
+  char part[PATH_MAX];
+  size_t length = strlen(path);
+  if (length == 0 || length >= sizeof part)
+    return fail_errno(err, "create folder", path, length ? ENAMETOOLONG : ENOENT);
+  memcpy(part, path, length + 1);
+  // Each prefix that ends before a slash, then all of it.
+  for (char *at = part + 1;; ++at) {
+    if (*at != '/' && *at != 0)
+      continue;
+    char held = *at;
+    *at = 0;
+    if (mkdir(part, 0777) != 0 && errno != EEXIST)
+      return fail_errno(err, "create folder", part, errno);
+    *at = held;
+    if (held == 0)
+      break;
+  }
+  struct stat info;
+  if (stat(path, &info) != 0)
+    return fail_errno(err, "inspect", path, errno);
+  return S_ISDIR(info.st_mode) ||
+         resq_fail(err, RESQ_IO, "'%s' is %s, not a folder", path, kind_of_file(info.st_mode));
+}
+
 //===-- Input -------------------------------------------------------------===//
 
 static bool map_descriptor(resq_map *map, int fd, const char *path, resq_error *err) {
@@ -55,6 +89,10 @@ static bool map_descriptor(resq_map *map, int fd, const char *path, resq_error *
   void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (data == MAP_FAILED)
     return fail_errno(err, "map", path, errno);
+  if (!resq_note_map(path, data, (size_t)info.st_size)) {
+    munmap(data, (size_t)info.st_size);
+    return fail_errno(err, "map", path, ENOMEM);
+  }
   map->data = data;
   map->size = (uint64_t)info.st_size;
   return true;
@@ -72,8 +110,10 @@ bool resq_map_open(resq_map *out_map, const char *path, resq_error *err) {
 }
 
 void resq_map_close(resq_map *map) {
-  if (map->data)
+  if (map->data) {
+    resq_note_drop(resq_note_of_map(map->data));
     munmap((void *)map->data, (size_t)map->size);
+  }
   *map = (resq_map){0};
 }
 
@@ -88,9 +128,11 @@ void resq_map_forget(const resq_map *map) {
 struct resq_out {
   int fd;
   bool failed;         // after a failed write the file must not get its final name
+  bool complete;       // written and on disk
   uint64_t position;
   char *path;
   char *temporary;
+  resq_note *note; // of the temporary file
 };
 
 static size_t directory_length(const char *path) {
@@ -118,30 +160,106 @@ static bool check_target(const char *path, resq_error *err) {
   return true;
 }
 
-static bool create_temporary(resq_out *out, unsigned mode, resq_error *err) {
-  size_t directory = directory_length(out->path);
-  const char *name = out->path + directory;
-  size_t name_length = strlen(name);
+/// "<folder>.<name>.resq-": what temporary files of an output begin with. malloc'ed, with room for the rest.
+static char *temporary_prefix(const char *path, size_t *out_length) {
+  enum { room = 64 };
+  size_t directory = directory_length(path), name_length = strlen(path + directory);
   if (name_length > MAX_NAME_IN_TEMP)
     name_length = MAX_NAME_IN_TEMP;
-  size_t capacity = directory + name_length + 64;
-  out->temporary = malloc(capacity);
+  size_t capacity = directory + name_length + room;
+  char *prefix = malloc(capacity);
+  if (prefix)
+    *out_length = (size_t)snprintf(prefix, capacity, "%.*s.%.*s.resq-", (int)directory, path,
+                                   (int)name_length, path + directory);
+  return prefix;
+}
+
+/// Whether `fd` is still the file of that name, which somebody may have removed before we locked it.
+static bool has_name(int fd, const char *name) {
+  struct stat own, named;
+  return fstat(fd, &own) == 0 && lstat(name, &named) == 0 && own.st_dev == named.st_dev &&
+         own.st_ino == named.st_ino;
+}
+
+/// "<digits>-<digits>.tmp" behind the prefix.
+static bool is_temporary(const char *rest) {
+  size_t process = strspn(rest, "0123456789");
+  if (!process || rest[process] != '-')
+    return false;
+  rest += process + 1;
+  size_t attempt = strspn(rest, "0123456789");
+  return attempt && strcmp(rest + attempt, ".tmp") == 0;
+}
+
+/// Temporary files of the same output whose maker is dead, which their lock tells. Best effort.
+static void remove_stale(const char *prefix, size_t length) {
+  size_t directory = directory_length(prefix), own = length - directory;
+  char folder[PATH_MAX], path[PATH_MAX + NAME_MAX + 2];
+  snprintf(folder, sizeof folder, "%.*s", (int)directory, prefix);
+  DIR *dir = opendir(directory ? folder : ".");
+  for (struct dirent *e; dir && (e = readdir(dir));) {
+    if (strncmp(e->d_name, prefix + directory, own) != 0 || !is_temporary(e->d_name + own))
+      continue;
+    snprintf(path, sizeof path, "%s%s", directory ? folder : "", e->d_name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0)
+      continue;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && has_name(fd, path))
+      unlink(path);
+    close(fd);
+  }
+  if (dir)
+    closedir(dir);
+}
+
+/// Makes, locks and notes the file. 0, or an errno; EEXIST asks for another name.
+static int make_temporary(resq_out *out, unsigned mode) {
+  sigset_t held;
+  resq_hold_begin(&held);
+  // Noted first: where that needs memory that is not there, there is no file yet either.
+  out->note = resq_note_file(out->temporary);
+  int code = out->note ? 0 : ENOMEM;
+  if (!code) {
+    out->fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+    code = out->fd >= 0 ? 0 : errno == EINTR ? EEXIST : errno;
+  }
+  if (!code) {
+    // A file system without locks keeps what a killed process leaves.
+    flock(out->fd, LOCK_EX | LOCK_NB);
+    if (!has_name(out->fd, out->temporary))
+      code = EEXIST; // taken for a dead process's in the moment before the lock
+  }
+  if (code) {
+    resq_note_drop(out->note);
+    out->note = NULL;
+    if (out->fd >= 0)
+      close(out->fd);
+    out->fd = -1;
+  }
+  resq_hold_end(&held);
+  return code;
+}
+
+static bool create_temporary(resq_out *out, unsigned mode, resq_error *err) {
+  size_t length = 0;
+  out->temporary = temporary_prefix(out->path, &length);
   if (!out->temporary)
     return resq_fail(err, RESQ_NO_MEMORY, "no memory to write '%s'", out->path);
+  remove_stale(out->temporary, length);
   for (int attempt = 0; attempt < MAX_ATTEMPTS; ++attempt) {
-    snprintf(out->temporary, capacity, "%.*s.%.*s.resq-%ld-%d.tmp", (int)directory, out->path,
-             (int)name_length, name, (long)getpid(), attempt);
-    out->fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
-    if (out->fd >= 0)
+    sprintf(out->temporary + length, "%ld-%d.tmp", (long)getpid(), attempt);
+    int code = make_temporary(out, mode);
+    if (code == 0)
       return true;
-    if (errno != EEXIST && errno != EINTR)
-      return fail_errno(err, "create", out->temporary, errno);
+    if (code != EEXIST)
+      return fail_errno(err, "create", out->temporary, code);
   }
   return resq_fail(err, RESQ_IO, "cannot create '%s': too many left-over temporary files beside it",
                    out->temporary);
 }
 
 static void free_out(resq_out *out) {
+  resq_note_drop(out->note);
   if (out->fd >= 0)
     close(out->fd);
   free(out->temporary);
@@ -241,29 +359,55 @@ static void synchronise_directory(const char *path) {
   close(fd);
 }
 
-static bool commit(resq_out *out, resq_error *err) {
+/// The descriptor stays open: it holds the lock.
+bool resq_out_complete(resq_out *out, resq_error *err) {
   if (out->failed)
     return resq_fail(err, RESQ_IO, "cannot complete '%s': a write failed", out->path);
-  int closed = close(out->fd);
-  out->fd = -1;
-  if (closed != 0 && errno != EINTR)
-    return fail_errno(err, "complete", out->path, errno);
-  if (!synchronise(out->temporary, out->path, err))
-    return false;
-  if (rename(out->temporary, out->path) != 0)
-    return fail_errno(err, "complete", out->path, errno);
-  synchronise_directory(out->path);
-  return true;
+  out->complete = out->complete || synchronise(out->temporary, out->path, err);
+  return out->complete;
 }
 
-bool resq_out_commit(resq_out *out, resq_error *err) {
-  if (!commit(out, err)) {
-    resq_out_discard(out);
-    return false;
+/// All renames, or none that an interrupt could part. Where one fails, those before it are taken back:
+/// files that belong together appear together.
+static bool publish(resq_out *const *outs, int n, resq_error *err) {
+  sigset_t held;
+  resq_hold_begin(&held);
+  int done = 0, code = 0;
+  for (; done < n && !code; ++done)
+    if (outs[done] && rename(outs[done]->temporary, outs[done]->path) != 0)
+      code = errno;
+  if (code) {
+    fail_errno(err, "complete", outs[--done]->path, code);
+    for (int i = 0; i < done; ++i)
+      if (outs[i])
+        unlink(outs[i]->path);
   }
-  free_out(out);
-  return true;
+  for (int i = 0; !code && i < n; ++i)
+    if (outs[i]) {
+      resq_note_drop(outs[i]->note);
+      outs[i]->note = NULL;
+    }
+  resq_hold_end(&held);
+  return !code;
 }
+
+bool resq_out_commit_all(resq_out *const *outs, int n, resq_error *err) {
+  bool ok = true;
+  for (int i = 0; ok && i < n; ++i)
+    ok = !outs[i] || resq_out_complete(outs[i], err);
+  ok = ok && publish(outs, n, err);
+  for (int i = 0; i < n; ++i) {
+    if (ok && outs[i]) {
+      synchronise_directory(outs[i]->path);
+      free_out(outs[i]);
+    } else {
+      resq_out_discard(outs[i]);
+    }
+  }
+  return ok;
+}
+
+bool resq_out_commit(resq_out *out, resq_error *err) { return resq_out_commit_all(&out, 1, err); }
 
 void resq_out_discard(resq_out *out) {
   if (!out)

@@ -38,10 +38,13 @@ typedef struct resq_run {
   resq_model *model;
   resq_tokenizer *tokenizer; ///< NULL when the artifact has none
   resq_session *session;     ///< NULL until resq_run_start
+  int64_t context;           ///< tokens that the sequence may hold: what was asked for, which the
+                             ///< session's capacity may exceed by rounding
 } resq_run;
 
 bool resq_run_open(resq_run *run, const resq_cli *cli, resq_error *err);
-/// Starts a session of at least `capacity` tokens (0: --context or the model's) for one sequence.
+/// Starts a session of at least `capacity` tokens (0: --context or the model's) for one sequence. Warns when that
+/// is more than the model was trained for.
 bool resq_run_start(resq_run *run, const resq_run_options *options, int64_t capacity,
                     resq_error *err);
 /// Prints the profile when it was asked for, and frees everything.

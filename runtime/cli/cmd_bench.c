@@ -6,11 +6,11 @@
 // so that a noisy minute hits both; medians are the numbers to quote.
 //===----------------------------------------------------------------------===//
 #include "cli/cli.h"
+#include "cli/json.h"
 #include "cli/progress.h"
 #include "exec/session_internal.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,12 +69,20 @@ static bool run_prefill(const resq_run *r, const int32_t *tokens, int64_t n, flo
   return true;
 }
 
-/// Tokens behind the first `depth`, which the cache has from the warm-up.
-static bool run_decode(const resq_run *r, const int32_t *tokens, int64_t depth, int64_t n,
-                       float *logits, series *s, resq_error *err) {
-  // Where a sequence may not go back to `depth`, it begins again: times depend on positions alone.
-  if (n && depth && r->session->rewind >= 0 && !resq_run_forward(r, tokens, 0, 1, 1, logits, err))
-    return false;
+/// Tokens behind the first `depth`, which are read, untimed, unless the cache holds them from a
+/// prefill of `held` tokens.
+static bool run_decode(const resq_run *r, const int32_t *tokens, int64_t depth, int64_t held,
+                       int64_t n, float *logits, series *s, resq_error *err) {
+  const int64_t rewind = r->session->rewind;
+  const bool goes_back = held >= depth && (rewind < 0 || held - depth <= rewind);
+  if (n && depth && !goes_back) {
+    const bool profiling = r->session->profiling; // no part of a profile either
+    r->session->profiling = false;
+    bool ok = resq_run_forward(r, tokens, 0, depth, 1, logits, err);
+    r->session->profiling = profiling;
+    if (!ok)
+      return false;
+  }
   int64_t start = resq_now_ns();
   for (int64_t i = 0; i < n; ++i)
     if (!resq_run_forward(r, tokens + depth + i, depth + i, 1, 1, logits, err))
@@ -89,7 +97,7 @@ static bool run_all(const resq_run *r, const bench_options *o, const int32_t *to
   // Once untimed: pages of parameters and caches are touched, and the cache filled to `depth`.
   int64_t warm = o->depth > o->prefill ? o->depth : o->prefill;
   bool ok = run_prefill(r, tokens, warm, logits, NULL, err) &&
-            run_decode(r, tokens, o->depth, o->decode < 8 ? o->decode : 8, logits, NULL, err);
+            run_decode(r, tokens, o->depth, warm, o->decode < 8 ? o->decode : 8, logits, NULL, err);
   // Warm-up is no part of a profile either.
   if (ok && o->common.profile)
     resq_session_profile(r->session, true);
@@ -97,7 +105,7 @@ static bool run_all(const resq_run *r, const bench_options *o, const int32_t *to
   for (int64_t i = 0; ok && i < o->repeat; ++i) {
     resq_progress_show(&progress, "run %" PRId64 " of %" PRId64, i + 1, o->repeat);
     ok = run_prefill(r, tokens, o->prefill, logits, prefill, err) &&
-         run_decode(r, tokens, o->depth, o->decode, logits, decode, err);
+         run_decode(r, tokens, o->depth, o->prefill, o->decode, logits, decode, err);
   }
   resq_progress_end(&progress);
   return ok;
@@ -117,6 +125,7 @@ static json_t *series_json(const series *s, const bench_options *o, bool is_deco
 static bool print_json(const resq_run *r, const bench_options *o, const series *prefill,
                        const series *decode, resq_error *err) {
   const char *scheme = r->model->program->scheme;
+  resq_json_begin();
   json_t *j =
       json_pack("{ss ss si}", "scheme", scheme ? scheme : "", "level",
                 resq_session_level(r->session), "threads", resq_pool_count(r->session->pool));
@@ -124,11 +133,7 @@ static bool print_json(const resq_run *r, const bench_options *o, const series *
     json_object_set_new(j, "prefill", series_json(prefill, o, false));
   if (decode->n)
     json_object_set_new(j, "decode", series_json(decode, o, true));
-  char *text = json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-  bool ok = text ? resq_printf(err, "%s\n", text) : resq_fail(err, RESQ_NO_MEMORY, "no memory");
-  free(text);
-  json_decref(j);
-  return ok;
+  return resq_json_print(j, JSON_INDENT(2) | JSON_REAL_PRECISION(6), err);
 }
 
 static bool print_text(const resq_run *r, const bench_options *o, const series *prefill,

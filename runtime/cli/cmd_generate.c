@@ -5,6 +5,7 @@
 // The same prompt, options and seed give the same text at any number of threads.
 //===----------------------------------------------------------------------===//
 #include "cli/cli.h"
+#include "cli/sampling.h"
 #include "exec/threads.h"
 #include "text/chat_template.h"
 #include "text/sampler.h"
@@ -17,9 +18,9 @@
 
 typedef struct generate_options {
   resq_run_options common;
-  const char *prompt, *system;
-  int64_t tokens, top_k, seed, repeat_window;
-  double temperature, top_p, min_p, repeat_penalty;
+  const char *prompt, *file, *system, *date;
+  int64_t tokens;
+  resq_sampling_options sampling;
   resq_texts stops;
   bool raw, chat, ids, stats;
 } generate_options;
@@ -27,31 +28,48 @@ typedef struct generate_options {
 #define AT(member) offsetof(generate_options, member)
 static const resq_flag flags[] = {
     {"prompt", 'p', RESQ_FLAG_TEXT, "TEXT", "the prompt, instead of a file", 0, 0, AT(prompt)},
+    {"file", 0, RESQ_FLAG_TEXT, "FILE", "the prompt from a file (as FILE without an option)", 0, 0,
+     AT(file)},
     {"tokens", 'n', RESQ_FLAG_INTEGER, "N",
-     "tokens at most; 0: until an end token or a full context (default)", 0, 1 << 30, AT(tokens)},
-    {"temperature", 'T', RESQ_FLAG_REAL, "T", "0: the likeliest token, always (default)", 0, 1e6,
-     AT(temperature)},
-    {"top-k", 'k', RESQ_FLAG_INTEGER, "K", "draw among the K likeliest; 0: all (default)", 0,
-     1 << 30, AT(top_k)},
-    {"top-p", 0, RESQ_FLAG_REAL, "P", "draw among the fewest that reach probability P (default 1)",
-     0, 1, AT(top_p)},
+     "tokens at most; 0 or -1: until an end token or a full context (default)", -1, 1 << 30,
+     AT(tokens)},
+    {"greedy", 0, RESQ_FLAG_BOOL, NULL, "always the likeliest token", 0, 0, AT(sampling.greedy)},
+    {"temperature", 'T', RESQ_FLAG_REAL, "T",
+     "0: always the likeliest token (default of this and the next three: the model's, else 0.8)", 0,
+     1e6, AT(sampling.temperature)},
+    {"top-k", 'k', RESQ_FLAG_INTEGER, "K", "draw among the K likeliest; 0: all (else 40)", 0,
+     1 << 30, AT(sampling.top_k)},
+    {"top-p", 0, RESQ_FLAG_REAL, "P",
+     "draw among the fewest that reach probability P; 1: all (else 0.95)", 0, 1,
+     AT(sampling.top_p)},
     {"min-p", 0, RESQ_FLAG_REAL, "P",
-     "leave out those less likely than P times the best (default 0)", 0, 1, AT(min_p)},
+     "leave out those less likely than P times the best (else 0.05)", 0, 1, AT(sampling.min_p)},
     {"repeat-penalty", 0, RESQ_FLAG_REAL, "R",
-     "above 1: recent tokens become less likely (default 1)", 0, 1e6, AT(repeat_penalty)},
-    {"repeat-window", 0, RESQ_FLAG_INTEGER, "N", "recent tokens that count for it (default 64)", 0,
-     1 << 20, AT(repeat_window)},
-    {"seed", 's', RESQ_FLAG_INTEGER, "S", "of the draws (default 0)", 0, 9007199254740992.0,
-     AT(seed)},
+     "above 1: recent tokens become less likely (default: the model's, else 1)", 0, 1e6,
+     AT(sampling.repeat_penalty)},
+    {"repeat-window", 0, RESQ_FLAG_INTEGER, "N",
+     "recent tokens that count for it (default: the model's, else 64)", 0, 1 << 20,
+     AT(sampling.repeat_window)},
+    {"seed", 's', RESQ_FLAG_SEED, "S",
+     "seed of the draws (default 1); `random` draws one and prints it", 0, 9007199254740992.0,
+     AT(sampling.seed)},
     {"stop", 0, RESQ_FLAG_TEXTS, "TEXT", "end before this text; may be repeated", 0, 0, AT(stops)},
     {"raw", 0, RESQ_FLAG_BOOL, NULL, "continue the prompt as it is, without chat template", 0, 0,
      AT(raw)},
     {"chat", 0, RESQ_FLAG_BOOL, NULL, "use the chat template (default when the model has one)", 0,
      0, AT(chat)},
     {"system", 0, RESQ_FLAG_TEXT, "TEXT", "the system message of the chat", 0, 0, AT(system)},
+    {"date", 0, RESQ_FLAG_TEXT, "DATE", "what chat templates take for today (default: the clock's)",
+     0, 0, AT(date)},
     {"ids", 0, RESQ_FLAG_BOOL, NULL, "print token ids, one a line, instead of text", 0, 0, AT(ids)},
     {"stats", 0, RESQ_FLAG_BOOL, NULL, "print tokens/s to stderr (default on a terminal)", 0, 0,
      AT(stats)},
+};
+
+/// As llama.cpp's users type them.
+static const resq_alias aliases[] = {
+    {"f", "file"},    {"n-predict", "tokens"}, {"predict", "tokens"},
+    {"sys", "system"}, {"temp", "temperature"}, {"repeat-last-n", "repeat-window"},
 };
 
 //===-- The prompt --------------------------------------------------------===//
@@ -65,17 +83,18 @@ static char *token_text(const resq_tokenizer *t, int64_t id) {
 }
 
 /// The conversation so far, up to where the assistant speaks.
-static bool chat_ids(const resq_tokenizer *t, const char *system, const char *user, int32_t **ids,
-                     int64_t *n, resq_error *err) {
+static bool chat_ids(const resq_tokenizer *t, const generate_options *o, const char *user,
+                     int32_t **ids, int64_t *n, resq_error *err) {
   resq_chat_message messages[2];
   size_t count = 0;
-  if (system)
-    messages[count++] = (resq_chat_message){"system", system};
+  if (o->system)
+    messages[count++] = (resq_chat_message){"system", o->system};
   messages[count++] = (resq_chat_message){"user", user};
   char *bos = token_text(t, resq_tokenizer_bos(t)), *eos = token_text(t, resq_tokenizer_eos(t));
   size_t size = 0;
-  char *text = bos && eos ? resq_chat_template_render(resq_tokenizer_chat_template(t), messages,
-                                                      count, true, bos, eos, &size, err)
+  resq_chat_request request = {messages, count, true, bos, eos, o->date};
+  char *text = bos && eos ? resq_chat_template_render(resq_tokenizer_chat_template(t), &request,
+                                                      &size, err)
                           : NULL;
   if (!bos || !eos)
     resq_fail(err, RESQ_NO_MEMORY, "no memory for the chat");
@@ -99,6 +118,14 @@ static bool raw_ids(const resq_tokenizer *t, resq_text text, int32_t **ids, int6
   memmove(longer + 1, longer, (size_t)*n * sizeof *longer);
   longer[0] = (int32_t)resq_tokenizer_bos(t);
   *ids = longer;
+  if (*n && longer[1] == longer[0]) {
+    resq_text bos = resq_tokenizer_bytes(t, longer[0]);
+    fprintf(
+        stderr,
+        "warning: the prompt begins with %.*s, and the model puts one before it: it appears twice. "
+        "Leave it out of the prompt\n",
+        (int)bos.size, bos.data);
+  }
   ++*n;
   return true;
 }
@@ -111,18 +138,21 @@ static bool prompt_ids(const resq_tokenizer *t, const generate_options *o, int32
     return resq_fail(err, RESQ_USAGE,
                      o->raw ? "--raw excludes --chat and --system"
                             : "the model has no chat template; use --raw");
+  if (o->date && !resq_chat_date_check(o->date, err))
+    return false;
   resq_input in = {0};
+  const char *file = o->file ? o->file : o->common.operand;
   if (o->prompt)
     in.text = (resq_text){o->prompt, strlen(o->prompt)};
-  else if (!resq_input_open(&in, o->common.operand, err))
+  else if (!resq_input_open(&in, file, err))
     return false;
   bool ok;
   if (chat && memchr(in.text.data, 0, in.text.size)) {
     ok = resq_fail(err, RESQ_BAD_INPUT, "%s: a zero byte; a chat message is text",
-                   o->prompt ? "--prompt" : o->common.operand);
+                   o->prompt ? "--prompt" : file);
   } else if (chat) {
     char *user = strndup(in.text.data, in.text.size);
-    ok = user ? chat_ids(t, o->system, user, ids, n, err)
+    ok = user ? chat_ids(t, o, user, ids, n, err)
               : resq_fail(err, RESQ_NO_MEMORY, "no memory for the prompt");
     free(user);
   } else {
@@ -157,7 +187,7 @@ static bool show(generation *g, int32_t id, resq_error *err) {
 /// One token after another behind `position` tokens, the logits of the last of which are known.
 static bool decode(generation *g, int64_t position, resq_error *err) {
   const generate_options *o = g->options;
-  int64_t capacity = resq_session_capacity(g->run->session);
+  const int64_t capacity = g->run->context;
   for (;;) {
     int32_t id = resq_sampler_next(g->sampler, g->logits, g->candidates, err);
     if (id < 0)
@@ -210,20 +240,14 @@ static bool generate_from(resq_run *r, const generate_options *o, const int32_t 
                           resq_error *err) {
   if (!resq_run_start(r, &o->common, 0, err))
     return false;
-  int64_t capacity = resq_session_capacity(r->session);
-  if (n > capacity)
+  if (n > r->context)
     return resq_fail(err, RESQ_USAGE,
                      "the prompt has %" PRId64 " tokens, the context holds %" PRId64
                      " (--context=N for more)",
-                     n, capacity);
-  resq_sampler_options so = resq_sampler_defaults();
-  so.temperature = o->temperature;
-  so.top_k = o->top_k;
-  so.top_p = o->top_p;
-  so.min_p = o->min_p;
-  so.repeat_penalty = o->repeat_penalty;
-  so.repeat_window = o->repeat_window;
-  so.seed = (uint64_t)o->seed;
+                     n, r->context);
+  resq_sampler_options so;
+  if (!resq_sampling_resolve(&o->sampling, r, &so, err))
+    return false;
   generation g = {.run = r, .options = o, .candidates = resq_tokenizer_size(r->tokenizer)};
   g.sampler = resq_sampler_create(&so, err);
   g.stream = g.sampler ? resq_stream_create(o->stops.items, (size_t)o->stops.count, err) : NULL;
@@ -242,7 +266,7 @@ static bool generate_from(resq_run *r, const generate_options *o, const int32_t 
 
 static bool run(const resq_cli *cli, void *values, resq_error *err) {
   const generate_options *o = values;
-  if (!o->prompt == !o->common.operand)
+  if (!!o->prompt + !!o->file + !!o->common.operand != 1)
     return resq_fail(err, RESQ_USAGE, "generate: give either -p TEXT or FILE");
   resq_run r;
   if (!resq_run_open(&r, cli, err))
@@ -256,13 +280,15 @@ static bool run(const resq_cli *cli, void *values, resq_error *err) {
   return ok;
 }
 
-static const generate_options defaults = {.top_p = 1, .repeat_penalty = 1, .repeat_window = 64};
+static const generate_options defaults = {.sampling = RESQ_SAMPLING_NOT_GIVEN};
 const resq_command resq_cmd_generate = {
     .name = "generate",
     .operand = "[FILE]",
     .summary = "continue a prompt, or answer it (FILE: the prompt, - is standard input)",
     .flags = flags,
     .n_flags = sizeof flags / sizeof flags[0],
+    .aliases = aliases,
+    .n_aliases = sizeof aliases / sizeof aliases[0],
     .runs = true,
     .values_size = sizeof defaults,
     .defaults = &defaults,

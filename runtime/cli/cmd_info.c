@@ -5,12 +5,12 @@
 // padding included. Embedding and head are given apart from the linears.
 //===----------------------------------------------------------------------===//
 #include "cli/cli.h"
+#include "cli/json.h"
 #include "exec/cpu.h"
 #include "exec/session_internal.h"
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ typedef struct info_options {
 #define AT(member) offsetof(info_options, member)
 static const resq_flag flags[] = {
     {"json", 0, RESQ_FLAG_BOOL, NULL, "print JSON", 0, 0, AT(json)},
-    {"verify", 0, RESQ_FLAG_BOOL, NULL, "read the whole file and check its hashes", 0, 0,
+    {"verify", 0, RESQ_FLAG_BOOL, NULL, "read the whole file and check its hashes: code, tables and sections", 0, 0,
      AT(verify)},
     {"params", 0, RESQ_FLAG_BOOL, NULL, "list every parameter", 0, 0, AT(params)},
 };
@@ -160,9 +160,17 @@ static json_t *collect(const resq_run *r, const info_options *o) {
 
 //===-- As text -----------------------------------------------------------===//
 
-static const char *text_of(const json_t *j, const char *key, const char *fallback) {
+/// A name from the artifact, as a terminal may have it.
+typedef struct shown {
+  char text[256];
+} shown;
+
+static shown text_of(const json_t *j, const char *key, const char *fallback) {
   const char *s = json_string_value(json_object_get(j, key));
-  return s && *s ? s : fallback;
+  shown out;
+  s = s && *s ? s : fallback;
+  resq_printable(out.text, sizeof out.text, s, strlen(s));
+  return out;
 }
 
 static int64_t integer_of(const json_t *j, const char *key) {
@@ -182,9 +190,9 @@ static bool print_params(const json_t *info, resq_error *err) {
   json_array_foreach(json_object_get(info, "param_list"), i, group) {
     ok = ok &&
          resq_printf(err, "  %-24s %12" PRId64 " bytes %12" PRId64 " weights %8.3f bits  %s\n",
-                     text_of(group, "name", "?"), integer_of(group, "bytes"),
+                     text_of(group, "name", "?").text, integer_of(group, "bytes"),
                      integer_of(group, "elements"),
-                     json_number_value(json_object_get(group, "bits")), text_of(group, "type", ""));
+                     json_number_value(json_object_get(group, "bits")), text_of(group, "type", "").text);
   }
   return ok;
 }
@@ -193,12 +201,12 @@ static bool print_code(const json_t *info, resq_error *err) {
   const json_t *entry;
   size_t i;
   bool ok = resq_printf(err, "level      %s (this CPU has: %s)\n",
-                        text_of(info, "level", "none fits"), text_of(info, "cpu", "?"));
+                        text_of(info, "level", "none fits").text, text_of(info, "cpu", "?").text);
   json_array_foreach(json_object_get(info, "entries"), i, entry) {
     ok = ok && resq_printf(err,
                            "  @%s, level %s, up to %" PRId64 " rows, %" PRId64 " ops, %" PRId64
                            " bytes of workspace\n",
-                           text_of(entry, "function", "?"), text_of(entry, "level", "?"),
+                           text_of(entry, "function", "?").text, text_of(entry, "level", "?").text,
                            integer_of(entry, "max_rows"), integer_of(entry, "ops"),
                            integer_of(entry, "workspace_bytes"));
   }
@@ -209,10 +217,10 @@ static bool print_text(const json_t *info, resq_error *err) {
   const json_t *cache = json_object_get(info, "cache"),
                *versions = json_object_get(info, "versions");
   return resq_printf(err, "model      %s\nscheme     %s\ncontext    %" PRId64 " tokens\n",
-                     text_of(info, "model", "unknown"), text_of(info, "scheme", "unknown"),
+                     text_of(info, "model", "unknown").text, text_of(info, "scheme", "unknown").text,
                      integer_of(info, "context_length")) &&
          resq_printf(err, "versions   resq %s, ABI %" PRId64 ", artifact %" PRId64 "\n",
-                     text_of(versions, "runtime", "?"), integer_of(versions, "abi"),
+                     text_of(versions, "runtime", "?").text, integer_of(versions, "abi"),
                      integer_of(versions, "artifact")) &&
          print_code(info, err) && resq_printf(err, "parameters\n") && print_params(info, err) &&
          resq_printf(err, "cache      %" PRId64 " bytes a token in %" PRId64 " layers, %.3f bits\n",
@@ -222,15 +230,11 @@ static bool print_text(const json_t *info, resq_error *err) {
 }
 
 static bool print_info(const resq_run *r, const info_options *o, resq_error *err) {
+  resq_json_begin();
   json_t *info = collect(r, o);
-  bool ok;
-  if (o->json) {
-    char *text = json_dumps(info, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
-    ok = text ? resq_printf(err, "%s\n", text) : resq_fail(err, RESQ_NO_MEMORY, "no memory");
-    free(text);
-  } else {
-    ok = print_text(info, err);
-  }
+  if (o->json)
+    return resq_json_print(info, JSON_INDENT(2) | JSON_REAL_PRECISION(8), err);
+  bool ok = print_text(info, err);
   json_decref(info);
   return ok;
 }
@@ -244,7 +248,8 @@ static bool run(const resq_cli *cli, void *values, resq_error *err) {
   if (ok && o->verify && r.model->has_artifact) {
     ok = resq_artifact_verify(&r.model->artifact, err);
     if (ok)
-      fprintf(stderr, "all sections match their hashes\n");
+      fprintf(stderr, "all bytes match their hashes: code, tables and %" PRIu32 " sections\n",
+              r.model->artifact.count);
   }
   resq_run_close(&r);
   return ok;

@@ -33,7 +33,7 @@ static const resq_flag flags[] = {
      AT(windows)},
     {"skip", 0, RESQ_FLAG_INTEGER, "N", "windows to leave out at the start", 0, 1 << 30, AT(skip)},
     {"ids", 0, RESQ_FLAG_BOOL, NULL, "FILE holds little-endian 32-bit token ids", 0, 0, AT(ids)},
-    {"reference", 'r', RESQ_FLAG_TEXT, "BINARY",
+    {"reference", 'r', RESQ_FLAG_READS, "BINARY",
      "another compiled model of the same vocabulary: also KL divergence and agreement", 0, 0,
      AT(reference)},
     {"json", 0, RESQ_FLAG_BOOL, NULL, "print JSON", 0, 0, AT(json)},

@@ -16,7 +16,7 @@ typedef struct tokenize_options {
 #define AT(member) offsetof(tokenize_options, member)
 static const resq_flag flags[] = {
     {"prompt", 'p', RESQ_FLAG_TEXT, "TEXT", "the text itself, instead of a file", 0, 0, AT(prompt)},
-    {"output", 'o', RESQ_FLAG_TEXT, "FILE", "write ids as little-endian 32-bit words", 0, 0,
+    {"output", 'o', RESQ_FLAG_WRITES, "FILE", "write ids as little-endian 32-bit words", 0, 0,
      AT(output)},
     {"ids-only", 0, RESQ_FLAG_BOOL, NULL, "print ids only, one a line", 0, 0, AT(ids_only)},
     {"special", 0, RESQ_FLAG_BOOL, NULL, "the text of control tokens becomes control tokens", 0, 0,
@@ -44,11 +44,15 @@ static bool write_ids(const char *path, const int32_t *ids, int64_t n, resq_erro
   resq_out *out = resq_out_create(path, 0644, err);
   if (!out)
     return false;
+  enum { AT_ONCE = 4096 };
+  uint8_t bytes[4 * AT_ONCE];
   bool ok = true;
-  for (int64_t i = 0; ok && i < n; ++i) {
-    uint32_t id = (uint32_t)ids[i];
-    uint8_t bytes[4] = {(uint8_t)id, (uint8_t)(id >> 8), (uint8_t)(id >> 16), (uint8_t)(id >> 24)};
-    ok = resq_out_write(out, bytes, 4, err);
+  for (int64_t i = 0; ok && i < n;) {
+    size_t size = 0;
+    for (; i < n && size < sizeof bytes; ++i)
+      for (int shift = 0; shift < 32; shift += 8)
+        bytes[size++] = (uint8_t)((uint32_t)ids[i] >> shift);
+    ok = resq_out_write(out, bytes, size, err);
   }
   if (ok)
     return resq_out_commit(out, err);

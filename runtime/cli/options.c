@@ -1,19 +1,23 @@
 //===-- options.c - command lines from tables -----------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// getopt_long over the command's table and the common one. Numbers are taken whole
-// and in range, or refused.
+// getopt_long_only over the command's table and the common one, in order, so that
+// the word being looked at is always known. Numbers are taken whole and in range, or
+// refused.
 //===----------------------------------------------------------------------===//
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include "cli/options.h"
 
+#include "base/file_use.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define AT(member) offsetof(resq_run_options, member)
 
@@ -29,7 +33,9 @@ static const resq_flag common_flags[] = {
      AT(profile)},
 };
 enum { n_common_flags = sizeof common_flags / sizeof common_flags[0] };
-enum { max_flags = 40, long_base = 256 };
+static const resq_alias common_aliases[] = {{"ctx-size", "context"}};
+enum { n_common_aliases = sizeof common_aliases / sizeof common_aliases[0] };
+enum { max_flags = 40, max_aliases = 16, long_base = 256 };
 
 /// Flag i of both tables; NULL past the end. A command that starts nothing has --help only.
 static const resq_flag *flag_at(const resq_command *c, int i) {
@@ -64,6 +70,19 @@ static bool parse_real(const resq_flag *f, const char *text, double *out, resq_e
   return true;
 }
 
+/// A whole number, or one that the system draws.
+static bool parse_seed(const resq_flag *f, const char *text, resq_seed *out, resq_error *err) {
+  out->drawn = !strcmp(text, "random");
+  if (!out->drawn)
+    return parse_integer(f, text, &out->value, err);
+  uint64_t bits;
+  if (getrandom(&bits, sizeof bits, 0) != sizeof bits)
+    return resq_fail(err, RESQ_IO, "--%s: the system gave no random number: %s", f->name,
+                     strerror(errno));
+  out->value = (int64_t)(bits % ((uint64_t)f->high + 1));
+  return true;
+}
+
 static bool store(const resq_flag *f, const char *text, void *values, resq_error *err) {
   void *slot = (char *)values + f->offset;
   switch (f->type) {
@@ -75,8 +94,12 @@ static bool store(const resq_flag *f, const char *text, void *values, resq_error
   case RESQ_FLAG_REAL:
     return parse_real(f, text, slot, err);
   case RESQ_FLAG_TEXT:
+  case RESQ_FLAG_READS:
+  case RESQ_FLAG_WRITES:
     *(const char **)slot = text;
     return true;
+  case RESQ_FLAG_SEED:
+    return parse_seed(f, text, slot, err);
   case RESQ_FLAG_TEXTS: {
     resq_texts *texts = slot;
     if (texts->count == RESQ_MAX_TEXTS)
@@ -88,53 +111,126 @@ static bool store(const resq_flag *f, const char *text, void *values, resq_error
   return false;
 }
 
-static bool take_operand(const resq_command *c, int argc, char **argv, resq_run_options *common,
+/// The index of the option of that name; there is one.
+static int flag_named(const resq_command *c, const char *name) {
+  int i = 0;
+  while (strcmp(flag_at(c, i)->name, name))
+    ++i;
+  return i;
+}
+
+/// getopt's tables. `letters` begins with '-' (operands come in order, as option 1) and ':' (a missing value has
+/// a code of its own).
+typedef struct option_tables {
+  struct option longs[max_flags + max_aliases + 1];
+  char letters[2 * max_flags + 3];
+} option_tables;
+
+static void add_aliases(const resq_command *c, const resq_alias *aliases, int count,
+                        option_tables *t, int *n) {
+  for (int i = 0; i < count; ++i) {
+    int flag = flag_named(c, aliases[i].name);
+    int argument = flag_at(c, flag)->type == RESQ_FLAG_BOOL ? no_argument : required_argument;
+    t->longs[(*n)++] = (struct option){aliases[i].alias, argument, NULL, long_base + flag};
+  }
+}
+
+static void make_tables(const resq_command *c, option_tables *t) {
+  const resq_flag *f;
+  size_t used = 2;
+  int n = 0;
+  memset(t, 0, sizeof *t);
+  t->letters[0] = '-';
+  t->letters[1] = ':';
+  for (; n < max_flags && (f = flag_at(c, n)); ++n) {
+    int argument = f->type == RESQ_FLAG_BOOL ? no_argument : required_argument;
+    t->longs[n] = (struct option){f->name, argument, NULL, long_base + n};
+    if (!f->letter)
+      continue;
+    t->letters[used++] = f->letter;
+    if (argument == required_argument)
+      t->letters[used++] = ':';
+  }
+  add_aliases(c, c->aliases, c->n_aliases, t, &n);
+  if (c->runs)
+    add_aliases(c, common_aliases, n_common_aliases, t, &n);
+}
+
+static bool take_operand(const resq_command *c, const char *word, resq_run_options *common,
                          resq_error *err) {
-  int n = argc - optind;
-  if (common->help)
-    return true;
-  if (n > (c->operand ? 1 : 0))
-    return resq_fail(err, RESQ_USAGE, "%s: unexpected argument '%.100s'", c->name,
-                     argv[optind + (c->operand ? 1 : 0)]);
-  if (n)
-    common->operand = argv[optind];
-  else if (c->operand && c->operand[0] != '[')
-    return resq_fail(err, RESQ_USAGE, "%s: %s is missing", c->name, c->operand);
+  if (!c->operand || common->operand)
+    return resq_fail(err, RESQ_USAGE, "%s: unexpected argument '%.100s'", c->name, word);
+  common->operand = word;
   return true;
+}
+
+/// "-ngl" is no `-n gl`: a number glued to its letter looks like one.
+static bool is_glued_word(const resq_flag *f, const char *word) {
+  bool number = f->type == RESQ_FLAG_INTEGER || f->type == RESQ_FLAG_REAL;
+  return number && optarg && optarg == word + 2 && !strchr("0123456789.-+", optarg[0]);
+}
+
+/// One result of getopt for the word `word`.
+static bool take(const resq_command *c, int got, const char *word, void *values, resq_error *err) {
+  if (got == 1)
+    return take_operand(c, optarg, values, err);
+  const resq_flag *f = NULL;
+  if (got >= long_base)
+    f = flag_at(c, got - long_base);
+  else if (got != '?' && got != ':')
+    for (int i = 0; (f = flag_at(c, i))->letter != got;)
+      ++i;
+  if (f && !is_glued_word(f, word))
+    return store(f, optarg, values, err);
+  return resq_fail(err, RESQ_USAGE, "%s: %s '%.100s'; see '%s --help'", c->name,
+                   got == ':' ? "no value after" : "unknown, ambiguous or misused option", word,
+                   c->name);
 }
 
 bool resq_options_parse(const resq_command *c, int argc, char **argv, void *values,
                         resq_error *err) {
-  struct option longs[max_flags + 1] = {{0}};
-  char letters[2 * max_flags + 2] = ":";
-  size_t used = 1;
-  const resq_flag *f;
-  for (int i = 0; i < max_flags && (f = flag_at(c, i)); ++i) {
-    int argument = f->type == RESQ_FLAG_BOOL ? no_argument : required_argument;
-    longs[i] = (struct option){f->name, argument, NULL, long_base + i};
-    if (!f->letter)
-      continue;
-    letters[used++] = f->letter;
-    if (argument == required_argument)
-      letters[used++] = ':';
-  }
-  letters[used] = 0;
+  option_tables tables;
+  make_tables(c, &tables);
+  resq_run_options *common = values;
   memcpy(values, c->defaults, c->values_size);
   optind = 0; // GNU: start over, also the scanner's hidden state
   opterr = 0;
-  for (int got; (got = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
-    if (got == '?' || got == ':')
-      return resq_fail(err, RESQ_USAGE, "%s: %s '%.100s'; see '%s --help'", c->name,
-                       got == ':' ? "no value after" : "unknown, ambiguous or misused option",
-                       argv[optind - 1], c->name);
-    int i = got >= long_base ? got - long_base : 0;
-    if (got < long_base)
-      while (flag_at(c, i)->letter != got)
-        ++i;
-    if (!store(flag_at(c, i), optarg, values, err))
+  // getopt stays at a word while it finds letters in it ("-fa"): the word that is wrong is the one that it was
+  // at, not the one before the next.
+  int at = 1;
+  for (int got;; at = optind) {
+    got = getopt_long_only(argc, argv, tables.letters, tables.longs, NULL);
+    if (got == -1)
+      break;
+    if (!take(c, got, argv[at], values, err))
       return false;
   }
-  return take_operand(c, argc, argv, values, err);
+  for (int i = optind; i < argc && !common->help; ++i) // behind "--"
+    if (!take_operand(c, argv[i], common, err))
+      return false;
+  if (!common->operand && c->operand && c->operand[0] != '[' && !common->help)
+    return resq_fail(err, RESQ_USAGE, "%s: %s is missing", c->name, c->operand);
+  return true;
+}
+
+bool resq_options_check_files(const resq_command *c, const char *artifact, const void *values,
+                              resq_error *err) {
+  resq_file_uses uses = {NULL, 0};
+  const char *operand = ((const resq_run_options *)values)->operand;
+  bool ok = resq_file_use_add(&uses, RESQ_READS, "the operand", operand, err) &&
+            resq_file_use_add(&uses, RESQ_READS, "the model", artifact, err);
+  const resq_flag *f;
+  for (int i = 0; ok && (f = flag_at(c, i)); ++i) {
+    if (f->type != RESQ_FLAG_READS && f->type != RESQ_FLAG_WRITES)
+      continue;
+    char role[64];
+    snprintf(role, sizeof role, "--%s", f->name);
+    ok = resq_file_use_add(&uses, f->type == RESQ_FLAG_READS ? RESQ_READS : RESQ_WRITES, role,
+                           *(const char *const *)((const char *)values + f->offset), err);
+  }
+  ok = ok && resq_file_use_add_self(&uses, err);
+  resq_file_uses_free(&uses);
+  return ok;
 }
 
 void resq_options_help(const char *program, const resq_command *c, FILE *f) {

@@ -1,10 +1,10 @@
 //===-- perplexity_print.c ------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "cli/cli.h"
+#include "cli/json.h"
 #include "cli/perplexity.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -97,14 +97,11 @@ static json_t *loss(const resq_perplexity *p) {
 }
 
 bool resq_perplexity_print_json(const resq_perplexity *p, resq_error *err) {
+  resq_json_begin();
   json_t *j = json_pack("{sI sI sI sf so so}", "windows", (json_int_t)p->windows, "window",
                         (json_int_t)p->window, "predictions", (json_int_t)p->loss.n, "seconds",
                         p->seconds, "perplexity", perplexity(&p->loss), "loss", loss(p));
   if (p->reference)
     json_object_set_new(j, "reference", reference(p));
-  char *text = json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-  bool ok = text ? resq_printf(err, "%s\n", text) : resq_fail(err, RESQ_NO_MEMORY, "no memory");
-  free(text);
-  json_decref(j);
-  return ok;
+  return resq_json_print(j, JSON_INDENT(2) | JSON_REAL_PRECISION(9), err);
 }

@@ -23,7 +23,9 @@ bool resq_run_open(resq_run *run, const resq_cli *cli, resq_error *err) {
   if (!run->model->has_artifact ||
       !resq_artifact_section(&run->model->artifact, RESQ_SECTION_TOKENIZER, &blob, &size))
     return true;
-  run->tokenizer = resq_tokenizer_open(blob, size, err);
+  // Opening reads all of it anyway.
+  if (resq_artifact_verify_section(&run->model->artifact, RESQ_SECTION_TOKENIZER, err))
+    run->tokenizer = resq_tokenizer_open(blob, size, err);
   if (run->tokenizer)
     return true;
   resq_fail_in(err, "tokenizer section");
@@ -56,6 +58,15 @@ bool resq_run_start(resq_run *run, const resq_run_options *options, int64_t capa
                      "the tokenizer has %" PRId64 " tokens, @forward's logits are %" PRId64 " wide",
                      resq_tokenizer_size(run->tokenizer), vocabulary);
   resq_session_profile(run->session, options->profile);
+  int64_t trained = run->model->program->context_length;
+  run->context = o.capacity    ? o.capacity
+                 : trained > 0 ? trained
+                               : resq_session_capacity(run->session);
+  if (trained > 0 && run->context > trained)
+    fprintf(stderr,
+            "warning: a context of %" PRId64 " tokens, but the model was trained for %" PRId64
+            ": what it predicts beyond them decays\n",
+            run->context, trained);
   return true;
 }
 

@@ -56,7 +56,8 @@ static bool check_entry(const resq_entry *e, int32_t index, int32_t n_caches, re
       return resq_fail(err, RESQ_BAD_INPUT, "@%s: argument %" PRId32 " is malformed", e->function,
                        i);
   }
-  return !e->gpu || resq_cuda_check_entry(e, n_caches, err);
+  return resq_check_facts(e, n_caches, err) &&
+         (!e->gpu || resq_cuda_check_entry(e, n_caches, err));
 }
 
 /// Entries of one function differ in level and size only.
@@ -64,7 +65,8 @@ static bool check_same_signature(const resq_entry *a, const resq_entry *b, resq_
   bool same = a->n_args == b->n_args;
   for (int32_t i = 0; same && i < a->n_args; ++i)
     same = a->args[i].dtype == b->args[i].dtype && a->args[i].width == b->args[i].width &&
-           a->args[i].rows == b->args[i].rows && !a->args[i].is_result == !b->args[i].is_result;
+           a->args[i].rows == b->args[i].rows && !a->args[i].is_result == !b->args[i].is_result &&
+           a->args[i].rows_as == b->args[i].rows_as;
   if (!same)
     return resq_fail(err, RESQ_BAD_INPUT, "@%s: entries of level %s and %s have other arguments",
                      a->function, a->level, b->level);
@@ -124,6 +126,10 @@ static bool open_sections(resq_model *m, const char *path, resq_error *err) {
   if (!resq_artifact_open(&m->artifact, path, err))
     return false;
   m->has_artifact = true;
+  // A few megabytes, most of them in memory since the code in them runs. The parameters are only checked on
+  // request (`info --verify`): reading all of them would make every start as slow as the disk.
+  if (!resq_artifact_verify_outside(&m->artifact, err))
+    return resq_fail_in(err, "%s", path);
   uint64_t size;
   resq_artifact_section(&m->artifact, RESQ_SECTION_PARAMS, &m->params, &size);
   m->params_size = size;
@@ -138,6 +144,11 @@ static bool open_sections(resq_model *m, const char *path, resq_error *err) {
 resq_model *resq_model_open(const resq_program *program, const char *path, resq_message *why) {
   resq_error err = {RESQ_FAILED, ""};
   char self[4096];
+  if (!program) {
+    resq_fail(&err, RESQ_USAGE, "resq_model_open: the program is NULL");
+    resq_tell(why, &err);
+    return NULL;
+  }
   resq_model *m = calloc(1, sizeof *m);
   bool ok = m ? resq_program_check(program, &err)
               : resq_fail(&err, RESQ_NO_MEMORY, "no memory to open a model");

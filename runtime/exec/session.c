@@ -52,16 +52,29 @@ const resq_entry **resq_session_entries(const resq_session *s, const char *funct
   return first;
 }
 
-/// (tokens, positions, sequences, logit_rows) -> logits, as resq_session_forward needs it.
+static bool names_rows(const resq_arg *a) {
+  for (int32_t r = 0; r < a->n_rules; ++r)
+    if (a->rules[r].kind == RESQ_RULE_ROW)
+      return true;
+  return false;
+}
+
+/// (tokens, positions, sequences, logit_rows) -> logits, as resq_session_forward needs it: the
+/// first three may be cut anywhere, and the fourth says which of their rows, in order, give one of
+/// logits each.
 static bool is_forward(const resq_entry *e) {
   if (e->n_args != 5)
     return false;
   for (int i = 0; i < 4; ++i)
     if (e->args[i].dtype != RESQ_I32 || e->args[i].width || e->args[i].rows != -1 ||
-        e->args[i].is_result)
+        e->args[i].is_result || (names_rows(&e->args[i]) && i < 3))
+      return false;
+  for (int32_t r = 0; r < e->args[3].n_rules; ++r)
+    if (e->args[3].rules[r].kind != RESQ_RULE_ROW || e->args[3].rules[r].argument > 2)
       return false;
   const resq_arg *logits = &e->args[4];
-  return logits->dtype == RESQ_F32 && logits->is_result && logits->width > 0 && logits->rows == -1;
+  return logits->dtype == RESQ_F32 && logits->is_result && logits->width > 0 &&
+         logits->rows == -1 && e->args[3].rows_as == 3 && logits->rows_as == 3;
 }
 
 static bool choose_entries(resq_session *s, const char *wanted, resq_error *err) {
@@ -134,19 +147,22 @@ static bool allocate_caches(resq_session *s, resq_error *err) {
   return true;
 }
 
-/// What is known of sequences, where a cache limits how far they go back.
+/// What is known of each sequence in each cache: nothing yet.
 static bool allocate_held(resq_session *s, resq_error *err) {
   const resq_program *p = s->model->program;
   s->rewind = -1;
   for (int32_t i = 0; i < p->n_caches; ++i)
     if (p->caches[i].rewind >= 0 && (s->rewind < 0 || p->caches[i].rewind < s->rewind))
       s->rewind = p->caches[i].rewind;
-  if (s->rewind < 0)
+  const size_t n = (size_t)s->sequences * (size_t)(p->n_caches ? p->n_caches : 1);
+  s->held = calloc(n, sizeof *s->held);
+  s->next_held = calloc(n, sizeof *s->next_held);
+  s->alike = calloc(p->n_caches ? (size_t)p->n_caches : 1, sizeof *s->alike);
+  if (s->held && s->next_held && s->alike) {
+    resq_find_alike_caches(s);
     return true;
-  s->held = calloc((size_t)s->sequences, sizeof *s->held);
-  s->next_held = calloc((size_t)s->sequences, sizeof *s->next_held);
-  return (s->held && s->next_held) ||
-         resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId64 " sequences", s->sequences);
+  }
+  return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId64 " sequences", s->sequences);
 }
 
 /// Workspace, tickets and row lists for the entry that needs most of each.
@@ -232,7 +248,9 @@ static void describe_call(resq_session *s) {
                         .capacity = s->capacity,
                         .sequences = s->sequences,
                         .tickets = s->tickets,
-                        .barrier = s->pool};
+                        .barrier = s->pool,
+                        .phase = resq_call_phase,
+                        .op_done = resq_call_op_done};
 }
 
 resq_session *resq_session_create(resq_model *model, const resq_session_options *options,
@@ -240,9 +258,12 @@ resq_session *resq_session_create(resq_model *model, const resq_session_options 
   static const resq_session_options defaults = {0};
   const resq_session_options *o = options ? options : &defaults;
   resq_error err = {RESQ_FAILED, ""};
-  resq_session *s = calloc(1, sizeof *s);
+  resq_session *s = model ? calloc(1, sizeof *s) : NULL;
   if (!s) {
-    resq_fail(&err, RESQ_NO_MEMORY, "no memory for a session");
+    if (model)
+      resq_fail(&err, RESQ_NO_MEMORY, "no memory for a session");
+    else
+      resq_fail(&err, RESQ_USAGE, "resq_session_create: the model is NULL");
     resq_tell(why, &err);
     return NULL;
   }
@@ -274,6 +295,7 @@ void resq_session_destroy(resq_session *s) {
   free(s->cache_bytes);
   free(s->held);
   free(s->next_held);
+  free(s->alike);
   free(s->tickets);
   free(s->chunk_rows);
   free(s->workers);

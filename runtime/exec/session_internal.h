@@ -14,9 +14,6 @@
 #include "resq/abi.h"
 #include "resq/session.h"
 
-/// More than any signature needs; arrays of a call live on the stack.
-#define RESQ_MAX_ARGS 64
-
 struct resq_model {
   const resq_program *program;
   resq_artifact artifact;
@@ -38,6 +35,13 @@ typedef struct resq_profile {
   int64_t *op_ns;
 } resq_profile;
 
+/// What is known of one sequence in one cache.
+typedef struct resq_held {
+  int32_t next;    ///< tokens that it holds: where its next row goes, at most
+  int32_t reached; ///< the most that it held since it began at 0: older exact keys may be gone
+  int64_t stamp;   ///< the last use that wrote it: resq_session.stamp
+} resq_held;
+
 struct resq_session {
   resq_model *model;
   const char *level;
@@ -50,8 +54,10 @@ struct resq_session {
   uint8_t **caches;      ///< [n_caches]
   uint64_t *cache_bytes; ///< [n_caches]
   int64_t rewind;        ///< the least of all caches, -1: none is limited
-  int32_t *held;         ///< [sequences] tokens since the sequence began at 0; NULL: not limited
-  int32_t *next_held;    ///< [sequences] the same, while a call is checked
+  resq_held *held;       ///< [n_caches, sequences]
+  resq_held *next_held;  ///< the same, while a call is checked
+  int32_t *alike;        ///< [n_caches] the first cache that every function uses as this one: it stands for it
+  int64_t stamp;         ///< uses of caches so far, over all calls
   uint8_t *workspace;    ///< for the largest entry
   uint64_t workspace_bytes;
   uint8_t *scratch; ///< RESQ_SCRATCH_BYTES a thread
@@ -78,6 +84,30 @@ void resq_model_forget(const resq_model *model);
 
 /// The entries of `function`, smallest first; *count = 0 when the program has none.
 const resq_entry **resq_session_entries(const resq_session *s, const char *function, int *count);
+//===-- call.c: what compiled code calls ----------------------------------===//
+
+int32_t resq_call_phase(resq_worker *w);
+void resq_call_op_done(resq_worker *w, int32_t op);
+
+//===-- check.c: what would make compiled code leave its memory -----------===//
+
+/// Arguments as the entry's function needs them: how many, their extents, where they are, and the values
+/// of indices. An error names the function and the argument.
+bool resq_check_arguments(const resq_session *s, const resq_entry *e, void *const *args,
+                          const int64_t *rows, int n_args, resq_error *err);
+/// Positions follow each other in every cache that the entry uses, and nothing is read that was not
+/// written, for a call that runs `limit` rows at a time. Arguments are checked. When all is well the
+/// rows count as held, else nothing changes.
+bool resq_check_caches(resq_session *s, const resq_entry *e, void *const *args, const int64_t *rows,
+                       int64_t limit, resq_error *err);
+/// After a call that did not end: nobody knows what the caches have of its sequences, so they begin
+/// again at 0.
+void resq_forget_rows(resq_session *s, const resq_entry *e, void *const *args, const int64_t *rows);
+/// Fills s->alike. The layers of a model are alike: one of them is checked for all.
+void resq_find_alike_caches(resq_session *s);
+/// Refuses facts of an entry that do not hold together.
+bool resq_check_facts(const resq_entry *e, int32_t n_caches, resq_error *err);
+
 /// Rows that one call of @forward takes at most; 0 when the module has none.
 int64_t resq_session_chunk(const resq_session *s);
 bool resq_profile_start(resq_session *s);

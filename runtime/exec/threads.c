@@ -12,6 +12,7 @@
 #include "base/cpus.h"
 #include "exec/pace.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
@@ -342,8 +343,9 @@ resq_pool *resq_pool_create(int threads, int64_t spin_ns, resq_error *err) {
     members[i] = (member){.pool = pool, .index = i, .in = LATE, .left = LATE};
     int failed = i ? start_helper(&members[i]) : 0;
     if (failed) {
-      resq_fail(err, RESQ_FAILED, "cannot start thread %d of %d: %s", i + 1, threads,
-                strerror(failed));
+      // EAGAIN: no memory for its stack, or the system's limit of threads.
+      resq_fail(err, failed == EAGAIN ? RESQ_NO_MEMORY : RESQ_FAILED,
+                "cannot start thread %d of %d: %s", i + 1, threads, strerror(failed));
       resq_pool_destroy(pool);
       return NULL;
     }

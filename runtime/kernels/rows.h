@@ -1,7 +1,8 @@
 //===-- rows.h - how row ops cut their work into chunks -------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A chunk is worth a ticket from a few thousand elements on.
+// A chunk is worth a ticket from a few thousand elements on. On a GPU, where a chunk is a thread's and costs
+// no ticket, a smaller one may be given: results do not depend on it.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_KERNELS_ROWS_H
 #define RESQ_KERNELS_ROWS_H
@@ -9,7 +10,9 @@
 #include "half.h"
 #include "kernels.h"
 
+#ifndef RESQ_CHUNK_ELEMENTS
 #define RESQ_CHUNK_ELEMENTS 4096
+#endif
 
 /// Rows [begin, end), columns [left, right).
 typedef struct resq_span {

@@ -5,8 +5,6 @@
 //===----------------------------------------------------------------------===//
 #include "text/chat_parser.h"
 
-#include <string.h>
-
 chat_node *chat_make(chat_parser *p, chat_node_kind kind, resq_text text, chat_node *a,
                      chat_node *b) {
   chat_node *node = chat_alloc(p->c, sizeof *node);
@@ -69,226 +67,12 @@ void chat_link(chat_node ***tail, chat_node *node) {
   *tail = &node->next;
 }
 
-/// Arguments up to `)`, which is taken.
-static chat_node *parse_arguments(chat_parser *p) {
-  chat_node *first = NULL, **tail = &first;
-  while (!p->c->failed && !chat_take_operator(p, ")")) {
-    resq_text name = {"", 0};
-    if (p->at->kind == CHAT_TOKEN_NAME && p->at[1].kind == CHAT_TOKEN_OPERATOR &&
-        chat_text_is(p->at[1].text, "=")) {
-      name = p->at->text;
-      chat_next(p);
-      chat_next(p);
-    }
-    chat_node *value = chat_parse_expression(p);
-    chat_link(&tail, chat_make(p, CHAT_ARGUMENT, name, value, NULL));
-    if (!chat_at_operator(p, ")"))
-      chat_need_operator(p, ",");
-  }
-  return first;
-}
-
-/// Items up to `close`, which is taken. *is_tuple: there was a comma.
-static chat_node *parse_items(chat_parser *p, const char *close, bool *is_tuple) {
-  chat_node *first = NULL, **tail = &first;
-  *is_tuple = false;
-  while (!p->c->failed && !chat_take_operator(p, close)) {
-    chat_link(&tail, chat_parse_expression(p));
-    if (chat_take_operator(p, ","))
-      *is_tuple = true;
-    else if (!chat_at_operator(p, close))
-      chat_unexpected(p, close);
-  }
-  return first;
-}
-
-static chat_node *parse_dict(chat_parser *p) {
-  chat_node *first = NULL, **tail = &first;
-  while (!p->c->failed && !chat_take_operator(p, "}")) {
-    chat_node *key = chat_parse_expression(p);
-    chat_need_operator(p, ":");
-    chat_node *value = chat_parse_expression(p);
-    chat_link(&tail, chat_make(p, CHAT_PAIR, (resq_text){"", 0}, key, value));
-    if (!chat_at_operator(p, "}"))
-      chat_need_operator(p, ",");
-  }
-  return chat_make(p, CHAT_MAKE_DICT, (resq_text){"", 0}, first, NULL);
-}
-
-static chat_node *literal(chat_parser *p, chat_value value) {
-  chat_node *node = chat_make(p, CHAT_LITERAL, (resq_text){"", 0}, NULL, NULL);
-  if (node)
-    node->value = value;
-  return node;
-}
-
-static chat_node *parse_name(chat_parser *p) {
-  resq_text name = chat_need_name(p);
-  if (chat_text_is(name, "true") || chat_text_is(name, "True"))
-    return literal(p, chat_bool(true));
-  if (chat_text_is(name, "false") || chat_text_is(name, "False"))
-    return literal(p, chat_bool(false));
-  if (chat_text_is(name, "none") || chat_text_is(name, "None"))
-    return literal(p, chat_none());
-  return chat_make(p, CHAT_NAME, name, NULL, NULL);
-}
-
-static chat_node *parse_string(chat_parser *p) {
-  chat_value value = chat_string(p->at->text);
-  chat_next(p);
-  if (p->at->kind == CHAT_TOKEN_STRING) { // neighbours are joined
-    chat_buffer joined = {0};
-    chat_write(p->c, &joined, value.text.data, value.text.size);
-    for (; p->at->kind == CHAT_TOKEN_STRING && !p->c->failed; chat_next(p))
-      chat_write(p->c, &joined, p->at->text.data, p->at->text.size);
-    value = chat_string(chat_buffer_text(&joined));
-  }
-  return literal(p, value);
-}
-
-static chat_node *parse_primary(chat_parser *p) {
-  const chat_token *token = p->at;
-  bool is_tuple;
-  switch (token->kind) {
-  case CHAT_TOKEN_NAME:
-    return parse_name(p);
-  case CHAT_TOKEN_STRING:
-    return parse_string(p);
-  case CHAT_TOKEN_INT:
-  case CHAT_TOKEN_FLOAT:
-    chat_next(p);
-    return literal(p, token->value);
-  default:
-    break;
-  }
-  if (chat_take_operator(p, "(")) {
-    chat_node *items = parse_items(p, ")", &is_tuple);
-    return items && !is_tuple ? items
-                              : chat_make(p, CHAT_MAKE_LIST, (resq_text){"", 0}, items, NULL);
-  }
-  if (chat_take_operator(p, "[")) {
-    chat_node *items = parse_items(p, "]", &is_tuple);
-    return chat_make(p, CHAT_MAKE_LIST, (resq_text){"", 0}, items, NULL);
-  }
-  if (chat_take_operator(p, "{"))
-    return parse_dict(p);
-  chat_unexpected(p, "an expression");
-  return NULL;
-}
-
-/// a[...], after the bracket.
-static chat_node *parse_subscript(chat_parser *p, chat_node *base) {
-  chat_node *parts[3] = {NULL, NULL, NULL};
-  int n = 0;
-  bool is_slice = false;
-  while (!p->c->failed && !chat_take_operator(p, "]")) {
-    if (chat_take_operator(p, ":")) {
-      is_slice = true;
-      if (++n > 2)
-        chat_unexpected(p, "]");
-    } else if (n < 3 && !parts[n]) {
-      parts[n] = chat_parse_expression(p);
-    } else {
-      chat_unexpected(p, "]");
-    }
-  }
-  if (!is_slice && !parts[0])
-    chat_unexpected(p, "an index");
-  chat_node *node =
-      chat_make(p, is_slice ? CHAT_SLICE : CHAT_ITEM, (resq_text){"", 0}, base, parts[0]);
-  if (node) {
-    node->c = parts[1];
-    node->d = parts[2];
-  }
-  return node;
-}
-
-static chat_node *parse_postfix(chat_parser *p, chat_node *node) {
-  while (!p->c->failed) {
-    if (chat_take_operator(p, ".")) {
-      if (p->at->kind == CHAT_TOKEN_INT) { // a.0 is a[0]
-        chat_node *index = literal(p, p->at->value);
-        chat_next(p);
-        node = chat_make(p, CHAT_ITEM, (resq_text){"", 0}, node, index);
-      } else {
-        resq_text name = chat_need_name(p);
-        node = chat_make(p, CHAT_ATTRIBUTE, name, node, NULL);
-      }
-    } else if (chat_take_operator(p, "[")) {
-      node = parse_subscript(p, node);
-    } else if (chat_take_operator(p, "(")) {
-      chat_node *arguments = parse_arguments(p);
-      node = chat_make(p, CHAT_CALL, (resq_text){"", 0}, node, arguments);
-    } else {
-      break;
-    }
-  }
-  return node;
-}
-
-static chat_node *parse_filter(chat_parser *p, chat_node *subject) {
-  resq_text name = chat_need_name(p);
-  chat_node *arguments = chat_take_operator(p, "(") ? parse_arguments(p) : NULL;
-  return chat_make(p, CHAT_FILTER, name, subject, arguments);
-}
-
-/// Whether a test's argument without brackets follows (`is divisibleby 3`).
-static bool starts_test_argument(const chat_parser *p) {
-  if (p->at->kind == CHAT_TOKEN_NAME)
-    return !chat_at_word(p, "else") && !chat_at_word(p, "or") && !chat_at_word(p, "and") &&
-           !chat_at_word(p, "is") && !chat_at_word(p, "if") && !chat_at_word(p, "not") &&
-           !chat_at_word(p, "in");
-  return p->at->kind == CHAT_TOKEN_STRING || p->at->kind == CHAT_TOKEN_INT ||
-         p->at->kind == CHAT_TOKEN_FLOAT || chat_at_operator(p, "[") || chat_at_operator(p, "{");
-}
-
-static chat_node *parse_test(chat_parser *p, chat_node *subject) {
-  bool negated = chat_take_word(p, "not");
-  resq_text name = chat_need_name(p);
-  chat_node *arguments = NULL;
-  if (chat_take_operator(p, "(")) {
-    arguments = parse_arguments(p);
-  } else if (starts_test_argument(p)) {
-    chat_node *value = parse_primary(p);
-    value = parse_postfix(p, value);
-    arguments = chat_make(p, CHAT_ARGUMENT, (resq_text){"", 0}, value, NULL);
-  }
-  chat_node *test = chat_make(p, CHAT_TEST, name, subject, arguments);
-  return negated ? chat_make(p, CHAT_NOT, (resq_text){"", 0}, test, NULL) : test;
-}
-
-/// Signs bind tighter than filters and looser than postfixes, as in Jinja.
-static chat_node *parse_unary(chat_parser *p, bool with_filters) {
-  chat_node *node = NULL;
-  if (chat_at_operator(p, "-") || chat_at_operator(p, "+")) {
-    resq_text sign = p->at->text;
-    chat_next(p);
-    if (chat_enter(p->c))
-      node = chat_make(p, CHAT_UNARY, sign, parse_unary(p, false), NULL);
-    chat_leave(p->c);
-  } else {
-    node = parse_primary(p);
-  }
-  node = parse_postfix(p, node);
-  while (with_filters && !p->c->failed) {
-    if (chat_take_operator(p, "|"))
-      node = parse_filter(p, node);
-    else if (chat_take_word(p, "is"))
-      node = parse_test(p, node);
-    else if (chat_take_operator(p, "("))
-      node = chat_make(p, CHAT_CALL, (resq_text){"", 0}, node, parse_arguments(p));
-    else
-      break;
-  }
-  return node;
-}
-
 /// Binary operators from the loosest to the tightest; Jinja puts ~ between + and *.
 static chat_node *parse_binary(chat_parser *p, int level) {
   static const char *const levels[][5] = {{"+", "-"}, {"~"}, {"*", "/", "//", "%"}, {"**"}};
   if (level == 4)
-    return parse_unary(p, true);
-  chat_node *left = parse_binary(p, level + 1);
+    return chat_parse_unary(p, true);
+  chat_node *left = parse_binary(p, level + 1), *concat = NULL, **tail = NULL;
   while (!p->c->failed) {
     resq_text op = p->at->text;
     bool found = false;
@@ -297,9 +81,18 @@ static chat_node *parse_binary(chat_parser *p, int level) {
     if (!found)
       break;
     chat_node *right = parse_binary(p, level + 1);
-    left = chat_make(p, CHAT_BINARY, op, left, right);
+    if (level != 1) {
+      left = chat_make(p, CHAT_BINARY, op, left, right);
+      continue;
+    }
+    if (!concat && left) { // one node for all operands
+      concat = chat_make_plain(p, CHAT_CONCAT, left, NULL);
+      tail = &left->next;
+    }
+    if (tail)
+      chat_link(&tail, right);
   }
-  return left;
+  return concat ? concat : left;
 }
 
 static bool take_comparison(chat_parser *p, resq_text *op) {
@@ -327,7 +120,7 @@ static chat_node *parse_comparison(chat_parser *p) {
     chat_node *right = parse_binary(p, 0);
     chat_link(&tail, chat_make(p, CHAT_OPERAND, op, right, NULL));
   }
-  return first ? chat_make(p, CHAT_COMPARE, (resq_text){"", 0}, left, first) : left;
+  return first ? chat_make_plain(p, CHAT_COMPARE, left, first) : left;
 }
 
 static chat_node *parse_not(chat_parser *p) {
@@ -335,7 +128,7 @@ static chat_node *parse_not(chat_parser *p) {
   if (!chat_take_word(p, "not"))
     return parse_comparison(p);
   if (chat_enter(p->c))
-    node = chat_make(p, CHAT_NOT, (resq_text){"", 0}, parse_not(p), NULL);
+    node = chat_make_plain(p, CHAT_NOT, parse_not(p), NULL);
   chat_leave(p->c);
   return node;
 }
@@ -344,16 +137,16 @@ static chat_node *parse_and(chat_parser *p) {
   chat_node *left = parse_not(p);
   while (!p->c->failed && chat_take_word(p, "and")) {
     chat_node *right = parse_not(p);
-    left = chat_make(p, CHAT_AND, (resq_text){"", 0}, left, right);
+    left = chat_make_plain(p, CHAT_AND, left, right);
   }
   return left;
 }
 
-chat_node *chat_parse_or(chat_parser *p) {
+static chat_node *parse_or(chat_parser *p) {
   chat_node *left = parse_and(p);
   while (!p->c->failed && chat_take_word(p, "or")) {
     chat_node *right = parse_and(p);
-    left = chat_make(p, CHAT_OR, (resq_text){"", 0}, left, right);
+    left = chat_make_plain(p, CHAT_OR, left, right);
   }
   return left;
 }
@@ -361,15 +154,64 @@ chat_node *chat_parse_or(chat_parser *p) {
 chat_node *chat_parse_expression(chat_parser *p) {
   chat_node *node = NULL;
   if (chat_enter(p->c)) {
-    node = chat_parse_or(p);
+    node = parse_or(p);
     while (!p->c->failed && chat_take_word(p, "if")) {
-      chat_node *condition = chat_parse_or(p);
+      chat_node *condition = parse_or(p);
       chat_node *other = chat_take_word(p, "else") ? chat_parse_expression(p) : NULL;
-      node = chat_make(p, CHAT_CONDITIONAL, (resq_text){"", 0}, node, condition);
+      node = chat_make_plain(p, CHAT_CONDITIONAL, node, condition);
       if (node)
         node->c = other;
     }
   }
   chat_leave(p->c);
   return node;
+}
+
+static bool ends_tuple(const chat_parser *p) {
+  return p->at->kind == CHAT_TOKEN_CLOSE_BLOCK || p->at->kind == CHAT_TOKEN_CLOSE_OUTPUT ||
+         chat_at_operator(p, ")") || chat_at_word(p, "in") || chat_at_word(p, "recursive");
+}
+
+chat_node *chat_parse_tuple(chat_parser *p, bool with_conditional) {
+  chat_node *first = with_conditional ? chat_parse_expression(p) : parse_or(p);
+  chat_node **tail = first ? &first->next : &first;
+  if (!chat_at_operator(p, ","))
+    return first;
+  while (!p->c->failed && chat_take_operator(p, ",") && !ends_tuple(p))
+    chat_link(&tail, with_conditional ? chat_parse_expression(p) : parse_or(p));
+  return chat_make_plain(p, CHAT_MAKE_TUPLE, first, NULL);
+}
+
+chat_node *chat_make_target(chat_parser *p, resq_text name) {
+  static const char *const constants[] = {"true", "false", "none", "True", "False", "None"};
+  for (size_t i = 0; i < sizeof constants / sizeof constants[0]; ++i)
+    if (chat_text_is(name, constants[i]))
+      chat_fail(p->c, "a value for %s, which is a constant", constants[i]);
+  return chat_make(p, CHAT_NAME, name, NULL, NULL);
+}
+
+static chat_node *parse_one_target(chat_parser *p, bool with_namespace) {
+  if (chat_take_operator(p, "(")) {
+    chat_node *inner = NULL;
+    if (chat_enter(p->c))
+      inner = chat_parse_target(p, false);
+    chat_leave(p->c);
+    chat_need_operator(p, ")");
+    return inner;
+  }
+  resq_text name = chat_need_name(p);
+  chat_node *target = chat_make_target(p, name);
+  if (with_namespace && chat_take_operator(p, "."))
+    return chat_make(p, CHAT_SPACE_NAME, chat_need_name(p), target, NULL);
+  return target;
+}
+
+chat_node *chat_parse_target(chat_parser *p, bool with_namespace) {
+  chat_node *first = parse_one_target(p, with_namespace);
+  chat_node **tail = first ? &first->next : &first;
+  if (!chat_at_operator(p, ","))
+    return first;
+  while (!p->c->failed && chat_take_operator(p, ",") && !ends_tuple(p) && !chat_at_operator(p, "="))
+    chat_link(&tail, parse_one_target(p, with_namespace));
+  return chat_make_plain(p, CHAT_MAKE_TUPLE, first, NULL);
 }

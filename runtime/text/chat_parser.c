@@ -10,74 +10,63 @@ static void close_block(chat_parser *p) {
   chat_next(p);
 }
 
-/// An expression, or several with commas between: a list.
-static chat_node *parse_tuple(chat_parser *p) {
-  chat_node *first = chat_parse_expression(p), **tail = first ? &first->next : &first;
-  if (!chat_at_operator(p, ","))
-    return first;
-  while (!p->c->failed && chat_take_operator(p, ","))
-    if (p->at->kind != CHAT_TOKEN_CLOSE_BLOCK && p->at->kind != CHAT_TOKEN_CLOSE_OUTPUT)
-      chat_link(&tail, chat_parse_expression(p));
-  return chat_make(p, CHAT_MAKE_LIST, (resq_text){"", 0}, first, NULL);
+/// Before a block's body: Python's colon may stand there.
+static void open_body(chat_parser *p) {
+  chat_take_operator(p, ":");
+  close_block(p);
 }
 
-static chat_node *parse_targets(chat_parser *p) {
-  chat_node *first = NULL, **tail = &first;
-  bool bracket = chat_take_operator(p, "(");
-  do {
-    resq_text name = chat_need_name(p);
-    chat_link(&tail, chat_make(p, CHAT_NAME, name, NULL, NULL));
-  } while (!p->c->failed && chat_take_operator(p, ","));
-  if (bracket)
-    chat_need_operator(p, ")");
-  return first;
+/// After a block's body: over `{% endX %}`, whose name the body stopped at.
+static void end_block(chat_parser *p) {
+  chat_next(p);
+  close_block(p);
 }
 
 static chat_node *parse_for(chat_parser *p) {
   static const char *const ends[] = {"else", "endfor", NULL}, *const last[] = {"endfor", NULL};
-  chat_node *node = chat_make(p, CHAT_FOR, (resq_text){"", 0}, NULL, NULL);
+  chat_node *node = chat_make_plain(p, CHAT_FOR, NULL, NULL);
   if (!node)
     return NULL;
-  node->a = parse_targets(p);
+  const chat_token *start = p->at;
+  node->a = chat_parse_target(p, false);
+  p->at = start; // once more: the condition sees a variable of its own
+  node->f = chat_parse_target(p, false);
   if (!chat_take_word(p, "in"))
     chat_unexpected(p, "in");
-  node->b = chat_parse_or(p); // an `if` here is the loop's filter
+  node->b = chat_parse_tuple(p, false); // an `if` here is the loop's filter
   if (chat_take_word(p, "if"))
     node->c = chat_parse_expression(p);
   if (chat_at_word(p, "recursive"))
     chat_fail(p->c, "recursive loops are not supported");
-  close_block(p);
+  open_body(p);
   ++p->loops;
   node->d = parse_statements(p, ends);
   --p->loops;
   if (chat_take_word(p, "else")) {
-    close_block(p);
+    open_body(p);
     node->e = parse_statements(p, last);
   }
-  chat_next(p);
-  close_block(p);
+  end_block(p);
   return node;
 }
 
 static chat_node *parse_if(chat_parser *p) {
   static const char *const ends[] = {"elif", "else", "endif", NULL}, *const last[] = {"endif",
                                                                                       NULL};
-  chat_node *node = chat_make(p, CHAT_IF, (resq_text){"", 0}, NULL, NULL), *first = NULL,
-            **tail = &first;
+  chat_node *node = chat_make_plain(p, CHAT_IF, NULL, NULL), *first = NULL, **tail = &first;
   for (bool more = true; more && !p->c->failed;) {
-    chat_node *condition = parse_tuple(p);
-    close_block(p);
+    chat_node *condition = chat_parse_tuple(p, false);
+    open_body(p);
     chat_node *body = parse_statements(p, ends);
-    chat_link(&tail, chat_make(p, CHAT_BRANCH, (resq_text){"", 0}, condition, body));
+    chat_link(&tail, chat_make_plain(p, CHAT_BRANCH, condition, body));
     more = chat_take_word(p, "elif");
   }
   if (chat_take_word(p, "else")) {
-    close_block(p);
+    open_body(p);
     chat_node *body = parse_statements(p, last);
-    chat_link(&tail, chat_make(p, CHAT_BRANCH, (resq_text){"", 0}, NULL, body));
+    chat_link(&tail, chat_make_plain(p, CHAT_BRANCH, NULL, body));
   }
-  chat_next(p); // endif
-  close_block(p);
+  end_block(p);
   if (node)
     node->a = first;
   return node;
@@ -85,48 +74,40 @@ static chat_node *parse_if(chat_parser *p) {
 
 static chat_node *parse_set(chat_parser *p) {
   static const char *const ends[] = {"endset", NULL};
-  chat_node *target = parse_targets(p);
-  if (chat_take_operator(p, ".")) {
-    resq_text name = chat_need_name(p);
-    target = chat_make(p, CHAT_ATTRIBUTE, name, target, NULL);
-  }
-  chat_node *node = chat_make(p, CHAT_SET, (resq_text){"", 0}, target, NULL);
-  if (!node)
+  chat_node *node = chat_make_plain(p, CHAT_SET, NULL, NULL);
+  chat_node *target = chat_parse_target(p, true);
+  if (!node || !target)
     return NULL;
+  node->a = target;
   if (chat_take_operator(p, "=")) {
-    node->b = parse_tuple(p);
+    node->b = chat_parse_tuple(p, true);
     close_block(p);
     return node;
   }
   node->kind = CHAT_SET_BLOCK;
-  close_block(p);
+  if (chat_take_operator(p, "|"))
+    node->c = chat_parse_filters(p, NULL);
+  open_body(p);
   node->b = parse_statements(p, ends);
-  chat_next(p);
-  close_block(p);
+  end_block(p);
   return node;
 }
 
-static chat_node *parse_macro(chat_parser *p) {
-  static const char *const ends[] = {"endmacro", NULL};
-  chat_node *node = chat_make(p, CHAT_MACRO_NODE, chat_need_name(p), NULL, NULL), *first = NULL,
-            **tail = &first;
-  chat_need_operator(p, "(");
-  while (!p->c->failed && !chat_take_operator(p, ")")) {
-    resq_text name = chat_need_name(p);
-    chat_node *value = chat_take_operator(p, "=") ? chat_parse_expression(p) : NULL;
-    chat_link(&tail, chat_make(p, CHAT_ARGUMENT, name, value, NULL));
-    if (!chat_at_operator(p, ")"))
+/// {% with a = 1, b = 2 %}
+static chat_node *parse_with(chat_parser *p) {
+  static const char *const ends[] = {"endwith", NULL};
+  chat_node *node = chat_make_plain(p, CHAT_WITH, NULL, NULL), *first = NULL, **tail = &first;
+  while (!p->c->failed && p->at->kind != CHAT_TOKEN_CLOSE_BLOCK) {
+    if (first)
       chat_need_operator(p, ",");
+    chat_node *target = chat_make_target(p, chat_need_name(p));
+    chat_need_operator(p, "=");
+    chat_node *value = chat_parse_expression(p);
+    chat_link(&tail, chat_make_plain(p, CHAT_SET, target, value));
   }
-  close_block(p);
-  int loops = p->loops;
-  p->loops = 0;
+  open_body(p);
   chat_node *body = parse_statements(p, ends);
-  p->loops = loops;
-  chat_next(p);
-  if (p->at->kind == CHAT_TOKEN_NAME) // {% endmacro name %}
-    chat_next(p);
-  close_block(p);
+  end_block(p);
   if (node) {
     node->a = first;
     node->b = body;
@@ -134,43 +115,138 @@ static chat_node *parse_macro(chat_parser *p) {
   return node;
 }
 
+/// (a, b = 1), from its bracket on.
+static chat_node *parse_signature(chat_parser *p) {
+  chat_node *first = NULL, **tail = &first;
+  bool defaults = false;
+  chat_need_operator(p, "(");
+  while (!p->c->failed && !chat_take_operator(p, ")")) {
+    resq_text name = chat_need_name(p);
+    chat_node *target = chat_make_target(p, name);
+    chat_node *value = chat_take_operator(p, "=") ? chat_parse_expression(p) : NULL;
+    if (defaults && !value)
+      chat_unexpected(p, "a default, as the parameter before has one");
+    defaults |= value != NULL;
+    chat_node *argument = chat_make(p, CHAT_ARGUMENT, name, value, NULL);
+    if (argument)
+      argument->f = target;
+    for (const chat_node *n = first; n && chat_charge(p->c, CHAT_STEP); n = n->next)
+      if (chat_text_equal(n->text, name))
+        chat_fail(p->c, "the parameter %.*s appears twice", CHAT_SHORT(name));
+    chat_link(&tail, argument);
+    if (!chat_at_operator(p, ")"))
+      chat_need_operator(p, ",");
+  }
+  return first;
+}
+
+/// The body of a macro or a call block: no loop around it can be left from within.
+static chat_node *parse_function_body(chat_parser *p, const char *const *ends) {
+  int loops = p->loops;
+  p->loops = 0;
+  chat_node *body = parse_statements(p, ends);
+  p->loops = loops;
+  end_block(p);
+  return body;
+}
+
+static chat_node *parse_macro(chat_parser *p) {
+  static const char *const ends[] = {"endmacro", NULL};
+  chat_node *node = chat_make_plain(p, CHAT_MACRO_NODE, NULL, NULL);
+  resq_text name = chat_need_name(p);
+  chat_node *target = chat_make_target(p, name), *signature = parse_signature(p);
+  open_body(p);
+  chat_node *body = parse_function_body(p, ends);
+  if (node) {
+    node->text = name;
+    node->f = target;
+    node->a = signature;
+    node->b = body;
+  }
+  return node;
+}
+
+/// {% call(a) f(x) %}, and {% generation %}, which marks the assistant's text for training and
+/// shows its body.
+static chat_node *parse_call_block(chat_parser *p, bool is_generation) {
+  static const char *const ends[] = {"endcall", NULL}, *const others[] = {"endgeneration", NULL};
+  chat_node *node = chat_make_plain(p, CHAT_CALL_BLOCK, NULL, NULL), *call = NULL,
+            *signature = NULL;
+  if (!is_generation) {
+    signature = chat_at_operator(p, "(") ? parse_signature(p) : NULL;
+    call = chat_parse_expression(p);
+    if (call && call->kind != CHAT_CALL)
+      chat_fail(p->c, "call needs a call, as in {%% call f() %%}");
+  }
+  open_body(p);
+  chat_node *body = parse_function_body(p, is_generation ? others : ends);
+  if (node) {
+    node->a = signature;
+    node->b = body;
+    node->c = call;
+  }
+  return node;
+}
+
+static chat_node *parse_filter_block(chat_parser *p) {
+  static const char *const ends[] = {"endfilter", NULL};
+  chat_node *node = chat_make_plain(p, CHAT_FILTER_BLOCK, NULL, NULL),
+            *filters = chat_parse_filters(p, NULL);
+  open_body(p);
+  chat_node *body = parse_statements(p, ends);
+  end_block(p);
+  if (node) {
+    node->a = filters;
+    node->b = body;
+  }
+  return node;
+}
+
 static chat_node *parse_statement(chat_parser *p) {
-  static const char *const generation_ends[] = {"endgeneration", NULL};
   if (chat_take_word(p, "for"))
     return parse_for(p);
   if (chat_take_word(p, "if"))
     return parse_if(p);
   if (chat_take_word(p, "set"))
     return parse_set(p);
+  if (chat_take_word(p, "with"))
+    return parse_with(p);
   if (chat_take_word(p, "macro"))
     return parse_macro(p);
-  if (chat_take_word(p,
-                     "generation")) { // marks the assistant's text for training: shows as its body
+  if (chat_take_word(p, "call"))
+    return parse_call_block(p, false);
+  if (chat_take_word(p, "generation"))
+    return parse_call_block(p, true);
+  if (chat_take_word(p, "filter"))
+    return parse_filter_block(p);
+  if (chat_take_word(p, "print")) {
+    chat_node *first = NULL, **tail = &first;
+    while (!p->c->failed && p->at->kind != CHAT_TOKEN_CLOSE_BLOCK) {
+      if (first)
+        chat_need_operator(p, ",");
+      chat_link(&tail, chat_parse_expression(p));
+    }
     close_block(p);
-    chat_node *body = parse_statements(p, generation_ends);
-    chat_next(p);
-    close_block(p);
-    chat_node *always = chat_make(p, CHAT_BRANCH, (resq_text){"", 0}, NULL, body);
-    return chat_make(p, CHAT_IF, (resq_text){"", 0}, always, NULL);
+    return chat_make_plain(p, CHAT_OUTPUT, first, NULL);
   }
   bool is_break = chat_at_word(p, "break");
   if (is_break || chat_at_word(p, "continue")) {
     if (!p->loops)
       chat_fail(p->c, "%s outside of a loop", is_break ? "break" : "continue");
-    chat_node *node =
-        chat_make(p, is_break ? CHAT_BREAK : CHAT_CONTINUE, (resq_text){"", 0}, NULL, NULL);
+    chat_node *node = chat_make_plain(p, is_break ? CHAT_BREAK : CHAT_CONTINUE, NULL, NULL);
     chat_next(p);
     close_block(p);
     return node;
   }
-  chat_unexpected(p, "for, if, set, macro, break, continue or generation (all that is supported)");
+  chat_unexpected(p, "for, if, set, with, macro, call, filter, print, break, continue, raw or "
+                     "generation (all that is supported)");
   return NULL;
 }
 
 static chat_node *parse_output(chat_parser *p) {
-  chat_node *node = chat_make(p, CHAT_OUTPUT, (resq_text){"", 0}, NULL, NULL);
+  chat_node *node = chat_make_plain(p, CHAT_OUTPUT, NULL, NULL);
   chat_next(p);
-  chat_node *value = parse_tuple(p);
+  chat_node *value = chat_parse_tuple(p, true);
   if (node)
     node->a = value;
   if (p->at->kind != CHAT_TOKEN_CLOSE_OUTPUT)

@@ -1,7 +1,7 @@
-//===-- chat_parser.h - what the two halves of the parser share -----------===//
+//===-- chat_parser.h - what the parts of the parser share -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Private to runtime/text: chat_expression.c and chat_parser.c.
+// Private to runtime/text: chat_primary.c, chat_expression.c and chat_parser.c.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_TEXT_CHAT_PARSER_H
 #define RESQ_TEXT_CHAT_PARSER_H
@@ -17,6 +17,11 @@ typedef struct chat_parser {
 /// NULL once the context has failed.
 chat_node *chat_make(chat_parser *p, chat_node_kind kind, resq_text text, chat_node *a,
                      chat_node *b);
+/// The same for kinds without a text.
+static inline chat_node *chat_make_plain(chat_parser *p, chat_node_kind kind, chat_node *a,
+                                         chat_node *b) {
+  return chat_make(p, kind, (resq_text){"", 0}, a, b);
+}
 bool chat_at_operator(const chat_parser *p, const char *text);
 bool chat_at_word(const chat_parser *p, const char *text);
 void chat_next(chat_parser *p);
@@ -31,7 +36,16 @@ resq_text chat_need_name(chat_parser *p);
 void chat_link(chat_node ***tail, chat_node *node);
 
 chat_node *chat_parse_expression(chat_parser *p);
-/// An expression without an inline `if`: what a `for` walks over, where `if` is the loop's own.
-chat_node *chat_parse_or(chat_parser *p);
+/// A value with signs before it and subscripts, calls and (where wanted) filters and tests behind.
+chat_node *chat_parse_unary(chat_parser *p, bool with_filters);
+/// An expression, or several with commas between: a tuple. In the places where an `if` is
+/// the statement's own there are no conditional expressions.
+chat_node *chat_parse_tuple(chat_parser *p, bool with_conditional);
+/// A name, a name of a namespace (where allowed), or several with commas between.
+chat_node *chat_parse_target(chat_parser *p, bool with_namespace);
+/// name(arguments) | ... behind a subject, from the name on.
+chat_node *chat_parse_filters(chat_parser *p, chat_node *subject);
+/// The place of a name's definition.
+chat_node *chat_make_target(chat_parser *p, resq_text name);
 
 #endif // RESQ_TEXT_CHAT_PARSER_H

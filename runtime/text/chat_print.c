@@ -1,6 +1,7 @@
-//===-- chat_print.c - values as Python and JSON would write them ---------===//
+//===-- chat_print.c - values as Python writes them -----------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "text/chat_value.h"
+#include "text/chat_syntax.h"
+#include "text/chat_text.h"
 #include "text/utf8.h"
 
 #include <math.h>
@@ -9,8 +10,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-/// The shortest decimal that reads back as the same double, spelled as Python's repr does.
-static void print_float(chat_context *c, chat_buffer *out, double x) {
+void chat_print_float(chat_context *c, chat_buffer *out, double x) {
   if (!isfinite(x)) {
     chat_write_text(c, out, isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
     return;
@@ -27,7 +27,8 @@ static void print_float(chat_context *c, chat_buffer *out, double x) {
     int decimals = digits - 1 - exponent;
     snprintf(text, sizeof text, "%.*f", decimals > 1 ? decimals : 1, x);
   }
-  chat_write_text(c, out, text);
+  if (chat_charge(c, CHAT_STEP * 4))
+    chat_write_text(c, out, text);
 }
 
 static bool printable(uint32_t code) {
@@ -51,6 +52,8 @@ static void print_quoted(chat_context *c, chat_buffer *out, resq_text text) {
   bool has_single = text.size && memchr(text.data, '\'', text.size);
   bool has_double = text.size && memchr(text.data, '"', text.size);
   char quote = has_single && !has_double ? '"' : '\'';
+  if (!chat_charge(c, text.size * CHAT_SCAN))
+    return;
   chat_write(c, out, &quote, 1);
   for (size_t at = 0; at < text.size && !c->failed;) {
     uint32_t code;
@@ -75,26 +78,48 @@ static void print_quoted(chat_context *c, chat_buffer *out, resq_text text) {
   chat_write(c, out, &quote, 1);
 }
 
-static void print_items(chat_context *c, chat_buffer *out, chat_value v) {
-  bool is_list = v.kind == CHAT_LIST;
-  size_t count = is_list ? v.list->count : v.dict->count;
-  chat_write_text(c, out, is_list ? "[" : "{");
-  for (size_t i = 0; i < count && !c->failed; ++i) {
+static void print_list(chat_context *c, chat_buffer *out, chat_value v) {
+  static const char *const open[] = {"[", "(", "dict_keys([", "dict_values([", "dict_items(["};
+  static const char *const close[] = {"]", ")", "])", "])", "])"};
+  int form = v.kind - CHAT_LIST;
+  chat_write_text(c, out, open[form]);
+  for (size_t i = 0; i < v.list->count && !c->failed; ++i) {
     if (i)
       chat_write_text(c, out, ", ");
-    if (!is_list) {
-      print_quoted(c, out, v.dict->keys[i]);
-      chat_write_text(c, out, ": ");
-    }
-    chat_print(c, out, is_list ? v.list->items[i] : v.dict->values[i], true);
+    chat_print(c, out, v.list->items[i], true);
   }
-  chat_write_text(c, out, is_list ? "]" : "}");
+  if (v.kind == CHAT_TUPLE && v.list->count == 1)
+    chat_write_text(c, out, ",");
+  chat_write_text(c, out, close[form]);
+}
+
+static void print_dict(chat_context *c, chat_buffer *out, chat_value v) {
+  bool is_dict = v.kind == CHAT_DICT;
+  chat_write_text(c, out, is_dict ? "{" : "<Namespace {");
+  for (size_t i = 0; i < v.dict->count && !c->failed; ++i) {
+    if (i)
+      chat_write_text(c, out, ", ");
+    chat_print(c, out, v.dict->keys[i], true);
+    chat_write_text(c, out, ": ");
+    chat_print(c, out, v.dict->values[i], true);
+  }
+  chat_write_text(c, out, is_dict ? "}" : "}>");
+}
+
+static void print_number(chat_context *c, chat_buffer *out, const char *format, int64_t a,
+                         int64_t b) {
+  char text[100];
+  snprintf(text, sizeof text, format, (long long)a, (long long)b);
+  chat_write_text(c, out, text);
 }
 
 void chat_print(chat_context *c, chat_buffer *out, chat_value v, bool quoted) {
-  char number[32];
+  if (!chat_charge(c, CHAT_STEP))
+    return;
   switch (v.kind) {
   case CHAT_UNDEFINED:
+    if (quoted)
+      chat_write_text(c, out, "Undefined");
     break;
   case CHAT_NONE:
     chat_write_text(c, out, "None");
@@ -103,23 +128,53 @@ void chat_print(chat_context *c, chat_buffer *out, chat_value v, bool quoted) {
     chat_write_text(c, out, v.truth ? "True" : "False");
     break;
   case CHAT_INT:
-    snprintf(number, sizeof number, "%lld", (long long)v.integer);
-    chat_write_text(c, out, number);
+    print_number(c, out, "%lld", v.integer, 0);
     break;
   case CHAT_FLOAT:
-    print_float(c, out, v.number);
+    chat_print_float(c, out, v.number);
     break;
   case CHAT_STRING:
+    if (quoted && v.safe)
+      chat_write_text(c, out, "Markup(");
     if (quoted)
       print_quoted(c, out, v.text);
     else
       chat_write(c, out, v.text.data, v.text.size);
+    if (quoted && v.safe)
+      chat_write_text(c, out, ")");
     break;
   case CHAT_LIST:
-  case CHAT_DICT:
+  case CHAT_TUPLE:
+  case CHAT_KEYS:
+  case CHAT_VALUES:
+  case CHAT_ITEMS:
     if (chat_enter(c))
-      print_items(c, out, v);
+      print_list(c, out, v);
     chat_leave(c);
+    break;
+  case CHAT_DICT:
+  case CHAT_NAMESPACE:
+    if (chat_enter(c))
+      print_dict(c, out, v);
+    chat_leave(c);
+    break;
+  case CHAT_RANGE:
+    print_number(c, out, "range(%lld, %lld", v.range->start, v.range->stop);
+    if (v.range->step != 1)
+      print_number(c, out, ", %lld", v.range->step, 0);
+    chat_write_text(c, out, ")");
+    break;
+  case CHAT_LOOP:
+    print_number(c, out, "<LoopContext %lld/%lld>", v.loop->index0 + 1,
+                 chat_loop_length(c, v.loop));
+    break;
+  case CHAT_MACRO:
+    chat_write_text(c, out, "<Macro ");
+    if (v.macro->node->text.size)
+      print_quoted(c, out, v.macro->node->text);
+    else
+      chat_write_text(c, out, "anonymous");
+    chat_write_text(c, out, ">");
     break;
   default:
     chat_fail(c, "a value of type %s cannot be written", chat_kind_name(v));
@@ -132,76 +187,4 @@ resq_text chat_str(chat_context *c, chat_value v) {
   chat_buffer out = {0};
   chat_print(c, &out, v, false);
   return chat_buffer_text(&out);
-}
-
-static void json_string(chat_context *c, chat_buffer *out, resq_text text) {
-  static const char from[] = "\"\\\n\r\t\f\b", to[] = "\"\\nrtfb";
-  chat_write_text(c, out, "\"");
-  for (size_t i = 0; i < text.size && !c->failed; ++i) {
-    unsigned char byte = (unsigned char)text.data[i];
-    const char *known = byte ? strchr(from, byte) : NULL;
-    char escape[8] = "";
-    if (known)
-      snprintf(escape, sizeof escape, "\\%c", to[known - from]);
-    else if (byte < 0x20)
-      snprintf(escape, sizeof escape, "\\u%04x", byte);
-    if (escape[0])
-      chat_write_text(c, out, escape);
-    else
-      chat_write(c, out, text.data + i, 1);
-  }
-  chat_write_text(c, out, "\"");
-}
-
-static void json_newline(chat_context *c, chat_buffer *out, int indent, int level) {
-  if (indent < 0)
-    return;
-  chat_write_text(c, out, "\n");
-  for (int i = 0; i < indent * level && !c->failed; ++i)
-    chat_write_text(c, out, " ");
-}
-
-static void json_items(chat_context *c, chat_buffer *out, chat_value v, int indent, int level) {
-  bool is_list = v.kind == CHAT_LIST;
-  size_t count = is_list ? v.list->count : v.dict->count;
-  chat_write_text(c, out, is_list ? "[" : "{");
-  for (size_t i = 0; i < count && !c->failed; ++i) {
-    if (i)
-      chat_write_text(c, out, indent < 0 ? ", " : ",");
-    json_newline(c, out, indent, level + 1);
-    if (!is_list) {
-      json_string(c, out, v.dict->keys[i]);
-      chat_write_text(c, out, ": ");
-    }
-    chat_print_json(c, out, is_list ? v.list->items[i] : v.dict->values[i], indent, level + 1);
-  }
-  if (count)
-    json_newline(c, out, indent, level);
-  chat_write_text(c, out, is_list ? "]" : "}");
-}
-
-void chat_print_json(chat_context *c, chat_buffer *out, chat_value v, int indent, int level) {
-  switch (v.kind) {
-  case CHAT_NONE:
-    chat_write_text(c, out, "null");
-    break;
-  case CHAT_BOOL:
-    chat_write_text(c, out, v.truth ? "true" : "false");
-    break;
-  case CHAT_INT:
-  case CHAT_FLOAT:
-    chat_print(c, out, v, false);
-    break;
-  case CHAT_STRING:
-    json_string(c, out, v.text);
-    break;
-  case CHAT_LIST:
-  case CHAT_DICT:
-    if (chat_enter(c))
-      json_items(c, out, v, indent, level);
-    chat_leave(c);
-    break;
-  default:
-    chat_fail(c, "tojson: a value of type %s has no JSON form", chat_kind_name(v));
-  }
 }

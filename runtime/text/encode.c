@@ -2,16 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Special tokens cut the text first (leftmost, longest), then, where the checkpoint asks
-// for it, Unicode normalisation, then the pre-tokenizer, then BPE within each piece.
+// for it, Unicode normalization, then the pre-tokenizer, then BPE within each piece.
 // The regex needs well-formed UTF-8: a run of bytes that are not is a piece of its own,
 // and what stands on its two sides is cut as if each were a whole text.
 //===----------------------------------------------------------------------===//
+#include "text/normalize.h"
 #include "text/tokenizer_blob.h"
 #include "text/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 /// A piece seen before and where its ids stand in the output: words repeat, so most pieces cost one
 /// probe.
@@ -30,7 +30,7 @@ typedef struct encoder {
   resq_bpe_scratch scratch;
   cached *cache;     ///< NULL for short texts
   char **normalized; ///< buffers that cached pieces may point into
-  size_t n_normalized;
+  size_t n_normalized, normalized_capacity;
   int32_t *ids;
   size_t count, capacity;
   resq_error *err;
@@ -93,21 +93,22 @@ static bool normalize(encoder *e, resq_text *text) {
     ++at;
   if (at == text->size)
     return true;
-  utf8proc_uint8_t *out = NULL;
-  utf8proc_ssize_t size =
-      utf8proc_map((const utf8proc_uint8_t *)text->data, (utf8proc_ssize_t)text->size, &out,
-                   UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-  if (size < 0)
-    return resq_fail(e->err, size == UTF8PROC_ERROR_NOMEM ? RESQ_NO_MEMORY : RESQ_FAILED,
-                     "tokenizer: Unicode normalisation failed (%s)", utf8proc_errmsg(size));
-  char **grown = realloc(e->normalized, (e->n_normalized + 1) * sizeof *grown);
-  if (!grown) {
-    free(out);
-    return no_memory(e);
+  char *out;
+  size_t size;
+  if (!resq_normalize(*text, &out, &size, NULL, e->err))
+    return false;
+  if (e->n_normalized == e->normalized_capacity) {
+    size_t capacity = 2 * e->normalized_capacity + 16;
+    char **grown = realloc(e->normalized, capacity * sizeof *grown);
+    if (!grown) {
+      free(out);
+      return no_memory(e);
+    }
+    e->normalized = grown;
+    e->normalized_capacity = capacity;
   }
-  e->normalized = grown;
-  e->normalized[e->n_normalized++] = (char *)out;
-  *text = (resq_text){(const char *)out, (size_t)size};
+  e->normalized[e->n_normalized++] = out;
+  *text = (resq_text){out, size};
   return true;
 }
 
@@ -147,60 +148,23 @@ static bool encode_plain(encoder *e, resq_text text) {
   return true;
 }
 
-/// First of specials [low, high), which agree in `depth` bytes, whose next byte is >= `byte`.
-static uint32_t first_at_least(const resq_tokenizer *t, uint32_t low, uint32_t high, size_t depth,
-                               unsigned byte) {
-  while (low < high) {
-    uint32_t middle = low + (high - low) / 2;
-    resq_text text = resq_tokenizer_bytes(t, (int32_t)t->specials[middle]);
-    if (text.size <= depth || (unsigned char)text.data[depth] < byte)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
-/// The longest special token at the start of `text`, -1 for none. Narrows the sorted list a byte at
-/// a time.
-static int32_t match_special(const encoder *e, resq_text text) {
-  const resq_tokenizer *t = e->t;
-  unsigned first = (unsigned char)text.data[0];
-  uint32_t low = t->first_special[first], high = t->first_special[first + 1];
-  int32_t found = -1;
-  for (size_t depth = 1; low < high; ++depth) {
-    // The shortest comes first, so a token that ends here heads the range.
-    int32_t id = (int32_t)t->specials[low];
-    if (resq_tokenizer_bytes(t, id).size == depth &&
-        (e->special || t->kinds[id] == RESQ_TOKEN_USER))
-      found = id;
-    if (depth == text.size)
-      break;
-    unsigned byte = (unsigned char)text.data[depth];
-    low = first_at_least(t, low, high, depth, byte);
-    high = first_at_least(t, low, high, depth, byte + 1);
-  }
-  return found;
-}
-
+/// The special tokens from left to right, and the text between them.
 static bool encode_text(encoder *e, resq_text text) {
-  size_t plain = 0;
-  for (size_t at = 0; at < text.size;) {
-    int32_t id = -1;
-    unsigned first = (unsigned char)text.data[at];
-    if (e->t->first_special[first] < e->t->first_special[first + 1])
-      id = match_special(e, (resq_text){text.data + at, text.size - at});
-    if (id < 0) {
-      ++at;
+  resq_special_hit *hits;
+  size_t n_hits, plain = 0;
+  if (!resq_specials_find(&e->t->specials, text, e->special, &hits, &n_hits, NULL, e->err))
+    return false;
+  bool ok = true;
+  for (size_t i = 0; ok && i < n_hits; ++i) {
+    if (hits[i].at < plain) // begins inside of the last one
       continue;
-    }
-    if (!encode_plain(e, (resq_text){text.data + plain, at - plain}) || !reserve(e, 1))
-      return false;
-    e->ids[e->count++] = id;
-    at += resq_tokenizer_bytes(e->t, id).size;
-    plain = at;
+    ok = encode_plain(e, (resq_text){text.data + plain, hits[i].at - plain}) && reserve(e, 1);
+    if (ok)
+      e->ids[e->count++] = hits[i].id;
+    plain = hits[i].at + resq_tokenizer_bytes(e->t, hits[i].id).size;
   }
-  return encode_plain(e, (resq_text){text.data + plain, text.size - plain});
+  free(hits);
+  return ok && encode_plain(e, (resq_text){text.data + plain, text.size - plain});
 }
 
 bool resq_tokenizer_encode(const resq_tokenizer *t, resq_text text, bool special, int32_t **out_ids,

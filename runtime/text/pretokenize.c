@@ -13,52 +13,32 @@
 #define WS                                                                                         \
   "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}"      \
   "\\x{205f}\\x{3000}"
-#define CONTRACTIONS "'s|'t|'re|'ve|'m|'ll|'d"
-// Quantifiers are possessive where giving back could not help: fewer backtracking states, same
-// pieces.
-#define TRAILING_SPACE "[" WS "]+(?![^" WS "])|[" WS "]+"
 
-static const char gpt2_regex[] =
-    CONTRACTIONS "| ?\\p{L}++| ?\\p{N}++| ?[^" WS "\\p{L}\\p{N}]++|" TRAILING_SPACE;
+enum { NFC = 1, WHOLE = 2, BOS = 4, MAX_STAGES = RESQ_PIECES_MAX_STAGES };
 
-// Digits(individual_digits), then the GPT-2 regex on each part between digits. In one regex: no
-// alternative may take a digit but \p{N} alone, and the end of a part (a digit follows) counts as
-// the end of the text.
-static const char digits_gpt2_regex[] = "\\p{N}|" CONTRACTIONS "| ?\\p{L}++| ?[^" WS
-                                        "\\p{L}\\p{N}]++|[" WS "]+(?![^" WS "\\p{N}])|[" WS "]+";
-
-#define LLAMA3_HEAD "(?i:" CONTRACTIONS ")|[^\\r\\n\\p{L}\\p{N}]?\\p{L}++|"
-#define LLAMA3_TAIL "| ?[^" WS "\\p{L}\\p{N}]++[\\r\\n]*+|[" WS "]*[\\r\\n]+|" TRAILING_SPACE
-static const char llama3_regex[] = LLAMA3_HEAD "\\p{N}{1,3}" LLAMA3_TAIL;
-static const char qwen2_regex[] = LLAMA3_HEAD "\\p{N}" LLAMA3_TAIL;
+#define RESQ_PATTERN(id, ...) static const char *const id##_pattern[MAX_STAGES] = {__VA_ARGS__};
+#include "text/pretokenizers.def"
 
 typedef struct rule {
-  const char *name, *regex;
-  bool normalizes, whole_pieces;
+  const char *name;
+  const char *const *stages; ///< [MAX_STAGES], NULL where there are fewer
+  unsigned flags;
 } rule;
 
 static const rule rules[] = {
-    {"gpt2", gpt2_regex, false, false},
-    {"gpt-2", gpt2_regex, false, false},
-    // The reference ids of SmolLM2 (shared/data/reference) are those of the plain GPT-2 regex: no
-    // digit has a merge, so a stage that isolates digits matters only for space before a digit and
-    // for signs such as U+00BD.
-    {"smollm", gpt2_regex, false, false},
-    {"smollm-digits", digits_gpt2_regex, false, false},
-    {"starcoder", digits_gpt2_regex, false, false},
-    {"llama3", llama3_regex, false, true},
-    {"llama-bpe", llama3_regex, false, true},
-    {"llama-v3", llama3_regex, false, true},
-    {"qwen2", qwen2_regex, true, false},
+#define RESQ_PRETOKENIZER(name, pattern, flags) {name, pattern##_pattern, flags},
+#include "text/pretokenizers.def"
 };
+enum { N_RULES = sizeof rules / sizeof rules[0] };
 
 struct resq_pretokenizer {
   const rule *rule;
-  pcre2_code *code;
+  size_t n_stages;
+  pcre2_code *code[MAX_STAGES];
 };
 
 static const rule *find_rule(const char *name) {
-  for (size_t i = 0; i < sizeof rules / sizeof rules[0]; ++i)
+  for (size_t i = 0; i < N_RULES; ++i)
     if (strcmp(rules[i].name, name) == 0)
       return &rules[i];
   return NULL;
@@ -66,8 +46,35 @@ static const rule *find_rule(const char *name) {
 
 bool resq_pretokenizer_known(const char *name) { return find_rule(name) != NULL; }
 
+bool resq_pretokenizer_means_bos(const char *name) {
+  const rule *found = find_rule(name);
+  return found && found->flags & BOS;
+}
+
 const char *resq_pretokenizer_names(void) {
-  return "gpt2, gpt-2, smollm, smollm-digits, starcoder, llama3, llama-bpe, llama-v3, qwen2";
+  // Each name with ", " before it: the list begins behind the first one.
+  static const char list[] =
+#define RESQ_PRETOKENIZER(name, pattern, flags) ", " name
+#include "text/pretokenizers.def"
+      ;
+  return list + 2;
+}
+
+static pcre2_code *compile(const char *name, const char *regex, resq_error *err) {
+  int code = 0;
+  PCRE2_SIZE where = 0;
+  pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)regex, PCRE2_ZERO_TERMINATED,
+                                       PCRE2_UTF | PCRE2_UCP, &code, &where, NULL);
+  // Optional: where the system forbids executable memory this fails and matching is interpreted.
+  if (compiled)
+    (void)pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE);
+  else if (code == PCRE2_ERROR_HEAP_FAILED)
+    resq_fail(err, RESQ_NO_MEMORY, "tokenizer: no memory for the regexes of \"%s\"", name);
+  else
+    resq_fail(err, RESQ_FAILED,
+              "tokenizer: cannot compile a regex of \"%s\" (PCRE2 error %d at %zu)", name, code,
+              (size_t)where);
+  return compiled;
 }
 
 resq_pretokenizer *resq_pretokenizer_create(const char *name, resq_error *err) {
@@ -77,34 +84,34 @@ resq_pretokenizer *resq_pretokenizer_create(const char *name, resq_error *err) {
               name, resq_pretokenizer_names());
     return NULL;
   }
-  int code = 0;
-  PCRE2_SIZE where = 0;
-  pcre2_code *regex = pcre2_compile((PCRE2_SPTR)found->regex, PCRE2_ZERO_TERMINATED,
-                                    PCRE2_UTF | PCRE2_UCP, &code, &where, NULL);
-  resq_pretokenizer *pre = regex ? malloc(sizeof *pre) : NULL;
+  resq_pretokenizer *pre = calloc(1, sizeof *pre);
   if (!pre) {
-    pcre2_code_free(regex);
-    resq_fail(err, RESQ_FAILED,
-              "tokenizer: cannot compile the regex of \"%s\" (PCRE2 error %d at %zu)", name, code,
-              (size_t)where);
+    resq_fail(err, RESQ_NO_MEMORY, "tokenizer: no memory for the pre-tokenizer");
     return NULL;
   }
-  // Optional: where the system forbids executable memory this fails and matching is interpreted.
-  (void)pcre2_jit_compile(regex, PCRE2_JIT_COMPLETE);
-  *pre = (resq_pretokenizer){found, regex};
+  pre->rule = found;
+  while (pre->n_stages < MAX_STAGES && found->stages[pre->n_stages]) {
+    pcre2_code *code = compile(name, found->stages[pre->n_stages], err);
+    if (!code) {
+      resq_pretokenizer_destroy(pre);
+      return NULL;
+    }
+    pre->code[pre->n_stages++] = code;
+  }
   return pre;
 }
 
 void resq_pretokenizer_destroy(resq_pretokenizer *pre) {
   if (!pre)
     return;
-  pcre2_code_free(pre->code);
+  for (size_t i = 0; i < pre->n_stages; ++i)
+    pcre2_code_free(pre->code[i]);
   free(pre);
 }
 
-bool resq_pretokenizer_normalizes(const resq_pretokenizer *pre) { return pre->rule->normalizes; }
+bool resq_pretokenizer_normalizes(const resq_pretokenizer *pre) { return pre->rule->flags & NFC; }
 bool resq_pretokenizer_whole_pieces(const resq_pretokenizer *pre) {
-  return pre->rule->whole_pieces;
+  return pre->rule->flags & WHOLE;
 }
 
 /// What one text needs of PCRE2: the match data and limits.
@@ -117,7 +124,7 @@ bool resq_pieces_init(resq_pieces *pieces, const resq_pretokenizer *pre, resq_er
   matcher *m = calloc(1, sizeof *m);
   *pieces = (resq_pieces){.pre = pre, .match = m};
   if (m) {
-    m->data = pcre2_match_data_create_from_pattern(pre->code, NULL);
+    m->data = pcre2_match_data_create(1, NULL); // no regex has groups
     m->context = pcre2_match_context_create(NULL);
   }
   if (!m || !m->data || !m->context) {
@@ -141,31 +148,53 @@ void resq_pieces_free(resq_pieces *pieces) {
 }
 
 void resq_pieces_start(resq_pieces *pieces, const char *text, size_t size) {
-  pieces->text = text;
-  pieces->size = size;
-  pieces->at = 0;
+  for (size_t i = 0; i < MAX_STAGES; ++i)
+    pieces->stages[i] = (resq_pieces_stage){0};
+  pieces->stages[0] = (resq_pieces_stage){.text = text, .size = size};
+}
+
+/// Cuts the next piece from the text of stage `level`, which has one.
+static bool cut(const resq_pieces *pieces, size_t level, resq_pieces_stage *s,
+                const char **out_piece, size_t *out_size, resq_error *err) {
+  size_t begin = s->at;
+  if (s->found_end <= s->at) { // what was found before is used up
+    const matcher *m = pieces->match;
+    // The caller has checked the text: PCRE2 need not check it again at every match.
+    int found = pcre2_match(pieces->pre->code[level], (PCRE2_SPTR)s->text, s->size, s->at,
+                            PCRE2_NO_UTF_CHECK, m->data, m->context);
+    s->found = s->found_end = s->size;
+    if (found >= 0) {
+      const PCRE2_SIZE *span = pcre2_get_ovector_pointer(m->data);
+      s->found = span[0];
+      s->found_end = span[1];
+    } else if (found != PCRE2_ERROR_NOMATCH) {
+      return resq_fail(err, found == PCRE2_ERROR_NOMEMORY ? RESQ_NO_MEMORY : RESQ_FAILED,
+                       "tokenizer: PCRE2 error %d at byte %zu of a text of %zu", found, s->at,
+                       s->size);
+    }
+  }
+  // Text that the regex does not take is a piece of its own, as in the original.
+  s->at = s->found > begin ? s->found : s->found_end;
+  *out_piece = s->text + begin;
+  *out_size = s->at - begin;
+  return true;
 }
 
 bool resq_pieces_next(resq_pieces *pieces, const char **out_piece, size_t *out_size,
                       resq_error *err) {
-  *out_piece = pieces->text + pieces->at;
+  size_t n = pieces->pre->n_stages, level = n;
+  *out_piece = "";
   *out_size = 0;
-  if (pieces->at >= pieces->size)
+  // The deepest stage that has text left gives a piece, which is the text of the next stage.
+  while (level > 0 && pieces->stages[level - 1].at >= pieces->stages[level - 1].size)
+    --level;
+  if (level == 0)
     return true;
-  const matcher *m = pieces->match;
-  // The caller has checked the text: PCRE2 need not check it again at every match.
-  int found = pcre2_match(pieces->pre->code, (PCRE2_SPTR)pieces->text, pieces->size, pieces->at,
-                          PCRE2_NO_UTF_CHECK, m->data, m->context);
-  size_t end = pieces->size;
-  if (found > 0) {
-    const PCRE2_SIZE *span = pcre2_get_ovector_pointer(m->data);
-    // Text that no alternative takes is a piece of its own, as in the original.
-    end = span[0] > pieces->at ? span[0] : span[1];
-  } else if (found != PCRE2_ERROR_NOMATCH) {
-    return resq_fail(err, RESQ_FAILED, "tokenizer: PCRE2 error %d at byte %zu of a text of %zu",
-                     found, pieces->at, pieces->size);
+  for (--level; level < n; ++level) {
+    if (!cut(pieces, level, &pieces->stages[level], out_piece, out_size, err))
+      return false;
+    if (level + 1 < n)
+      pieces->stages[level + 1] = (resq_pieces_stage){.text = *out_piece, .size = *out_size};
   }
-  *out_size = end - pieces->at;
-  pieces->at = end;
   return true;
 }

@@ -1,6 +1,5 @@
 //===-- stream.c - token bytes to text that can be shown ------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#define _GNU_SOURCE
 #include "text/stream.h"
 #include "text/utf8.h"
 
@@ -9,20 +8,38 @@
 
 typedef struct bytes {
   char *data;
-  size_t size, capacity;
+  size_t begin, size, capacity; ///< the bytes are data[begin, begin + size)
 } bytes;
 
+/// A stop string, and how much of it the text ends in (Knuth, Morris and Pratt): a byte costs a
+/// step or two, however long the string is and however much of it the text repeats.
+typedef struct stop {
+  resq_text text;
+  uint32_t *border; ///< [size + 1]: the longest proper end of the first k bytes that is a beginning
+  size_t matched;
+} stop;
+
 struct resq_stream {
-  resq_text *stops;
+  stop *stops;
   size_t n_stops;
   int stopped;
+  uint64_t work;
   bytes held; ///< not given out yet
   bytes text; ///< what the last call gave out
 };
 
+static const char *start(const bytes *b) { return b->data + b->begin; }
+
 static bool append(bytes *b, const char *data, size_t size, resq_error *err) {
-  if (size > b->capacity - b->size) {
-    size_t capacity = 2 * b->capacity > b->size + size ? 2 * b->capacity : b->size + size + 64;
+  if (size > b->capacity - b->begin - b->size && b->begin >= b->size) {
+    // What was taken from the front is at least as much as what is moved.
+    if (b->size)
+      memcpy(b->data, start(b), b->size);
+    b->begin = 0;
+  }
+  if (size > b->capacity - b->begin - b->size) {
+    size_t used = b->begin + b->size;
+    size_t capacity = 2 * b->capacity > used + size ? 2 * b->capacity : used + size + 64;
     char *grown = realloc(b->data, capacity);
     if (!grown)
       return resq_fail(err, RESQ_NO_MEMORY, "no memory for %zu bytes of text", capacity);
@@ -30,8 +47,37 @@ static bool append(bytes *b, const char *data, size_t size, resq_error *err) {
     b->capacity = capacity;
   }
   if (size)
-    memcpy(b->data + b->size, data, size);
+    memcpy(b->data + b->begin + b->size, data, size);
   b->size += size;
+  return true;
+}
+
+static void clear(bytes *b) { b->begin = b->size = 0; }
+
+/// The state of a stop string behind one more byte.
+static size_t advance(const stop *s, size_t matched, char byte, uint64_t *work) {
+  for (;; matched = s->border[matched]) {
+    ++*work;
+    if (matched < s->text.size && s->text.data[matched] == byte)
+      return matched + 1;
+    if (matched == 0)
+      return 0;
+  }
+}
+
+static bool add_stop(resq_stream *s, const char *text, resq_error *err) {
+  size_t size = strlen(text);
+  if (!size || size >= UINT32_MAX)
+    return resq_fail(err, RESQ_USAGE, "stop string %zu is %s", s->n_stops + 1,
+                     size ? "too long" : "empty");
+  stop *added = &s->stops[s->n_stops++];
+  char *copy = strdup(text);
+  added->text = (resq_text){copy, size};
+  added->border = calloc(size + 1, sizeof *added->border);
+  if (!copy || !added->border)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory for a stop string");
+  for (size_t i = 1; i < size; ++i)
+    added->border[i + 1] = (uint32_t)advance(added, added->border[i], text[i], &s->work);
   return true;
 }
 
@@ -40,14 +86,8 @@ resq_stream *resq_stream_create(const char *const *stops, size_t n_stops, resq_e
   if (s)
     s->stops = calloc(n_stops + 1, sizeof *s->stops);
   bool ok = (s && s->stops) || resq_fail(err, RESQ_NO_MEMORY, "no memory for a text stream");
-  for (size_t i = 0; ok && i < n_stops; ++i) {
-    size_t size = strlen(stops[i]);
-    char *copy = size ? strdup(stops[i]) : NULL;
-    ok = copy || (size ? resq_fail(err, RESQ_NO_MEMORY, "no memory for a stop string")
-                       : resq_fail(err, RESQ_USAGE, "stop string %zu is empty", i + 1));
-    if (ok)
-      s->stops[s->n_stops++] = (resq_text){copy, size};
-  }
+  for (size_t i = 0; ok && i < n_stops; ++i)
+    ok = add_stop(s, stops[i], err);
   if (ok) {
     s->stopped = -1;
     return s;
@@ -59,8 +99,10 @@ resq_stream *resq_stream_create(const char *const *stops, size_t n_stops, resq_e
 void resq_stream_destroy(resq_stream *s) {
   if (!s)
     return;
-  for (size_t i = 0; i < s->n_stops; ++i)
-    free((char *)s->stops[i].data);
+  for (size_t i = 0; i < s->n_stops; ++i) {
+    free((char *)s->stops[i].text.data);
+    free(s->stops[i].border);
+  }
   free(s->stops);
   free(s->held.data);
   free(s->text.data);
@@ -68,42 +110,40 @@ void resq_stream_destroy(resq_stream *s) {
 }
 
 void resq_stream_reset(resq_stream *s) {
-  s->held.size = s->text.size = 0;
+  clear(&s->held);
+  clear(&s->text);
+  for (size_t i = 0; i < s->n_stops; ++i)
+    s->stops[i].matched = 0;
   s->stopped = -1;
 }
 
 int resq_stream_stopped(const resq_stream *s) { return s->stopped; }
+uint64_t resq_stream_work(const resq_stream *s) { return s->work; }
 
-/// Where the stop string that is complete first begins, the end of the held bytes for none.
-/// Completion, not beginning, decides: so the result does not depend on how the text was cut into
-/// tokens.
-static size_t find_stop(resq_stream *s) {
-  size_t begin = s->held.size, end = SIZE_MAX;
-  for (size_t i = 0; s->held.size && i < s->n_stops; ++i) {
-    const char *found = memmem(s->held.data, s->held.size, s->stops[i].data, s->stops[i].size);
-    if (!found)
-      continue;
-    size_t at = (size_t)(found - s->held.data), stop = at + s->stops[i].size;
-    if (stop < end || (stop == end && at < begin)) {
-      begin = at;
-      end = stop;
-      s->stopped = (int)i;
+/// Bytes of `in` up to the end of the stop string that is complete first, the longest of those; all
+/// of them when there is none. Completion, not beginning, decides: so the result does not depend
+/// on how the text was cut into tokens.
+static size_t find_stop(resq_stream *s, resq_text in) {
+  for (size_t at = 0; at < in.size; ++at) {
+    for (size_t i = 0; i < s->n_stops; ++i) {
+      stop *one = &s->stops[i];
+      one->matched = advance(one, one->matched, in.data[at], &s->work);
+      if (one->matched == one->text.size &&
+          (s->stopped < 0 || one->text.size > s->stops[s->stopped].text.size))
+        s->stopped = (int)i;
     }
+    if (s->stopped >= 0)
+      return at + 1;
   }
-  return begin;
+  return in.size;
 }
 
 /// Bytes at the end that may be the beginning of a stop string.
 static size_t undecided_stop(const resq_stream *s) {
   size_t longest = 0;
-  for (size_t i = 0; i < s->n_stops; ++i) {
-    size_t size = s->stops[i].size - 1;
-    if (size > s->held.size)
-      size = s->held.size;
-    for (; size > longest; --size)
-      if (memcmp(s->held.data + s->held.size - size, s->stops[i].data, size) == 0)
-        longest = size;
-  }
+  for (size_t i = 0; i < s->n_stops; ++i)
+    if (s->stops[i].matched > longest)
+      longest = s->stops[i].matched;
   return longest;
 }
 
@@ -113,41 +153,41 @@ static bool give(resq_stream *s, size_t size, bool all, resq_error *err) {
   size_t at = 0;
   while (at < size) {
     uint32_t code;
-    size_t bad, length = resq_utf8_decode(s->held.data + at, size - at, &code, &bad);
+    size_t bad, length = resq_utf8_decode(start(&s->held) + at, size - at, &code, &bad);
     if (length == 0 && bad == 0) { // cut short
       if (!all)
         break;
       bad = size - at;
     }
-    if (!append(&s->text, length ? s->held.data + at : "\xEF\xBF\xBD", length ? length : 3, err))
+    if (!append(&s->text, length ? start(&s->held) + at : "\xEF\xBF\xBD", length ? length : 3, err))
       return false;
     at += length ? length : bad;
   }
+  s->held.begin += at;
   s->held.size -= at;
-  memmove(s->held.data, s->held.data + at, s->held.size);
   return true;
 }
 
 bool resq_stream_push(resq_stream *s, resq_text in, resq_text *out_text, resq_error *err) {
-  s->text.size = 0;
+  clear(&s->text);
   *out_text = (resq_text){"", 0};
   if (s->stopped >= 0 || in.size == 0)
     return true;
-  if (!append(&s->held, in.data, in.size, err))
+  if (!append(&s->held, in.data, find_stop(s, in), err))
     return false;
-  size_t stop = find_stop(s);
-  size_t size = s->stopped >= 0 ? stop : s->held.size - undecided_stop(s);
+  bool stopped = s->stopped >= 0;
+  size_t size = s->held.size - (stopped ? s->stops[s->stopped].text.size : undecided_stop(s));
   // Held bytes that end in a stop string are complete: a cut sequence before it is ill-formed.
-  if (!give(s, size, s->stopped >= 0, err))
+  if (!give(s, size, stopped, err))
     return false;
-  if (s->stopped >= 0)
-    s->held.size = 0;
+  if (stopped)
+    clear(&s->held);
   *out_text = (resq_text){s->text.data ? s->text.data : "", s->text.size};
   return true;
 }
 
 bool resq_stream_finish(resq_stream *s, resq_text *out_text, resq_error *err) {
-  s->text.size = 0;
+  clear(&s->text);
   *out_text = (resq_text){"", 0};
   if (s->held.size && !give(s, s->held.size, true, err))
     return false;

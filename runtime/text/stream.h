@@ -26,5 +26,7 @@ bool resq_stream_finish(resq_stream *s, resq_text *out_text, resq_error *err);
 /// The stop string that ended the text (the one complete first, the longest of those), -1 for none.
 /// The text given out ends before it.
 int resq_stream_stopped(const resq_stream *s);
+/// Comparisons of bytes with stop strings so far, for tests: linear in the text for each of them.
+uint64_t resq_stream_work(const resq_stream *s);
 
 #endif // RESQ_TEXT_STREAM_H

@@ -69,11 +69,12 @@ static bool map_sections(resq_tokenizer *t, const uint8_t *blob, uint64_t size, 
   t->bpe.singles = section(blob, size, h->singles, 4);
   t->bpe.merges = section(blob, size, h->merges, sizeof(resq_bpe_merge));
   t->lookup = section(blob, size, h->lookup, 4);
-  t->specials = section(blob, size, h->specials, 4);
+  t->special_ids = section(blob, size, h->specials, 4);
+  t->ends = section(blob, size, h->ends, 4);
   t->chat = section(blob, size, h->chat, 1);
   const char *pre = section(blob, size, h->pre, 1);
   if (!t->starts || !t->bytes || !t->kinds || !t->bpe.singles || !t->bpe.merges || !t->lookup ||
-      !t->specials || !t->chat || !pre)
+      !t->special_ids || !t->ends || !t->chat || !pre)
     return bad(err, "a section lies outside");
   if (pre[h->pre.count - 1] || t->chat[h->chat.count - 1])
     return bad(err, "a string without an end");
@@ -125,48 +126,26 @@ static bool check_merges(const resq_tokenizer *t, resq_error *err) {
   return used <= t->header->merges.count / 2 || bad(err, "a table too full");
 }
 
-/// Specials must be sorted (the search halves the list); notes where each first byte begins.
-static bool index_specials(resq_tokenizer *t, resq_error *err) {
+/// Makes the automaton of the special tokens, which must be in its order.
+static bool open_specials(resq_tokenizer *t, resq_error *err) {
   uint64_t count = t->header->specials.count;
   if (count > t->header->n_tokens)
     return bad(err, "special tokens");
-  t->first_special = calloc(257, sizeof *t->first_special);
-  if (!t->first_special)
-    return resq_fail(err, RESQ_NO_MEMORY, "tokenizer: no memory");
-  for (uint64_t i = 0; i < count; ++i) {
-    resq_text text = resq_tokenizer_bytes(t, (int32_t)t->specials[i]);
-    if (!text.size || !resq_token_is_special(t->kinds[t->specials[i]]) ||
-        (i && resq_text_compare(resq_tokenizer_bytes(t, (int32_t)t->specials[i - 1]), text) > 0))
-      return bad(err, "special tokens");
-    ++t->first_special[(unsigned char)text.data[0] + 1];
+  resq_text *texts = malloc((count + 1) * sizeof *texts);
+  bool *user = malloc(count + 1);
+  bool ok = (texts && user) || resq_fail(err, RESQ_NO_MEMORY, "tokenizer: no memory");
+  for (uint64_t i = 0; ok && i < count; ++i) {
+    texts[i] = resq_tokenizer_bytes(t, (int32_t)t->special_ids[i]);
+    user[i] = t->kinds[t->special_ids[i]] == RESQ_TOKEN_USER;
+    if (!texts[i].size || !resq_token_is_special(t->kinds[t->special_ids[i]]) ||
+        (i && resq_specials_compare(texts[i - 1], texts[i]) > 0))
+      ok = bad(err, "special tokens");
   }
-  for (int i = 0; i < 256; ++i)
-    t->first_special[i + 1] += t->first_special[i];
-  return true;
-}
-
-static bool names_an_end(resq_text text) {
-  static const char *const names[] = {"<|im_end|>",      "<|eot_id|>", "<|endoftext|>",
-                                      "<|end_of_text|>", "<|eom_id|>", "<|end|>",
-                                      "<end_of_turn>",   "</s>",       "<|return|>"};
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i)
-    if (strlen(names[i]) == text.size && memcmp(names[i], text.data, text.size) == 0)
-      return true;
-  return false;
-}
-
-static bool collect_ends(resq_tokenizer *t, resq_error *err) {
-  t->ends = malloc((t->header->specials.count + 1) * sizeof *t->ends);
-  if (!t->ends)
-    return resq_fail(err, RESQ_NO_MEMORY, "tokenizer: no memory");
-  if (t->header->eos >= 0)
-    t->ends[t->n_ends++] = (int32_t)t->header->eos;
-  for (uint64_t i = 0; i < t->header->specials.count; ++i) {
-    int32_t id = (int32_t)t->specials[i];
-    if (t->kinds[id] == RESQ_TOKEN_CONTROL && names_an_end(resq_tokenizer_bytes(t, id)))
-      t->ends[t->n_ends++] = id;
-  }
-  return true;
+  ok = ok &&
+       resq_specials_open(&t->specials, texts, (const int32_t *)t->special_ids, user, count, err);
+  free(texts);
+  free(user);
+  return ok;
 }
 
 resq_tokenizer *resq_tokenizer_open(const uint8_t *blob, uint64_t size, resq_error *err) {
@@ -181,8 +160,8 @@ resq_tokenizer *resq_tokenizer_open(const uint8_t *blob, uint64_t size, resq_err
   if (map_sections(t, blob, size, err) && check_tokens(t, err) && check_merges(t, err) &&
       check_ids(t, t->bpe.singles, 256, true, 256, err) &&
       check_ids(t, t->lookup, h->lookup.count, true, h->lookup.count / 2, err) &&
-      check_ids(t, t->specials, h->specials.count, false, h->n_tokens, err) &&
-      index_specials(t, err) && collect_ends(t, err))
+      check_ids(t, t->special_ids, h->specials.count, false, h->n_tokens, err) &&
+      check_ids(t, t->ends, h->ends.count, false, h->n_tokens, err) && open_specials(t, err))
     return t;
   resq_tokenizer_close(t);
   return NULL;
@@ -192,8 +171,7 @@ void resq_tokenizer_close(resq_tokenizer *t) {
   if (!t)
     return;
   resq_pretokenizer_destroy(t->pre);
-  free(t->first_special);
-  free(t->ends);
+  resq_specials_close(&t->specials);
   free(t);
 }
 
@@ -204,8 +182,8 @@ bool resq_tokenizer_add_bos(const resq_tokenizer *t) { return t->header->add_bos
 const char *resq_tokenizer_chat_template(const resq_tokenizer *t) { return t->chat; }
 
 bool resq_tokenizer_is_end(const resq_tokenizer *t, int32_t id) {
-  for (size_t i = 0; i < t->n_ends; ++i)
-    if (t->ends[i] == id)
+  for (uint64_t i = 0; id >= 0 && i < t->header->ends.count; ++i)
+    if (t->ends[i] == (uint32_t)id)
       return true;
   return false;
 }

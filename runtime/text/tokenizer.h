@@ -16,21 +16,30 @@ typedef struct resq_text {
   size_t size;
 } resq_text;
 
-/// What a checkpoint says. token_types (GGUF): 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte.
+/// What the building of a tokenizer overlooked.
+typedef struct resq_tokenizer_notes {
+  int64_t ignored_merges;      ///< merges whose sides or result are no tokens
+  int64_t first_ignored_merge; ///< index of the first of them; -1: none
+} resq_tokenizer_notes;
+
+/// What a checkpoint says. token_types (GGUF): 0 undefined (as 1), 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte.
 typedef struct resq_tokenizer_source {
   const resq_text *tokens;      ///< [n_tokens], byte-level alphabet (Ġ for space)
   const int32_t *token_types;   ///< [n_tokens] or NULL
   int64_t n_tokens;
   const resq_text *merges;      ///< [n_merges] "left right", best first
   int64_t n_merges;
-  const char *pre;              ///< pre-tokenizer: "smollm", "gpt2", "llama3"/"llama-bpe", "qwen2", ...
+  const char *pre;              ///< pre-tokenizer, a name of pretokenizers.def
   const char *chat_template;    ///< Jinja text, "" for none
   int64_t bos, eos;             ///< -1: none
   bool add_bos;
+  const int32_t *ends;          ///< [n_ends] further ids that end a generation
+  int64_t n_ends;
+  resq_tokenizer_notes *notes;  ///< NULL, or filled by resq_tokenizer_build
 } resq_tokenizer_source;
 
-/// Blob bytes (malloc), deterministic. Refuses: unknown pre, merges that name unknown tokens, duplicate tokens,
-/// ids out of range, more than 2^24 tokens.
+/// Blob bytes (malloc), deterministic. Refuses: unknown pre, merges that are not two words, duplicate tokens, ids out of
+/// range, more than 2^24 tokens. A merge that names no token is overlooked, and noted.
 uint8_t *resq_tokenizer_build(const resq_tokenizer_source *source, uint64_t *out_size,
                               resq_error *err);
 
@@ -44,7 +53,8 @@ int64_t resq_tokenizer_size(const resq_tokenizer *t);
 int64_t resq_tokenizer_bos(const resq_tokenizer *t);
 int64_t resq_tokenizer_eos(const resq_tokenizer *t);
 bool resq_tokenizer_add_bos(const resq_tokenizer *t);
-/// True for ids that end a generation: eos, and control tokens named <|im_end|>, <|eot_id|>, <|endoftext|>, ...
+/// True for ids that end a generation: eos, the source's ends, and tokens named <|im_end|>, <|eot_id|>, <|endoftext|>, ...
+/// (tokenizer_ends.c), whatever their type.
 bool resq_tokenizer_is_end(const resq_tokenizer *t, int32_t id);
 const char *resq_tokenizer_chat_template(const resq_tokenizer *t);
 

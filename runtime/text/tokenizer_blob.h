@@ -9,12 +9,13 @@
 
 #include "text/bpe.h"
 #include "text/pretokenize.h"
+#include "text/specials.h"
 #include "text/tokenizer.h"
 
 #define RESQ_TOKENIZER_MAGIC 0x316B6F7451534552ull /* "RESQtok1" */
-#define RESQ_TOKENIZER_VERSION 1u
+#define RESQ_TOKENIZER_VERSION 2u
 #define RESQ_TOKENIZER_MAX_TOKENS ((int64_t)1 << 24)
-/// Longest token, in bytes: bounds the work of matching special tokens at one place in a text.
+/// Longest token, in bytes.
 #define RESQ_TOKENIZER_MAX_TOKEN_BYTES 65535u
 #define RESQ_TOKENIZER_EMPTY UINT32_MAX
 
@@ -39,15 +40,17 @@ typedef struct resq_tokenizer_header {
   int64_t bos, eos; ///< -1: none
   int64_t unknown;  ///< token of a byte that has none; -1: such bytes are dropped
   uint64_t n_tokens;
-  resq_tokenizer_section starts;   ///< u32[n_tokens + 1] into bytes
-  resq_tokenizer_section bytes;    ///< u8
-  resq_tokenizer_section kinds;    ///< u8[n_tokens]
-  resq_tokenizer_section singles;  ///< u32[256]: byte to id, EMPTY for none
-  resq_tokenizer_section merges;   ///< resq_bpe_merge[power of two]; left == EMPTY: free
-  resq_tokenizer_section lookup;   ///< u32[power of two]: ids by hash of bytes; normal tokens only
-  resq_tokenizer_section specials; ///< u32: control and user-defined ids, sorted by bytes
-  resq_tokenizer_section pre;      ///< NUL-terminated name; count includes the NUL
-  resq_tokenizer_section chat;     ///< NUL-terminated chat template; count includes the NUL
+  resq_tokenizer_section starts;  ///< u32[n_tokens + 1] into bytes
+  resq_tokenizer_section bytes;   ///< u8
+  resq_tokenizer_section kinds;   ///< u8[n_tokens]
+  resq_tokenizer_section singles; ///< u32[256]: byte to id, EMPTY for none
+  resq_tokenizer_section merges;  ///< resq_bpe_merge[power of two]; left == EMPTY: free
+  resq_tokenizer_section lookup;  ///< u32[power of two]: ids by hash of bytes; normal tokens only
+  resq_tokenizer_section
+      specials;                ///< u32: control and user-defined ids, in the order of specials.h
+  resq_tokenizer_section ends; ///< u32: ids that end a generation, ascending
+  resq_tokenizer_section pre;  ///< NUL-terminated name; count includes the NUL
+  resq_tokenizer_section chat; ///< NUL-terminated chat template; count includes the NUL
 } resq_tokenizer_header;
 
 static inline bool resq_token_is_special(uint8_t kind) {
@@ -57,7 +60,7 @@ static inline bool resq_token_is_special(uint8_t kind) {
 /// Hash of a token's bytes, part of the format.
 uint64_t resq_tokenizer_hash(const char *data, size_t size);
 
-/// Order of the specials section: memcmp, shorter first.
+/// Order by bytes, shorter first.
 int resq_text_compare(resq_text a, resq_text b);
 
 /// An open blob: pointers into it, all checked.
@@ -67,13 +70,12 @@ struct resq_tokenizer {
   const char *bytes;
   const uint8_t *kinds;
   const uint32_t *lookup;
-  const uint32_t *specials;
+  const uint32_t *special_ids;
   const char *chat;
   resq_bpe bpe;
   resq_pretokenizer *pre;
-  uint32_t *first_special; ///< [257]: range of specials by first byte
-  int32_t *ends;           ///< ids that end a generation
-  size_t n_ends;
+  resq_specials specials;
+  const uint32_t *ends; ///< ids that end a generation
 };
 
 /// Id of a normal token with exactly these bytes, -1 for none.

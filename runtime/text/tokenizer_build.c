@@ -4,29 +4,11 @@
 // Runs in the compiler. Names are resolved here, once: the blob holds ids and bytes.
 //===----------------------------------------------------------------------===//
 #include "base/checked.h"
-#include "text/tokenizer_blob.h"
+#include "text/tokenizer_builder.h"
 #include "text/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/// Everything before it is laid out. Arrays are owned.
-typedef struct builder {
-  const resq_tokenizer_source *source;
-  uint8_t *kinds;
-  uint32_t *starts;
-  char *bytes;
-  uint32_t *by_text; ///< hash of the names as the checkpoint spells them
-  uint64_t by_text_size;
-  uint32_t singles[256];
-  resq_bpe_merge *merges;
-  uint64_t merges_size;
-  uint32_t *lookup;
-  uint64_t lookup_size;
-  uint32_t *specials;
-  uint64_t n_specials;
-  int64_t unknown;
-} builder;
 
 static uint64_t table_size(uint64_t entries) {
   uint64_t size = 2;
@@ -62,14 +44,17 @@ static bool check_source(const resq_tokenizer_source *s, resq_error *err) {
     if (ids[i] < -1 || ids[i] >= s->n_tokens)
       return resq_fail(err, RESQ_BAD_INPUT, "tokenizer: %s id %lld; -1 (none) to %lld are allowed",
                        i ? "eos" : "bos", (long long)ids[i], (long long)s->n_tokens - 1);
+  for (int64_t i = 0; i < s->n_ends; ++i)
+    if (s->ends[i] < 0 || s->ends[i] >= s->n_tokens)
+      return resq_fail(err, RESQ_BAD_INPUT, "tokenizer: end token %d; 0 to %lld are allowed",
+                       (int)s->ends[i], (long long)s->n_tokens - 1);
   for (int64_t i = 0; i < s->n_tokens; ++i) {
     if (s->tokens[i].size > RESQ_TOKENIZER_MAX_TOKEN_BYTES)
       return resq_fail(err, RESQ_BAD_INPUT,
                        "tokenizer: token %lld has %zu bytes; at most %u are allowed", (long long)i,
                        s->tokens[i].size, RESQ_TOKENIZER_MAX_TOKEN_BYTES);
-    if (s->token_types &&
-        (s->token_types[i] < RESQ_TOKEN_NORMAL || s->token_types[i] > RESQ_TOKEN_BYTE))
-      return resq_fail(err, RESQ_BAD_INPUT, "tokenizer: token %lld has type %d; 1 to 6 are allowed",
+    if (s->token_types && (s->token_types[i] < 0 || s->token_types[i] > RESQ_TOKEN_BYTE))
+      return resq_fail(err, RESQ_BAD_INPUT, "tokenizer: token %lld has type %d; 0 to 6 are allowed",
                        (long long)i, (int)s->token_types[i]);
   }
   return true;
@@ -110,7 +95,23 @@ static size_t decode_token(resq_text text, uint8_t kind, char *out) {
   return count;
 }
 
-static bool decode_tokens(builder *b, resq_error *err) {
+static bool fill_kinds(resq_tokenizer_builder *b, resq_error *err) {
+  const resq_tokenizer_source *s = b->source;
+  b->kinds = malloc((size_t)s->n_tokens);
+  if (!b->kinds)
+    return no_memory(err);
+  b->unknown = -1;
+  for (int64_t i = 0; i < s->n_tokens; ++i) {
+    // Type 0 is "undefined": what some converters write for ordinary text.
+    b->kinds[i] =
+        s->token_types && s->token_types[i] ? (uint8_t)s->token_types[i] : RESQ_TOKEN_NORMAL;
+    if (b->kinds[i] == RESQ_TOKEN_UNKNOWN && b->unknown < 0)
+      b->unknown = i;
+  }
+  return true;
+}
+
+static bool decode_tokens(resq_tokenizer_builder *b, resq_error *err) {
   const resq_tokenizer_source *s = b->source;
   uint64_t total = 0;
   for (int64_t i = 0; i < s->n_tokens; ++i)
@@ -119,17 +120,12 @@ static bool decode_tokens(builder *b, resq_error *err) {
     return resq_fail(err, RESQ_BAD_INPUT,
                      "tokenizer: the tokens have %llu bytes; at most 2^32 - 1 are allowed",
                      (unsigned long long)total);
-  b->kinds = malloc((size_t)s->n_tokens);
   b->starts = malloc(((size_t)s->n_tokens + 1) * sizeof *b->starts);
   b->bytes = malloc(total + 1);
-  if (!b->kinds || !b->starts || !b->bytes)
+  if (!b->starts || !b->bytes)
     return no_memory(err);
   uint32_t at = 0;
-  b->unknown = -1;
   for (int64_t i = 0; i < s->n_tokens; ++i) {
-    b->kinds[i] = s->token_types ? (uint8_t)s->token_types[i] : RESQ_TOKEN_NORMAL;
-    if (b->kinds[i] == RESQ_TOKEN_UNKNOWN && b->unknown < 0)
-      b->unknown = i;
     b->starts[i] = at;
     at += (uint32_t)decode_token(s->tokens[i], b->kinds[i], b->bytes + at);
   }
@@ -137,21 +133,17 @@ static bool decode_tokens(builder *b, resq_error *err) {
   return true;
 }
 
-/// Id of the token spelled `left` `right`, -1 for none.
-static int64_t find_text(const builder *b, resq_text left, resq_text right, char *joined) {
-  size_t size = left.size + right.size;
-  memcpy(joined, left.data, left.size);
-  memcpy(joined + left.size, right.data, right.size);
-  uint64_t slot = resq_tokenizer_hash(joined, size) & (b->by_text_size - 1);
+int64_t resq_tokenizer_builder_find(const resq_tokenizer_builder *b, resq_text text) {
+  uint64_t slot = resq_tokenizer_hash(text.data, text.size) & (b->by_text_size - 1);
   for (; b->by_text[slot] != RESQ_TOKENIZER_EMPTY; slot = (slot + 1) & (b->by_text_size - 1)) {
     resq_text token = b->source->tokens[b->by_text[slot]];
-    if (token.size == size && memcmp(token.data, joined, size) == 0)
+    if (token.size == text.size && memcmp(token.data, text.data, text.size) == 0)
       return b->by_text[slot];
   }
   return -1;
 }
 
-static bool index_texts(builder *b, resq_error *err) {
+static bool index_texts(resq_tokenizer_builder *b, resq_error *err) {
   const resq_tokenizer_source *s = b->source;
   b->by_text_size = table_size((uint64_t)s->n_tokens);
   b->by_text = empty_table(b->by_text_size);
@@ -159,6 +151,8 @@ static bool index_texts(builder *b, resq_error *err) {
     return no_memory(err);
   for (uint32_t i = 0; i < (uint32_t)s->n_tokens; ++i) {
     resq_text token = s->tokens[i];
+    if (!token.size) // padding, of which there may be more: no text is this token
+      continue;
     uint64_t slot = resq_tokenizer_hash(token.data, token.size) & (b->by_text_size - 1);
     for (; b->by_text[slot] != RESQ_TOKENIZER_EMPTY; slot = (slot + 1) & (b->by_text_size - 1)) {
       resq_text other = s->tokens[b->by_text[slot]];
@@ -171,7 +165,7 @@ static bool index_texts(builder *b, resq_error *err) {
   return true;
 }
 
-static void put_merge(builder *b, resq_bpe_merge merge) {
+static void put_merge(resq_tokenizer_builder *b, resq_bpe_merge merge) {
   uint64_t slot = resq_bpe_hash(merge.left, merge.right) & (b->merges_size - 1);
   while (b->merges[slot].left != RESQ_TOKENIZER_EMPTY &&
          (b->merges[slot].left != merge.left || b->merges[slot].right != merge.right))
@@ -179,7 +173,7 @@ static void put_merge(builder *b, resq_bpe_merge merge) {
   b->merges[slot] = merge; // a pair given twice: the last rank counts, as in the original
 }
 
-static bool resolve_merge(builder *b, int64_t rank, char *joined, resq_error *err) {
+static bool resolve_merge(resq_tokenizer_builder *b, int64_t rank, char *joined, resq_error *err) {
   resq_text text = b->source->merges[rank];
   const char *space = text.size ? memchr(text.data, ' ', text.size) : NULL;
   if (!space || space == text.data || space + 1 == text.data + text.size)
@@ -187,26 +181,28 @@ static bool resolve_merge(builder *b, int64_t rank, char *joined, resq_error *er
         err, RESQ_BAD_INPUT,
         "tokenizer: merge %lld is \"%.*s\"; two tokens with a space between are allowed",
         (long long)rank, (int)(text.size < 64 ? text.size : 64), text.data);
-  resq_text left = {text.data, (size_t)(space - text.data)}, none = {"", 0};
+  resq_text left = {text.data, (size_t)(space - text.data)};
   resq_text right = {space + 1, text.size - left.size - 1};
   int64_t ids[3] = {-1, -1, -1};
   if (text.size <= 2 * (size_t)RESQ_TOKENIZER_MAX_TOKEN_BYTES) {
-    ids[0] = find_text(b, left, none, joined);
-    ids[1] = find_text(b, right, none, joined);
-    ids[2] = find_text(b, left, right, joined);
+    memcpy(joined, left.data, left.size);
+    memcpy(joined + left.size, right.data, right.size);
+    ids[0] = resq_tokenizer_builder_find(b, left);
+    ids[1] = resq_tokenizer_builder_find(b, right);
+    ids[2] = resq_tokenizer_builder_find(b, (resq_text){joined, left.size + right.size});
   }
-  if (ids[0] < 0 || ids[1] < 0 || ids[2] < 0)
-    return resq_fail(err, RESQ_BAD_INPUT, "tokenizer: merge %lld, \"%.*s\": its %s is not a token",
-                     (long long)rank, (int)(text.size < 64 ? text.size : 64), text.data,
-                     ids[0] < 0   ? "left side"
-                     : ids[1] < 0 ? "right side"
-                                  : "result");
+  if (ids[0] < 0 || ids[1] < 0 || ids[2] < 0) {
+    // A vocabulary that was cut keeps the merges of the tokens that are gone: no text can use them.
+    if (b->source->notes && b->source->notes->ignored_merges++ == 0)
+      b->source->notes->first_ignored_merge = rank;
+    return true;
+  }
   put_merge(b,
             (resq_bpe_merge){(uint32_t)ids[0], (uint32_t)ids[1], (uint32_t)rank, (uint32_t)ids[2]});
   return true;
 }
 
-static bool index_merges(builder *b, resq_error *err) {
+static bool index_merges(resq_tokenizer_builder *b, resq_error *err) {
   int64_t count = b->source->n_merges;
   b->merges_size = table_size((uint64_t)count);
   b->merges = malloc(b->merges_size * sizeof *b->merges);
@@ -223,13 +219,17 @@ static bool index_merges(builder *b, resq_error *err) {
   return ok;
 }
 
-static resq_text bytes_of(const builder *b, uint32_t id) {
+static resq_text bytes_of(const resq_tokenizer_builder *b, uint32_t id) {
   return (resq_text){b->bytes + b->starts[id], b->starts[id + 1] - b->starts[id]};
 }
 
-/// Normal tokens by bytes, and tokens of one byte. Of two with the same bytes the smaller id
-/// counts.
-static bool index_bytes(builder *b, resq_error *err) {
+static bool same_text(resq_text a, resq_text b) {
+  return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
+}
+
+/// Normal tokens by bytes, and tokens of one byte, those of the types "unused" and "byte", too. Of
+/// two with the same bytes the smaller id counts.
+static bool index_bytes(resq_tokenizer_builder *b, resq_error *err) {
   uint32_t count = (uint32_t)b->source->n_tokens;
   b->lookup_size = table_size(count);
   b->lookup = empty_table(b->lookup_size);
@@ -238,13 +238,15 @@ static bool index_bytes(builder *b, resq_error *err) {
   memset(b->singles, 0xFF, sizeof b->singles);
   for (uint32_t i = 0; i < count; ++i) {
     resq_text text = bytes_of(b, i);
-    if (b->kinds[i] != RESQ_TOKEN_NORMAL || text.size == 0)
+    if (text.size == 0 || resq_token_is_special(b->kinds[i]) || b->kinds[i] == RESQ_TOKEN_UNKNOWN)
       continue;
     if (text.size == 1 && b->singles[(unsigned char)text.data[0]] == RESQ_TOKENIZER_EMPTY)
       b->singles[(unsigned char)text.data[0]] = i;
+    if (b->kinds[i] != RESQ_TOKEN_NORMAL)
+      continue;
     uint64_t slot = resq_tokenizer_hash(text.data, text.size) & (b->lookup_size - 1);
     for (; b->lookup[slot] != RESQ_TOKENIZER_EMPTY; slot = (slot + 1) & (b->lookup_size - 1))
-      if (resq_text_compare(bytes_of(b, b->lookup[slot]), text) == 0)
+      if (same_text(bytes_of(b, b->lookup[slot]), text))
         break;
     if (b->lookup[slot] == RESQ_TOKENIZER_EMPTY)
       b->lookup[slot] = i;
@@ -259,11 +261,11 @@ typedef struct special {
 
 static int compare_specials(const void *a, const void *b) {
   const special *x = a, *y = b;
-  int order = resq_text_compare(x->text, y->text);
+  int order = resq_specials_compare(x->text, y->text);
   return order ? order : (x->id > y->id) - (x->id < y->id);
 }
 
-static bool sort_specials(builder *b, resq_error *err) {
+static bool sort_specials(resq_tokenizer_builder *b, resq_error *err) {
   uint32_t count = (uint32_t)b->source->n_tokens;
   special *sorted = malloc((size_t)count * sizeof *sorted);
   b->specials = malloc((size_t)count * sizeof *b->specials);
@@ -288,7 +290,7 @@ typedef struct part {
   uint64_t count, element;
 } part;
 
-static uint8_t *lay_out(const builder *b, uint64_t *out_size, resq_error *err) {
+static uint8_t *lay_out(const resq_tokenizer_builder *b, uint64_t *out_size, resq_error *err) {
   const resq_tokenizer_source *s = b->source;
   const char *chat = s->chat_template ? s->chat_template : "";
   uint64_t n = (uint64_t)s->n_tokens;
@@ -307,6 +309,7 @@ static uint8_t *lay_out(const builder *b, uint64_t *out_size, resq_error *err) {
       {&header.merges, b->merges, b->merges_size, sizeof *b->merges},
       {&header.lookup, b->lookup, b->lookup_size, 4},
       {&header.specials, b->specials, b->n_specials, 4},
+      {&header.ends, b->ends, b->n_ends, 4},
       {&header.pre, s->pre, strlen(s->pre) + 1, 1},
       {&header.chat, chat, strlen(chat) + 1, 1},
   };
@@ -334,10 +337,13 @@ uint8_t *resq_tokenizer_build(const resq_tokenizer_source *source, uint64_t *out
   *out_size = 0;
   if (!check_source(source, err))
     return NULL;
-  builder b = {.source = source};
+  if (source->notes)
+    *source->notes = (resq_tokenizer_notes){.first_ignored_merge = -1};
+  resq_tokenizer_builder b = {.source = source};
   uint8_t *blob = NULL;
-  if (decode_tokens(&b, err) && index_texts(&b, err) && index_merges(&b, err) &&
-      index_bytes(&b, err) && sort_specials(&b, err))
+  if (fill_kinds(&b, err) && index_texts(&b, err) && index_merges(&b, err) &&
+      resq_tokenizer_mark_ends(&b, err) && decode_tokens(&b, err) && index_bytes(&b, err) &&
+      sort_specials(&b, err))
     blob = lay_out(&b, out_size, err);
   free(b.kinds);
   free(b.starts);
@@ -346,5 +352,6 @@ uint8_t *resq_tokenizer_build(const resq_tokenizer_source *source, uint64_t *out
   free(b.merges);
   free(b.lookup);
   free(b.specials);
+  free(b.ends);
   return blob;
 }

@@ -9,7 +9,7 @@ the section peers are llama.cpp's files, measured by llama.cpp on the same token
 Results are kept in BUILD/accuracy/results.json as they come: a stopped run resumes, and what stands there is not measured again
 (delete the file, or --again REGEX). Hours on two cores for everything: --published takes what docs/accuracy-results.json has and
 measures only the rest. --check only judges what was measured: exit 1 where a bar is missed,
-and the last line says `N passed, N failed`.
+and the last line says `N passed, N failed`, with `, N skipped` where the text of the figures is missing.
 """
 import argparse
 import json
@@ -215,7 +215,8 @@ def main():
     parser.add_argument("--list", action="store_true", help="the rows, and what is measured")
     args = parser.parse_args()
     if not os.path.exists(os.path.join(args.data, "wikitext2-test.txt")):
-        print(f"SKIP: no {args.data}/wikitext2-test.txt: the figures are of that text\n1 passed, 0 failed")
+        print(f"SKIP: accuracy: there is no {args.data}/wikitext2-test.txt, and the figures are of that text\n"
+              "0 passed, 0 failed, 1 skipped")
         return 0
     m = Measuring(args)
     rows = [r for r in ROWS if re.search(args.only, r.key)]

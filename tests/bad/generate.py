@@ -162,6 +162,8 @@ def wrong_keys(good, layout):
         return put(good, start + 8, value)
 
     yield "architecture", text("general.architecture", b"gemma"), ["general.architecture", "gemma", "llama"]
+    yield "terminal", text("general.architecture", b"\x1b]0;P"), ["general.architecture", "\\x1b]0;P", "llama"]
+    yield "terminal, turned", text("general.architecture", b"\xe2\x80\xaeab"), ["general.architecture", "\\u202eab"]
     yield "tokenizer", text("tokenizer.ggml.model", b"bert"), ["tokenizer.ggml.model", "bert"]
     yield "pretokenizer", text("tokenizer.ggml.pre", b"nosuch"), ["nosuch"]
     for key, values in {"block_count": [0, 3, 1 << 31], "embedding_length": [0, 63, 128, (1 << 32) - 1],
@@ -222,6 +224,34 @@ def qwen2_tensors(good, layout):
             yield f"{what} {value.hex()} of a block", put(good, offset + 176 * 5 + at, value), [name, "row 5", "finite"]
     for cut in (40, 176, 177, 300): # into and over blocks of the head, which stands last
         yield f"{cut} bytes short", good[:-cut], ["output.weight", "cut off"]
+
+
+# -- What is no model: the case "not GGUF" -------------------------------------------
+
+def foreign_files():
+    """(name, content, what the error says it looks like), each in a file named .gguf."""
+    convert = "convert_hf_to_gguf.py"
+    yield "a Git LFS pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12\n", ["Git LFS pointer", "git lfs pull"]
+    yield "an HTML page", b"\n<!DOCTYPE html>\n<html><head><title>Log in</title></head></html>\n", ["HTML page"]
+    yield "a server's refusal", b"Entry not found", ["server's error message"]
+    yield "a server's refusal in JSON", b'{"error":"Repository not found"}', ["server's error message, in JSON"]
+    yield "a server's refusal in XML", b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', ["XML"]
+    yield "a config.json", b'{\n  "architectures": ["LlamaForCausalLM"],\n  "model_type": "llama"\n}\n', ["config.json", convert]
+    yield "an index", b'{"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}', ["index", convert]
+    yield "other JSON", b'[1, 2, 3]', ["JSON", convert]
+    yield "a zip", b"PK\x03\x04" + bytes(60), ["zip archive", "PyTorch", convert]
+    yield "a pickle", b"\x80\x02}q\x00.", ["pickle", convert]
+    yield "a safetensors file", struct.pack("<Q", 20) + b'{"a":{"dtype":"F32"}}' + bytes(40), ["safetensors", convert]
+    yield "an ONNX model", b"\x08\x07\x12\x07pytorch\x1a\x052.1.0", ["ONNX", convert]
+    yield "an ONNX model without a producer", b"\x08\x0a:\x9b\x04", ["ONNX", convert]
+    yield "GGML", b"lmgg" + bytes(28), ["GGML"]
+    yield "GGJT", b"tjgg\x03\0\0\0" + bytes(28), ["GGJT"]
+    yield "a gzip", b"\x1f\x8b\x08\x08" + bytes(28), ["gzip", "unpack"]
+    yield "a tar", b"model.gguf" + bytes(247) + b"ustar\x0000" + bytes(300), ["tar archive"]
+    yield "zeros", bytes(5000), ["zeros"]
+    yield "an artifact", b"\x7fELF\x02\x01\x01" + bytes(57), ["program or library"]
+    yield "noise", bytes([1, 0, 7]) * 50, ["binary data of no known format"]
+    yield "a letter", b"Dear reader,\n\x1b]0;this is no model\x07.\n", ["text that begins with 'Dear reader,\\n\\x1b]0;"]
 
 
 # -- Modules -----------------------------------------------------------------------
@@ -292,6 +322,17 @@ def edited_modules(text):
 CHECKPOINT_ERRORS = {"an unknown tensor": ["tiny.gguf", "blk.0.attn_z.weight"], "another digest": ["tiny.gguf"],
                      "a file that isn't there": ["missing.gguf"], "a folder as checkpoint": ["/"],
                      "a tensor too large": []}
+
+
+def library_modules():
+    """(name, text, what the error says) of modules that are compiled to shared libraries: the cases "attribute types" and
+    "library calls"."""
+    function = "func.func @f(%x: tensor<?x16xf32>{}) -> tensor<?x16xf32> {{ {} return %{} : tensor<?x16xf32> }}"
+    yield "a name that is a number", function.format(" {resq.name = 3 : i64}", "", "x"), [":1:1:", "argument 0", "resq.name", "string"]
+    order = [900000000, *range(1, 16)]
+    yield ("indices out of range", f"resq.param @o : tensor<16xi32> {{ %c = arith.constant dense<{order}> : tensor<16xi32>\n"
+           "  resq.yield %c : tensor<16xi32> }\n" + function.format("", "%o = resq.get @o : tensor<16xi32>\n %y = resq.permute %x by %o "
+           ": tensor<16xi32> : tensor<?x16xf32> -> tensor<?x16xf32>\n", "y"), ["param @o", "900000000", "0 to 15 are allowed"])
 
 
 def cut_modules(text, rng):
@@ -420,10 +461,16 @@ def cases(folder, good_path, qwen2_path, imported, bytecode):
     for files in (qwen2_keys(qwen2, Layout(qwen2)), qwen2_tensors(qwen2, Layout(qwen2))):
         for name, data, names in files:
             yield from_file(f"qwen2: {name}", data, names, "gguf")
+    for name, data, names in foreign_files():
+        yield from_file(f"not GGUF: {name}", data, ["not a GGUF file or an MLIR module", *names], "gguf")
     for name, text in [*edited_modules(imported), *cut_modules(imported, rng)]:
         case = from_file(f"mlir: {name}", text, [], "mlir")
         if name in CHECKPOINT_ERRORS: # names the checkpoint and what is wrong in it, not the line that asked for it
             case.names = CHECKPOINT_ERRORS[name]
+        yield case
+    for name, text, names in library_modules():
+        case = from_file(f"library: {name}", text, names, "mlir")
+        case.arguments += ["--emit=shared", "--levels=generic"]
         yield case
     for name, data in edited_bytecode(bytecode, rng):
         yield from_file(f"bytecode: {name}", data, [], "mlirbc")

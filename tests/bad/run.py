@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Gives resqc every bad input of generate.py: each must end in one line `resqc: error: ...` that names what is wrong, with an
-exit status of its own (no signal, no sanitizer), and leave no output and no temporary file. Ends in "N passed, N failed".
+exit status of its own (no signal, no sanitizer), and leave no output and no temporary file. Ends in "N passed, N failed", and
+", N skipped" when a case could not be run.
 
   tests/bad/run.py --build BUILD [--keep FOLDER] [--only WORD]
 """
@@ -19,6 +20,10 @@ sys.path.insert(0, HERE)
 import generate  # noqa: E402
 
 CODES = (1, 2, 3, 5, 6)
+
+
+class Skip(Exception):
+    """The case cannot be run here; the text says why."""
 
 
 def make_good(build, folder):
@@ -52,7 +57,7 @@ def run(resqc, case, place):
     os.makedirs(disk)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={case.disk}", "tmpfs", disk]
     if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
-        return None, "left out: no file system can be mounted here"
+        raise Skip("no file system can be mounted here")
     try:
         return run_in(resqc, case, place)
     finally:
@@ -92,6 +97,8 @@ def run_in(resqc, case, place):
         return f"status {done.returncode}: {said}", command
     if len(lines) != 1 or not lines[0].startswith("resqc: error: "):
         return f"{len(lines)} lines of stderr, not one error: {said}", command
+    if any(byte < 32 or byte == 127 for byte in done.stderr.rstrip(b"\n")):
+        return f"control characters in the error: {said!r}", command
     missing = [name for name in case.names if name not in lines[0]]
     if missing:
         return f"the error doesn't name {missing}: {said}", command
@@ -111,12 +118,21 @@ def main():
     folder = tempfile.mkdtemp(prefix="resq-bad-") if not o.keep else os.path.abspath(o.keep)
     os.makedirs(folder, exist_ok=True)
     cases = [case for case in generate.cases(folder, *make_good(build, folder)) if not o.only or o.only in case.name]
-    passed = failed = 0
+    passed = failed = skipped = 0
+
+    def attempt(case, place):
+        try:
+            return run(os.path.join(build, "bin", "resqc"), case, place)
+        except Skip as reason:
+            return reason, ""
+
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         places = [os.path.join(folder, f"run{i}") for i in range(len(cases))]
-        runs = pool.map(lambda pair: run(os.path.join(build, "bin", "resqc"), *pair), zip(cases, places))
-        for case, (wrong, detail) in zip(cases, runs):
-            if wrong:
+        for case, (wrong, detail) in zip(cases, pool.map(attempt, cases, places)):
+            if isinstance(wrong, Skip):
+                skipped += 1
+                print(f"SKIP: {case.name}: {wrong}", flush=True)
+            elif wrong:
                 failed += 1
                 print(f"FAIL: {case.name}: {wrong}\n    {' '.join(detail)[:300]}", flush=True)
             else:
@@ -125,7 +141,7 @@ def main():
                     print(f"PASS: {case.name}: {detail}")
     if not o.keep:
         shutil.rmtree(folder)
-    print(f"{passed} passed, {failed} failed")
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     sys.exit(1 if failed or not passed else 0)
 
 

@@ -1539,3 +1539,76 @@ resq.param @p : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, lay
   %1 = resq.pack %0 : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">> -> tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>
   resq.yield %1 : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>
 }
+
+// -----
+
+// Attributes of the dialect have their types, on whatever op: the case "attribute types".
+// expected-error@+1 {{'func.func' op argument 1: resq.name is 3 : i64: allowed is a string}}
+func.func private @f(tensor<?x16xf32>, tensor<?x16xf32> {resq.name = 3 : i64})
+
+// -----
+
+// expected-error@+1 {{'func.func' op result 0: resq.name is unit: allowed is a string}}
+func.func private @f() -> (tensor<?x16xf32> {resq.name})
+
+// -----
+
+// expected-error@+1 {{'func.func' op resq.name: there is no such attribute of this dialect here}}
+func.func private @f() attributes {resq.name = "f"}
+
+// -----
+
+// expected-error@+1 {{'func.func' op argument 0: resq.names: there is no such attribute of this dialect here}}
+func.func private @f(tensor<?x16xf32> {resq.names = "x"})
+
+// -----
+
+// expected-error@+1 {{'func.func' op resq.function is dense<1> : tensor<2xi32>: allowed is a string}}
+func.func private @f() attributes {resq.function = dense<1> : tensor<2xi32>}
+
+// -----
+
+// expected-error@+1 {{'func.func' op resq.args is "none": allowed is an array}}
+func.func private @f() attributes {resq.args = "none"}
+
+// -----
+
+// expected-error@+1 {{'func.func' op resq.uses is [1, 2]: allowed is array<i64: ...>}}
+func.func private @f() attributes {resq.uses = [1, 2]}
+
+// -----
+
+// expected-error@+1 {{'builtin.module' op resq.generation is {temperature = "hot"}: allowed is a dictionary of f64}}
+module attributes {resq.generation = {temperature = "hot"}} {}
+
+// -----
+
+// expected-error@+1 {{'func.func' op resq.max_rows is -1 : i64: allowed is 0 to 9223372036854775807}}
+func.func private @f() attributes {resq.max_rows = -1 : i64}
+
+// -----
+
+// expected-error@+1 {{'func.func' op argument 0: resq.token_bytes is 1.000000e+00 : f32: allowed is a 64-bit integer}}
+func.func private @f(memref<?xi8> {resq.token_bytes = 1.0 : f32})
+
+// -----
+
+// expected-error@+1 {{'builtin.module' op resq.context_length is 0 : i64: allowed is 1 to 2147483647}}
+module attributes {resq.context_length = 0 : i64} {}
+
+// -----
+
+// A constant of another size than the param's: the case "attribute types".
+// expected-error@+1 {{'resq.param' op C1: the recipe yields tensor<4xf32>: allowed is the declared type, tensor<16x16xf32>}}
+resq.param @w : tensor<16x16xf32> {
+  %0 = arith.constant dense<1.0> : tensor<4xf32>
+  resq.yield %0 : tensor<4xf32>
+}
+
+// -----
+
+resq.param @w : tensor<16x16xf32> {
+  // expected-error@+1 {{'arith.constant' op failed to verify that all of {value, result} have same type}}
+  %0 = "arith.constant"() <{value = dense<1.0> : tensor<4xf32>}> : () -> tensor<16x16xf32>
+  resq.yield %0 : tensor<16x16xf32>
+}

@@ -18,8 +18,8 @@ class Error(Exception):
 
 
 class Model:
-    def __init__(self, path):
-        self.path, self.library = path, ctypes.CDLL(path)
+    def __init__(self, path, mode=ctypes.DEFAULT_MODE):
+        self.path, self.library = path, ctypes.CDLL(path, mode)
         self.library.resq_model_open.restype = c_void_p
         self.library.resq_model_open.argtypes = [c_void_p, c_char_p, POINTER(Message)]
         self.library.resq_session_create.restype = c_void_p

@@ -64,12 +64,14 @@ class Llama:
         self.heads = self.key("attention.head_count")
         self.kv_heads = self.key("attention.head_count_kv")
 
-    def key(self, name):
-        return self.keys[f"{self.architecture}.{name}"]
+    def key(self, name, *default):
+        """With a default for keys that may be absent."""
+        full = f"{self.architecture}.{name}"
+        return self.keys.get(full, *default) if default else self.keys[full]
 
     def norm(self, x, name):
         eps = self.key("attention.layer_norm_rms_epsilon")
-        return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * self.tensors[name]
+        return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * self.tensors[name].ravel()
 
     def linear(self, x, name):
         return x @ self.tensors[f"{name}.weight"].T + self.tensors.get(f"{name}.bias", 0.0)
@@ -77,15 +79,23 @@ class Llama:
     def rope(self, x):
         """Of [tokens, heads, size]. In llama's files neighbours turn together, in others element i and i + size / 2."""
         n, _, size = x.shape
-        angles = np.outer(np.arange(n), self.key("rope.freq_base") ** (-np.arange(0, size, 2) / size))[:, None, :]
+        frequencies = self.key("rope.freq_base") ** (-np.arange(0, size, 2) / size)
+        if "rope_freqs.weight" in self.tensors:
+            frequencies /= self.tensors["rope_freqs.weight"].ravel()
+        # Linear scaling, also without a type: the position itself is divided.
+        positions = np.arange(n)
+        if self.key("rope.scaling.type", "linear") == "linear":
+            positions = positions / self.key("rope.scaling.factor", self.key("rope.scale_linear", 1.0))
+        angles = np.outer(positions, frequencies)[:, None, :]
+        cosine, sine = (f(angles) * self.key("rope.scaling.attn_factor", 1.0) for f in (np.cos, np.sin))
         if self.architecture == "llama":
             first, second = slice(0, None, 2), slice(1, None, 2)
         else:
             first, second = slice(0, size // 2), slice(size // 2, None)
         a, b = x[..., first], x[..., second]
         out = np.empty_like(x)
-        out[..., first] = a * np.cos(angles) - b * np.sin(angles)
-        out[..., second] = a * np.sin(angles) + b * np.cos(angles)
+        out[..., first] = a * cosine - b * sine
+        out[..., second] = a * sine + b * cosine
         return out
 
     def attention(self, x, layer):
@@ -95,7 +105,7 @@ class Llama:
         v = self.linear(x, name + "v").reshape(n, self.kv_heads, -1)
         share = self.heads // self.kv_heads
         k, v = np.repeat(k, share, 1), np.repeat(v, share, 1)
-        scores = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(q.shape[-1])
+        scores = np.einsum("qhd,khd->hqk", q, k) * self.key("attention.scale", q.shape[-1] ** -0.5)
         scores = np.where(np.tri(n, dtype=bool), scores, -np.inf)
         p = np.exp(scores - scores.max(-1, keepdims=True))
         p /= p.sum(-1, keepdims=True)

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Real checkpoints, unquantised: equal to what PyTorch says in float32 (../shared/data/reference, where that is), and sane
-on a text of our own (where it isn't). SmolLM2-135M always; Qwen2.5-Coder-0.5B where RESQ_TEST_MODEL_QWEN names it."""
+"""Real checkpoints, unquantised: equal to what PyTorch says in float32 (Inputs/reference), and sane on a text of our own.
+SmolLM2-135M always; Qwen2.5-Coder-0.5B where RESQ_TEST_MODEL_QWEN names it. Token ids of the whole WikiText-2 where
+RESQ_DATA (../shared/data) holds it."""
 import json
 import os
 import unittest
 
 import numpy as np
 
+import make_reference  # tests/tools
 import support
-from support import BEST, DATA, HAS_DATA, MODEL, QWEN, REFERENCE, compile_model, run
+from support import BEST, DATA, HAS_DATA, MODEL, QWEN, compile_model, run
+
+REFERENCE = os.path.join(support.ROOT, "tests/e2e/Inputs/reference")
+HEAD = os.path.join(REFERENCE, "wikitext2-test-head.txt")
 
 QUESTION = "What is the capital of France?"
 
@@ -20,15 +25,24 @@ class Model:
     def artifact(self):
         return compile_model(self.source, "--scheme=none", f"--levels={BEST}")
 
-    def reference(self, suffix):
-        return os.path.join(REFERENCE, f"{self.name}.{suffix}")
+    def arrays(self):
+        return make_reference.read(os.path.join(REFERENCE, f"{self.name}.npz"))
+
+    def cases(self):
+        with open(os.path.join(REFERENCE, f"{self.name}.json")) as file:
+            return json.load(file)
+
+    def tokenize(self, text):
+        out = support.path("ids")
+        run([self.artifact(), "tokenize", text, "-o", out])
+        return np.fromfile(out, dtype="<u4")
 
 
 class Anywhere(Model):
     """Needs nothing but the model; the numbers are this test's own, of the commit that added it."""
 
     def test_answers_a_question(self):
-        text = run([self.artifact(), "generate", "-n", "24", "-p", QUESTION]).decode()
+        text = run([self.artifact(), "generate", "--greedy", "-n", "24", "-p", QUESTION]).decode()
         self.assertIn("Paris", text)
 
     def test_predicts_english(self):
@@ -39,16 +53,12 @@ class Anywhere(Model):
 
 class Reference(Model):
     def test_token_ids(self):
-        for part in ("test", "valid"):
-            out = support.path("ids")
-            run([self.artifact(), "tokenize", os.path.join(DATA, f"wikitext2-{part}.txt"), "-o", out])
-            with open(out, "rb") as found, open(self.reference(f"wikitext2-{part}.u32"), "rb") as want:
-                self.assertEqual(found.read(), want.read(), f"token ids of wikitext2-{part}.txt")
+        np.testing.assert_array_equal(self.tokenize(HEAD), self.arrays()["ids"])
 
     def test_logits(self):
-        ids = np.fromfile(self.reference("wikitext2-test.u32"), dtype="<u4")[:512]
-        found = support.logits(self.artifact(), ids).astype(np.float64)
-        want = np.load(self.reference("logits512.npz"))
+        want = self.arrays()
+        found = support.logits(self.artifact(), want["ids"][:512]).astype(np.float64)
+        self.assertTrue(np.isfinite(found).all(), "finite")
         peak = found.max(axis=1)
         sums = peak + np.log(np.exp(found - peak[:, None]).sum(axis=1))
         self.assertLess(np.abs(sums - want["logsumexp"]).max(), 2e-3, "log-sum-exp")
@@ -56,11 +66,9 @@ class Reference(Model):
         self.assertLess(np.abs(top - want["top_values"]).max(), 2e-3, "the top 64")
 
     def test_greedy(self):
-        with open(self.reference("json")) as file:
-            cases = json.load(file)["greedy"]
-        for case in cases:
+        for case in self.cases()["greedy"]:
             with self.subTest(case["prompt"]):
-                found = run([self.artifact(), "generate", "--raw", "--ids", "-n", "64", "-p", case["prompt"]])
+                found = run([self.artifact(), "generate", "--greedy", "--raw", "--ids", "-n", "64", "-p", case["prompt"]])
                 ids = [int(line) for line in found.split()]
                 want = case["greedy_ids"]
                 # The end token ends the text and may be left out of it.
@@ -70,15 +78,22 @@ class Reference(Model):
 
     def test_chat(self):
         """The template and its control tokens: an answer begins with the likeliest token behind the reference's ids."""
-        with open(self.reference("json")) as file:
-            ids = json.load(file)["chat_ids"]
-        first = run([self.artifact(), "generate", "--chat", "--ids", "-n", "1", "-p", QUESTION])
+        ids = self.cases()["chat_ids"]
+        first = run([self.artifact(), "generate", "--greedy", "--chat", "--ids", "-n", "1", "-p", QUESTION])
         self.assertEqual(int(first), support.logits(self.artifact(), ids)[-1].argmax())
+
+
+class WholeText(Model):
+    def test_token_ids(self):
+        for part in ("test", "valid"):
+            want = np.fromfile(os.path.join(DATA, "reference", f"{self.name}.wikitext2-{part}.u32"), dtype="<u4")
+            found = self.tokenize(os.path.join(DATA, f"wikitext2-{part}.txt"))
+            np.testing.assert_array_equal(found, want, f"wikitext2-{part}.txt")
 
 
 HAS_MODEL = unittest.skipUnless(MODEL, "no real model (RESQ_TEST_MODEL)")
 HAS_QWEN = unittest.skipUnless(QWEN, "no Qwen model (RESQ_TEST_MODEL_QWEN)")
-HAS_REFERENCE = unittest.skipUnless(HAS_DATA, "no ../shared/data")
+HAS_WHOLE_TEXT = unittest.skipUnless(HAS_DATA, "no WikiText-2 with token ids (RESQ_DATA)")
 
 
 @HAS_MODEL
@@ -87,12 +102,17 @@ class SmolLM2Anywhere(Anywhere, unittest.TestCase):
 
 
 @HAS_MODEL
-@HAS_REFERENCE
+@HAS_WHOLE_TEXT
+class SmolLM2WholeText(WholeText, unittest.TestCase):
+    source, name = MODEL, "smollm2-135m"
+
+
+@HAS_MODEL
 class SmolLM2Reference(Reference, unittest.TestCase):
     source, name = MODEL, "smollm2-135m"
 
     def test_perplexity(self):
-        value = support.perplexity(self.artifact(), os.path.join(DATA, "wikitext2-test.txt"), "--windows", "2")
+        value = support.perplexity(self.artifact(), HEAD, "--windows", "2")
         self.assertAlmostEqual(value, 18.84, delta=0.02)
 
 
@@ -102,7 +122,12 @@ class QwenAnywhere(Anywhere, unittest.TestCase):
 
 
 @HAS_QWEN
-@HAS_REFERENCE
+@HAS_WHOLE_TEXT
+class QwenWholeText(WholeText, unittest.TestCase):
+    source, name = QWEN, "qwen2.5-coder-0.5b"
+
+
+@HAS_QWEN
 class QwenReference(Reference, unittest.TestCase):
     source, name = QWEN, "qwen2.5-coder-0.5b"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Runs the end-to-end tests, *_test.py beside this file (unittest), and ends in a line "N passed, N failed".
+"""Runs the end-to-end tests, *_test.py beside this file (unittest), and ends in a line "N passed, N failed",
+with ", N skipped" when tests could not run.
 
   tests/e2e/run.py --build BUILD [--tiny] [--jobs N] [NAME...]
 
@@ -26,7 +27,7 @@ class Result(unittest.TestResult):
 
     def __init__(self):
         super().__init__()
-        self.good, self.bad = 0, 0
+        self.good, self.bad, self.skips = 0, 0, 0
 
     def startTest(self, test):
         super().startTest(test)
@@ -41,7 +42,15 @@ class Result(unittest.TestResult):
         self.say("PASS", test)
 
     def addSkip(self, test, reason):
+        self.skips += 1
         self.say("SKIP", test, f": {reason}")
+
+    def addExpectedFailure(self, test, err):
+        self.addSkip(test, "it is expected to fail")
+
+    def addUnexpectedSuccess(self, test):
+        self.bad += 1
+        self.say("FAIL", test, ": it is expected to fail and did not")
 
     def addFailure(self, test, err):
         self.bad += 1
@@ -68,10 +77,10 @@ def classes(suite):
 
 
 def in_process(suite):
-    """How many tests passed and failed."""
+    """How many tests passed, failed and were skipped."""
     result = Result()
     suite.run(result)
-    return result.good, result.bad
+    return result.good, result.bad, result.skips
 
 
 def in_processes(names, options, jobs):
@@ -80,17 +89,17 @@ def in_processes(names, options, jobs):
         return subprocess.run([sys.executable, os.path.abspath(__file__), *options, "--jobs=1", name], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace").stdout
 
-    good, bad = 0, 0
+    good, bad, skips = 0, 0, 0
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         for name, out in zip(names, pool.map(one, names)):
             lines, _, last = out.rstrip("\n").rpartition("\n")
-            counts = re.fullmatch("([0-9]+) passed, ([0-9]+) failed", last)
+            counts = re.fullmatch("([0-9]+) passed, ([0-9]+) failed(?:, ([0-9]+) skipped)?", last)
             if counts:
-                good, bad = good + int(counts[1]), bad + int(counts[2])
+                good, bad, skips = good + int(counts[1]), bad + int(counts[2]), skips + int(counts[3] or 0)
             else:
                 bad, lines = bad + 1, f"{out}\nFAIL: {name}: no last line with counts"
             print(lines, flush=True)
-    return good, bad
+    return good, bad, skips
 
 
 def main():
@@ -107,11 +116,11 @@ def main():
     suite = loader.loadTestsFromNames(o.names) if o.names else loader.discover(HERE, "*_test.py", HERE)
     names = o.names or classes(suite)
     if o.jobs > 1 and len(names) > 1:
-        good, bad = in_processes(names, [f"--build={o.build}", *(["--tiny"] if o.tiny else [])], o.jobs)
+        good, bad, skips = in_processes(names, [f"--build={o.build}", *(["--tiny"] if o.tiny else [])], o.jobs)
     else:
-        good, bad = in_process(suite)
-    print(f"{good} passed, {bad} failed")
-    sys.exit(1 if bad or not good else 0)
+        good, bad, skips = in_process(suite)
+    print(f"{good} passed, {bad} failed" + (f", {skips} skipped" if skips else ""))
+    sys.exit(1 if bad or not good + skips else 0)
 
 
 if __name__ == "__main__":

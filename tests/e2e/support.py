@@ -23,8 +23,7 @@ TINY = bool(os.environ.get("RESQ_TEST_TINY"))
 MODEL = None if TINY else os.environ.get("RESQ_TEST_MODEL")
 QWEN = None if TINY else os.environ.get("RESQ_TEST_MODEL_QWEN")
 DATA = os.environ.get("RESQ_DATA", os.path.join(ROOT, "..", "shared", "data"))
-REFERENCE = os.path.join(DATA, "reference")
-HAS_DATA = os.path.isdir(REFERENCE)
+HAS_DATA = os.path.isdir(os.path.join(DATA, "reference"))
 
 LEVELS = cpu_levels.levels()
 BEST = LEVELS[-1]

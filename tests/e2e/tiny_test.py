@@ -3,7 +3,9 @@
 with a token in a chunk, one thread with two, one compile with the next."""
 import json
 import os
+import shutil
 import subprocess
+import sys
 import unittest
 
 import numpy as np
@@ -132,6 +134,50 @@ class Variants(unittest.TestCase):
                 for level in LEVELS[1:]:
                     found = log_softmax(logits(artifact, IDS, "--level", level))
                     self.assertLess(np.abs(found - want).mean(), lost / 2, level)
+
+
+class Keys(unittest.TestCase):
+    """Keys of a checkpoint that change what it computes, against numpy: the cases "RoPE factor" and "harmless oddities"."""
+
+    def check(self, name, *options):
+        model = make_tiny(f"{name}.gguf", *options)
+        want = log_softmax(Llama(model).forward(IDS))
+        plain = log_softmax(Llama(make_tiny()).forward(IDS))
+        self.assertGreater(np.abs(want - plain).max(), 0.1, "the keys change nothing")
+        found = log_softmax(logits(compile_model(model, "--scheme=none", f"--levels={BEST}"), IDS))
+        self.assertLess(np.abs(found - want).max(), 1e-3)
+
+    def test_rope_factor(self):
+        self.check("factor", "--set", "llama.rope.scaling.factor=f32:4", "--norm-shape", "1n")
+
+    def test_all_of_rope(self):
+        self.check("rope", "--rope-factors", "--set", "llama.rope.scaling.type=str:linear", "--set",
+                   "llama.rope.scaling.factor=f32:2.5", "--set", "llama.rope.scaling.attn_factor=f32:0.5", "--set",
+                   "llama.attention.scale=f32:0.7", "--norm-shape", "n1")
+
+
+class SmallMoments(unittest.TestCase):
+    """The case "small moments": calibration on inputs that are nearly alike, or of channels far above the others."""
+
+    def compile(self, model, text):
+        calibration = support.path("uniform.txt")
+        with open(calibration, "w") as file:
+            file.write(text)
+        artifact = compile_model(model, "--scheme=best-w4a4kv4", f"--calibration={calibration}", CALIBRATION, f"--levels={BEST}")
+        found = log_softmax(logits(artifact, IDS))
+        self.assertTrue(np.isfinite(found).all())
+        return found
+
+    def test_one_token(self):
+        """And one bias of 1000. A model that was lost would be as far from the original as the uniform distribution."""
+        model = make_tiny("bias.gguf", "--architecture", "qwen2", "--edit", "blk.0.attn_v.bias:3=1000")
+        want = log_softmax(Llama(model).forward(IDS))
+        lost = np.abs(want + np.log(want.shape[-1])).mean()
+        self.assertLess(np.abs(self.compile(model, "a" * 20000) - want).mean(), lost / 2)
+
+    def test_far_channel(self):
+        """No 8-bit head can tell tokens apart beside a channel of 800: that it compiles, and to numbers, is what is asked."""
+        self.compile(make_tiny("channel.gguf", "--edit", "token_embd.weight:5=800"), "OK\n" * 6000)
 
 
 for variant in VARIANTS:
@@ -412,6 +458,55 @@ class CommandLine(unittest.TestCase):
                               stderr=subprocess.PIPE, timeout=120)
         self.assertEqual(done.returncode, 0)
         self.assertIn(b"linear", done.stderr)
+
+    def test_generation_settings(self):
+        """The model's own settings (general.sampling.*) are the defaults of `generate`; the command line goes before them."""
+        own = compile_model(make_tiny("greedy.gguf", "--sampling", "temp=0,penalty_repeat=1.5"), "--scheme=none", "--levels=generic")
+        words = ["generate", "--raw", "-p", "It was", "-n", "12"]
+        self.assertEqual(json.loads(run([own, "info", "--json"]))["metadata"]["generation"],
+                         {"temperature": 0.0, "repeat_penalty": 1.5})
+        text = run([own, *words])
+        self.assertEqual(text, run([own, *words, "--greedy", "--repeat-penalty", "1.5"]))
+        self.assertEqual(text, run([own, *words, "--seed", "2"]))
+        self.assertNotEqual(text, run([own, *words, "--temp", "2", "--min-p", "0"]))
+        self.assertNotEqual(text, run([own, *words, "--repeat-penalty", "1"]))
+        # Without settings of its own a model draws as llama.cpp does.
+        other = compile_scheme("none")
+        text = run([other, *words])
+        self.assertEqual(text, run([other, *words, "--temp", "0.8", "--top-k", "40", "--top-p", "0.95", "--min-p", "0.05",
+                                    "--seed", "1"]))
+        self.assertNotEqual(text, run([other, *words, "--seed", "2"]))
+        bad = support.path("bad_sampling.gguf")
+        run([sys.executable, os.path.join(support.ROOT, "tests/tools/make_tiny_gguf.py"), bad, "--sampling", "top_p=1.5"])
+        done = subprocess.run([support.RESQC, bad, "-o", support.path("none")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn(b"general.sampling.top_p is 1.5, allowed", done.stderr)
+
+    def test_strip(self):
+        """The case "strip": what lies behind the ELF part is gone, and the binary says so and what to do."""
+        stripped = support.path("stripped")
+        shutil.copy(compile_scheme("none"), stripped)
+        run(["strip", stripped])
+        done = subprocess.run([stripped, "info"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn(b"`strip`", done.stderr)
+        self.assertIn(b"take the file that resqc wrote", done.stderr)
+
+    def test_integrity(self):
+        """The case "integrity": a changed byte of the ELF part stops every command, one of the sections `info --verify`."""
+        with open(compile_scheme("none"), "rb") as f:
+            good = f.read()
+        sections = support.path("flipped")
+        # A parameter's byte, one of the section table, and one of the hash of everything outside the sections.
+        for where, command, code in [(len(good) // 2, ["info", "--verify"], 3), (len(good) - 41, ["tokenize", "-p", "a"], 3),
+                                     (len(good) - 40, ["tokenize", "-p", "a"], 3)]:
+            with open(sections, "wb") as f:
+                f.write(good[:where] + bytes([good[where] ^ 1]) + good[where + 1:])
+            os.chmod(sections, 0o755)
+            done = subprocess.run([sections, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, code, (where, done.stderr))
+            self.assertIn(b"hash", done.stderr)
+        run([compile_scheme("none"), "info", "--verify"])
 
     def test_works_anywhere(self):
         """The artifact holds all that it needs: no build tree, no environment."""

@@ -20,7 +20,7 @@ static void repair(uint8_t *bytes, size_t size) {
   memcpy(&footer, bytes + size - sizeof footer, sizeof footer);
   memcpy(footer.magic, RESQ_ARTIFACT_MAGIC, sizeof footer.magic);
   footer.version = RESQ_ARTIFACT_VERSION;
-  footer.section_count %= 20;
+  footer.section_count %= RESQ_MAX_SECTIONS + 4;
   uint64_t table = footer.section_count * sizeof(resq_section);
   if (table <= size - sizeof footer) {
     footer.table_offset = size - sizeof footer - table;
@@ -36,6 +36,7 @@ static void read_all(const uint8_t *bytes, size_t size) {
     return;
   resq_artifact_verify(&a, &err);
   for (int kind = 0; kind < 5; ++kind) {
+    resq_artifact_verify_section(&a, (resq_section_kind)kind, &err);
     const uint8_t *section;
     uint64_t section_size;
     if (resq_artifact_section(&a, (resq_section_kind)kind, &section, &section_size) &&

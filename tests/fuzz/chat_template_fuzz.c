@@ -24,8 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       {"system", "Be brief."}, {"user", content}, {"assistant", " ok\n"}, {"user", "next"}};
   resq_error err;
   size_t out_size = 0;
-  char *out =
-      resq_chat_template_render(text, messages, 4, size % 2, "<s>", "</s>", &out_size, &err);
+  const resq_chat_request request = {messages, 4, size % 2, "<s>", "</s>", "2024-07-26"};
+  char *out = resq_chat_template_render(text, &request, &out_size, &err);
   if (out && out[out_size] != 0)
     __builtin_trap();
   free(out);

@@ -51,6 +51,26 @@ static void read_tensors(const resq_gguf *gguf) {
   }
 }
 
+/// What the file says of its tokenizer is refused, or built and of use.
+static void build_tokenizer(const resq_gguf *gguf) {
+  resq_tokenizer_source source;
+  if (!resq_import_has_tokenizer(gguf) || !resq_import_tokenizer_source(gguf, &source, NULL))
+    return;
+  uint64_t size;
+  uint8_t *blob = resq_tokenizer_build(&source, &size, NULL);
+  resq_tokenizer *t = blob ? resq_tokenizer_open(blob, size, NULL) : NULL;
+  if (blob && !t)
+    abort();
+  int32_t *ids;
+  int64_t count;
+  static const char text[] = "the <|im_end|> 12\n\xff";
+  if (t && resq_tokenizer_encode(t, (resq_text){text, sizeof text - 1}, true, &ids, &count, NULL))
+    free(ids);
+  resq_tokenizer_close(t);
+  free(blob);
+  resq_import_tokenizer_source_free(&source);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -62,9 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   read_tensors(&gguf);
   resq_decoder_config config;
   resq_decoder_config_read(&gguf, &config, &err);
-  resq_tokenizer_source source;
-  if (resq_import_has_tokenizer(&gguf) && resq_import_tokenizer_source(&gguf, &source, &err))
-    resq_import_tokenizer_source_free(&source);
+  build_tokenizer(&gguf);
   resq_gguf_close(&gguf);
   return 0;
 }

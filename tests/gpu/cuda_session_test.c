@@ -33,15 +33,16 @@ static const resq_gpu_launch launches[] = {
 static const resq_gpu_image images[] = {{"sm_90a", 90, 1, ".target sm_90a"},
                                         {"sm_80", 80, 0, ".target sm_80"}};
 static const resq_gpu_code code = {2, 2, images, launches};
-static const resq_arg args[] = {{"x", RESQ_F32, 0, -1, 3}, {"y", RESQ_F32, 1, -1, 3}};
+static const resq_arg args[] = {{"x", RESQ_F32, 0, -1, 3, 0, 0, NULL},
+                                {"y", RESQ_F32, 1, -1, 3, 0, 0, NULL}};
 static const char *const names[] = {"l0.norm: twice", "l0.q: shift"};
 
 static void cpu_run(resq_worker *w) { (void)w; }
 
 static resq_entry entries[] = {
-    {"f", "generic", cpu_run, large, 0, 2, 2, args, names, NULL},
-    {"f", "cuda", NULL, large, 64 + large * 12, 2, 2, args, names, &code},
-    {"f", "cuda", NULL, small, 64 + small * 12, 2, 2, args, names, &code},
+    {"f", "generic", cpu_run, large, 0, 2, 2, args, names, NULL, NULL, 0},
+    {"f", "cuda", NULL, large, 64 + large * 12, 2, 2, args, names, &code, NULL, 0},
+    {"f", "cuda", NULL, small, 64 + small * 12, 2, 2, args, names, &code, NULL, 0},
 };
 static const resq_cache caches[] = {{"l0", 8, 0, -1, 32.0}};
 static const resq_param params[] = {{"p", "tensor<16xf32>", 0, 64, 16}};
@@ -232,6 +233,64 @@ static void names_the_op_that_fails(void **state) {
   resq_session_destroy(s);
 }
 
+/// Calls of a GPU's entries are checked as all are, before anything is copied; a cache of which a
+/// call that failed may have written a part begins again.
+static void checks_calls(void **state) {
+  (void)state;
+  static const resq_index_rule position[] = {{RESQ_RULE_POSITION, 0, 0}};
+  static const resq_index_rule sequence[] = {{RESQ_RULE_SEQUENCE, 0, 0}};
+  static const resq_arg own_args[] = {{"x", RESQ_F32, 0, -1, 3, 0, 0, NULL},
+                                      {"y", RESQ_F32, 1, -1, 3, 0, 0, NULL},
+                                      {"p", RESQ_I32, 0, -1, 0, 0, 1, position},
+                                      {"s", RESQ_I32, 0, -1, 0, 0, 1, sequence}};
+  static const resq_cache_use uses[] = {{0, 2, 3, 1}};
+  resq_entry entry = entries[1];
+  entry.n_args = 4;
+  entry.args = own_args;
+  entry.uses = uses;
+  entry.n_uses = 1;
+  resq_program p = program;
+  p.n_entries = 1;
+  p.entries = &entry;
+  resq_model *m = resq_model_open(&p, path, &why);
+  assert_non_null(m);
+  resq_session *s = resq_session_create(m, &(resq_session_options){.threads = 1}, &why);
+  assert_non_null(s);
+  float x[3] = {0}, y[3];
+  int32_t at = 0, of = 0;
+  void *data[] = {x, y, &at, &of};
+#define CALL() resq_session_call(s, "f", data, (int64_t[]){1, 1, 1, 1}, 4, &why)
+  const struct {
+    int32_t at, of;
+    const char *words;
+  } bad[] = {{500000, 0, "p[0] is 500000, allowed: 0 to 127"},
+             {0, 1, "s[0] is 1, allowed: 0 to 0"},
+             {50, 0, "p[0] is 50: sequence 0 holds 0 tokens in cache 'l0'"}};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
+    at = bad[i].at;
+    of = bad[i].of;
+    assert_false(CALL());
+    assert_int_equal(why.code, RESQ_USAGE);
+    assert_non_null(strstr(why.text, bad[i].words));
+  }
+  assert_false(resq_session_call(s, "f", data, (int64_t[]){1, 2, 1, 1}, 4, &why));
+  assert_int_equal(fake->copies_in, 0);
+  assert_int_equal(fake->n_launches, 0);
+  at = of = 0;
+  assert_true(CALL());
+  at = 1;
+  plan_failure("cuLaunchKernel", 719, 1);
+  assert_false(CALL());
+  reset(NULL);
+  assert_false(CALL());
+  assert_non_null(strstr(why.text, "holds 0 tokens"));
+  at = 0;
+  assert_true(CALL());
+#undef CALL
+  resq_session_destroy(s);
+  resq_model_close(m);
+}
+
 /// Each damage to the table is refused when the model opens.
 static void refuses_tables(void **state) {
   (void)state;
@@ -291,6 +350,7 @@ int main(void) {
       cmocka_unit_test_setup(refuses_devices, reset),
       cmocka_unit_test_setup(refuses_memory_and_code, reset),
       cmocka_unit_test_setup(names_the_op_that_fails, reset),
+      cmocka_unit_test_setup(checks_calls, reset),
       cmocka_unit_test_setup(refuses_tables, reset),
   };
   return cmocka_run_group_tests(tests, set_up_all, tear_down_all);

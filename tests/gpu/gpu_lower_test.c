@@ -68,8 +68,10 @@ static void assemble(const char *ptxas, const char *chip, const resq_bytes *ptx)
 static void ptx_assembles(void **state) {
   (void)state;
   const char *given = getenv("PTXAS"), *ptxas = given ? given : "/usr/local/cuda/bin/ptxas";
-  if (access(ptxas, X_OK))
+  if (access(ptxas, X_OK)) {
+    print_message("skipped: there is no ptxas (PTXAS names one)\n");
     skip();
+  }
   MlirContext ctx = resqContextCreate();
   for (int i = 0; i < resq_n_gpu_targets; i++) {
     MlirModule module = mlirModuleCreateParse(ctx, resq_str(odd_shapes));

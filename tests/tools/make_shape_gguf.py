@@ -33,8 +33,7 @@ class Writer(tiny.Writer):
         self.n_tensors += 1
 
     def write(self, file):
-        header = b"GGUF" + struct.pack("<IQQ", 3, self.n_tensors, self.n_values) + self.values + self.infos
-        file.write(header + bytes(-len(header) % 32))
+        file.write(self.header())
         start = file.tell()
         for offset, pieces in self.pieces:
             file.write(bytes(start + offset - file.tell()))

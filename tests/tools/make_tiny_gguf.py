@@ -174,17 +174,32 @@ def text(value):
 
 class Writer:
     def __init__(self):
-        self.values, self.infos, self.data, self.n_values, self.n_tensors = b"", b"", bytearray(), 0, 0
+        self.values, self.infos, self.data, self.n_tensors = {}, b"", bytearray(), 0
+        self.edits = {}  # tensor: (element of a row, its value in every row)
 
     def value(self, key, kind, data):
-        self.values += text(key) + struct.pack("<I", kind) + data
-        self.n_values += 1
+        self.values[key] = struct.pack("<I", kind) + data
 
     def u32(self, key, value):
         self.value(key, 4, struct.pack("<I", value))
 
     def f32(self, key, value):
         self.value(key, 6, struct.pack("<f", value))
+
+    def setting(self, word):
+        """KEY=TYPE:VALUE, as --set takes it; a key that stands already gets the new value."""
+        key, _, rest = word.partition("=")
+        kind, _, value = rest.partition(":")
+        {"u32": lambda: self.u32(key, int(value)), "f32": lambda: self.f32(key, float(value)),
+         "bool": lambda: self.boolean(key, value == "true"), "str": lambda: self.string(key, value),
+         "u32s": lambda: self.value(key, 9, struct.pack(f"<IQ{len(value.split(','))}I", 4, len(value.split(",")),
+                                                        *map(int, value.split(","))))}[kind]()
+
+    def edit(self, word):
+        """NAME:ELEMENT=VALUE, as --edit takes it."""
+        place, _, value = word.partition("=")
+        name, _, element = place.rpartition(":")
+        self.edits.setdefault(name, []).append((int(element), float(value)))
 
     def boolean(self, key, value):
         self.value(key, 7, struct.pack("<?", value))
@@ -200,15 +215,21 @@ class Writer:
 
     def tensor(self, name, shape, values, kind):
         """shape is outermost first."""
+        for element, value in self.edits.get(name, []):
+            values[element::shape[-1]] = [value] * len(values[element::shape[-1]])
         self.data += bytes(-len(self.data) % 32)
         self.infos += text(name) + struct.pack("<I", len(shape))
         self.infos += struct.pack(f"<{len(shape)}Q", *reversed(shape)) + struct.pack("<IQ", TYPES[kind], len(self.data))
         self.data += encode(values, kind)
         self.n_tensors += 1
 
+    def header(self):
+        values = b"".join(text(key) + value for key, value in self.values.items())
+        header = b"GGUF" + struct.pack("<IQQ", 3, self.n_tensors, len(self.values)) + values + self.infos
+        return header + bytes(-len(header) % 32)
+
     def finish(self):
-        header = b"GGUF" + struct.pack("<IQQ", 3, self.n_tensors, self.n_values) + self.values + self.infos
-        return header + bytes(-len(header) % 32) + bytes(self.data) + bytes(-len(self.data) % 32)
+        return self.header() + bytes(self.data) + bytes(-len(self.data) % 32)
 
 
 # -- The model ----------------------------------------------------------------
@@ -228,6 +249,9 @@ def write_metadata(w, o):
         w.u32(f"{o.architecture}.{key}", value)
     w.f32(f"{o.architecture}.rope.freq_base", 10000.0)
     w.f32(f"{o.architecture}.attention.layer_norm_rms_epsilon", 1e-5)
+    for word in filter(None, getattr(o, "sampling", "").split(",")):
+        key, value = word.split("=")
+        w.f32(f"general.sampling.{key}", float(value))
 
 
 def write_tokenizer(w, o):
@@ -253,7 +277,8 @@ def write_tensors(w, o):
         w.tensor(f"{name}.weight", [rows, columns], values, o.type)
 
     def vector(name, size, mean, deviation):
-        w.tensor(name, [size], [rng.gauss(mean, deviation) for _ in range(size)], "F32")
+        shape = {"1n": [1, size], "n1": [size, 1]}.get(o.norm_shape if "norm" in name else None, [size])
+        w.tensor(name, shape, [rng.gauss(mean, deviation) for _ in range(size)], "F32")
 
     def linear(name, rows, columns, bias):
         matrix(name, rows, columns)
@@ -292,7 +317,13 @@ def parse_options():
     parser.add_argument("--head", action="store_true", help="a head apart from the embedding")
     parser.add_argument("--biases", choices=["qkv", "all"], nargs="?", const="qkv",
                         help="of q, k and v, which qwen2 always has, or of all linears")
+    parser.add_argument("--sampling", default="", help="general.sampling.* keys: temp=0.5,top_p=0.9")
     parser.add_argument("--rope-factors", action="store_true", help="a rope_freqs.weight tensor")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=TYPE:VALUE",
+                        help="one key more, or with another value: u32, f32, bool, str, u32s (with commas)")
+    parser.add_argument("--edit", action="append", default=[], metavar="NAME:ELEMENT=VALUE",
+                        help="one element of every row of a tensor; of a vector, that element")
+    parser.add_argument("--norm-shape", choices=["1n", "n1"], help="norms of shape [1, n] or [n, 1], as some writers make them")
     o = parser.parse_args()
     if o.vocabulary < 256 + len(SPECIAL):
         parser.error(f"--vocabulary: at least {256 + len(SPECIAL)}")
@@ -310,6 +341,10 @@ def main():
     w = Writer()
     write_metadata(w, o)
     write_tokenizer(w, o)
+    for word in o.set:
+        w.setting(word)
+    for word in o.edit:
+        w.edit(word)
     write_tensors(w, o)
     with open(o.out, "wb") as file:
         file.write(w.finish())

@@ -181,15 +181,37 @@ static void test_balanced_refuses(void **state) {
   double keys[4] = {1, 0, 0, NAN}, queries[4] = {1, 0, 0, 1}, t[4];
   resq_error err;
   assert_false(resq_balanced_basis(keys, queries, t, 2, &err));
-  assert_non_null(strstr(err.message, "keys: entry (1, 1) is"));
+  assert_non_null(strstr(err.message, "keys: entry (1, 1) of the moment is"));
   assert_false(resq_balanced_basis(queries, keys, t, 2, &err));
-  assert_non_null(strstr(err.message, "queries: entry (1, 1) is"));
+  assert_non_null(strstr(err.message, "queries: entry (1, 1) of the moment is"));
   keys[3] = -3;
   assert_false(resq_balanced_basis(keys, queries, t, 2, &err));
-  assert_non_null(strstr(err.message, "trace of the keys' moment is negative"));
-  keys[3] = -0.5;
+  assert_non_null(strstr(err.message, "a sum of squares is not negative"));
+  keys[1] = keys[2] = 100, keys[3] = 1;
   assert_false(resq_balanced_basis(keys, queries, t, 2, &err));
   assert_non_null(strstr(err.message, "not positive definite"));
+}
+
+/// The case "small moments": T and its inverse transpose exist where keys or queries are alike, were never seen, or lie
+/// below zero by rounding.
+static void test_balanced_small_moments(void **state) {
+  (void)state;
+  const double moments[][9] = {{0},
+                               {1, 1, 1, 1, 1, 1, 1, 1, 1},
+                               {1e6, 0, 0, 0, 1, 0, 0, 0, -0.05},
+                               {1e6, 1e3, 0, 1e3, 0.9, 0, 0, 0, 1e-9},
+                               {1e-20, 0, 0, 0, 0, 0, 0, 0, 0},
+                               {1, 0, 0, 0, 1, 0, 0, 0, 1}};
+  enum { COUNT = sizeof moments / sizeof *moments };
+  for (int k = 0; k < COUNT; ++k)
+    for (int q = 0; q < COUNT; ++q) {
+      double t[9];
+      resq_error err = {0};
+      if (!resq_balanced_basis(moments[k], moments[q], t, 3, &err) || !resq_inverse_transpose(t, 3, &err))
+        fail_msg("moments %d and %d: %s", k, q, err.message);
+      for (int i = 0; i < 9; ++i)
+        assert_true(isfinite(t[i]));
+    }
 }
 
 //===-- Inverses and singular values --------------------------------------===//
@@ -279,7 +301,8 @@ static void test_sketch_rows(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_balanced),         cmocka_unit_test(test_balanced_times_rotation),
-      cmocka_unit_test(test_balanced_refuses), cmocka_unit_test(test_inverse_transpose),
+      cmocka_unit_test(test_balanced_refuses),
+      cmocka_unit_test(test_balanced_small_moments), cmocka_unit_test(test_inverse_transpose),
       cmocka_unit_test(test_singular_values),  cmocka_unit_test(test_sketch_is_unbiased),
       cmocka_unit_test(test_sketch_rows),
   };

@@ -117,6 +117,10 @@ static void help_and_version(void **state) {
   assert_non_null(strstr(out_text, "perplexity"));
   EXPECT(0, "--version");
   assert_non_null(strstr(out_text, RESQ_VERSION));
+  EXPECT(0, "--licenses");
+  static const char *const linked_in[] = {"PCRE2", "utf8proc", "xxHash", "Jansson"};
+  for (int i = 0; i < 4; ++i)
+    assert_non_null(strstr(out_text, linked_in[i]));
   static const char *const commands[] = {"generate", "perplexity", "logits",
                                          "tokenize", "bench",      "info"};
   for (int i = 0; i < 6; ++i) {
@@ -144,6 +148,73 @@ static void refuses_command_lines(void **state) {
   for (size_t i = 0; i < sizeof reals / sizeof reals[0]; ++i)
     EXPECT_ERROR(RESQ_USAGE, "--temperature", "generate", "-p", "a", "--temperature", reals[i]);
   EXPECT_ERROR(RESQ_USAGE, "sse9", "bench", "--level=sse9");
+}
+
+/// The case "named option": the word that is wrong is the one that is named.
+static void named_option(void **state) {
+  (void)state;
+  EXPECT_ERROR(RESQ_USAGE, "option '-fa'", "generate", "-p", "hi", "-fa");
+  EXPECT_ERROR(RESQ_USAGE, "option '-fa'", "generate", "-fa", "-p", "hi");
+  EXPECT_ERROR(RESQ_USAGE, "option '-ngl'", "generate", "-p", "hi", "-ngl", "99");
+  EXPECT_ERROR(RESQ_USAGE, "option '-z5'", "generate", "-z5", "-p", "hi");
+  EXPECT_ERROR(RESQ_USAGE, "option '--nope=3'", "generate", "--raw", "--nope=3", "-p", "hi");
+  EXPECT_ERROR(RESQ_USAGE, "option '--raw=yes'", "generate", "-p", "hi", "--raw=yes");
+  EXPECT_ERROR(RESQ_USAGE, "no value after '--temp'", "generate", "-p", "hi", "--temp");
+  EXPECT_ERROR(RESQ_USAGE, "--seed: '-3'", "generate", "-p", "hi", "--seed", "-3");
+  EXPECT_ERROR(RESQ_USAGE, "--tokens: '-2'", "generate", "-p", "hi", "-n", "-2");
+  EXPECT_ERROR(RESQ_USAGE, "unexpected argument 'two'", "generate", "one", "two");
+}
+
+/// Words that llama.cpp's users type.
+static void aliases(void **state) {
+  (void)state;
+  static char expected[sizeof out_text];
+  write_file("abc");
+  EXPECT(0, "generate", "--raw", "-p", "abc", "--tokens", "6", "--temperature", "0", "--context",
+         "64", "--ids");
+  memcpy(expected, out_text, sizeof expected);
+  EXPECT(0, "generate", "--raw", "-f", file_path, "--n-predict", "6", "--temp", "0", "--ctx-size",
+         "64", "--ids");
+  assert_string_equal(out_text, expected);
+  EXPECT(0, "generate", "--raw", "-n6", "-temp", "0", "-c", "64", "--ids", file_path);
+  assert_string_equal(out_text, expected);
+  EXPECT(0, "generate", "-sys", "b", "-p", "abc", "-n", "-1", "-c", "32", "--greedy");
+  EXPECT_ERROR(RESQ_USAGE, "either -p TEXT or FILE", "generate", "-f", file_path, "-p", "abc");
+}
+
+/// The cases "beyond the trained context" and "context 2"; the fake model was trained for 100.
+static void context_is_what_was_asked_for(void **state) {
+  (void)state;
+  EXPECT(0, "generate", "--raw", "-p", "a", "-c", "200", "-n", "1");
+  assert_non_null(strstr(err_text, "200 tokens, but the model was trained for 100"));
+  EXPECT(0, "generate", "--raw", "-p", "a", "-c", "100", "-n", "1");
+  assert_null(strstr(err_text, "trained"));
+  EXPECT(0, "generate", "--raw", "-p", "a", "-n", "1");
+  assert_null(strstr(err_text, "trained"));
+  EXPECT(0, "generate", "--raw", "-p", "a", "-c", "2", "--ids", "--min-p", "0", "--top-k", "0",
+         "--top-p", "1", "-T", "1e6");
+  assert_non_null(strstr(err_text, "context of 2 tokens is full"));
+  int lines = 0;
+  for (const char *c = out_text; *c; ++c)
+    lines += *c == '\n';
+  assert_in_range(lines, 1, 3); // one more than the context holds is known, and a last line
+  EXPECT_ERROR(RESQ_USAGE, "the context holds 2", "generate", "--raw", "-p", "qrs", "-c", "2");
+}
+
+static void seeds(void **state) {
+  (void)state;
+  static char first[sizeof out_text];
+  EXPECT(0, "generate", "--raw", "-p", "abc", "-n", "9", "--ids", "-T", "1e6", "--seed", "random");
+  long long seed;
+  memcpy(first, out_text, sizeof first);
+  assert_int_equal(sscanf(err_text, "seed %lld", &seed), 1);
+  char text[32];
+  snprintf(text, sizeof text, "%lld", seed);
+  EXPECT(0, "generate", "--raw", "-p", "abc", "-n", "9", "--ids", "-T", "1e6", "--seed", text);
+  assert_string_equal(first, out_text);
+  assert_null(strstr(err_text, "seed"));
+  EXPECT_ERROR(RESQ_USAGE, "--greedy", "generate", "-p", "a", "--greedy", "--temp", "0.5");
+  EXPECT_ERROR(RESQ_USAGE, "--greedy", "generate", "-p", "a", "--greedy", "--seed", "random");
 }
 
 static void tokenizes(void **state) {
@@ -330,7 +401,7 @@ static void generation_ends(void **state) {
   char long_prompt[200];
   memset(long_prompt, 'q', sizeof long_prompt - 1);
   long_prompt[sizeof long_prompt - 1] = 0;
-  EXPECT_ERROR(RESQ_USAGE, "199 tokens, the context holds 128", "generate", "--raw", "-p",
+  EXPECT_ERROR(RESQ_USAGE, "199 tokens, the context holds 100", "generate", "--raw", "-p",
                long_prompt);
   EXPECT_ERROR(RESQ_USAGE, "empty", "generate", "--raw", "-p", "");
   EXPECT_ERROR(RESQ_USAGE, "--raw excludes", "generate", "--raw", "-p", "a", "--system", "b");
@@ -357,6 +428,8 @@ static void says_what_is_missing(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(help_and_version), cmocka_unit_test(refuses_command_lines),
+      cmocka_unit_test(named_option), cmocka_unit_test(aliases),
+      cmocka_unit_test(context_is_what_was_asked_for), cmocka_unit_test(seeds),
       cmocka_unit_test(tokenizes),        cmocka_unit_test(gives_logits),
       cmocka_unit_test(losses_are_exact), cmocka_unit_test(measures_perplexity),
       cmocka_unit_test(benches),          cmocka_unit_test(informs),

@@ -6,6 +6,7 @@
 // object, and are compared with plain C loops that follow dialect/resq.td.
 //===----------------------------------------------------------------------===//
 #include "lowering/definition.h"
+#include "lowering/facts.h"
 #include "lowering/object.h"
 #include "mlir-c/Pass.h"
 #include "pack_layout.h"
@@ -56,6 +57,7 @@ static entry *compile(const char *text) {
   MlirContext ctx = resqContextCreate();
   MlirModule module = mlirModuleCreateParse(ctx, mlirStringRefCreateFromCString(text));
   assert_false(mlirModuleIsNull(module));
+  assert_true(resq_module_facts(mlirModuleGetOperation(module)));
   MlirPassManager pm = mlirPassManagerCreate(ctx);
   assert_true(mlirLogicalResultIsSuccess(mlirOpPassManagerAddPipeline(
       mlirPassManagerGetAsOpPassManager(pm), resq_str("resq-lower-generic"), NULL, NULL)));

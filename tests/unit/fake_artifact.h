@@ -59,8 +59,15 @@ static uint8_t *fake_tokenizer(uint64_t *size, resq_error *err) {
     types[256 + i] = i == 2 || i == 3 ? 3 : 1;
   }
   static const resq_text merges[] = {{"a b", 3}, {"ab ab", 5}, {"z z", 3}};
-  resq_tokenizer_source source = {tokens, types,         fake_tokens,    merges,         3,
-                                  "gpt2", fake_template, fake_token_bos, fake_token_end, false};
+  resq_tokenizer_source source = {.tokens = tokens,
+                                  .token_types = types,
+                                  .n_tokens = fake_tokens,
+                                  .merges = merges,
+                                  .n_merges = 3,
+                                  .pre = "gpt2",
+                                  .chat_template = fake_template,
+                                  .bos = fake_token_bos,
+                                  .eos = fake_token_end};
   return resq_tokenizer_build(&source, size, err);
 }
 
@@ -70,7 +77,7 @@ static bool fake_artifact_write(const char *path, unsigned without, resq_error *
   static uint8_t params[64];
   uint64_t tokenizer_size;
   uint8_t *tokenizer = fake_tokenizer(&tokenizer_size, err);
-  FILE *f = tokenizer ? fopen(path, "wb") : NULL;
+  FILE *f = tokenizer ? fopen(path, "wb+") : NULL;
   if (!f) {
     free(tokenizer);
     return false;
@@ -99,9 +106,18 @@ static bool fake_artifact_write(const char *path, unsigned without, resq_error *
   footer.table_offset = (uint64_t)ftell(f);
   footer.table_hash = XXH3_64bits(table, footer.section_count * sizeof table[0]);
   fwrite(table, sizeof table[0], footer.section_count, f);
+  // Read back: the hash of what lies between the sections.
+  uint64_t size = (uint64_t)ftell(f);
+  uint8_t *written = malloc(size);
+  rewind(f);
+  bool ok = written && fread(written, 1, size, f) == size &&
+            resq_artifact_outside_hash(written, size, table, footer.section_count, &footer,
+                                       &footer.outside_hash, err);
+  free(written);
+  fseek(f, 0, SEEK_END);
   fwrite(&footer, sizeof footer, 1, f);
   free(tokenizer);
-  return fclose(f) == 0;
+  return fclose(f) == 0 && ok;
 }
 
 #endif // RESQ_TESTS_FAKE_ARTIFACT_H

@@ -69,25 +69,31 @@ static void fake_double(resq_worker *w) {
   resq_op_done(w, 0);
 }
 
+static const resq_index_rule fake_token_rules[] = {{RESQ_RULE_BELOW, 0, fake_vocabulary}};
+static const resq_index_rule fake_position_rules[] = {{RESQ_RULE_POSITION, 0, 0}};
+static const resq_index_rule fake_sequence_rules[] = {{RESQ_RULE_SEQUENCE, 0, 0}};
+static const resq_index_rule fake_row_rules[] = {{RESQ_RULE_ROW, 0, 0}};
 static const resq_arg fake_forward_args[] = {
-    {"tokens", RESQ_I32, 0, -1, 0},
-    {"positions", RESQ_I32, 0, -1, 0},
-    {"sequences", RESQ_I32, 0, -1, 0},
-    {"logit_rows", RESQ_I32, 0, -1, 0},
-    {"logits", RESQ_F32, 1, -1, fake_vocabulary},
+    {"tokens", RESQ_I32, 0, -1, 0, 0, 1, fake_token_rules},
+    {"positions", RESQ_I32, 0, -1, 0, 0, 1, fake_position_rules},
+    {"sequences", RESQ_I32, 0, -1, 0, 0, 1, fake_sequence_rules},
+    {"logit_rows", RESQ_I32, 0, -1, 0, 3, 1, fake_row_rules},
+    {"logits", RESQ_F32, 1, -1, fake_vocabulary, 3, 0, NULL},
 };
-static const resq_arg fake_double_args[] = {{"x", RESQ_F32, 0, -1, 3}, {"y", RESQ_F32, 1, -1, 3}};
+static const resq_cache_use fake_uses[] = {{0, 1, 2, 1}, {0, 1, 2, 0}};
+static const resq_arg fake_double_args[] = {{"x", RESQ_F32, 0, -1, 3, 0, 0, NULL},
+                                            {"y", RESQ_F32, 1, -1, 3, 0, 0, NULL}};
 static const char *const fake_forward_ops[] = {"embed: gather 300x1", "l0.k: kv_append",
                                                "l1.k: kv_append"};
 static const char *const fake_double_ops[] = {"double"};
 static const resq_entry fake_entries[] = {
     // Not sorted: the run time does that.
     {"forward", "generic", fake_forward, fake_large, 4096, 5, 3, fake_forward_args,
-     fake_forward_ops, NULL},
+     fake_forward_ops, NULL, fake_uses, 2},
     {"double", "generic", fake_double, 8, 0, 2, 1, fake_double_args, fake_double_ops,
-     NULL},
+     NULL, NULL, 0},
     {"forward", "generic", fake_forward, fake_small, 4096, 5, 3, fake_forward_args,
-     fake_forward_ops, NULL},
+     fake_forward_ops, NULL, fake_uses, 2},
 };
 static const resq_cache fake_caches[] = {{"l0", 4, 0, -1, 32.0}};
 static const char *const fake_sites[] = {"a", "b", "c", "d"};

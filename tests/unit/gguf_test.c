@@ -514,8 +514,10 @@ static void test_bad_tokenizers(void **state) {
 static void test_real_model(void **state) {
   (void)state;
   const char *path = getenv("RESQ_TEST_MODEL");
-  if (!path)
+  if (!path) {
+    print_message("skipped: RESQ_TEST_MODEL names no model\n");
     skip();
+  }
   resq_gguf gguf;
   resq_error err = {0};
   if (!resq_gguf_open(&gguf, path, &err))

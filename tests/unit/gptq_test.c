@@ -317,12 +317,39 @@ static void assert_refused(const double *moment, int64_t n, const char *part_of_
 
 static void test_bad_moments(void **state) {
   (void)state;
-  const double zero[] = {0, 0, 0, 0}, nan[] = {1, NAN, 0, 1}, negative[] = {1, 0, 0, -1};
+  const double nan[] = {1, NAN, 0, 1}, negative[] = {1, 0, 0, -1}, little[] = {1, 0, 0, -1e-3};
   const double hopeless[] = {1, 100, 100, 1};
-  assert_refused(zero, 2, "trace is 0");
+  assert_refused(little, 2, "not negative");
   assert_refused(nan, 2, "must be finite");
   assert_refused(negative, 2, "not negative");
   assert_refused(hopeless, 2, "not positive definite");
+}
+
+/// The case "small moments": rounding that left the diagonal below zero, one direction alone, an input that was never seen, and
+/// inputs that were zeros alone have a finite factor; nothing is moved to where nothing is known.
+static void test_small_moments(void **state) {
+  (void)state;
+  const double moments[][9] = {{1e5, 0, 0, 0, -0.009, 0, 0, 0, -1e-12},
+                               {1, 1, 1, 1, 1, 1, 1, 1, 1},
+                               {1, 0, 2, 0, 0, 0, 2, 0, 4},
+                               {0},
+                               {1e-30, 0, 0, 0, 1e-34, 0, 0, 0, 0},
+                               {1e30, 1e20, 0, 1e20, 1e12, 0, 0, 0, 1}};
+  for (size_t k = 0; k < sizeof moments / sizeof *moments; ++k) {
+    int32_t order[3];
+    float factor[9];
+    double damping = 0.01;
+    int64_t part = 3;
+    resq_error err = {0};
+    if (!resq_gptq_factor(1, moments[k], 3, 1, &part, &damping, order, factor, &err))
+      fail_msg("moment %zu: %s", k, err.message);
+    for (int i = 0; i < 3; ++i)
+      for (int j = 0; j < 3; ++j)
+        assert_true(isfinite(factor[i * 3 + j]) && (i != j || factor[i * 3 + j] > 0));
+    if (k == 3)
+      for (int i = 0; i < 9; ++i)
+        assert_true(fabsf(factor[i] - (i % 4 ? 0.0f : 10.0f)) < 1e-5f);
+  }
 }
 
 static void test_damping_grows_where_it_must(void **state) {
@@ -356,6 +383,7 @@ int main(void) {
       cmocka_unit_test(test_factor),
       cmocka_unit_test(test_dead_columns_and_rows),
       cmocka_unit_test(test_bad_moments),
+      cmocka_unit_test(test_small_moments),
       cmocka_unit_test(test_damping_grows_where_it_must),
       cmocka_unit_test(test_bad_orders),
   };

@@ -261,12 +261,6 @@ static void test_unsupported(void **state) {
   gguf_u32(&w, "llama.expert_count", 8);
   expect_model_refused(w, "mixtures of experts");
   w = gguf_tiny_llama(&(gguf_tiny_options){0});
-  gguf_text(&w, "llama.rope.scaling.type", "yarn");
-  expect_model_refused(w, "is 'yarn'; 'none' is needed");
-  w = gguf_tiny_llama(&(gguf_tiny_options){0});
-  gguf_f32(&w, "llama.rope.scale_linear", 4.0f);
-  expect_model_refused(w, "scale_linear' is 4; 1 is needed");
-  w = gguf_tiny_llama(&(gguf_tiny_options){0});
   gguf_u32(&w, "split.count", 3);
   expect_model_refused(w, "models in one file");
   w = gguf_tiny_llama(&(gguf_tiny_options){0});
@@ -280,7 +274,194 @@ static void test_unsupported(void **state) {
   expect_model_refused(w, "a positive f32 is needed");
   w = gguf_tiny_llama(&(gguf_tiny_options){.without = "llama.feed_forward_length"});
   gguf_array(&w, "llama.feed_forward_length", GGUF_W_U32, 2), gguf_put_u64(&w.values, 0);
-  expect_model_refused(w, "is an array of u32; an integer is needed");
+  expect_model_refused(w, "is 0; 1 to 1048576 are allowed");
+  w = gguf_tiny_llama(&(gguf_tiny_options){.without = "llama.feed_forward_length"});
+  gguf_array(&w, "llama.feed_forward_length", GGUF_W_U32, 4);
+  gguf_put_u64(&w.values, 96 | (uint64_t)96 << 32), gguf_put_u64(&w.values, 96 | (uint64_t)96 << 32);
+  expect_model_refused(w, "is an array of 4 elements for 2 layers");
+}
+
+//===-- Nothing is ignored ------------------------------------------------===//
+
+/// A tiny llama with one key more. `type` is that of `number`, or GGUF_W_STRING for `text`.
+static gguf_writer with_key(const char *key, int type, double number, const char *text) {
+  gguf_writer w = gguf_tiny_llama(&(gguf_tiny_options){0});
+  if (type == GGUF_W_F32)
+    gguf_f32(&w, key, (float)number);
+  else if (type == GGUF_W_BOOL)
+    gguf_bool(&w, key, number != 0);
+  else if (type == GGUF_W_U32)
+    gguf_u32(&w, key, (uint32_t)number);
+  else
+    gguf_text(&w, key, text);
+  return w;
+}
+
+/// The case "RoPE factor" and its kind: each key of the architecture's and the tokenizer's namespaces is computed, harmless,
+/// harmless at this value, or refused by name.
+static void test_every_key(void **state) {
+  (void)state;
+  enum { U = GGUF_W_U32, F = GGUF_W_F32, B = GGUF_W_BOOL, T = GGUF_W_STRING };
+  static const struct {
+    const char *key;
+    int type;
+    double number;
+    const char *text;
+    const char *why; ///< NULL: accepted
+  } cases[] = {
+      {"llama.rope.scaling.type", T, 0, "none", NULL},
+      {"llama.rope.scaling.type", T, 0, "linear", NULL},
+      {"llama.rope.scaling.type", T, 0, "yarn", "scaling.type' is 'yarn'; 'none' and 'linear' are supported"},
+      {"llama.rope.scaling.type", T, 0, "longrope", "is 'longrope'; 'none' and 'linear'"},
+      {"llama.rope.scaling.type", T, 0, "dynamic", "is 'dynamic'; 'none' and 'linear'"},
+      {"llama.rope.scaling.factor", F, 4, NULL, NULL},
+      {"llama.rope.scaling.factor", F, 0, NULL, NULL},
+      {"llama.rope.scaling.factor", F, -4, NULL, "scaling.factor' is -4; a positive f32 is needed"},
+      {"llama.rope.scaling.factor", U, 4, NULL, "scaling.factor' is u32; f32 is needed"},
+      {"llama.rope.scale_linear", F, 4, NULL, NULL},
+      {"llama.rope.scaling.attn_factor", F, 0.5, NULL, NULL},
+      {"llama.rope.scaling.attn_factor", F, 1e30, NULL, "scores would be multiplied by inf"},
+      {"llama.rope.scaling.finetuned", B, 1, NULL, NULL},
+      {"llama.rope.scaling.original_context_length", U, 8192, NULL, NULL},
+      {"llama.rope.scaling.yarn_ext_factor", F, 0, NULL, NULL},
+      {"llama.rope.scaling.yarn_ext_factor", F, 1, NULL, "yarn_ext_factor' is 1; 0 is supported"},
+      {"llama.rope.scaling.yarn_attn_factor", F, 0.5, NULL, "yarn_attn_factor' is 0.5; 1 is supported"},
+      {"llama.rope.scaling.alpha", F, 1000, NULL, "alpha' is 1000; 1 or 0 is supported"},
+      {"llama.rope.dimension_sections", U, 1, NULL, "resq does not know this key"},
+      {"llama.attention.scale", F, 0.1, NULL, NULL},
+      {"llama.attention.scale", F, -1, NULL, "a positive f32 is needed"},
+      {"llama.attention.causal", B, 1, NULL, NULL},
+      {"llama.attention.causal", B, 0, NULL, "causal' is false; true is needed"},
+      {"llama.attention.sliding_window", U, 0, NULL, NULL},
+      {"llama.attention.sliding_window", U, 128, NULL, NULL}, // the context
+      {"llama.attention.sliding_window", U, 127, NULL, "sliding_window' is 127; 0 or at least the context of 128"},
+      {"llama.attention.clamp_kqv", F, 0, NULL, NULL},
+      {"llama.attention.clamp_kqv", F, 8, NULL, "clamp_kqv' is 8; 0 is supported: resq does not clamp"},
+      {"llama.attention.max_alibi_bias", F, 8, NULL, "max_alibi_bias' is 8; 0 is supported"},
+      {"llama.attn_logit_softcapping", F, 50, NULL, "attn_logit_softcapping' is 50; 0 is supported"},
+      {"llama.final_logit_softcapping", F, 30, NULL, "final_logit_softcapping' is 30; 0 is supported"},
+      {"llama.attention.layer_norm_epsilon", F, 1e-5, NULL, "resq does not know this key"},
+      {"llama.logit_scale", F, 1, NULL, NULL},
+      {"llama.logit_scale", F, 0.25, NULL, "logit_scale' is 0.25; 1 or 0 is supported"},
+      {"llama.residual_scale", F, 0.5, NULL, "residual_scale' is 0.5; 1 or 0 is supported"},
+      {"llama.embedding_scale", F, 12, NULL, "embedding_scale' is 12; 1 or 0 is supported"},
+      {"llama.expert_count", U, 0, NULL, NULL},
+      {"llama.expert_count", U, 8, NULL, "expert_count' is 8; 0 is supported: resq does not compile mixtures of experts"},
+      {"llama.expert_feed_forward_length", U, 64, NULL, "mixtures of experts"},
+      {"llama.use_parallel_residual", B, 0, NULL, NULL},
+      {"llama.use_parallel_residual", B, 1, NULL, "use_parallel_residual' is true; false is supported"},
+      {"llama.pooling_type", U, 3, NULL, "pooling_type' is 3; 0 is supported"},
+      {"llama.hidden_activation", T, 0, "silu", NULL},
+      {"llama.hidden_activation", T, 0, "gelu", "hidden_activation' is 'gelu'; 'silu' or 'swish' is supported"},
+      {"llama.tensor_data_layout", T, 0, "Meta AI original pth", NULL},
+      {"llama.tensor_data_layout", T, 0, "transposed", "tensor_data_layout' is 'transposed'"},
+      {"llama.of_tomorrow", F, 2.5, NULL, "key 'llama.of_tomorrow' is 2.5; resq does not know this key"},
+      {"llama.of_tomorrow", T, 0, "yes", "key 'llama.of_tomorrow' is 'yes'; resq does not know"},
+      {"llamas.of_tomorrow", F, 2.5, NULL, NULL}, // of nobody
+      {"general.type", T, 0, "model", NULL},
+      {"general.type", T, 0, "adapter", "general.type' is 'adapter'; resq compiles a 'model'"},
+      {"general.quantization_version", U, 2, NULL, NULL},
+      {"general.quantization_version", U, 1, NULL, "quantization_version' is 1; 2 or 0 is supported"},
+      {"general.anything", T, 0, "said", NULL},
+      {"quantize.imatrix.file", T, 0, "said", NULL},
+      {"tokenizer.ggml.padding_token_id", U, 0, NULL, NULL},
+      {"tokenizer.ggml.add_eos_token", B, 0, NULL, NULL},
+      {"tokenizer.ggml.add_eos_token", B, 1, NULL, "add_eos_token' is true; false is supported"},
+      {"tokenizer.ggml.add_space_prefix", B, 0, NULL, NULL},
+      {"tokenizer.ggml.add_space_prefix", B, 1, NULL, "add_space_prefix' is true; false is supported"},
+      {"tokenizer.ggml.remove_extra_whitespaces", B, 1, NULL, "remove_extra_whitespaces' is true"},
+      {"tokenizer.ggml.normalizer.lowercase", B, 1, NULL, "lowercase' is true; false is supported"},
+      {"tokenizer.ggml.precompiled_charsmap", T, 0, "x", "resq does not know this key"},
+      {"tokenizer.chat_template.tool_use", T, 0, "x", NULL},
+      {"split.count", U, 1, NULL, NULL},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+    gguf_writer w = with_key(cases[i].key, cases[i].type, cases[i].number, cases[i].text);
+    resq_error err = {0};
+    if (cases[i].why) {
+      expect_model_refused(w, cases[i].why);
+      continue;
+    }
+    MlirModule module = import_writer(w, &err);
+    if (mlirModuleIsNull(module))
+      fail_msg("case %zu, %s: %s", i, cases[i].key, err.message);
+    mlirModuleDestroy(module);
+  }
+  // Two names of one number.
+  gguf_writer w = with_key("llama.rope.scaling.factor", F, 4, NULL);
+  gguf_f32(&w, "llama.rope.scale_linear", 2);
+  expect_model_refused(w, "is 4, but 'llama.rope.scale_linear' is 2; they mean the same");
+}
+
+/// The module that a key gives has what stands for it.
+static void expect_module_has(gguf_writer w, const char *what) {
+  resq_error err;
+  MlirModule module = import_writer(w, &err);
+  if (mlirModuleIsNull(module))
+    fail_msg("%s", err.message);
+  char *text = print(module);
+  if (!strstr(text, what))
+    fail_msg("'%s' is not in the module", what);
+  free(text);
+  mlirModuleDestroy(module);
+}
+
+static void test_rope_factor(void **state) {
+  (void)state;
+  const char *four = "arith.constant dense<4.000000e+00> : tensor<8xf32>";
+  expect_module_has(with_key("llama.rope.scaling.factor", GGUF_W_F32, 4, NULL), four);
+  expect_module_has(with_key("llama.rope.scale_linear", GGUF_W_F32, 4, NULL), four);
+  gguf_writer w = gguf_tiny_llama(&(gguf_tiny_options){.rope_factors = true});
+  gguf_f32(&w, "llama.rope.scaling.factor", 4);
+  expect_module_has(w, "resq.scale_columns");
+  // 0.5 in queries and in keys: a quarter of 1 / sqrt(16).
+  expect_module_has(with_key("llama.rope.scaling.attn_factor", GGUF_W_F32, 0.5, NULL), "scale = 6.250000e-02");
+  expect_module_has(with_key("llama.attention.scale", GGUF_W_F32, 0.125, NULL), "scale = 1.250000e-01");
+}
+
+/// The case "part 2": a later part of a split file lacks the architecture, and gets the words that the first gets.
+static void test_part_2(void **state) {
+  (void)state;
+  gguf_writer w = gguf_writer_begin();
+  gguf_u32(&w, "split.no", 1);
+  gguf_u32(&w, "split.count", 2);
+  gguf_random(&w, "blk.1.attn_q.weight", 64, 64);
+  expect_model_refused(w, "key 'split.count' is 2; resq reads models in one file");
+}
+
+/// The case "harmless oddities": what other loaders overlook.
+static void test_harmless_oddities(void **state) {
+  (void)state;
+  static const struct {
+    uint32_t n_dims;
+    uint64_t dims[4]; // innermost first
+    const char *why;
+  } shapes[] = {{2, {64, 1}, NULL},
+                {2, {1, 64}, NULL},
+                {4, {64, 1, 1, 1}, NULL},
+                {4, {1, 1, 64, 1}, NULL},
+                {2, {32, 2}, "tensor 'output_norm.weight' has shape [2, 32]; the configuration calls for [64]"},
+                {2, {64, 2}, "has shape [2, 64]"}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) {
+    gguf_writer w = gguf_tiny_llama(&(gguf_tiny_options){.without = "output_norm.weight"});
+    float norm[128] = {0};
+    uint64_t count = shapes[i].dims[0] * shapes[i].dims[1] * (shapes[i].n_dims > 2 ? shapes[i].dims[2] : 1);
+    gguf_tensor(&w, "output_norm.weight", 0, shapes[i].n_dims, shapes[i].dims, norm, count * sizeof *norm);
+    if (shapes[i].why)
+      expect_model_refused(w, shapes[i].why);
+    else
+      expect_module_has(w, "resq.param @final_norm : tensor<64xf32>");
+  }
+  gguf_writer w = with_key("llama.rope.scaling.type", GGUF_W_STRING, 0, "linear");
+  gguf_f32(&w, "llama.rope.scaling.factor", 1);
+  expect_module_has(w, "resq.rope_angles %arg1 {base");
+  // One number for each layer, all the same.
+  w = gguf_tiny_llama(&(gguf_tiny_options){.without = "llama.attention.head_count_kv"});
+  gguf_array(&w, "llama.attention.head_count_kv", GGUF_W_U32, 2), gguf_put_u64(&w.values, 2 | (uint64_t)2 << 32);
+  expect_module_has(w, "resq.param @l1.k : tensor<32x64xf32>");
+  w = gguf_tiny_llama(&(gguf_tiny_options){.without = "llama.attention.head_count_kv"});
+  gguf_array(&w, "llama.attention.head_count_kv", GGUF_W_U32, 2), gguf_put_u64(&w.values, 2 | (uint64_t)1 << 32);
+  expect_model_refused(w, "is an array whose element 1 is 1 where the first is 2");
 }
 
 //===-- MLIR --------------------------------------------------------------===//
@@ -298,11 +479,19 @@ static void test_text(void **state) {
   expect_text_refused("module {\n  func.func @f() { return %x }\n}", ":2:");
   expect_text_refused("module { \"no.such\"() : () -> () }", ":1:19: ");
   expect_text_refused("module attributes {resq.version = 2 : i64} {}", "resq.version is 2");
-  expect_text_refused("module attributes {resq.version = \"1\"} {}", "this resq reads 1 to 1");
+  expect_text_refused("module attributes {resq.version = \"1\"} {}", "resq.version is \"1\": allowed is a 64-bit integer");
+  // The case "attribute types", and what only lowerings leave.
+  expect_text_refused("module { func.func @f(%x: tensor<?x16xf32> {resq.name = 3 : i64}) { return } }",
+                      ":1:10: 'func.func' op argument 0: resq.name is 3 : i64: allowed is a string");
+  expect_text_refused("module attributes {resq.context_length = \"8\"} {}", "allowed is a 64-bit integer");
+  expect_text_refused("module { func.func private @f() attributes {resq.function = \"f\", resq.args = []} }",
+                      "is what a lowering says of its result");
+  expect_text_refused("module { func.func private @f(i32 {resq.param = \"p\"}) }",
+                      "resq.param is what a lowering says of its result");
   resq_error null = {0};
   m = import_bytes("mod\0ule {}", 10, &null);
   expect_refused(m, &null, "a NUL byte at offset 3");
-  expect_text_refused("PK\003\004 some archive", ":1:");
+  expect_text_refused("PK\003\004 some archive", "looks like a zip archive");
 }
 
 /// `n` times `piece` between `before` and `after`.
@@ -372,7 +561,7 @@ static void test_aliases(void **state) {
 static void test_allowed_depth(void **state) {
   (void)state;
   resq_text_buffer p = {0};
-  resq_text_buffer_add(resq_str("// [[[[ (((( <<<<\nmodule attributes {resq.s = \"\\\"<<<[[[\", resq.a = "), &p);
+  resq_text_buffer_add(resq_str("// [[[[ (((( <<<<\nmodule attributes {arith.s = \"\\\"<<<[[[\", arith.a = "), &p);
   for (int i = 0; i < 200; ++i)
     resq_text_buffer_add(resq_str("["), &p);
   for (int i = 0; i < 200; ++i)
@@ -439,8 +628,10 @@ static void test_unreadable(void **state) {
 static void test_real_model(void **state) {
   (void)state;
   const char *model = getenv("RESQ_TEST_MODEL");
-  if (!model)
+  if (!model) {
+    print_message("skipped: RESQ_TEST_MODEL names no model\n");
     skip();
+  }
   resq_error err = {0};
   MlirModule module = resq_import(ctx, model, &err);
   if (mlirModuleIsNull(module))
@@ -455,6 +646,7 @@ int main(void) {
       TEST(test_tiny_graph),    TEST(test_locations),   TEST(test_variants),
       TEST(test_qwen2),         TEST(test_head_size),
       TEST(test_missing_parts), TEST(test_contradictions), TEST(test_unsupported),
+      TEST(test_every_key),     TEST(test_rope_factor), TEST(test_part_2),       TEST(test_harmless_oddities),
       TEST(test_text),          TEST(test_depth),       TEST(test_aliases),     TEST(test_allowed_depth),
       TEST(test_bytecode),      TEST(test_unreadable),  TEST(test_real_model),
   };

@@ -74,6 +74,9 @@ static void check_table(const resq_program *p) {
     assert_int_equal(e->args[0].width, 32);
     assert_int_equal(e->args[1].is_result, 1);
     assert_int_equal(e->args[1].width, 24);
+    assert_int_equal(e->args[1].rows_as, 0);
+    assert_int_equal(e->args[0].n_rules, 0);
+    assert_int_equal(e->n_uses, 0);
   }
 }
 

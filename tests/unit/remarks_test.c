@@ -16,7 +16,7 @@ typedef struct said {
 } said;
 
 static void expect(const said *remarks, int n, const char *wanted) {
-  resq_remarks r = {NULL, 0};
+  resq_remarks r = {0};
   for (int i = 0; i < n; ++i)
     resq_remarks_add(remarks[i].where, remarks[i].what, &r);
   char *text = NULL;
@@ -67,11 +67,29 @@ static void apart(void **state) {
   EXPECT("  remark: @l0.q\n  remark: @l0.q: none\n", {"", "@l0.q"}, {"", "@l0.q: none"});
 }
 
+/// Work is bounded by what is said: as many comparisons a remark with ten thousand as with a hundred.
+static void many(void **state) {
+  (void)state;
+  for (int n = 100; n <= 10000; n *= 10) {
+    resq_remarks r = {0};
+    for (int round = 0; round < 2; ++round)
+      for (int i = 0; i < n; ++i) {
+        char what[32];
+        snprintf(what, sizeof what, "text %d of many", i);
+        resq_remarks_add("m", what, &r);
+      }
+    assert_int_equal(r.count, n);
+    assert_in_range(r.compared, n, 8 * n);
+    resq_remarks_free(&r);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(equal_texts),
       cmocka_unit_test(measures),
       cmocka_unit_test(apart),
+      cmocka_unit_test(many),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,6 +295,33 @@ static void streaming(void **state) {
   assert_null(resq_stream_create(empty, 1, NULL));
 }
 
+/// A stop string of 50,001 bytes, and a text that repeats most of it for ever: held back whole, and
+/// each byte compared a bounded number of times.
+static void streaming_is_linear(void **state) {
+  (void)state;
+  enum { LONG = 50000, TEXT = 200000 };
+  char *stop = malloc(LONG + 2), *text = malloc(TEXT);
+  assert_true(stop && text);
+  memset(stop, 'a', LONG);
+  strcpy(stop + LONG, "b");
+  memset(text, 'a', TEXT);
+  const char *const stops[] = {stop, "aab"};
+  resq_stream *s = resq_stream_create(stops, 2, NULL);
+  resq_text out;
+  size_t given = 0;
+  uint64_t before = resq_stream_work(s);
+  assert_true(before <= 2 * LONG + 8);
+  for (size_t at = 0; at < TEXT; at += 4) {
+    assert_true(resq_stream_push(s, (resq_text){text + at, 4}, &out, NULL));
+    given += out.size;
+  }
+  assert_int_equal(given, TEXT - LONG);
+  assert_true(resq_stream_work(s) - before <= 4 * TEXT);
+  resq_stream_destroy(s);
+  free(stop);
+  free(text);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(philox_known_answers),
@@ -306,6 +333,7 @@ int main(void) {
       cmocka_unit_test(same_seed_same_tokens),
       cmocka_unit_test(bad_options_and_logits),
       cmocka_unit_test(streaming),
+      cmocka_unit_test(streaming_is_linear),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,17 +41,6 @@ static void pieces_join(void **state) {
   assert_string_equal(resq_text_buffer_text(&t), "");
 }
 
-/// What could not grow keeps what it has.
-static void nothing_follows_failure(void **state) {
-  (void)state;
-  resq_text_buffer t = {0};
-  resq_text_buffer_append(&t, "abc", 3);
-  t.failed = true;
-  resq_text_buffer_append(&t, "d", 1);
-  assert_string_equal(resq_text_buffer_text(&t), "abc");
-  resq_text_buffer_free(&t);
-}
-
 /// A type of 160 bytes and more is cut in messages.
 static void long_types_are_cut(void **state) {
   (void)state;
@@ -71,7 +60,6 @@ static void long_types_are_cut(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pieces_join),
-      cmocka_unit_test(nothing_follows_failure),
       cmocka_unit_test(long_types_are_cut),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

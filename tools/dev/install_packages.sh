@@ -16,7 +16,7 @@ packages=(
   ca-certificates python3 python3-pip unzip
 )
 # Unit tests; sanitizers and fuzzers; scripts that compare numbers.
-test_packages=(libcmocka-dev libclang-rt-22-dev python3-numpy binutils)
+test_packages=(libcmocka-dev libclang-rt-22-dev clang-format-22 python3-numpy binutils)
 
 list_only=
 for argument in "$@"; do

@@ -1,18 +1,19 @@
 //===-- resqc - a language-model checkpoint to an executable --------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "base/process.h"
+#include "dialect/memory.h"
 #include "lowering/compile.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 // clang-format off: tables, one row a line
-enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS, CALIBRATION, WINDOWS,
-       STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION };
+enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, PRETOKENIZER, CHAT_TEMPLATE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS,
+       CALIBRATION, WINDOWS, STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION };
 
 /// One row an option: what getopt needs and what --help says.
 static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
@@ -27,12 +28,14 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"seed", required_argument, SEED, "N", "of random rotations and sampled text; default 1"},
     {"weights", required_argument, WEIGHTS, "TYPE", "element of weights left in float: f32, bf16, f16"},
     {"emit", required_argument, EMIT, "FORM", "import, resq, generic, lowered, llvm, obj, shared, exe; default exe"},
+    {"pre-tokenizer", required_argument, PRETOKENIZER, "NAME", "how text is cut, in place of what the file says (docs/tokenizers.md): llama-bpe, qwen2, ..."},
     {"passes", required_argument, PIPELINE, "PIPELINE", "a pass pipeline in place of the scheme's passes"},
     {"levels", required_argument, LEVELS, "LIST", "of definition, generic, avx2, avx512, avx512vbmi, cuda; default: all but the first and the last"},
     {"decode-rows", required_argument, DECODE_ROWS, "N", "most rows of the decode entry; default 16"},
     {"prefill-rows", required_argument, PREFILL_ROWS, "N", "most rows of the prefill entry; default 128"},
     {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},
     {"report", required_argument, REPORT, "FILE.html", "a page on the quality of the compile: noise, spectra, outliers, bits"},
+    {"chat-template", required_argument, CHAT_TEMPLATE, "FILE", "a chat template in place of the model's; none: no template"},
     {"threads", required_argument, THREADS, "N", "default: as many as CPU affinity and cgroup quota allow; the output does not depend on it"},
     {"verbose", no_argument, 'v', NULL, "stages and remarks, also in a pipe"},
     {"version", no_argument, VERSION, NULL, "print the version"},
@@ -103,6 +106,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
   case KV: o->kv = arg; return true;
   case METHOD: o->method = arg; return true;
   case HIGH: o->high = arg; return true;
+  case PRETOKENIZER: o->pretokenizer = arg; return true;
   case PIPELINE: o->pipeline = arg; return true;
   case WEIGHTS: o->weights = arg; return true;
   case LEVELS: o->levels = arg; return true;
@@ -110,6 +114,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
   case STATISTICS: o->statistics = arg; return true;
   case CALIBRATE_ONLY: o->calibrate_only = true; return true;
   case CACHE: o->cache = arg; return true;
+  case CHAT_TEMPLATE: o->chat_template = arg; return true;
   case REPORT: o->report = arg; return true;
   case DECODE_ROWS: return parse_int("decode-rows", arg, 1, 256, &o->decode_rows);
   case PREFILL_ROWS: return parse_int("prefill-rows", arg, 1, 4096, &o->prefill_rows);
@@ -126,57 +131,80 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
 
 // clang-format on
 
-int main(int argc, char **argv) {
-  // A closed pipe or a file size limit is an error of the write that meets it, with its message.
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);
-  resq_compile_options o = {.seed = 1};
+static int print_version(void) {
+  printf("resqc 0.1.0\n");
+  return RESQ_OK;
+}
+
+/// getopt's complaint, which is about the word that it read last. A letter of its own is told by
+/// optopt; a long option by its word, which for a letter among others ("-va") is not the option.
+static int refuse_option(int id, char **argv) {
+  const char *word = argv[optind - 1], *what = id == ':' ? "needs an argument" : "is not known";
+  // -v and -h are never refused: theirs are the ids of --verbose and --help.
+  if (optopt > 0 && optopt < EMIT && optopt != 'v' && optopt != 'h') {
+    fprintf(stderr, "resqc: error: option -%c %s; resqc --help lists the options\n", optopt, what);
+    return RESQ_USAGE;
+  }
+  int length = (int)strcspn(word, "=");
+  if (id == '?' && optopt)
+    what = "takes no argument";
+  else if (id == '?')
+    for (int i = 0; i < n_options; i++)
+      if (length > 2 && !strncmp(table[i].name, word + 2, (size_t)length - 2))
+        what = "is short for more than one option";
+  fprintf(stderr, "resqc: error: option %.*s %s; resqc --help lists the options\n", length, word,
+          what);
+  return RESQ_USAGE;
+}
+
+/// True when the options are read and a compile is to follow; else *status is the exit status.
+static bool read_options(resq_compile_options *o, int argc, char **argv, int *status) {
   struct option longs[n_options + 1];
   memset(longs, 0, sizeof longs);
   for (int i = 0; i < n_options; i++)
     longs[i] = (struct option){table[i].name, table[i].has_arg, NULL, table[i].id};
   opterr = 0; // every error is one line, and ours
   for (int id; (id = getopt_long(argc, argv, ":o:hv", longs, NULL)) != -1;) {
-    if (id == 'h') {
+    *status = RESQ_USAGE;
+    if (id == 'h')
       print_help();
-      return RESQ_OK;
-    }
-    if (id == VERSION) {
-      printf("resqc 0.1.0\n");
-      return RESQ_OK;
-    }
-    if (id == '?' || id == ':') {
-      // A short option stands in optopt, a long one (0, or the id of one that lacks its argument)
-      // in argv.
-      if (optopt > 0 && optopt < EMIT)
-        fprintf(stderr, "resqc: error: option -%c %s; resqc --help lists the options\n", optopt,
-                id == ':' ? "needs an argument" : "is not known");
-      else
-        fprintf(stderr, "resqc: error: option %s %s; resqc --help lists the options\n",
-                argv[optind - 1],
-                id == ':' ? "needs an argument"
-                : optopt  ? "takes no argument"
-                          : "is not known");
-      return RESQ_USAGE;
-    }
-    if (!set_option(&o, id, optarg))
-      return RESQ_USAGE;
+    if (id == 'h' || id == VERSION)
+      *status = id == VERSION ? print_version() : RESQ_OK;
+    else if (id == '?' || id == ':')
+      refuse_option(id, argv);
+    else if (set_option(o, id, optarg))
+      continue;
+    return false;
   }
-  if (optind + 1 != argc || (!o.output && !o.calibrate_only)) {
-    fprintf(stderr,
-            "resqc: error: %s; usage: resqc MODEL -o OUT [options], resqc --help lists them\n",
-            optind >= argc      ? "no model given"
-            : optind + 1 < argc ? "more than one model given"
-                                : "no -o OUT given");
-    return RESQ_USAGE;
+  if (optind + 1 == argc && (o->output || o->calibrate_only)) {
+    o->input = argv[optind];
+    return true;
   }
-  o.input = argv[optind];
+  fprintf(stderr, "resqc: error: %s; usage: resqc MODEL -o OUT [options], resqc --help lists them\n",
+          optind >= argc      ? "no model given"
+          : optind + 1 < argc ? "more than one model given"
+                              : "no -o OUT given");
+  *status = RESQ_USAGE;
+  return false;
+}
+
+static int compile(const resq_compile_options *o) {
   resq_error err = {0};
-  if (resq_compile(&o, &err))
+  if (resq_compile(o, &err))
     return RESQ_OK;
   for (char *c = err.message;
        (c = strchr(c, '\n'));) // one error is one line, whatever a linker said
     *c = ';';
   fprintf(stderr, "resqc: error: %s\n", err.message);
   return err.code ? (int)err.code : RESQ_FAILED;
+}
+
+int main(int argc, char **argv) {
+  resq_process_begin("resqc");
+  resq_install_memory_handlers();
+  resq_compile_options o = {.seed = 1};
+  int status;
+  if (read_options(&o, argc, argv, &status))
+    status = compile(&o);
+  return resq_process_end(status);
 }

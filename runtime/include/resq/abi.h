@@ -29,6 +29,11 @@
 typedef void (*resq_observer)(void *user, int32_t site, const float *x,
                               int64_t rows, int64_t width, int64_t ld);
 
+/// More arguments and results than any function has.
+#define RESQ_MAX_ARGS 64
+
+typedef struct resq_worker resq_worker;
+
 /// One call of one entry; shared by its threads, read-only but for tickets.
 typedef struct resq_call {
   const uint8_t *params;        ///< parameter section, mapped
@@ -43,31 +48,63 @@ typedef struct resq_call {
   void *profile;                ///< NULL, or the runtime's own
   resq_observer observe;        ///< NULL unless calibrating
   void *observe_user;
+  int32_t (*phase)(resq_worker *w);            ///< resq_barrier
+  void (*op_done)(resq_worker *w, int32_t op); ///< resq_op_done
 } resq_call;
 
 /// What one thread of a call sees.
-typedef struct resq_worker {
+struct resq_worker {
   resq_call *call;
   int32_t index;                ///< this thread, 0 .. count - 1; 0 is the caller
   int32_t count;                ///< the same on all threads of a call; not all need come
   uint8_t *scratch;             ///< RESQ_SCRATCH_BYTES, this thread's own
-} resq_worker;
+};
 
 /// The next chunk of op's work: 0, 1, 2, ... over all threads; each once.
 static inline int64_t resq_next_chunk(resq_worker *w, int32_t op) {
+#ifdef __NVPTX__
+  // No tickets on a GPU: a worker's chunks are `count` apart, so that no memory is shared and none has
+  // to be cleared before a launch. kernels/nvptx/worker.h makes the worker, a fresh one for each launch.
+  (void)op;
+  const int64_t chunk = w->index;
+  w->index += w->count;
+  return chunk;
+#else
   return __atomic_fetch_add(&w->call->tickets[op], 1, __ATOMIC_RELAXED);
+#endif
 }
 
-/// Provided by the runtime to compiled code. An entry is a sequence of phases, the same on
-/// every thread, and each of them, the first too, begins with this. It ends the phase
-/// before: what was written there is seen after. 1: the phase is for this thread to work
-/// on. 0: the phase is over or goes on without this thread, which must skip its ops and
-/// touch nothing. Thread 0 always gets 1. Why: runtime/exec/threads.h.
-int32_t resq_barrier(resq_worker *w);
+// The two functions that a runtime provides are pointers in the call, not symbols: compiled code refers to nothing
+// outside its own object, so any number of models and runtimes live in one process. The compiler puts the same
+// two bodies into every object (lowering/object.c).
+
+/// An entry is a sequence of phases, the same on every thread, and each of them, the first too, begins with this. It
+/// ends the phase before: what was written there is seen after. 1: the phase is for this thread to work on. 0: the
+/// phase is over or goes on without this thread, which must skip its ops and touch nothing. Thread 0 always gets 1.
+/// Why: runtime/exec/threads.h.
+static inline int32_t resq_barrier(resq_worker *w) { return w->call->phase(w); }
 /// After each op, every thread that worked on it: time goes to `op` when the call is profiled.
-void resq_op_done(resq_worker *w, int32_t op);
+static inline void resq_op_done(resq_worker *w, int32_t op) { w->call->op_done(w, op); }
+
+//===-- What a caller must keep to ----------------------------------------===//
+// The compiler derives it from the ops that use an argument (lowering/facts.c); the runtime checks it before a call
+// runs (runtime/exec/check.c). Compiled code checks nothing.
 
 typedef enum resq_dtype { RESQ_F32 = 0, RESQ_I32 = 1 } resq_dtype;
+
+/// A bound of the values of an i32 argument; none is negative.
+typedef enum resq_index_rule_kind {
+  RESQ_RULE_BELOW = 0,          ///< below `limit`: the rows of a table, the columns of a permuted row
+  RESQ_RULE_ROW = 1,            ///< below the rows of argument `argument`
+  RESQ_RULE_POSITION = 2,       ///< below the capacity of a sequence
+  RESQ_RULE_SEQUENCE = 3,       ///< below the number of sequences
+} resq_index_rule_kind;
+
+typedef struct resq_index_rule {
+  int32_t kind;                 ///< resq_index_rule_kind
+  int32_t argument;             ///< RESQ_RULE_ROW
+  int64_t limit;                ///< RESQ_RULE_BELOW
+} resq_index_rule;
 
 /// An argument or result: [rows, width], rows dynamic when -1. Ids have width 0.
 typedef struct resq_arg {
@@ -76,7 +113,18 @@ typedef struct resq_arg {
   int32_t is_result;
   int64_t rows;                 ///< -1: dynamic
   int64_t width;                ///< 0: a 1-D tensor
+  int32_t rows_as;              ///< the first argument that must have as many rows: itself or one before it
+  int32_t n_rules;
+  const resq_index_rule *rules;       ///< [n_rules], all of which hold; of f32 there are none
 } resq_arg;
+
+/// An op of an entry that writes or reads a cache, in the order of the ops. Row r is the token at position
+/// positions[r] of sequence sequences[r]; a read takes in all positions of its sequence up to that.
+typedef struct resq_cache_use {
+  int32_t cache;                ///< index into resq_program.caches
+  int32_t positions, sequences; ///< arguments
+  int32_t is_append;            ///< 1: writes, 0: reads
+} resq_cache_use;
 
 //===-- GPU ---------------------------------------------------------------===//
 // A function at level "cuda" is data: PTX and a list of kernel launches, in order, that the compiler made
@@ -128,7 +176,7 @@ typedef struct resq_gpu_code {
 
 //===-- Program -----------------------------------------------------------===//
 
-/// One function at one ISA level for at most max_rows rows a call (a longer one is cut by the runtime).
+/// One function at one ISA level for at most max_rows rows of dynamic extent a call (a longer one is cut by the runtime).
 typedef struct resq_entry {
   const char *function;         ///< func.func's name, "forward"
   const char *level;            ///< "generic", "avx512", "cuda": runtime/exec/cpu.h
@@ -140,6 +188,8 @@ typedef struct resq_entry {
   const resq_arg *args;
   const char *const *op_names;  ///< [n_ops] "l0.q: qlinear 576x576", from locations
   const resq_gpu_code *gpu;     ///< at level "cuda" in place of run, else NULL
+  const resq_cache_use *uses;   ///< [n_uses]
+  int64_t n_uses;
 } resq_entry;
 
 /// A key/value cache: bytes for one token of one sequence, keys then values, and what a sequence takes besides.
@@ -170,7 +220,8 @@ typedef struct resq_program {
   int64_t context_length;       ///< of the model, 0 when unknown
 } resq_program;
 
-/// The one symbol an artifact's compiled object exports.
+/// What an artifact's compiled object defines. A shared library M.so has it by a second name, M_program, too, which
+/// its header declares: several libraries may be linked into one program.
 extern const resq_program resq_program_v1;
 
 #endif // RESQ_ABI_H

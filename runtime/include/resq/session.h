@@ -16,21 +16,27 @@
 extern "C" {
 #endif
 
+/// Marks what a compiled shared library exports: these functions, resq_program_v1 and <library>_program (the
+/// compiler reads this file when it is built).
+#define RESQ_API __attribute__((visibility("default")))
+
 typedef struct resq_model resq_model;
 typedef struct resq_session resq_session;
 struct resq_program;
 
-/// Why a call failed; static storage inside the caller's struct.
+/// Why a call failed: memory of the caller's. Any `why` below may be NULL.
 typedef struct resq_message {
-  char text[1024];
-  int code; ///< runtime/base/error.h's resq_code, also the exit code of tools
+  char text[1024]; ///< one line, ends in NUL
+  int code;        ///< as the exit codes of tools: 1 failed, 2 a wrong argument, 3 bad contents of a file, 4 no suitable
+                   ///< device, 5 input or output, 6 no memory
 } resq_message;
 
-/// `program` and the sections appended to the file at `path` (NULL: the file this code was loaded from). `path`
-/// may lack sections when the program has no parameters. NULL on failure.
-resq_model *resq_model_open(const struct resq_program *program, const char *path,
+/// `program` and the sections appended to the file at `path` (NULL: the file that the program was loaded from).
+/// `path` may lack sections when the program has no parameters. The model is the caller's, to be closed after its
+/// sessions are destroyed; sessions may share it. NULL on failure.
+RESQ_API resq_model *resq_model_open(const struct resq_program *program, const char *path,
                             resq_message *why);
-void resq_model_close(resq_model *model);
+RESQ_API void resq_model_close(resq_model *model);
 
 typedef struct resq_session_options {
   int threads;        ///< 0: as many as CPU affinity and cgroup quota allow. A busy machine makes calls use fewer
@@ -40,38 +46,45 @@ typedef struct resq_session_options {
 } resq_session_options;
 
 /// NULL on failure (no level fits this CPU, no GPU for level "cuda", no memory, bad options).
-resq_session *resq_session_create(resq_model *model, const resq_session_options *options,
+RESQ_API resq_session *resq_session_create(resq_model *model, const resq_session_options *options,
                                   resq_message *why);
-void resq_session_destroy(resq_session *session);
+RESQ_API void resq_session_destroy(resq_session *session);
 
-/// Calls `function` with inputs then results in args, leading extents in rows (see abi.h). When every dynamic
-/// extent is the same and larger than the entry holds, the call is cut into chunks in order. Picks the
-/// smallest entry that fits.
-bool resq_session_call(resq_session *session, const char *function, void *const *args,
+/// Calls `function`: args has its inputs, then its results, rows the number of rows of each; all stay the caller's.
+/// Arrays are dense and row-major, f32 or int32, aligned to 4 bytes; results overlap nothing.
+/// Everything that compiled code relies on is checked first, by what the function's ops need (resq_arg, resq_cache_use in
+/// abi.h): the number of arguments, rows that must agree, results' sizes, indices (tokens, rows, positions, sequences),
+/// and that tokens of a sequence follow each other. A row of a sequence takes the position after its last one, or goes
+/// back: what stood behind is then gone. 0 begins the sequence again. Where a cache keeps recent keys exactly, it goes
+/// back by resq_cache.rewind tokens at most, or to 0.
+/// When every dynamic extent is the same and larger than the entry holds, the call is cut into chunks in order. Picks
+/// the smallest entry that fits. False on failure; a call that was refused (code 2) changed nothing, and after another
+/// failure the sequences that it named begin again at 0.
+RESQ_API bool resq_session_call(resq_session *session, const char *function, void *const *args,
                        const int64_t *rows, int n_args, resq_message *why);
 
 /// A language model's forward: rows of (token, position, sequence), and which rows need logits (ascending).
-/// logits is [n_logit_rows, vocabulary]. Checks tokens, positions (< capacity) and sequences, and that no sequence goes
-/// back further than its caches allow (resq_cache.rewind in abi.h). Any n_rows >= 1: cut into chunks. The module must define @forward(tokens, positions, sequences, logit_rows) -> logits.
-bool resq_session_forward(resq_session *session, const int32_t *tokens,
+/// logits is [n_logit_rows, vocabulary]. Checked as a call of @forward is. Any n_rows >= 1: cut into chunks.
+/// The module must define @forward(tokens, positions, sequences, logit_rows) -> logits, in which logit_rows pick rows.
+RESQ_API bool resq_session_forward(resq_session *session, const int32_t *tokens,
                           const int32_t *positions, const int32_t *sequences,
                           int64_t n_rows, const int32_t *logit_rows,
                           int64_t n_logit_rows, float *logits, resq_message *why);
 
 /// Logit width of @forward, 0 when the module has none.
-int64_t resq_session_vocabulary(const resq_session *session);
-int64_t resq_session_capacity(const resq_session *session);
-const char *resq_session_level(const resq_session *session);
+RESQ_API int64_t resq_session_vocabulary(const resq_session *session);
+RESQ_API int64_t resq_session_capacity(const resq_session *session);
+RESQ_API const char *resq_session_level(const resq_session *session);
 
 /// Calibration: every resq.observe hands its rows here, by the calling thread.
 typedef void (*resq_site_observer)(void *user, int32_t site, const float *x, int64_t rows,
                                    int64_t width, int64_t ld);
-void resq_session_observe(resq_session *session, resq_site_observer observe, void *user);
+RESQ_API void resq_session_observe(resq_session *session, resq_site_observer observe, void *user);
 
 /// Time per op since the last reset, when enabled. seconds[i] for op i of the entry.
-void resq_session_profile(resq_session *session, bool enable);
+RESQ_API void resq_session_profile(resq_session *session, bool enable);
 /// Prints a table per op name to `file` (a FILE *), aggregated by layer and by op.
-void resq_session_profile_print(const resq_session *session, void *file);
+RESQ_API void resq_session_profile_print(const resq_session *session, void *file);
 
 #ifdef __cplusplus
 }

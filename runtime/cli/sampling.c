@@ -1,0 +1,88 @@
+//===-- sampling.c - how generation draws its tokens ----------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "cli/sampling.h"
+
+#include "cli/cli.h"
+#include "exec/session_internal.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+
+/// The metadata's object "generation", or NULL: a new reference.
+static json_t *model_settings(const resq_run *run) {
+  const uint8_t *data;
+  uint64_t size;
+  if (!run->model->has_artifact ||
+      !resq_artifact_section(&run->model->artifact, RESQ_SECTION_METADATA, &data, &size))
+    return NULL;
+  json_t *metadata = json_loadb((const char *)data, size, 0, NULL);
+  json_t *settings = json_incref(json_object_get(metadata, "generation"));
+  json_decref(metadata);
+  return settings;
+}
+
+typedef struct setting {
+  const char *name; ///< in the metadata
+  double given;     ///< negative: not given
+  double otherwise; ///< where the model says nothing either
+  double low, high;
+} setting;
+
+static bool choose(const setting *s, const json_t *settings, double *out, resq_error *err) {
+  const json_t *own = json_object_get(settings, s->name);
+  if (s->given >= 0) {
+    *out = s->given;
+    return true;
+  }
+  if (!own) {
+    *out = s->otherwise;
+    return true;
+  }
+  *out = json_number_value(own);
+  return (json_is_number(own) && *out >= s->low && *out <= s->high) ||
+         resq_fail(err, RESQ_BAD_INPUT,
+                   "the model's own generation settings: %s is %g, allowed: %g to %g; the command "
+                   "line can set it",
+                   s->name, *out, s->low, s->high);
+}
+
+bool resq_sampling_resolve(const resq_sampling_options *given, const resq_run *run,
+                           resq_sampler_options *out, resq_error *err) {
+  *out = resq_sampler_defaults();
+  out->seed = (uint64_t)given->seed.value;
+  if (given->greedy && (given->temperature > 0 || given->top_k >= 0 || given->top_p >= 0 ||
+                        given->min_p >= 0 || given->seed.drawn))
+    return resq_fail(err, RESQ_USAGE,
+                     "--greedy takes the likeliest token, always: it excludes --temperature, "
+                     "--top-k, --top-p, --min-p and --seed=random");
+  double temperature, top_k, top_p, min_p, penalty, window;
+  const struct {
+    setting s;
+    double *out;
+  } all[] = {
+      {{"temperature", given->greedy ? 0 : given->temperature, 0.8, 0, 1e6}, &temperature},
+      {{"top_k", (double)given->top_k, 40, 0, 1 << 30}, &top_k},
+      {{"top_p", given->top_p, 0.95, 1e-6, 1}, &top_p},
+      {{"min_p", given->min_p, 0.05, 0, 1}, &min_p},
+      {{"repeat_penalty", given->repeat_penalty, 1, 1e-6, 1e6}, &penalty},
+      {{"repeat_window", (double)given->repeat_window, 64, 0, 1 << 20}, &window},
+  };
+  json_t *settings = model_settings(run);
+  bool ok = true;
+  for (size_t i = 0; ok && i < sizeof all / sizeof all[0]; ++i)
+    ok = choose(&all[i].s, settings, all[i].out, err);
+  json_decref(settings);
+  if (!ok)
+    return false;
+  out->temperature = temperature;
+  out->repeat_penalty = penalty;
+  out->repeat_window = (int64_t)window;
+  if (temperature > 0) {
+    out->top_k = (int64_t)top_k;
+    out->top_p = top_p;
+    out->min_p = min_p;
+  }
+  if (given->seed.drawn)
+    fprintf(stderr, "seed %" PRId64 "\n", given->seed.value);
+  return true;
+}

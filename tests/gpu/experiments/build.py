@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Builds the GPU experiments, or checks what needs no GPU.
+
+    build.py FOLDER            everything, to be run on a machine with a GPU (README.md); needs nvcc and ptxas
+    build.py --check FOLDER    compiles every portable kernel and the decode kernels for NVPTX, and refuses what would change
+                               their bits; ptxas assembles them where it is installed
+
+Environment: RESQ_LLVM_BIN, /usr/lib/llvm-22/bin unless told; CUDA_HOME, /usr/local/cuda unless told.
+"""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+KERNELS = sorted((ROOT / "runtime/kernels").glob("*_generic.c"))
+LLVM = pathlib.Path(os.environ.get("RESQ_LLVM_BIN", "/usr/lib/llvm-22/bin"))
+CUDA = pathlib.Path(os.environ.get("CUDA_HOME", "/usr/local/cuda"))
+INCLUDES = [f"-I{ROOT / p}" for p in ("runtime", "runtime/include", "runtime/kernels")]
+# As cmake/ResqKernels.cmake builds level "generic".
+EXACT = ["-std=gnu17", "-O3", "-ffreestanding", "-fno-math-errno", "-ffp-contract=off", "-fno-strict-aliasing"]
+WARNINGS = ["-Wall", "-Wextra", "-Werror"]
+# What would make other bits of the same C, or is not there on a device.
+FORBIDDEN = {
+    r"\bfma\.": "a fused multiply and add",
+    r"\.ftz\b": "denormals flushed to zero",
+    r"\.approx\b": "an approximate division, root or function",
+    r"\b(?:mul|add|sub)\.f(?:32|64)\b": "arithmetic that ptxas may contract",
+    r"\b(?:div|sqrt)\.(?:full|f32|f64)\b": "division or root without IEEE rounding",
+    r"\.extern \.func": "a call of a library",
+}
+
+
+def run(*command):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def clang(*arguments):
+    return run(LLVM / "clang", *arguments)
+
+
+def device(chip):
+    return ["--target=nvptx64-nvidia-cuda", f"-march={chip}", "-Xclang", "-target-feature", "-Xclang", "+ptx80",
+            "-nogpulib", "-fconvergent-functions", f"-DRESQ_SM={re.sub('[^0-9]', '', chip)}", *EXACT, *INCLUDES]
+
+
+def assemble(ptx, cubin, chip, *options):
+    """ptxas's report, or None where there is no ptxas."""
+    ptxas = shutil.which("ptxas") or shutil.which(CUDA / "bin/ptxas")
+    return run(ptxas, f"-arch={chip}", "-v", *options, ptx, "-o", cubin) if ptxas else None
+
+
+# -- Without a GPU -------------------------------------------------------------
+
+def check_exact(out, chip):
+    for source in KERNELS:
+        ptx = out / f"{source.stem}_{chip}.ptx"
+        clang(*device(chip), *WARNINGS, "-S", source, "-o", ptx)
+        text = ptx.read_text()
+        for pattern, what in FORBIDDEN.items():
+            if found := re.search(pattern + ".*", text):
+                sys.exit(f"{source.name} for {chip}: {what}: {found.group(0)}")
+    print(f"{len(KERNELS)} portable kernels for {chip}: IEEE arithmetic, nothing contracted, no library")
+
+
+def build_decode(out):
+    ptx = out / "decode_ring.ptx"
+    clang(*device("sm_90a"), *WARNINGS, "-S", HERE / "decode_linear/decode_ring.c", "-o", ptx)
+    return assemble(ptx, out / "decode_ring.cubin", "sm_90a", "--maxrregcount=128")
+
+
+def check_decode(out):
+    report = build_decode(out)
+    text = (out / "decode_ring.ptx").read_text()
+    for what in ("mma.sync.aligned.m16n8k32", "wgmma.mma_async.sync.aligned.m64n16k32", "cp.async.bulk.shared::cluster",
+                 "griddepcontrol.wait", "prmt.b32", "red.global.add"):
+        if what not in text:
+            sys.exit(f"decode_ring.ptx: no {what}")
+    if report is None:
+        print("decode kernels: compiled; no ptxas here")
+        return
+    kernels = re.findall(r"entry function '(\w+)'.*?(\d+) bytes stack frame", report, re.S)
+    spilling = [name for name, stack in kernels if name.startswith("decode_") and stack != "0"]
+    if spilling or len(kernels) < 6:
+        sys.exit(f"decode_ring.ptx: {len(kernels)} kernels; these spill: {spilling}")
+    print(f"decode kernels: {len(kernels)} assembled, decode_* without spills")
+
+
+# -- For a GPU -----------------------------------------------------------------
+
+def build_cases(out, name, chip, *flags):
+    """All cases linked with the kernels, everything inlined, as lowering/gpu/ptx.c does."""
+    folder = out / name
+    folder.mkdir(exist_ok=True)
+    bitcode = []
+    for source in [*KERNELS, HERE / "generic/case_kernels.c"]:
+        bitcode.append(folder / f"{source.stem}.bc")
+        clang(*device(chip), *WARNINGS, *flags, "-Xclang", "-disable-llvm-passes", "-emit-llvm", "-c", source, "-o", bitcode[-1])
+    run(LLVM / "llvm-link", *bitcode, "-o", folder / "all.bc")
+    symbols = folder / "symbols"
+    symbols.write_text(run(LLVM / "llvm-nm", "--defined-only", "--format=just-symbols", bitcode[-1]))
+    target = [f"-mcpu={chip}", "-mattr=+ptx80"]
+    run(LLVM / "opt", "--force-attribute=alwaysinline", "--force-remove-attribute=noinline",
+        "--force-remove-attribute=no-builtins", f"--internalize-public-api-file={symbols}",
+        "-passes=forceattrs,internalize,default<O3>", "-mtriple=nvptx64-nvidia-cuda", *target, folder / "all.bc", "-o",
+        folder / "inlined.bc")
+    run(LLVM / "llc", "-O3", *target, folder / "inlined.bc", "-o", out / f"{name}.ptx")
+
+
+def build_all(out):
+    build_cases(out, "cases", "sm_90a")
+    build_cases(out, "cases_fine", "sm_90a", "-DRESQ_CHUNK_ELEMENTS=32")
+    build_cases(out, "cases_lanes", "sm_90a", "-DRESQ_CHUNK_ELEMENTS=32", "-DRESQ_LANES")
+    build_cases(out, "cases_sm80", "sm_80")
+    for name in ("cases", "cases_fine", "cases_lanes"):
+        assemble(out / f"{name}.ptx", out / f"{name}.cubin", "sm_90a")
+    objects = []
+    for source in KERNELS:
+        objects.append(out / f"{source.stem}.o")
+        clang("-march=x86-64", "-DRESQ_LEVEL=generic", *EXACT, *INCLUDES, "-c", source, "-o", objects[-1])
+    host = ["-std=gnu17", "-O2", "-Wall", "-Wextra", *INCLUDES, f"-I{CUDA / 'include'}"]
+    clang(*host, HERE / "generic/generic_equality.c", HERE / "generic/fills.c", *objects, "-o", out / "generic_equality",
+          "-ldl", "-lm")
+    for name in ("parameters", "launches"):
+        clang(*host, HERE / f"transfers/{name}.c", "-o", out / name, "-ldl", "-lpthread")
+    clang(*device("sm_90a"), "-S", HERE / "transfers/transfer_kernels.c", "-o", out / "transfer_kernels.ptx")
+    assemble(out / "transfer_kernels.ptx", out / "transfer_kernels.cubin", "sm_90a")
+    build_decode(out)
+    run(CUDA / "bin/nvcc", "-O3", "-std=c++17", "-gencode=arch=compute_90a,code=sm_90a", HERE / "decode_linear/decode_linear.cu",
+        "-o", out / "decode_linear", "-ldl")
+    print(f"{out}: built")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--check", action="store_true", help="only what needs neither a GPU nor nvcc")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    if not options.check:
+        build_all(options.folder)
+        return
+    check_exact(options.folder, "sm_90a")
+    check_decode(options.folder)
+
+
+main()
