@@ -352,6 +352,12 @@ class SmallOnes(Case):
             pass
         self.assertIn("--cache=file", self.run_it([*words, "--cache=file"], 5).text)
         self.assertIn("--cache=file/x", self.run_it([*words, "--cache=file/x"], 5).text)
+        # What cannot be kept is said, once, and the compile is none the worse for it.
+        for name in os.listdir(self.path("a/b/c")):
+            os.remove(self.path(f"a/b/c/{name}"))
+            os.mkdir(self.path(f"a/b/c/{name}"))
+        text = self.run_it([*words, "--cache=a/b/c"], 0).text
+        self.assertEqual(text.count("resqc: warning: "), 1, text)
 
     def test_tmpdir_like_an_option(self):
         os.makedirs(self.path("-Wl,--no-such"))
