@@ -27,6 +27,7 @@ static const struct {
     {"the model", offsetof(resq_compile_options, input), RESQ_READS, RESQ_READS, false},
     {"--calibration", offsetof(resq_compile_options, calibration), RESQ_READS, RESQ_READS, false},
     {"--statistics", offsetof(resq_compile_options, statistics), RESQ_READS, RESQ_WRITES, false},
+    {"--chat-template", offsetof(resq_compile_options, chat_template), RESQ_READS, RESQ_READS, false},
     {"-o", offsetof(resq_compile_options, output), RESQ_WRITES, RESQ_WRITES, true},
     {"--report", offsetof(resq_compile_options, report), RESQ_WRITES, RESQ_WRITES, false},
     {"--cache", offsetof(resq_compile_options, cache), RESQ_FILLS, RESQ_FILLS, false},

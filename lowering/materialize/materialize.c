@@ -96,6 +96,9 @@ bool resq_materialize(MlirOperation module, resq_out *out, const resq_materializ
     rewrite(&e);
   resq_plan_free(&e);
   resq_checkpoints_close(&e);
+  const char *complaint = resq_param_cache_complaint(e.cache);
+  if (ok && complaint && options->warn)
+    options->warn(options->warn_user, complaint);
   resq_param_cache_close(e.cache);
   return ok;
 }

@@ -25,9 +25,11 @@ _Static_assert(sizeof(footer) == 56, "written as it stands");
 
 struct resq_param_cache {
   char *directory;
+  resq_error why; ///< the first entry that could not be kept; RESQ_OK: none
 };
 
 struct resq_param_entry {
+  resq_param_cache *cache;
   resq_out *out;
   XXH3_state_t *hash;
   uint64_t key[2];
@@ -97,6 +99,13 @@ bool resq_param_cache_load(resq_param_cache *c, const uint64_t key[2], uint64_t 
 
 //===-- Writing -----------------------------------------------------------===//
 
+/// Where the first error goes; NULL for later ones.
+static resq_error *error_of(resq_param_cache *c) { return c->why.code == RESQ_OK ? &c->why : NULL; }
+
+const char *resq_param_cache_complaint(const resq_param_cache *c) {
+  return c && c->why.code != RESQ_OK ? c->why.message : NULL;
+}
+
 static void free_entry(resq_param_entry *entry) {
   XXH3_freeState(entry->hash);
   free(entry);
@@ -107,7 +116,7 @@ resq_param_entry *resq_param_cache_begin(resq_param_cache *c, const uint64_t key
   char *path = entry_path(c, key);
   if (entry && path) {
     entry->hash = XXH3_createState();
-    entry->out = entry->hash ? resq_out_create(path, 0644, NULL) : NULL;
+    entry->out = entry->hash ? resq_out_create(path, 0644, error_of(c)) : NULL;
   }
   free(path);
   if (!entry || !entry->out) {
@@ -115,6 +124,7 @@ resq_param_entry *resq_param_cache_begin(resq_param_cache *c, const uint64_t key
       free_entry(entry);
     return NULL;
   }
+  entry->cache = c;
   memcpy(entry->key, key, sizeof entry->key);
   XXH3_128bits_reset(entry->hash);
   return entry;
@@ -124,7 +134,7 @@ void resq_param_entry_write(resq_param_entry *entry, const void *data, uint64_t 
   if (!entry || entry->failed || size == 0)
     return;
   XXH3_128bits_update(entry->hash, data, size);
-  entry->failed = !resq_out_write(entry->out, data, size, NULL);
+  entry->failed = !resq_out_write(entry->out, data, size, error_of(entry->cache));
 }
 
 void resq_param_entry_commit(resq_param_entry *entry) {
@@ -140,7 +150,7 @@ void resq_param_entry_commit(resq_param_entry *entry) {
   if (entry->failed)
     resq_out_discard(entry->out);
   else
-    resq_out_commit(entry->out, NULL);
+    resq_out_commit(entry->out, error_of(entry->cache));
   free_entry(entry);
 }
 

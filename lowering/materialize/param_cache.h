@@ -26,6 +26,10 @@ void resq_param_cache_close(resq_param_cache *c);
 bool resq_param_cache_load(resq_param_cache *c, const uint64_t key[2], uint64_t size,
                            resq_map *view);
 
+/// Why the first entry that could not be kept was not; NULL when all were. A compile without them is right, but
+/// the next one takes as long.
+const char *resq_param_cache_complaint(const resq_param_cache *c);
+
 /// An entry being written; NULL when the cache cannot take one.
 typedef struct resq_param_entry resq_param_entry;
 resq_param_entry *resq_param_cache_begin(resq_param_cache *c, const uint64_t key[2]);

@@ -28,7 +28,7 @@ typedef struct generate_options {
 #define AT(member) offsetof(generate_options, member)
 static const resq_flag flags[] = {
     {"prompt", 'p', RESQ_FLAG_TEXT, "TEXT", "the prompt, instead of a file", 0, 0, AT(prompt)},
-    {"file", 0, RESQ_FLAG_TEXT, "FILE", "the prompt from a file (as FILE without an option)", 0, 0,
+    {"file", 0, RESQ_FLAG_READS, "FILE", "the prompt from a file (as FILE without an option)", 0, 0,
      AT(file)},
     {"tokens", 'n', RESQ_FLAG_INTEGER, "N",
      "tokens at most; 0 or -1: until an end token or a full context (default)", -1, 1 << 30,

@@ -91,7 +91,7 @@ class OverwrittenInputs(Case):
 
     # How options use files. One that --help shows and that is not here fails the test.
     RESQC = {"MODEL": "reads", "-o": "writes", "--calibration": "reads", "--statistics": "reads", "--report": "writes",
-             "--cache": "fills"}
+             "--cache": "fills", "--chat-template": "reads"}
 
     def file_options(self):
         """The options of resqc whose argument is a file or folder, from --help; and the model."""
@@ -352,6 +352,12 @@ class SmallOnes(Case):
             pass
         self.assertIn("--cache=file", self.run_it([*words, "--cache=file"], 5).text)
         self.assertIn("--cache=file/x", self.run_it([*words, "--cache=file/x"], 5).text)
+        # What cannot be kept is said, once, and the compile is none the worse for it.
+        for name in os.listdir(self.path("a/b/c")):
+            os.remove(self.path(f"a/b/c/{name}"))
+            os.mkdir(self.path(f"a/b/c/{name}"))
+        text = self.run_it([*words, "--cache=a/b/c"], 0).text
+        self.assertEqual(text.count("resqc: warning: "), 1, text)
 
     def test_tmpdir_like_an_option(self):
         os.makedirs(self.path("-Wl,--no-such"))

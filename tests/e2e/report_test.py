@@ -135,7 +135,7 @@ class Refusals(unittest.TestCase):
     def test_refusals(self):
         page, out = support.path("refused.html"), support.path("refused")
         self.check(2, "computes no parameters to report on", "-o", out, "--emit=resq", f"--report={page}")
-        self.check(2, "that is the output", "-o", out, f"--report={out}")
+        self.check(2, "this is the same file as -o", "-o", out, f"--report={out}")
         self.check(5, "no-such-folder", "-o", out, f"--report={support.path('no-such-folder')}/page.html")
         # A compile that fails leaves neither.
         self.check(2, "level 'sse' is not known", "-o", out, "--levels=sse", f"--report={page}")
