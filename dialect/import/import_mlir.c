@@ -46,8 +46,8 @@ static MlirModule parse(MlirContext ctx, const char *path, resq_error *err) {
 
 /// What the child does: parse within bounds and say nothing. A refusal is told by the exit status, too: the parent parses
 /// again to get the message.
-static void try_bytecode(MlirContext ctx, const char *path) {
-  const struct rlimit no_core = {0, 0}, cpu = {60, 60}, memory = {8ull << 30, 8ull << 30};
+static void try_bytecode(MlirContext ctx, const char *path, rlim_t seconds) {
+  const struct rlimit no_core = {0, 0}, cpu = {seconds, seconds}, memory = {8ull << 30, 8ull << 30};
   setrlimit(RLIMIT_CORE, &no_core);
   setrlimit(RLIMIT_CPU, &cpu);
   setrlimit(RLIMIT_AS, &memory);
@@ -59,20 +59,25 @@ static void try_bytecode(MlirContext ctx, const char *path) {
   _exit(0);
 }
 
-static bool bytecode_is_harmless(MlirContext ctx, const char *path, resq_error *err) {
+static bool bytecode_is_harmless(MlirContext ctx, const char *path, uint64_t size,
+                                 resq_error *err) {
+  // Some damaged files keep the reader busy for ever; a good one takes a fraction of a second per megabyte.
+  const unsigned seconds = 2 + (unsigned)(size >> 20);
   pid_t child = fork();
   if (child < 0)
     return resq_fail(err, RESQ_NO_MEMORY, "%s: can't start a process to check bytecode: %s", path,
                      strerror(errno));
   if (child == 0)
-    try_bytecode(ctx, path);
+    try_bytecode(ctx, path, seconds);
   int status;
   while (waitpid(child, &status, 0) < 0)
     if (errno != EINTR)
       return resq_fail(err, RESQ_FAILED, "%s: can't wait for the check of bytecode: %s", path,
                        strerror(errno));
   return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
-         resq_fail(err, RESQ_BAD_INPUT, "%s: damaged MLIR bytecode: parsing it crashes", path);
+         resq_fail(err, RESQ_BAD_INPUT,
+                   "%s: damaged MLIR bytecode: parsing it crashes, or takes longer than %u seconds",
+                   path, seconds);
 }
 
 //===-- The module --------------------------------------------------------===//
@@ -98,7 +103,7 @@ static bool check_file(MlirContext ctx, const char *path, const resq_map *map, r
     return resq_fail(err, RESQ_BAD_INPUT, "%s: %" PRIu64 " bytes; at most %" PRIu64 " are allowed",
                      path, map->size, max_file_size);
   if (memcmp(map->data, RESQ_BYTECODE_MAGIC, 4) == 0)
-    return bytecode_is_harmless(ctx, path, err);
+    return bytecode_is_harmless(ctx, path, map->size, err);
   return resq_text_scan((const char *)map->data, map->size, path, err);
 }
 
