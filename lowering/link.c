@@ -184,9 +184,9 @@ bool resq_link(resq_link_kind kind, bool loose, const char *program, const char 
   snprintf(log, sizeof log, "%s.log", output);
 
   snprintf(exports, sizeof exports, "%s.exports", output);
-  snprintf(script, sizeof script, "-Wl,--version-script=%s", exports);
+  snprintf(script, sizeof script, "--version-script=%s", exports); // behind -Xlinker: a path may have commas
 
-  const char **argv = calloc((size_t)n_objects + 24 + n_session_names, sizeof *argv);
+  const char **argv = calloc((size_t)n_objects + 32 + n_session_names, sizeof *argv);
   if (!argv)
     return resq_fail(err, RESQ_NO_MEMORY, "%s: no memory to link it", output);
   int n = 1;
@@ -198,6 +198,7 @@ bool resq_link(resq_link_kind kind, bool loose, const char *program, const char 
   if (shared) {
     argv[n++] = "-shared";
     argv[n++] = "-Wl,-Bsymbolic";
+    argv[n++] = "-Xlinker";
     argv[n++] = script;
   }
   for (int i = 0; i < n_objects; i++)

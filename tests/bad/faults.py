@@ -200,10 +200,13 @@ class OverwrittenInputs(Case):
 class ClosedDescriptors(Case):
     def test_warning_without_stderr(self):
         words = [SET["resqc"], SET["warning"], "--emit=shared", "--weights=f32", *QUICK, "-o"]
-        self.assertIn("condition number", self.run_it([*words, "open.so"], 0).text)
+        # A library's own names come from the file's: the same one in two folders.
+        for folder in ("open", "closed"):
+            os.mkdir(self.path(folder))
+        self.assertIn("condition number", self.run_it([*words, "open/x.so"], 0).text)
         for closed in ("2>&-", "0<&- 1>&- 2>&-"):
-            self.run_it(["sh", "-c", f'exec "$@" {closed}', "sh", *words, "closed.so"], 0)
-            self.assertEqual(*(contents(self.place)[name] for name in ("open.so", "closed.so")))
+            self.run_it(["sh", "-c", f'exec "$@" {closed}', "sh", *words, "closed/x.so"], 0)
+            self.assertEqual(*(contents(self.path(name))["x.so"] for name in ("open", "closed")))
 
     def test_other_programs(self):
         self.run_it(["sh", "-c", 'exec "$@" 0<&- 1>&- 2>&-', "sh", SET["opt"], SET["warning"], "-o", "out.mlir"], 0)
