@@ -8,9 +8,10 @@ import unittest
 
 import numpy as np
 
-import make_reference  # tests/tools
 import support
 from support import BEST, DATA, HAS_DATA, MODEL, QWEN, compile_model, run
+
+import make_reference  # in tests/tools, which support puts on the path
 
 REFERENCE = os.path.join(support.ROOT, "tests/e2e/Inputs/reference")
 HEAD = os.path.join(REFERENCE, "wikitext2-test-head.txt")
