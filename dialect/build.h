@@ -23,7 +23,7 @@ typedef struct resq_builder {
   MlirOperation before;
 } resq_builder;
 
-resq_builder resq_build_before(MlirOperation op);           ///< loc is op's
+resq_builder resq_build_before(MlirOperation op); ///< loc is op's
 resq_builder resq_build_after(MlirOperation op);
 resq_builder resq_build_at_end(MlirBlock block, MlirLocation loc);
 
@@ -37,9 +37,8 @@ MlirNamedAttribute resq_attr_unit(MlirContext ctx, const char *name);
 
 /// Creates and inserts an op with the given operands, results and attributes (no regions).
 MlirOperation resq_build_op(const resq_builder *b, const char *name, intptr_t n_operands,
-                            const MlirValue *operands, intptr_t n_results,
-                            const MlirType *results, intptr_t n_attrs,
-                            const MlirNamedAttribute *attrs);
+                            const MlirValue *operands, intptr_t n_results, const MlirType *results,
+                            intptr_t n_attrs, const MlirNamedAttribute *attrs);
 /// The same for ops with one result: returns the result.
 MlirValue resq_build_value(const resq_builder *b, const char *name, intptr_t n_operands,
                            const MlirValue *operands, MlirType result, intptr_t n_attrs,
@@ -58,16 +57,18 @@ MlirValue resq_build_get(const resq_builder *b, const char *param, MlirType type
 MlirType resq_tensor(MlirType element, intptr_t rank, const int64_t *shape);
 
 //===-- Reading -----------------------------------------------------------===//
-bool resq_op_is(MlirOperation op, const char *name);        ///< name like "resq.linear"
-bool resq_value_is_from(MlirValue v, const char *name);     ///< defined by such an op
-MlirOperation resq_defining_op(MlirValue v);                ///< null for block arguments
-MlirAttribute resq_op_attr(MlirOperation op, const char *name); ///< inherent or discardable; null if absent
+bool resq_op_is(MlirOperation op, const char *name);    ///< name like "resq.linear"
+bool resq_value_is_from(MlirValue v, const char *name); ///< defined by such an op
+MlirOperation resq_defining_op(MlirValue v);            ///< null for block arguments
+MlirAttribute resq_op_attr(MlirOperation op,
+                           const char *name); ///< inherent or discardable; null if absent
 int64_t resq_op_i64(MlirOperation op, const char *name);
 double resq_op_f64(MlirOperation op, const char *name);
-MlirStringRef resq_op_str(MlirOperation op, const char *name);  ///< string or flat symbol ref; {NULL, 0} if absent
+MlirStringRef resq_op_str(MlirOperation op,
+                          const char *name); ///< string or flat symbol ref; {NULL, 0} if absent
 bool resq_op_has(MlirOperation op, const char *name);
-int64_t resq_dim(MlirValue v, intptr_t i);                  ///< -1 when dynamic
-int64_t resq_width(MlirValue v);                            ///< last dimension
+int64_t resq_dim(MlirValue v, intptr_t i); ///< -1 when dynamic
+int64_t resq_width(MlirValue v);           ///< last dimension
 MlirType resq_element(MlirValue v);
 /// The symbol `name` in `module`'s body, or null.
 MlirOperation resq_symbol(MlirOperation module, MlirStringRef name);
@@ -76,14 +77,18 @@ char *resq_fresh_symbol(MlirOperation module, const char *base);
 bool resq_str_eq(MlirStringRef a, const char *b);
 
 /// mlirEmitError with printf: file:line:col of op, then the message.
-void resq_emit_error(MlirOperation op, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void resq_emit_error_at(MlirLocation loc, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void resq_emit_remark(MlirOperation op, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void resq_emit_error(MlirOperation op, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void resq_emit_error_at(MlirLocation loc, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void resq_emit_remark(MlirOperation op, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /// Replaces all uses of op's result i by v, and erases op.
 void resq_replace(MlirOperation op, intptr_t n, const MlirValue *values);
 /// Calls visit on every op named `name` below root, outermost first, in order; visit may erase its op.
-void resq_for_each(MlirOperation root, const char *name, void (*visit)(MlirOperation, void *), void *user);
+void resq_for_each(MlirOperation root, const char *name, void (*visit)(MlirOperation, void *),
+                   void *user);
 
 #ifdef __cplusplus
 }

@@ -97,16 +97,14 @@ LogicalResult ResqDialect::verifyOperationAttribute(Operation *op, NamedAttribut
 
 LogicalResult ResqDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned index,
                                                     NamedAttribute attribute) {
-  return success(resqVerifyValueAttribute(wrap(op), "argument", index,
-                                          wrap(attribute.getName().strref()),
-                                          wrap(attribute.getValue())));
+  return success(resqVerifyValueAttribute(
+      wrap(op), "argument", index, wrap(attribute.getName().strref()), wrap(attribute.getValue())));
 }
 
 LogicalResult ResqDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned index,
                                                        NamedAttribute attribute) {
-  return success(resqVerifyValueAttribute(wrap(op), "result", index,
-                                          wrap(attribute.getName().strref()),
-                                          wrap(attribute.getValue())));
+  return success(resqVerifyValueAttribute(
+      wrap(op), "result", index, wrap(attribute.getName().strref()), wrap(attribute.getValue())));
 }
 
 MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(Resq, resq, resq::ResqDialect)
@@ -137,7 +135,7 @@ LogicalResult KvCodeAttr::verify(function_ref<InFlightDiagnostic()> emitError, S
                                  unsigned outliers, unsigned outlierRows, unsigned buffer,
                                  unsigned window) {
   resq_message message;
-  const resq_kv_fields fields = {wrap(kind), bits, high, highBits, rows,
+  const resq_kv_fields fields = {wrap(kind), bits,        high,   highBits, rows,
                                  outliers,   outlierRows, buffer, window};
   if (resqVerifyKvCode(&fields, &message))
     return success();

@@ -249,8 +249,8 @@ MlirType resqInferMatmul(MlirLocation loc, const resq_parts *in, intptr_t result
     return no_type;
   MlirValue batched = resq_rank(a) >= resq_rank(b) ? a : b;
   intptr_t last = (intptr_t)resq_rank(batched) - 1;
-  return reshaped(batched, last - 1, resq_dim(a, (intptr_t)resq_rank(a) - 2), last,
-                  resq_width(b), finer(resq_element(a), resq_element(b)));
+  return reshaped(batched, last - 1, resq_dim(a, (intptr_t)resq_rank(a) - 2), last, resq_width(b),
+                  finer(resq_element(a), resq_element(b)));
 }
 
 MlirType resqInferTranspose(MlirLocation loc, const resq_parts *in, intptr_t result) {
@@ -259,8 +259,7 @@ MlirType resqInferTranspose(MlirLocation loc, const resq_parts *in, intptr_t res
   if (mlirValueIsNull(x))
     return no_type;
   intptr_t last = (intptr_t)resq_rank(x) - 1;
-  return reshaped(x, last - 1, resq_dim(x, last), last, resq_dim(x, last - 1),
-                  resq_element(x));
+  return reshaped(x, last - 1, resq_dim(x, last), last, resq_dim(x, last - 1), resq_element(x));
 }
 
 MlirType resqInferKron(MlirLocation loc, const resq_parts *in, intptr_t result) {

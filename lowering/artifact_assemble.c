@@ -19,9 +19,10 @@ static bool write_params(resq_artifact_writer *w, const char *params, resq_error
   return ok && resq_artifact_end(w, err);
 }
 
-resq_out *resq_artifact_assemble(const char *path, unsigned mode, const char *elf, const char *params,
-                            const uint8_t *tokenizer, uint64_t tokenizer_size, const char *metadata,
-                            uint64_t metadata_size, resq_error *err) {
+resq_out *resq_artifact_assemble(const char *path, unsigned mode, const char *elf,
+                                 const char *params, const uint8_t *tokenizer,
+                                 uint64_t tokenizer_size, const char *metadata,
+                                 uint64_t metadata_size, resq_error *err) {
   resq_out *out = resq_out_create(path, mode, err);
   if (!out)
     return NULL;

@@ -65,8 +65,8 @@ bool resq_artifact_begin(resq_artifact_writer *w, resq_section_kind kind, resq_e
     return false;
   // Metadata informs people and tools; nothing is computed from it.
   uint32_t flags = kind == RESQ_SECTION_METADATA ? RESQ_SECTION_OPTIONAL : 0;
-  w->table[w->count] = (resq_section){
-      .kind = (uint32_t)kind, .flags = flags, .offset = resq_out_position(w->out)};
+  w->table[w->count] =
+      (resq_section){.kind = (uint32_t)kind, .flags = flags, .offset = resq_out_position(w->out)};
   w->hashed = 0;
   w->open = true;
   XXH3_64bits_reset(w->hash);

@@ -48,8 +48,9 @@ void resq_artifact_abandon(resq_artifact_writer *w);
 
 /// The whole: ELF, parameter file, tokenizer blob and metadata text (each may be absent: NULL) to
 /// `path`. The caller commits it; NULL on failure.
-resq_out *resq_artifact_assemble(const char *path, unsigned mode, const char *elf, const char *params,
-                            const uint8_t *tokenizer, uint64_t tokenizer_size, const char *metadata,
-                            uint64_t metadata_size, resq_error *err);
+resq_out *resq_artifact_assemble(const char *path, unsigned mode, const char *elf,
+                                 const char *params, const uint8_t *tokenizer,
+                                 uint64_t tokenizer_size, const char *metadata,
+                                 uint64_t metadata_size, resq_error *err);
 
 #endif // RESQ_LOWERING_ARTIFACT_WRITE_H

@@ -53,9 +53,8 @@ bool resq_document_window_begin(resq_document_window *w, const resq_opening_toke
                                 resq_error *err) {
   uint32_t words[4];
   resq_philox((uint64_t)seed, (uint64_t)number, words);
-  *w = (resq_document_window){.openings = openings,
-                              .tokenizer = tokenizer,
-                              .stream = (uint64_t)words[0] << 32 | words[1]};
+  *w = (resq_document_window){
+      .openings = openings, .tokenizer = tokenizer, .stream = (uint64_t)words[0] << 32 | words[1]};
   resq_sampler_options options = resq_sampler_defaults();
   options.temperature = 1;
   options.repeat_window = 0;

@@ -46,7 +46,8 @@ bool resq_codegen_check_levels(const char *levels, resq_error *err) {
     return resq_fail(err, RESQ_USAGE, "--levels is empty; allowed: %s", resq_level_names());
   for (const char *rest = levels; next_name(&rest, name, sizeof name);) {
     if (!resq_level_find(name))
-      return resq_fail(err, RESQ_USAGE, "level '%s' is not known; allowed: %s", name, resq_level_names());
+      return resq_fail(err, RESQ_USAGE, "level '%s' is not known; allowed: %s", name,
+                       resq_level_names());
     char marked[80];
     snprintf(marked, sizeof marked, ",%s,", name);
     if (strstr(seen, marked))
@@ -57,7 +58,8 @@ bool resq_codegen_check_levels(const char *levels, resq_error *err) {
 }
 
 /// The module lowered for one level and entry; null after an error.
-static MlirOperation lower_variant(MlirOperation module, const resq_level *level, int64_t rows, resq_error *err) {
+static MlirOperation lower_variant(MlirOperation module, const resq_level *level, int64_t rows,
+                                   resq_error *err) {
   MlirOperation copy = mlirOperationClone(module);
   bool ok;
   if (level->gpu) {
@@ -67,14 +69,16 @@ static MlirOperation lower_variant(MlirOperation module, const resq_level *level
   } else if (level->bitcode) {
     // Diagnostics of our own lowering say what is missing; they reach err through a pipeline's listener.
     char pipeline[96];
-    snprintf(pipeline, sizeof pipeline, "resq-lower-cpu{level=%s rows=%lld}", level->name, (long long)rows);
+    snprintf(pipeline, sizeof pipeline, "resq-lower-cpu{level=%s rows=%lld}", level->name,
+             (long long)rows);
     ok = resq_run_pipeline(mlirModuleFromOperation(copy), pipeline, NULL, NULL, err);
   } else {
     resq_listener listener;
     resq_listen_begin(&listener, mlirOperationGetContext(copy), err);
     ok = resq_module_facts(copy); // while the ops are there
     ok = resq_listen_end(&listener) && ok;
-    ok = ok && resq_run_pipeline(mlirModuleFromOperation(copy), "resq-lower-generic", NULL, NULL, err) &&
+    ok = ok &&
+         resq_run_pipeline(mlirModuleFromOperation(copy), "resq-lower-generic", NULL, NULL, err) &&
          resq_lower_definition(copy, rows, err);
   }
   if (ok)
@@ -123,7 +127,8 @@ typedef struct object_list {
   int count;
 } object_list;
 
-static bool add_object(object_list *l, const resq_workdir *work, const resq_bytes *bytes, resq_error *err) {
+static bool add_object(object_list *l, const resq_workdir *work, const resq_bytes *bytes,
+                       resq_error *err) {
   char name[32], path[PATH_MAX];
   snprintf(name, sizeof name, "%d.o", l->count);
   if (!resq_workdir_write(work, name, bytes->data, bytes->size, path, err))
@@ -133,7 +138,8 @@ static bool add_object(object_list *l, const resq_workdir *work, const resq_byte
   return true;
 }
 
-static bool compile_jobs(job_list *jobs, int threads, object_list *objects, const resq_workdir *work, resq_error *err) {
+static bool compile_jobs(job_list *jobs, int threads, object_list *objects,
+                         const resq_workdir *work, resq_error *err) {
   resq_parallel(threads, jobs->count, compile_job, jobs);
   bool ok = true;
   for (int i = 0; ok && i < jobs->count; i++) {
@@ -154,7 +160,8 @@ static bool check_windows(MlirOperation module, int64_t rows, resq_error *err) {
       continue;
     MlirStringRef name = resq_op_str(op, "sym_name");
     return resq_fail(err, RESQ_FAILED,
-                     "an entry of %lld rows is more than the window of cache @%.*s allows: at most %lld, window - buffer + 1",
+                     "an entry of %lld rows is more than the window of cache @%.*s allows: at most "
+                     "%lld, window - buffer + 1",
                      (long long)rows, (int)name.length, name.data,
                      (long long)resqKvCodeMostRows(resq_op_attr(op, "keys")));
   }
@@ -162,7 +169,8 @@ static bool check_windows(MlirOperation module, int64_t rows, resq_error *err) {
 }
 
 /// One object of lowered modules, or one each where their functions are their own.
-static bool add_jobs(const MlirOperation *lowered, int count, const resq_level *level, job_list *jobs, resq_error *err) {
+static bool add_jobs(const MlirOperation *lowered, int count, const resq_level *level,
+                     job_list *jobs, resq_error *err) {
   const int together = level->bitcode ? count : 1;
   for (int i = 0; i < count; i += together) {
     jobs->at = RESQ_GROW(jobs->at, jobs->count);
@@ -182,7 +190,8 @@ static bool add_level(MlirOperation module, const resq_level *level, const int64
   bool ok = true;
   while (ok && done < count) {
     ok = check_windows(module, rows[done], err);
-    MlirOperation variant = ok ? lower_variant(module, level, rows[done], err) : (MlirOperation){NULL};
+    MlirOperation variant =
+        ok ? lower_variant(module, level, rows[done], err) : (MlirOperation){NULL};
     if (!(ok = !mlirOperationIsNull(variant)))
       break;
     lowered[done++] = variant;
@@ -197,8 +206,9 @@ static bool add_level(MlirOperation module, const resq_level *level, const int64
   return ok;
 }
 
-bool resq_codegen(MlirOperation module, const resq_codegen_options *options, resq_link_kind kind, bool loose,
-                  const resq_workdir *work, const char *output, resq_stages *stages, resq_error *err) {
+bool resq_codegen(MlirOperation module, const resq_codegen_options *options, resq_link_kind kind,
+                  bool loose, const resq_workdir *work, const char *output, resq_stages *stages,
+                  resq_error *err) {
   object_list objects = {NULL, 0};
   job_list jobs = {.stages = stages, .lock = PTHREAD_MUTEX_INITIALIZER};
   resq_program_builder *program = resq_program_begin(module, options->scheme);
@@ -214,10 +224,12 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
     ok = add_level(module, resq_level_find(name), rows, count, program, &jobs, err);
   ok = ok && compile_jobs(&jobs, options->threads, &objects, work, err);
   resq_bytes table = {NULL, 0};
-  ok = ok && resq_program_emit(program, options->program, &table, err) && add_object(&objects, work, &table, err);
+  ok = ok && resq_program_emit(program, options->program, &table, err) &&
+       add_object(&objects, work, &table, err);
   resq_bytes_free(&table);
   free_jobs(&jobs);
-  ok = ok && resq_link(kind, loose, options->program, (const char *const *)objects.paths, objects.count, output, err);
+  ok = ok && resq_link(kind, loose, options->program, (const char *const *)objects.paths,
+                       objects.count, output, err);
   resq_program_free(program);
   for (int i = 0; i < objects.count; i++)
     free(objects.paths[i]);

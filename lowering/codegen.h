@@ -10,10 +10,10 @@
 
 /// What code is made.
 typedef struct resq_codegen_options {
-  const char *levels;               ///< comma-separated names of levels.h
+  const char *levels;                ///< comma-separated names of levels.h
   int64_t decode_rows, prefill_rows; ///< two entries a function and level; 0 leaves one out
-  const char *scheme;               ///< goes into the program table
-  const char *program;              ///< a name for the program table besides resq_program_v1; NULL: none
+  const char *scheme;                ///< goes into the program table
+  const char *program; ///< a name for the program table besides resq_program_v1; NULL: none
   int threads;
 } resq_codegen_options;
 
@@ -22,8 +22,9 @@ bool resq_codegen_check_levels(const char *levels, resq_error *err);
 
 /// Compiles every public function of `module` (materialised) for every level and links an ELF file at `output`.
 /// The module is not changed. `loose` links no runtime: for dlopen into a process that has it.
-bool resq_codegen(MlirOperation module, const resq_codegen_options *options, resq_link_kind kind, bool loose,
-                  const resq_workdir *work, const char *output, resq_stages *stages, resq_error *err);
+bool resq_codegen(MlirOperation module, const resq_codegen_options *options, resq_link_kind kind,
+                  bool loose, const resq_workdir *work, const char *output, resq_stages *stages,
+                  resq_error *err);
 
 /// One level and entry alone, as text or object: --emit=lowered|llvm|obj. level is the first of options->levels;
 /// the object of level cuda is PTX.

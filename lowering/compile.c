@@ -46,10 +46,10 @@ typedef struct compiling {
   MlirContext ctx;
   MlirModule module;
   resq_statistics *statistics;
-  uint8_t *tokenizer;  ///< the artifact's section; NULL: none
+  uint8_t *tokenizer; ///< the artifact's section; NULL: none
   uint64_t tokenizer_size;
-  char *pipeline;      ///< that ran; NULL before
-  resq_facts facts;    ///< of the report
+  char *pipeline;   ///< that ran; NULL before
+  resq_facts facts; ///< of the report
   resq_file_uses files;
   resq_out *outs[N_OUTS]; ///< written, to be committed together; NULL: none
 } compiling;
@@ -105,9 +105,10 @@ static bool check_report(const compiling *c, resq_error *err) {
   const resq_compile_options *o = c->options;
   if (!o->report)
     return true;
-  if (o->calibrate_only || o->emit == RESQ_EMIT_IMPORT || o->emit == RESQ_EMIT_RESQ || o->emit == RESQ_EMIT_GENERIC)
-    return resq_fail(err, RESQ_USAGE, "--report=%s: %s computes no parameters to report on", o->report,
-                     o->calibrate_only ? "--calibrate-only" : "this --emit");
+  if (o->calibrate_only || o->emit == RESQ_EMIT_IMPORT || o->emit == RESQ_EMIT_RESQ ||
+      o->emit == RESQ_EMIT_GENERIC)
+    return resq_fail(err, RESQ_USAGE, "--report=%s: %s computes no parameters to report on",
+                     o->report, o->calibrate_only ? "--calibrate-only" : "this --emit");
   return true;
 }
 
@@ -143,16 +144,17 @@ static bool statistics_path(const compiling *c, MlirModule imported, char out[PA
   bool ok = !o->calibration || resq_map_open(&text, o->calibration, NULL);
   XXH3_state_t *state = ok ? XXH3_createState() : NULL;
   if (state) {
-    const int64_t numbers[] = {RESQ_CALIBRATION_VERSION, RESQ_CALIBRATION_SAMPLES, resq_calibration_windows(o),
-                               o->calibration ? 0 : o->seed, o->calibration ? 0 : RESQ_SAMPLING_VERSION};
+    const int64_t numbers[] = {RESQ_CALIBRATION_VERSION, RESQ_CALIBRATION_SAMPLES,
+                               resq_calibration_windows(o), o->calibration ? 0 : o->seed,
+                               o->calibration ? 0 : RESQ_SAMPLING_VERSION};
     XXH3_128bits_reset(state);
     XXH3_128bits_update(state, module.data, module.size);
     XXH3_128bits_update(state, numbers, sizeof numbers);
     XXH3_128bits_update(state, text.data, text.size);
     XXH128_hash_t hash = XXH3_128bits_digest(state);
     XXH3_freeState(state);
-    ok = snprintf(out, PATH_MAX, "%s/%016" PRIx64 "%016" PRIx64 ".statistics", o->cache, (uint64_t)hash.high64,
-                  (uint64_t)hash.low64) < PATH_MAX;
+    ok = snprintf(out, PATH_MAX, "%s/%016" PRIx64 "%016" PRIx64 ".statistics", o->cache,
+                  (uint64_t)hash.high64, (uint64_t)hash.low64) < PATH_MAX;
   }
   if (o->calibration)
     resq_map_close(&text);
@@ -168,7 +170,8 @@ static bool check_entry(const compiling *c, resq_error *err) {
   if (!mlirOperationIsNull(forward) && resq_op_is(forward, "func.func"))
     return true;
   return resq_fail(err, RESQ_BAD_INPUT,
-                   "%s: no func.func @forward(tokens, positions, sequences, logit_rows), which an executable needs; "
+                   "%s: no func.func @forward(tokens, positions, sequences, logit_rows), which an "
+                   "executable needs; "
                    "--emit=shared makes a library of any functions",
                    c->options->input);
 }
@@ -185,7 +188,8 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
     return true; // a damaged file is as good as none
   // What is kept serves every scheme, and a report tells of every input: of all sites, whatever this scheme reads.
   bool kept = cache || c->options->calibrate_only || c->options->report;
-  c->statistics = resq_calibrate(imported, kept ? "" : sites, c->options, &c->work, &c->stages, err);
+  c->statistics =
+      resq_calibrate(imported, kept ? "" : sites, c->options, &c->work, &c->stages, err);
   if (!c->statistics)
     return false;
   // A cache that cannot be written costs the next compile time, not this one its result.
@@ -209,17 +213,20 @@ static bool check_pipeline(const resq_compile_options *o, resq_error *err) {
 /// The scheme's passes on the module, and the statistics that its recipes ask for.
 static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
   const resq_compile_options *o = c->options;
-  resq_scheme_choices choices = {.kv = o->kv, .method = o->method, .high = o->high, .seed = o->seed};
+  resq_scheme_choices choices = {
+      .kv = o->kv, .method = o->method, .high = o->high, .seed = o->seed};
   if (!check_pipeline(o, err))
     return false;
-  c->pipeline = o->pipeline ? resq_copy_text(o->pipeline) : resq_scheme_pipeline(c->scheme, &choices, err);
+  c->pipeline =
+      o->pipeline ? resq_copy_text(o->pipeline) : resq_scheme_pipeline(c->scheme, &choices, err);
   if (!c->pipeline)
     return false;
   MlirModule imported = mlirModuleFromOperation(mlirOperationClone(root(c)));
   resq_stage(&c->stages, "passes");
   bool ok = !*c->pipeline || run_passes(c, c->pipeline, err);
   char *sites = ok ? resq_recipe_sites(root(c)) : NULL;
-  bool wanted = ok && (*sites || o->calibrate_only || (o->report && (o->statistics || o->calibration)));
+  bool wanted =
+      ok && (*sites || o->calibrate_only || (o->report && (o->statistics || o->calibration)));
   if (wanted && calibrate)
     ok = get_statistics(c, imported, sites, err);
   free(sites);
@@ -245,8 +252,10 @@ static bool collect_report(compiling *c, resq_error *err) {
   if (!c->options->report)
     return true;
   resq_stage(&c->stages, "report");
-  resq_report_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
-                                 .threads = c->options->threads, .progress = materialize_progress,
+  resq_report_options options = {.statistics = c->statistics,
+                                 .cache_directory = c->options->cache,
+                                 .threads = c->options->threads,
+                                 .progress = materialize_progress,
                                  .progress_user = &c->stages};
   if (!resq_report_collect(c->module, &options, &c->facts, err))
     return false;
@@ -254,7 +263,8 @@ static bool collect_report(compiling *c, resq_error *err) {
     if (!c->facts.linears[i].unusual)
       continue;
     resq_stages_clear(&c->stages);
-    fprintf(stderr, "resqc: remark: %s is unusually noisy: %s\n", c->facts.linears[i].name, c->facts.linears[i].why);
+    fprintf(stderr, "resqc: remark: %s is unusually noisy: %s\n", c->facts.linears[i].name,
+            c->facts.linears[i].why);
   }
   return true;
 }
@@ -274,9 +284,12 @@ static bool write_report(compiling *c, resq_error *err) {
   MlirStringRef text = resq_op_str(root(c), "resq.name");
   char *name = resq_copy_part(text.data, text.length);
   const char *calibration = o->statistics ? o->statistics : o->calibration;
-  resq_report_origin origin = {.name = name, .checkpoint = base_name(o->input),
+  resq_report_origin origin = {.name = name,
+                               .checkpoint = base_name(o->input),
                                .scheme = o->pipeline ? "none: passes were given" : c->scheme,
-                               .pipeline = c->pipeline, .calibration = base_name(calibration), .seed = o->seed,
+                               .pipeline = c->pipeline,
+                               .calibration = base_name(calibration),
+                               .seed = o->seed,
                                .version = "resqc " RESQ_COMPILER_VERSION};
   if (c->statistics && resq_statistics_sites(c->statistics)) {
     origin.sites = resq_statistics_sites(c->statistics);
@@ -295,13 +308,18 @@ static bool write_report(compiling *c, resq_error *err) {
 static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_stage(&c->stages, "materialize");
   resq_out *out = resq_out_create(path, 0600, err);
-  resq_materialize_options options = {.statistics = c->statistics, .cache_directory = c->options->cache,
-                                      .threads = c->options->threads, .progress = materialize_progress,
-                                      .progress_user = &c->stages, .warn = print_warning, .warn_user = c};
+  resq_materialize_options options = {.statistics = c->statistics,
+                                      .cache_directory = c->options->cache,
+                                      .threads = c->options->threads,
+                                      .progress = materialize_progress,
+                                      .progress_user = &c->stages,
+                                      .warn = print_warning,
+                                      .warn_user = c};
   resq_remarks remarks = {0};
   resq_listener listener;
   resq_error said = {.code = RESQ_OK};
-  resq_listen_begin_remarks(&listener, c->ctx, &said, c->options->verbose ? resq_remarks_add : NULL, &remarks);
+  resq_listen_begin_remarks(&listener, c->ctx, &said, c->options->verbose ? resq_remarks_add : NULL,
+                            &remarks);
   bool ok = out && resq_materialize(root(c), out, &options, err);
   (void)resq_listen_end(&listener); // what fails is in *err
   say_remarks(c, &remarks);
@@ -328,7 +346,8 @@ static void put(json_t *object, const char *key, json_t *value) {
 /// resq.generation as an object; entries that are no numbers are left out.
 static json_t *generation_settings(MlirAttribute dictionary) {
   json_t *out = json_object();
-  intptr_t n = mlirAttributeIsADictionary(dictionary) ? mlirDictionaryAttrGetNumElements(dictionary) : 0;
+  intptr_t n =
+      mlirAttributeIsADictionary(dictionary) ? mlirDictionaryAttrGetNumElements(dictionary) : 0;
   for (intptr_t i = 0; i < n; i++) {
     MlirNamedAttribute entry = mlirDictionaryAttrGetElement(dictionary, i);
     MlirStringRef name = mlirIdentifierStr(entry.name); // ends in a NUL
@@ -362,8 +381,10 @@ static char *metadata_text(const compiling *c) {
 
 static resq_codegen_options codegen_options(const compiling *c) {
   const resq_compile_options *o = c->options;
-  return (resq_codegen_options){.levels = c->levels, .decode_rows = o->decode_rows ? o->decode_rows : 16,
-                                .prefill_rows = o->prefill_rows ? o->prefill_rows : 128, .scheme = c->scheme,
+  return (resq_codegen_options){.levels = c->levels,
+                                .decode_rows = o->decode_rows ? o->decode_rows : 16,
+                                .prefill_rows = o->prefill_rows ? o->prefill_rows : 128,
+                                .scheme = c->scheme,
                                 .threads = o->threads};
 }
 
@@ -380,16 +401,17 @@ static bool emit_artifact(compiling *c, resq_error *err) {
     resq_codegen_options codegen = codegen_options(c);
     char *program = shared ? resq_library_program(o->output) : NULL;
     codegen.program = program;
-    ok = !shared || program || resq_fail(err, RESQ_NO_MEMORY, "no memory for the name of the program");
-    ok = ok && resq_codegen(root(c), &codegen, shared ? RESQ_LINK_SHARED : RESQ_LINK_EXECUTABLE, false, &c->work, elf,
-                      &c->stages, err);
+    ok = !shared || program ||
+         resq_fail(err, RESQ_NO_MEMORY, "no memory for the name of the program");
+    ok = ok && resq_codegen(root(c), &codegen, shared ? RESQ_LINK_SHARED : RESQ_LINK_EXECUTABLE,
+                            false, &c->work, elf, &c->stages, err);
     free(program);
   }
   if (ok) {
     resq_stage(&c->stages, "write");
     resq_out *out = c->outs[OUT_MAIN] =
-        resq_artifact_assemble(o->output, shared ? 0644 : 0755, elf, params, c->tokenizer, c->tokenizer_size,
-                               metadata, strlen(metadata), err);
+        resq_artifact_assemble(o->output, shared ? 0644 : 0755, elf, params, c->tokenizer,
+                               c->tokenizer_size, metadata, strlen(metadata), err);
     ok = out && resq_out_complete(out, err);
     if (ok && shared)
       ok = (c->outs[OUT_HEADER] = resq_write_header(root(c), o->output, err)) != NULL;
@@ -410,8 +432,9 @@ static bool emit_one(compiling *c, resq_error *err) {
   resq_codegen_options codegen = codegen_options(c);
   resq_bytes out;
   resq_object_form form = c->options->emit == RESQ_EMIT_OBJ ? RESQ_OBJECT_CODE : RESQ_OBJECT_LLVM;
-  bool ok = resq_codegen_one(root(c), &codegen, c->options->emit == RESQ_EMIT_LOWERED, form, &out, err) &&
-            write_bytes(c, &out, err);
+  bool ok =
+      resq_codegen_one(root(c), &codegen, c->options->emit == RESQ_EMIT_LOWERED, form, &out, err) &&
+      write_bytes(c, &out, err);
   resq_bytes_free(&out);
   return ok;
 }

@@ -13,33 +13,37 @@ typedef enum resq_emit {
   RESQ_EMIT_RESQ,    ///< after the scheme's passes, text
   RESQ_EMIT_GENERIC, ///< resq ops as their definitions in upstream dialects, text
   RESQ_EMIT_LOWERED, ///< kernel calls of the first level and decode entry, text (parameters are laid out, not computed)
-  RESQ_EMIT_LLVM,    ///< the same, optimised LLVM IR
-  RESQ_EMIT_OBJ,     ///< the same, an object file
+  RESQ_EMIT_LLVM, ///< the same, optimised LLVM IR
+  RESQ_EMIT_OBJ,  ///< the same, an object file
 } resq_emit;
 
 typedef struct resq_compile_options {
   const char *input;
-  const char *output;       ///< "-" for standard output (text forms)
-  const char *scheme;       ///< schemes.def; NULL: "best-w4a8kv4"
-  const char *kv;           ///< options of --resq-kv that replace the scheme's, "keys=resq:lm3,values=f16"; NULL: none.
-                            ///< One code W means "keys=W,values=W".
-  const char *method;       ///< how weights are quantised, "rtn" or "gptq"; NULL: the scheme's
-  const char *high;         ///< codes of high branches, "int8" or "e4m3"; NULL: the scheme's
-  const char *pretokenizer; ///< a name of pretokenizers.def in place of the file's; NULL: the file's
-  const char *pipeline;     ///< a pass pipeline instead of the scheme's method; NULL
-  const char *weights;      ///< element of float linears (f32, bf16, f16); NULL: the scheme's
+  const char *output; ///< "-" for standard output (text forms)
+  const char *scheme; ///< schemes.def; NULL: "best-w4a8kv4"
+  const char *
+      kv; ///< options of --resq-kv that replace the scheme's, "keys=resq:lm3,values=f16"; NULL: none.
+          ///< One code W means "keys=W,values=W".
+  const char *method; ///< how weights are quantised, "rtn" or "gptq"; NULL: the scheme's
+  const char *high;   ///< codes of high branches, "int8" or "e4m3"; NULL: the scheme's
+  const char
+      *pretokenizer;    ///< a name of pretokenizers.def in place of the file's; NULL: the file's
+  const char *pipeline; ///< a pass pipeline instead of the scheme's method; NULL
+  const char *weights;  ///< element of float linears (f32, bf16, f16); NULL: the scheme's
   resq_emit emit;
-  const char *levels;       ///< comma-separated; NULL: "generic,avx2,avx512,avx512vbmi"
+  const char *levels;                ///< comma-separated; NULL: "generic,avx2,avx512,avx512vbmi"
   int64_t decode_rows, prefill_rows; ///< 0: 16 and 128
-  const char *calibration;  ///< text file; NULL: text sampled from the model itself
+  const char *calibration;           ///< text file; NULL: text sampled from the model itself
   int64_t calibration_windows;       ///< of 2,048 tokens; 0: 64 (16 when sampled)
-  const char *statistics;   ///< file to read statistics from, or to write with calibrate_only; NULL
+  const char *statistics; ///< file to read statistics from, or to write with calibrate_only; NULL
   bool calibrate_only;
-  const char *chat_template; ///< a file whose text replaces the model's chat template, or "none"; NULL: the model's
-  const char *cache;        ///< folder of evaluated params and statistics; NULL: none
-  const char *report;       ///< an HTML file on the quality of the compile, for forms that need parameters; NULL: none
+  const char *
+      chat_template; ///< a file whose text replaces the model's chat template, or "none"; NULL: the model's
+  const char *cache; ///< folder of evaluated params and statistics; NULL: none
+  const char *
+      report; ///< an HTML file on the quality of the compile, for forms that need parameters; NULL: none
   int64_t seed;
-  int threads;              ///< 0: all
+  int threads; ///< 0: all
   bool verbose;
 } resq_compile_options;
 

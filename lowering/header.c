@@ -254,10 +254,12 @@ resq_out *resq_write_header(MlirOperation module, const char *output, resq_error
   char *text = NULL, path[PATH_MAX];
   size_t size = 0;
   if (!resq_header_path(output, path)) {
-    resq_fail(err, RESQ_IO, "cannot write a header beside '%.200s...': its path is too long", output);
+    resq_fail(err, RESQ_IO, "cannot write a header beside '%.200s...': its path is too long",
+              output);
     return NULL;
   }
-  resq_out *out = print_header(module, output, &text, &size, err) ? resq_out_create(path, 0644, err) : NULL;
+  resq_out *out =
+      print_header(module, output, &text, &size, err) ? resq_out_create(path, 0644, err) : NULL;
   if (out && !resq_out_write(out, text, size, err)) {
     resq_out_discard(out);
     out = NULL;

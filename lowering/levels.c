@@ -19,7 +19,8 @@ const resq_level *resq_level_find(const char *name) {
       {"generic", "x86-64", "", resq_kernels_generic, resq_kernels_generic_end, false},
       {"avx2", "x86-64-v3", AVX2, resq_kernels_avx2, resq_kernels_avx2_end, false},
       {"avx512", "x86-64-v4", AVX512, resq_kernels_avx512, resq_kernels_avx512_end, false},
-      {"avx512vbmi", "x86-64-v4", AVX512 ",+avx512vbmi", resq_kernels_avx512vbmi, resq_kernels_avx512vbmi_end, false},
+      {"avx512vbmi", "x86-64-v4", AVX512 ",+avx512vbmi", resq_kernels_avx512vbmi,
+       resq_kernels_avx512vbmi_end, false},
       {"cuda", "", "", NULL, NULL, true},
   };
   for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)

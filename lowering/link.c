@@ -184,7 +184,8 @@ bool resq_link(resq_link_kind kind, bool loose, const char *program, const char 
   snprintf(log, sizeof log, "%s.log", output);
 
   snprintf(exports, sizeof exports, "%s.exports", output);
-  snprintf(script, sizeof script, "--version-script=%s", exports); // behind -Xlinker: a path may have commas
+  snprintf(script, sizeof script, "--version-script=%s",
+           exports); // behind -Xlinker: a path may have commas
 
   const char **argv = calloc((size_t)n_objects + 32 + n_session_names, sizeof *argv);
   if (!argv)

@@ -250,13 +250,14 @@ static LLVMModuleRef translate_one(MlirOperation module, LLVMContextRef ctx, res
 
 /// Modules as one of LLVM IR; NULL after an error. What is not an entry and has the same name is the
 /// same function: a kernel specialised for the constants that its name lists.
-static LLVMModuleRef translate(const MlirOperation *modules, int count, const resq_level *level, LLVMContextRef ctx,
-                               resq_error *err) {
+static LLVMModuleRef translate(const MlirOperation *modules, int count, const resq_level *level,
+                               LLVMContextRef ctx, resq_error *err) {
   LLVMModuleRef all = NULL;
   for (int i = 0; i < count; i++) {
     LLVMModuleRef one = translate_one(modules[i], ctx, err);
     bool ok = one;
-    for (LLVMValueRef f = ok && count > 1 ? LLVMGetFirstFunction(one) : NULL; f; f = LLVMGetNextFunction(f))
+    for (LLVMValueRef f = ok && count > 1 ? LLVMGetFirstFunction(one) : NULL; f;
+         f = LLVMGetNextFunction(f))
       if (!LLVMIsDeclaration(f) && !is_entry(f, level))
         LLVMSetLinkage(f, LLVMLinkOnceODRLinkage);
     if (ok && all && LLVMLinkModules2(all, one)) // takes `one`
@@ -288,7 +289,8 @@ bool resq_object_translate(const MlirOperation *modules, int count, const resq_l
   return source->module;
 }
 
-bool resq_object_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, const char *what, resq_error *err) {
+bool resq_object_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, const char *what,
+                          resq_error *err) {
   LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
   LLVMErrorRef failed = LLVMRunPasses(module, "default<O3>", machine, options);
   LLVMDisposePassBuilderOptions(options);
@@ -300,25 +302,28 @@ bool resq_object_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, co
   return false;
 }
 
-bool resq_object_compile(resq_object_source *source, resq_object_form form, resq_bytes *out, resq_error *err) {
+bool resq_object_compile(resq_object_source *source, resq_object_form form, resq_bytes *out,
+                         resq_error *err) {
   *out = (resq_bytes){NULL, 0};
   LLVMTargetMachineRef machine = create_target_machine(source->level, err);
   bool ok = machine;
   if (ok) {
     set_layout(source->module, machine);
     ok = link_kernels(source->context, source->module, source->level, err) &&
-         resq_object_optimise(source->module, machine, "optimisation", err) && emit(source->module, machine, form, out, err);
+         resq_object_optimise(source->module, machine, "optimisation", err) &&
+         emit(source->module, machine, form, out, err);
     LLVMDisposeTargetMachine(machine);
   }
   resq_object_discard(source);
   return ok;
 }
 
-bool resq_object_emit(MlirOperation module, const resq_level *level, resq_object_form form, resq_bytes *out,
-                      resq_error *err) {
+bool resq_object_emit(MlirOperation module, const resq_level *level, resq_object_form form,
+                      resq_bytes *out, resq_error *err) {
   *out = (resq_bytes){NULL, 0};
   resq_object_source source;
-  return resq_object_translate(&module, 1, level, &source, err) && resq_object_compile(&source, form, out, err);
+  return resq_object_translate(&module, 1, level, &source, err) &&
+         resq_object_compile(&source, form, out, err);
 }
 
 bool resq_object_from_llvm(LLVMModuleRef module, const resq_level *level, resq_bytes *out,

@@ -38,7 +38,8 @@ bool resq_object_translate(const MlirOperation *modules, int count, const resq_l
 
 /// Links the level's kernels in, specialises, optimises and emits. Entries stay visible. Takes the
 /// source, after an error, too; any thread may call it.
-bool resq_object_compile(resq_object_source *source, resq_object_form form, resq_bytes *out, resq_error *err);
+bool resq_object_compile(resq_object_source *source, resq_object_form form, resq_bytes *out,
+                         resq_error *err);
 void resq_object_discard(resq_object_source *source);
 
 /// Both, of one module.
@@ -46,7 +47,8 @@ bool resq_object_emit(MlirOperation module, const resq_level *level, resq_object
                       resq_bytes *out, resq_error *err);
 
 /// Runs LLVM's O3 for the machine's target. `what` begins the message of an error.
-bool resq_object_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, const char *what, resq_error *err);
+bool resq_object_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, const char *what,
+                          resq_error *err);
 
 /// Object code of an LLVM module as it stands.
 bool resq_object_from_llvm(LLVMModuleRef module, const resq_level *level, resq_bytes *out,

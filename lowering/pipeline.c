@@ -19,8 +19,7 @@ static bool parse(MlirPassManager pm, const char *pipeline, resq_error *err) {
   snprintf(anchored, size, "%s%s%s", bare ? anchor : "", pipeline, bare ? ")" : "");
   resq_text_buffer complaint = {0};
   bool ok = mlirLogicalResultIsSuccess(mlirParsePassPipeline(
-      mlirPassManagerGetAsOpPassManager(pm), resq_str(anchored),
-      resq_text_buffer_add, &complaint));
+      mlirPassManagerGetAsOpPassManager(pm), resq_str(anchored), resq_text_buffer_add, &complaint));
   free(anchored);
   // MLIR shows a place in the anchored text, and the text: what is wrong stands in the first line.
   const char *all = resq_text_buffer_text(&complaint), *said = strstr(all, ": error: ");
@@ -47,7 +46,11 @@ bool resq_run_pipeline(MlirModule module, const char *pipeline, resq_remark_hand
   mlirPassManagerDestroy(pm);
   if (ok)
     return true;
-  return resq_fail(err, !parsed ? complaint.code : silent ? RESQ_FAILED : said.code, "%s",
+  return resq_fail(err,
+                   !parsed  ? complaint.code
+                   : silent ? RESQ_FAILED
+                            : said.code,
+                   "%s",
                    !parsed  ? complaint.message
                    : silent ? "a pass failed and doesn't say why"
                             : said.message);

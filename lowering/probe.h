@@ -20,10 +20,10 @@ typedef struct resq_probe {
 } resq_probe;
 
 typedef struct resq_probe_options {
-  const char *name;   ///< of files in the work folder
-  int64_t rows;       ///< most rows of a call of the one entry
+  const char *name; ///< of files in the work folder
+  int64_t rows;     ///< most rows of a call of the one entry
   int64_t sequences, capacity;
-  int threads;        ///< 0: all
+  int threads; ///< 0: all
 } resq_probe_options;
 
 /// Compiles `module`, packed, for this CPU and loads it; its recipes are evaluated and gone then. On

@@ -25,7 +25,10 @@ struct resq_program_builder {
   LLVMContextRef ctx;
   LLVMModuleRef module;
   LLVMTypeRef ptr, i32, i64, f64;
-  struct list { LLVMValueRef *items; unsigned count; } entries, caches, params, sites;
+  struct list {
+    LLVMValueRef *items;
+    unsigned count;
+  } entries, caches, params, sites;
   LLVMValueRef scheme;
   int64_t context_length;
 };
@@ -98,8 +101,9 @@ static void add_cache(resq_program_builder *b, MlirOperation op) {
   double bits = (double)bytes * 8 / (double)elements;
   int64_t fixed = resq_op_i64(op, "heads") *
                   resqKvCodeWindowBytes(resq_op_attr(op, "keys"), resq_op_i64(op, "head_size"));
-  LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")), const_i64(b, bytes), const_i64(b, fixed),
-                           const_i64(b, cache_rewind(op)), LLVMConstReal(b->f64, bits)};
+  LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")), const_i64(b, bytes),
+                           const_i64(b, fixed), const_i64(b, cache_rewind(op)),
+                           LLVMConstReal(b->f64, bits)};
   push(&b->caches, const_struct(b, fields, 5));
 }
 
@@ -110,10 +114,10 @@ static void add_param(resq_program_builder *b, MlirOperation op) {
   int64_t elements = 1;
   for (intptr_t i = 0; i < mlirShapedTypeGetRank(type); i++)
     elements *= mlirShapedTypeGetDimSize(type, i);
-  LLVMValueRef fields[] = {
-      const_str(b, resq_op_str(op, "sym_name")), const_text(b, resq_text_buffer_text(&text), text.size),
-      const_i64(b, resq_op_i64(op, "offset")), const_i64(b, resq_op_i64(op, "size")),
-      const_i64(b, elements)};
+  LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")),
+                           const_text(b, resq_text_buffer_text(&text), text.size),
+                           const_i64(b, resq_op_i64(op, "offset")),
+                           const_i64(b, resq_op_i64(op, "size")), const_i64(b, elements)};
   push(&b->params, const_struct(b, fields, 5));
   resq_text_buffer_free(&text);
 }
@@ -127,7 +131,8 @@ resq_program_builder *resq_program_begin(MlirOperation module, const char *schem
   b->i64 = LLVMInt64TypeInContext(b->ctx);
   b->f64 = LLVMDoubleTypeInContext(b->ctx);
   b->scheme = const_text(b, scheme, strlen(scheme));
-  b->context_length = resq_op_has(module, "resq.context_length") ? resq_op_i64(module, "resq.context_length") : 0;
+  b->context_length =
+      resq_op_has(module, "resq.context_length") ? resq_op_i64(module, "resq.context_length") : 0;
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
@@ -154,7 +159,8 @@ static int64_t field_i64(MlirAttribute dict, const char *name) {
 }
 
 /// Numbers n at a time, each n a struct that `make` builds.
-static LLVMValueRef const_tuples(resq_program_builder *b, MlirAttribute numbers, intptr_t n, unsigned *out_count,
+static LLVMValueRef const_tuples(resq_program_builder *b, MlirAttribute numbers, intptr_t n,
+                                 unsigned *out_count,
                                  LLVMValueRef (*make)(resq_program_builder *, const int64_t *)) {
   struct list all = {NULL, 0};
   int64_t tuple[4];
@@ -175,7 +181,8 @@ static LLVMValueRef const_rule(resq_program_builder *b, const int64_t *rule) {
 }
 
 static LLVMValueRef const_use(resq_program_builder *b, const int64_t *use) {
-  LLVMValueRef fields[] = {const_i32(b, use[0]), const_i32(b, use[1]), const_i32(b, use[2]), const_i32(b, use[3])};
+  LLVMValueRef fields[] = {const_i32(b, use[0]), const_i32(b, use[1]), const_i32(b, use[2]),
+                           const_i32(b, use[3])};
   return const_struct(b, fields, 4);
 }
 
@@ -201,8 +208,9 @@ static LLVMValueRef const_gpu_arg(resq_program_builder *b, MlirAttribute arg) {
   int kind = 0;
   while (gpu_arg_words[kind] && !resq_str_eq(word, gpu_arg_words[kind]))
     kind++;
-  LLVMValueRef fields[] = {const_i32(b, kind), const_i32(b, mlirIntegerAttrGetValueInt(mlirArrayAttrGetElement(arg, 1))),
-                           const_i64(b, mlirIntegerAttrGetValueInt(mlirArrayAttrGetElement(arg, 2)))};
+  LLVMValueRef fields[] = {
+      const_i32(b, kind), const_i32(b, mlirIntegerAttrGetValueInt(mlirArrayAttrGetElement(arg, 1))),
+      const_i64(b, mlirIntegerAttrGetValueInt(mlirArrayAttrGetElement(arg, 2)))};
   return const_struct(b, fields, 3);
 }
 
@@ -211,12 +219,16 @@ static LLVMValueRef const_launch(resq_program_builder *b, MlirAttribute launch, 
   MlirAttribute all = field(launch, "args");
   for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(all); i++)
     push(&args, const_gpu_arg(b, mlirArrayAttrGetElement(all, i)));
-  LLVMValueRef fields[] = {
-      const_str(b, mlirStringAttrGetValue(field(launch, "kernel"))), const_i32(b, op),
-      const_i32(b, field_i64(launch, "rows_of")), const_i32(b, field_i64(launch, "rows_per_block")),
-      const_i32(b, field_i64(launch, "grid_y")), const_i32(b, field_i64(launch, "grid_z")),
-      const_i32(b, field_i64(launch, "threads")), const_i32(b, field_i64(launch, "shared")),
-      const_i32(b, args.count), const_list(b, list_type(b, &args), &args)};
+  LLVMValueRef fields[] = {const_str(b, mlirStringAttrGetValue(field(launch, "kernel"))),
+                           const_i32(b, op),
+                           const_i32(b, field_i64(launch, "rows_of")),
+                           const_i32(b, field_i64(launch, "rows_per_block")),
+                           const_i32(b, field_i64(launch, "grid_y")),
+                           const_i32(b, field_i64(launch, "grid_z")),
+                           const_i32(b, field_i64(launch, "threads")),
+                           const_i32(b, field_i64(launch, "shared")),
+                           const_i32(b, args.count),
+                           const_list(b, list_type(b, &args), &args)};
   free(args.items);
   return const_struct(b, fields, sizeof fields / sizeof *fields);
 }
@@ -273,12 +285,18 @@ static void add_entry(resq_program_builder *b, MlirOperation func) {
 
   unsigned n_uses;
   LLVMValueRef uses = const_tuples(b, resq_op_attr(func, "resq.uses"), 4, &n_uses, const_use);
-  LLVMValueRef fields[] = {
-      const_str(b, resq_op_str(func, "resq.function")), const_str(b, resq_op_str(func, "resq.level")), declare_run(b, func),
-      const_i64(b, resq_op_i64(func, "resq.max_rows")), const_i64(b, resq_op_i64(func, "resq.workspace")),
-      const_i32(b, args.count), const_i32(b, names.count),
-      const_list(b, list_type(b, &args), &args), const_list(b, b->ptr, &names), const_gpu(b, func),
-      uses, const_i64(b, n_uses)};
+  LLVMValueRef fields[] = {const_str(b, resq_op_str(func, "resq.function")),
+                           const_str(b, resq_op_str(func, "resq.level")),
+                           declare_run(b, func),
+                           const_i64(b, resq_op_i64(func, "resq.max_rows")),
+                           const_i64(b, resq_op_i64(func, "resq.workspace")),
+                           const_i32(b, args.count),
+                           const_i32(b, names.count),
+                           const_list(b, list_type(b, &args), &args),
+                           const_list(b, b->ptr, &names),
+                           const_gpu(b, func),
+                           uses,
+                           const_i64(b, n_uses)};
   push(&b->entries, const_struct(b, fields, sizeof fields / sizeof *fields));
   free(args.items);
   free(names.items);
@@ -292,14 +310,19 @@ void resq_program_add_entries(resq_program_builder *b, MlirOperation lowered) {
       add_entry(b, op);
 }
 
-bool resq_program_emit(resq_program_builder *b, const char *name, resq_bytes *out, resq_error *err) {
-  LLVMValueRef fields[] = {
-      const_i32(b, RESQ_ABI_VERSION), const_i32(b, b->entries.count), const_i32(b, b->caches.count),
-      const_i32(b, b->params.count), const_i32(b, b->sites.count),
-      const_list(b, list_type(b, &b->entries), &b->entries),
-      const_list(b, list_type(b, &b->caches), &b->caches),
-      const_list(b, list_type(b, &b->params), &b->params),
-      const_list(b, b->ptr, &b->sites), b->scheme, const_i64(b, b->context_length)};
+bool resq_program_emit(resq_program_builder *b, const char *name, resq_bytes *out,
+                       resq_error *err) {
+  LLVMValueRef fields[] = {const_i32(b, RESQ_ABI_VERSION),
+                           const_i32(b, b->entries.count),
+                           const_i32(b, b->caches.count),
+                           const_i32(b, b->params.count),
+                           const_i32(b, b->sites.count),
+                           const_list(b, list_type(b, &b->entries), &b->entries),
+                           const_list(b, list_type(b, &b->caches), &b->caches),
+                           const_list(b, list_type(b, &b->params), &b->params),
+                           const_list(b, b->ptr, &b->sites),
+                           b->scheme,
+                           const_i64(b, b->context_length)};
   LLVMValueRef program = const_struct(b, fields, sizeof fields / sizeof *fields);
   LLVMValueRef g = LLVMAddGlobal(b->module, LLVMTypeOf(program), "resq_program_v1");
   LLVMSetInitializer(g, program);

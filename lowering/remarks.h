@@ -12,9 +12,9 @@
 typedef struct resq_remarks {
   struct resq_remark *items;
   int count, capacity;
-  int *slots;        ///< hash table over the items' keys: index + 1, 0 is free
-  int n_slots;       ///< a power of two, more than twice `count`
-  int64_t compared;  ///< keys compared so far: adding costs the same however many there are
+  int *slots;       ///< hash table over the items' keys: index + 1, 0 is free
+  int n_slots;      ///< a power of two, more than twice `count`
+  int64_t compared; ///< keys compared so far: adding costs the same however many there are
 } resq_remarks;
 
 /// A resq_remark_handler; user is a resq_remarks.

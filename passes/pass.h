@@ -17,7 +17,12 @@
 extern "C" {
 #endif
 
-typedef enum resq_option_kind { RESQ_OPTION_INT, RESQ_OPTION_BOOL, RESQ_OPTION_FLOAT, RESQ_OPTION_STRING } resq_option_kind;
+typedef enum resq_option_kind {
+  RESQ_OPTION_INT,
+  RESQ_OPTION_BOOL,
+  RESQ_OPTION_FLOAT,
+  RESQ_OPTION_STRING
+} resq_option_kind;
 
 /// An option: its default in text form ("4", "true", "pca").
 typedef struct resq_option {
@@ -30,7 +35,7 @@ typedef struct resq_option {
 typedef struct resq_pass resq_pass; ///< one running pass: gives its option values
 
 typedef struct resq_pass_info {
-  const char *flag;                 ///< "resq-split"
+  const char *flag; ///< "resq-split"
   const char *summary;
   const resq_option *options;
   intptr_t n_options;

@@ -192,7 +192,8 @@ static void onFatalError(void *, const char *reason, bool) {
 
 void resq_install_memory_handlers(void) {
   std::set_new_handler([] { resq_process_out_of_memory(); });
-  llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { resq_process_out_of_memory(); });
+  llvm::install_bad_alloc_error_handler(
+      [](void *, const char *, bool) { resq_process_out_of_memory(); });
   llvm::install_fatal_error_handler(onFatalError);
 }
 

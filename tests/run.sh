@@ -133,8 +133,7 @@ export root build logs scratch jobs python
 #===-- Set-up and the main configuration -------------------------------------===#
 
 step packages one 1800 tools/dev/install_packages.sh --tests || finish
-# Until the whole tree has been formatted once, only a count of what is not; then without --warn.
-step format summary 120 tools/dev/format.sh --check --warn
+step format summary 120 tools/dev/format.sh --check
 if ! step model one 600 tools/dev/fetch_model.sh && [[ -z $only ]]; then
   echo "  without the model, tests that need it fail"
 fi

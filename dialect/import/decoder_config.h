@@ -15,10 +15,11 @@
 
 /// One value of the key general.architecture.
 typedef struct resq_architecture {
-  const char *name;       ///< the value, and the prefix of the keys: "llama.block_count"
-  bool rope_interleaved;  ///< rows of q and k are stored for RoPE of the pairs (2i, 2i + 1), not (i, i + size/2)
-  bool rope_factors;      ///< the file may hold rope_freqs.weight
-  bool qkv_biases;        ///< q, k and v have biases, always; elsewhere any linear may have one
+  const char *name; ///< the value, and the prefix of the keys: "llama.block_count"
+  bool
+      rope_interleaved; ///< rows of q and k are stored for RoPE of the pairs (2i, 2i + 1), not (i, i + size/2)
+  bool rope_factors; ///< the file may hold rope_freqs.weight
+  bool qkv_biases;   ///< q, k and v have biases, always; elsewhere any linear may have one
 } resq_architecture;
 
 typedef struct resq_decoder_config {
@@ -27,25 +28,36 @@ typedef struct resq_decoder_config {
   float eps;
   float attention_scale; ///< of scores, with RoPE's factor
   resq_decoder_rope rope;
-  bool tied;          ///< no output.weight: the head reads the embedding
-  bool rope_factors;  ///< rope_freqs.weight stands in the file
-  resq_text name;     ///< general.name, or ""
+  bool tied;         ///< no output.weight: the head reads the embedding
+  bool rope_factors; ///< rope_freqs.weight stands in the file
+  resq_text name;    ///< general.name, or ""
 } resq_decoder_config;
 
-typedef enum resq_decoder_bias { RESQ_DECODER_NO_BIAS, RESQ_DECODER_MAY_HAVE_BIAS, RESQ_DECODER_HAS_BIAS } resq_decoder_bias;
+typedef enum resq_decoder_bias {
+  RESQ_DECODER_NO_BIAS,
+  RESQ_DECODER_MAY_HAVE_BIAS,
+  RESQ_DECODER_HAS_BIAS
+} resq_decoder_bias;
 
 /// The tensors of a layer, in graph order. Names and shapes: resq_decoder_layer_tensors.
 typedef enum resq_decoder_site {
-  RESQ_DECODER_ATTN_NORM, RESQ_DECODER_Q, RESQ_DECODER_K, RESQ_DECODER_V, RESQ_DECODER_O,
-  RESQ_DECODER_MLP_NORM, RESQ_DECODER_GATE, RESQ_DECODER_UP, RESQ_DECODER_DOWN,
+  RESQ_DECODER_ATTN_NORM,
+  RESQ_DECODER_Q,
+  RESQ_DECODER_K,
+  RESQ_DECODER_V,
+  RESQ_DECODER_O,
+  RESQ_DECODER_MLP_NORM,
+  RESQ_DECODER_GATE,
+  RESQ_DECODER_UP,
+  RESQ_DECODER_DOWN,
   RESQ_DECODER_SITES
 } resq_decoder_site;
 
 typedef struct resq_decoder_tensor {
-  const char *site;   ///< ours: "q", a part of "l0.q"
-  const char *stem;   ///< the file's: "attn_q" of "blk.0.attn_q.weight"
-  uint32_t rank;      ///< 1 (norms) or 2
-  int64_t shape[2];   ///< outermost first: [out, in]
+  const char *site;       ///< ours: "q", a part of "l0.q"
+  const char *stem;       ///< the file's: "attn_q" of "blk.0.attn_q.weight"
+  uint32_t rank;          ///< 1 (norms) or 2
+  int64_t shape[2];       ///< outermost first: [out, in]
   resq_decoder_bias bias; ///< "blk.0.attn_q.bias" of shape [out]
 } resq_decoder_tensor;
 

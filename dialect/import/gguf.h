@@ -15,58 +15,76 @@
 #include <xxhash.h>
 
 #define RESQ_GGUF_MAX_DIMS 4
-#define RESQ_GGUF_MAX_KEY 65535          ///< bytes of a metadata key
-#define RESQ_GGUF_MAX_NAME 64            ///< bytes of a tensor name
-#define RESQ_GGUF_MAX_COUNT (1u << 20)   ///< metadata pairs; tensors
+#define RESQ_GGUF_MAX_KEY 65535        ///< bytes of a metadata key
+#define RESQ_GGUF_MAX_NAME 64          ///< bytes of a tensor name
+#define RESQ_GGUF_MAX_COUNT (1u << 20) ///< metadata pairs; tensors
 #define RESQ_GGUF_MAX_ALIGNMENT (1u << 20)
 
 /// Types of metadata values, numbered as in the file.
 typedef enum resq_gguf_kind {
-  RESQ_GGUF_U8, RESQ_GGUF_I8, RESQ_GGUF_U16, RESQ_GGUF_I16, RESQ_GGUF_U32, RESQ_GGUF_I32,
-  RESQ_GGUF_FLOAT32, RESQ_GGUF_BOOL, RESQ_GGUF_STRING, RESQ_GGUF_ARRAY,
-  RESQ_GGUF_U64, RESQ_GGUF_I64, RESQ_GGUF_FLOAT64,
+  RESQ_GGUF_U8,
+  RESQ_GGUF_I8,
+  RESQ_GGUF_U16,
+  RESQ_GGUF_I16,
+  RESQ_GGUF_U32,
+  RESQ_GGUF_I32,
+  RESQ_GGUF_FLOAT32,
+  RESQ_GGUF_BOOL,
+  RESQ_GGUF_STRING,
+  RESQ_GGUF_ARRAY,
+  RESQ_GGUF_U64,
+  RESQ_GGUF_I64,
+  RESQ_GGUF_FLOAT64,
   RESQ_GGUF_KINDS
 } resq_gguf_kind;
 
 /// One metadata pair.
 typedef struct resq_gguf_value {
-  const char *key;         ///< NUL-terminated
+  const char *key; ///< NUL-terminated
   resq_gguf_kind kind;
-  resq_gguf_kind element;  ///< of arrays (never ARRAY itself); else == kind
-  uint64_t count;          ///< elements of an array; 1 otherwise
-  const uint8_t *data;     ///< first element, unaligned; a string's u64 length comes before its bytes
-  uint64_t size;           ///< bytes from data on
+  resq_gguf_kind element; ///< of arrays (never ARRAY itself); else == kind
+  uint64_t count;         ///< elements of an array; 1 otherwise
+  const uint8_t *data; ///< first element, unaligned; a string's u64 length comes before its bytes
+  uint64_t size;       ///< bytes from data on
 } resq_gguf_value;
 
 /// Types of tensors that resq decodes, numbered as in the file.
 typedef enum resq_gguf_type {
-  RESQ_GGUF_F32 = 0, RESQ_GGUF_F16 = 1, RESQ_GGUF_Q4_0 = 2, RESQ_GGUF_Q4_1 = 3,
-  RESQ_GGUF_Q5_0 = 6, RESQ_GGUF_Q5_1 = 7, RESQ_GGUF_Q8_0 = 8,
-  RESQ_GGUF_Q4_K = 12, RESQ_GGUF_Q5_K = 13, RESQ_GGUF_Q6_K = 14, RESQ_GGUF_BF16 = 30
+  RESQ_GGUF_F32 = 0,
+  RESQ_GGUF_F16 = 1,
+  RESQ_GGUF_Q4_0 = 2,
+  RESQ_GGUF_Q4_1 = 3,
+  RESQ_GGUF_Q5_0 = 6,
+  RESQ_GGUF_Q5_1 = 7,
+  RESQ_GGUF_Q8_0 = 8,
+  RESQ_GGUF_Q4_K = 12,
+  RESQ_GGUF_Q5_K = 13,
+  RESQ_GGUF_Q6_K = 14,
+  RESQ_GGUF_BF16 = 30
 } resq_gguf_type;
 
 typedef struct resq_gguf_tensor {
-  const char *name;                   ///< NUL-terminated
-  uint32_t n_dims;                    ///< 1..4
-  uint64_t dims[RESQ_GGUF_MAX_DIMS];  ///< innermost first, as in the file; 1 from n_dims on
+  const char *name;                  ///< NUL-terminated
+  uint32_t n_dims;                   ///< 1..4
+  uint64_t dims[RESQ_GGUF_MAX_DIMS]; ///< innermost first, as in the file; 1 from n_dims on
   resq_gguf_type type;
   const uint8_t *data;
-  uint64_t size;                      ///< bytes at data
-  uint64_t row_size;                  ///< bytes of one innermost line
-  uint64_t n_rows;                    ///< innermost lines: dims[1] * dims[2] * dims[3]
+  uint64_t size;     ///< bytes at data
+  uint64_t row_size; ///< bytes of one innermost line
+  uint64_t n_rows;   ///< innermost lines: dims[1] * dims[2] * dims[3]
 } resq_gguf_tensor;
 
 typedef struct resq_gguf {
-  resq_map map;                       ///< unmapped by close when the file was opened by path
-  char *path;                         ///< for messages
+  resq_map map; ///< unmapped by close when the file was opened by path
+  char *path;   ///< for messages
   uint32_t version;
   uint64_t alignment;
   uint64_t n_values, n_tensors;
-  resq_gguf_value *values;            ///< in file order
-  resq_gguf_tensor *tensors;          ///< in file order
-  uint32_t *values_by_key;            ///< sorted indices
-  uint32_t *tensors_by_name;          ///< sorted indices
-  char *names;                        ///< keys and tensor names
+  resq_gguf_value *values;   ///< in file order
+  resq_gguf_tensor *tensors; ///< in file order
+  uint32_t *values_by_key;   ///< sorted indices
+  uint32_t *tensors_by_name; ///< sorted indices
+  char *names;               ///< keys and tensor names
   bool owns_map;
 } resq_gguf;
 
@@ -129,7 +147,8 @@ static inline uint64_t resq_gguf_outer_dim(const resq_gguf_tensor *tensor, uint3
 
 /// The tensor seen with another shape, outermost first, of the same elements in the same order; false when the shapes
 /// differ in more than dimensions of 1, which other writers add and other loaders overlook.
-bool resq_gguf_view(const resq_gguf_tensor *tensor, uint32_t rank, const int64_t *shape, resq_gguf_tensor *out);
+bool resq_gguf_view(const resq_gguf_tensor *tensor, uint32_t rank, const int64_t *shape,
+                    resq_gguf_tensor *out);
 
 /// "Q4_1", ... for messages.
 const char *resq_gguf_type_name(resq_gguf_type type);

@@ -24,13 +24,13 @@ typedef struct scanner {
   const char *data;
   uint64_t size, at;
   uint64_t line, line_begin;
-  int brackets;       // ( [ {
-  int angles;         // <
-  int operators;      // of an affine expression since the last thing that can't stand in one
-  char last;          // the last character that is not white space
-  alias *aliases;     // [SLOTS], hashed by name; allocated with the first definition
+  int brackets;   // ( [ {
+  int angles;     // <
+  int operators;  // of an affine expression since the last thing that can't stand in one
+  char last;      // the last character that is not white space
+  alias *aliases; // [SLOTS], hashed by name; allocated with the first definition
   uint32_t n_aliases;
-  alias *current;     // the alias whose definition we are in
+  alias *current; // the alias whose definition we are in
   const char *path;
   resq_error *err;
 } scanner;
@@ -168,10 +168,20 @@ static bool step(scanner *s, char c) {
     ++s->line;
     s->line_begin = s->at + 1;
     return true;
-  case '"': skip_string(s); return true;
-  case '(': case '[': case '{': return open_bracket(s, &s->brackets);
-  case ')': case ']': case '}': close_bracket(&s->brackets); return true;
-  case '<': return peek(s, 1) == '=' || open_bracket(s, &s->angles);
+  case '"':
+    skip_string(s);
+    return true;
+  case '(':
+  case '[':
+  case '{':
+    return open_bracket(s, &s->brackets);
+  case ')':
+  case ']':
+  case '}':
+    close_bracket(&s->brackets);
+    return true;
+  case '<':
+    return peek(s, 1) == '=' || open_bracket(s, &s->angles);
   case '>':
     if (peek(s, 1) != '=') // >= compares; -> is taken by '-'
       close_bracket(&s->angles);
@@ -186,10 +196,19 @@ static bool step(scanner *s, char c) {
       return count_operator(s);
     skip_comment(s);
     return true;
-  case '+': case '*': return count_operator(s);
-  case ',': case '=': case ':': s->operators = 0; return true;
-  case '#': case '!': return step_alias(s);
-  default: return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ? step_word(s) : true;
+  case '+':
+  case '*':
+    return count_operator(s);
+  case ',':
+  case '=':
+  case ':':
+    s->operators = 0;
+    return true;
+  case '#':
+  case '!':
+    return step_alias(s);
+  default:
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ? step_word(s) : true;
   }
 }
 

@@ -6,7 +6,8 @@
 #include "base/error.h"
 #include <stdint.h>
 
-#define RESQ_TEXT_MAX_DEPTH 256            ///< brackets inside each other, aliases counted in; operators in a row
+#define RESQ_TEXT_MAX_DEPTH                                                                        \
+  256 ///< brackets inside each other, aliases counted in; operators in a row
 #define RESQ_TEXT_MAX_ALIASES (1u << 16)
 #define RESQ_TEXT_MAX_EXPANSION (1u << 20) ///< aliases that an alias stands for, all in all
 

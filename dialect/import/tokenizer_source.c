@@ -55,17 +55,18 @@ static bool read_id(const resq_gguf *gguf, const char *key, int64_t n_tokens, in
     return false;
   if (id >= (uint64_t)n_tokens)
     return resq_fail(err, RESQ_BAD_INPUT,
-                     "%s: key '%s' is %" PRIu64 "; the vocabulary has %" PRId64 " tokens", gguf->path,
-                     key, id, n_tokens);
+                     "%s: key '%s' is %" PRIu64 "; the vocabulary has %" PRId64 " tokens",
+                     gguf->path, key, id, n_tokens);
   *out = (int64_t)id;
   return true;
 }
 
 /// Ids besides eos that end a generation: of a turn, of a message, and what stands between the files of code models.
 static bool read_ends(const resq_gguf *gguf, resq_tokenizer_source *out, resq_error *err) {
-  static const char *const keys[] = {
-      "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id", "tokenizer.ggml.fim_pad_token_id",
-      "tokenizer.ggml.fim_rep_token_id", "tokenizer.ggml.fim_sep_token_id"};
+  static const char *const keys[] = {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id",
+                                     "tokenizer.ggml.fim_pad_token_id",
+                                     "tokenizer.ggml.fim_rep_token_id",
+                                     "tokenizer.ggml.fim_sep_token_id"};
   enum { KEYS = sizeof keys / sizeof keys[0] };
   int32_t *ends = calloc(KEYS, sizeof *ends);
   out->ends = ends;
@@ -99,7 +100,8 @@ static bool read_vocabulary(const resq_gguf *gguf, resq_tokenizer_source *out, r
   out->token_types = types;
   if (ok && n_types != out->n_tokens)
     ok = resq_fail(err, RESQ_BAD_INPUT,
-                   "%s: key 'tokenizer.ggml.token_type' has %" PRId64 " elements for %" PRId64 " tokens",
+                   "%s: key 'tokenizer.ggml.token_type' has %" PRId64 " elements for %" PRId64
+                   " tokens",
                    gguf->path, n_types, out->n_tokens);
   for (int64_t i = 0; ok && i < n_types; ++i)
     if (types[i] < 0 || types[i] > 6)
@@ -119,10 +121,11 @@ static bool read_add_bos(const resq_gguf *gguf, resq_tokenizer_source *out, resq
     out->add_bos = out->bos >= 0 && resq_pretokenizer_means_bos(out->pre);
   }
   if (out->add_bos && out->bos < 0)
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "%s: key 'tokenizer.ggml.add_bos_token' is true, but 'tokenizer.ggml.bos_token_id' "
-                     "is missing",
-                     gguf->path);
+    return resq_fail(
+        err, RESQ_BAD_INPUT,
+        "%s: key 'tokenizer.ggml.add_bos_token' is true, but 'tokenizer.ggml.bos_token_id' "
+        "is missing",
+        gguf->path);
   return true;
 }
 
@@ -134,7 +137,8 @@ static bool fill_source(const resq_gguf *gguf, resq_tokenizer_source *out, resq_
     return resq_fail(err, RESQ_BAD_INPUT,
                      "%s: key 'tokenizer.ggml.model' is '%.*s'; resq reads 'gpt2' (byte-level BPE)",
                      gguf->path, model.size < 64 ? (int)model.size : 64, model.data);
-  return (out->pre = copy_string(gguf, RESQ_IMPORT_PRETOKENIZER_KEY, RESQ_IMPORT_DEFAULT_PRETOKENIZER, err)) != NULL &&
+  return (out->pre = copy_string(gguf, RESQ_IMPORT_PRETOKENIZER_KEY,
+                                 RESQ_IMPORT_DEFAULT_PRETOKENIZER, err)) != NULL &&
          (out->chat_template = copy_string(gguf, "tokenizer.chat_template", "", err)) != NULL &&
          read_vocabulary(gguf, out, err) &&
          read_id(gguf, "tokenizer.ggml.bos_token_id", out->n_tokens, &out->bos, err) &&

@@ -16,7 +16,8 @@ bool resq_pass_lower_cpu(MlirOperation module, resq_pass *pass) {
   snprintf(text, sizeof text, "%.*s", (int)level.length, level.data);
   const resq_level *found = resq_level_find(text);
   if (!found || !found->bitcode) {
-    resq_emit_error(module, "resq-lower-cpu: level is '%s', allowed: generic, avx2, avx512, avx512vbmi", text);
+    resq_emit_error(
+        module, "resq-lower-cpu: level is '%s', allowed: generic, avx2, avx512, avx512vbmi", text);
     return false;
   }
   int64_t rows = resq_pass_int(pass, "rows");

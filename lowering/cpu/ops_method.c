@@ -254,8 +254,10 @@ static bool check_scratch(lowering *l, MlirOperation op, int branches) {
     inputs += width;
   }
   if (bytes > RESQ_SCRATCH_BYTES)
-    lower_fail(l, op, "a qlinear of %lld inputs is too wide for the kernels: %lld bytes of scratch, allowed %d",
-               (long long)inputs, (long long)bytes, RESQ_SCRATCH_BYTES);
+    lower_fail(
+        l, op,
+        "a qlinear of %lld inputs is too wide for the kernels: %lld bytes of scratch, allowed %d",
+        (long long)inputs, (long long)bytes, RESQ_SCRATCH_BYTES);
   return bytes <= RESQ_SCRATCH_BYTES;
 }
 
@@ -314,10 +316,15 @@ static void emit_observe(lowering *l, MlirOperation op) {
 }
 
 const op_emitter method_op_emitters[] = {
-    {"resq.rotate", emit_rotate},     {"resq.hadamard", emit_hadamard},
-    {"resq.permute", emit_permute},   {"resq.split", emit_split},
-    {"resq.join", emit_join},         {"resq.slice", emit_slice},
-    {"resq.quantize", emit_quantize}, {"resq.qlinear", emit_qlinear},
-    {"resq.observe", emit_observe},   {"resq.concat", emit_concat},
+    {"resq.rotate", emit_rotate},
+    {"resq.hadamard", emit_hadamard},
+    {"resq.permute", emit_permute},
+    {"resq.split", emit_split},
+    {"resq.join", emit_join},
+    {"resq.slice", emit_slice},
+    {"resq.quantize", emit_quantize},
+    {"resq.qlinear", emit_qlinear},
+    {"resq.observe", emit_observe},
+    {"resq.concat", emit_concat},
     {NULL, NULL},
 };

@@ -158,7 +158,8 @@ static bool compile(MlirOperation gpu_module, const resq_gpu_target *t, resq_obj
   bool ok = module || resq_fail(err, RESQ_FAILED, "translation of GPU code to LLVM IR failed");
   if (ok) {
     set_layout(module, machine);
-    ok = link_kernels(ctx, module, t, err) && resq_object_optimise(module, machine, "optimisation of GPU code", err) &&
+    ok = link_kernels(ctx, module, t, err) &&
+         resq_object_optimise(module, machine, "optimisation of GPU code", err) &&
          check_complete(module, err) && emit(module, machine, form, out, err);
   }
   if (module)

@@ -81,15 +81,15 @@ struct resq_node {
   MlirOperation op;      ///< resq.param for a param's value
   const resq_rule *rule; ///< NULL: a param's value, the operand rounded to its type
   resq_mode mode;        ///< rule's, settled for this op's attributes
-  int result; ///< results of a JOINT op are neighbours, in order
+  int result;            ///< results of a JOINT op are neighbours, in order
   resq_tensor_info info;
   int32_t *operands;
   int32_t n_operands;
   uint64_t key[2];
   int depth;
   bool costly;
-  int32_t users;     ///< nodes and written params that read it
-  resq_value *memo;  ///< whole value, once kept
+  int32_t users;    ///< nodes and written params that read it
+  resq_value *memo; ///< whole value, once kept
 };
 
 typedef struct resq_checkpoint {

@@ -49,8 +49,7 @@ bool resq_haar(double *q, int64_t ldq, int64_t n, uint64_t seed, uint64_t first,
 
 /// Rows of resq.sketch_matrix [rows, n]. Block b takes its normals as resq_haar does, from element
 /// b * (n * n, rounded up to even) on; gaussian: element i is the i-th of the stream.
-bool resq_sketch(double *s, int64_t rows, int64_t n, uint64_t seed, bool gaussian,
-                 resq_error *err);
+bool resq_sketch(double *s, int64_t rows, int64_t n, uint64_t seed, bool gaussian, resq_error *err);
 
 /// Symmetric positive definite `a` [n, n], of which the lower triangle is read, is replaced by
 /// lower triangular L, diagonal positive, with L L^T = a; above the diagonal stands what stood

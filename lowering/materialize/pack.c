@@ -167,7 +167,8 @@ typedef struct code_job {
 
 /// The codes of a column of places, 4 bytes apart. Channels past `rows` get those that lead to the
 /// state of channel 0, so that the path is a ring.
-static void pack_path(const code_job *p, const int8_t *places, int64_t rows, int shift, uint8_t *at) {
+static void pack_path(const code_job *p, const int8_t *places, int64_t rows, int shift,
+                      uint8_t *at) {
   int state = places[0] / RESQ_TRELLIS_CODES;
   for (int64_t c = 0; c < RESQ_TILE_N; ++c) {
     unsigned code = RESQ_TRELLIS_PAD;

@@ -109,9 +109,10 @@ static inline __attribute__((always_inline)) float distance(float t, resq_code_k
 }
 
 /// Sum over the group of |w / s - nearest value|^norm; the kind is a constant where it is called.
-static inline __attribute__((always_inline)) double
-sum_distances(const float *w, int64_t count, float inverse, float norm, resq_code_kind kind,
-              float low, float high) {
+static inline __attribute__((always_inline)) double sum_distances(const float *w, int64_t count,
+                                                                  float inverse, float norm,
+                                                                  resq_code_kind kind, float low,
+                                                                  float high) {
   double total = 0;
   for (int64_t begin = 0; begin < count; begin += PIECE) {
     float errors[PIECE];
@@ -265,8 +266,8 @@ static void quantize_rows(void *opaque, int64_t task) {
     int64_t at = first * j->width + g * j->how->group;
     float *scales = &j->scales[first * groups + g];
     if (j->how->kind == RESQ_CODE_TRELLIS) {
-      resq_trellis_tile t = {j->x + at,           j->width,      j->how->group,
-                             (int)(last - first), j->codes + at, scales, groups};
+      resq_trellis_tile t = {j->x + at,     j->width, j->how->group, (int)(last - first),
+                             j->codes + at, scales,   groups};
       resq_trellis_quantize(&t, j->how->steps);
       continue;
     }

@@ -129,8 +129,7 @@ void resq_statistics_add(resq_statistics *s, int32_t site, const float *x, int64
   if (site < 0 || site >= s->n_sites || rows <= 0 || s->finished || s->failed)
     return;
   resq_statistics_site *at = &s->sites[site];
-  if (!add_rows(s, at, x, rows, ld) ||
-      (s->samples > 0 && !resq_samples_add(s, at, x, rows, ld)))
+  if (!add_rows(s, at, x, rows, ld) || (s->samples > 0 && !resq_samples_add(s, at, x, rows, ld)))
     s->failed = errno ? errno : EIO;
   at->rows += rows;
 }

@@ -46,7 +46,9 @@ _Static_assert(sizeof(entry) == 80, "an entry has no padding");
 
 //===-- Layout ------------------------------------------------------------===//
 
-static uint64_t aligned(uint64_t offset) { return (offset + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+static uint64_t aligned(uint64_t offset) {
+  return (offset + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
 
 static uint64_t samples_bytes(int64_t kept, int64_t width) {
   return (uint64_t)kept * (uint64_t)width * sizeof(float);
@@ -225,9 +227,9 @@ static bool check_entry(const entry *e, const char *name, uint64_t end, const ch
                      (long long)e->kept);
   uint64_t row = (uint64_t)e->width * sizeof(float), samples;
   if (!resq_inside_u64(e->moment, resq_moment_bytes(e->width, e->block), end) ||
-      !resq_mul_u64((uint64_t)e->kept, row, &samples) ||
-      !resq_inside_u64(e->samples, samples, end))
-    return resq_fail(err, RESQ_BAD_INPUT, "'%s': site '%s' ends beyond the file's data", path, name);
+      !resq_mul_u64((uint64_t)e->kept, row, &samples) || !resq_inside_u64(e->samples, samples, end))
+    return resq_fail(err, RESQ_BAD_INPUT, "'%s': site '%s' ends beyond the file's data", path,
+                     name);
   return true;
 }
 

@@ -19,24 +19,24 @@ enum { RESQ_MOMENT_TILE = 256, RESQ_STATISTICS_MAX_WIDTH = 1 << 20 };
 typedef struct resq_statistics_site {
   char *name;
   int64_t width, block;
-  int64_t rows;              ///< added so far
-  int64_t kept;              ///< samples held
-  uint64_t moment, samples;  ///< offsets in the storage
+  int64_t rows;             ///< added so far
+  int64_t kept;             ///< samples held
+  uint64_t moment, samples; ///< offsets in the storage
   uint64_t moment_hash[2], samples_hash[2];
-  float *window;             ///< [RESQ_STATISTICS_WINDOW, width]; freed by finish
-  int64_t waiting;           ///< rows in the window
-  int64_t *arrival;          ///< [samples] which row each sample was; freed by finish
+  float *window;    ///< [RESQ_STATISTICS_WINDOW, width]; freed by finish
+  int64_t waiting;  ///< rows in the window
+  int64_t *arrival; ///< [samples] which row each sample was; freed by finish
 } resq_statistics_site;
 
 struct resq_statistics {
   int32_t n_sites;
   resq_statistics_site *sites;
   resq_storage storage;
-  uint64_t end;        ///< of moments and samples: the directory's place
+  uint64_t end; ///< of moments and samples: the directory's place
   int64_t samples;
   uint64_t seed;
   int threads;
-  int failed;          ///< errno of the first read or write that failed in add
+  int failed; ///< errno of the first read or write that failed in add
   bool finished;
 };
 

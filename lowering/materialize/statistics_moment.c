@@ -40,7 +40,8 @@ uint64_t resq_moment_bytes(int64_t width, int64_t block) {
 
 static uint64_t tile_offset(const resq_statistics_site *site, int64_t block, int64_t i, int64_t j) {
   int64_t n = site->block;
-  return site->moment + (uint64_t)(block * block_elements(n) + tile_place(n, i, j)) * sizeof(double);
+  return site->moment +
+         (uint64_t)(block * block_elements(n) + tile_place(n, i, j)) * sizeof(double);
 }
 
 //===-- Adding ------------------------------------------------------------===//

@@ -33,8 +33,8 @@ typedef struct steps {
 static inline __attribute__((always_inline)) void fill_values(lane_floats values[CHOICES]) {
   for (int choice = 0; choice < CHOICES; ++choice)
     for (int lane = 0; lane < LANES; ++lane)
-      values[choice][lane] = (float)
-          resq_trellis_weights[lane / 2 * RESQ_TRELLIS_CODES + 2 * choice + lane % 2];
+      values[choice][lane] =
+          (float)resq_trellis_weights[lane / 2 * RESQ_TRELLIS_CODES + 2 * choice + lane % 2];
 }
 
 static inline __attribute__((always_inline)) void
@@ -54,9 +54,8 @@ cheapest_steps(const lane_floats values[CHOICES], float t, float counts, steps *
 
 /// Costs of paths by state, one channel further, a start a lane: into state s lead the states s / 2
 /// and s / 2 + 2, by codes whose last bit is that of s. took: where the second was cheaper.
-static inline __attribute__((always_inline)) void extend(const steps *step,
-                                                         start_floats cost[STATES],
-                                                         start_ints took[STATES]) {
+static inline __attribute__((always_inline)) void
+extend(const steps *step, start_floats cost[STATES], start_ints took[STATES]) {
   start_floats next[STATES];
   for (int s = 0; s < STATES; ++s) {
     start_floats first = cost[s / 2] + step->cost[2 * (s / 2) + s % 2];

@@ -31,8 +31,8 @@ typedef struct resq_outliers {
 /// One branch of a linear: a part of its input, with its own codes.
 typedef struct resq_report_branch {
   int64_t width;
-  int bits, activation_bits;       ///< 0: float
-  resq_code_kind kind;             ///< of the weight; the activation: E4M3 where it is, else integer
+  int bits, activation_bits; ///< 0: float
+  resq_code_kind kind;       ///< of the weight; the activation: E4M3 where it is, else integer
   int64_t group, activation_group; ///< that share a scale
   double clip;                     ///< of the activation's range; NaN for float
   bool clip_found;                 ///< by calibration, not given

@@ -42,7 +42,7 @@ static bool read_text(const char *path, char *text, size_t size) {
   if (file < 0)
     return false;
   size_t n = 0;
-  for (ssize_t got = 1; got > 0 && n<size - 1; n += got> 0 ? (size_t)got : 0)
+  for (ssize_t got = 1; got > 0 && n < size - 1; n += got > 0 ? (size_t)got : 0)
     got = read(file, text + n, size - 1 - n);
   close(file);
   text[n] = 0;

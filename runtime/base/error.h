@@ -14,11 +14,11 @@
 /// Exit codes of all tools.
 typedef enum resq_code {
   RESQ_OK = 0,
-  RESQ_FAILED = 1,       ///< compile or run failed
-  RESQ_USAGE = 2,        ///< the command line
-  RESQ_BAD_INPUT = 3,    ///< a file's contents
-  RESQ_NO_DEVICE = 4,    ///< no GPU, or a CPU without what is needed
-  RESQ_IO = 5,           ///< cannot open, read or write; no space
+  RESQ_FAILED = 1,    ///< compile or run failed
+  RESQ_USAGE = 2,     ///< the command line
+  RESQ_BAD_INPUT = 3, ///< a file's contents
+  RESQ_NO_DEVICE = 4, ///< no GPU, or a CPU without what is needed
+  RESQ_IO = 5,        ///< cannot open, read or write; no space
   RESQ_NO_MEMORY = 6,
 } resq_code;
 
@@ -38,7 +38,6 @@ bool resq_fail(resq_error *err, resq_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /// Puts "PREFIX: " before the message, printable like it: the file or tensor an inner function did not know. Returns false.
-bool resq_fail_in(resq_error *err, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+bool resq_fail_in(resq_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif // RESQ_BASE_ERROR_H

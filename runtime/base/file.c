@@ -24,9 +24,9 @@
 #include <unistd.h>
 
 enum {
-  MAX_ATTEMPTS = 1000,     // temporary names tried before giving up
-  MAX_NAME_IN_TEMP = 200,  // of the final name: leaves room for the rest in NAME_MAX (255)
-  MAX_WRITE = 1 << 30,     // Linux writes at most 2 GiB - 4 KiB a call
+  MAX_ATTEMPTS = 1000,    // temporary names tried before giving up
+  MAX_NAME_IN_TEMP = 200, // of the final name: leaves room for the rest in NAME_MAX (255)
+  MAX_WRITE = 1 << 30,    // Linux writes at most 2 GiB - 4 KiB a call
 };
 
 static bool fail_errno(resq_error *err, const char *what, const char *path, int code) {
@@ -36,13 +36,20 @@ static bool fail_errno(resq_error *err, const char *what, const char *path, int 
 
 static const char *kind_of_file(mode_t mode) {
   switch (mode & S_IFMT) {
-  case S_IFREG: return "a regular file";
-  case S_IFDIR: return "a directory";
-  case S_IFIFO: return "a pipe";
-  case S_IFCHR: return "a character device";
-  case S_IFBLK: return "a block device";
-  case S_IFSOCK: return "a socket";
-  default: return "a special file";
+  case S_IFREG:
+    return "a regular file";
+  case S_IFDIR:
+    return "a directory";
+  case S_IFIFO:
+    return "a pipe";
+  case S_IFCHR:
+    return "a character device";
+  case S_IFBLK:
+    return "a block device";
+  case S_IFSOCK:
+    return "a socket";
+  default:
+    return "a special file";
   }
 }
 
@@ -127,8 +134,8 @@ void resq_map_forget(const resq_map *map) {
 
 struct resq_out {
   int fd;
-  bool failed;         // after a failed write the file must not get its final name
-  bool complete;       // written and on disk
+  bool failed;   // after a failed write the file must not get its final name
+  bool complete; // written and on disk
   uint64_t position;
   char *path;
   char *temporary;

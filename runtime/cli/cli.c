@@ -19,14 +19,16 @@ static void print_usage(const char *name, FILE *f) {
           name);
   for (int i = 0; i < n_commands; ++i)
     fprintf(f, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
-  fprintf(f,
-          "\n'%s COMMAND --help' lists a command's options; --version prints the version, --licenses the\n"
-          "licenses of the libraries inside.\n"
-          "Environment: RESQ_LEVEL=generic|avx2|avx512|avx512vbmi chooses the instruction-set level,\n"
-          "RESQ_SPIN_US=N how long idle threads spin before they sleep (default 50).\n"
-          "Exit codes: 0 done, 1 failed, 2 command line, 3 bad file contents, 4 CPU lacks\n"
-          "what is needed, 5 cannot read or write, 6 no memory.\n",
-          name);
+  fprintf(
+      f,
+      "\n'%s COMMAND --help' lists a command's options; --version prints the version, --licenses "
+      "the\n"
+      "licenses of the libraries inside.\n"
+      "Environment: RESQ_LEVEL=generic|avx2|avx512|avx512vbmi chooses the instruction-set level,\n"
+      "RESQ_SPIN_US=N how long idle threads spin before they sleep (default 50).\n"
+      "Exit codes: 0 done, 1 failed, 2 command line, 3 bad file contents, 4 CPU lacks\n"
+      "what is needed, 5 cannot read or write, 6 no memory.\n",
+      name);
 }
 
 static const resq_command *find_command(const char *name) {

@@ -68,7 +68,7 @@ static const resq_flag flags[] = {
 
 /// As llama.cpp's users type them.
 static const resq_alias aliases[] = {
-    {"f", "file"},    {"n-predict", "tokens"}, {"predict", "tokens"},
+    {"f", "file"},     {"n-predict", "tokens"}, {"predict", "tokens"},
     {"sys", "system"}, {"temp", "temperature"}, {"repeat-last-n", "repeat-window"},
 };
 
@@ -93,9 +93,9 @@ static bool chat_ids(const resq_tokenizer *t, const generate_options *o, const c
   char *bos = token_text(t, resq_tokenizer_bos(t)), *eos = token_text(t, resq_tokenizer_eos(t));
   size_t size = 0;
   resq_chat_request request = {messages, count, true, bos, eos, o->date};
-  char *text = bos && eos ? resq_chat_template_render(resq_tokenizer_chat_template(t), &request,
-                                                      &size, err)
-                          : NULL;
+  char *text =
+      bos && eos ? resq_chat_template_render(resq_tokenizer_chat_template(t), &request, &size, err)
+                 : NULL;
   if (!bos || !eos)
     resq_fail(err, RESQ_NO_MEMORY, "no memory for the chat");
   // A template writes the BOS itself where the model wants one.

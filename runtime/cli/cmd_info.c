@@ -22,8 +22,8 @@ typedef struct info_options {
 #define AT(member) offsetof(info_options, member)
 static const resq_flag flags[] = {
     {"json", 0, RESQ_FLAG_BOOL, NULL, "print JSON", 0, 0, AT(json)},
-    {"verify", 0, RESQ_FLAG_BOOL, NULL, "read the whole file and check its hashes: code, tables and sections", 0, 0,
-     AT(verify)},
+    {"verify", 0, RESQ_FLAG_BOOL, NULL,
+     "read the whole file and check its hashes: code, tables and sections", 0, 0, AT(verify)},
     {"params", 0, RESQ_FLAG_BOOL, NULL, "list every parameter", 0, 0, AT(params)},
 };
 
@@ -88,7 +88,8 @@ static json_t *cache_info(const resq_program *p) {
       elements += 8.0 * (double)c->bytes_per_token / c->bits_per_element;
   }
   return json_pack("{si sI sI sf}", "layers", (int)p->n_caches, "bytes_per_token",
-                   (json_int_t)bytes, "bytes_per_sequence", (json_int_t)fixed, "bits", elements > 0 ? 8.0 * (double)bytes / elements : 0.0);
+                   (json_int_t)bytes, "bytes_per_sequence", (json_int_t)fixed, "bits",
+                   elements > 0 ? 8.0 * (double)bytes / elements : 0.0);
 }
 
 /// Functions with their entries; levels, each once; the level that would run here.
@@ -188,11 +189,11 @@ static bool print_params(const json_t *info, resq_error *err) {
   }
   size_t i;
   json_array_foreach(json_object_get(info, "param_list"), i, group) {
-    ok = ok &&
-         resq_printf(err, "  %-24s %12" PRId64 " bytes %12" PRId64 " weights %8.3f bits  %s\n",
-                     text_of(group, "name", "?").text, integer_of(group, "bytes"),
-                     integer_of(group, "elements"),
-                     json_number_value(json_object_get(group, "bits")), text_of(group, "type", "").text);
+    ok = ok && resq_printf(
+                   err, "  %-24s %12" PRId64 " bytes %12" PRId64 " weights %8.3f bits  %s\n",
+                   text_of(group, "name", "?").text, integer_of(group, "bytes"),
+                   integer_of(group, "elements"), json_number_value(json_object_get(group, "bits")),
+                   text_of(group, "type", "").text);
   }
   return ok;
 }
@@ -217,8 +218,8 @@ static bool print_text(const json_t *info, resq_error *err) {
   const json_t *cache = json_object_get(info, "cache"),
                *versions = json_object_get(info, "versions");
   return resq_printf(err, "model      %s\nscheme     %s\ncontext    %" PRId64 " tokens\n",
-                     text_of(info, "model", "unknown").text, text_of(info, "scheme", "unknown").text,
-                     integer_of(info, "context_length")) &&
+                     text_of(info, "model", "unknown").text,
+                     text_of(info, "scheme", "unknown").text, integer_of(info, "context_length")) &&
          resq_printf(err, "versions   resq %s, ABI %" PRId64 ", artifact %" PRId64 "\n",
                      text_of(versions, "runtime", "?").text, integer_of(versions, "abi"),
                      integer_of(versions, "artifact")) &&

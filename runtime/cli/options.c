@@ -27,8 +27,8 @@ static const resq_flag common_flags[] = {
      "threads; 0 (default): as many as CPU affinity and cgroup quota allow", 0, 1024, AT(threads)},
     {"context", 'c', RESQ_FLAG_INTEGER, "N",
      "tokens that the cache holds; 0: the model's (default)", 0, 1 << 30, AT(context)},
-    {"level", 0, RESQ_FLAG_TEXT, "NAME", "instruction-set level: generic, avx2, avx512, avx512vbmi (default: best)",
-     0, 0, AT(level)},
+    {"level", 0, RESQ_FLAG_TEXT, "NAME",
+     "instruction-set level: generic, avx2, avx512, avx512vbmi (default: best)", 0, 0, AT(level)},
     {"profile", 0, RESQ_FLAG_BOOL, NULL, "print the time per operation and layer to stderr", 0, 0,
      AT(profile)},
 };

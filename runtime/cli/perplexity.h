@@ -11,8 +11,8 @@ typedef struct resq_perplexity {
   int64_t windows, window;
   double seconds; ///< reference included
   resq_tally loss;
-  double *window_losses;             ///< [windows] means: what two models' runs are compared by, in pairs
-  const char *reference;             ///< the other binary; NULL: none, and nothing below
+  double *window_losses; ///< [windows] means: what two models' runs are compared by, in pairs
+  const char *reference; ///< the other binary; NULL: none, and nothing below
   resq_tally reference_loss, excess; ///< excess: loss - reference_loss, prediction by prediction
   resq_tally divergence;             ///< KL(reference || this)
   resq_tally agreement;              ///< 1 where both find the same token most likely, else 0

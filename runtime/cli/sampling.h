@@ -24,7 +24,9 @@ typedef struct resq_sampling_options {
 } resq_sampling_options;
 
 #define RESQ_SAMPLING_NOT_GIVEN                                                                    \
-  {false, -1, -1, -1, -1, -1, -1, {1, false}}
+  {                                                                                                \
+    false, -1, -1, -1, -1, -1, -1, { 1, false }                                                    \
+  }
 
 /// Fills in what was not given. Says on stderr which seed the system drew, where it was asked to. RESQ_USAGE when
 /// options exclude each other; RESQ_BAD_INPUT when the model's own settings are out of range.

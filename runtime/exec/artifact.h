@@ -36,8 +36,8 @@
 typedef enum resq_section_kind {
   RESQ_SECTION_PARAMS = 1,    ///< parameter bytes, resq_param.offset from its start
   RESQ_SECTION_TOKENIZER = 2, ///< runtime/text/tokenizer.h's blob
-  RESQ_SECTION_METADATA = 3,  ///< JSON: model, scheme, versions, sizes; nothing that differs between
-                              ///< two compiles of the same input
+  RESQ_SECTION_METADATA = 3, ///< JSON: model, scheme, versions, sizes; nothing that differs between
+                             ///< two compiles of the same input
 } resq_section_kind;
 #define RESQ_LAST_SECTION_KIND RESQ_SECTION_METADATA
 
@@ -51,7 +51,7 @@ typedef struct resq_section {
   uint32_t flags;  ///< RESQ_SECTION_OPTIONAL or 0
   uint64_t offset; ///< from the start of the file
   uint64_t size;
-  uint64_t hash;   ///< XXH3-64 of the section's bytes
+  uint64_t hash; ///< XXH3-64 of the section's bytes
 } resq_section;
 
 /// The last 40 bytes. All fields behind outside_hash have kept their place since version 1.
@@ -89,8 +89,8 @@ bool resq_artifact_verify_section(const resq_artifact *a, resq_section_kind kind
 bool resq_artifact_verify(const resq_artifact *a, resq_error *err);
 
 /// Bytes of a section, or false with *out_size = 0 when absent.
-bool resq_artifact_section(const resq_artifact *a, resq_section_kind kind,
-                           const uint8_t **out_data, uint64_t *out_size);
+bool resq_artifact_section(const resq_artifact *a, resq_section_kind kind, const uint8_t **out_data,
+                           uint64_t *out_size);
 void resq_artifact_close(resq_artifact *a);
 
 /// footer.outside_hash of a file whose sections lie, in order, where `table` says: the bytes of `data` up to the

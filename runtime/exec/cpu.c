@@ -39,8 +39,8 @@ typedef struct level {
 /// Lake's) for "avx512".
 enum {
   AVX2 = RESQ_CPU_AVX2 | RESQ_CPU_FMA | RESQ_CPU_V3,
-  AVX512 = AVX2 | RESQ_CPU_AVX512F | RESQ_CPU_AVX512BW | RESQ_CPU_AVX512VL |
-           RESQ_CPU_AVX512DQ | RESQ_CPU_AVX512CD | RESQ_CPU_AVX512VNNI,
+  AVX512 = AVX2 | RESQ_CPU_AVX512F | RESQ_CPU_AVX512BW | RESQ_CPU_AVX512VL | RESQ_CPU_AVX512DQ |
+           RESQ_CPU_AVX512CD | RESQ_CPU_AVX512VNNI,
 };
 
 /// Best first.
@@ -50,7 +50,8 @@ static const level levels[] = {
     {"avx2", AVX2}, // Haswell, Zen and later
     {"generic", 0},
     {"definition", 0}, // ops as their definitions say: for tests, slow
-    {"cuda", 0},       // a GPU, when asked for by name or when there is nothing else: exec/cuda.c opens it
+    {"cuda",
+     0}, // a GPU, when asked for by name or when there is nothing else: exec/cuda.c opens it
 };
 enum { n_levels = sizeof levels / sizeof levels[0] };
 enum { n_feature_names = sizeof feature_names / sizeof feature_names[0] };

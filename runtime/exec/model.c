@@ -43,8 +43,9 @@ bool resq_program_file(const resq_program *program, char *out, size_t size, resq
 }
 
 static bool check_entry(const resq_entry *e, int32_t index, int32_t n_caches, resq_error *err) {
-  if (!e->function || !e->level || !e->run == !e->gpu || e->max_rows < 1 || e->workspace_bytes < 0 ||
-      e->n_ops < 0 || e->n_args < 0 || e->n_args > RESQ_MAX_ARGS || (e->n_args && !e->args))
+  if (!e->function || !e->level || !e->run == !e->gpu || e->max_rows < 1 ||
+      e->workspace_bytes < 0 || e->n_ops < 0 || e->n_args < 0 || e->n_args > RESQ_MAX_ARGS ||
+      (e->n_args && !e->args))
     return resq_fail(err, RESQ_BAD_INPUT,
                      "entry %" PRId32 " of the program is malformed (rows %" PRId64
                      ", workspace %" PRId64 ", %" PRId32 " ops, %" PRId32
@@ -56,8 +57,7 @@ static bool check_entry(const resq_entry *e, int32_t index, int32_t n_caches, re
       return resq_fail(err, RESQ_BAD_INPUT, "@%s: argument %" PRId32 " is malformed", e->function,
                        i);
   }
-  return resq_check_facts(e, n_caches, err) &&
-         (!e->gpu || resq_cuda_check_entry(e, n_caches, err));
+  return resq_check_facts(e, n_caches, err) && (!e->gpu || resq_cuda_check_entry(e, n_caches, err));
 }
 
 /// Entries of one function differ in level and size only.

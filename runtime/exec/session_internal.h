@@ -50,15 +50,16 @@ struct resq_session {
   const resq_entry **forward; ///< the part of entries called "forward", NULL when absent
   int n_forward;
   int64_t capacity, sequences;
-  resq_cuda *cuda;       ///< the GPU at level "cuda", which then has caches and workspace; else NULL
-  uint8_t **caches;      ///< [n_caches]
+  resq_cuda *cuda;  ///< the GPU at level "cuda", which then has caches and workspace; else NULL
+  uint8_t **caches; ///< [n_caches]
   uint64_t *cache_bytes; ///< [n_caches]
   int64_t rewind;        ///< the least of all caches, -1: none is limited
   resq_held *held;       ///< [n_caches, sequences]
   resq_held *next_held;  ///< the same, while a call is checked
-  int32_t *alike;        ///< [n_caches] the first cache that every function uses as this one: it stands for it
-  int64_t stamp;         ///< uses of caches so far, over all calls
-  uint8_t *workspace;    ///< for the largest entry
+  int32_t
+      *alike; ///< [n_caches] the first cache that every function uses as this one: it stands for it
+  int64_t stamp;      ///< uses of caches so far, over all calls
+  uint8_t *workspace; ///< for the largest entry
   uint64_t workspace_bytes;
   uint8_t *scratch; ///< RESQ_SCRATCH_BYTES a thread
   uint64_t scratch_bytes;

@@ -26,24 +26,20 @@ RESQ_INLINE void embed(resq_worker *w, int32_t op, const int32_t *tokens, const 
 }
 
 RESQ_DECLARE_EMBED(float, f32) {
-  embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width,
-        RESQ_AS_F32);
+  embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width, RESQ_AS_F32);
 }
 
 RESQ_DECLARE_EMBED(resq_bf16, bf16) {
-  embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width,
-        RESQ_AS_BF16);
+  embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width, RESQ_AS_BF16);
 }
 
 RESQ_DECLARE_EMBED(resq_f16, f16) {
-  embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width,
-        RESQ_AS_F16);
+  embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width, RESQ_AS_F16);
 }
 
 void RESQ_KERNEL(resq_embed_codes)(resq_worker *w, int32_t op, const int32_t *tokens,
                                    const uint8_t *weight, float *y, int64_t rows, int64_t ldy,
-                                   int64_t vocabulary, int64_t width, int64_t group,
-                                   int64_t bits) {
+                                   int64_t vocabulary, int64_t width, int64_t group, int64_t bits) {
   const resq_bf16 *scales =
       (const resq_bf16 *)(weight + resq_packed_scales_offset(vocabulary, width, group, bits));
   const int64_t padded = resq_round_up(vocabulary, RESQ_TILE_N);

@@ -5,9 +5,9 @@
 //===----------------------------------------------------------------------===//
 #include "rows.h"
 
-void RESQ_KERNEL(resq_gather_rows)(resq_worker *w, int32_t op, const float *x,
-                                   const int32_t *index, float *y, int64_t rows, int64_t ldx,
-                                   int64_t ldy, int64_t width) {
+void RESQ_KERNEL(resq_gather_rows)(resq_worker *w, int32_t op, const float *x, const int32_t *index,
+                                   float *y, int64_t rows, int64_t ldx, int64_t ldy,
+                                   int64_t width) {
   resq_span span;
   while (resq_next_span(w, op, rows, width, &span))
     for (int64_t r = span.begin; r < span.end; ++r)

@@ -33,9 +33,9 @@ static inline void sign_product(const float *t, const int8_t *signs, float *y, i
     }
 }
 
-void RESQ_KERNEL(resq_hadamard)(resq_worker *w, int32_t op, const float *x,
-                                const int8_t *signs, float *y, int64_t rows, int64_t ldx,
-                                int64_t ldy, int64_t width, int64_t size, int64_t order) {
+void RESQ_KERNEL(resq_hadamard)(resq_worker *w, int32_t op, const float *x, const int8_t *signs,
+                                float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t width,
+                                int64_t size, int64_t order) {
   const int64_t blocks = width / size, step = resq_hadamard_chunk(size);
   const float scale = resq_hadamard_scale(size);
   float *t = (float *)w->scratch;

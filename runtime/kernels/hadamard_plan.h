@@ -15,8 +15,6 @@ static inline float resq_hadamard_scale(int64_t size) {
 }
 
 /// Blocks a chunk: some thousand elements, so that small blocks do not cost a ticket each.
-static inline int64_t resq_hadamard_chunk(int64_t size) {
-  return size < 2048 ? 2048 / size : 1;
-}
+static inline int64_t resq_hadamard_chunk(int64_t size) { return size < 2048 ? 2048 / size : 1; }
 
 #endif // RESQ_HADAMARD_PLAN_H

@@ -14,12 +14,18 @@
 enum { RESQ_AS_F32, RESQ_AS_F16, RESQ_AS_BF16 };
 
 RESQ_INLINE uint32_t resq_bits_of(float x) {
-  union { float f; uint32_t u; } cast = {.f = x};
+  union {
+    float f;
+    uint32_t u;
+  } cast = {.f = x};
   return cast.u;
 }
 
 RESQ_INLINE float resq_float_of(uint32_t bits) {
-  union { uint32_t u; float f; } cast = {.u = bits};
+  union {
+    uint32_t u;
+    float f;
+  } cast = {.u = bits};
   return cast.f;
 }
 

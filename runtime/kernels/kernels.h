@@ -40,10 +40,10 @@ typedef uint16_t resq_f16; // IEEE half bits
 // n padded with zeros to a multiple of 16. T is float, resq_bf16 or resq_f16.
 
 /// y[r, 0..width) = table[clamp(token[r], 0, vocabulary - 1)], widened to f32.
-#define RESQ_DECLARE_EMBED(T, suffix)                                          \
-  void RESQ_KERNEL(resq_embed_##suffix)(                                       \
-      resq_worker *w, int32_t op, const int32_t *tokens, const T *panel,       \
-      float *y, int64_t rows, int64_t ldy, int64_t vocabulary, int64_t width)
+#define RESQ_DECLARE_EMBED(T, suffix)                                                              \
+  void RESQ_KERNEL(resq_embed_##suffix)(resq_worker * w, int32_t op, const int32_t *tokens,        \
+                                        const T *panel, float *y, int64_t rows, int64_t ldy,       \
+                                        int64_t vocabulary, int64_t width)
 RESQ_DECLARE_EMBED(float, f32);
 RESQ_DECLARE_EMBED(resq_bf16, bf16);
 RESQ_DECLARE_EMBED(resq_f16, f16);
@@ -51,17 +51,15 @@ RESQ_DECLARE_EMBED(resq_f16, f16);
 /// y[r, 0..width) = scale * code of row clamp(token[r], 0, vocabulary - 1) of a packed weight of
 /// resq_qlinear (pack_layout.h): integer codes, `bits` wide, wgroup = group.
 void RESQ_KERNEL(resq_embed_codes)(resq_worker *w, int32_t op, const int32_t *tokens,
-                                   const uint8_t *weight, float *y, int64_t rows,
-                                   int64_t ldy, int64_t vocabulary, int64_t width,
-                                   int64_t group, int64_t bits);
+                                   const uint8_t *weight, float *y, int64_t rows, int64_t ldy,
+                                   int64_t vocabulary, int64_t width, int64_t group, int64_t bits);
 
 /// y[r, 0..n) = x[r, 0..k) W^T + bias (NULL: none). Weights widened to f32.
 /// rows is small (decode, 1..16) or a prefill chunk: two loops, one result bound.
-#define RESQ_DECLARE_LINEAR(T, suffix)                                         \
-  void RESQ_KERNEL(resq_linear_##suffix)(                                      \
-      resq_worker *w, int32_t op, const float *x, const T *panel,              \
-      const float *bias, float *y, int64_t rows, int64_t ldx, int64_t ldy,     \
-      int64_t n, int64_t k)
+#define RESQ_DECLARE_LINEAR(T, suffix)                                                             \
+  void RESQ_KERNEL(resq_linear_##suffix)(                                                          \
+      resq_worker * w, int32_t op, const float *x, const T *panel, const float *bias, float *y,    \
+      int64_t rows, int64_t ldx, int64_t ldy, int64_t n, int64_t k)
 RESQ_DECLARE_LINEAR(float, f32);
 RESQ_DECLARE_LINEAR(resq_bf16, bf16);
 RESQ_DECLARE_LINEAR(resq_f16, f16);
@@ -69,55 +67,46 @@ RESQ_DECLARE_LINEAR(resq_f16, f16);
 //===-- Row ops -----------------------------------------------------------===//
 
 /// y = x / sqrt(mean(x^2) + eps) * gain (NULL: 1). y may be x.
-void RESQ_KERNEL(resq_rms_norm)(resq_worker *w, int32_t op, const float *x,
-                                const float *gain, float *y, int64_t rows,
-                                int64_t ldx, int64_t ldy, int64_t width,
+void RESQ_KERNEL(resq_rms_norm)(resq_worker *w, int32_t op, const float *x, const float *gain,
+                                float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t width,
                                 float eps);
 
 /// y[r, i] = cos a, y[r, size/2 + i] = sin a, a = (float)position * inv_freq[i];
 /// inv_freq[i] = 1 / base^(2i/size), divided by factors[i] (NULL: 1). a up to 2^20: |error| <= 1e-6.
-void RESQ_KERNEL(resq_rope_angles)(resq_worker *w, int32_t op,
-                                   const int32_t *positions,
-                                   const float *inv_freq, const float *factors,
-                                   float *y, int64_t rows, int64_t size);
+void RESQ_KERNEL(resq_rope_angles)(resq_worker *w, int32_t op, const int32_t *positions,
+                                   const float *inv_freq, const float *factors, float *y,
+                                   int64_t rows, int64_t size);
 
 /// Half-split rotation of the first `size` elements of each head, the rest copied. y may be x.
-void RESQ_KERNEL(resq_rope)(resq_worker *w, int32_t op, const float *x,
-                            const float *angles, float *y, int64_t rows,
-                            int64_t ldx, int64_t ldy, int64_t heads,
+void RESQ_KERNEL(resq_rope)(resq_worker *w, int32_t op, const float *x, const float *angles,
+                            float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t heads,
                             int64_t head_size, int64_t size);
 
 /// y = silu(gate) * up = gate / (1 + exp(-gate)) * up. y may be either.
-void RESQ_KERNEL(resq_silu_gate)(resq_worker *w, int32_t op, const float *gate,
-                                 const float *up, float *y, int64_t rows,
-                                 int64_t ldg, int64_t ldu, int64_t ldy,
+void RESQ_KERNEL(resq_silu_gate)(resq_worker *w, int32_t op, const float *gate, const float *up,
+                                 float *y, int64_t rows, int64_t ldg, int64_t ldu, int64_t ldy,
                                  int64_t width);
 
 /// y = a + b. y may be either.
-void RESQ_KERNEL(resq_add)(resq_worker *w, int32_t op, const float *a,
-                           const float *b, float *y, int64_t rows, int64_t lda,
-                           int64_t ldb, int64_t ldy, int64_t width);
+void RESQ_KERNEL(resq_add)(resq_worker *w, int32_t op, const float *a, const float *b, float *y,
+                           int64_t rows, int64_t lda, int64_t ldb, int64_t ldy, int64_t width);
 
 /// y[i] = x[index[i]] for i < rows; indices are valid (the runtime checks). index NULL: row i, to copy strided rows.
-void RESQ_KERNEL(resq_gather_rows)(resq_worker *w, int32_t op, const float *x,
-                                   const int32_t *index, float *y, int64_t rows,
-                                   int64_t ldx, int64_t ldy, int64_t width);
+void RESQ_KERNEL(resq_gather_rows)(resq_worker *w, int32_t op, const float *x, const int32_t *index,
+                                   float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t width);
 
 /// y[r, i] = x[r, order[i]]. y is not x. order is i32 [width].
-void RESQ_KERNEL(resq_permute)(resq_worker *w, int32_t op, const float *x,
-                               const int32_t *order, float *y, int64_t rows,
-                               int64_t ldx, int64_t ldy, int64_t width);
+void RESQ_KERNEL(resq_permute)(resq_worker *w, int32_t op, const float *x, const int32_t *order,
+                               float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t width);
 
 /// low = first block - high elements of each block, high = the last: two dense outputs.
-void RESQ_KERNEL(resq_split)(resq_worker *w, int32_t op, const float *x,
-                             float *low, float *high_part, int64_t rows, int64_t ldx,
-                             int64_t ld_low, int64_t ld_high, int64_t width,
-                             int64_t block, int64_t high);
+void RESQ_KERNEL(resq_split)(resq_worker *w, int32_t op, const float *x, float *low,
+                             float *high_part, int64_t rows, int64_t ldx, int64_t ld_low,
+                             int64_t ld_high, int64_t width, int64_t block, int64_t high);
 /// The inverse of resq_split.
-void RESQ_KERNEL(resq_join)(resq_worker *w, int32_t op, const float *low,
-                            const float *high_part, float *y, int64_t rows, int64_t ld_low,
-                            int64_t ld_high, int64_t ldy, int64_t width,
-                            int64_t block, int64_t high);
+void RESQ_KERNEL(resq_join)(resq_worker *w, int32_t op, const float *low, const float *high_part,
+                            float *y, int64_t rows, int64_t ld_low, int64_t ld_high, int64_t ldy,
+                            int64_t width, int64_t block, int64_t high);
 
 /// Thread 0 hands x to call->observe; others pass by. The next writer of x waits (a barrier of the compiler's).
 void RESQ_KERNEL(resq_observe)(resq_worker *w, int32_t op, const float *x, int64_t rows,
@@ -127,17 +116,15 @@ void RESQ_KERNEL(resq_observe)(resq_worker *w, int32_t op, const float *x, int64
 
 /// Block j of x (groups blocks of size) times matrix[j * blocks / groups]:
 /// matrix is [blocks, size, size] f32 row-major, y_j = x_j M. y is not x.
-void RESQ_KERNEL(resq_rotate)(resq_worker *w, int32_t op, const float *x,
-                              const float *matrix, float *y, int64_t rows,
-                              int64_t ldx, int64_t ldy, int64_t groups,
+void RESQ_KERNEL(resq_rotate)(resq_worker *w, int32_t op, const float *x, const float *matrix,
+                              float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t groups,
                               int64_t size, int64_t blocks);
 
 /// Orthonormal Hadamard of each block of `size` of the row: block viewed as [order, size / order]
 /// row-major, size / order a power of two: Sylvester butterflies along the last axis, the
 /// order x order matrix (signs, i8 row-major, NULL when order is 1) along the first, / sqrt(size). y may be x.
-void RESQ_KERNEL(resq_hadamard)(resq_worker *w, int32_t op, const float *x,
-                                const int8_t *signs, float *y, int64_t rows,
-                                int64_t ldx, int64_t ldy, int64_t width,
+void RESQ_KERNEL(resq_hadamard)(resq_worker *w, int32_t op, const float *x, const int8_t *signs,
+                                float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t width,
                                 int64_t size, int64_t order);
 
 //===-- Quantised activations and weights ---------------------------------===//
@@ -152,8 +139,8 @@ void RESQ_KERNEL(resq_hadamard)(resq_worker *w, int32_t op, const float *x,
 
 typedef struct resq_quant_meta {
   float scale;
-  int32_t shift;                ///< 0, or 128 - zero point
-  int32_t sum;                  ///< sum of the group's stored codes
+  int32_t shift; ///< 0, or 128 - zero point
+  int32_t sum;   ///< sum of the group's stored codes
 } resq_quant_meta;
 
 static inline int64_t resq_round_up(int64_t x, int64_t step) {
@@ -188,9 +175,9 @@ void RESQ_KERNEL(resq_quantize)(resq_worker *w, int32_t op, const float *x, cons
 
 /// One branch of a qlinear.
 typedef struct resq_qbranch {
-  const int8_t *codes;          ///< activation codes
+  const int8_t *codes; ///< activation codes
   const resq_quant_meta *meta;
-  const uint8_t *weight;        ///< packed weight, scales behind the codes
+  const uint8_t *weight; ///< packed weight, scales behind the codes
 } resq_qbranch;
 
 /// Bytes of scratch that a branch takes at the level that needs most, in plain C; those of a call must
@@ -202,13 +189,14 @@ static inline int64_t resq_qlinear_scratch(int64_t k, int64_t group) {
 /// y = bias + sum over branches (1 or 2), see resq.qlinear. For branch i (a: first, b: second; k_b = 0: none):
 /// k, activation group, weight group, activation bits, weight bits, 1 where weights are trellis codes.
 /// Single rows and prefill alike.
-void RESQ_KERNEL(resq_qlinear)(
-    resq_worker *w, int32_t op, const int8_t *codes_a, const resq_quant_meta *meta_a,
-    const uint8_t *weight_a, const int8_t *codes_b, const resq_quant_meta *meta_b,
-    const uint8_t *weight_b, const float *bias, float *y, int64_t rows,
-    int64_t ldy, int64_t n, int64_t k_a, int64_t group_a, int64_t wgroup_a,
-    int64_t abits_a, int64_t wbits_a, int64_t trellis_a, int64_t k_b, int64_t group_b,
-    int64_t wgroup_b, int64_t abits_b, int64_t wbits_b, int64_t trellis_b);
+void RESQ_KERNEL(resq_qlinear)(resq_worker *w, int32_t op, const int8_t *codes_a,
+                               const resq_quant_meta *meta_a, const uint8_t *weight_a,
+                               const int8_t *codes_b, const resq_quant_meta *meta_b,
+                               const uint8_t *weight_b, const float *bias, float *y, int64_t rows,
+                               int64_t ldy, int64_t n, int64_t k_a, int64_t group_a,
+                               int64_t wgroup_a, int64_t abits_a, int64_t wbits_a,
+                               int64_t trellis_a, int64_t k_b, int64_t group_b, int64_t wgroup_b,
+                               int64_t abits_b, int64_t wbits_b, int64_t trellis_b);
 
 //===-- E4M3 activations and weights --------------------------------------===//
 // An activation row: codes (e4m3.h), placed, padded with zeros and strided as those of integers; behind all rows'
@@ -248,10 +236,10 @@ enum { RESQ_KV_F32, RESQ_KV_F16, RESQ_KV_INT, RESQ_KV_LM, RESQ_KV_QJL };
 
 /// How a head's vector is coded; constants once specialised.
 typedef struct resq_kv_format {
-  int64_t size;                 ///< elements
-  int64_t kind;                 ///< RESQ_KV_*
-  int64_t bits, high;           ///< of a low element; elements of the high part
-  int64_t rows;                 ///< qjl: signs
+  int64_t size;       ///< elements
+  int64_t kind;       ///< RESQ_KV_*
+  int64_t bits, high; ///< of a low element; elements of the high part
+  int64_t rows;       ///< qjl: signs
 } resq_kv_format;
 
 static inline int64_t resq_kv_low_bytes(resq_kv_format f) {
@@ -270,23 +258,22 @@ static inline int64_t resq_kv_vector_bytes(resq_kv_format f) {
 
 /// Row r's k and v (heads vectors each) coded to positions[r] of sequences[r]. sketch: the panel of S, [k_rows, low
 /// elements]; NULL unless keys are qjl's.
-void RESQ_KERNEL(resq_kv_append)(
-    resq_worker *w, int32_t op, const float *k, const float *v,
-    const int32_t *positions, const int32_t *sequences, const float *sketch,
-    uint8_t *cache, int64_t rows, int64_t ldk, int64_t ldv, int64_t capacity,
-    int64_t heads, int64_t head_size, int64_t k_kind, int64_t k_bits,
-    int64_t k_high, int64_t k_rows, int64_t v_kind, int64_t v_bits,
-    int64_t v_high);
+void RESQ_KERNEL(resq_kv_append)(resq_worker *w, int32_t op, const float *k, const float *v,
+                                 const int32_t *positions, const int32_t *sequences,
+                                 const float *sketch, uint8_t *cache, int64_t rows, int64_t ldk,
+                                 int64_t ldv, int64_t capacity, int64_t heads, int64_t head_size,
+                                 int64_t k_kind, int64_t k_bits, int64_t k_high, int64_t k_rows,
+                                 int64_t v_kind, int64_t v_bits, int64_t v_high);
 
 /// Causal attention over the cache: see resq.attention. Online softmax over blocks of positions is fine.
 /// Rows of the same sequence with consecutive positions may share the decoding of a block (prefill).
-void RESQ_KERNEL(resq_attention)(
-    resq_worker *w, int32_t op, const float *q, const int32_t *positions,
-    const int32_t *sequences, const float *sketch, const uint8_t *cache,
-    float *y, int64_t rows, int64_t ldq, int64_t ldy, int64_t capacity,
-    int64_t heads, int64_t kv_heads, int64_t head_size, float scale,
-    int64_t k_kind, int64_t k_bits, int64_t k_high, int64_t k_rows,
-    int64_t v_kind, int64_t v_bits, int64_t v_high);
+void RESQ_KERNEL(resq_attention)(resq_worker *w, int32_t op, const float *q,
+                                 const int32_t *positions, const int32_t *sequences,
+                                 const float *sketch, const uint8_t *cache, float *y, int64_t rows,
+                                 int64_t ldq, int64_t ldy, int64_t capacity, int64_t heads,
+                                 int64_t kv_heads, int64_t head_size, float scale, int64_t k_kind,
+                                 int64_t k_bits, int64_t k_high, int64_t k_rows, int64_t v_kind,
+                                 int64_t v_bits, int64_t v_high);
 
 // Grouped keys (QJL as its authors hold them), 32 consecutive tokens of a head a group. `outliers` channels of a group
 // are apart: those whose sum of squares over its tokens (f16 keys, tokens rising, no FMA) is largest, lower indices first
@@ -303,29 +290,31 @@ enum { RESQ_KV_GROUP = 32 };
 /// How grouped keys are coded; constants once specialised.
 typedef struct resq_kv_groups {
   int64_t size, rows, outliers, outlier_rows; ///< of a head; signs; channels apart, and their signs
-  int64_t buffer, window;       ///< tokens, both multiples of 32
+  int64_t buffer, window;                     ///< tokens, both multiples of 32
 } resq_kv_groups;
 
 static inline int64_t resq_kv_groups_bytes(resq_kv_groups g) {
-  return (g.rows + 7) / 8 + (g.outlier_rows + 7) / 8 + 4 + (g.outliers + RESQ_KV_GROUP - 1) / RESQ_KV_GROUP;
+  return (g.rows + 7) / 8 + (g.outlier_rows + 7) / 8 + 4 +
+         (g.outliers + RESQ_KV_GROUP - 1) / RESQ_KV_GROUP;
 }
 
 /// resq_kv_append of grouped keys.
-void RESQ_KERNEL(resq_kv_append_groups)(
-    resq_worker *w, int32_t op, const float *k, const float *v,
-    const int32_t *positions, const int32_t *sequences, const float *sketch,
-    uint8_t *cache, int64_t rows, int64_t ldk, int64_t ldv, int64_t capacity,
-    int64_t heads, int64_t head_size, int64_t k_rows, int64_t outliers,
-    int64_t outlier_rows, int64_t buffer, int64_t window, int64_t v_kind,
-    int64_t v_bits, int64_t v_high);
+void RESQ_KERNEL(resq_kv_append_groups)(resq_worker *w, int32_t op, const float *k, const float *v,
+                                        const int32_t *positions, const int32_t *sequences,
+                                        const float *sketch, uint8_t *cache, int64_t rows,
+                                        int64_t ldk, int64_t ldv, int64_t capacity, int64_t heads,
+                                        int64_t head_size, int64_t k_rows, int64_t outliers,
+                                        int64_t outlier_rows, int64_t buffer, int64_t window,
+                                        int64_t v_kind, int64_t v_bits, int64_t v_high);
 
 /// resq_attention over grouped keys.
-void RESQ_KERNEL(resq_attention_groups)(
-    resq_worker *w, int32_t op, const float *q, const int32_t *positions,
-    const int32_t *sequences, const float *sketch, const uint8_t *cache,
-    float *y, int64_t rows, int64_t ldq, int64_t ldy, int64_t capacity,
-    int64_t heads, int64_t kv_heads, int64_t head_size, float scale,
-    int64_t k_rows, int64_t outliers, int64_t outlier_rows, int64_t buffer,
-    int64_t window, int64_t v_kind, int64_t v_bits, int64_t v_high);
+void RESQ_KERNEL(resq_attention_groups)(resq_worker *w, int32_t op, const float *q,
+                                        const int32_t *positions, const int32_t *sequences,
+                                        const float *sketch, const uint8_t *cache, float *y,
+                                        int64_t rows, int64_t ldq, int64_t ldy, int64_t capacity,
+                                        int64_t heads, int64_t kv_heads, int64_t head_size,
+                                        float scale, int64_t k_rows, int64_t outliers,
+                                        int64_t outlier_rows, int64_t buffer, int64_t window,
+                                        int64_t v_kind, int64_t v_bits, int64_t v_high);
 
 #endif // RESQ_KERNELS_H

@@ -62,8 +62,8 @@ RESQ_INLINE void code_lloyd_max(const float *x, int64_t count, int64_t bits, int
     products[i % RESQ_SUM_LANES] += x[i] * c;
     centroids[i % RESQ_SUM_LANES] += c * c;
   }
-  uint16_t scale_bits = resq_lm_scale_bits(is_key, squares, resq_fold_lanes(products),
-                                           resq_fold_lanes(centroids));
+  uint16_t scale_bits =
+      resq_lm_scale_bits(is_key, squares, resq_fold_lanes(products), resq_fold_lanes(centroids));
   __builtin_memcpy(scale_at, &scale_bits, sizeof(scale_bits));
 }
 

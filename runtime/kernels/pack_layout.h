@@ -17,7 +17,9 @@
 
 /// Bits of a code that stand in planes of their own, its lowest 4 being a nibble: 0 for codes that
 /// are nibbles or bytes.
-static inline int64_t resq_packed_planes(int64_t bits) { return bits > 4 && bits < 8 ? bits - 4 : 0; }
+static inline int64_t resq_packed_planes(int64_t bits) {
+  return bits > 4 && bits < 8 ? bits - 4 : 0;
+}
 
 /// Bytes of a plane: a bit for each weight of a unit.
 #define RESQ_PLANE_BYTES 16
@@ -36,14 +38,13 @@ static inline int64_t resq_packed_tile_bytes(int64_t k, int64_t group, int64_t b
 }
 
 /// Byte offset of the bf16 scales [k / wgroup, n padded to 16]: behind all codes.
-static inline int64_t resq_packed_scales_offset(int64_t n, int64_t k, int64_t group,
-                                                int64_t bits) {
+static inline int64_t resq_packed_scales_offset(int64_t n, int64_t k, int64_t group, int64_t bits) {
   return resq_round_up(n, RESQ_TILE_N) / RESQ_TILE_N * resq_packed_tile_bytes(k, group, bits);
 }
 
 /// Bytes of the whole packed weight, scales included.
-static inline int64_t resq_packed_weight_size(int64_t n, int64_t k, int64_t group,
-                                              int64_t wgroup, int64_t bits) {
+static inline int64_t resq_packed_weight_size(int64_t n, int64_t k, int64_t group, int64_t wgroup,
+                                              int64_t bits) {
   return resq_packed_scales_offset(n, k, group, bits) +
          k / wgroup * resq_round_up(n, RESQ_TILE_N) * (int64_t)sizeof(resq_bf16);
 }
@@ -69,10 +70,10 @@ static inline void resq_pack_clear(uint8_t *packed, int64_t n, int64_t k, int64_
 
 /// Where the code of a weight stands.
 typedef struct resq_packed_place {
-  int64_t byte;       ///< of its nibble or byte
-  int64_t plane;      ///< of its bit in the first plane; others follow RESQ_PLANE_BYTES apart
-  int shift;          ///< the bit where its nibble begins, 0 or 4; 0 of bytes
-  int plane_shift;    ///< its bit in the plane's byte
+  int64_t byte;    ///< of its nibble or byte
+  int64_t plane;   ///< of its bit in the first plane; others follow RESQ_PLANE_BYTES apart
+  int shift;       ///< the bit where its nibble begins, 0 or 4; 0 of bytes
+  int plane_shift; ///< its bit in the plane's byte
 } resq_packed_place;
 
 static inline resq_packed_place resq_packed_code_place(int64_t channel, int64_t column, int64_t k,

@@ -56,8 +56,8 @@ RESQ_INLINE const uint8_t *resq_qweight(const resq_qshape *b, int64_t tile, int6
 
 /// bf16 scales of a tile, weight group g.
 RESQ_INLINE const resq_bf16 *resq_qscales(const resq_qshape *b, int64_t tile, int64_t g) {
-  return (const resq_bf16 *)(b->weight + resq_packed_scales_offset(b->n, b->k, b->group,
-                                                                   b->wbits)) +
+  return (const resq_bf16 *)(b->weight +
+                             resq_packed_scales_offset(b->n, b->k, b->group, b->wbits)) +
          (g * resq_qtiles(b->n) + tile) * RESQ_TILE_N;
 }
 

@@ -15,6 +15,6 @@ void RESQ_KERNEL(resq_quantize)(resq_worker *w, int32_t op, const float *x, cons
   const int64_t stride = resq_code_stride(width, group);
   for (int64_t first; (first = resq_next_chunk(w, op) * step) < rows;)
     for (int64_t r = first; r < rows && r < first + step; ++r)
-      quantize_row(x + r * ldx, codes + r * stride, meta + r * (width / group), width, group,
-                   range, bits, clip);
+      quantize_row(x + r * ldx, codes + r * stride, meta + r * (width / group), width, group, range,
+                   bits, clip);
 }

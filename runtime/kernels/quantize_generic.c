@@ -28,9 +28,8 @@ static inline resq_quant_meta quantize_group(const float *x, int8_t *codes, int6
   return resq_range_meta(range, sum);
 }
 
-static inline void quantize_row(const float *x, int8_t *codes, resq_quant_meta *meta,
-                                int64_t width, int64_t group, int64_t range, int64_t bits,
-                                float clip) {
+static inline void quantize_row(const float *x, int8_t *codes, resq_quant_meta *meta, int64_t width,
+                                int64_t group, int64_t range, int64_t bits, float clip) {
   const int64_t padded = resq_round_up(group, 8);
   int64_t at = 0;
   resq_range shared = {0};

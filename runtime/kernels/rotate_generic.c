@@ -21,8 +21,8 @@ static inline void rotate_columns(const float *x, const float *matrix, float *y,
 }
 
 void RESQ_KERNEL(resq_rotate)(resq_worker *w, int32_t op, const float *x, const float *matrix,
-                              float *y, int64_t rows, int64_t ldx, int64_t ldy,
-                              int64_t groups, int64_t size, int64_t blocks) {
+                              float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t groups,
+                              int64_t size, int64_t blocks) {
   const int64_t cuts = (rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
   for (int64_t i; (i = resq_next_chunk(w, op)) < cuts * groups;) {
     const int64_t j = i / cuts, first = i % cuts * CHUNK_ROWS;

@@ -42,16 +42,26 @@ RESQ_INLINE void resq_sin_cos(double a, double *sine, double *cosine) {
   const double magic = 0x1.8p52;
   double shifted = a * 0.63661977236758134308 + magic;
   double n = shifted - magic;
-  union { double d; uint64_t u; } cast = {.d = shifted};
+  union {
+    double d;
+    uint64_t u;
+  } cast = {.d = shifted};
   uint64_t quadrant = cast.u;
   // pi/2 in parts of 33 bits: products with n are exact.
   double r = ((a - n * 1.57079632673412561417e+00) - n * 6.07710050630396597660e-11) -
              n * 2.02226624879595063154e-21;
   double r2 = r * r;
-  double s = r + r * r2 * (-1.0 / 6 + r2 * (1.0 / 120 + r2 * (-1.0 / 5040 + r2 * (1.0 / 362880 +
-             r2 * (-1.0 / 39916800 + r2 * (1.0 / 6227020800.0))))));
-  double c = 1.0 + r2 * (-1.0 / 2 + r2 * (1.0 / 24 + r2 * (-1.0 / 720 + r2 * (1.0 / 40320 +
-             r2 * (-1.0 / 3628800 + r2 * (1.0 / 479001600.0))))));
+  double s =
+      r + r * r2 *
+              (-1.0 / 6 +
+               r2 * (1.0 / 120 +
+                     r2 * (-1.0 / 5040 + r2 * (1.0 / 362880 + r2 * (-1.0 / 39916800 +
+                                                                    r2 * (1.0 / 6227020800.0))))));
+  double c =
+      1.0 + r2 * (-1.0 / 2 +
+                  r2 * (1.0 / 24 +
+                        r2 * (-1.0 / 720 + r2 * (1.0 / 40320 + r2 * (-1.0 / 3628800 +
+                                                                     r2 * (1.0 / 479001600.0))))));
   double sin_part = quadrant & 1 ? c : s, cos_part = quadrant & 1 ? s : c;
   *sine = quadrant & 2 ? -sin_part : sin_part;
   *cosine = (quadrant + 1) & 2 ? -cos_part : cos_part;

@@ -24,18 +24,18 @@ typedef struct resq_tokenizer_notes {
 
 /// What a checkpoint says. token_types (GGUF): 0 undefined (as 1), 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte.
 typedef struct resq_tokenizer_source {
-  const resq_text *tokens;      ///< [n_tokens], byte-level alphabet (Ġ for space)
-  const int32_t *token_types;   ///< [n_tokens] or NULL
+  const resq_text *tokens;    ///< [n_tokens], byte-level alphabet (Ġ for space)
+  const int32_t *token_types; ///< [n_tokens] or NULL
   int64_t n_tokens;
-  const resq_text *merges;      ///< [n_merges] "left right", best first
+  const resq_text *merges; ///< [n_merges] "left right", best first
   int64_t n_merges;
-  const char *pre;              ///< pre-tokenizer, a name of pretokenizers.def
-  const char *chat_template;    ///< Jinja text, "" for none
-  int64_t bos, eos;             ///< -1: none
+  const char *pre;           ///< pre-tokenizer, a name of pretokenizers.def
+  const char *chat_template; ///< Jinja text, "" for none
+  int64_t bos, eos;          ///< -1: none
   bool add_bos;
-  const int32_t *ends;          ///< [n_ends] further ids that end a generation
+  const int32_t *ends; ///< [n_ends] further ids that end a generation
   int64_t n_ends;
-  resq_tokenizer_notes *notes;  ///< NULL, or filled by resq_tokenizer_build
+  resq_tokenizer_notes *notes; ///< NULL, or filled by resq_tokenizer_build
 } resq_tokenizer_source;
 
 /// Blob bytes (malloc), deterministic. Refuses: unknown pre, merges that are not two words, duplicate tokens, ids out of
@@ -60,8 +60,8 @@ const char *resq_tokenizer_chat_template(const resq_tokenizer *t);
 
 /// Text to ids (malloc'ed *out_ids). `special`: control-token text in the input becomes control tokens (chat
 /// templates); otherwise it is plain text. Invalid UTF-8 bytes are encoded as bytes. No BOS is added.
-bool resq_tokenizer_encode(const resq_tokenizer *t, resq_text text, bool special,
-                           int32_t **out_ids, int64_t *out_count, resq_error *err);
+bool resq_tokenizer_encode(const resq_tokenizer *t, resq_text text, bool special, int32_t **out_ids,
+                           int64_t *out_count, resq_error *err);
 
 /// Bytes of one token (not NUL-terminated, may be part of a UTF-8 sequence); control tokens give their text.
 /// Valid until t closes. An id out of range gives "".

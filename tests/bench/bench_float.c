@@ -56,15 +56,15 @@ static resq_worker *worker(void) {
 }
 
 /// Seconds of the best of some runs of `expression`.
-#define BEST(result, expression)                                                              \
-  do {                                                                                        \
-    result = 1e9;                                                                             \
-    for (int repeat_ = 0; repeat_ < REPEATS; ++repeat_) {                                     \
-      double start_ = now();                                                                  \
-      expression;                                                                             \
-      double took_ = now() - start_;                                                          \
-      result = took_ < result ? took_ : result;                                               \
-    }                                                                                         \
+#define BEST(result, expression)                                                                   \
+  do {                                                                                             \
+    result = 1e9;                                                                                  \
+    for (int repeat_ = 0; repeat_ < REPEATS; ++repeat_) {                                          \
+      double start_ = now();                                                                       \
+      expression;                                                                                  \
+      double took_ = now() - start_;                                                               \
+      result = took_ < result ? took_ : result;                                                    \
+    }                                                                                              \
   } while (0)
 
 //===-- Roofs -------------------------------------------------------------===//
@@ -105,8 +105,8 @@ static __attribute__((noinline)) float read_all(const float *p, size_t count) {
       _mm_prefetch((const char *)(p + i + j * 16) + 2048, _MM_HINT_T0);
     }
   }
-  return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sums[0], sums[1]),
-                                            _mm512_add_ps(sums[2], sums[3])));
+  return _mm512_reduce_add_ps(
+      _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3])));
 }
 
 static double peak_read(const void *pool) {
@@ -121,9 +121,9 @@ static double peak_read(const void *pool) {
 
 typedef void (*linear_call)(const float *x, const void *panel, float *y, int64_t rows);
 
-#define LINEAR(name, n, k, as)                                                                \
-  static void name(const float *x, const void *panel, float *y, int64_t rows) {               \
-    linear(worker(), 0, x, panel, NULL, y, rows, k, n, n, k, as);                             \
+#define LINEAR(name, n, k, as)                                                                     \
+  static void name(const float *x, const void *panel, float *y, int64_t rows) {                    \
+    linear(worker(), 0, x, panel, NULL, y, rows, k, n, n, k, as);                                  \
   }
 LINEAR(square_f32, 576, 576, RESQ_AS_F32)
 LINEAR(square_f16, 576, 576, RESQ_AS_F16)
@@ -140,10 +140,10 @@ static const struct {
   linear_call call;
   int64_t n, k, bytes;
 } linears[] = {
-    {"576x576 f32", square_f32, 576, 576, 4},     {"576x576 f16", square_f16, 576, 576, 2},
-    {"576x576 bf16", square_bf16, 576, 576, 2},   {"1536x576 f32", up_f32, 1536, 576, 4},
-    {"1536x576 bf16", up_bf16, 1536, 576, 2},     {"576x1536 f32", down_f32, 576, 1536, 4},
-    {"49152x576 f32", head_f32, 49152, 576, 4},   {"49152x576 bf16", head_bf16, 49152, 576, 2},
+    {"576x576 f32", square_f32, 576, 576, 4},   {"576x576 f16", square_f16, 576, 576, 2},
+    {"576x576 bf16", square_bf16, 576, 576, 2}, {"1536x576 f32", up_f32, 1536, 576, 4},
+    {"1536x576 bf16", up_bf16, 1536, 576, 2},   {"576x1536 f32", down_f32, 576, 1536, 4},
+    {"49152x576 f32", head_f32, 49152, 576, 4}, {"49152x576 bf16", head_bf16, 49152, 576, 2},
     {"49152x576 f16", head_f16, 49152, 576, 2},
 };
 enum { LINEARS = sizeof linears / sizeof *linears };
@@ -195,21 +195,19 @@ static void bench_decode(const uint8_t *pool) {
 enum { CAPACITY = 4096 + 512, HEADS = 9, KV_HEADS = 3, SIZE = 64, MOST = 512 };
 static float *sketch; ///< of the sign codes
 
-#define ATTENTION(name, kind, bits, high, signs)                                              \
-  static void append_##name(const float *k, const float *v, const int32_t *positions,         \
-                            const int32_t *sequences, uint8_t *cache, int64_t rows) {         \
-    resq_kv_append_bench(worker(), 0, k, v, positions, sequences, sketch, cache, rows,        \
-                         KV_HEADS * SIZE, KV_HEADS * SIZE, CAPACITY, KV_HEADS, SIZE, kind,    \
-                         bits, high, signs, signs ? RESQ_KV_F16 : kind, bits,                 \
-                         signs ? 0 : high);                                                   \
-  }                                                                                           \
-  static void attend_##name(const float *q, const int32_t *positions,                         \
-                            const int32_t *sequences, uint8_t *cache, float *y,               \
-                            int64_t rows) {                                                   \
-    const resq_kv_format keys = {SIZE, kind, bits, high, signs};                              \
-    const resq_kv_format values = {SIZE, signs ? RESQ_KV_F16 : kind, bits, signs ? 0 : high, 0}; \
-    attention(worker(), 0, q, positions, sequences, sketch, cache, y, rows, HEADS * SIZE,     \
-              HEADS * SIZE, CAPACITY, HEADS, KV_HEADS, keys, values, 0.125f);                 \
+#define ATTENTION(name, kind, bits, high, signs)                                                   \
+  static void append_##name(const float *k, const float *v, const int32_t *positions,              \
+                            const int32_t *sequences, uint8_t *cache, int64_t rows) {              \
+    resq_kv_append_bench(worker(), 0, k, v, positions, sequences, sketch, cache, rows,             \
+                         KV_HEADS * SIZE, KV_HEADS * SIZE, CAPACITY, KV_HEADS, SIZE, kind, bits,   \
+                         high, signs, signs ? RESQ_KV_F16 : kind, bits, signs ? 0 : high);         \
+  }                                                                                                \
+  static void attend_##name(const float *q, const int32_t *positions, const int32_t *sequences,    \
+                            uint8_t *cache, float *y, int64_t rows) {                              \
+    const resq_kv_format keys = {SIZE, kind, bits, high, signs};                                   \
+    const resq_kv_format values = {SIZE, signs ? RESQ_KV_F16 : kind, bits, signs ? 0 : high, 0};   \
+    attention(worker(), 0, q, positions, sequences, sketch, cache, y, rows, HEADS * SIZE,          \
+              HEADS * SIZE, CAPACITY, HEADS, KV_HEADS, keys, values, 0.125f);                      \
   }
 ATTENTION(f32, RESQ_KV_F32, 0, 0, 0)
 ATTENTION(f16, RESQ_KV_F16, 0, 0, 0)

@@ -164,38 +164,37 @@ typedef struct linear_shape {
   void (*run)(resq_worker *w, void *arguments);
 } linear_shape;
 
-#define WEIGHT_BYTES(n, k_a, group_a, wbits_a, k_b)                                   \
-  (resq_round_up(resq_packed_weight_size(n, k_a, group_a, k_a, wbits_a), 64) +        \
+#define WEIGHT_BYTES(n, k_a, group_a, wbits_a, k_b)                                                \
+  (resq_round_up(resq_packed_weight_size(n, k_a, group_a, k_a, wbits_a), 64) +                     \
    (k_b ? resq_round_up(resq_packed_weight_size(n, k_b, k_b, k_b, 8), 64) : 0))
 
 /// One function a shape, everything constant but the rows.
-#define LINEAR(id, n, k_a, group_a, abits_a, wbits_a, trellis_a, k_b)                      \
-  __attribute__((flatten, noinline)) static void id(resq_worker *w, void *p) {        \
-    const linear *l = p;                                                              \
-    const int64_t bytes = WEIGHT_BYTES(n, k_a, group_a, wbits_a, k_b);                \
-    const int64_t size_a =                                                            \
-        resq_round_up(resq_packed_weight_size(n, k_a, group_a, k_a, wbits_a), 64);    \
-    for (int64_t i = 0; i < l->layers; ++i)                                           \
-      RESQ_KERNEL(resq_qlinear)(w, (int32_t)i, l->codes_a, l->meta_a,                 \
-                                l->weights + i * bytes, l->codes_b, l->meta_b,        \
-                                l->weights + i * bytes + size_a, NULL, l->y, l->rows, \
-                                n, n, k_a, group_a, k_a, abits_a, wbits_a, trellis_a, k_b, \
-                                k_b, k_b, 8, 8, 0);                                   \
+#define LINEAR(id, n, k_a, group_a, abits_a, wbits_a, trellis_a, k_b)                              \
+  __attribute__((flatten, noinline)) static void id(resq_worker *w, void *p) {                     \
+    const linear *l = p;                                                                           \
+    const int64_t bytes = WEIGHT_BYTES(n, k_a, group_a, wbits_a, k_b);                             \
+    const int64_t size_a =                                                                         \
+        resq_round_up(resq_packed_weight_size(n, k_a, group_a, k_a, wbits_a), 64);                 \
+    for (int64_t i = 0; i < l->layers; ++i)                                                        \
+      RESQ_KERNEL(resq_qlinear)(w, (int32_t)i, l->codes_a, l->meta_a, l->weights + i * bytes,      \
+                                l->codes_b, l->meta_b, l->weights + i * bytes + size_a, NULL,      \
+                                l->y, l->rows, n, n, k_a, group_a, k_a, abits_a, wbits_a,          \
+                                trellis_a, k_b, k_b, k_b, 8, 8, 0);                                \
   }
-#define SHAPES(X)                                                   \
-  X(linear_qo, 576, 504, 504, 4, 4, 0, 72)                          \
-  X(linear_trellis, 576, 504, 504, 4, 4, 1, 72)                          \
-  X(linear_a8, 576, 504, 504, 8, 4, 0, 72)                          \
-  X(linear_trellis_a8, 576, 504, 504, 8, 4, 1, 72)                       \
-  X(linear_heads, 576, 504, 56, 4, 4, 0, 72)                        \
-  X(linear_kv, 192, 504, 504, 4, 4, 0, 72)                          \
-  X(linear_up, 1536, 504, 504, 4, 4, 0, 72)                         \
-  X(linear_down, 576, 1536, 1536, 4, 4, 0, 0)                       \
-  X(linear_split, 576, 1280, 1280, 4, 4, 0, 256)                    \
+#define SHAPES(X)                                                                                  \
+  X(linear_qo, 576, 504, 504, 4, 4, 0, 72)                                                         \
+  X(linear_trellis, 576, 504, 504, 4, 4, 1, 72)                                                    \
+  X(linear_a8, 576, 504, 504, 8, 4, 0, 72)                                                         \
+  X(linear_trellis_a8, 576, 504, 504, 8, 4, 1, 72)                                                 \
+  X(linear_heads, 576, 504, 56, 4, 4, 0, 72)                                                       \
+  X(linear_kv, 192, 504, 504, 4, 4, 0, 72)                                                         \
+  X(linear_up, 1536, 504, 504, 4, 4, 0, 72)                                                        \
+  X(linear_down, 576, 1536, 1536, 4, 4, 0, 0)                                                      \
+  X(linear_split, 576, 1280, 1280, 4, 4, 0, 256)                                                   \
   X(linear_head, 49152, 576, 576, 8, 8, 0, 0)
 #define DEFINE(id, ...) LINEAR(id, __VA_ARGS__)
 SHAPES(DEFINE)
-#define ROW(id, n, k_a, group_a, abits_a, wbits_a, trellis_a, k_b) \
+#define ROW(id, n, k_a, group_a, abits_a, wbits_a, trellis_a, k_b)                                 \
   {#id, n, k_a, group_a, abits_a, wbits_a, trellis_a, k_b, id},
 static const linear_shape shapes[] = {SHAPES(ROW)};
 #define N_SHAPES (int)(sizeof(shapes) / sizeof(*shapes))
@@ -284,20 +283,19 @@ typedef struct rows_task {
   int64_t rows, calls;
 } rows_task;
 
-#define SMALL(id, call)                                                        \
-  __attribute__((flatten, noinline)) static void id(resq_worker *w, void *p) { \
-    const rows_task *t = p;                                                    \
-    for (int32_t i = 0; i < t->calls; ++i)                                     \
-      call;                                                                    \
+#define SMALL(id, call)                                                                            \
+  __attribute__((flatten, noinline)) static void id(resq_worker *w, void *p) {                     \
+    const rows_task *t = p;                                                                        \
+    for (int32_t i = 0; i < t->calls; ++i)                                                         \
+      call;                                                                                        \
   }
-#define QUANTIZE(width, group, bits)                                                         \
-  RESQ_KERNEL(resq_quantize)(w, i, t->x, NULL, t->codes, t->meta, t->rows, width, width, group, \
+#define QUANTIZE(width, group, bits)                                                               \
+  RESQ_KERNEL(resq_quantize)(w, i, t->x, NULL, t->codes, t->meta, t->rows, width, width, group,    \
                              group, bits, 0.95f)
-#define HADAMARD(width, size, order)                                                      \
-  RESQ_KERNEL(resq_hadamard)(w, i, t->x, t->signs, t->y, t->rows, width, width, width, size, \
-                             order)
-#define ROTATE(groups, size, blocks)                                                   \
-  RESQ_KERNEL(resq_rotate)(w, i, t->x, t->matrix, t->y, t->rows, (groups) * (size),    \
+#define HADAMARD(width, size, order)                                                               \
+  RESQ_KERNEL(resq_hadamard)(w, i, t->x, t->signs, t->y, t->rows, width, width, width, size, order)
+#define ROTATE(groups, size, blocks)                                                               \
+  RESQ_KERNEL(resq_rotate)(w, i, t->x, t->matrix, t->y, t->rows, (groups) * (size),                \
                            (groups) * (size), groups, size, blocks)
 SMALL(quantize_576, QUANTIZE(576, 576, 4))
 SMALL(quantize_504, QUANTIZE(504, 504, 4))

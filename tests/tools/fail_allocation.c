@@ -34,7 +34,9 @@ void *__libc_memalign(size_t, size_t);
 static atomic_long own_count, *count = &own_count;
 static long fail_at;
 static bool on, filtered, say, ready;
-static struct { uintptr_t begin, end; } ranges[64];
+static struct {
+  uintptr_t begin, end;
+} ranges[64];
 static int n_ranges;
 
 static int note_object(struct dl_phdr_info *info, size_t size, void *text) {

@@ -40,11 +40,11 @@ static float scale_of(int64_t size) { return 1.0f / sqrtf((float)size); }
 
 static void call_attention(resq_worker *w, void *p) {
   const kv_case *c = p;
-  AT_LEVEL(c->level, resq_attention)(
-      w, 0, c->q, c->positions, c->sequences, c->sketch, c->cache, c->y, c->rows,
-      c->heads * c->size, c->heads * c->size, CAPACITY, c->heads, c->kv_heads, c->size,
-      scale_of(c->size), c->keys.kind, c->keys.bits, c->keys.high, c->keys.rows, c->values.kind,
-      c->values.bits, c->values.high);
+  AT_LEVEL(c->level, resq_attention)(w, 0, c->q, c->positions, c->sequences, c->sketch, c->cache,
+                                     c->y, c->rows, c->heads * c->size, c->heads * c->size,
+                                     CAPACITY, c->heads, c->kv_heads, c->size, scale_of(c->size),
+                                     c->keys.kind, c->keys.bits, c->keys.high, c->keys.rows,
+                                     c->values.kind, c->values.bits, c->values.high);
 }
 
 static size_t cache_bytes(const kv_case *c) {

@@ -207,7 +207,8 @@ static void test_balanced_small_moments(void **state) {
     for (int q = 0; q < COUNT; ++q) {
       double t[9];
       resq_error err = {0};
-      if (!resq_balanced_basis(moments[k], moments[q], t, 3, &err) || !resq_inverse_transpose(t, 3, &err))
+      if (!resq_balanced_basis(moments[k], moments[q], t, 3, &err) ||
+          !resq_inverse_transpose(t, 3, &err))
         fail_msg("moments %d and %d: %s", k, q, err.message);
       for (int i = 0; i < 9; ++i)
         assert_true(isfinite(t[i]));
@@ -300,11 +301,10 @@ static void test_sketch_rows(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_balanced),         cmocka_unit_test(test_balanced_times_rotation),
-      cmocka_unit_test(test_balanced_refuses),
-      cmocka_unit_test(test_balanced_small_moments), cmocka_unit_test(test_inverse_transpose),
-      cmocka_unit_test(test_singular_values),  cmocka_unit_test(test_sketch_is_unbiased),
-      cmocka_unit_test(test_sketch_rows),
+      cmocka_unit_test(test_balanced),           cmocka_unit_test(test_balanced_times_rotation),
+      cmocka_unit_test(test_balanced_refuses),   cmocka_unit_test(test_balanced_small_moments),
+      cmocka_unit_test(test_inverse_transpose),  cmocka_unit_test(test_singular_values),
+      cmocka_unit_test(test_sketch_is_unbiased), cmocka_unit_test(test_sketch_rows),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

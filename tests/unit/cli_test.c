@@ -47,7 +47,7 @@ static void restore(int fd, int saved) {
 
 /// Runs "model WORD WORD ..." (up to a NULL); returns the exit code.
 static int cli(const char *path, const char *first, ...) {
-  char *argv[32] = {(char *)(uintptr_t) "model"};
+  char *argv[32] = {(char *)(uintptr_t)"model"};
   int argc = 1;
   va_list args;
   va_start(args, first);
@@ -427,14 +427,22 @@ static void says_what_is_missing(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(help_and_version), cmocka_unit_test(refuses_command_lines),
-      cmocka_unit_test(named_option), cmocka_unit_test(aliases),
-      cmocka_unit_test(context_is_what_was_asked_for), cmocka_unit_test(seeds),
-      cmocka_unit_test(tokenizes),        cmocka_unit_test(gives_logits),
-      cmocka_unit_test(losses_are_exact), cmocka_unit_test(measures_perplexity),
-      cmocka_unit_test(benches),          cmocka_unit_test(informs),
-      cmocka_unit_test(generates),        cmocka_unit_test(generates_at_random),
-      cmocka_unit_test(generation_ends),  cmocka_unit_test(says_what_is_missing),
+      cmocka_unit_test(help_and_version),
+      cmocka_unit_test(refuses_command_lines),
+      cmocka_unit_test(named_option),
+      cmocka_unit_test(aliases),
+      cmocka_unit_test(context_is_what_was_asked_for),
+      cmocka_unit_test(seeds),
+      cmocka_unit_test(tokenizes),
+      cmocka_unit_test(gives_logits),
+      cmocka_unit_test(losses_are_exact),
+      cmocka_unit_test(measures_perplexity),
+      cmocka_unit_test(benches),
+      cmocka_unit_test(informs),
+      cmocka_unit_test(generates),
+      cmocka_unit_test(generates_at_random),
+      cmocka_unit_test(generation_ends),
+      cmocka_unit_test(says_what_is_missing),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -394,12 +394,11 @@ static void through_cache(float *x, int n, int bits) {
 /// Codes of the Lloyd-Max quantiser for N(0, 1), by search of the nearest centroid; the scale is
 /// unbiased for keys, and the least-squares one for values.
 static void through_lloyd_max(float *x, int n, int bits, bool is_key) {
-  static const float half[4][8] = {
-      {.797884561f},
-      {.452780035f, 1.51041761f},
-      {.245094179f, .756005281f, 1.34390928f, 2.1519457f},
-      {.12839503f, .388048299f, .656759119f, .942340456f, 1.2562312f, 1.61804639f, 2.06901723f,
-       2.73258957f}};
+  static const float half[4][8] = {{.797884561f},
+                                   {.452780035f, 1.51041761f},
+                                   {.245094179f, .756005281f, 1.34390928f, 2.1519457f},
+                                   {.12839503f, .388048299f, .656759119f, .942340456f, 1.2562312f,
+                                    1.61804639f, 2.06901723f, 2.73258957f}};
   double squares = 0, product = 0, centroids = 0;
   float c[16];
   for (int i = 0; i < n; i++)
@@ -539,9 +538,12 @@ static void attention_estimates_from_signs(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(embed_norm_linear), cmocka_unit_test(moves_and_gate),
-      cmocka_unit_test(rope_turns_heads),  cmocka_unit_test(rotations),
-      cmocka_unit_test(qlinear_is_exact),  cmocka_unit_test(attention_reads_what_was_appended),
+      cmocka_unit_test(embed_norm_linear),
+      cmocka_unit_test(moves_and_gate),
+      cmocka_unit_test(rope_turns_heads),
+      cmocka_unit_test(rotations),
+      cmocka_unit_test(qlinear_is_exact),
+      cmocka_unit_test(attention_reads_what_was_appended),
       cmocka_unit_test(attention_estimates_from_signs),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,11 +28,17 @@ static void test_printable(void **state) {
   EXPECT("plain \\ text, ü 漢 🙂", "plain \\ text, ü 漢 🙂");
   EXPECT("\x1b]0;P\x07", "\\x1b]0;P\\x07");
   EXPECT("a\nb\r\tc\x7f\0d", "a\\nb\\x0d\\x09c\\x7f\\x00d");
-  EXPECT("\xc2\x9b" "31m", "\\u009b31m"); // a control sequence in one character
-  EXPECT("\xe2\x80\xae" "drow\xe2\x81\xa9", "\\u202edrow\\u2069");
+  EXPECT("\xc2\x9b"
+         "31m",
+         "\\u009b31m"); // a control sequence in one character
+  EXPECT("\xe2\x80\xae"
+         "drow\xe2\x81\xa9",
+         "\\u202edrow\\u2069");
   EXPECT("\xf3\xa0\x81\x81", "\\U000e0041");
   // No UTF-8: a lone byte, an overlong form, a surrogate, beyond the last, cut off.
-  EXPECT("a\xff" "b\x80", "a\\xffb\\x80");
+  EXPECT("a\xff"
+         "b\x80",
+         "a\\xffb\\x80");
   EXPECT("\xc0\xaf", "\\xc0\\xaf");
   EXPECT("\xed\xa0\x80", "\\xed\\xa0\\x80");
   EXPECT("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80");
@@ -57,7 +63,8 @@ static void test_messages(void **state) {
   assert_string_equal(err.message, "key '\\x1b[2J' is 3");
   assert_false(resq_fail_in(&err, "%s", "file\x07"));
   assert_string_equal(err.message, "file\\x07: key '\\x1b[2J' is 3");
-  assert_false(resq_fail(&err, RESQ_FAILED, "again: %s", err.message)); // an argument in the message itself
+  assert_false(
+      resq_fail(&err, RESQ_FAILED, "again: %s", err.message)); // an argument in the message itself
   assert_string_equal(err.message, "again: file\\x07: key '\\x1b[2J' is 3");
   // A message that is too long is cut before a character, not inside it.
   char text[4000] = {0};

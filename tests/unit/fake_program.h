@@ -90,8 +90,8 @@ static const resq_entry fake_entries[] = {
     // Not sorted: the run time does that.
     {"forward", "generic", fake_forward, fake_large, 4096, 5, 3, fake_forward_args,
      fake_forward_ops, NULL, fake_uses, 2},
-    {"double", "generic", fake_double, 8, 0, 2, 1, fake_double_args, fake_double_ops,
-     NULL, NULL, 0},
+    {"double", "generic", fake_double, 8, 0, 2, 1, fake_double_args, fake_double_ops, NULL, NULL,
+     0},
     {"forward", "generic", fake_forward, fake_small, 4096, 5, 3, fake_forward_args,
      fake_forward_ops, NULL, fake_uses, 2},
 };

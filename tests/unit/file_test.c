@@ -276,10 +276,18 @@ static void test_no_space(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_map),         TEST(test_map_empty),    TEST(test_map_refusals),
-      TEST(test_commit_replaces), TEST(test_discard),  TEST(test_align),
-      TEST(test_refusals),    TEST(test_read_only),    TEST(test_longest_name),
-      TEST(test_two_at_once), TEST(test_temporary_replaced), TEST(test_temporary_lost),
+      TEST(test_map),
+      TEST(test_map_empty),
+      TEST(test_map_refusals),
+      TEST(test_commit_replaces),
+      TEST(test_discard),
+      TEST(test_align),
+      TEST(test_refusals),
+      TEST(test_read_only),
+      TEST(test_longest_name),
+      TEST(test_two_at_once),
+      TEST(test_temporary_replaced),
+      TEST(test_temporary_lost),
       TEST(test_no_space),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

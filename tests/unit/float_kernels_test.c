@@ -46,9 +46,9 @@ enum { PAD = 3 };
 static const int64_t widths[] = {1, 7, 16, 17, 64, 576};
 static const int64_t row_counts[] = {0, 1, 2, 3, 16, 17, 33};
 
-#define EACH(variable, list)                                                                  \
-  for (size_t variable##_i = 0; variable##_i < sizeof(list) / sizeof *(list); ++variable##_i) \
-    for (int64_t variable = (list)[variable##_i], once_##variable = 1; once_##variable;       \
+#define EACH(variable, list)                                                                       \
+  for (size_t variable##_i = 0; variable##_i < sizeof(list) / sizeof *(list); ++variable##_i)      \
+    for (int64_t variable = (list)[variable##_i], once_##variable = 1; once_##variable;            \
          once_##variable = 0)
 
 /// A result of 0xa5 bytes, as aligned_bytes leaves it.
@@ -152,8 +152,15 @@ static void linear_on(int level, int threads) {
     float *x = random_rows(rows * (k + PAD), 1, 1), *weight = random_rows(n * k, 1, 2);
     float *bias = random_rows(n, 1, 3);
     for (int as = RESQ_AS_F32; as <= RESQ_AS_BF16; ++as) {
-      op_case c = {.level = level, .as = as, .a = x, .gain = as == RESQ_AS_F16 ? NULL : bias,
-                   .rows = rows, .width = k, .n = n, .lda = k + PAD, .ldy = n + PAD};
+      op_case c = {.level = level,
+                   .as = as,
+                   .a = x,
+                   .gain = as == RESQ_AS_F16 ? NULL : bias,
+                   .rows = rows,
+                   .width = k,
+                   .n = n,
+                   .lda = k + PAD,
+                   .ldy = n + PAD};
       check_linear(&c, weight, threads);
     }
     free(x);
@@ -175,8 +182,15 @@ static void test_linear_rows_apart(void **state) {
   void *panel = panel_of(weight, N, K, RESQ_AS_F32);
   for (int level = 0; level < TEST_LEVELS && has_level(level); ++level) {
     float *all = fresh(ROWS * N), *one = fresh(N);
-    op_case c = {.level = level, .a = x, .panel = panel, .y = all, .rows = ROWS, .width = K,
-                 .n = N, .lda = K, .ldy = N};
+    op_case c = {.level = level,
+                 .a = x,
+                 .panel = panel,
+                 .y = all,
+                 .rows = ROWS,
+                 .width = K,
+                 .n = N,
+                 .lda = K,
+                 .ldy = N};
     run(call_linear, &c, 4);
     for (int64_t r = 0; r < ROWS; r += 5) {
       op_case single = c;
@@ -210,9 +224,15 @@ static void embed_on(int level, int threads) {
   EACH(width, widths) {
     float *table = random_rows(VOCABULARY * width, 1, 4);
     for (int as = RESQ_AS_F32; as <= RESQ_AS_BF16; ++as) {
-      op_case c = {.level = level, .as = as, .ids = ids, .y = fresh(7 * (width + PAD)), .rows = 7,
-                   .panel = panel_of(table, VOCABULARY, width, as), .n = VOCABULARY,
-                   .width = width, .ldy = width + PAD};
+      op_case c = {.level = level,
+                   .as = as,
+                   .ids = ids,
+                   .y = fresh(7 * (width + PAD)),
+                   .rows = 7,
+                   .panel = panel_of(table, VOCABULARY, width, as),
+                   .n = VOCABULARY,
+                   .width = width,
+                   .ldy = width + PAD};
       run(call_embed, &c, threads);
       for (int64_t r = 0; r < 7; ++r) {
         int64_t id = ids[r] < 0 ? 0 : ids[r] > 36 ? 36 : ids[r];
@@ -249,7 +269,8 @@ static float scale_at(int64_t token, int64_t g) { return (float)(1 + token + 2 *
 static void embed_codes_on(int level, int threads) {
   enum { VOCABULARY = 37 };
   static const int32_t ids[] = {0, 36, 17, 16, 15, -5, 99};
-  static const int64_t shapes[][2] = {{1, 1}, {7, 7}, {17, 17}, {24, 8}, {64, 64}, {45, 9}, {96, 32}};
+  static const int64_t shapes[][2] = {{1, 1},   {7, 7},  {17, 17}, {24, 8},
+                                      {64, 64}, {45, 9}, {96, 32}};
   for (size_t s = 0; s < sizeof shapes / sizeof *shapes; ++s)
     for (int64_t bits = 2; bits <= 8; bits += 3) {
       const int64_t width = shapes[s][0], group = shapes[s][1];
@@ -264,14 +285,22 @@ static void embed_codes_on(int level, int threads) {
               (resq_bf16)(resq_bits_of(scale_at(t, g)) >> 16);
       }
       for (int64_t rows = 0; rows <= 7; rows += 7) {
-        op_case c = {.level = level, .ids = ids, .y = fresh(7 * (width + PAD)), .rows = rows,
-                     .panel = table, .n = VOCABULARY, .width = width, .block = group, .high = bits,
+        op_case c = {.level = level,
+                     .ids = ids,
+                     .y = fresh(7 * (width + PAD)),
+                     .rows = rows,
+                     .panel = table,
+                     .n = VOCABULARY,
+                     .width = width,
+                     .block = group,
+                     .high = bits,
                      .ldy = width + PAD};
         run(call_embed_codes, &c, threads);
         for (int64_t r = 0; r < rows; ++r) {
           int64_t id = ids[r] < 0 ? 0 : ids[r] > 36 ? 36 : ids[r];
           for (int64_t i = 0; i < width; ++i)
-            assert_true(c.y[r * c.ldy + i] == scale_at(id, i / group) * (float)code_at(id, i, bits));
+            assert_true(c.y[r * c.ldy + i] ==
+                        scale_at(id, i / group) * (float)code_at(id, i, bits));
         }
         check_gaps(c.y, rows, width, c.ldy);
         free(c.y);
@@ -357,8 +386,8 @@ static void elementwise_on(int level, int threads) {
   EACH(rows, row_counts) EACH(width, more_widths) {
     if (width > 1000 && rows != 1 && rows != 3)
       continue;
-    op_case c = {.level = level, .rows = rows, .width = width, .lda = width + PAD,
-                 .ldy = width + PAD + 2};
+    op_case c = {
+        .level = level, .rows = rows, .width = width, .lda = width + PAD, .ldy = width + PAD + 2};
     c.a = random_rows(rows * c.lda, 20, 5);
     c.b = random_rows(rows * c.lda, 1, 6);
     c.gain = random_rows(width, 2, 7);
@@ -384,8 +413,8 @@ static void gate_limits_on(int level, int threads) {
   static const float gates[] = {-1e30f, -200, -104, -88, 0, 88, 104, 200, 1e30f};
   static const float ups[] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
   float y[9];
-  op_case c = {.level = level, .rows = 1, .width = 9, .a = gates, .b = ups, .y = y,
-               .lda = 9, .ldy = 9};
+  op_case c = {
+      .level = level, .rows = 1, .width = 9, .a = gates, .b = ups, .y = y, .lda = 9, .ldy = 9};
   run(call_gate, &c, threads);
   for (int i = 0; i < 9; ++i)
     check_near(y[i], gates[i] > 80 ? gates[i] : 0, gates[i] > 80 ? 1e-6 * gates[i] : 1e-34);
@@ -435,8 +464,12 @@ static void angles_on(int level, int threads) {
   int32_t *positions = aligned_bytes(ROWS * sizeof(int32_t));
   for (int i = 0; i < ROWS; ++i)
     positions[i] = i < 2000 ? i : (1 << 20) - (i - 2000) * 523;
-  op_case c = {.level = level, .ids = positions, .a = inv_freq, .y = fresh(ROWS * SIZE),
-               .rows = ROWS, .width = SIZE};
+  op_case c = {.level = level,
+               .ids = positions,
+               .a = inv_freq,
+               .y = fresh(ROWS * SIZE),
+               .rows = ROWS,
+               .width = SIZE};
   run(call_angles, &c, threads);
   for (int64_t r = 0; r < ROWS; ++r)
     for (int64_t i = 0; i < SIZE / 2; ++i) {
@@ -473,8 +506,14 @@ static void check_rope(op_case *c) {
 static void rope_on(int level, int threads) {
   static const int64_t sizes[] = {8, 40, 64, 80, 128};
   EACH(rows, row_counts) EACH(size, sizes) for (int64_t kept = 0; kept < 7; kept += 6) {
-    op_case c = {.level = level, .rows = rows, .n = 3, .block = size, .high = size - kept,
-                 .width = 3 * size, .lda = 3 * size + PAD, .ldy = 3 * size + PAD + 1};
+    op_case c = {.level = level,
+                 .rows = rows,
+                 .n = 3,
+                 .block = size,
+                 .high = size - kept,
+                 .width = 3 * size,
+                 .lda = 3 * size + PAD,
+                 .ldy = 3 * size + PAD + 1};
     c.a = random_rows(rows * c.lda, 3, 8);
     c.b = random_rows(rows * size, 1, 9);
     c.y = fresh(rows * c.ldy);
@@ -521,8 +560,12 @@ static void call_join(resq_worker *w, void *p) {
 
 static void moves_on(int level, int threads) {
   EACH(rows, row_counts) EACH(width, widths) {
-    op_case c = {.level = level, .rows = rows, .width = width, .lda = width + PAD,
-                 .ldy = width + PAD + 1, .y = fresh(rows * (width + PAD + 1))};
+    op_case c = {.level = level,
+                 .rows = rows,
+                 .width = width,
+                 .lda = width + PAD,
+                 .ldy = width + PAD + 1,
+                 .y = fresh(rows * (width + PAD + 1))};
     int32_t *ids = aligned_bytes((size_t)(rows + width) * sizeof(int32_t));
     c.a = random_rows(rows * c.lda, 1, 10);
     c.ids = ids;
@@ -547,8 +590,13 @@ static void split_on(int level, int threads) {
   static const int64_t blocks[] = {2, 7, 64, 576};
   EACH(rows, row_counts) EACH(block, blocks) {
     int64_t width = 3 * block, high = block / 4 + 1;
-    op_case c = {.level = level, .rows = rows, .width = width, .block = block, .high = high,
-                 .lda = width + PAD, .ldy = width + PAD};
+    op_case c = {.level = level,
+                 .rows = rows,
+                 .width = width,
+                 .block = block,
+                 .high = high,
+                 .lda = width + PAD,
+                 .ldy = width + PAD};
     float *x = random_rows(rows * c.lda, 1, 11), *back = fresh(rows * c.ldy);
     c.a = x;
     c.y = fresh(rows * (width - 3 * high + PAD));
@@ -584,8 +632,8 @@ int main(void) {
       cmocka_unit_test(test_halves),      cmocka_unit_test(test_exponential),
       cmocka_unit_test(test_linear),      cmocka_unit_test(test_linear_rows_apart),
       cmocka_unit_test(test_embed),       cmocka_unit_test(test_embed_codes),
-      cmocka_unit_test(test_elementwise),
-      cmocka_unit_test(test_rope),        cmocka_unit_test(test_moves),
+      cmocka_unit_test(test_elementwise), cmocka_unit_test(test_rope),
+      cmocka_unit_test(test_moves),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

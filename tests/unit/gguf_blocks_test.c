@@ -66,7 +66,8 @@ static int group_code(const uint8_t *nibbles, int i) {
 }
 
 static double group_element(const uint8_t *b, int i, int code) {
-  return half(b) * group_value(b + 4, 0, i / 32) * code - half(b + 2) * group_value(b + 4, 1, i / 32);
+  return half(b) * group_value(b + 4, 0, i / 32) * code -
+         half(b + 2) * group_value(b + 4, 1, i / 32);
 }
 
 static double element_q4_k(const uint8_t *b, int i) {
@@ -101,7 +102,12 @@ static const struct format {
     {RESQ_GGUF_Q5_K, "Q5_K", 256, 176, {0, 2}, element_q5_k},
     {RESQ_GGUF_Q6_K, "Q6_K", 256, 210, {208, -1}, element_q6_k},
 };
-enum { FORMATS = sizeof formats / sizeof formats[0], BLOCKS = 24, MOST_BYTES = 210, MOST_ELEMENTS = 256 };
+enum {
+  FORMATS = sizeof formats / sizeof formats[0],
+  BLOCKS = 24,
+  MOST_BYTES = 210,
+  MOST_ELEMENTS = 256
+};
 
 //===-- Files -------------------------------------------------------------===//
 

@@ -114,7 +114,8 @@ static void test_values(void **state) {
   assert_false(resq_gguf_u64(&g, "text", &u, &err));
   assert_string_equal(err.message, "t.gguf: key 'text' is string; an integer is needed");
   assert_false(resq_gguf_u64(&g, "numbers", &u, &err));
-  assert_string_equal(err.message, "t.gguf: key 'numbers' is an array of i32; an integer is needed");
+  assert_string_equal(err.message,
+                      "t.gguf: key 'numbers' is an array of i32; an integer is needed");
   assert_false(resq_gguf_f64(&g, "nan", &d, &err));
   assert_false(resq_gguf_f64(&g, "u32", &d, &err));
   assert_false(resq_gguf_bool(&g, "u32", &b, &err));
@@ -354,11 +355,16 @@ static void test_decoding_is_ggmls(void **state) {
     int halves[2]; // offsets of f16 fields in a block
     uint64_t hash;
   } cases[] = {
-      {RESQ_GGUF_Q4_0, {0, -1}, 0x3728263b7ed341dc}, {RESQ_GGUF_Q4_1, {0, 2}, 0x814da1923a1a946e},
-      {RESQ_GGUF_Q5_0, {0, -1}, 0xfb78e77bbd244abc}, {RESQ_GGUF_Q5_1, {0, 2}, 0xffd070512ade7369},
-      {RESQ_GGUF_Q8_0, {0, -1}, 0x11a62248f34b220e}, {RESQ_GGUF_Q4_K, {0, 2}, 0x4e7cf64ba7aa31d9},
-      {RESQ_GGUF_Q5_K, {0, 2}, 0x3aa676299db6b9ed},  {RESQ_GGUF_Q6_K, {208, -1}, 0xc02475a6b6dd5773},
-      {RESQ_GGUF_F16, {0, -1}, 0x468732d980178d80},  {RESQ_GGUF_BF16, {0, -1}, 0x73323cd5db34953a},
+      {RESQ_GGUF_Q4_0, {0, -1}, 0x3728263b7ed341dc},
+      {RESQ_GGUF_Q4_1, {0, 2}, 0x814da1923a1a946e},
+      {RESQ_GGUF_Q5_0, {0, -1}, 0xfb78e77bbd244abc},
+      {RESQ_GGUF_Q5_1, {0, 2}, 0xffd070512ade7369},
+      {RESQ_GGUF_Q8_0, {0, -1}, 0x11a62248f34b220e},
+      {RESQ_GGUF_Q4_K, {0, 2}, 0x4e7cf64ba7aa31d9},
+      {RESQ_GGUF_Q5_K, {0, 2}, 0x3aa676299db6b9ed},
+      {RESQ_GGUF_Q6_K, {208, -1}, 0xc02475a6b6dd5773},
+      {RESQ_GGUF_F16, {0, -1}, 0x468732d980178d80},
+      {RESQ_GGUF_BF16, {0, -1}, 0x73323cd5db34953a},
   };
   enum { ELEMENTS = 4096 };
   for (size_t c = 0; c < sizeof cases / sizeof *cases; ++c) {

@@ -27,8 +27,19 @@ typedef struct gguf_writer {
 } gguf_writer;
 
 enum { // value types, as in the file
-  GGUF_W_U8, GGUF_W_I8, GGUF_W_U16, GGUF_W_I16, GGUF_W_U32, GGUF_W_I32, GGUF_W_F32, GGUF_W_BOOL,
-  GGUF_W_STRING, GGUF_W_ARRAY, GGUF_W_U64, GGUF_W_I64, GGUF_W_F64
+  GGUF_W_U8,
+  GGUF_W_I8,
+  GGUF_W_U16,
+  GGUF_W_I16,
+  GGUF_W_U32,
+  GGUF_W_I32,
+  GGUF_W_F32,
+  GGUF_W_BOOL,
+  GGUF_W_STRING,
+  GGUF_W_ARRAY,
+  GGUF_W_U64,
+  GGUF_W_I64,
+  GGUF_W_F64
 };
 
 static inline void gguf_put(gguf_bytes *to, const void *data, size_t size) {
@@ -162,14 +173,14 @@ static inline gguf_bytes gguf_writer_finish(gguf_writer *w) {
 /// What to change in the model of gguf_tiny_llama: at most one key or tensor of each kind.
 typedef struct gguf_tiny_options {
   const char *architecture; ///< NULL: llama
-  const char *without;    ///< this key or tensor is left out
-  const char *key;        ///< this u32 key ...
-  uint32_t value;         ///< ... has this value
-  const char *reshaped;   ///< this tensor has one row (or element) more
-  const char *extra;      ///< a tensor [4] more
-  bool head;              ///< output.weight of its own
-  bool biases;            ///< attention biases
-  bool rope_factors;      ///< rope_freqs.weight
+  const char *without;      ///< this key or tensor is left out
+  const char *key;          ///< this u32 key ...
+  uint32_t value;           ///< ... has this value
+  const char *reshaped;     ///< this tensor has one row (or element) more
+  const char *extra;        ///< a tensor [4] more
+  bool head;                ///< output.weight of its own
+  bool biases;              ///< attention biases
+  bool rope_factors;        ///< rope_freqs.weight
   bool no_tokenizer;
 } gguf_tiny_options;
 
@@ -234,11 +245,10 @@ static inline void gguf_tiny_layer(gguf_writer *w, const gguf_tiny_options *o, i
     const char *stem;
     uint64_t outer, inner;
     bool bias;
-  } tensors[] = {{"attn_norm", 0, 64, false},  {"attn_q", 64, 64, true},
-                 {"attn_k", 32, 64, true},     {"attn_v", 32, 64, true},
-                 {"attn_output", 64, 64, true}, {"ffn_norm", 0, 64, false},
-                 {"ffn_gate", 96, 64, false},  {"ffn_up", 96, 64, false},
-                 {"ffn_down", 64, 96, false}};
+  } tensors[] = {
+      {"attn_norm", 0, 64, false}, {"attn_q", 64, 64, true},      {"attn_k", 32, 64, true},
+      {"attn_v", 32, 64, true},    {"attn_output", 64, 64, true}, {"ffn_norm", 0, 64, false},
+      {"ffn_gate", 96, 64, false}, {"ffn_up", 96, 64, false},     {"ffn_down", 64, 96, false}};
   for (size_t i = 0; i < sizeof tensors / sizeof tensors[0]; ++i) {
     char name[80];
     snprintf(name, sizeof name, "blk.%d.%s.weight", layer, tensors[i].stem);

@@ -76,8 +76,8 @@ static void free_problem(problem *p) {
 }
 
 static void describe(problem *p, resq_gptq_part parts[2]) {
-  parts[0] = (resq_gptq_part){p->low, LOW, {4, p->low_group, 28, 2.4, RESQ_CODE_INTEGER},
-                              p->low_codes, p->low_scales};
+  parts[0] = (resq_gptq_part){
+      p->low, LOW, {4, p->low_group, 28, 2.4, RESQ_CODE_INTEGER}, p->low_codes, p->low_scales};
   parts[1] = (resq_gptq_part){
       p->high, HIGH, {8, HIGH, 28, 2.4, p->high_kind}, p->high_codes, p->high_scales};
 }

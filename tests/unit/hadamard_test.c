@@ -47,8 +47,7 @@ static double reference(const hadamard_case *c, const float *x, int64_t at) {
   double sum = 0;
   for (int64_t j = 0; j < c->size; ++j) {
     const int sylvester = __builtin_parityll((unsigned long long)(at % length & j % length));
-    const int8_t sign =
-        c->order == 1 ? 1 : c->signs[at / length * c->order + j / length];
+    const int8_t sign = c->order == 1 ? 1 : c->signs[at / length * c->order + j / length];
     sum += (sylvester ? -1.0 : 1.0) * sign * (double)x[j];
   }
   return sum / sqrt((double)c->size);
@@ -63,14 +62,13 @@ static void check_reference(const hadamard_case *c, const float *y) {
     }
 }
 
-static void check_case(int64_t rows, int64_t blocks, int64_t size, int64_t order,
-                       uint64_t seed) {
+static void check_case(int64_t rows, int64_t blocks, int64_t size, int64_t order, uint64_t seed) {
   int8_t *signs = aligned_bytes((size_t)(order * order));
   for (int64_t i = 0; i < order * order; ++i)
     signs[i] = random_bits(&seed) & 1 ? 1 : -1;
   const int64_t width = blocks * size;
-  hadamard_case c = {rows, width + 3, width + 5, width, size, order, NULL,
-                     order == 1 ? NULL : signs, NULL};
+  hadamard_case c = {
+      rows, width + 3, width + 5, width, size, order, NULL, order == 1 ? NULL : signs, NULL};
   float *x = random_rows(rows * c.ldx, 2.0f, seed);
   c.x = x;
   float *expected = run_case(c, call_generic, 1, 0);
@@ -98,9 +96,9 @@ static void test_powers_of_two(void **state) {
 
 static void test_orders(void **state) {
   (void)state;
-  static const int64_t shapes[][2] = {{12, 12},    {24, 12},   {48, 12},  {96, 12},   {192, 12},
-                                      {384, 12},   {1536, 12}, {20, 20},  {160, 20},  {640, 20},
-                                      {1280, 20},  {28, 28},   {224, 28}, {3584, 28}, {76, 76},
+  static const int64_t shapes[][2] = {{12, 12},   {24, 12},   {48, 12},  {96, 12},   {192, 12},
+                                      {384, 12},  {1536, 12}, {20, 20},  {160, 20},  {640, 20},
+                                      {1280, 20}, {28, 28},   {224, 28}, {3584, 28}, {76, 76},
                                       {4864, 76}, {12288, 12}};
   for (size_t s = 0; s < sizeof(shapes) / sizeof(*shapes); ++s)
     for (int64_t rows = 1; rows <= 5; rows += 4)

@@ -170,11 +170,15 @@ static void test_qwen2(void **state) {
   o = good, o.without = "qwen2.block_count";
   expect_model_refused(gguf_tiny_llama(&o), "key 'qwen2.block_count' is missing");
   o = good, o.reshaped = "blk.1.attn_k.bias";
-  expect_model_refused(gguf_tiny_llama(&o), "tensor 'blk.1.attn_k.bias' has shape [33]; the configuration calls for [32]");
+  expect_model_refused(
+      gguf_tiny_llama(&o),
+      "tensor 'blk.1.attn_k.bias' has shape [33]; the configuration calls for [32]");
   o = good, o.rope_factors = true;
-  expect_model_refused(gguf_tiny_llama(&o), "tensor 'rope_freqs.weight' is no part of a qwen2 model");
+  expect_model_refused(gguf_tiny_llama(&o),
+                       "tensor 'rope_freqs.weight' is no part of a qwen2 model");
   o = good, o.key = "qwen2.attention.head_count_kv", o.value = 3;
-  expect_model_refused(gguf_tiny_llama(&o), "key 'qwen2.attention.head_count_kv' is 3; a divisor of the 4 heads");
+  expect_model_refused(gguf_tiny_llama(&o),
+                       "key 'qwen2.attention.head_count_kv' is 3; a divisor of the 4 heads");
   o = good, o.key = "qwen2.vocab_size", o.value = 261;
   expect_model_refused(gguf_tiny_llama(&o), "has 260 rows, but 'qwen2.vocab_size' says 261");
   // Keys of another architecture say nothing of this one.
@@ -194,22 +198,31 @@ static void test_qwen2(void **state) {
 /// The width divided by the heads is a head's size only where the file says nothing else.
 static void test_head_size(void **state) {
   (void)state;
-  gguf_writer w = gguf_tiny_llama(&(gguf_tiny_options){.key = "llama.rope.dimension_count", .value = 32});
+  gguf_writer w =
+      gguf_tiny_llama(&(gguf_tiny_options){.key = "llama.rope.dimension_count", .value = 32});
   gguf_u32(&w, "llama.attention.key_length", 32);
   gguf_u32(&w, "llama.attention.value_length", 32);
-  expect_model_refused(w, "tensor 'blk.0.attn_q.weight' has shape [64, 64]; the configuration calls for [128, 64]");
+  expect_model_refused(
+      w, "tensor 'blk.0.attn_q.weight' has shape [64, 64]; the configuration calls for [128, 64]");
   w = gguf_tiny_llama(&(gguf_tiny_options){.without = "llama.rope.dimension_count"});
   gguf_u32(&w, "llama.attention.key_length", 8);
-  expect_model_refused(w, "tensor 'blk.0.attn_q.weight' has shape [64, 64]; the configuration calls for [32, 64]");
+  expect_model_refused(
+      w, "tensor 'blk.0.attn_q.weight' has shape [64, 64]; the configuration calls for [32, 64]");
 }
 
 static void test_missing_parts(void **state) {
   (void)state;
-  static const char *const parts[] = {
-      "general.architecture", "llama.block_count", "llama.context_length",
-      "llama.embedding_length", "llama.feed_forward_length", "llama.attention.head_count",
-      "llama.attention.layer_norm_rms_epsilon", "token_embd.weight", "output_norm.weight",
-      "blk.0.attn_norm.weight", "blk.1.ffn_down.weight"};
+  static const char *const parts[] = {"general.architecture",
+                                      "llama.block_count",
+                                      "llama.context_length",
+                                      "llama.embedding_length",
+                                      "llama.feed_forward_length",
+                                      "llama.attention.head_count",
+                                      "llama.attention.layer_norm_rms_epsilon",
+                                      "token_embd.weight",
+                                      "output_norm.weight",
+                                      "blk.0.attn_norm.weight",
+                                      "blk.1.ffn_down.weight"};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i) {
     char why[128];
     snprintf(why, sizeof why, "'%s' is missing", parts[i]);
@@ -227,7 +240,8 @@ static void test_contradictions(void **state) {
       {"llama.block_count", 0, "'llama.block_count' is 0; 1 to 4096 are allowed"},
       {"llama.block_count", UINT32_MAX, "is 4294967295; 1 to 4096"},
       {"llama.block_count", 3, "tensor 'blk.2.attn_norm.weight' is missing"},
-      {"llama.block_count", 1, "tensor 'blk.1.attn_norm.weight' is no part of a llama model of 1 layers"},
+      {"llama.block_count", 1,
+       "tensor 'blk.1.attn_norm.weight' is no part of a llama model of 1 layers"},
       {"llama.embedding_length", 96, "RoPE turns 16 of 24 elements"},
       {"llama.attention.head_count", 6, "a divisor of 'llama.embedding_length' 64 is needed"},
       {"llama.attention.head_count", 0, "1 to 16384 are allowed"},
@@ -244,8 +258,9 @@ static void test_contradictions(void **state) {
     const gguf_tiny_options o = {.key = cases[i].key, .value = cases[i].value};
     expect_model_refused(gguf_tiny_llama(&o), cases[i].why);
   }
-  expect_model_refused(gguf_tiny_llama(&(gguf_tiny_options){.reshaped = "blk.1.attn_output.weight"}),
-                       "tensor 'blk.1.attn_output.weight' has shape [65, 64]");
+  expect_model_refused(
+      gguf_tiny_llama(&(gguf_tiny_options){.reshaped = "blk.1.attn_output.weight"}),
+      "tensor 'blk.1.attn_output.weight' has shape [65, 64]");
   expect_model_refused(gguf_tiny_llama(&(gguf_tiny_options){.reshaped = "token_embd.weight"}),
                        "has 261 rows, but 'llama.vocab_size' says 260");
   expect_model_refused(gguf_tiny_llama(&(gguf_tiny_options){.extra = "blk.0.attn_sub_norm.weight"}),
@@ -277,7 +292,8 @@ static void test_unsupported(void **state) {
   expect_model_refused(w, "is 0; 1 to 1048576 are allowed");
   w = gguf_tiny_llama(&(gguf_tiny_options){.without = "llama.feed_forward_length"});
   gguf_array(&w, "llama.feed_forward_length", GGUF_W_U32, 4);
-  gguf_put_u64(&w.values, 96 | (uint64_t)96 << 32), gguf_put_u64(&w.values, 96 | (uint64_t)96 << 32);
+  gguf_put_u64(&w.values, 96 | (uint64_t)96 << 32),
+      gguf_put_u64(&w.values, 96 | (uint64_t)96 << 32);
   expect_model_refused(w, "is an array of 4 elements for 2 layers");
 }
 
@@ -311,7 +327,8 @@ static void test_every_key(void **state) {
   } cases[] = {
       {"llama.rope.scaling.type", T, 0, "none", NULL},
       {"llama.rope.scaling.type", T, 0, "linear", NULL},
-      {"llama.rope.scaling.type", T, 0, "yarn", "scaling.type' is 'yarn'; 'none' and 'linear' are supported"},
+      {"llama.rope.scaling.type", T, 0, "yarn",
+       "scaling.type' is 'yarn'; 'none' and 'linear' are supported"},
       {"llama.rope.scaling.type", T, 0, "longrope", "is 'longrope'; 'none' and 'linear'"},
       {"llama.rope.scaling.type", T, 0, "dynamic", "is 'dynamic'; 'none' and 'linear'"},
       {"llama.rope.scaling.factor", F, 4, NULL, NULL},
@@ -325,7 +342,8 @@ static void test_every_key(void **state) {
       {"llama.rope.scaling.original_context_length", U, 8192, NULL, NULL},
       {"llama.rope.scaling.yarn_ext_factor", F, 0, NULL, NULL},
       {"llama.rope.scaling.yarn_ext_factor", F, 1, NULL, "yarn_ext_factor' is 1; 0 is supported"},
-      {"llama.rope.scaling.yarn_attn_factor", F, 0.5, NULL, "yarn_attn_factor' is 0.5; 1 is supported"},
+      {"llama.rope.scaling.yarn_attn_factor", F, 0.5, NULL,
+       "yarn_attn_factor' is 0.5; 1 is supported"},
       {"llama.rope.scaling.alpha", F, 1000, NULL, "alpha' is 1000; 1 or 0 is supported"},
       {"llama.rope.dimension_sections", U, 1, NULL, "resq does not know this key"},
       {"llama.attention.scale", F, 0.1, NULL, NULL},
@@ -334,41 +352,51 @@ static void test_every_key(void **state) {
       {"llama.attention.causal", B, 0, NULL, "causal' is false; true is needed"},
       {"llama.attention.sliding_window", U, 0, NULL, NULL},
       {"llama.attention.sliding_window", U, 128, NULL, NULL}, // the context
-      {"llama.attention.sliding_window", U, 127, NULL, "sliding_window' is 127; 0 or at least the context of 128"},
+      {"llama.attention.sliding_window", U, 127, NULL,
+       "sliding_window' is 127; 0 or at least the context of 128"},
       {"llama.attention.clamp_kqv", F, 0, NULL, NULL},
-      {"llama.attention.clamp_kqv", F, 8, NULL, "clamp_kqv' is 8; 0 is supported: resq does not clamp"},
+      {"llama.attention.clamp_kqv", F, 8, NULL,
+       "clamp_kqv' is 8; 0 is supported: resq does not clamp"},
       {"llama.attention.max_alibi_bias", F, 8, NULL, "max_alibi_bias' is 8; 0 is supported"},
-      {"llama.attn_logit_softcapping", F, 50, NULL, "attn_logit_softcapping' is 50; 0 is supported"},
-      {"llama.final_logit_softcapping", F, 30, NULL, "final_logit_softcapping' is 30; 0 is supported"},
+      {"llama.attn_logit_softcapping", F, 50, NULL,
+       "attn_logit_softcapping' is 50; 0 is supported"},
+      {"llama.final_logit_softcapping", F, 30, NULL,
+       "final_logit_softcapping' is 30; 0 is supported"},
       {"llama.attention.layer_norm_epsilon", F, 1e-5, NULL, "resq does not know this key"},
       {"llama.logit_scale", F, 1, NULL, NULL},
       {"llama.logit_scale", F, 0.25, NULL, "logit_scale' is 0.25; 1 or 0 is supported"},
       {"llama.residual_scale", F, 0.5, NULL, "residual_scale' is 0.5; 1 or 0 is supported"},
       {"llama.embedding_scale", F, 12, NULL, "embedding_scale' is 12; 1 or 0 is supported"},
       {"llama.expert_count", U, 0, NULL, NULL},
-      {"llama.expert_count", U, 8, NULL, "expert_count' is 8; 0 is supported: resq does not compile mixtures of experts"},
+      {"llama.expert_count", U, 8, NULL,
+       "expert_count' is 8; 0 is supported: resq does not compile mixtures of experts"},
       {"llama.expert_feed_forward_length", U, 64, NULL, "mixtures of experts"},
       {"llama.use_parallel_residual", B, 0, NULL, NULL},
-      {"llama.use_parallel_residual", B, 1, NULL, "use_parallel_residual' is true; false is supported"},
+      {"llama.use_parallel_residual", B, 1, NULL,
+       "use_parallel_residual' is true; false is supported"},
       {"llama.pooling_type", U, 3, NULL, "pooling_type' is 3; 0 is supported"},
       {"llama.hidden_activation", T, 0, "silu", NULL},
-      {"llama.hidden_activation", T, 0, "gelu", "hidden_activation' is 'gelu'; 'silu' or 'swish' is supported"},
+      {"llama.hidden_activation", T, 0, "gelu",
+       "hidden_activation' is 'gelu'; 'silu' or 'swish' is supported"},
       {"llama.tensor_data_layout", T, 0, "Meta AI original pth", NULL},
       {"llama.tensor_data_layout", T, 0, "transposed", "tensor_data_layout' is 'transposed'"},
-      {"llama.of_tomorrow", F, 2.5, NULL, "key 'llama.of_tomorrow' is 2.5; resq does not know this key"},
+      {"llama.of_tomorrow", F, 2.5, NULL,
+       "key 'llama.of_tomorrow' is 2.5; resq does not know this key"},
       {"llama.of_tomorrow", T, 0, "yes", "key 'llama.of_tomorrow' is 'yes'; resq does not know"},
       {"llamas.of_tomorrow", F, 2.5, NULL, NULL}, // of nobody
       {"general.type", T, 0, "model", NULL},
       {"general.type", T, 0, "adapter", "general.type' is 'adapter'; resq compiles a 'model'"},
       {"general.quantization_version", U, 2, NULL, NULL},
-      {"general.quantization_version", U, 1, NULL, "quantization_version' is 1; 2 or 0 is supported"},
+      {"general.quantization_version", U, 1, NULL,
+       "quantization_version' is 1; 2 or 0 is supported"},
       {"general.anything", T, 0, "said", NULL},
       {"quantize.imatrix.file", T, 0, "said", NULL},
       {"tokenizer.ggml.padding_token_id", U, 0, NULL, NULL},
       {"tokenizer.ggml.add_eos_token", B, 0, NULL, NULL},
       {"tokenizer.ggml.add_eos_token", B, 1, NULL, "add_eos_token' is true; false is supported"},
       {"tokenizer.ggml.add_space_prefix", B, 0, NULL, NULL},
-      {"tokenizer.ggml.add_space_prefix", B, 1, NULL, "add_space_prefix' is true; false is supported"},
+      {"tokenizer.ggml.add_space_prefix", B, 1, NULL,
+       "add_space_prefix' is true; false is supported"},
       {"tokenizer.ggml.remove_extra_whitespaces", B, 1, NULL, "remove_extra_whitespaces' is true"},
       {"tokenizer.ggml.normalizer.lowercase", B, 1, NULL, "lowercase' is true; false is supported"},
       {"tokenizer.ggml.precompiled_charsmap", T, 0, "x", "resq does not know this key"},
@@ -415,8 +443,10 @@ static void test_rope_factor(void **state) {
   gguf_f32(&w, "llama.rope.scaling.factor", 4);
   expect_module_has(w, "resq.scale_columns");
   // 0.5 in queries and in keys: a quarter of 1 / sqrt(16).
-  expect_module_has(with_key("llama.rope.scaling.attn_factor", GGUF_W_F32, 0.5, NULL), "scale = 6.250000e-02");
-  expect_module_has(with_key("llama.attention.scale", GGUF_W_F32, 0.125, NULL), "scale = 1.250000e-01");
+  expect_module_has(with_key("llama.rope.scaling.attn_factor", GGUF_W_F32, 0.5, NULL),
+                    "scale = 6.250000e-02");
+  expect_module_has(with_key("llama.attention.scale", GGUF_W_F32, 0.125, NULL),
+                    "scale = 1.250000e-01");
 }
 
 /// The case "part 2": a later part of a split file lacks the architecture, and gets the words that the first gets.
@@ -440,13 +470,17 @@ static void test_harmless_oddities(void **state) {
                 {2, {1, 64}, NULL},
                 {4, {64, 1, 1, 1}, NULL},
                 {4, {1, 1, 64, 1}, NULL},
-                {2, {32, 2}, "tensor 'output_norm.weight' has shape [2, 32]; the configuration calls for [64]"},
+                {2,
+                 {32, 2},
+                 "tensor 'output_norm.weight' has shape [2, 32]; the configuration calls for [64]"},
                 {2, {64, 2}, "has shape [2, 64]"}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) {
     gguf_writer w = gguf_tiny_llama(&(gguf_tiny_options){.without = "output_norm.weight"});
     float norm[128] = {0};
-    uint64_t count = shapes[i].dims[0] * shapes[i].dims[1] * (shapes[i].n_dims > 2 ? shapes[i].dims[2] : 1);
-    gguf_tensor(&w, "output_norm.weight", 0, shapes[i].n_dims, shapes[i].dims, norm, count * sizeof *norm);
+    uint64_t count =
+        shapes[i].dims[0] * shapes[i].dims[1] * (shapes[i].n_dims > 2 ? shapes[i].dims[2] : 1);
+    gguf_tensor(&w, "output_norm.weight", 0, shapes[i].n_dims, shapes[i].dims, norm,
+                count * sizeof *norm);
     if (shapes[i].why)
       expect_model_refused(w, shapes[i].why);
     else
@@ -457,10 +491,12 @@ static void test_harmless_oddities(void **state) {
   expect_module_has(w, "resq.rope_angles %arg1 {base");
   // One number for each layer, all the same.
   w = gguf_tiny_llama(&(gguf_tiny_options){.without = "llama.attention.head_count_kv"});
-  gguf_array(&w, "llama.attention.head_count_kv", GGUF_W_U32, 2), gguf_put_u64(&w.values, 2 | (uint64_t)2 << 32);
+  gguf_array(&w, "llama.attention.head_count_kv", GGUF_W_U32, 2),
+      gguf_put_u64(&w.values, 2 | (uint64_t)2 << 32);
   expect_module_has(w, "resq.param @l1.k : tensor<32x64xf32>");
   w = gguf_tiny_llama(&(gguf_tiny_options){.without = "llama.attention.head_count_kv"});
-  gguf_array(&w, "llama.attention.head_count_kv", GGUF_W_U32, 2), gguf_put_u64(&w.values, 2 | (uint64_t)1 << 32);
+  gguf_array(&w, "llama.attention.head_count_kv", GGUF_W_U32, 2),
+      gguf_put_u64(&w.values, 2 | (uint64_t)1 << 32);
   expect_model_refused(w, "is an array whose element 1 is 1 where the first is 2");
 }
 
@@ -479,13 +515,17 @@ static void test_text(void **state) {
   expect_text_refused("module {\n  func.func @f() { return %x }\n}", ":2:");
   expect_text_refused("module { \"no.such\"() : () -> () }", ":1:19: ");
   expect_text_refused("module attributes {resq.version = 2 : i64} {}", "resq.version is 2");
-  expect_text_refused("module attributes {resq.version = \"1\"} {}", "resq.version is \"1\": allowed is a 64-bit integer");
+  expect_text_refused("module attributes {resq.version = \"1\"} {}",
+                      "resq.version is \"1\": allowed is a 64-bit integer");
   // The case "attribute types", and what only lowerings leave.
-  expect_text_refused("module { func.func @f(%x: tensor<?x16xf32> {resq.name = 3 : i64}) { return } }",
-                      ":1:10: 'func.func' op argument 0: resq.name is 3 : i64: allowed is a string");
-  expect_text_refused("module attributes {resq.context_length = \"8\"} {}", "allowed is a 64-bit integer");
-  expect_text_refused("module { func.func private @f() attributes {resq.function = \"f\", resq.args = []} }",
-                      "is what a lowering says of its result");
+  expect_text_refused(
+      "module { func.func @f(%x: tensor<?x16xf32> {resq.name = 3 : i64}) { return } }",
+      ":1:10: 'func.func' op argument 0: resq.name is 3 : i64: allowed is a string");
+  expect_text_refused("module attributes {resq.context_length = \"8\"} {}",
+                      "allowed is a 64-bit integer");
+  expect_text_refused(
+      "module { func.func private @f() attributes {resq.function = \"f\", resq.args = []} }",
+      "is what a lowering says of its result");
   expect_text_refused("module { func.func private @f(i32 {resq.param = \"p\"}) }",
                       "resq.param is what a lowering says of its result");
   resq_error null = {0};
@@ -519,15 +559,18 @@ static void test_depth(void **state) {
     expect_repeated_refused("#m = affine_map<(d) -> (", "-", n, "d)>", "too many operators");
     expect_repeated_refused("#m = affine_map<(d) -> (d", " + d", n, ")>", "too many operators");
     expect_repeated_refused("#m = affine_map<(d) -> (d", " * 2", n, ")>", "too many operators");
-    expect_repeated_refused("#m = affine_map<(d) -> (d", " floordiv 2", n, ")>", "too many operators");
+    expect_repeated_refused("#m = affine_map<(d) -> (d", " floordiv 2", n, ")>",
+                            "too many operators");
     expect_repeated_refused("#m = affine_map<(d) -> (d", " + (d)", n, ")>", "too many operators");
-    expect_repeated_refused("module attributes {a = \"", "[", n, "\" : ", ":1:"); // strings are free
+    expect_repeated_refused("module attributes {a = \"", "[", n,
+                            "\" : ", ":1:"); // strings are free
     expect_repeated_refused("module attributes {a = ", "loc(callsite(\"a\" at ", n, "", "");
   }
 }
 
 /// `n` definitions "#a<i> = <form>" with #a<i-1> for each @ of the form, in lines or all in one.
-static void expect_aliases_refused(int n, const char *form, const char *separator, const char *why) {
+static void expect_aliases_refused(int n, const char *form, const char *separator,
+                                   const char *why) {
   resq_text_buffer p = {0};
   resq_text_buffer_add(resq_str("#a0 = []"), &p);
   for (int i = 1; i < n; ++i) {
@@ -561,7 +604,8 @@ static void test_aliases(void **state) {
 static void test_allowed_depth(void **state) {
   (void)state;
   resq_text_buffer p = {0};
-  resq_text_buffer_add(resq_str("// [[[[ (((( <<<<\nmodule attributes {arith.s = \"\\\"<<<[[[\", arith.a = "), &p);
+  resq_text_buffer_add(
+      resq_str("// [[[[ (((( <<<<\nmodule attributes {arith.s = \"\\\"<<<[[[\", arith.a = "), &p);
   for (int i = 0; i < 200; ++i)
     resq_text_buffer_add(resq_str("["), &p);
   for (int i = 0; i < 200; ++i)
@@ -643,12 +687,13 @@ static void test_real_model(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(test_tiny_graph),    TEST(test_locations),   TEST(test_variants),
-      TEST(test_qwen2),         TEST(test_head_size),
-      TEST(test_missing_parts), TEST(test_contradictions), TEST(test_unsupported),
-      TEST(test_every_key),     TEST(test_rope_factor), TEST(test_part_2),       TEST(test_harmless_oddities),
-      TEST(test_text),          TEST(test_depth),       TEST(test_aliases),     TEST(test_allowed_depth),
-      TEST(test_bytecode),      TEST(test_unreadable),  TEST(test_real_model),
+      TEST(test_tiny_graph),     TEST(test_locations),   TEST(test_variants),
+      TEST(test_qwen2),          TEST(test_head_size),   TEST(test_missing_parts),
+      TEST(test_contradictions), TEST(test_unsupported), TEST(test_every_key),
+      TEST(test_rope_factor),    TEST(test_part_2),      TEST(test_harmless_oddities),
+      TEST(test_text),           TEST(test_depth),       TEST(test_aliases),
+      TEST(test_allowed_depth),  TEST(test_bytecode),    TEST(test_unreadable),
+      TEST(test_real_model),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -509,12 +509,21 @@ static void test_e4m3_of_no_numbers(void **state) {
 /// Nibbles are the last bits of places; those of channels that do not exist close the ring.
 static void test_packed_trellis(void **state) {
   (void)state;
-  result r = run("resq.param @p : " TRELLIS("24", "n16k4") " {\n"
-                 "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
-                 "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " TRELLIS("24", "row") "\n"
-                 "%2 = resq.pack %1 {group = 4} : " TRELLIS("24", "row") " -> "
-                 TRELLIS("24", "n16k4") "\nresq.yield %2 : " TRELLIS("24", "n16k4") " }\n",
-                 (const char *const[]){"p : " TRELLIS("24", "n16k4"), NULL});
+  result r =
+      run("resq.param @p : " TRELLIS(
+              "24", "n16k4") " {\n"
+                             "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
+                             "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " TRELLIS(
+                                 "24", "row") "\n"
+                                              "%2 = resq.pack %1 {group = 4} : " TRELLIS(
+                                                  "24",
+                                                  "row") " -> " TRELLIS("24",
+                                                                        "n16k4") "\nresq.yield %2 "
+                                                                                 ": " TRELLIS(
+                                                                                     "24",
+                                                                                     "n16k4") " }"
+                                                                                              "\n",
+          (const char *const[]){"p : " TRELLIS("24", "n16k4"), NULL});
   int8_t places[OUT * IN];
   float scales[OUT];
   resq_weight_code how = {4, IN, 28, 2.0, RESQ_CODE_TRELLIS};
@@ -536,14 +545,26 @@ static void test_packed_trellis(void **state) {
 /// On top of each other they stay rings from multiples of 16 on alone.
 static void test_piled_trellis(void **state) {
   (void)state;
-  expect_error("resq.param @p : " TRELLIS("48", "n16k4") " {\n"
-               "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
-               "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " TRELLIS("24", "row") "\n"
-               "%2 = resq.concat %1, %1 dim 0 : " TRELLIS("24", "row") ", " TRELLIS("24", "row")
-               " -> " TRELLIS("48", "row") "\n"
-               "%3 = resq.pack %2 {group = 16} : " TRELLIS("48", "row") " -> "
-               TRELLIS("48", "n16k4") "\nresq.yield %3 : " TRELLIS("48", "n16k4") " }\n",
-               "p : " TRELLIS("48", "n16k4"), "begin at row 24, allowed: multiples of 16");
+  expect_error(
+      "resq.param @p : " TRELLIS(
+          "48",
+          "n16k4") " {\n"
+                   "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
+                   "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " TRELLIS(
+                       "24",
+                       "row") "\n"
+                              "%2 = resq.concat %1, %1 dim 0 : " TRELLIS("24", "row") ", " TRELLIS(
+                                  "24", "row") " -> " TRELLIS("48",
+                                                              "row") "\n"
+                                                                     "%3 = resq.pack %2 {group = "
+                                                                     "16} : " TRELLIS("48", "row") " -> " TRELLIS(
+                                                                         "48",
+                                                                         "n16k4") "\nresq.yield %3 "
+                                                                                  ": " TRELLIS(
+                                                                                      "48",
+                                                                                      "n16"
+                                                                                      "k4") " }\n",
+      "p : " TRELLIS("48", "n16k4"), "begin at row 24, allowed: multiples of 16");
 }
 
 static void test_panel(void **state) {
@@ -928,21 +949,27 @@ static void test_constant_indices(void **state) {
   static const struct {
     const char *indices, *body, *why;
   } cases[] = {
-      {"[3, 0, 2, 1]", "resq.permute %x by %o : tensor<4xi32> : tensor<?x4xf32> -> tensor<?x4xf32>", NULL},
-      {"[900000000, 1, 2, 3]", "resq.permute %x by %o : tensor<4xi32> : tensor<?x4xf32> -> tensor<?x4xf32>",
+      {"[3, 0, 2, 1]", "resq.permute %x by %o : tensor<4xi32> : tensor<?x4xf32> -> tensor<?x4xf32>",
+       NULL},
+      {"[900000000, 1, 2, 3]",
+       "resq.permute %x by %o : tensor<4xi32> : tensor<?x4xf32> -> tensor<?x4xf32>",
        "element 0 is 900000000, but 'resq.permute' at"},
-      {"[0, 1, 2, -1]", "resq.permute %x by %o : tensor<4xi32> : tensor<?x4xf32> -> tensor<?x4xf32>",
+      {"[0, 1, 2, -1]",
+       "resq.permute %x by %o : tensor<4xi32> : tensor<?x4xf32> -> tensor<?x4xf32>",
        "element 3 is -1"},
       {"[0, 1, 2, 1]", "resq.permute %x by %o : tensor<4xi32> : tensor<?x4xf32> -> tensor<?x4xf32>",
        "each of 0 to 3 once is allowed"},
       {"[0, 1, 2, 4]", "resq.permute %x by %o : tensor<4xi32> : tensor<?x4xf32> -> tensor<?x4xf32>",
        "0 to 3 are allowed"},
-      {"[2, 2, 2, 2]", "resq.embed %o, %w : tensor<4xi32>, tensor<3x4xf32> -> tensor<4x4xf32>", NULL},
+      {"[2, 2, 2, 2]", "resq.embed %o, %w : tensor<4xi32>, tensor<3x4xf32> -> tensor<4x4xf32>",
+       NULL},
       {"[2, 3, 2, 2]", "resq.embed %o, %w : tensor<4xi32>, tensor<3x4xf32> -> tensor<4x4xf32>",
        "element 1 is 3, but 'resq.embed' at"},
-      {"[0, 0, 7, 0]", "resq.gather_rows %w, %o : tensor<3x4xf32>, tensor<4xi32> -> tensor<4x4xf32>",
+      {"[0, 0, 7, 0]",
+       "resq.gather_rows %w, %o : tensor<3x4xf32>, tensor<4xi32> -> tensor<4x4xf32>",
        "'resq.gather_rows' at"},
-      {"[0, 0, -7, 0]", "resq.gather_rows %x, %o : tensor<?x4xf32>, tensor<4xi32> -> tensor<4x4xf32>",
+      {"[0, 0, -7, 0]",
+       "resq.gather_rows %x, %o : tensor<?x4xf32>, tensor<4xi32> -> tensor<4x4xf32>",
        "0 or more is allowed"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
@@ -981,8 +1008,9 @@ static void test_joint_results(void **state) {
   int8_t low_codes[OUT * 12], high_codes[OUT * 4];
   for (int i = 0; i < OUT * IN; ++i)
     *(i % IN < 12 ? &low[i / IN * 12 + i % IN] : &high[i / IN * 4 + i % IN - 12]) = w[i];
-  resq_gptq_part parts[] = {{low, 12, {4, 12, 28, (double)2.4f, RESQ_CODE_INTEGER}, low_codes, scales[0]},
-                            {high, 4, {8, 4, 28, (double)2.4f, RESQ_CODE_INTEGER}, high_codes, scales[1]}};
+  resq_gptq_part parts[] = {
+      {low, 12, {4, 12, 28, (double)2.4f, RESQ_CODE_INTEGER}, low_codes, scales[0]},
+      {high, 4, {8, 4, 28, (double)2.4f, RESQ_CODE_INTEGER}, high_codes, scales[1]}};
   int32_t order[IN];
   double damping = (double)0.01f;
   resq_error err = {0};

@@ -92,7 +92,7 @@ static void check_level(const linear_case *c, kernel_call call) {
   float *y = run_level(*c, call, 1), *again = run_level(*c, call, 3);
   const uint32_t *words = (const uint32_t *)y;
   for (int64_t r = 0; r < c->rows; ++r) {
-    for (int64_t i = 0; i<c->n; i += c->n> 100 ? 7 : 1)
+    for (int64_t i = 0; i < c->n; i += c->n > 100 ? 7 : 1)
       check_value(c, y, r, i);
     for (int64_t i = c->n; i < c->ldy; ++i)
       assert_int_equal(words[r * c->ldy + i], 0xa5a5a5a5);

@@ -33,15 +33,14 @@ static const resq_quant_meta *meta_at(const branch *b, int64_t row) {
   return b->k ? b->meta + row * (b->k / b->group) : NULL;
 }
 
-#define CALL_LEVEL(level)                                                                  \
-  static void call_##level(resq_worker *w, void *p) {                                      \
-    const linear_case *c = p;                                                              \
-    resq_qlinear_##level(w, 0, codes_at(&c->a, c->first), meta_at(&c->a, c->first),        \
-                         c->a.weight, codes_at(&c->b, c->first), meta_at(&c->b, c->first), \
-                         c->b.weight, c->bias, c->y, c->rows, c->ldy, c->n, c->a.k,        \
-                         c->a.group, c->a.wgroup, c->a.abits, c->a.wbits, c->a.trellis,        \
-                         c->b.k, c->b.group, c->b.wgroup, c->b.abits, c->b.wbits,          \
-                         c->b.trellis);                                                         \
+#define CALL_LEVEL(level)                                                                          \
+  static void call_##level(resq_worker *w, void *p) {                                              \
+    const linear_case *c = p;                                                                      \
+    resq_qlinear_##level(w, 0, codes_at(&c->a, c->first), meta_at(&c->a, c->first), c->a.weight,   \
+                         codes_at(&c->b, c->first), meta_at(&c->b, c->first), c->b.weight,         \
+                         c->bias, c->y, c->rows, c->ldy, c->n, c->a.k, c->a.group, c->a.wgroup,    \
+                         c->a.abits, c->a.wbits, c->a.trellis, c->b.k, c->b.group, c->b.wgroup,    \
+                         c->b.abits, c->b.wbits, c->b.trellis);                                    \
   }
 CALL_LEVEL(generic)
 CALL_LEVEL(avx2)
@@ -76,25 +75,24 @@ static void free_branch(branch *b) {
 static int32_t weight_value(const branch *b, int64_t channel, int64_t k) {
   int32_t code[3];
   for (int back = 0; back < 3; ++back) // in its tile, a ring
-    code[back] = resq_unpack_weight_code(b->weight, channel / 16 * 16 + (channel + 16 - back) % 16, k,
-                                         b->k, b->group, b->wbits);
+    code[back] = resq_unpack_weight_code(b->weight, channel / 16 * 16 + (channel + 16 - back) % 16,
+                                         k, b->k, b->group, b->wbits);
   if (!b->trellis)
     return code[0];
   return resq_trellis_weights[16 * resq_trellis_state(code[1], code[2]) + code[0] + 8];
 }
 
 /// Adds the branch's product of (row, channel) to *value and its size to *magnitude.
-static void add_reference(const branch *b, int64_t n, int64_t row, int64_t channel,
-                          double *value, double *magnitude) {
+static void add_reference(const branch *b, int64_t n, int64_t row, int64_t channel, double *value,
+                          double *magnitude) {
   const int64_t groups = b->k / b->group;
   for (int64_t k = 0; k < b->k; ++k) {
     const int64_t g = k / b->group;
     const resq_quant_meta meta = b->meta[row * groups + g];
     const int8_t x_code = codes_at(b, row)[g * resq_round_up(b->group, 8) + k % b->group];
     const double x = (double)meta.scale * (x_code + meta.shift);
-    const double scale =
-        bf16_value(*resq_packed_scale(b->weight, channel, k / b->wgroup, n, b->k, b->group,
-                                      b->wbits));
+    const double scale = bf16_value(
+        *resq_packed_scale(b->weight, channel, k / b->wgroup, n, b->k, b->group, b->wbits));
     const double w = scale * weight_value(b, channel, k);
     *value += x * w;
     *magnitude += fabs(x * w);
@@ -148,8 +146,7 @@ static void check_level(const linear_case *c, void (*call)(resq_worker *, void *
   check_single_rows(c, call);
 }
 
-static void check_case(int64_t rows, int64_t n, branch a, branch b, int with_bias,
-                       uint64_t seed) {
+static void check_case(int64_t rows, int64_t n, branch a, branch b, int with_bias, uint64_t seed) {
   linear_case c = {.rows = rows, .n = n, .ldy = n + 5, .a = a, .b = b};
   float *bias = random_rows(n, 0.5f, seed + 7);
   c.bias = with_bias ? bias : NULL;
@@ -179,7 +176,8 @@ static const branch none = {0};
 
 /// Of trellis codes.
 static branch trellis_shape(int64_t k, int64_t group, int64_t wgroup, int64_t abits) {
-  return (branch){.k = k, .group = group, .wgroup = wgroup, .abits = abits, .wbits = 4, .trellis = 1};
+  return (branch){
+      .k = k, .group = group, .wgroup = wgroup, .abits = abits, .wbits = 4, .trellis = 1};
 }
 
 static branch shape(int64_t k, int64_t group, int64_t wgroup, int64_t abits, int64_t wbits) {
@@ -221,10 +219,10 @@ static void test_groups(void **state) {
     for (size_t r = 0; r < sizeof(row_counts) / sizeof(*row_counts); ++r)
       for (int64_t abits = 4; abits <= 8; abits += 4) {
         const int64_t group = groups[i][0], k = group * groups[i][1];
-        check_case(row_counts[r], 40, shape(k, group, k, abits, 4),
-                   shape(72, 8, 72, 8, 8), 1, 10 * i + r);
-        check_case(row_counts[r], 40, shape(k, group, group, abits, 4),
-                   shape(72, 8, 8, 8, 8), 0, 10 * i + r);
+        check_case(row_counts[r], 40, shape(k, group, k, abits, 4), shape(72, 8, 72, 8, 8), 1,
+                   10 * i + r);
+        check_case(row_counts[r], 40, shape(k, group, group, abits, 4), shape(72, 8, 8, 8, 8), 0,
+                   10 * i + r);
         check_case(row_counts[r], 40, shape(k, group, group, abits, 8), none, 0, 10 * i + r);
       }
 }
@@ -233,7 +231,8 @@ static void test_groups(void **state) {
 /// sums of weights are needed, groups with padding, which is no zero weight.
 static void test_trellis(void **state) {
   (void)state;
-  static const int64_t channels[] = {1, 16, 33}, groups[][2] = {{56, 3}, {8, 5}, {5, 7}, {13, 3}, {1, 6}, {44, 1}};
+  static const int64_t channels[] = {1, 16, 33},
+                       groups[][2] = {{56, 3}, {8, 5}, {5, 7}, {13, 3}, {1, 6}, {44, 1}};
   for (size_t i = 0; i < sizeof(channels) / sizeof(*channels); ++i)
     for (int64_t r = 1; r <= 33; r += r < 17 ? 1 : 8)
       check_case(r, channels[i], trellis_shape(45, 45, 45, r % 2 ? 8 : 4), shape(12, 12, 12, 8, 8),
@@ -242,8 +241,10 @@ static void test_trellis(void **state) {
     for (int64_t rows = 1; rows <= 31; rows = rows * 2 + 3)
       for (int64_t abits = 2; abits <= 8; abits += 2) {
         const int64_t group = groups[i][0], k = group * groups[i][1];
-        check_case(rows, 40, trellis_shape(k, group, k, abits), shape(72, 8, 72, 8, 8), 1, 10 * i + rows);
-        check_case(rows, 40, trellis_shape(k, group, group, abits), trellis_shape(k, group, k, 8), 0, i + rows);
+        check_case(rows, 40, trellis_shape(k, group, k, abits), shape(72, 8, 72, 8, 8), 1,
+                   10 * i + rows);
+        check_case(rows, 40, trellis_shape(k, group, group, abits), trellis_shape(k, group, k, 8),
+                   0, i + rows);
       }
   check_case(5, 100, trellis_shape(8200, 8200, 8200, 8), none, 1, 3);
 }

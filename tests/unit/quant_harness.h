@@ -105,11 +105,12 @@ static inline int has_avx512(void) {
 /// Levels that tests run side by side, each with what those before it have.
 enum { LEVEL_GENERIC, LEVEL_AVX2, LEVEL_AVX512, TEST_LEVELS };
 static inline int has_level(int level) {
-  return level == LEVEL_GENERIC || (level == LEVEL_AVX2 ? __builtin_cpu_supports("avx2") : has_avx512());
+  return level == LEVEL_GENERIC ||
+         (level == LEVEL_AVX2 ? __builtin_cpu_supports("avx2") : has_avx512());
 }
 
 /// A kernel's function of a level.
-#define AT_LEVEL(level, name) \
+#define AT_LEVEL(level, name)                                                                      \
   ((level) == LEVEL_AVX512 ? name##_avx512 : (level) == LEVEL_AVX2 ? name##_avx2 : name##_generic)
 
 static inline int has_avx512vbmi(void) {

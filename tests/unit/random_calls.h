@@ -24,7 +24,8 @@
 static const char calls_module[] =
     "module {\n"
     "  resq.kv_cache @a heads 1 size 16 keys <kind = \"f16\"> values <kind = \"f32\">\n"
-    "  resq.kv_cache @w heads 1 size 16 keys <kind = \"qjl_groups\", rows = 32, outliers = 1, outlier_rows = 16, "
+    "  resq.kv_cache @w heads 1 size 16 keys <kind = \"qjl_groups\", rows = 32, outliers = 1, "
+    "outlier_rows = 16, "
     "buffer = 32, window = 64> values <kind = \"f16\">\n"
     "  resq.param @s : tensor<32x16xf32> {\n"
     "    %0 = resq.sketch_matrix seed 3 : tensor<32x16xf64>\n"
@@ -56,39 +57,54 @@ static const char calls_module[] =
     "    resq.kv_append @a, %k, %k at %p, %s : tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>\n"
     "    return\n"
     "  }\n"
-    "  func.func @read(%q: tensor<?x16xf32>, %p: tensor<?xi32>, %s: tensor<?xi32>) -> tensor<?x16xf32> {\n"
-    "    %y = resq.attention @a, %q at %p, %s {scale = 1.0 : f32} : tensor<?x16xf32>, tensor<?xi32> -> tensor<?x16xf32>\n"
+    "  func.func @read(%q: tensor<?x16xf32>, %p: tensor<?xi32>, %s: tensor<?xi32>) -> "
+    "tensor<?x16xf32> {\n"
+    "    %y = resq.attention @a, %q at %p, %s {scale = 1.0 : f32} : tensor<?x16xf32>, "
+    "tensor<?xi32> -> tensor<?x16xf32>\n"
     "    return %y : tensor<?x16xf32>\n"
     "  }\n"
-    "  func.func @both(%k: tensor<?x16xf32>, %p: tensor<?xi32>, %s: tensor<?xi32>) -> tensor<?x16xf32> {\n"
+    "  func.func @both(%k: tensor<?x16xf32>, %p: tensor<?xi32>, %s: tensor<?xi32>) -> "
+    "tensor<?x16xf32> {\n"
     "    resq.kv_append @a, %k, %k at %p, %s : tensor<?x16xf32>, tensor<?x16xf32>, tensor<?xi32>\n"
-    "    %y = resq.attention @a, %k at %p, %s {scale = 1.0 : f32} : tensor<?x16xf32>, tensor<?xi32> -> tensor<?x16xf32>\n"
+    "    %y = resq.attention @a, %k at %p, %s {scale = 1.0 : f32} : tensor<?x16xf32>, "
+    "tensor<?xi32> -> tensor<?x16xf32>\n"
     "    return %y : tensor<?x16xf32>\n"
     "  }\n"
-    "  func.func @window(%k: tensor<?x16xf32>, %p: tensor<?xi32>, %s: tensor<?xi32>) -> tensor<?x16xf32> {\n"
+    "  func.func @window(%k: tensor<?x16xf32>, %p: tensor<?xi32>, %s: tensor<?xi32>) -> "
+    "tensor<?x16xf32> {\n"
     "    %t = resq.get @s : tensor<32x16xf32>\n"
-    "    resq.kv_append @w, %k, %k at %p, %s sketch %t : tensor<32x16xf32> : tensor<?x16xf32>, tensor<?x16xf32>, "
+    "    resq.kv_append @w, %k, %k at %p, %s sketch %t : tensor<32x16xf32> : tensor<?x16xf32>, "
+    "tensor<?x16xf32>, "
     "tensor<?xi32>\n"
-    "    %y = resq.attention @w, %k at %p, %s sketch %t : tensor<32x16xf32> {scale = 1.0 : f32} : tensor<?x16xf32>, "
+    "    %y = resq.attention @w, %k at %p, %s sketch %t : tensor<32x16xf32> {scale = 1.0 : f32} : "
+    "tensor<?x16xf32>, "
     "tensor<?xi32> -> tensor<?x16xf32>\n"
     "    return %y : tensor<?x16xf32>\n"
     "  }\n"
     "  func.func @fixed(%x: tensor<40x8xf32>, %y: tensor<?x8xf32>) -> tensor<?x8xf32> {\n"
     "    %z = resq.gate %x, %x : tensor<40x8xf32>, tensor<40x8xf32> -> tensor<40x8xf32>\n"
-    "    %g = resq.join %z, %y block 16 high 8 : tensor<40x8xf32>, tensor<?x8xf32> -> tensor<?x16xf32>\n"
-    "    %l, %h = resq.split %g block 16 high 8 : tensor<?x16xf32> -> tensor<?x8xf32>, tensor<?x8xf32>\n"
+    "    %g = resq.join %z, %y block 16 high 8 : tensor<40x8xf32>, tensor<?x8xf32> -> "
+    "tensor<?x16xf32>\n"
+    "    %l, %h = resq.split %g block 16 high 8 : tensor<?x16xf32> -> tensor<?x8xf32>, "
+    "tensor<?x8xf32>\n"
     "    return %l : tensor<?x8xf32>\n"
     "  }\n"
     "}\n";
 
-enum { CALLS_CAPACITY = 64, CALLS_SEQUENCES = 3, CALLS_MOST_ROWS = 32, CALLS_ARGS = 4, CALLS_REWIND = 32 };
+enum {
+  CALLS_CAPACITY = 64,
+  CALLS_SEQUENCES = 3,
+  CALLS_MOST_ROWS = 32,
+  CALLS_ARGS = 4,
+  CALLS_REWIND = 32
+};
 
 /// What an argument is for, by hand.
 typedef struct call_arg {
-  int width;  ///< 0: ids
-  int same;   ///< the argument whose rows it has
-  int fixed;  ///< rows, 0: any
-  char what;  ///< r rows, y result; ids: t below 40, i a row of argument 0, o below 8, n any, p, s
+  int width; ///< 0: ids
+  int same;  ///< the argument whose rows it has
+  int fixed; ///< rows, 0: any
+  char what; ///< r rows, y result; ids: t below 40, i a row of argument 0, o below 8, n any, p, s
 } call_arg;
 
 static const struct call_function {
@@ -143,9 +159,15 @@ static bool calls_open(calls *c) {
   FILE *f = fopen(source, "w");
   if (!f || fputs(calls_module, f) < 0 || fclose(f))
     return false;
-  resq_compile_options options = {.input = source, .output = output, .scheme = "none", .pipeline = "",
-                                  .emit = RESQ_EMIT_SHARED, .levels = "generic", .decode_rows = 4,
-                                  .prefill_rows = CALLS_MOST_ROWS, .seed = 1};
+  resq_compile_options options = {.input = source,
+                                  .output = output,
+                                  .scheme = "none",
+                                  .pipeline = "",
+                                  .emit = RESQ_EMIT_SHARED,
+                                  .levels = "generic",
+                                  .decode_rows = 4,
+                                  .prefill_rows = CALLS_MOST_ROWS,
+                                  .seed = 1};
   resq_error err = {0};
   resq_message why = {"", 0};
   bool ok = resq_compile(&options, &err);
@@ -159,7 +181,8 @@ static bool calls_open(calls *c) {
   unlink(header);
   rmdir(folder);
   for (int i = 0; i < CALLS_ARGS; ++i) {
-    c->pages[i] = mmap(NULL, CALLS_PAGES + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    c->pages[i] =
+        mmap(NULL, CALLS_PAGES + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (c->pages[i] == MAP_FAILED || mprotect(c->pages[i] + CALLS_PAGES, 4096, PROT_NONE))
       return false;
   }
@@ -201,8 +224,8 @@ typedef struct made_call {
   int n;
 } made_call;
 
-static void make_positions(const calls *c, const struct call_function *f, call_bytes *b, int32_t *positions,
-                           int32_t *sequences, int64_t n) {
+static void make_positions(const calls *c, const struct call_function *f, call_bytes *b,
+                           int32_t *positions, int32_t *sequences, int64_t n) {
   int next[CALLS_SEQUENCES];
   memcpy(next, c->state.next[f->limited], sizeof next);
   int back = (int)draw(b, 4) == 0 ? (int)draw(b, 40) : 0;
@@ -243,8 +266,11 @@ static void spoil_call(const calls *c, call_bytes *b, made_call *m) {
   uint32_t how = draw(b, 12), i = draw(b, (uint32_t)f->n);
   const call_arg *a = &f->args[i];
   if (how < 4 && !a->width && m->rows[i]) {
-    int32_t limit = a->what == 't' ? 40 : a->what == 'i' ? (int32_t)m->rows[0] : a->what == 'p' ? CALLS_CAPACITY
-                    : a->what == 's' ? CALLS_SEQUENCES : 8;
+    int32_t limit = a->what == 't'   ? 40
+                    : a->what == 'i' ? (int32_t)m->rows[0]
+                    : a->what == 'p' ? CALLS_CAPACITY
+                    : a->what == 's' ? CALLS_SEQUENCES
+                                     : 8;
     ((int32_t *)m->args[i])[draw(b, (uint32_t)m->rows[i])] = odd_value(b, limit);
   } else if (how == 4) { // fewer rows than its array has: always inside
     m->rows[i] = (int64_t)draw(b, (uint32_t)m->rows[i] + 1);
@@ -288,7 +314,8 @@ static bool legal_memory(const made_call *m) {
       if (f->args[r].what != 'y' || i == r || !m->rows[i] || !m->rows[r])
         continue;
       const uint8_t *a = m->args[r], *b = m->args[i];
-      if (a < b + m->rows[i] * 4 * (f->args[i].width ? f->args[i].width : 1) && b < a + m->rows[r] * 4 * f->args[r].width)
+      if (a < b + m->rows[i] * 4 * (f->args[i].width ? f->args[i].width : 1) &&
+          b < a + m->rows[r] * 4 * f->args[r].width)
         return false;
     }
   return true;
@@ -299,7 +326,11 @@ static bool legal_values(const made_call *m) {
   for (int i = 0; i < f->n; ++i) {
     const char what = f->args[i].what;
     const int32_t *ids = m->args[i];
-    int64_t limit = what == 't' ? 40 : what == 'i' ? m->rows[0] : what == 'o' ? 8 : what == 'p' ? CALLS_CAPACITY : CALLS_SEQUENCES;
+    int64_t limit = what == 't'   ? 40
+                    : what == 'i' ? m->rows[0]
+                    : what == 'o' ? 8
+                    : what == 'p' ? CALLS_CAPACITY
+                                  : CALLS_SEQUENCES;
     for (int64_t r = 0; strchr("tiops", what) && r < m->rows[i]; ++r)
       if (ids[r] < 0 || ids[r] >= limit)
         return false;
@@ -315,7 +346,8 @@ static bool legal_positions(call_state *state, const made_call *m) {
   const int32_t *positions = m->args[1], *sequences = m->args[2];
   bool seen[CALLS_SEQUENCES] = {false};
   for (int64_t r = 0; r < m->rows[1]; ++r) {
-    int *next = &state->next[f->limited][sequences[r]], *reached = &state->reached[f->limited][sequences[r]];
+    int *next = &state->next[f->limited][sequences[r]],
+        *reached = &state->reached[f->limited][sequences[r]];
     if (!f->writes && positions[r] >= *next)
       return false;
     if (!f->writes)
@@ -347,8 +379,8 @@ static bool calls_run(calls *c, const uint8_t *data, size_t size) {
   c->refused += !ran;
   if (ran == legal && (ran || (why.code == 2 && strstr(why.text, m.function->name))))
     return true;
-  fprintf(stderr, "@%s is %s, but %s: code %d, '%s'\n", m.function->name, legal ? "legal" : "not legal",
-          ran ? "ran" : "was refused", why.code, why.text);
+  fprintf(stderr, "@%s is %s, but %s: code %d, '%s'\n", m.function->name,
+          legal ? "legal" : "not legal", ran ? "ran" : "was refused", why.code, why.text);
   return false;
 }
 

@@ -69,8 +69,8 @@ static void check_level(const rotate_case *c, kernel_call call) {
 
 static void test_shapes(void **state) {
   (void)state;
-  static const int64_t shapes[][3] = {{1, 1, 1},  {3, 5, 3},    {4, 16, 2},  {9, 64, 3},
-                                      {9, 64, 1}, {3, 72, 3},   {2, 100, 1}, {8, 128, 2},
+  static const int64_t shapes[][3] = {{1, 1, 1},   {3, 5, 3},  {4, 16, 2},  {9, 64, 3},
+                                      {9, 64, 1},  {3, 72, 3}, {2, 100, 1}, {8, 128, 2},
                                       {1, 576, 1}, {9, 56, 9}};
   static const int64_t row_counts[] = {1, 2, 3, 7, 17, 50};
   for (size_t s = 0; s < sizeof(shapes) / sizeof(*shapes); ++s)

@@ -232,7 +232,9 @@ static void refuses_a_gap(void **state) {
   assert_true(FORWARD(positions + 8, 4));
   // A gap, a step back and a row twice within a call; in its second chunk, too.
   int32_t broken[n_rows];
-  static const struct { int at, value; } breaks[] = {{1, 2}, {2, 0}, {3, 2}, {20, 25}, {20, 19}};
+  static const struct {
+    int at, value;
+  } breaks[] = {{1, 2}, {2, 0}, {3, 2}, {20, 25}, {20, 19}};
   for (size_t i = 0; i < sizeof breaks / sizeof *breaks; ++i) {
     memcpy(broken, positions, sizeof broken);
     broken[breaks[i].at] = breaks[i].value;

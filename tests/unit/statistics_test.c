@@ -63,8 +63,7 @@ static void assert_equal_statistics(const resq_statistics *a, const resq_statist
                                     int64_t kept) {
   for (int site = 0; site < 3; ++site) {
     double *moment_a = moment(a, site), *moment_b = moment(b, site);
-    assert_memory_equal(moment_a, moment_b,
-                        (size_t)(widths[site] * blocks[site]) * sizeof(double));
+    assert_memory_equal(moment_a, moment_b, (size_t)(widths[site] * blocks[site]) * sizeof(double));
     assert_int_equal(resq_statistics_kept(a, site), kept);
     assert_int_equal(resq_statistics_kept(b, site), kept);
     float *rows_a = samples(a, site), *rows_b = samples(b, site);

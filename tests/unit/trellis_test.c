@@ -80,7 +80,8 @@ static void test_values_are_means(void **state) {
   for (int i = 0; i < 64; ++i) {
     double mean = (sum[i] - sum[63 - i]) / (count[i] + count[63 - i]);
     if (fabs(mean - resq_trellis_weights[i]) > (count[i] > 1000 ? 1.0 : 3.0))
-      fail_msg("value %d is %d, the mean of %g samples %g", i, resq_trellis_weights[i], count[i], mean);
+      fail_msg("value %d is %d, the mean of %g samples %g", i, resq_trellis_weights[i], count[i],
+               mean);
   }
   free(x);
 }
@@ -90,7 +91,8 @@ static void test_values_are_means(void **state) {
 static double path_error(const float *w, const float *scales, int count, const int8_t *places) {
   double sum = 0;
   for (int c = 0; c < count; ++c) {
-    double e = scales[c] > 0 ? (double)w[c] / (double)scales[c] - resq_trellis_weights[places[c]] : 0;
+    double e =
+        scales[c] > 0 ? (double)w[c] / (double)scales[c] - resq_trellis_weights[places[c]] : 0;
     sum += e * e;
   }
   return sum;
@@ -108,7 +110,8 @@ static double least_error(const float *w, const float *scales, int count) {
       for (int s = 0; s < 4; ++s)
         for (int code = 0; code < CODES; ++code) {
           bool coded = c < count && scales[c] > 0;
-          double e = coded ? (double)w[c] / (double)scales[c] - resq_trellis_weights[s * CODES + code] : 0;
+          double e =
+              coded ? (double)w[c] / (double)scales[c] - resq_trellis_weights[s * CODES + code] : 0;
           int to = resq_trellis_state(code, s);
           next[to] = fmin(next[to], cost[s] + e * e);
         }
@@ -174,7 +177,8 @@ static void check_search(int64_t rows, int64_t width, int64_t group, int steps) 
       double squares = 0;
       for (int64_t i = 0; i < group; ++i)
         squares += pow((double)x[r * width + g * group + i], 2);
-      double ratio = (double)scales[r * groups + g] * RESQ_TRELLIS_UNIT / sqrt(squares / (double)group);
+      double ratio =
+          (double)scales[r * groups + g] * RESQ_TRELLIS_UNIT / sqrt(squares / (double)group);
       double away = steps > 1 ? 0.1 : 0;
       assert_true(ratio > 1 - away - 0.004 && ratio < 1 + away + 0.004); // bf16 rounds by 1/256
     }
@@ -215,7 +219,8 @@ static void test_packed_rings(void **state) {
   (void)state;
   enum { K = 45, GROUP = 9 };
   for (int64_t rows = 1; rows <= 35; ++rows) {
-    float *x = normals(rows * K, 1, (uint64_t)rows), *scales = malloc((size_t)rows * sizeof *scales);
+    float *x = normals(rows * K, 1, (uint64_t)rows),
+          *scales = malloc((size_t)rows * sizeof *scales);
     int8_t *places = malloc((size_t)(rows * K));
     resq_weight_code how = {4, K, 1, 2.0, RESQ_CODE_TRELLIS};
     resq_quantize_weight(1, x, rows, K, &how, places, scales);
@@ -226,7 +231,9 @@ static void test_packed_rings(void **state) {
       for (int64_t k = 0; k < K; ++k) {
         int code[3];
         for (int back = 0; back < 3; ++back)
-          code[back] = resq_unpack_weight_code(packed, r / 16 * 16 + (r + 16 - back) % 16, k, K, GROUP, 4) + 8;
+          code[back] =
+              resq_unpack_weight_code(packed, r / 16 * 16 + (r + 16 - back) % 16, k, K, GROUP, 4) +
+              8;
         assert_int_equal(resq_trellis_state(code[1], code[2]) * CODES + code[0], places[r * K + k]);
       }
     free(x), free(scales), free(places), free(packed);
@@ -237,7 +244,8 @@ static void test_packed_rings(void **state) {
 
 enum { ROWS = 64, WIDTH = 512, INPUTS = 700 };
 
-static double squares(const float *w, const int8_t *codes, const float *scales, resq_code_kind kind) {
+static double squares(const float *w, const int8_t *codes, const float *scales,
+                      resq_code_kind kind) {
   double sum = 0;
   for (int64_t i = 0; i < ROWS * WIDTH; ++i) {
     double e = (double)w[i] - (double)(scales[i / WIDTH] * resq_weight_value(kind, codes[i]));
@@ -310,14 +318,10 @@ static void test_error_after_gptq(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_values_are_odd),
-      cmocka_unit_test(test_values_are_means),
-      cmocka_unit_test(test_best_paths),
-      cmocka_unit_test(test_paths_of_anything_are_closed),
-      cmocka_unit_test(test_search),
-      cmocka_unit_test(test_zeros),
-      cmocka_unit_test(test_packed_rings),
-      cmocka_unit_test(test_error_of_gaussian_rows),
+      cmocka_unit_test(test_values_are_odd),   cmocka_unit_test(test_values_are_means),
+      cmocka_unit_test(test_best_paths),       cmocka_unit_test(test_paths_of_anything_are_closed),
+      cmocka_unit_test(test_search),           cmocka_unit_test(test_zeros),
+      cmocka_unit_test(test_packed_rings),     cmocka_unit_test(test_error_of_gaussian_rows),
       cmocka_unit_test(test_error_after_gptq),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

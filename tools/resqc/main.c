@@ -50,7 +50,8 @@ static void print_help(void) {
       "usage: resqc MODEL -o OUT [options]\n\n"
       "Compiles a GGUF checkpoint (architecture llama or qwen2), or a module of the resq dialect "
       "(.mlir), to\n"
-      "one executable file that generates text. MODEL is never changed; OUT appears only when it is "
+      "one executable file that generates text. MODEL is never changed; OUT appears only when it "
+      "is "
       "whole.\n\noptions:\n"
       "  -o OUT                        the file to write; - is standard output for text forms\n");
   for (int i = 0; i < n_options; i++) {
@@ -180,7 +181,8 @@ static bool read_options(resq_compile_options *o, int argc, char **argv, int *st
     o->input = argv[optind];
     return true;
   }
-  fprintf(stderr, "resqc: error: %s; usage: resqc MODEL -o OUT [options], resqc --help lists them\n",
+  fprintf(stderr,
+          "resqc: error: %s; usage: resqc MODEL -o OUT [options], resqc --help lists them\n",
           optind >= argc      ? "no model given"
           : optind + 1 < argc ? "more than one model given"
                               : "no -o OUT given");

@@ -41,8 +41,8 @@ MlirType resqPanelTypeGet(MlirType element);
 MlirType resqPanelTypeGetElement(MlirType type);
 
 bool resqAttrIsKvCode(MlirAttribute attr);
-MlirAttribute resqKvCodeAttrGet(MlirContext ctx, MlirStringRef kind, unsigned bits,
-                                unsigned high, unsigned high_bits, unsigned rows);
+MlirAttribute resqKvCodeAttrGet(MlirContext ctx, MlirStringRef kind, unsigned bits, unsigned high,
+                                unsigned high_bits, unsigned rows);
 MlirStringRef resqKvCodeAttrGetKind(MlirAttribute attr);
 unsigned resqKvCodeAttrGetBits(MlirAttribute attr);
 unsigned resqKvCodeAttrGetHigh(MlirAttribute attr);

@@ -26,8 +26,8 @@
 
 /// Calibration and test hook: rows of a site, called by thread 0 only, which all
 /// threads then wait for. x is [rows, width] f32 with row stride ld (elements).
-typedef void (*resq_observer)(void *user, int32_t site, const float *x,
-                              int64_t rows, int64_t width, int64_t ld);
+typedef void (*resq_observer)(void *user, int32_t site, const float *x, int64_t rows, int64_t width,
+                              int64_t ld);
 
 /// More arguments and results than any function has.
 #define RESQ_MAX_ARGS 64
@@ -36,17 +36,17 @@ typedef struct resq_worker resq_worker;
 
 /// One call of one entry; shared by its threads, read-only but for tickets.
 typedef struct resq_call {
-  const uint8_t *params;        ///< parameter section, mapped
-  uint8_t *workspace;           ///< arena of entry.workspace_bytes
-  uint8_t *const *caches;       ///< [n_caches] storage of each cache
-  int64_t capacity;             ///< tokens a sequence holds
-  int64_t sequences;            ///< sequences in each cache
-  void *const *args;            ///< inputs, then results, dense row-major
-  const int64_t *rows;          ///< leading extent of each of args
-  int32_t *tickets;             ///< [n_ops] chunk counters, zero at the start
-  void *barrier;                ///< the runtime's own
-  void *profile;                ///< NULL, or the runtime's own
-  resq_observer observe;        ///< NULL unless calibrating
+  const uint8_t *params;  ///< parameter section, mapped
+  uint8_t *workspace;     ///< arena of entry.workspace_bytes
+  uint8_t *const *caches; ///< [n_caches] storage of each cache
+  int64_t capacity;       ///< tokens a sequence holds
+  int64_t sequences;      ///< sequences in each cache
+  void *const *args;      ///< inputs, then results, dense row-major
+  const int64_t *rows;    ///< leading extent of each of args
+  int32_t *tickets;       ///< [n_ops] chunk counters, zero at the start
+  void *barrier;          ///< the runtime's own
+  void *profile;          ///< NULL, or the runtime's own
+  resq_observer observe;  ///< NULL unless calibrating
   void *observe_user;
   int32_t (*phase)(resq_worker *w);            ///< resq_barrier
   void (*op_done)(resq_worker *w, int32_t op); ///< resq_op_done
@@ -55,9 +55,9 @@ typedef struct resq_call {
 /// What one thread of a call sees.
 struct resq_worker {
   resq_call *call;
-  int32_t index;                ///< this thread, 0 .. count - 1; 0 is the caller
-  int32_t count;                ///< the same on all threads of a call; not all need come
-  uint8_t *scratch;             ///< RESQ_SCRATCH_BYTES, this thread's own
+  int32_t index;    ///< this thread, 0 .. count - 1; 0 is the caller
+  int32_t count;    ///< the same on all threads of a call; not all need come
+  uint8_t *scratch; ///< RESQ_SCRATCH_BYTES, this thread's own
 };
 
 /// The next chunk of op's work: 0, 1, 2, ... over all threads; each once.
@@ -94,28 +94,28 @@ typedef enum resq_dtype { RESQ_F32 = 0, RESQ_I32 = 1 } resq_dtype;
 
 /// A bound of the values of an i32 argument; none is negative.
 typedef enum resq_index_rule_kind {
-  RESQ_RULE_BELOW = 0,          ///< below `limit`: the rows of a table, the columns of a permuted row
-  RESQ_RULE_ROW = 1,            ///< below the rows of argument `argument`
-  RESQ_RULE_POSITION = 2,       ///< below the capacity of a sequence
-  RESQ_RULE_SEQUENCE = 3,       ///< below the number of sequences
+  RESQ_RULE_BELOW = 0,    ///< below `limit`: the rows of a table, the columns of a permuted row
+  RESQ_RULE_ROW = 1,      ///< below the rows of argument `argument`
+  RESQ_RULE_POSITION = 2, ///< below the capacity of a sequence
+  RESQ_RULE_SEQUENCE = 3, ///< below the number of sequences
 } resq_index_rule_kind;
 
 typedef struct resq_index_rule {
-  int32_t kind;                 ///< resq_index_rule_kind
-  int32_t argument;             ///< RESQ_RULE_ROW
-  int64_t limit;                ///< RESQ_RULE_BELOW
+  int32_t kind;     ///< resq_index_rule_kind
+  int32_t argument; ///< RESQ_RULE_ROW
+  int64_t limit;    ///< RESQ_RULE_BELOW
 } resq_index_rule;
 
 /// An argument or result: [rows, width], rows dynamic when -1. Ids have width 0.
 typedef struct resq_arg {
   const char *name;
-  int32_t dtype;                ///< resq_dtype
+  int32_t dtype; ///< resq_dtype
   int32_t is_result;
-  int64_t rows;                 ///< -1: dynamic
-  int64_t width;                ///< 0: a 1-D tensor
-  int32_t rows_as;              ///< the first argument that must have as many rows: itself or one before it
+  int64_t rows;    ///< -1: dynamic
+  int64_t width;   ///< 0: a 1-D tensor
+  int32_t rows_as; ///< the first argument that must have as many rows: itself or one before it
   int32_t n_rules;
-  const resq_index_rule *rules;       ///< [n_rules], all of which hold; of f32 there are none
+  const resq_index_rule *rules; ///< [n_rules], all of which hold; of f32 there are none
 } resq_arg;
 
 /// An op of an entry that writes or reads a cache, in the order of the ops. Row r is the token at position
@@ -132,40 +132,40 @@ typedef struct resq_cache_use {
 
 /// Where an argument of a kernel comes from, on the device; pointers but for the last two, which are int64_t.
 typedef enum resq_gpu_arg_kind {
-  RESQ_GPU_WORKSPACE = 0,       ///< workspace + offset
-  RESQ_GPU_ARGUMENT = 1,        ///< the device's copy of args[index], + offset
-  RESQ_GPU_PARAM = 2,           ///< parameter section + offset
-  RESQ_GPU_CACHE = 3,           ///< storage of cache `index`, + offset
-  RESQ_GPU_ROWS = 4,            ///< rows[index]
-  RESQ_GPU_CAPACITY = 5,        ///< tokens a sequence holds
+  RESQ_GPU_WORKSPACE = 0, ///< workspace + offset
+  RESQ_GPU_ARGUMENT = 1,  ///< the device's copy of args[index], + offset
+  RESQ_GPU_PARAM = 2,     ///< parameter section + offset
+  RESQ_GPU_CACHE = 3,     ///< storage of cache `index`, + offset
+  RESQ_GPU_ROWS = 4,      ///< rows[index]
+  RESQ_GPU_CAPACITY = 5,  ///< tokens a sequence holds
 } resq_gpu_arg_kind;
 
 typedef struct resq_gpu_arg {
-  int32_t kind;                 ///< resq_gpu_arg_kind
+  int32_t kind; ///< resq_gpu_arg_kind
   int32_t index;
-  int64_t offset;               ///< bytes
+  int64_t offset; ///< bytes
 } resq_gpu_arg;
 
 /// One kernel launch: a grid of [blocks_x, grid_y, grid_z] blocks of `threads` threads, where blocks_x is
 /// ceil(rows[rows_of] / rows_per_block); nothing is launched for 0 rows.
 typedef struct resq_gpu_launch {
-  const char *kernel;           ///< .entry of the PTX
-  int32_t op;                   ///< whose work it is: index into op_names
-  int32_t rows_of;              ///< an argument
+  const char *kernel; ///< .entry of the PTX
+  int32_t op;         ///< whose work it is: index into op_names
+  int32_t rows_of;    ///< an argument
   int32_t rows_per_block;
   int32_t grid_y, grid_z;
   int32_t threads;
-  int32_t shared_bytes;         ///< dynamic shared memory, beyond what the kernel declares
+  int32_t shared_bytes; ///< dynamic shared memory, beyond what the kernel declares
   int32_t n_args;
   const resq_gpu_arg *args;
 } resq_gpu_launch;
 
 /// PTX of all kernels of an entry for one kind of chip.
 typedef struct resq_gpu_image {
-  const char *chip;             ///< "sm_90a"
-  int32_t capability;           ///< 10 * major + minor that it is for
-  int32_t exact;                ///< 1: runs on that capability only; 0: on later ones, too
-  const char *ptx;              ///< NUL-terminated
+  const char *chip;   ///< "sm_90a"
+  int32_t capability; ///< 10 * major + minor that it is for
+  int32_t exact;      ///< 1: runs on that capability only; 0: on later ones, too
+  const char *ptx;    ///< NUL-terminated
 } resq_gpu_image;
 
 typedef struct resq_gpu_code {
@@ -178,17 +178,17 @@ typedef struct resq_gpu_code {
 
 /// One function at one ISA level for at most max_rows rows of dynamic extent a call (a longer one is cut by the runtime).
 typedef struct resq_entry {
-  const char *function;         ///< func.func's name, "forward"
-  const char *level;            ///< "generic", "avx512", "cuda": runtime/exec/cpu.h
-  void (*run)(resq_worker *);   ///< NULL at level "cuda"
+  const char *function;       ///< func.func's name, "forward"
+  const char *level;          ///< "generic", "avx512", "cuda": runtime/exec/cpu.h
+  void (*run)(resq_worker *); ///< NULL at level "cuda"
   int64_t max_rows;
   int64_t workspace_bytes;
   int32_t n_args;
   int32_t n_ops;
   const resq_arg *args;
-  const char *const *op_names;  ///< [n_ops] "l0.q: qlinear 576x576", from locations
-  const resq_gpu_code *gpu;     ///< at level "cuda" in place of run, else NULL
-  const resq_cache_use *uses;   ///< [n_uses]
+  const char *const *op_names; ///< [n_ops] "l0.q: qlinear 576x576", from locations
+  const resq_gpu_code *gpu;    ///< at level "cuda" in place of run, else NULL
+  const resq_cache_use *uses;  ///< [n_uses]
   int64_t n_uses;
 } resq_entry;
 
@@ -196,17 +196,17 @@ typedef struct resq_entry {
 typedef struct resq_cache {
   const char *name;
   int64_t bytes_per_token;
-  int64_t bytes_per_sequence;   ///< a window of exact keys; 0 for most codes
-  int64_t rewind;               ///< tokens that a sequence may go back by, short of starting again; -1: all
-  double bits_per_element;      ///< what the code costs a token, scales included
+  int64_t bytes_per_sequence; ///< a window of exact keys; 0 for most codes
+  int64_t rewind; ///< tokens that a sequence may go back by, short of starting again; -1: all
+  double bits_per_element; ///< what the code costs a token, scales included
 } resq_cache;
 
 /// A parameter as it lies in the parameter section.
 typedef struct resq_param {
   const char *name;
-  const char *type;             ///< MLIR type text
+  const char *type; ///< MLIR type text
   uint64_t offset, size;
-  int64_t elements;             ///< logical weights, for honest bits
+  int64_t elements; ///< logical weights, for honest bits
 } resq_param;
 
 typedef struct resq_program {
@@ -215,9 +215,9 @@ typedef struct resq_program {
   const resq_entry *entries;
   const resq_cache *caches;
   const resq_param *params;
-  const char *const *sites;     ///< names of resq.observe sites
-  const char *scheme;           ///< e.g. "resq-w4a4kv4"
-  int64_t context_length;       ///< of the model, 0 when unknown
+  const char *const *sites; ///< names of resq.observe sites
+  const char *scheme;       ///< e.g. "resq-w4a4kv4"
+  int64_t context_length;   ///< of the model, 0 when unknown
 } resq_program;
 
 /// What an artifact's compiled object defines. A shared library M.so has it by a second name, M_program, too, which

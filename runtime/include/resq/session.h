@@ -27,27 +27,28 @@ struct resq_program;
 /// Why a call failed: memory of the caller's. Any `why` below may be NULL.
 typedef struct resq_message {
   char text[1024]; ///< one line, ends in NUL
-  int code;        ///< as the exit codes of tools: 1 failed, 2 a wrong argument, 3 bad contents of a file, 4 no suitable
-                   ///< device, 5 input or output, 6 no memory
+  int code; ///< as the exit codes of tools: 1 failed, 2 a wrong argument, 3 bad contents of a file, 4 no suitable
+            ///< device, 5 input or output, 6 no memory
 } resq_message;
 
 /// `program` and the sections appended to the file at `path` (NULL: the file that the program was loaded from).
 /// `path` may lack sections when the program has no parameters. The model is the caller's, to be closed after its
 /// sessions are destroyed; sessions may share it. NULL on failure.
 RESQ_API resq_model *resq_model_open(const struct resq_program *program, const char *path,
-                            resq_message *why);
+                                     resq_message *why);
 RESQ_API void resq_model_close(resq_model *model);
 
 typedef struct resq_session_options {
-  int threads;        ///< 0: as many as CPU affinity and cgroup quota allow. A busy machine makes calls use fewer
-  int64_t sequences;  ///< 0: 1
-  int64_t capacity;   ///< tokens a sequence; 0: the model's context length
-  const char *level;  ///< NULL: $RESQ_LEVEL, or the best level that this CPU runs. "cuda": the first GPU
+  int threads; ///< 0: as many as CPU affinity and cgroup quota allow. A busy machine makes calls use fewer
+  int64_t sequences; ///< 0: 1
+  int64_t capacity;  ///< tokens a sequence; 0: the model's context length
+  const char
+      *level; ///< NULL: $RESQ_LEVEL, or the best level that this CPU runs. "cuda": the first GPU
 } resq_session_options;
 
 /// NULL on failure (no level fits this CPU, no GPU for level "cuda", no memory, bad options).
 RESQ_API resq_session *resq_session_create(resq_model *model, const resq_session_options *options,
-                                  resq_message *why);
+                                           resq_message *why);
 RESQ_API void resq_session_destroy(resq_session *session);
 
 /// Calls `function`: args has its inputs, then its results, rows the number of rows of each; all stay the caller's.
@@ -61,15 +62,15 @@ RESQ_API void resq_session_destroy(resq_session *session);
 /// the smallest entry that fits. False on failure; a call that was refused (code 2) changed nothing, and after another
 /// failure the sequences that it named begin again at 0.
 RESQ_API bool resq_session_call(resq_session *session, const char *function, void *const *args,
-                       const int64_t *rows, int n_args, resq_message *why);
+                                const int64_t *rows, int n_args, resq_message *why);
 
 /// A language model's forward: rows of (token, position, sequence), and which rows need logits (ascending).
 /// logits is [n_logit_rows, vocabulary]. Checked as a call of @forward is. Any n_rows >= 1: cut into chunks.
 /// The module must define @forward(tokens, positions, sequences, logit_rows) -> logits, in which logit_rows pick rows.
 RESQ_API bool resq_session_forward(resq_session *session, const int32_t *tokens,
-                          const int32_t *positions, const int32_t *sequences,
-                          int64_t n_rows, const int32_t *logit_rows,
-                          int64_t n_logit_rows, float *logits, resq_message *why);
+                                   const int32_t *positions, const int32_t *sequences,
+                                   int64_t n_rows, const int32_t *logit_rows, int64_t n_logit_rows,
+                                   float *logits, resq_message *why);
 
 /// Logit width of @forward, 0 when the module has none.
 RESQ_API int64_t resq_session_vocabulary(const resq_session *session);

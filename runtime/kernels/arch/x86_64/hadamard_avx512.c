@@ -49,18 +49,17 @@ INLINE void vector_butterflies(const float *x, float *t, int64_t stride, const i
       v[i] = lane_butterflies(v[i], 16);
   }
   UNROLL for (int half = 1; half < 16; half *= 2)
-    UNROLL for (int i = 0; i < count; ++i)
-      if (half < count && !(i & half)) {
-        const __m512 a = v[i], b = v[i + half];
-        v[i] = _mm512_add_ps(a, b);
-        v[i + half] = _mm512_sub_ps(a, b);
-      }
+      UNROLL for (int i = 0; i < count; ++i) if (half < count && !(i & half)) {
+    const __m512 a = v[i], b = v[i + half];
+    v[i] = _mm512_add_ps(a, b);
+    v[i + half] = _mm512_sub_ps(a, b);
+  }
   UNROLL for (int i = 0; i < count; ++i) _mm512_store_ps(t + i * stride, v[i]);
 }
 
 /// One pass of `count` vectors a butterfly network over `size` elements.
-INLINE void butterfly_pass(const float *x, float *t, int64_t size, int64_t stride,
-                           const int count, const int first) {
+INLINE void butterfly_pass(const float *x, float *t, int64_t size, int64_t stride, const int count,
+                           const int first) {
   for (int64_t base = 0; base < size; base += count * stride)
     for (int64_t i = base; i < base + stride; i += 16)
       vector_butterflies(x + i, t + i, stride, count, first);
@@ -96,9 +95,8 @@ INLINE void butterflies(const float *x, float *t, int64_t size, int64_t length) 
 }
 
 /// Output rows [i, i + n_rows) of `vectors` vectors of columns.
-INLINE void sign_block(const float *t, const float *signs, float *y, int64_t order,
-                       int64_t length, float scale, const int n_rows, const int vectors,
-                       __mmask16 lanes) {
+INLINE void sign_block(const float *t, const float *signs, float *y, int64_t order, int64_t length,
+                       float scale, const int n_rows, const int vectors, __mmask16 lanes) {
   __m512 sum[4][4];
   for (int64_t j = 0; j < order; ++j)
     UNROLL for (int v = 0; v < vectors; ++v) {
@@ -108,8 +106,7 @@ INLINE void sign_block(const float *t, const float *signs, float *y, int64_t ord
         sum[i][v] = j ? _mm512_fmadd_ps(sign, row, sum[i][v]) : _mm512_mul_ps(sign, row);
       }
     }
-  UNROLL for (int v = 0; v < vectors; ++v)
-    UNROLL for (int i = 0; i < n_rows; ++i)
+  UNROLL for (int v = 0; v < vectors; ++v) UNROLL for (int i = 0; i < n_rows; ++i)
       _mm512_mask_storeu_ps(y + i * length + 16 * v, lanes,
                             _mm512_mul_ps(sum[i][v], _mm512_set1_ps(scale)));
 }
@@ -135,8 +132,8 @@ INLINE void sign_product(const float *t, const float *signs, float *y, int64_t o
       sign_columns(t + c, signs, y + c, order, length, scale, 1, lanes);
 }
 
-INLINE void transform_block(const float *x, const float *signs, float *t, float *y,
-                            int64_t size, int64_t order, float scale) {
+INLINE void transform_block(const float *x, const float *signs, float *t, float *y, int64_t size,
+                            int64_t order, float scale) {
   butterflies(x, t, size, size / order);
   if (order > 1) {
     sign_product(t, signs, y, order, size / order, scale);
@@ -149,9 +146,9 @@ INLINE void transform_block(const float *x, const float *signs, float *t, float 
   }
 }
 
-void RESQ_KERNEL(resq_hadamard)(resq_worker *w, int32_t op, const float *x,
-                                const int8_t *signs, float *y, int64_t rows, int64_t ldx,
-                                int64_t ldy, int64_t width, int64_t size, int64_t order) {
+void RESQ_KERNEL(resq_hadamard)(resq_worker *w, int32_t op, const float *x, const int8_t *signs,
+                                float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t width,
+                                int64_t size, int64_t order) {
   const int64_t blocks = width / size, step = resq_hadamard_chunk(size);
   const float scale = resq_hadamard_scale(size);
   float *t = (float *)w->scratch, *floats = t + resq_round_up(size, 16);

@@ -53,14 +53,38 @@ RESQ_INLINE void resq_block_multiply(resq_block *block, int rows, int tiles, con
 }
 
 /// Runs CALL with the constant ROWS_ (1..6) that the variable rows equals.
-#define RESQ_WITH_ROWS(rows, ROWS_, CALL)                                                         \
-  switch (rows) {                                                                                 \
-  case 1: { enum { ROWS_ = 1 }; CALL; break; }                                                    \
-  case 2: { enum { ROWS_ = 2 }; CALL; break; }                                                    \
-  case 3: { enum { ROWS_ = 3 }; CALL; break; }                                                    \
-  case 4: { enum { ROWS_ = 4 }; CALL; break; }                                                    \
-  case 5: { enum { ROWS_ = 5 }; CALL; break; }                                                    \
-  default: { enum { ROWS_ = 6 }; CALL; break; }                                                   \
+#define RESQ_WITH_ROWS(rows, ROWS_, CALL)                                                          \
+  switch (rows) {                                                                                  \
+  case 1: {                                                                                        \
+    enum { ROWS_ = 1 };                                                                            \
+    CALL;                                                                                          \
+    break;                                                                                         \
+  }                                                                                                \
+  case 2: {                                                                                        \
+    enum { ROWS_ = 2 };                                                                            \
+    CALL;                                                                                          \
+    break;                                                                                         \
+  }                                                                                                \
+  case 3: {                                                                                        \
+    enum { ROWS_ = 3 };                                                                            \
+    CALL;                                                                                          \
+    break;                                                                                         \
+  }                                                                                                \
+  case 4: {                                                                                        \
+    enum { ROWS_ = 4 };                                                                            \
+    CALL;                                                                                          \
+    break;                                                                                         \
+  }                                                                                                \
+  case 5: {                                                                                        \
+    enum { ROWS_ = 5 };                                                                            \
+    CALL;                                                                                          \
+    break;                                                                                         \
+  }                                                                                                \
+  default: {                                                                                       \
+    enum { ROWS_ = 6 };                                                                            \
+    CALL;                                                                                          \
+    break;                                                                                         \
+  }                                                                                                \
   }
 
 #endif // RESQ_KERNELS_PANEL_H

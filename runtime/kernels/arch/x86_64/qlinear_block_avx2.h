@@ -94,7 +94,8 @@ RESQ_INLINE void add_plane(resq_unit *u, const uint8_t *plane, int p) {
   const __m256i even = _mm256_srlv_epi32(both, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
   RESQ_UNROLL for (int i = 0; i < 4; ++i) {
     const int left = 4 + p - 2 * i;
-    const __m256i there = left >= 0 ? _mm256_slli_epi32(even, left) : _mm256_srli_epi32(even, -left);
+    const __m256i there =
+        left >= 0 ? _mm256_slli_epi32(even, left) : _mm256_srli_epi32(even, -left);
     u->at[i] = _mm256_or_si256(u->at[i], _mm256_and_si256(there, bit));
   }
 }

@@ -30,15 +30,15 @@
 /// How a block is computed: constants where it is called.
 typedef struct resq_qblock {
   int rows, tiles;
-  int chains;  ///< accumulators a row and tile, to hide latency: 1, 2, 4 or 8
-  int sums;    ///< 1: sum weights on the way, 0: the sums of resq_qtile_sums stand in scratch
+  int chains;   ///< accumulators a row and tile, to hide latency: 1, 2, 4 or 8
+  int sums;     ///< 1: sum weights on the way, 0: the sums of resq_qtile_sums stand in scratch
   int unpacked; ///< 1: weights are those that resq_qtile_unpack left
 } resq_qblock;
 
 /// What one block reads and writes.
 typedef struct resq_qtask {
-  float *part;          ///< [rows, tiles, 16] partial sums over groups
-  const __m512i *sums;  ///< [groups, RESQ_BLOCK_TILES] sums of weights
+  float *part;             ///< [rows, tiles, 16] partial sums over groups
+  const __m512i *sums;     ///< [groups, RESQ_BLOCK_TILES] sums of weights
   const uint8_t *unpacked; ///< [RESQ_BLOCK_TILES, groups, units, RESQ_UNPACKED_UNIT]
   const float *bias;
   float *y;
@@ -67,7 +67,8 @@ RESQ_INLINE __m512i look_up_64(__m512i place, __m512i table) {
   const __m512i quarter[4] = {
       _mm512_shuffle_i32x4(table, table, 0x00), _mm512_shuffle_i32x4(table, table, 0x55),
       _mm512_shuffle_i32x4(table, table, 0xaa), _mm512_shuffle_i32x4(table, table, 0xff)};
-  __m512i first = _mm512_shuffle_epi8(quarter[0], low), second = _mm512_shuffle_epi8(quarter[2], low);
+  __m512i first = _mm512_shuffle_epi8(quarter[0], low),
+          second = _mm512_shuffle_epi8(quarter[2], low);
   first = _mm512_mask_shuffle_epi8(first, bit4, quarter[1], low);
   second = _mm512_mask_shuffle_epi8(second, bit4, quarter[3], low);
   return _mm512_mask_mov_epi8(first, bit5, second);
@@ -77,8 +78,8 @@ RESQ_INLINE __m512i look_up_64(__m512i place, __m512i table) {
 /// Trellis weights with that offset, of both nibbles. A channel is a lane of 32 bits, so the
 /// channels before it are the vector rotated by a lane or two; a lookup sees six bits of a place.
 RESQ_INLINE void trellis_operands(__m512i v, __m512i *low, __m512i *high) {
-  const __m512i table = _mm512_xor_si512(_mm512_loadu_si512(resq_trellis_weights),
-                                         _mm512_set1_epi8(-128));
+  const __m512i table =
+      _mm512_xor_si512(_mm512_loadu_si512(resq_trellis_weights), _mm512_set1_epi8(-128));
   const __m512i code = _mm512_set1_epi8(0x0f), bit = _mm512_set1_epi8(0x11);
   const __m512i one = _mm512_alignr_epi32(v, v, 15), two = _mm512_alignr_epi32(v, v, 14);
   const __m512i states = select_bits(bit, one, _mm512_slli_epi16(two, 1)); // bits 0, 1 and 4, 5
@@ -181,8 +182,8 @@ RESQ_INLINE __m512i broadcast4(const int8_t *codes) {
 RESQ_INLINE void unit_product(const resq_qshape *b, resq_qblock s, const int8_t *codes,
                               const uint8_t *w, int chain, resq_qacc acc, __m512i *sums) {
   const int64_t stride = resq_code_stride(b->k, b->group);
-  const int64_t tile_bytes = s.unpacked ? resq_unpacked_tile_bytes(b)
-                                        : resq_packed_tile_bytes(b->k, b->group, b->wbits);
+  const int64_t tile_bytes =
+      s.unpacked ? resq_unpacked_tile_bytes(b) : resq_packed_tile_bytes(b->k, b->group, b->wbits);
   const int64_t ahead = s.tiles > 1 ? s.tiles * tile_bytes : RESQ_STREAM_AHEAD;
   __m512i half[2][RESQ_BLOCK_TILES];
   RESQ_UNROLL for (int t = 0; t < s.tiles; ++t) {
@@ -203,8 +204,8 @@ RESQ_INLINE void unit_product(const resq_qshape *b, resq_qblock s, const int8_t 
     const int c = (chain + h) % s.chains;
     RESQ_UNROLL for (int r = 0; r < s.rows; ++r) {
       const __m512i x = broadcast4(codes + r * stride + 4 * h);
-      RESQ_UNROLL for (int t = 0; t < s.tiles; ++t)
-        acc[r][t][c] = _mm512_dpbusd_epi32(acc[r][t][c], half[h][t], x);
+      RESQ_UNROLL for (int t = 0; t < s.tiles; ++t) acc[r][t][c] =
+          _mm512_dpbusd_epi32(acc[r][t][c], half[h][t], x);
     }
   }
 }
@@ -220,41 +221,39 @@ RESQ_INLINE void group_product(const resq_qshape *b, resq_qblock s, const resq_q
                                int64_t g, resq_qacc acc) {
   const int8_t *codes = resq_qcodes(b, task->row, g);
   const resq_quant_meta *meta = b->meta + task->row * resq_qgroups(b) + g;
-  const int64_t bytes = s.unpacked ? RESQ_UNPACKED_UNIT : resq_qunit_bytes(b), units = resq_qunits(b);
-  const uint8_t *w = s.unpacked ? task->unpacked + g * units * RESQ_UNPACKED_UNIT
-                                : resq_qweight(b, task->tile, g);
+  const int64_t bytes = s.unpacked ? RESQ_UNPACKED_UNIT : resq_qunit_bytes(b),
+                units = resq_qunits(b);
+  const uint8_t *w =
+      s.unpacked ? task->unpacked + g * units * RESQ_UNPACKED_UNIT : resq_qweight(b, task->tile, g);
   const int step = s.chains > 1 ? s.chains / 2 : 1;
   __m512i sums[RESQ_BLOCK_TILES] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
   if (g == 0 || !resq_qscale_per_row(b))
     prefetch_scales(b, task->tile + SCALES_AHEAD, resq_qscale_per_row(b) ? 0 : g);
   RESQ_UNROLL for (int r = 0; r < s.rows; ++r) {
-    const uint32_t start = (uint32_t)meta[r * resq_qgroups(b)].sum *
-                           (uint32_t)weight_offset(b);
+    const uint32_t start = (uint32_t)meta[r * resq_qgroups(b)].sum * (uint32_t)weight_offset(b);
     RESQ_UNROLL for (int t = 0; t < s.tiles; ++t) {
       acc[r][t][0] = _mm512_set1_epi32((int32_t)(0u - start));
-      RESQ_UNROLL for (int c = 1; c < s.chains; ++c)
-        acc[r][t][c] = _mm512_setzero_si512();
+      RESQ_UNROLL for (int c = 1; c < s.chains; ++c) acc[r][t][c] = _mm512_setzero_si512();
     }
   }
   int64_t u = 0;
   for (; u + step <= units; u += step) {
     RESQ_UNROLL for (int i = 0; i < step; ++i)
-      unit_product(b, s, codes + (u + i) * 8, w + (u + i) * bytes, 2 * i, acc, sums);
+        unit_product(b, s, codes + (u + i) * 8, w + (u + i) * bytes, 2 * i, acc, sums);
   }
   if (step > 1)
     for (; u < units; ++u)
       unit_product(b, s, codes + u * 8, w + u * bytes, 0, acc, sums);
-  RESQ_UNROLL for (int r = 0; r < s.rows; ++r)
-    RESQ_UNROLL for (int t = 0; t < s.tiles; ++t) {
-      RESQ_UNROLL for (int c = 1; c < s.chains; ++c)
-        acc[r][t][0] = _mm512_add_epi32(acc[r][t][0], acc[r][t][c]);
-      if (b->abits == 8) {
-        const __m512i sum =
-            s.sums ? without_offset(b, sums[t]) : task->sums[g * RESQ_BLOCK_TILES + t];
-        const __m512i shift = _mm512_set1_epi32(meta[r * resq_qgroups(b)].shift);
-        acc[r][t][0] = _mm512_add_epi32(acc[r][t][0], _mm512_mullo_epi32(sum, shift));
-      }
+  RESQ_UNROLL for (int r = 0; r < s.rows; ++r) RESQ_UNROLL for (int t = 0; t < s.tiles; ++t) {
+    RESQ_UNROLL for (int c = 1; c < s.chains; ++c) acc[r][t][0] =
+        _mm512_add_epi32(acc[r][t][0], acc[r][t][c]);
+    if (b->abits == 8) {
+      const __m512i sum =
+          s.sums ? without_offset(b, sums[t]) : task->sums[g * RESQ_BLOCK_TILES + t];
+      const __m512i shift = _mm512_set1_epi32(meta[r * resq_qgroups(b)].shift);
+      acc[r][t][0] = _mm512_add_epi32(acc[r][t][0], _mm512_mullo_epi32(sum, shift));
     }
+  }
 }
 
 /// The lanes of tile `tile` that are channels.
@@ -277,8 +276,8 @@ RESQ_INLINE void group_add(const resq_qshape *b, resq_qblock s, const resq_qtask
     const __m512 scale = load_scales(resq_qscales(b, task->tile + t, per_row ? 0 : g));
     const __mmask16 mask = channel_mask(b->n, task->tile + t);
     const int64_t channel = (task->tile + t) * RESQ_TILE_N;
-    const __m512 bias = task->bias ? _mm512_maskz_loadu_ps(mask, task->bias + channel)
-                                   : _mm512_setzero_ps();
+    const __m512 bias =
+        task->bias ? _mm512_maskz_loadu_ps(mask, task->bias + channel) : _mm512_setzero_ps();
     RESQ_UNROLL for (int r = 0; r < s.rows; ++r) {
       float *part = task->part + (r * RESQ_BLOCK_TILES + t) * 16;
       __m512 v = _mm512_cvtepi32_ps(acc[r][t][0]);

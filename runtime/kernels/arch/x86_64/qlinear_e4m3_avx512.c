@@ -31,7 +31,8 @@ RESQ_INLINE __m512i bf16_of(__m512i codes, __m512i signs) {
                                     magnitude, subnormal);
   v = _mm512_mask_mov_epi16(v, _mm512_cmpeq_epi16_mask(magnitude, _mm512_set1_epi16(RESQ_E4M3_NAN)),
                             _mm512_set1_epi16(0x7fc0));
-  return _mm512_ternarylogic_epi32(signs, _mm512_set1_epi16((short)0x8000), v, 0xea); // signs & top | v
+  return _mm512_ternarylogic_epi32(signs, _mm512_set1_epi16((short)0x8000), v,
+                                   0xea); // signs & top | v
 }
 
 RESQ_INLINE bf16_pairs widen(__m512i codes) {
@@ -40,7 +41,9 @@ RESQ_INLINE bf16_pairs widen(__m512i codes) {
 }
 
 /// Of pairs of bf16: the first, and the second.
-RESQ_INLINE __m512 first_of(__m512i pairs) { return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)); }
+RESQ_INLINE __m512 first_of(__m512i pairs) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+}
 RESQ_INLINE __m512 second_of(__m512i pairs) {
   return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32((int32_t)0xffff0000)));
 }
@@ -82,9 +85,7 @@ RESQ_INLINE void group_product(const e4m3_call *c, int64_t row, int first, int r
   // Sums of even and of odd inputs, at any number of rows: neither waits for the other, and a row's
   // results do not depend on those beside it.
   __m512 even[BLOCK_ROWS], odd[BLOCK_ROWS];
-  RESQ_UNROLL for (int r = 0; r < rows; ++r) {
-    even[r] = odd[r] = _mm512_setzero_ps();
-  }
+  RESQ_UNROLL for (int r = 0; r < rows; ++r) { even[r] = odd[r] = _mm512_setzero_ps(); }
   for (int64_t s = g * steps; s < (g + 1) * steps; ++s) {
     const bf16_pairs p = widen(_mm512_loadu_si512(w + s * 64));
     _mm_prefetch((const char *)(w + s * 64 + STREAM_AHEAD), _MM_HINT_T0);

@@ -64,9 +64,8 @@ static inline resq_quant_meta quantize_group(const float *x, int8_t *codes, int6
   return resq_range_meta(range, _mm512_reduce_add_epi32(sum));
 }
 
-static inline void quantize_row(const float *x, int8_t *codes, resq_quant_meta *meta,
-                                int64_t width, int64_t group, int64_t range, int64_t bits,
-                                float clip) {
+static inline void quantize_row(const float *x, int8_t *codes, resq_quant_meta *meta, int64_t width,
+                                int64_t group, int64_t range, int64_t bits, float clip) {
   const int64_t padded = resq_padded_k(width, group);
   resq_range shared = {0};
   for (int64_t g = 0; g < width / group; ++g) {

@@ -34,6 +34,6 @@ void RESQ_KERNEL(resq_rope)(resq_worker *w, int32_t op, const float *x, const fl
   while (resq_next_rows(w, op, rows, heads * head_size, &span))
     for (int64_t r = span.begin; r < span.end; ++r)
       for (int64_t h = 0; h < heads; ++h)
-        turn(x + r * ldx + h * head_size, angles + r * size, y + r * ldy + h * head_size,
-             head_size, size);
+        turn(x + r * ldx + h * head_size, angles + r * size, y + r * ldy + h * head_size, head_size,
+             size);
 }

@@ -33,8 +33,8 @@ INLINE int64_t row_offset(const product *p, int64_t v, int64_t ld) {
 }
 
 /// `rows` virtual rows from v by `vectors` vectors from column c.
-INLINE void rotate_block(const product *p, int64_t v, int64_t c, const int rows,
-                         const int vectors, __mmask16 lanes) {
+INLINE void rotate_block(const product *p, int64_t v, int64_t c, const int rows, const int vectors,
+                         __mmask16 lanes) {
   const float *x[6];
   __m512 sum[6][4];
   UNROLL for (int r = 0; r < rows; ++r) {
@@ -50,17 +50,16 @@ INLINE void rotate_block(const product *p, int64_t v, int64_t c, const int rows,
     }
     UNROLL for (int r = 0; r < rows; ++r) {
       const __m512 value = _mm512_set1_ps(x[r][k]);
-      UNROLL for (int i = 0; i < vectors; ++i)
-        sum[r][i] = _mm512_fmadd_ps(value, column[i], sum[r][i]);
+      UNROLL for (int i = 0; i < vectors; ++i) sum[r][i] =
+          _mm512_fmadd_ps(value, column[i], sum[r][i]);
     }
   }
-  UNROLL for (int r = 0; r < rows; ++r)
-    UNROLL for (int i = 0; i < vectors; ++i)
+  UNROLL for (int r = 0; r < rows; ++r) UNROLL for (int i = 0; i < vectors; ++i)
       _mm512_mask_storeu_ps(p->y + row_offset(p, v + r, p->ldy) + c + 16 * i, lanes, sum[r][i]);
 }
 
-INLINE void rotate_rows(const product *p, int64_t v, int64_t end, int64_t c,
-                        const int vectors, __mmask16 lanes) {
+INLINE void rotate_rows(const product *p, int64_t v, int64_t end, int64_t c, const int vectors,
+                        __mmask16 lanes) {
   for (; v + 6 <= end; v += 6)
     rotate_block(p, v, c, 6, vectors, lanes);
   if (v + 3 <= end) {
@@ -84,8 +83,8 @@ INLINE void rotate_strip(const product *p, int64_t v, int64_t end, int64_t c) {
 }
 
 void RESQ_KERNEL(resq_rotate)(resq_worker *w, int32_t op, const float *x, const float *matrix,
-                              float *y, int64_t rows, int64_t ldx, int64_t ldy,
-                              int64_t groups, int64_t size, int64_t blocks) {
+                              float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t groups,
+                              int64_t size, int64_t blocks) {
   const int64_t share = groups / blocks, virtual_rows = rows * share;
   const int64_t cuts = (virtual_rows + CHUNK_ROWS - 1) / CHUNK_ROWS;
   const int64_t strips = (size + STRIP - 1) / STRIP;

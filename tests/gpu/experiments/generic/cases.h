@@ -154,7 +154,7 @@ CASE(attention_groups, 5, 0,
 #define LINEAR2(name, R, count, n, k_a, group_a, k_b, group_b)                                     \
   CASE(name, R, count,                                                                             \
        FILLS(CODES_OF(R, k_a, group_a), WEIGHT(n, k_a, group_a, k_a, 4),                           \
-             CODES_OF(R, k_b, group_b), WEIGHT(n, k_b, group_b, k_b, 8), OUT(R *n * 4)),           \
+             CODES_OF(R, k_b, group_b), WEIGHT(n, k_b, group_b, k_b, 8), OUT(R * n * 4)),          \
        resq_qlinear_generic(w, 0, b[0], b[1], b[2], b[3], b[4], b[5], 0, b[6], rows, n, n, k_a,    \
                             group_a, k_a, 8, 4, 1, k_b, group_b, k_b, 8, 8, 0))
 #define QUANTIZE(name, R, count, width, group)                                                     \

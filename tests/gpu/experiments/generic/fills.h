@@ -37,37 +37,24 @@ typedef struct fill {
 } fill;
 
 #define FILLS(...) ((const fill[]){__VA_ARGS__, {.kind = FILL_NONE}})
-#define F32(n)                                                                                     \
-  { .kind = FILL_F32, .count = (n) }
-#define UNIFORM(n, low, high)                                                                      \
-  { .kind = FILL_UNIFORM, .count = (n), .a = (low), .b = (high) }
-#define WILD(n)                                                                                    \
-  { .kind = FILL_WILD, .count = (n) }
-#define SPECIAL(n)                                                                                 \
-  { .kind = FILL_SPECIAL, .count = (n) }
-#define TINY(n)                                                                                    \
-  { .kind = FILL_TINY, .count = (n) }
-#define BYTES(n)                                                                                   \
-  { .kind = FILL_BYTES, .count = (n) }
-#define HALVES(n, as)                                                                              \
-  { .kind = FILL_HALVES, .count = (n), .a = (as) }
-#define OUT(n)                                                                                     \
-  { .kind = FILL_OUT, .count = (n) }
+#define F32(n) {.kind = FILL_F32, .count = (n)}
+#define UNIFORM(n, low, high) {.kind = FILL_UNIFORM, .count = (n), .a = (low), .b = (high)}
+#define WILD(n) {.kind = FILL_WILD, .count = (n)}
+#define SPECIAL(n) {.kind = FILL_SPECIAL, .count = (n)}
+#define TINY(n) {.kind = FILL_TINY, .count = (n)}
+#define BYTES(n) {.kind = FILL_BYTES, .count = (n)}
+#define HALVES(n, as) {.kind = FILL_HALVES, .count = (n), .a = (as)}
+#define OUT(n) {.kind = FILL_OUT, .count = (n)}
 #define I32(n, ...)                                                                                \
   {                                                                                                \
     .kind = FILL_I32, .count = (n), .p = { __VA_ARGS__ }                                           \
   }
-#define RANGE(n, first, step)                                                                      \
-  { .kind = FILL_RANGE, .count = (n), .a = (first), .b = (step) }
-#define TOKENS(n, vocabulary)                                                                      \
-  { .kind = FILL_RANDOM, .count = (n), .a = -3, .b = (vocabulary) + 3 }
-#define INDICES(n, below)                                                                          \
-  { .kind = FILL_RANDOM, .count = (n), .a = 0, .b = (below) }
+#define RANGE(n, first, step) {.kind = FILL_RANGE, .count = (n), .a = (first), .b = (step)}
+#define TOKENS(n, vocabulary) {.kind = FILL_RANDOM, .count = (n), .a = -3, .b = (vocabulary) + 3}
+#define INDICES(n, below) {.kind = FILL_RANDOM, .count = (n), .a = 0, .b = (below)}
 #define POSITIONS(n, below) INDICES(n, below)
-#define FREQUENCIES(n)                                                                             \
-  { .kind = FILL_FREQUENCIES, .count = (n) }
-#define SIGNS(n)                                                                                   \
-  { .kind = FILL_SIGNS, .count = (n) }
+#define FREQUENCIES(n) {.kind = FILL_FREQUENCIES, .count = (n)}
+#define SIGNS(n) {.kind = FILL_SIGNS, .count = (n)}
 #define CODES(rows, width, group, bits)                                                            \
   {                                                                                                \
     .kind = FILL_CODES, .p = { rows, width, group, bits }                                          \
@@ -83,8 +70,7 @@ typedef struct fill {
     .kind = FILL_WEIGHT, .p = { n, k, group, wgroup, bits }                                        \
   }
 #define WEIGHT_E4M3(n, k, group, wgroup) WEIGHT(n, k, group, wgroup, 0)
-#define SKETCH(rows, elements)                                                                     \
-  { .kind = FILL_SKETCH, .a = (rows), .b = (elements) }
+#define SKETCH(rows, elements) {.kind = FILL_SKETCH, .a = (rows), .b = (elements)}
 /// Sequences, capacity, heads, head size, then the arguments of resq_kv_append behind it.
 #define KV(...)                                                                                    \
   {                                                                                                \
