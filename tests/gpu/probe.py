@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The GPU probe (issue 3, Stage A): level cuda of libprobe.so against its CPU levels and a float64 reference.
+"""The GPU probe: level cuda of libprobe.so against its CPU levels and a float64 reference.
 
   resqc --scheme=none --levels=generic,avx512,cuda --emit=shared tests/gpu/probe.mlir -o libprobe.so
   resqc ... tests/gpu/odd.mlir -o libodd.so
   python3 tests/gpu/probe.py libprobe.so libodd.so     [--quick]: few rows, no timing
+
+The program `reseal` of the build's bin folder must lie beside libprobe.so: copies with changed code get right hashes.
 
 Needs numpy and a GPU; compares with PyTorch, too, where there is one. Exit code 1 when a result is off.
 """
@@ -141,10 +143,15 @@ def refusals(path):
                               capture_output=True, text=True)
         return done.stdout.strip() + done.stderr.strip()
 
+    def write(name, changed):
+        with open(name, "wb") as file:
+            file.write(changed)
+        subprocess.run([os.path.join(os.path.dirname(path), "reseal"), name], check=True)
+
     data = open(path, "rb").read()
     damaged, small, other = path + ".damaged.so", path + ".small.so", path + ".sm80.so"
-    open(small, "wb").write(data.replace(b".maxntid 256, 1, 1", b".maxntid 224, 1, 1"))
-    open(damaged, "wb").write(data.replace(b"fma.rn.f32", b"fma.xx.f32"))
+    write(small, data.replace(b".maxntid 256, 1, 1", b".maxntid 224, 1, 1"))
+    write(damaged, data.replace(b"fma.rn.f32", b"fma.xx.f32"))
     for environment, library, words in (
             ({"CUDA_VISIBLE_DEVICES": ""}, path, "CUDA_ERROR_NO_DEVICE"),
             ({"RESQ_LIBCUDA": "/nonexistent.so"}, path, "level 'cuda': NVIDIA's driver does not load"),
@@ -156,7 +163,7 @@ def refusals(path):
     # The image for 9.0 exactly taken away: the one for 8.0 and later is compiled by the driver instead.
     image = struct.pack("<ii", 90, 1)
     assert data.count(image) >= 1
-    open(other, "wb").write(data.replace(image, struct.pack("<ii", 37, 1)))
+    write(other, data.replace(image, struct.pack("<ii", 37, 1)))
     return os.path.abspath(other)
 
 
