@@ -10,8 +10,8 @@
 
 typedef struct setting {
   const char *key;  ///< behind "general.sampling."
-  const char *name; ///< in resq.generation; NULL: the run time has nothing of that name
-  double low, high; ///< allowed; without a name, the values that switch it off
+  const char *name; ///< in resq.generation
+  double low, high; ///< allowed
 } setting;
 
 static const setting settings[] = {
@@ -21,8 +21,9 @@ static const setting settings[] = {
     {"min_p", "min_p", 0, 1},
     {"penalty_repeat", "repeat_penalty", 1e-6, 1e6},
     {"penalty_last_n", "repeat_window", 0, 1 << 20},
-    {"xtc_probability", NULL, 0, 0},
-    {"mirostat", NULL, 0, 0},
+    // Methods that the run time does not have: `generate` says so where they are switched on.
+    {"xtc_probability", "xtc_probability", 0, 1},
+    {"mirostat", "mirostat", 0, 2},
 };
 enum { n_settings = sizeof settings / sizeof settings[0] };
 
@@ -55,8 +56,7 @@ bool resq_import_generation_settings(const resq_gguf *gguf, MlirOperation module
     if (value < s->low || value > s->high)
       return resq_fail(err, RESQ_BAD_INPUT, "%s: %s is %g, allowed: %g to %g", gguf->path, key,
                        value, s->low, s->high);
-    if (s->name)
-      found[n++] = resq_attr(ctx, s->name, mlirFloatAttrDoubleGet(ctx, f64, value));
+    found[n++] = resq_attr(ctx, s->name, mlirFloatAttrDoubleGet(ctx, f64, value));
   }
   if (n)
     mlirOperationSetDiscardableAttributeByName(module, resq_str("resq.generation"),

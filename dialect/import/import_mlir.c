@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -44,10 +45,28 @@ static MlirModule parse(MlirContext ctx, const char *path, resq_error *err) {
 
 //===-- Bytecode ----------------------------------------------------------===//
 
+/// Bytes of address space that this process has; 0 when the system does not say.
+static uint64_t address_space(void) {
+  unsigned long long pages = 0;
+  FILE *statm = fopen("/proc/self/statm", "r");
+  if (!statm)
+    return 0;
+  if (fscanf(statm, "%llu", &pages) != 1)
+    pages = 0;
+  fclose(statm);
+  return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/// What a reader of that many bytes may need beside what the process has: a few damaged bytes can ask for any
+/// number of elements, and filling their gigabytes takes the time that the other limit is there to save.
+static uint64_t memory_limit(uint64_t size) {
+  return address_space() + (512ull << 20) + 64 * size; // size is at most max_file_size
+}
+
 /// What the child does: parse within bounds and say nothing. A refusal is told by the exit status, too: the parent parses
 /// again to get the message.
-static void try_bytecode(MlirContext ctx, const char *path, rlim_t seconds) {
-  const struct rlimit no_core = {0, 0}, cpu = {seconds, seconds}, memory = {8ull << 30, 8ull << 30};
+static void try_bytecode(MlirContext ctx, const char *path, rlim_t seconds, rlim_t bytes) {
+  const struct rlimit no_core = {0, 0}, cpu = {seconds, seconds}, memory = {bytes, bytes};
   setrlimit(RLIMIT_CORE, &no_core);
   setrlimit(RLIMIT_CPU, &cpu);
   setrlimit(RLIMIT_AS, &memory);
@@ -68,16 +87,18 @@ static bool bytecode_is_harmless(MlirContext ctx, const char *path, uint64_t siz
     return resq_fail(err, RESQ_NO_MEMORY, "%s: can't start a process to check bytecode: %s", path,
                      strerror(errno));
   if (child == 0)
-    try_bytecode(ctx, path, seconds);
+    try_bytecode(ctx, path, seconds, memory_limit(size));
   int status;
   while (waitpid(child, &status, 0) < 0)
     if (errno != EINTR)
       return resq_fail(err, RESQ_FAILED, "%s: can't wait for the check of bytecode: %s", path,
                        strerror(errno));
   return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
-         resq_fail(err, RESQ_BAD_INPUT,
-                   "%s: damaged MLIR bytecode: parsing it crashes, or takes longer than %u seconds",
-                   path, seconds);
+         resq_fail(
+             err, RESQ_BAD_INPUT,
+             "%s: damaged MLIR bytecode: parsing it crashes, or takes longer than %u seconds or "
+             "far more memory than its size",
+             path, seconds);
 }
 
 //===-- The module --------------------------------------------------------===//

@@ -46,6 +46,17 @@ static bool choose(const setting *s, const json_t *settings, double *out, resq_e
                    s->name, *out, s->low, s->high);
 }
 
+/// What the model's authors want and this program does not have.
+static void note_missing(const json_t *settings) {
+  static const char *const missing[] = {"mirostat", "xtc_probability"};
+  for (size_t i = 0; i < sizeof missing / sizeof missing[0]; ++i)
+    if (json_number_value(json_object_get(settings, missing[i])) > 0)
+      fprintf(stderr,
+              "note: the model's own generation settings ask for %s, which this program does not "
+              "have\n",
+              missing[i]);
+}
+
 bool resq_sampling_resolve(const resq_sampling_options *given, const resq_run *run,
                            resq_sampler_options *out, resq_error *err) {
   *out = resq_sampler_defaults();
@@ -71,6 +82,8 @@ bool resq_sampling_resolve(const resq_sampling_options *given, const resq_run *r
   bool ok = true;
   for (size_t i = 0; ok && i < sizeof all / sizeof all[0]; ++i)
     ok = choose(&all[i].s, settings, all[i].out, err);
+  if (ok && temperature > 0)
+    note_missing(settings);
   json_decref(settings);
   if (!ok)
     return false;

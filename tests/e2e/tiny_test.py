@@ -476,6 +476,10 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(text, run([other, *words, "--temp", "0.8", "--top-k", "40", "--top-p", "0.95", "--min-p", "0.05",
                                     "--seed", "1"]))
         self.assertNotEqual(text, run([other, *words, "--seed", "2"]))
+        odd = compile_model(make_tiny("mirostat.gguf", "--sampling", "mirostat=2"), "--scheme=none", "--levels=generic")
+        done = subprocess.run([odd, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+        self.assertIn(b"ask for mirostat, which this program does not have", done.stderr)
+        self.assertIn(b"PCRE2", run([support.RESQC, "--licenses"]))
         bad = support.path("bad_sampling.gguf")
         run([sys.executable, os.path.join(support.ROOT, "tests/tools/make_tiny_gguf.py"), bad, "--sampling", "top_p=1.5"])
         done = subprocess.run([support.RESQC, bad, "-o", support.path("none")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

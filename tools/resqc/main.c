@@ -1,5 +1,6 @@
 //===-- resqc - a language-model checkpoint to an executable --------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "base/notices.h"
 #include "base/process.h"
 #include "dialect/memory.h"
 #include "lowering/compile.h"
@@ -13,7 +14,7 @@
 
 // clang-format off: tables, one row a line
 enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, PRETOKENIZER, CHAT_TEMPLATE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS,
-       CALIBRATION, WINDOWS, STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION };
+       CALIBRATION, WINDOWS, STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION, LICENSES };
 
 /// One row an option: what getopt needs and what --help says.
 static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
@@ -39,6 +40,7 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"threads", required_argument, THREADS, "N", "default: as many as CPU affinity and cgroup quota allow; the output does not depend on it"},
     {"verbose", no_argument, 'v', NULL, "stages and remarks, also in a pipe"},
     {"version", no_argument, VERSION, NULL, "print the version"},
+    {"licenses", no_argument, LICENSES, NULL, "print the licenses of the libraries that resqc and compiled models contain"},
     {"help", no_argument, 'h', NULL, "print this"},
 };
 enum { n_options = sizeof table / sizeof *table };
@@ -169,7 +171,9 @@ static bool read_options(resq_compile_options *o, int argc, char **argv, int *st
     *status = RESQ_USAGE;
     if (id == 'h')
       print_help();
-    if (id == 'h' || id == VERSION)
+    if (id == LICENSES)
+      fputs(resq_notices(), stdout);
+    if (id == 'h' || id == LICENSES || id == VERSION)
       *status = id == VERSION ? print_version() : RESQ_OK;
     else if (id == '?' || id == ':')
       refuse_option(id, argv);
