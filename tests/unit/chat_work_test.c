@@ -209,8 +209,7 @@ static void linear_parsing(void **state) {
                                        "{# c #} {% raw %} d {% endraw %}",
                                        "{% macro m(a) %}{{ a }}{% endmacro %}",
                                        "{% set y = [1, 2, 3] %}",
-                                       "{% for i in [1] %}{{ i "
-                                       "}}{% endfor %}",
+                                       "{% for i in [1] %}{{ i }}{% endfor %}",
                                        "{ {% raw %}{ { %{% endraw %}"};
   for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; ++i) {
     int64_t work[2] = {MAX_WORK, MAX_WORK};
