@@ -64,7 +64,7 @@ static bool check_permutation(checking *c, MlirOperation reader) {
 
 static bool check_use(checking *c, MlirOperation reader, intptr_t operand) {
   const char *roles = resq_row_roles(mlirIdentifierStr(mlirOperationGetName(reader)));
-  // The ops that take indices have no operands in segments: a letter an operand.
+  // The ops that take indices have no operands in segments: one letter per operand.
   switch (roles && operand < (intptr_t)strlen(roles) ? roles[operand] : 'w') {
   case 'c':
     return check_permutation(c, reader);

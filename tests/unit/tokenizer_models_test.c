@@ -85,6 +85,18 @@ static resq_tokenizer_source read_gguf(const char *data, const char *pre) {
 }
 
 /// The prompts of shared/data/reference/smollm2-135m.json; the last one is the chat text. 0 ends
+/// `text` becomes the ids of `wanted`, which end before a 0.
+static void expect_ids(const resq_tokenizer *t, const char *text, const int32_t *wanted) {
+  int32_t *ids;
+  int64_t count, n = 0;
+  while (wanted[n])
+    ++n;
+  assert_true(resq_tokenizer_encode(t, text_of(text), true, &ids, &count, NULL));
+  assert_int_equal(count, n);
+  assert_memory_equal(ids, wanted, (size_t)count * 4);
+  free(ids);
+}
+
 /// the ids.
 static void reference_prompts(const resq_tokenizer *t) {
   static const struct {
@@ -104,16 +116,8 @@ static void reference_prompts(const resq_tokenizer *t) {
         28,  7018, 411, 407,  19712, 8182, 2,    198,  1,     4093, 198,  1780, 314,
         260, 3575, 282, 4649, 47,    2,    198,  1,    520,   9531, 198}},
   };
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
-    int32_t *ids;
-    int64_t count, wanted = 0;
-    while (cases[i].ids[wanted])
-      ++wanted;
-    assert_true(resq_tokenizer_encode(t, text_of(cases[i].text), true, &ids, &count, NULL));
-    assert_int_equal(count, wanted);
-    assert_memory_equal(ids, cases[i].ids, (size_t)count * 4);
-    free(ids);
-  }
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i)
+    expect_ids(t, cases[i].text, cases[i].ids);
 }
 
 /// The row "digits": the original splits digits one by one before the GPT-2 pattern.
@@ -130,16 +134,8 @@ static void digits(const resq_tokenizer *t) {
       {"    1. nested", {289, 33, 30, 26941}},
       {"  12  34", {256, 33, 34, 256, 35, 36}},
   };
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
-    int32_t *ids;
-    int64_t count, wanted = 0;
-    while (cases[i].ids[wanted])
-      ++wanted;
-    assert_true(resq_tokenizer_encode(t, text_of(cases[i].text), true, &ids, &count, NULL));
-    assert_int_equal(count, wanted);
-    assert_memory_equal(ids, cases[i].ids, (size_t)count * 4);
-    free(ids);
-  }
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i)
+    expect_ids(t, cases[i].text, cases[i].ids);
 }
 
 /// Every id of both parts of WikiText-2, where the shared data are at hand.
