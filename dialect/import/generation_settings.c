@@ -15,15 +15,8 @@ typedef struct setting {
 } setting;
 
 static const setting settings[] = {
-    {"temp", "temperature", 0, 1e6},
-    {"top_k", "top_k", 0, 1 << 30},
-    {"top_p", "top_p", 1e-6, 1},
-    {"min_p", "min_p", 0, 1},
-    {"penalty_repeat", "repeat_penalty", 1e-6, 1e6},
-    {"penalty_last_n", "repeat_window", 0, 1 << 20},
-    // Methods that the run time does not have: `generate` says so where they are switched on.
-    {"xtc_probability", "xtc_probability", 0, 1},
-    {"mirostat", "mirostat", 0, 2},
+#define RESQ_SETTING(name, key, low, high) {key, #name, low, high},
+#include "text/generation_settings.def"
 };
 enum { n_settings = sizeof settings / sizeof settings[0] };
 

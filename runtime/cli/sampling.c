@@ -23,19 +23,26 @@ static json_t *model_settings(const resq_run *run) {
 
 typedef struct setting {
   const char *name; ///< in the metadata
-  double given;     ///< negative: not given
-  double otherwise; ///< where the model says nothing either
   double low, high;
 } setting;
 
-static bool choose(const setting *s, const json_t *settings, double *out, resq_error *err) {
+/// By the names of generation_settings.def.
+enum {
+#define RESQ_SETTING(name, key, low, high) SETTING_##name,
+#include "text/generation_settings.def"
+};
+static const setting all_settings[] = {
+#define RESQ_SETTING(name, key, low, high) {#name, low, high},
+#include "text/generation_settings.def"
+};
+
+/// `given` by the command line, unless negative; else the model's; else `otherwise`.
+static bool choose(int which, double given, double otherwise, const json_t *settings, double *out,
+                   resq_error *err) {
+  const setting *s = &all_settings[which];
   const json_t *own = json_object_get(settings, s->name);
-  if (s->given >= 0) {
-    *out = s->given;
-    return true;
-  }
-  if (!own) {
-    *out = s->otherwise;
+  if (given >= 0 || !own) {
+    *out = given >= 0 ? given : otherwise;
     return true;
   }
   *out = json_number_value(own);
@@ -48,13 +55,13 @@ static bool choose(const setting *s, const json_t *settings, double *out, resq_e
 
 /// What the model's authors want and this program does not have.
 static void note_missing(const json_t *settings) {
-  static const char *const missing[] = {"mirostat", "xtc_probability"};
+  static const int missing[] = {SETTING_mirostat, SETTING_xtc_probability};
   for (size_t i = 0; i < sizeof missing / sizeof missing[0]; ++i)
-    if (json_number_value(json_object_get(settings, missing[i])) > 0)
+    if (json_number_value(json_object_get(settings, all_settings[missing[i]].name)) > 0)
       fprintf(stderr,
               "note: the model's own generation settings ask for %s, which this program does not "
               "have\n",
-              missing[i]);
+              all_settings[missing[i]].name);
 }
 
 bool resq_sampling_resolve(const resq_sampling_options *given, const resq_run *run,
@@ -68,20 +75,20 @@ bool resq_sampling_resolve(const resq_sampling_options *given, const resq_run *r
                      "--top-k, --top-p, --min-p and --seed=random");
   double temperature, top_k, top_p, min_p, penalty, window;
   const struct {
-    setting s;
-    double *out;
+    int which;
+    double given, otherwise, *out;
   } all[] = {
-      {{"temperature", given->greedy ? 0 : given->temperature, 0.8, 0, 1e6}, &temperature},
-      {{"top_k", (double)given->top_k, 40, 0, 1 << 30}, &top_k},
-      {{"top_p", given->top_p, 0.95, 1e-6, 1}, &top_p},
-      {{"min_p", given->min_p, 0.05, 0, 1}, &min_p},
-      {{"repeat_penalty", given->repeat_penalty, 1, 1e-6, 1e6}, &penalty},
-      {{"repeat_window", (double)given->repeat_window, 64, 0, 1 << 20}, &window},
+      {SETTING_temperature, given->greedy ? 0 : given->temperature, 0.8, &temperature},
+      {SETTING_top_k, (double)given->top_k, 40, &top_k},
+      {SETTING_top_p, given->top_p, 0.95, &top_p},
+      {SETTING_min_p, given->min_p, 0.05, &min_p},
+      {SETTING_repeat_penalty, given->repeat_penalty, 1, &penalty},
+      {SETTING_repeat_window, (double)given->repeat_window, 64, &window},
   };
   json_t *settings = model_settings(run);
   bool ok = true;
   for (size_t i = 0; ok && i < sizeof all / sizeof all[0]; ++i)
-    ok = choose(&all[i].s, settings, all[i].out, err);
+    ok = choose(all[i].which, all[i].given, all[i].otherwise, settings, all[i].out, err);
   if (ok && temperature > 0)
     note_missing(settings);
   json_decref(settings);
