@@ -26,27 +26,32 @@ set(RESQ_FLAGS_generic -march=x86-64)
 set(RESQ_FLAGS_avx2 -march=x86-64-v3)
 set(RESQ_FLAGS_avx512 -march=x86-64-v4 -mavx512vnni -mprefer-vector-width=512)
 set(RESQ_FLAGS_avx512vbmi ${RESQ_FLAGS_avx512} -mavx512vbmi)
-file(GLOB RESQ_SOURCES_generic CONFIGURE_DEPENDS ${kernel_dir}/*_generic.c)
-file(GLOB RESQ_SOURCES_avx512 CONFIGURE_DEPENDS ${kernel_dir}/arch/x86_64/*_avx512.c)
-set(RESQ_SOURCES_avx512vbmi ${RESQ_SOURCES_avx512}) # the same files; __AVX512VBMI__ tells them apart
-# What AVX2 has no file for is the portable source, vectorised for AVX2.
-file(GLOB avx2_files CONFIGURE_DEPENDS ${kernel_dir}/arch/x86_64/*_avx2.c)
-set(RESQ_SOURCES_avx2)
-foreach(source ${RESQ_SOURCES_generic})
-  string(REGEX REPLACE "/([a-z0-9_]+)_generic.c$" "/arch/x86_64/\\1_avx2.c" own ${source})
-  if(own IN_LIST avx2_files)
-    list(APPEND RESQ_SOURCES_avx2 ${own})
-  else()
-    list(APPEND RESQ_SOURCES_avx2 ${source})
-  endif()
-endforeach()
+file(GLOB RESQ_SOURCES_generic CONFIGURE_DEPENDS ${kernel_dir}/generic/*_generic.c)
+# What a level has no file of its own for is the portable source, vectorised for that level.
+function(resq_level_sources level suffix)
+  file(GLOB own CONFIGURE_DEPENDS ${kernel_dir}/x86_64/*_${suffix}.c)
+  set(sources)
+  foreach(source ${RESQ_SOURCES_generic})
+    string(REGEX REPLACE "/generic/([a-z0-9_]+)_generic.c$" "/x86_64/\\1_${suffix}.c" special ${source})
+    if(special IN_LIST own)
+      list(APPEND sources ${special})
+    else()
+      list(APPEND sources ${source})
+    endif()
+  endforeach()
+  set(RESQ_SOURCES_${level} ${sources} PARENT_SCOPE)
+endfunction()
+resq_level_sources(avx2 avx2)
+resq_level_sources(avx512 avx512)
+resq_level_sources(avx512vbmi avx512) # the same files; __AVX512VBMI__ tells them apart
 set(RESQ_CPU_LEVELS generic avx2 avx512 avx512vbmi)
-file(GLOB kernel_headers CONFIGURE_DEPENDS ${kernel_dir}/*.h ${kernel_dir}/arch/x86_64/*.h
+file(GLOB kernel_headers CONFIGURE_DEPENDS ${kernel_dir}/*.h ${kernel_dir}/layout/*.h ${kernel_dir}/templates/*.h
+     ${kernel_dir}/templates/*.inc ${kernel_dir}/generic/*.h ${kernel_dir}/x86_64/*.h ${kernel_dir}/x86_64/*.inc
      ${CMAKE_SOURCE_DIR}/runtime/include/resq/abi.h)
+set(kernel_includes -I${CMAKE_BINARY_DIR}/layers/resq_kernel_headers -I${CMAKE_SOURCE_DIR}/runtime/include)
 
-add_library(resq_kernels STATIC ${CMAKE_SOURCE_DIR}/runtime/base/error.c)
-target_include_directories(resq_kernels PUBLIC ${CMAKE_SOURCE_DIR}/runtime ${CMAKE_SOURCE_DIR}/runtime/include
-                           ${kernel_dir})
+add_library(resq_kernels STATIC)
+target_link_libraries(resq_kernels PUBLIC resq_base resq_kernel_headers)
 set(RESQ_BITCODE)
 foreach(level ${RESQ_CPU_LEVELS})
   set(objects)
@@ -55,7 +60,7 @@ foreach(level ${RESQ_CPU_LEVELS})
     list(FILTER native INCLUDE REGEX "/qlinear_avx512.c$")
   endif()
   add_library(resq_kernels_${level} OBJECT ${native})
-  target_include_directories(resq_kernels_${level} PRIVATE $<TARGET_PROPERTY:resq_kernels,INCLUDE_DIRECTORIES>)
+  target_link_libraries(resq_kernels_${level} PRIVATE resq_kernel_headers)
   target_compile_options(resq_kernels_${level} PRIVATE ${kernel_flags} ${native_flags} ${RESQ_FLAGS_${level}}
                          -DRESQ_LEVEL=${level})
   target_sources(resq_kernels PRIVATE $<TARGET_OBJECTS:resq_kernels_${level}>)
@@ -70,8 +75,7 @@ foreach(level ${RESQ_CPU_LEVELS})
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels/${level}
       COMMAND ${RESQ_CLANG} --target=x86_64-pc-linux-gnu -std=gnu17 ${kernel_flags} ${RESQ_FLAGS_${level}}
               -Xclang -disable-llvm-passes -DRESQ_LEVEL=${level} -Wall -Wextra -Werror
-              -I${CMAKE_SOURCE_DIR}/runtime -I${CMAKE_SOURCE_DIR}/runtime/include -I${kernel_dir}
-              -emit-llvm -c ${source} -o ${bc}
+              ${kernel_includes} -emit-llvm -c ${source} -o ${bc}
       DEPENDS ${source} ${kernel_headers} VERBATIM)
     list(APPEND objects ${bc})
   endforeach()
@@ -84,7 +88,7 @@ foreach(level ${RESQ_CPU_LEVELS})
 endforeach()
 
 # Device kernels, runtime/kernels/nvptx/<op>_cuda.c: bitcode only, kernels/cuda_<chip>.linked.bc, one a chip that
-# lowering/gpu/targets.c names, so that a kernel may use what a chip alone has (RESQ_SM: 80, 90).
+# lowering/codegen/targets.c names, so that a kernel may use what a chip alone has (RESQ_SM: 80, 90).
 file(GLOB RESQ_SOURCES_cuda CONFIGURE_DEPENDS ${kernel_dir}/nvptx/*_cuda.c)
 file(GLOB cuda_headers CONFIGURE_DEPENDS ${kernel_dir}/nvptx/*.h)
 set(RESQ_CUDA_CHIPS sm_80 sm_90a)
@@ -97,14 +101,13 @@ foreach(chip ${RESQ_CUDA_CHIPS})
   foreach(source ${RESQ_SOURCES_cuda})
     get_filename_component(name ${source} NAME_WE)
     set(bc ${CMAKE_BINARY_DIR}/kernels/${name}_${chip}.bc)
-    # AVX-512 float kernels may use FMA and so may these. The PTX version, that of lowering/gpu/targets.c, is given: clang
+    # AVX-512 float kernels may use FMA and so may these. The PTX version, that of lowering/codegen/targets.c, is given: clang
     # takes it from an installed CUDA toolkit, and without one from a time before these chips.
     add_custom_command(OUTPUT ${bc}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels
       COMMAND ${RESQ_CLANG} --target=nvptx64-nvidia-cuda -march=${chip} -Xclang -target-feature -Xclang +ptx80 -nogpulib -std=gnu17 -O3 -ffreestanding
               -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -fconvergent-functions -Xclang -disable-llvm-passes
-              -DRESQ_SM=${number} -Wall -Wextra -Werror -I${CMAKE_SOURCE_DIR}/runtime
-              -I${CMAKE_SOURCE_DIR}/runtime/include -I${kernel_dir} -emit-llvm -c ${source} -o ${bc}
+              -DRESQ_SM=${number} -Wall -Wextra -Werror ${kernel_includes} -emit-llvm -c ${source} -o ${bc}
       DEPENDS ${source} ${cuda_headers} ${kernel_headers} VERBATIM)
     list(APPEND objects ${bc})
   endforeach()

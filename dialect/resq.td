@@ -54,7 +54,7 @@ def Resq_QuantType : Resq_Type<"Quant", "quant"> {
     largest, subnormals down to 2^-9). To that, rounding is to nearest even, saturating; NaN stays NaN.
     C1: bits is 2..8. C2: group >= 1. C3: layout is "row" or "n16k4". C4: storage, if any, is f8E4M3FN, with bits = 8 and zero = false.
     With `codebook` = "tcq" they are trellis codes, for weights: a code c of 4 bits and the state s in which it is stand for g[16 s + c], an integer
-    (runtime/kernels/trellis_weights.h lists g). Along each 16 channels from a multiple of 16 on, which are a ring, and in each column by itself, s has the
+    (runtime/kernels/layout/trellis_weights.h lists g). Along each 16 channels from a multiple of 16 on, which are a ring, and in each column by itself, s has the
     last bit of the code one channel before, plus twice that of the code two before. Channels past the last have codes, too. In "row" layout an element
     is 16 s + c, in "n16k4" c alone. There is no code of 0.
     C5: codebook, if any, is "tcq", with bits = 4, zero = false and no storage.

@@ -17,7 +17,7 @@ tools/dev/install_packages.sh
 say "2/4 The compiler (gcc, LLVM 22; some minutes the first time)"
 if [[ ! -f $build/CMakeCache.txt ]]; then
   cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=gcc \
-    -DRESQ_PARTS="runtime;dialect;passes;lowering;tools" >"$build.log" 2>&1 || { cat "$build.log" >&2; exit 1; }
+    -DRESQ_TESTS=OFF >"$build.log" 2>&1 || { cat "$build.log" >&2; exit 1; }
   mv "$build.log" "$build/cmake.log"
 fi
 # What was built already stays; a failure shows what the compiler said.

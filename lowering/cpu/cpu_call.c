@@ -5,7 +5,7 @@
 // of calls to wrappers. A new phase begins where bytes of one op meet another's in the current one.
 // A thread whom resq_barrier tells that a phase is not its own goes around it, to the next barrier.
 //===----------------------------------------------------------------------===//
-#include "lowering/cpu/emit.h"
+#include "lowering/calls/emit.h"
 
 #include "dialect/memory.h"
 #include "mlir-c/Dialect/LLVM.h"

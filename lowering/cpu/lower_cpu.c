@@ -1,7 +1,7 @@
 //===-- lower_cpu.c - --resq-lower-cpu ------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "lowering/cpu/emit.h"
-#include "lowering/levels.h"
+#include "lowering/calls/emit.h"
+#include "lowering/support/levels.h"
 #include "passes/pass.h"
 
 #include <stdio.h>

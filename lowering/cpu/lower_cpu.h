@@ -7,25 +7,17 @@
 // barriers where a later op reads what an earlier one wrote. A kernel's shape
 // arguments are constants: each distinct (kernel, shape) becomes one wrapper function, which LLVM
 // specialises after the kernels' bitcode is linked. Results are func, arith and llvm ops only.
-//
-// Facts that the program table needs stay on the function as attributes:
-//   resq.function, resq.level, resq.max_rows, resq.workspace, resq.op_names,
-//   resq.args and resq.uses of lowering/facts.h.
+// Facts stay on the function as attributes: lowering/calls/function_facts.h.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_LOWERING_CPU_LOWER_CPU_H
 #define RESQ_LOWERING_CPU_LOWER_CPU_H
 
 #include "dialect/build.h"
-#include "resq/abi.h"
 
 /// Lowers every public func.func of `module` in place, for calls of at most max_rows rows, to
 /// kernels of `level`
 /// ("generic", "avx2", "avx512", "avx512vbmi"). Params must be materialised (offset, size). Symbols of the
 /// resq dialect are erased. False after an emitted error.
 bool resq_lower_cpu(MlirOperation module, const char *level, int64_t max_rows);
-
-/// Names of the resq.observe sites of a module, in order of first appearance: site i of the ABI.
-/// malloc'ed array of views into the module.
-MlirStringRef *resq_sites(MlirOperation module, int32_t *out_count);
 
 #endif // RESQ_LOWERING_CPU_LOWER_CPU_H

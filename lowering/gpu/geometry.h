@@ -3,7 +3,7 @@
 #ifndef RESQ_LOWERING_GPU_GEOMETRY_H
 #define RESQ_LOWERING_GPU_GEOMETRY_H
 
-#include "lowering/cpu/emit.h"
+#include "lowering/calls/emit.h"
 
 /// The grid of one call: resq_gpu_launch of resq/abi.h.
 typedef struct gpu_grid {

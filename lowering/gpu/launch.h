@@ -3,7 +3,7 @@
 #ifndef RESQ_LOWERING_GPU_LAUNCH_H
 #define RESQ_LOWERING_GPU_LAUNCH_H
 
-#include "lowering/cpu/emit.h"
+#include "lowering/calls/emit.h"
 #include "resq/abi.h"
 
 extern const lower_device gpu_device;

@@ -8,7 +8,7 @@
 //   [{kernel, rows_of, rows_per_block, grid_y, grid_z, threads, shared,
 //     args = [["argument", 0, 0], ["param", 0, 128], ["rows", 0, 0], ...]}]
 // (kind, index, byte offset: resq_gpu_arg). The walk, the places of values and the emitters of
-// ops are lowering/cpu's own. The facts of lower_cpu.h stand on the gpu.module; ptx.h adds
+// ops are lowering/calls' own. The facts of function_facts.h stand on the gpu.module; ptx.h adds
 //   resq.images = [{chip, capability, exact, ptx}].
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_LOWERING_GPU_LOWER_GPU_H

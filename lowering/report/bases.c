@@ -10,7 +10,7 @@
 #include "dialect/memory.h"
 #include "lowering/report/collect.h"
 
-#include "lowering/materialize/linalg.h"
+#include "lowering/numeric/linalg.h"
 #include "passes/recipe.h"
 
 #include <math.h>

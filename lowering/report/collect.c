@@ -5,8 +5,8 @@
 #include "dialect/diagnostics.h"
 #include "dialect/memory.h"
 #include "dialect/text_buffer.h"
-#include "kernels/pack_layout.h"
-#include "lowering/program.h"
+#include "kernels/layout/pack_layout.h"
+#include "lowering/codegen/program.h"
 #include "lowering/report/measures.h"
 #include "passes/recipe.h"
 

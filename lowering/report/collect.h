@@ -6,7 +6,7 @@
 #ifndef RESQ_LOWERING_REPORT_COLLECT_H
 #define RESQ_LOWERING_REPORT_COLLECT_H
 
-#include "lowering/materialize/evaluate.h"
+#include "lowering/recipes/evaluate.h"
 #include "lowering/report/recipes.h"
 #include "lowering/report/report.h"
 

@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 #include "lowering/report/collect.h"
 
-#include "lowering/materialize/clip_ratio.h"
-#include "lowering/materialize/linalg.h"
-#include "lowering/materialize/quantize_weight.h"
+#include "lowering/numeric/clip_ratio.h"
+#include "lowering/numeric/linalg.h"
+#include "lowering/numeric/quantize_weight.h"
 #include "lowering/report/measures.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/report/measures.h"
 
-#include "lowering/materialize/linalg.h"
+#include "lowering/numeric/linalg.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #define RESQ_LOWERING_REPORT_RECIPES_H
 
 #include "dialect/build.h"
-#include "lowering/materialize/statistics.h"
+#include "lowering/numeric/statistics.h"
 #include "lowering/report/facts.h"
 
 /// Params of one branch; null where there is none.

@@ -8,7 +8,7 @@
 #define RESQ_LOWERING_REPORT_H
 
 #include "base/error.h"
-#include "lowering/materialize/statistics.h"
+#include "lowering/numeric/statistics.h"
 #include "lowering/report/facts.h"
 #include "mlir-c/IR.h"
 

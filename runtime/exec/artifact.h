@@ -16,7 +16,7 @@
 // an unknown kind whose flags say RESQ_SECTION_OPTIONAL is checked, counted and
 // otherwise ignored; one without that flag is refused.
 //
-// Writer (lowering/artifact_write.c) and reader (runtime/exec/artifact.c) share this header.
+// Writer (lowering/artifact/artifact_write.c) and reader (runtime/exec/artifact.c) share this header.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_EXEC_ARTIFACT_H
 #define RESQ_EXEC_ARTIFACT_H

@@ -9,12 +9,12 @@
 // The best of repeated runs: the machine may be shared. Build with the flags of
 // cmake/ResqKernels.cmake for avx512, -DRESQ_LEVEL=bench.
 //===----------------------------------------------------------------------===//
-#include "kernels/arch/x86_64/attention_avx512.c"
-#include "kernels/arch/x86_64/kv_append_avx512.c"
-#include "kernels/arch/x86_64/linear_float_avx512.c"
-#include "kernels/arch/x86_64/rms_norm_avx512.c"
-#include "kernels/arch/x86_64/rope_avx512.c"
-#include "kernels/arch/x86_64/silu_gate_avx512.c"
+#include "kernels/x86_64/attention_avx512.c"
+#include "kernels/x86_64/kv_append_avx512.c"
+#include "kernels/x86_64/linear_float_avx512.c"
+#include "kernels/x86_64/rms_norm_avx512.c"
+#include "kernels/x86_64/rope_avx512.c"
+#include "kernels/x86_64/silu_gate_avx512.c"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,12 +7,12 @@
 //   bench_quant [peak|prefill|decode|small]
 // Best and median of repeated runs: the machine may be shared.
 //===----------------------------------------------------------------------===//
-#include "kernels/arch/x86_64/hadamard_avx512.c"
-#include "kernels/arch/x86_64/quantize_avx512.c"
+#include "kernels/x86_64/hadamard_avx512.c"
+#include "kernels/x86_64/quantize_avx512.c"
 #define block qlinear_block
 #define group_product qlinear_group_product
-#include "kernels/arch/x86_64/qlinear_avx512.c"
-#include "kernels/arch/x86_64/rotate_avx512.c"
+#include "kernels/x86_64/qlinear_avx512.c"
+#include "kernels/x86_64/rotate_avx512.c"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

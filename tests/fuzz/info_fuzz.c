@@ -6,7 +6,7 @@
 // own writer puts the input there, so that all hashes are right; damaged metadata is no error.
 //===----------------------------------------------------------------------===//
 #include "cli/cli.h"
-#include "lowering/artifact_write.h"
+#include "lowering/artifact/artifact_write.h"
 #include "tests/unit/fake_program.h"
 
 #include <stdlib.h>

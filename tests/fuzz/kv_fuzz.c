@@ -7,8 +7,8 @@
 // message; what is accepted lies within its documented bounds, and a scheme's pipeline has no
 // placeholder left.
 //===----------------------------------------------------------------------===//
-#include "lowering/compile.h"
-#include "lowering/scheme.h"
+#include "lowering/driver/compile.h"
+#include "lowering/driver/scheme.h"
 #include "passes/kv_spec.h"
 
 #include <stdint.h>

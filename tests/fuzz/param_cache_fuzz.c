@@ -6,7 +6,7 @@
 // again with the footer's magic, version, key, size and hash put right one after the other: only
 // all of them together may be accepted.
 //===----------------------------------------------------------------------===//
-#include "lowering/materialize/param_cache.h"
+#include "lowering/recipes/param_cache.h"
 #include "tests/fuzz/fuzz_file.h"
 
 #include <string.h>

@@ -8,7 +8,7 @@
 // pipeline runs on a model of one layer: it ends in a module that verifies or in a message.
 //===----------------------------------------------------------------------===//
 #include "dialect/build.h"
-#include "lowering/pipeline.h"
+#include "passes/pipeline.h"
 #include "passes/pass.h"
 #include "resq/dialect.h"
 

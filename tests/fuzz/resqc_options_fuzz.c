@@ -5,7 +5,7 @@
 // Each line is an argument. resqc's own main is compiled here, with a compile in place of the real
 // one that checks what it is asked for, and with nothing to print on.
 //===----------------------------------------------------------------------===//
-#include "lowering/compile.h"
+#include "lowering/driver/compile.h"
 
 #include <stdint.h>
 #include <stdio.h>

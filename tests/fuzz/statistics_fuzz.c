@@ -4,10 +4,10 @@
 //
 // Hunts for sizes that overflow and for reads outside the file. Each input is read as it is, and
 // again with its hashes and the place of its directory put right, so that the field checks behind
-// them see arbitrary entries (the layout: lowering/materialize/statistics_file.c). What loads is
+// them see arbitrary entries (the layout: lowering/numeric/statistics_file.c). What loads is
 // read in full, by the same calls that a compile makes.
 //===----------------------------------------------------------------------===//
-#include "lowering/materialize/statistics.h"
+#include "lowering/numeric/statistics.h"
 #include "tests/fuzz/fuzz_file.h"
 
 #include <string.h>

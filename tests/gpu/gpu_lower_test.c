@@ -14,9 +14,9 @@
 
 #include "dialect/build.h"
 #include "exec/cuda.h"
-#include "lowering/compile.h"
+#include "lowering/driver/compile.h"
 #include "lowering/gpu/lower_gpu.h"
-#include "lowering/gpu/ptx.h"
+#include "lowering/codegen/ptx.h"
 #include "resq/session.h"
 
 #include <dlfcn.h>

@@ -2,7 +2,7 @@
 //===-- artifact_write_test.c - what the writer writes, the reader reads --===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "exec/artifact.h"
-#include "lowering/artifact_write.h"
+#include "lowering/artifact/artifact_write.h"
 
 // Before cmocka.h, which does not include them.
 #include <setjmp.h>

@@ -5,7 +5,7 @@
 // write the same bytes. Attention agrees with softmax in double over the decoded cache:
 // |error| <= BOUND * max |v|. Rows of several sequences, odd positions, one and two threads.
 //===----------------------------------------------------------------------===//
-#include "kernels/kv_layout.h"
+#include "kernels/layout/kv_layout.h"
 #include "quant_harness.h"
 #include <math.h>
 #include <stdbool.h>

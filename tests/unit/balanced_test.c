@@ -5,7 +5,7 @@
 // By what defines them: exactness of scores, equal second moments, unbiased sketches.
 //===----------------------------------------------------------------------===//
 #include "base/philox.h"
-#include "lowering/materialize/linalg.h"
+#include "lowering/numeric/linalg.h"
 
 // Before cmocka.h, which does not include them.
 #include <setjmp.h>

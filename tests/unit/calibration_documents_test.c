@@ -1,6 +1,6 @@
 //===-- calibration_documents_test.c - LINK: compiler ---------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "lowering/calibration_documents.h"
+#include "lowering/calibrate/calibration_documents.h"
 #include "tests/unit/byte_alphabet.h"
 
 #include <math.h>

@@ -5,11 +5,11 @@
 // Small modules go through --resq-lower-generic and resq_lower_definition to a shared
 // object, and are compared with plain C loops that follow dialect/resq.td.
 //===----------------------------------------------------------------------===//
-#include "lowering/definition.h"
-#include "lowering/facts.h"
-#include "lowering/object.h"
+#include "lowering/codegen/definition.h"
+#include "lowering/entries/facts.h"
+#include "lowering/codegen/object.h"
 #include "mlir-c/Pass.h"
-#include "pack_layout.h"
+#include "kernels/layout/pack_layout.h"
 #include "resq/abi.h"
 #include <dlfcn.h>
 #include <math.h>

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "lowering/facts.h"
+#include "lowering/entries/facts.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -7,8 +7,8 @@
 // would leave valid codes, so the error tr((W - Wq) H (W - Wq)^T) itself is measured too.
 //===----------------------------------------------------------------------===//
 #include "base/philox.h"
-#include "lowering/materialize/gptq.h"
-#include "lowering/materialize/linalg.h"
+#include "lowering/numeric/gptq.h"
+#include "lowering/numeric/linalg.h"
 
 // Before cmocka.h, which does not include them.
 #include <setjmp.h>

@@ -12,7 +12,7 @@
 // Seeds are fixed: the figures are the same in every run. What is allowed follows from how far
 // chance takes a figure: its standard error over draws.
 //===----------------------------------------------------------------------===//
-#include "kernels/kv_layout.h"
+#include "kernels/layout/kv_layout.h"
 #include "quant_harness.h"
 #include <math.h>
 #include <stdbool.h>

@@ -6,7 +6,7 @@
 // keys ever given, in double: outlier channels by sorting, signs by the definition's sums. Both
 // levels.
 //===----------------------------------------------------------------------===//
-#include "kernels/kv_groups.h"
+#include "kernels/layout/kv_groups.h"
 #include "quant_harness.h"
 #include <math.h>
 #include <stdbool.h>

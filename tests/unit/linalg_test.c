@@ -5,9 +5,9 @@
 // Against naive loops and defining properties; same bytes at any thread count.
 //===----------------------------------------------------------------------===//
 #include "base/philox.h"
-#include "lowering/materialize/hadamard_rows.h"
-#include "lowering/materialize/linalg.h"
-#include "lowering/materialize/parallel.h"
+#include "lowering/numeric/hadamard_rows.h"
+#include "lowering/numeric/linalg.h"
+#include "lowering/support/parallel.h"
 #include "resq/dialect.h"
 
 // Before cmocka.h, which does not include them.

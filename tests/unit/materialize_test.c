@@ -6,13 +6,13 @@
 //===----------------------------------------------------------------------===//
 #include "base/philox.h"
 #include "dialect/build.h"
-#include "kernels/pack_layout.h"
-#include "kernels/trellis_weights.h"
-#include "lowering/materialize/clip_ratio.h"
-#include "lowering/materialize/gptq.h"
-#include "lowering/materialize/materialize.h"
-#include "lowering/materialize/quantize_weight.h"
-#include "lowering/materialize/statistics.h"
+#include "kernels/layout/pack_layout.h"
+#include "kernels/layout/trellis_weights.h"
+#include "lowering/numeric/clip_ratio.h"
+#include "lowering/numeric/gptq.h"
+#include "lowering/recipes/materialize.h"
+#include "lowering/numeric/quantize_weight.h"
+#include "lowering/numeric/statistics.h"
 #include "tests/unit/gguf_writer.h"
 
 // Before cmocka.h, which does not include them.

@@ -2,8 +2,8 @@
 //===-- pack_test.c - stored orders and element types ---------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "base/philox.h"
-#include "kernels/pack_layout.h"
-#include "lowering/materialize/pack.h"
+#include "kernels/layout/pack_layout.h"
+#include "lowering/numeric/pack.h"
 
 // Before cmocka.h, which does not include them.
 #include <setjmp.h>

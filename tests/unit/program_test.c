@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "lowering/compile.h"
+#include "lowering/driver/compile.h"
 #include "resq/abi.h"
 #include "resq/session.h"
 

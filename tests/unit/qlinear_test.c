@@ -5,7 +5,7 @@
 // generic bit for bit: odd shapes, groups, one and two branches, threads, and a row
 // alone against the same row among others. Nothing past n is written.
 //===----------------------------------------------------------------------===//
-#include "kernels/trellis_weights.h"
+#include "kernels/layout/trellis_weights.h"
 #include "quant_harness.h"
 #include <math.h>
 

@@ -7,7 +7,7 @@
 #ifndef RESQ_TESTS_QUANT_HARNESS_H
 #define RESQ_TESTS_QUANT_HARNESS_H
 
-#include "kernels/pack_layout.h"
+#include "kernels/layout/pack_layout.h"
 #include <pthread.h>
 #include <stdarg.h>
 #include <setjmp.h>

@@ -6,7 +6,7 @@
 // scale may be another than the reference's only when their errors are equal to 1e-5.
 //===----------------------------------------------------------------------===//
 #include "base/philox.h"
-#include "lowering/materialize/quantize_weight.h"
+#include "lowering/numeric/quantize_weight.h"
 
 // Before cmocka.h, which does not include them.
 #include <setjmp.h>

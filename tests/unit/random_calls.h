@@ -9,7 +9,7 @@
 #ifndef RESQ_TESTS_RANDOM_CALLS_H
 #define RESQ_TESTS_RANDOM_CALLS_H
 
-#include "lowering/compile.h"
+#include "lowering/driver/compile.h"
 #include "resq/abi.h"
 #include "resq/session.h"
 

@@ -1,7 +1,7 @@
 // LINK: compiler
 //===-- remarks_test.c - remarks of many layers in one line ---------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "lowering/remarks.h"
+#include "lowering/driver/remarks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

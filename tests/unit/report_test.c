@@ -1,7 +1,7 @@
 // LINK: compiler
 //===-- report_test.c - measures, markup and plots of a report ------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "lowering/materialize/clip_ratio.h"
+#include "lowering/numeric/clip_ratio.h"
 #include "lowering/report/markup.h"
 #include "lowering/report/measures.h"
 #include "lowering/report/plot.h"

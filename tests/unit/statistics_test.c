@@ -2,7 +2,7 @@
 //===-- statistics_test.c - calibration sums, samples and files -----------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "base/philox.h"
-#include "lowering/materialize/statistics.h"
+#include "lowering/numeric/statistics.h"
 
 // Before cmocka.h, which does not include them.
 #include <setjmp.h>

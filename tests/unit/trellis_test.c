@@ -8,10 +8,10 @@
 // and by GPTQ.
 //===----------------------------------------------------------------------===//
 #include "base/philox.h"
-#include "kernels/pack_layout.h"
-#include "lowering/materialize/gptq.h"
-#include "lowering/materialize/pack.h"
-#include "lowering/materialize/trellis.h"
+#include "kernels/layout/pack_layout.h"
+#include "lowering/numeric/gptq.h"
+#include "lowering/numeric/pack.h"
+#include "lowering/numeric/trellis.h"
 
 // Before cmocka.h, which does not include them.
 #include <setjmp.h>

@@ -3,7 +3,7 @@
 #include "base/notices.h"
 #include "base/process.h"
 #include "dialect/memory.h"
-#include "lowering/compile.h"
+#include "lowering/driver/compile.h"
 
 #include <errno.h>
 #include <getopt.h>

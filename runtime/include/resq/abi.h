@@ -1,7 +1,7 @@
 //===-- resq/abi.h - what compiled code and the runtime agree on ----------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The compiler (lowering/cpu/) emits one `resq_program` per artifact and, per
+// The compiler (lowering/calls/) emits one `resq_program` per artifact and, per
 // entry and ISA level, one function `void f(resq_worker *)`. The runtime
 // (runtime/exec/) calls it from every thread of a call at once (SPMD). Kernels
 // (runtime/kernels/) share work inside an op by tickets. For a GPU (lowering/gpu/)
@@ -76,7 +76,7 @@ static inline int64_t resq_next_chunk(resq_worker *w, int32_t op) {
 
 // The two functions that a runtime provides are pointers in the call, not symbols: compiled code refers to nothing
 // outside its own object, so any number of models and runtimes live in one process. The compiler puts the same
-// two bodies into every object (lowering/object.c).
+// two bodies into every object (lowering/codegen/object.c).
 
 /// An entry is a sequence of phases, the same on every thread, and each of them, the first too, begins with this. It
 /// ends the phase before: what was written there is seen after. 1: the phase is for this thread to work on. 0: the
@@ -87,7 +87,7 @@ static inline int32_t resq_barrier(resq_worker *w) { return w->call->phase(w); }
 static inline void resq_op_done(resq_worker *w, int32_t op) { w->call->op_done(w, op); }
 
 //===-- What a caller must keep to ----------------------------------------===//
-// The compiler derives it from the ops that use an argument (lowering/facts.c); the runtime checks it before a call
+// The compiler derives it from the ops that use an argument (lowering/entries/facts.c); the runtime checks it before a call
 // runs (runtime/exec/check.c). Compiled code checks nothing.
 
 typedef enum resq_dtype { RESQ_F32 = 0, RESQ_I32 = 1 } resq_dtype;

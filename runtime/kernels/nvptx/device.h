@@ -14,8 +14,8 @@
 #ifndef RESQ_KERNELS_NVPTX_DEVICE_H
 #define RESQ_KERNELS_NVPTX_DEVICE_H
 
-#include "inline.h"
-#include "nvptx/geometry.h"
+#include "kernels/inline.h"
+#include "geometry.h"
 #include <stdbool.h>
 #include <stdint.h>
 

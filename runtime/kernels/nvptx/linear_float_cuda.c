@@ -5,7 +5,7 @@
 // shared memory. Of a panel tile, 32 inputs are 512 floats in a row: loads coalesce as they
 // lie. A thread holds one channel of four rows. Sums are FMA, k ascending.
 //===----------------------------------------------------------------------===//
-#include "nvptx/device.h"
+#include "device.h"
 
 enum {
   STEP = 32, ///< inputs a step

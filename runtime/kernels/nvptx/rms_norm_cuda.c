@@ -4,7 +4,7 @@
 // A warp a row. Each lane sums every 32nd element, then the lanes' sums are added pairwise: the
 // order differs from rms_norm_generic.c, so results agree to rounding.
 //===----------------------------------------------------------------------===//
-#include "nvptx/device.h"
+#include "device.h"
 
 void RESQ_KERNEL(resq_rms_norm)(const float *x, const float *gain, float *y, int64_t rows,
                                 int64_t ldx, int64_t ldy, int64_t width, float eps) {

@@ -97,7 +97,7 @@ def check_decode(out):
 # -- For a GPU -----------------------------------------------------------------
 
 def build_cases(out, name, chip, *flags):
-    """All cases linked with the kernels, everything inlined, as lowering/gpu/ptx.c does."""
+    """All cases linked with the kernels, everything inlined, as lowering/codegen/ptx.c does."""
     folder = out / name
     folder.mkdir(exist_ok=True)
     bitcode = []

@@ -1,7 +1,7 @@
 //===-- case_kernels.c - each case as a GPU kernel ------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Linked with the bitcode of runtime/kernels/*_generic.c and inlined, as lowering/gpu/ptx.c does.
+// Linked with the bitcode of runtime/kernels/*_generic.c and inlined, as lowering/codegen/ptx.c does.
 // RESQ_LANES: with those of lanes.h in their place.
 //===----------------------------------------------------------------------===//
 #include "kernels/kernels.h"

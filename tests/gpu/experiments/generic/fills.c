@@ -4,7 +4,7 @@
 
 #include "kernels/half.h"
 #include "kernels/kernels.h"
-#include "kernels/pack_layout.h"
+#include "kernels/layout/pack_layout.h"
 
 #include <math.h>
 #include <stdbool.h>

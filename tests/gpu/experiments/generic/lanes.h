@@ -9,9 +9,9 @@
 #ifndef RESQ_EXPERIMENTS_LANES_H
 #define RESQ_EXPERIMENTS_LANES_H
 
-#include "kernels/hadamard_plan.h"
-#include "kernels/kv_layout.h"
-#include "kernels/qlinear_shape.h"
+#include "kernels/templates/hadamard_plan.h"
+#include "kernels/layout/kv_layout.h"
+#include "kernels/templates/qlinear_shape.h"
 #define resq_rne resq_rne_of_ranges // scalar_math.h has its own
 #include "kernels/quantize_range.h"
 #undef resq_rne

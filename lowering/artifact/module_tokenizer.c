@@ -1,0 +1,135 @@
+//===-- module_tokenizer.c ------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "module_tokenizer.h"
+
+#include "dialect/build.h"
+#include "dialect/import/gguf.h"
+#include "dialect/import/tokenizer_source.h"
+#include "dialect/memory.h"
+#include "text/pretokenize.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void note_op(MlirOperation op, void *user) {
+  MlirOperation *found = user;
+  if (mlirOperationIsNull(*found))
+    *found = op;
+}
+
+static char *copy_text(MlirStringRef s) { return resq_copy_part(s.data, s.length); }
+
+static MlirOperation find_tokenizer(MlirOperation module) {
+  MlirOperation op = {NULL};
+  resq_for_each(module, "resq.tokenizer", note_op, &op);
+  return op;
+}
+
+/// Opens the checkpoint that the tokenizer names. The caller closes it.
+static bool open_checkpoint(MlirOperation module, MlirOperation tokenizer, resq_gguf *out,
+                            resq_error *err) {
+  MlirStringRef name = resq_op_str(tokenizer, "checkpoint");
+  MlirOperation checkpoint = resq_symbol(module, name);
+  if (mlirOperationIsNull(checkpoint))
+    return resq_fail(err, RESQ_BAD_INPUT, "resq.tokenizer: no resq.checkpoint @%.*s",
+                     (int)name.length, name.data);
+  char *path = copy_text(resq_op_str(checkpoint, "path"));
+  bool ok = path ? resq_gguf_open(out, path, err)
+                 : resq_fail(err, RESQ_NO_MEMORY, "no memory for the checkpoint's path");
+  free(path);
+  return ok;
+}
+
+static void set_attribute(MlirOperation op, const char *name, MlirAttribute value) {
+  mlirOperationSetAttributeByName(op, resq_str(name), value);
+}
+
+bool resq_module_set_pretokenizer(MlirOperation module, const char *name, resq_error *err) {
+  if (!resq_pretokenizer_known(name))
+    return resq_fail(err, RESQ_USAGE, "--pre-tokenizer=%.64s: allowed: %s", name,
+                     resq_pretokenizer_names());
+  MlirOperation op = find_tokenizer(module);
+  if (mlirOperationIsNull(op))
+    return resq_fail(err, RESQ_USAGE, "--pre-tokenizer=%s: the model has no tokenizer", name);
+  resq_gguf gguf;
+  if (!open_checkpoint(module, op, &gguf, err))
+    return false;
+  MlirContext ctx = mlirOperationGetContext(op);
+  set_attribute(op, "pre", mlirStringAttrGet(ctx, resq_str(name)));
+  if (!resq_gguf_get(&gguf, RESQ_IMPORT_ADD_BOS_KEY))
+    set_attribute(
+        op, "add_bos",
+        mlirBoolAttrGet(ctx, resq_op_i64(op, "bos") >= 0 && resq_pretokenizer_means_bos(name)));
+  resq_gguf_close(&gguf);
+  return true;
+}
+
+static void warn(const resq_tokenizer_warnings *w, const resq_gguf *gguf,
+                 const resq_tokenizer_source *source) {
+  char text[1024];
+  // A module whose author put another one in place of the guess has been thought about.
+  if (!resq_gguf_get(gguf, RESQ_IMPORT_PRETOKENIZER_KEY) && !w->pretokenizer_chosen &&
+      strcmp(source->pre, RESQ_IMPORT_DEFAULT_PRETOKENIZER) == 0) {
+    snprintf(
+        text, sizeof text,
+        "%s: key '" RESQ_IMPORT_PRETOKENIZER_KEY
+        "' is missing: \"%s\" is assumed. If the model was trained with another pre-tokenizer, "
+        "it sees text as it never did; --pre-tokenizer=NAME sets it (docs/tokenizers.md)",
+        gguf->path, source->pre);
+    w->say(w->user, text);
+  }
+  const resq_tokenizer_notes *notes = source->notes;
+  if (notes->ignored_merges) {
+    resq_text merge = source->merges[notes->first_ignored_merge];
+    snprintf(text, sizeof text,
+             "%s: key 'tokenizer.ggml.merges': %" PRId64 " of %" PRId64
+             " merges name no token and are overlooked; the first is merge %" PRId64 ", \"%.*s\"",
+             gguf->path, notes->ignored_merges, source->n_merges, notes->first_ignored_merge,
+             (int)(merge.size < 64 ? merge.size : 64), merge.data);
+    w->say(w->user, text);
+  }
+}
+
+bool resq_module_tokenizer(MlirOperation module, const resq_tokenizer_warnings *warnings,
+                           uint8_t **out_blob, uint64_t *out_size, resq_error *err) {
+  *out_blob = NULL;
+  *out_size = 0;
+  MlirOperation op = find_tokenizer(module);
+  if (mlirOperationIsNull(op))
+    return true;
+  resq_gguf gguf;
+  if (!open_checkpoint(module, op, &gguf, err))
+    return false;
+  resq_tokenizer_source source = {0};
+  char *pre = copy_text(resq_op_str(op, "pre"));
+  char *chat = copy_text(resq_op_str(op, "chat_template"));
+  bool ok =
+      (pre && chat) || resq_fail(err, RESQ_NO_MEMORY, "no memory for the tokenizer's strings");
+  ok = ok && resq_import_tokenizer_source(&gguf, &source, err);
+  if (ok && !resq_pretokenizer_known(pre))
+    ok = resq_fail(
+        err, RESQ_BAD_INPUT,
+        "%s: the pre-tokenizer \"%.64s\" is not known; --pre-tokenizer=NAME chooses one of %s",
+        gguf.path, pre, resq_pretokenizer_names());
+  if (ok) {
+    resq_tokenizer_notes notes;
+    resq_tokenizer_source edited = source;
+    edited.pre = pre;
+    edited.chat_template = chat;
+    edited.bos = resq_op_i64(op, "bos");
+    edited.eos = resq_op_i64(op, "eos");
+    edited.add_bos = mlirBoolAttrGetValue(resq_op_attr(op, "add_bos"));
+    edited.notes = &notes;
+    *out_blob = resq_tokenizer_build(&edited, out_size, err);
+    ok = *out_blob || resq_fail_in(err, "%s", gguf.path);
+    if (ok && warnings)
+      warn(warnings, &gguf, &edited);
+  }
+  resq_import_tokenizer_source_free(&source);
+  resq_gguf_close(&gguf);
+  free(pre);
+  free(chat);
+  return ok;
+}

@@ -1,0 +1,37 @@
+//===-- codegen.h - a materialised module to an artifact file -------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef RESQ_LOWERING_CODEGEN_H
+#define RESQ_LOWERING_CODEGEN_H
+
+#include "link.h"
+#include "object.h"
+#include "lowering/support/stages.h"
+#include "lowering/support/workdir.h"
+
+/// What code is made.
+typedef struct resq_codegen_options {
+  const char *levels;                ///< comma-separated names of levels.h
+  int64_t decode_rows, prefill_rows; ///< two entries a function and level; 0 leaves one out
+  const char *scheme;                ///< goes into the program table
+  const char *program; ///< a name for the program table besides resq_program_v1; NULL: none
+  int threads;
+} resq_codegen_options;
+
+/// Checks a list of levels: every name known, none twice, at least one.
+bool resq_codegen_check_levels(const char *levels, resq_error *err);
+
+/// Compiles every public function of `module` (materialised) for every level and links an ELF file at `output`.
+/// The module is not changed. `loose` links no runtime: for dlopen into a process that has it.
+bool resq_codegen(MlirOperation module, const resq_codegen_options *options, resq_link_kind kind,
+                  bool loose, const resq_workdir *work, const char *output, resq_stages *stages,
+                  resq_error *err);
+
+/// One level and entry alone, as text or object: --emit=lowered|llvm|obj. level is the first of options->levels;
+/// the object of level cuda is PTX.
+bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options, bool lowered_text,
+                      resq_object_form form, resq_bytes *out, resq_error *err);
+
+/// The module as text.
+void resq_print_module(MlirOperation module, resq_bytes *out);
+
+#endif // RESQ_LOWERING_CODEGEN_H

@@ -1,0 +1,260 @@
+//===-- link.c ------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#define _GNU_SOURCE
+#include "link.h"
+
+#include "base/process.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/// Where the archives are, below `root`: there or in its folder resq. An absolute path, since the
+/// linker takes a name that begins with - for an option.
+static bool find_runtime(const char *root, char *out, size_t size) {
+  static const char *const below[] = {"", "/resq"};
+  char real[PATH_MAX], probe[PATH_MAX + 64];
+  if (!realpath(root, real))
+    return false;
+  for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
+    snprintf(probe, sizeof probe, "%s%s/libresq_runtime.a", real, below[i]);
+    if (access(probe, R_OK) == 0)
+      return snprintf(out, size, "%s%s", real, below[i]) < (int)size;
+  }
+  return false;
+}
+
+bool resq_runtime_folder(char *out, size_t size, resq_error *err) {
+  const char *given = getenv("RESQ_LIBRARY_PATH");
+  // What was asked for is taken or refused, never replaced by something else.
+  if (given && *given)
+    return find_runtime(given, out, size) ||
+           resq_fail(err, RESQ_FAILED,
+                     "RESQ_LIBRARY_PATH=%s: no libresq_runtime.a there or in its folder resq",
+                     given);
+  char own[PATH_MAX] = "";
+  Dl_info info;
+  if (dladdr(&resq_runtime_folder, &info) && info.dli_fname && realpath(info.dli_fname, own)) {
+    char *slash = strrchr(own, '/');
+    if (slash)
+      *slash = 0;
+  }
+  return find_runtime(own, out, size) ||
+         resq_fail(
+             err, RESQ_FAILED,
+             "libresq_runtime.a not found in %s: set RESQ_LIBRARY_PATH to the folder that holds it",
+             own);
+}
+
+/// This environment with another TMPDIR: what a linker that is killed leaves lies in our folder.
+/// NULL without memory; the caller frees the array, not its texts.
+static char **child_environment(char *temporary) {
+  size_t n = 0, out = 0;
+  while (environ[n])
+    n++;
+  char **copy = calloc(n + 2, sizeof *copy);
+  for (size_t i = 0; copy && i < n; i++)
+    if (strncmp(environ[i], "TMPDIR=", strlen("TMPDIR=")))
+      copy[out++] = environ[i];
+  if (copy)
+    copy[out] = temporary;
+  return copy;
+}
+
+/// Starts the command in a group of its own, which an interrupt of this process ends. An errno.
+static int start(char *const *argv, char *const *environment, const char *log, pid_t *pid) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t how;
+  int failed = posix_spawn_file_actions_init(&actions);
+  if (failed)
+    return failed;
+  failed = posix_spawnattr_init(&how);
+  if (failed) {
+    posix_spawn_file_actions_destroy(&actions);
+    return failed;
+  }
+  sigset_t held;
+  resq_hold_begin(&held);
+  failed = posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  if (!failed)
+    failed = posix_spawn_file_actions_adddup2(&actions, 2, 1);
+  posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setpgroup(&how, 0);
+  posix_spawnattr_setsigmask(&how, &held);
+  if (!failed)
+    failed = posix_spawnp(pid, argv[0], &actions, &how, argv, environment);
+  if (!failed)
+    resq_process_child(*pid);
+  resq_hold_end(&held);
+  posix_spawnattr_destroy(&how);
+  posix_spawn_file_actions_destroy(&actions);
+  return failed;
+}
+
+static bool wait_for(pid_t pid, int *status) {
+  siginfo_t info;
+  while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) && errno == EINTR)
+    ;
+  sigset_t held;
+  resq_hold_begin(&held); // a number that is free again may become somebody else's
+  pid_t ended;
+  while ((ended = waitpid(pid, status, 0)) < 0 && errno == EINTR)
+    ;
+  resq_process_child(0);
+  resq_hold_end(&held);
+  return ended == pid;
+}
+
+/// Runs a command, its stderr into `log`. False when it cannot be started, with *no_memory where
+/// that is why.
+static bool run(char *const *argv, const char *log, int *out_status, bool *no_memory) {
+  char temporary[PATH_MAX + 16];
+  const char *slash = strrchr(log, '/');
+  snprintf(temporary, sizeof temporary, "TMPDIR=%.*s", slash ? (int)(slash - log) : 1,
+           slash ? log : ".");
+  char **environment = child_environment(temporary);
+  pid_t pid;
+  int status, failed = environment ? start(argv, environment, log, &pid) : ENOMEM;
+  free(environment);
+  *no_memory = failed == ENOMEM || failed == EAGAIN;
+  if (failed || !wait_for(pid, &status))
+    return false;
+  *out_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  // 127: the shell's word for "no such command", which posix_spawn implementations may give.
+  return *out_status != 127;
+}
+
+static void first_lines(const char *path, char *out, size_t size) {
+  FILE *f = fopen(path, "re");
+  size_t n = f ? fread(out, 1, size - 1, f) : 0;
+  out[n] = 0;
+  if (f)
+    fclose(f);
+  while (n && (out[n - 1] == '\n' || out[n - 1] == ' '))
+    out[--n] = 0;
+}
+
+//===-- What a shared library exports -------------------------------------===//
+
+/// What resq/session.h marks with RESQ_API (lowering/CMakeLists.txt).
+static const char *const session_names[] = {
+#include "session_exports.inc"
+};
+static const char *const session_roots[] = {
+#define RESQ_EXPORT_PREFIX "-Wl,--undefined="
+#include "session_exports.inc"
+};
+enum { n_session_names = sizeof session_names / sizeof *session_names };
+
+/// A version script: these names, and no other of the archives that are linked in.
+static bool write_exports(const char *path, bool loose, const char *program, resq_error *err) {
+  FILE *f = fopen(path, "we");
+  if (!f)
+    return resq_fail(err, RESQ_IO, "%s: cannot be written", path);
+  fputs("{ global: resq_program_v1;", f);
+  if (program)
+    fprintf(f, " %s;", program);
+  for (int i = 0; !loose && i < n_session_names; i++)
+    fprintf(f, " %s;", session_names[i]);
+  fputs(" local: *; };\n", f);
+  bool failed = ferror(f);
+  if (fclose(f) || failed)
+    return resq_fail(err, RESQ_IO, "%s: cannot be written", path);
+  return true;
+}
+
+bool resq_link(resq_link_kind kind, bool loose, const char *program, const char *const *objects,
+               int n_objects, const char *output, resq_error *err) {
+  char folder[PATH_MAX], runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8],
+      exports[PATH_MAX + 8], script[PATH_MAX + 64];
+  if (!resq_runtime_folder(folder, sizeof folder, err))
+    return false;
+  snprintf(runtime, sizeof runtime, "%s/libresq_runtime.a", folder);
+  snprintf(cli, sizeof cli, "%s/libresq_command_line.a", folder);
+  snprintf(log, sizeof log, "%s.log", output);
+
+  snprintf(exports, sizeof exports, "%s.exports", output);
+  snprintf(script, sizeof script, "--version-script=%s",
+           exports); // behind -Xlinker: a path may have commas
+
+  const char **argv = calloc((size_t)n_objects + 32 + n_session_names, sizeof *argv);
+  if (!argv)
+    return resq_fail(err, RESQ_NO_MEMORY, "%s: no memory to link it", output);
+  int n = 1;
+  bool shared = kind == RESQ_LINK_SHARED;
+  if (shared && !write_exports(exports, loose, program, err)) {
+    free(argv);
+    return false;
+  }
+  if (shared) {
+    argv[n++] = "-shared";
+    argv[n++] = "-Wl,-Bsymbolic";
+    argv[n++] = "-Xlinker";
+    argv[n++] = script;
+  }
+  for (int i = 0; i < n_objects; i++)
+    argv[n++] = objects[i];
+  if (loose) {
+    // Its runtime is the loading process's.
+  } else if (shared) {
+    // The session API is what the library offers; nothing refers to it from inside.
+    for (int i = 0; i < n_session_names; i++)
+      argv[n++] = session_roots[i];
+    argv[n++] = runtime;
+  } else {
+    argv[n++] = "-no-pie"; // libjansson.a of Debian is not position-independent
+    argv[n++] = cli;
+    argv[n++] = runtime;
+  }
+  // Names of functions stay: perf shows what a kernel was specialised for. They take some percent of
+  // the code, and no memory when the file runs.
+  static const char *const rest[] = {"-Wl,--gc-sections",
+                                     "-Wl,-z,relro,-z,now",
+                                     "-Wl,--build-id=none",
+                                     "-Wl,--strip-debug",
+                                     "-lm",
+                                     "-pthread",
+                                     "-o"};
+  for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+    argv[n++] = rest[i];
+  argv[n++] = output;
+
+  const char *chosen = getenv("RESQ_CC");
+  const char *const drivers[] = {chosen ? chosen : "cc", "gcc", "clang", "clang-22"};
+  bool started = false, no_memory = false;
+  int status = 0;
+  for (size_t i = 0; i < (chosen ? 1 : 4) && !started && !no_memory; i++) {
+    argv[0] = drivers[i];
+    started = run((char *const *)argv, log, &status, &no_memory);
+  }
+  free(argv);
+  bool ok = started && status == 0;
+  if (no_memory)
+    resq_fail(err, RESQ_NO_MEMORY, "%s: no memory to start a linker", output);
+  else if (!started)
+    resq_fail(err, RESQ_FAILED,
+              "no C compiler driver to link with (tried %s%s): install gcc, or set RESQ_CC",
+              drivers[0], chosen ? "" : ", gcc, clang, clang-22");
+  else if (!ok) {
+    char text[700];
+    first_lines(log, text, sizeof text);
+    // A full disk leaves no room for the linker's own words.
+    struct statvfs disk = {0};
+    statvfs(log, &disk);
+    resq_fail(err, RESQ_FAILED, "linking %s failed (%llu kB free there): %s", output,
+              (unsigned long long)disk.f_bavail * disk.f_frsize / 1024, text);
+  }
+  unlink(log);
+  unlink(exports);
+  return ok;
+}

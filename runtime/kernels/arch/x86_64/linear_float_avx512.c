@@ -1,4 +1,0 @@
-//===-- linear_float_avx512.c - y = x W^T + b, float weights -------------===//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//===----------------------------------------------------------------------===//
-#include "linear_float_wide.h"
