@@ -65,10 +65,11 @@ bool resq_runtime_folder(char *out, size_t size, resq_error *err) {
   else
     beside[0] = 0;
   return find_runtime(own, out, size) || find_runtime(beside, out, size) ||
-         resq_fail(err, RESQ_FAILED,
-                   "libresq_runtime.a not found in %s or in lib beside it: set RESQ_LIBRARY_PATH to "
-                   "the folder that holds it",
-                   own);
+         resq_fail(
+             err, RESQ_FAILED,
+             "libresq_runtime.a not found in %s or in lib beside it: set RESQ_LIBRARY_PATH to "
+             "the folder that holds it",
+             own);
 }
 
 /// This environment with another TMPDIR: what a linker that is killed leaves lies in our folder.
