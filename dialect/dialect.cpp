@@ -26,9 +26,11 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "resq/dialect.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include "ResqDialect.h.inc"
+#include "ResqEnums.h.inc"
 #define GET_TYPEDEF_CLASSES
 #include "ResqTypes.h.inc"
 #define GET_ATTRDEF_CLASSES
@@ -37,6 +39,7 @@
 #include "ResqOps.h.inc"
 
 #include "ResqDialect.cpp.inc"
+#include "ResqEnums.cpp.inc"
 #define GET_TYPEDEF_CLASSES
 #include "ResqTypes.cpp.inc"
 #define GET_ATTRDEF_CLASSES
@@ -114,13 +117,138 @@ MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(Resq, resq, resq::ResqDialect)
 // Their verifiers write a message and this file emits it: an op's parser takes any diagnostic that
 // is begun, even one that is abandoned, for an error of its own.
 
+static_assert((int)CodeKind::Integer == RESQ_CODE_INTEGER &&
+              (int)CodeKind::E4M3 == RESQ_CODE_E4M3 && (int)CodeKind::Table == RESQ_CODE_TABLE &&
+              (int)CodeKind::Trellis == RESQ_CODE_TRELLIS &&
+              (int)getMaxEnumValForCodeKind() == RESQ_CODE_TRELLIS);
+static_assert((int)Layout::Row == RESQ_LAYOUT_ROW && (int)Layout::N16K4 == RESQ_LAYOUT_N16K4 &&
+              (int)getMaxEnumValForLayout() == RESQ_LAYOUT_N16K4);
+
 LogicalResult QuantType::verify(function_ref<InFlightDiagnostic()> emitError, unsigned bits,
-                                int64_t group, bool zero, StringRef layout, Type storage,
-                                StringRef codebook) {
+                                int64_t group, bool zero, Layout layout, CodeKind codebook,
+                                unsigned states, int64_t packGroup, int64_t base, int64_t planes) {
   resq_message message;
-  if (resqVerifyQuant(bits, group, zero, wrap(layout), wrap(storage), wrap(codebook), &message))
+  const resq_quant quant = {{(resq_code_kind)codebook, bits, states},
+                            group,
+                            zero,
+                            (resq_layout)layout,
+                            {packGroup, base, planes}};
+  if (resqVerifyQuant(&quant, &message))
     return success();
   return emitError() << message.text;
+}
+
+template <typename T> static ParseResult parseValue(AsmParser &parser, T &value) {
+  FailureOr<T> parsed = FieldParser<T>::parse(parser);
+  if (failed(parsed))
+    return failure();
+  value = *parsed;
+  return success();
+}
+
+namespace {
+/// A !resq.quant being parsed.
+struct QuantFields {
+  unsigned bits = 0, states = 0;
+  int64_t group = 0, packGroup = 0, base = 0, planes = 0;
+  bool zero = false;
+  Layout layout = Layout::Row;
+  CodeKind codebook = CodeKind::Integer;
+  llvm::StringSet<> seen;
+
+  ParseResult parseField(AsmParser &parser);
+  ParseResult parseCodebook(AsmParser &parser);
+  ParseResult parseOldStorage(AsmParser &parser);
+};
+} // namespace
+
+/// Version 1 wrote trellis codes as `codebook = "tcq"`.
+ParseResult QuantFields::parseCodebook(AsmParser &parser) {
+  SMLoc loc = parser.getCurrentLocation();
+  std::string old;
+  if (failed(parser.parseOptionalString(&old)))
+    return parseValue(parser, codebook);
+  if (old != "tcq")
+    return parser.emitError(loc, "codebook is \"") << old << "\": allowed is \"tcq\"";
+  codebook = CodeKind::Trellis;
+  states = RESQ_TRELLIS_KERNEL_STATES;
+  return success();
+}
+
+/// Version 1 wrote E4M3 codes as `storage = f8E4M3FN`.
+ParseResult QuantFields::parseOldStorage(AsmParser &parser) {
+  SMLoc loc = parser.getCurrentLocation();
+  Type type;
+  if (parser.parseType(type))
+    return failure();
+  if (!isa<Float8E4M3FNType>(type))
+    return parser.emitError(loc, "storage is ") << type << ": allowed is f8E4M3FN";
+  codebook = CodeKind::E4M3;
+  return success();
+}
+
+ParseResult QuantFields::parseField(AsmParser &parser) {
+  SMLoc loc = parser.getCurrentLocation();
+  StringRef key;
+  if (parser.parseKeyword(&key) || parser.parseEqual())
+    return failure();
+  if (!seen.insert(key).second)
+    return parser.emitError(loc) << key << " is given twice";
+  if (key == "bits")
+    return parser.parseInteger(bits);
+  if (key == "group")
+    return parser.parseInteger(group);
+  if (key == "zero")
+    return parseValue(parser, zero);
+  if (key == "layout")
+    return parseValue(parser, layout);
+  if (key == "codebook")
+    return parseCodebook(parser);
+  if (key == "states")
+    return parser.parseInteger(states);
+  if (key == "pack_group")
+    return parser.parseInteger(packGroup);
+  if (key == "base")
+    return parser.parseInteger(base);
+  if (key == "planes")
+    return parser.parseInteger(planes);
+  if (key == "storage")
+    return parseOldStorage(parser);
+  return parser.emitError(loc) << "a quantized type has no " << key
+                               << ": allowed are bits, group, zero, layout, codebook, states, "
+                                  "pack_group, base and planes";
+}
+
+Type QuantType::parse(AsmParser &parser) {
+  SMLoc loc = parser.getCurrentLocation();
+  QuantFields f;
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::LessGreater,
+                                     [&] { return f.parseField(parser); }))
+    return Type();
+  for (StringRef key : {"bits", "group", "zero", "layout"})
+    if (!f.seen.contains(key)) {
+      parser.emitError(loc) << "a quantized type has no " << key << ": it must be given";
+      return Type();
+    }
+  return QuantType::getChecked([&] { return parser.emitError(loc); }, parser.getContext(), f.bits,
+                               f.group, f.zero, f.layout, f.codebook, f.states, f.packGroup, f.base,
+                               f.planes);
+}
+
+void QuantType::print(AsmPrinter &p) const {
+  p << "<bits = " << getBits() << ", group = " << getGroup()
+    << ", zero = " << (getZero() ? "true" : "false")
+    << ", layout = " << stringifyLayout(getLayout());
+  if (getCodebook() != CodeKind::Integer)
+    p << ", codebook = " << stringifyCodeKind(getCodebook());
+  const std::pair<StringRef, int64_t> numbers[] = {{"states", getStates()},
+                                                   {"pack_group", getPackGroup()},
+                                                   {"base", getBase()},
+                                                   {"planes", getPlanes()}};
+  for (const auto &[key, value] : numbers)
+    if (value)
+      p << ", " << key << " = " << value;
+  p << ">";
 }
 
 LogicalResult PanelType::verify(function_ref<InFlightDiagnostic()> emitError, Type element) {
@@ -143,38 +271,20 @@ LogicalResult KvCodeAttr::verify(function_ref<InFlightDiagnostic()> emitError, S
 }
 
 bool resqTypeIsQuant(MlirType type) { return isa<QuantType>(unwrap(type)); }
-MlirType resqQuantTypeGet(MlirContext ctx, unsigned bits, int64_t group, bool zero,
-                          MlirStringRef layout) {
+MlirType resqQuantTypeGet(MlirContext ctx, const resq_quant *q) {
   Location unknown = UnknownLoc::get(unwrap(ctx));
-  return wrap(
-      QuantType::getChecked(unknown, unwrap(ctx), bits, group, zero, unwrap(layout), Type(), ""));
+  return wrap(QuantType::getChecked(unknown, unwrap(ctx), q->codebook.bits, q->group, q->zero,
+                                    (Layout)q->layout, (CodeKind)q->codebook.kind,
+                                    q->codebook.states, q->packing.group, q->packing.base,
+                                    q->packing.planes));
 }
-MlirType resqQuantTypeGetSymmetric(MlirContext ctx, resq_code_kind kind, unsigned bits,
-                                   int64_t group, MlirStringRef layout) {
-  Location unknown = UnknownLoc::get(unwrap(ctx));
-  Type storage = kind == RESQ_CODE_E4M3 ? Float8E4M3FNType::get(unwrap(ctx)) : Type();
-  StringRef codebook = kind == RESQ_CODE_TRELLIS ? "tcq" : "";
-  return wrap(QuantType::getChecked(unknown, unwrap(ctx), bits, group, false, unwrap(layout),
-                                    storage, codebook));
-}
-unsigned resqQuantTypeGetBits(MlirType type) { return cast<QuantType>(unwrap(type)).getBits(); }
-int64_t resqQuantTypeGetGroup(MlirType type) { return cast<QuantType>(unwrap(type)).getGroup(); }
-bool resqQuantTypeGetZero(MlirType type) { return cast<QuantType>(unwrap(type)).getZero(); }
-MlirStringRef resqQuantTypeGetLayout(MlirType type) {
-  return wrap(cast<QuantType>(unwrap(type)).getLayout());
-}
-resq_code_kind resqQuantTypeGetKind(MlirType type) {
-  auto quant = cast<QuantType>(unwrap(type));
-  return quant.getStorage()            ? RESQ_CODE_E4M3
-         : quant.getCodebook().empty() ? RESQ_CODE_INTEGER
-                                       : RESQ_CODE_TRELLIS;
-}
-bool resqQuantTypeIsE4M3(MlirType type) { return resqQuantTypeGetKind(type) == RESQ_CODE_E4M3; }
-MlirType resqQuantTypeWithLayout(MlirType type, MlirStringRef layout) {
-  auto quant = cast<QuantType>(unwrap(type));
-  return wrap(QuantType::getChecked(UnknownLoc::get(quant.getContext()), quant.getContext(),
-                                    quant.getBits(), quant.getGroup(), quant.getZero(),
-                                    unwrap(layout), quant.getStorage(), quant.getCodebook()));
+resq_quant resqQuantTypeRead(MlirType type) {
+  auto q = cast<QuantType>(unwrap(type));
+  return {{(resq_code_kind)q.getCodebook(), q.getBits(), q.getStates()},
+          q.getGroup(),
+          q.getZero(),
+          (resq_layout)q.getLayout(),
+          {q.getPackGroup(), q.getBase(), q.getPlanes()}};
 }
 
 bool resqTypeIsPanel(MlirType type) { return isa<PanelType>(unwrap(type)); }

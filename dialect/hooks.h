@@ -9,7 +9,7 @@
 #ifndef RESQ_DIALECT_HOOKS_H
 #define RESQ_DIALECT_HOOKS_H
 
-#include "mlir-c/IR.h"
+#include "resq/dialect.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,9 +43,7 @@ typedef struct resq_parts {
   const void *scope;
 } resq_parts;
 
-/// storage null and codebook empty: integers.
-bool resqVerifyQuant(unsigned bits, int64_t group, bool zero, MlirStringRef layout,
-                     MlirType storage, MlirStringRef codebook, resq_message *out);
+bool resqVerifyQuant(const resq_quant *quant, resq_message *out);
 bool resqVerifyPanel(MlirType element, resq_message *out);
 bool resqVerifyKvCode(const resq_kv_fields *fields, resq_message *out);
 bool resqCheckVersion(MlirLocation loc, uint64_t version);

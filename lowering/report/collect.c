@@ -5,7 +5,6 @@
 #include "dialect/diagnostics.h"
 #include "dialect/memory.h"
 #include "dialect/text_buffer.h"
-#include "kernels/layout/pack_layout.h"
 #include "lowering/codegen/program.h"
 #include "lowering/report/measures.h"
 #include "passes/recipe.h"
@@ -119,8 +118,8 @@ static void describe_branch(const resq_branch_recipes *r, resq_report_branch *b,
   b->activation_group = resqQuantTypeGetGroup(activation);
   b->clip_found = !mlirOperationIsNull(r->clip);
   b->clip = resq_op_has(r->quantize, "clip") ? resq_op_f64(r->quantize, "clip") : 1.0;
-  *stored +=
-      8 * (double)resq_packed_weight_size(rows, b->width, b->activation_group, b->group, b->bits);
+  const resq_packing packing = resq_packing_of(b->activation_group, b->bits);
+  *stored += 8 * (double)resq_packing_weight_bytes(packing, rows, b->width, b->group);
 }
 
 static void describe_linear(const resq_linear_recipes *r, resq_report_linear *l) {

@@ -302,7 +302,7 @@ def edited_modules(text):
     yield r("the return's wrong type", "return %55 : tensor<?x512xf32>", "return %55 : tensor<?x511xf32>")
     yield r("a brace too many", "module attributes", "} module attributes")
     yield r("a stray quote", "resq.version", 'resq"version')
-    yield r("a module version of tomorrow", "resq.version = 1", "resq.version = 99")
+    yield r("a module version of tomorrow", "resq.version = 2", "resq.version = 99")
     yield r("a tokenizer of an unknown kind", '"bpe"', '"unigram"')
     yield ("no function", text[:text.index("  func.func")] + "}\n")
     yield ("deep braces", "module {" * 100000)

@@ -315,10 +315,12 @@ static void random_weight(uint8_t *packed, int n, int k, int group, int wgroup, 
 }
 
 static const char branches[] =
-    "!xa = tensor<?x20x!resq.quant<bits = 4, group = 5, zero = true, layout = \"row\">>\n"
-    "!xb = tensor<?x6x!resq.quant<bits = 8, group = 3, zero = true, layout = \"row\">>\n"
-    "!wa = tensor<19x20x!resq.quant<bits = 4, group = 20, zero = false, layout = \"n16k4\">>\n"
-    "!wb = tensor<19x6x!resq.quant<bits = 8, group = 3, zero = false, layout = \"n16k4\">>\n"
+    "!xa = tensor<?x20x!resq.quant<bits = 4, group = 5, zero = true, layout = row>>\n"
+    "!xb = tensor<?x6x!resq.quant<bits = 8, group = 3, zero = true, layout = row>>\n"
+    "!wa = tensor<19x20x!resq.quant<bits = 4, group = 20, zero = false, layout = n16k4, pack_group "
+    "= 5, base = 4>>\n"
+    "!wb = tensor<19x6x!resq.quant<bits = 8, group = 3, zero = false, layout = n16k4, pack_group = "
+    "3, base = 8>>\n"
     "resq.param @a : !wa attributes {offset = 0 : i64, size = 0 : i64}\n"
     "resq.param @b : !wb attributes {offset = 8192 : i64, size = 0 : i64}\n"
     "resq.param @bias : tensor<19xf32> attributes {offset = 16384 : i64, size = 0 : i64}\n"

@@ -3,11 +3,11 @@
 #ifndef RESQ_DIALECT_H
 #define RESQ_DIALECT_H
 
+#include "kernels/layout/quant_codes.h"
 #include "mlir-c/IR.h"
 #include "mlir-c/BuiltinAttributes.h"
 #include "mlir-c/BuiltinTypes.h"
 #include "mlir-c/Support.h"
-#include "resq/code_kind.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,26 +15,41 @@
 extern "C" {
 #endif
 
-#define RESQ_DIALECT_VERSION 1
+/// Of the text and the bytecode of modules. 2: a packed type says its pack group.
+#define RESQ_DIALECT_VERSION 2
 
 MLIR_DECLARE_CAPI_DIALECT_REGISTRATION(Resq, resq);
 
 //===-- Types and attributes ----------------------------------------------===//
+/// What a !resq.quant says (resq.td).
+typedef struct resq_quant {
+  resq_codebook codebook;
+  int64_t group; ///< elements that share a scale
+  bool zero;     ///< with zero points
+  resq_layout layout;
+  resq_packing packing; ///< zeros where the layout is not a packed one
+} resq_quant;
+
 bool resqTypeIsQuant(MlirType type);
-/// Of integers.
-MlirType resqQuantTypeGet(MlirContext ctx, unsigned bits, int64_t group, bool zero,
-                          MlirStringRef layout);
-/// Without zero points: what a kind's codes stand for, times the scale. Kinds but integers have their own bits.
-MlirType resqQuantTypeGetSymmetric(MlirContext ctx, resq_code_kind kind, unsigned bits,
-                                   int64_t group, MlirStringRef layout);
+/// Null after an error, here and below.
+MlirType resqQuantTypeGet(MlirContext ctx, const resq_quant *quant);
+resq_quant resqQuantTypeRead(MlirType type);
+/// Integers with zero points, row by row: what an activation becomes.
+MlirType resqQuantTypeGetAsymmetric(MlirContext ctx, unsigned bits, int64_t group);
+/// Codes without zero points, row by row.
+MlirType resqQuantTypeGetSymmetric(MlirContext ctx, resq_codebook codebook, int64_t group);
+/// The codes of a type in row layout, packed for an activation in groups of `pack_group`.
+MlirType resqQuantTypePack(MlirType type, int64_t pack_group);
 unsigned resqQuantTypeGetBits(MlirType type);
 int64_t resqQuantTypeGetGroup(MlirType type);
 bool resqQuantTypeGetZero(MlirType type);
-MlirStringRef resqQuantTypeGetLayout(MlirType type);
 resq_code_kind resqQuantTypeGetKind(MlirType type);
 bool resqQuantTypeIsE4M3(MlirType type);
-/// The same codes in another storage order.
-MlirType resqQuantTypeWithLayout(MlirType type, MlirStringRef layout);
+bool resqQuantTypeIsPacked(MlirType type);
+resq_packing resqQuantTypeGetPacking(MlirType type);
+/// Bytes of a packed [n, k] tensor of quantized elements with its scales; -1 where it has no such form: where it is not
+/// packed, its pack group or its group does not divide k, or it has more than 2^40 elements.
+int64_t resqPackedTensorBytes(MlirType tensor);
 
 bool resqTypeIsPanel(MlirType type);
 MlirType resqPanelTypeGet(MlirType element);
