@@ -258,16 +258,94 @@ LogicalResult PanelType::verify(function_ref<InFlightDiagnostic()> emitError, Ty
   return emitError() << message.text;
 }
 
-LogicalResult KvCodeAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef kind,
-                                 unsigned bits, unsigned high, unsigned highBits, unsigned rows,
-                                 unsigned outliers, unsigned outlierRows, unsigned buffer,
-                                 unsigned window) {
+static_assert((int)KvElement::F32 == RESQ_KV_F32 && (int)KvElement::F16 == RESQ_KV_F16 &&
+              (int)getMaxEnumValForKvElement() == RESQ_KV_F16);
+
+/// Emits what a verifier in C had to say.
+template <typename... Args>
+static LogicalResult check(function_ref<InFlightDiagnostic()> emitError,
+                           bool (*verify)(Args..., resq_message *), Args... args) {
   resq_message message;
-  const resq_kv_fields fields = {wrap(kind), bits,        high,   highBits, rows,
-                                 outliers,   outlierRows, buffer, window};
-  if (resqVerifyKvCode(&fields, &message))
+  if (verify(args..., &message))
     return success();
   return emitError() << message.text;
+}
+
+LogicalResult KvIntAttr::verify(function_ref<InFlightDiagnostic()> emitError, unsigned bits,
+                                unsigned) {
+  return check(emitError, resqVerifyKvInt, bits);
+}
+LogicalResult KvLmAttr::verify(function_ref<InFlightDiagnostic()> emitError, unsigned bits,
+                               unsigned) {
+  return check(emitError, resqVerifyKvLm, bits);
+}
+LogicalResult KvQjlAttr::verify(function_ref<InFlightDiagnostic()> emitError, unsigned rows,
+                                unsigned) {
+  return check(emitError, resqVerifyKvQjl, rows);
+}
+LogicalResult KvQjlGroupsAttr::verify(function_ref<InFlightDiagnostic()> emitError, unsigned rows,
+                                      unsigned outliers, unsigned outlierRows, unsigned buffer,
+                                      unsigned window) {
+  return check(emitError, resqVerifyKvQjlGroups, rows, outliers, outlierRows, buffer, window);
+}
+
+/// What stands in the brackets of a cache code of version 1, behind the first of them.
+static Attribute parseOldKvCode(AsmParser &parser) {
+  SMLoc loc = parser.getCurrentLocation();
+  resq_kv_code_1 old = {};
+  std::string kind;
+  const std::pair<StringRef, unsigned *> numbers[] = {
+      {"bits", &old.bits},           {"high", &old.high},
+      {"high_bits", &old.high_bits}, {"rows", &old.rows},
+      {"outliers", &old.outliers},   {"outlier_rows", &old.outlier_rows},
+      {"buffer", &old.buffer},       {"window", &old.window}};
+  auto parseField = [&]() -> ParseResult {
+    SMLoc at = parser.getCurrentLocation();
+    StringRef key;
+    if (parser.parseKeyword(&key) || parser.parseEqual())
+      return failure();
+    if (key == "kind")
+      return parser.parseString(&kind);
+    for (const auto &[name, value] : numbers)
+      if (key == name)
+        return parser.parseInteger(*value);
+    return parser.emitError(at, "a cache code of dialect version 1 has no ") << key;
+  };
+  if (parser.parseCommaSeparatedList(parseField) || parser.parseGreater())
+    return Attribute();
+  old.kind = wrap(StringRef(kind));
+  resq_message message;
+  Attribute code = unwrap(resqUpgradeKvCode(wrap(parser.getContext()), &old, &message));
+  if (!code && message.text[0])
+    parser.emitError(loc) << message.text;
+  return code;
+}
+
+/// A cache code of an op. Version 1 left out the attribute's name.
+static ParseResult parseKvCode(OpAsmParser &parser, Attribute &code) {
+  if (failed(parser.parseOptionalLess()))
+    return parser.parseAttribute(code);
+  code = parseOldKvCode(parser);
+  return success(static_cast<bool>(code));
+}
+static void printKvCode(OpAsmPrinter &printer, Operation *, Attribute code) {
+  printer.printAttribute(code);
+}
+
+Attribute ResqDialect::parseAttribute(DialectAsmParser &parser, Type type) const {
+  SMLoc loc = parser.getCurrentLocation();
+  StringRef mnemonic;
+  Attribute attr;
+  OptionalParseResult parsed = generatedAttributeParser(parser, &mnemonic, type, attr);
+  if (parsed.has_value())
+    return attr;
+  if (mnemonic == "kv_code" && succeeded(parser.parseLess())) // version 1
+    return parseOldKvCode(parser);
+  parser.emitError(loc) << "the resq dialect has no attribute " << mnemonic;
+  return Attribute();
+}
+void ResqDialect::printAttribute(Attribute attr, DialectAsmPrinter &printer) const {
+  (void)generatedAttributePrinter(attr, printer);
 }
 
 bool resqTypeIsQuant(MlirType type) { return isa<QuantType>(unwrap(type)); }
@@ -297,45 +375,72 @@ MlirType resqPanelTypeGetElement(MlirType type) {
   return wrap(cast<PanelType>(unwrap(type)).getElement());
 }
 
-bool resqAttrIsKvCode(MlirAttribute attr) { return isa<KvCodeAttr>(unwrap(attr)); }
-MlirAttribute resqKvCodeAttrGet(MlirContext ctx, MlirStringRef kind, unsigned bits, unsigned high,
-                                unsigned high_bits, unsigned rows) {
-  Location unknown = UnknownLoc::get(unwrap(ctx));
-  return wrap(KvCodeAttr::getChecked(unknown, unwrap(ctx), unwrap(kind), bits, high, high_bits,
-                                     rows, 0, 0, 0, 0));
+bool resqAttrIsKvCode(MlirAttribute attr) {
+  return isa<KvFloatAttr, KvIntAttr, KvLmAttr, KvQjlAttr, KvQjlGroupsAttr>(unwrap(attr));
 }
-MlirAttribute resqKvGroupsAttrGet(MlirContext ctx, unsigned rows, unsigned outliers,
-                                  unsigned outlier_rows, unsigned buffer, unsigned window) {
-  Location unknown = UnknownLoc::get(unwrap(ctx));
-  return wrap(KvCodeAttr::getChecked(unknown, unwrap(ctx), "qjl_groups", 0, 0, 0, rows, outliers,
-                                     outlier_rows, buffer, window));
+
+template <typename AttrT, typename... Args>
+static MlirAttribute getKvCode(MlirContext ctx, Args... args) {
+  return wrap(AttrT::getChecked(UnknownLoc::get(unwrap(ctx)), unwrap(ctx), args...));
 }
-MlirStringRef resqKvCodeAttrGetKind(MlirAttribute attr) {
-  return wrap(cast<KvCodeAttr>(unwrap(attr)).getKind());
+MlirAttribute resqKvFloatAttrGet(MlirContext ctx, resq_kv_kind kind) {
+  return wrap(KvFloatAttr::get(unwrap(ctx), (KvElement)kind));
+}
+MlirAttribute resqKvIntAttrGet(MlirContext ctx, unsigned bits, unsigned high) {
+  return getKvCode<KvIntAttr>(ctx, bits, high);
+}
+MlirAttribute resqKvLmAttrGet(MlirContext ctx, unsigned bits, unsigned high) {
+  return getKvCode<KvLmAttr>(ctx, bits, high);
+}
+MlirAttribute resqKvQjlAttrGet(MlirContext ctx, unsigned rows, unsigned high) {
+  return getKvCode<KvQjlAttr>(ctx, rows, high);
+}
+MlirAttribute resqKvQjlGroupsAttrGet(MlirContext ctx, unsigned rows, unsigned outliers,
+                                     unsigned outlier_rows, unsigned buffer, unsigned window) {
+  return getKvCode<KvQjlGroupsAttr>(ctx, rows, outliers, outlier_rows, buffer, window);
+}
+resq_kv_kind resqKvCodeAttrGetKind(MlirAttribute attr) {
+  return TypeSwitch<Attribute, resq_kv_kind>(unwrap(attr))
+      .Case<KvFloatAttr>([](auto code) { return (resq_kv_kind)code.getElement(); })
+      .Case<KvIntAttr>([](auto) { return RESQ_KV_INT; })
+      .Case<KvLmAttr>([](auto) { return RESQ_KV_LM; })
+      .Case<KvQjlAttr>([](auto) { return RESQ_KV_QJL; })
+      .Case<KvQjlGroupsAttr>([](auto) { return RESQ_KV_QJL_GROUPS; });
 }
 unsigned resqKvCodeAttrGetBits(MlirAttribute attr) {
-  return cast<KvCodeAttr>(unwrap(attr)).getBits();
+  return TypeSwitch<Attribute, unsigned>(unwrap(attr))
+      .Case<KvIntAttr, KvLmAttr>([](auto code) { return code.getBits(); })
+      .Default(0u);
 }
 unsigned resqKvCodeAttrGetHigh(MlirAttribute attr) {
-  return cast<KvCodeAttr>(unwrap(attr)).getHigh();
-}
-unsigned resqKvCodeAttrGetHighBits(MlirAttribute attr) {
-  return cast<KvCodeAttr>(unwrap(attr)).getHighBits();
+  return TypeSwitch<Attribute, unsigned>(unwrap(attr))
+      .Case<KvIntAttr, KvLmAttr, KvQjlAttr>([](auto code) { return code.getHigh(); })
+      .Default(0u);
 }
 unsigned resqKvCodeAttrGetRows(MlirAttribute attr) {
-  return cast<KvCodeAttr>(unwrap(attr)).getRows();
+  return TypeSwitch<Attribute, unsigned>(unwrap(attr))
+      .Case<KvQjlAttr, KvQjlGroupsAttr>([](auto code) { return code.getRows(); })
+      .Default(0u);
 }
 unsigned resqKvCodeAttrGetOutliers(MlirAttribute attr) {
-  return cast<KvCodeAttr>(unwrap(attr)).getOutliers();
+  return TypeSwitch<Attribute, unsigned>(unwrap(attr))
+      .Case<KvQjlGroupsAttr>([](auto code) { return code.getOutliers(); })
+      .Default(0u);
 }
 unsigned resqKvCodeAttrGetOutlierRows(MlirAttribute attr) {
-  return cast<KvCodeAttr>(unwrap(attr)).getOutlierRows();
+  return TypeSwitch<Attribute, unsigned>(unwrap(attr))
+      .Case<KvQjlGroupsAttr>([](auto code) { return code.getOutlierRows(); })
+      .Default(0u);
 }
 unsigned resqKvCodeAttrGetBuffer(MlirAttribute attr) {
-  return cast<KvCodeAttr>(unwrap(attr)).getBuffer();
+  return TypeSwitch<Attribute, unsigned>(unwrap(attr))
+      .Case<KvQjlGroupsAttr>([](auto code) { return code.getBuffer(); })
+      .Default(0u);
 }
 unsigned resqKvCodeAttrGetWindow(MlirAttribute attr) {
-  return cast<KvCodeAttr>(unwrap(attr)).getWindow();
+  return TypeSwitch<Attribute, unsigned>(unwrap(attr))
+      .Case<KvQjlGroupsAttr>([](auto code) { return code.getWindow(); })
+      .Default(0u);
 }
 
 void resqEmitRemark(MlirLocation loc, const char *message) { emitRemark(unwrap(loc)) << message; }

@@ -45,9 +45,8 @@ bool resqVerifyKvCache(MlirOperation op) {
                          sides[i], head_size);
   }
   if (resqKvCodeHasSketch(resq_op_attr(op, "values"))) {
-    MlirStringRef kind = resqKvCodeAttrGetKind(resq_op_attr(op, "values"));
-    return resq_refuse(op, "C3: values are of kind \"%.*s\": allowed is any but those of signs",
-                       (int)kind.length, kind.data);
+    return resq_refuse(op, "C3: values are of kind %s: allowed is any but those of signs",
+                       resqKvKindName(resqKvCodeAttrGetKind(resq_op_attr(op, "values"))));
   }
   return true;
 }

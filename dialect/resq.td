@@ -28,7 +28,10 @@ def Resq_Dialect : Dialect {
     a checkpoint, and `--resq-materialize` evaluates it.
   }];
   let useDefaultTypePrinterParser = 1;
-  let useDefaultAttributePrinterParser = 1;
+  let extraClassDeclaration = [{
+    ::mlir::Attribute parseAttribute(::mlir::DialectAsmParser &parser, ::mlir::Type type) const override;
+    void printAttribute(::mlir::Attribute attr, ::mlir::DialectAsmPrinter &printer) const override;
+  }];
   let hasOperationAttrVerify = 1;
   let hasRegionArgAttrVerify = 1;
   let hasRegionResultAttrVerify = 1;
@@ -104,33 +107,72 @@ def Resq_PanelType : Resq_Type<"Panel", "panel"> {
 
 //===-- Attributes --------------------------------------------------------===//
 
-def Resq_KvCodeAttr : AttrDef<Resq_Dialect, "KvCode"> {
-  let mnemonic = "kv_code";
-  let summary = "how one head vector is held in a cache";
-  let description = [{
-    `kind`: "f32", "f16" (as is; the other fields are 0), or, per token and head, a code of the low part, the first
-    head_size - high elements, with the last `high` in `high_bits`, asymmetric with an f16 scale and a u8 zero point:
-    "int": `bits` bits an element, asymmetric likewise. "lm": `bits` bits an element, which select a Lloyd-Max centroid
-    of N(0, 1), times an f16 scale: for keys the one without bias in scores, for values that of the least squared error.
-    "qjl": `rows` bits, the signs of S times the low part (1: above 0), S the `sketch` of those who use the cache, and the
-    low part's norm in f16 (QJL, arXiv 2406.03482); keys only.
-    "qjl_groups": keys as QJL's authors hold them. Of each 32 consecutive tokens of a head, the `outliers` channels of
-    the largest L2 norm are apart: a key is `rows` signs of S times the other channels, `outlier_rows` signs of the first
-    rows of S times the outliers, and the norms of both in f16. The row at position p reads the key of token t exactly, in
-    f16, when t >= buffer * floor((p + 1) / buffer), else from signs; the last `window` keys are kept in f16 for that.
-    C1: kind is one of them; f32 and f16: no other field. C2: int: bits in 2 to 8, high_bits = 8, 0 <= high < head_size.
-    C3: lm: bits in 1 to 4, high as int's. C4: qjl: rows in 1 to 1024, bits = 0, high as int's.
-    C5: a field that the kind does not use is 0. C6: qjl_groups: rows in 1 to 1024, outlier_rows in 1 to rows, outliers >= 1,
-    buffer a multiple of 32 and not 0, window a multiple of 32 above buffer.
-  }];
-  let parameters = (ins StringRefParameter<"kind">:$kind, DefaultValuedParameter<"unsigned", "0">:$bits,
-                        DefaultValuedParameter<"unsigned", "0">:$high, DefaultValuedParameter<"unsigned", "0">:$high_bits,
-                        DefaultValuedParameter<"unsigned", "0">:$rows, DefaultValuedParameter<"unsigned", "0">:$outliers,
-                        DefaultValuedParameter<"unsigned", "0">:$outlier_rows, DefaultValuedParameter<"unsigned", "0">:$buffer,
-                        DefaultValuedParameter<"unsigned", "0">:$window);
+// How one head vector is held in a cache: one attribute for each kind of code. C code reads them all by
+// resqKvCodeAttr* (resq/dialect.h), and switches on resq_kv_kind.
+class Resq_KvCode<string name, string mnem> : AttrDef<Resq_Dialect, name> {
+  let mnemonic = mnem;
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }
+
+def Resq_KvElement : I32EnumAttr<"KvElement", "a float type of cached elements", [
+    I32EnumAttrCase<"F32", 0, "f32">, I32EnumAttrCase<"F16", 1, "f16">]> {
+  let cppNamespace = "::resq";
+  let genSpecializedAttr = 0;
+}
+
+def Resq_KvFloatAttr : Resq_KvCode<"KvFloat", "kv_float"> {
+  let summary = "a cache code: the elements as floats";
+  let description = [{ Of `f32` or `f16`, as in `#resq.kv_float<f16>`. }];
+  let parameters = (ins EnumParameter<Resq_KvElement>:$element);
+  let assemblyFormat = "`<` $element `>`";
+  let genVerifyDecl = 0;
+}
+
+def Resq_KvIntAttr : Resq_KvCode<"KvInt", "kv_int"> {
+  let summary = "a cache code: asymmetric integers";
+  let description = [{
+    Per token and head, a code of the low part, the first head_size - high elements, of `bits` bits an element with an f16 scale and a
+    u8 zero point; and one of the high part, the last `high` elements, in 8 bits likewise.
+    C1: bits is 2 to 8.
+  }];
+  let parameters = (ins "unsigned":$bits, DefaultValuedParameter<"unsigned", "0">:$high);
+}
+
+def Resq_KvLmAttr : Resq_KvCode<"KvLm", "kv_lm"> {
+  let summary = "a cache code: Lloyd-Max centroids";
+  let description = [{
+    The low part in `bits` bits an element, which select a Lloyd-Max centroid of N(0, 1), times an f16 scale: for keys the one
+    without bias in scores, for values that of the least squared error. The high part as that of `kv_int`.
+    C1: bits is 1 to 4.
+  }];
+  let parameters = (ins "unsigned":$bits, DefaultValuedParameter<"unsigned", "0">:$high);
+}
+
+def Resq_KvQjlAttr : Resq_KvCode<"KvQjl", "kv_qjl"> {
+  let summary = "a cache code of keys: signs of a sketch";
+  let description = [{
+    The low part in `rows` bits, the signs of S times it (1: above 0), S the `sketch` of those who use the cache, and its norm in f16
+    (QJL, arXiv 2406.03482). The high part as that of `kv_int`.
+    C1: rows is 1 to 1024.
+  }];
+  let parameters = (ins "unsigned":$rows, DefaultValuedParameter<"unsigned", "0">:$high);
+}
+
+def Resq_KvQjlGroupsAttr : Resq_KvCode<"KvQjlGroups", "kv_qjl_groups"> {
+  let summary = "a cache code of keys: signs of a sketch, outlier channels apart";
+  let description = [{
+    Keys as QJL's authors hold them. Of each 32 consecutive tokens of a head, the `outliers` channels of
+    the largest L2 norm are apart: a key is `rows` signs of S times the other channels, `outlier_rows` signs of the first
+    rows of S times the outliers, and the norms of both in f16. The row at position p reads the key of token t exactly, in
+    f16, when t >= buffer * floor((p + 1) / buffer), else from signs; the last `window` keys are kept in f16 for that.
+    C1: rows is 1 to 1024, outlier_rows 1 to rows. C2: outliers >= 1. C3: buffer is a multiple of 32 and not 0, window a multiple of 32 above
+    buffer.
+  }];
+  let parameters = (ins "unsigned":$rows, "unsigned":$outliers, "unsigned":$outlier_rows, "unsigned":$buffer, "unsigned":$window);
+}
+
+def Resq_KvCodeAttr : AnyAttrOf<[Resq_KvFloatAttr, Resq_KvIntAttr, Resq_KvLmAttr, Resq_KvQjlAttr, Resq_KvQjlGroupsAttr], "a cache code">;
 
 //===-- Base classes ------------------------------------------------------===//
 
@@ -182,11 +224,11 @@ def Resq_KvCacheOp : Resq_Op<"kv_cache", [Symbol, HasParent<"::mlir::ModuleOp">]
     Holds, for every sequence and position, `heads` key and value vectors of
     `head_size`. Capacity and the number of sequences are chosen when a session opens.
     C1: heads and head_size >= 1. C2: the codes fit head_size: high and outliers are below it; with outliers it is
-    at most 256. C3: values are not of kind qjl or qjl_groups.
+    at most 256. C3: values are not `kv_qjl` or `kv_qjl_groups`.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$head_size,
                        Resq_KvCodeAttr:$keys, Resq_KvCodeAttr:$values);
-  let assemblyFormat = "$sym_name `heads` $heads `size` $head_size `keys` $keys `values` $values attr-dict";
+  let assemblyFormat = "$sym_name `heads` $heads `size` $head_size `keys` custom<KvCode>($keys) `values` custom<KvCode>($values) attr-dict";
   let hasVerifier = 1;
 }
 
@@ -295,8 +337,8 @@ def Resq_KvAppendOp : Resq_Op<"kv_append", [AllTypesMatch<["positions", "sequenc
   let description = [{
     Row r goes to position[r] of sequence[r].
     C1: cache names a resq.kv_cache. C2: keys and values are [R, heads * head_size] of f32. C3: positions and sequences are tensor<Rxi32>.
-    With keys of kind qjl_groups, the codes of a group of 32 tokens are made when its last token is appended.
-    C4: with keys of kind qjl or qjl_groups there is a sketch, [rows, head_size - high] of f32 (or a panel of it), and else none.
+    With keys of `kv_qjl_groups`, the codes of a group of 32 tokens are made when its last token is appended.
+    C4: with keys of `kv_qjl` or `kv_qjl_groups` there is a sketch, [rows, head_size - high] of f32 (or a panel of it), and else none.
   }];
   let arguments = (ins Resq_Rows:$keys, Resq_Rows:$values, Resq_Ids:$positions, Resq_Ids:$sequences, Optional<Resq_Param>:$sketch, FlatSymbolRefAttr:$cache);
   let assemblyFormat = "$cache `,` $keys `,` $values `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($keys) `,` type($values) `,` type($positions)";
@@ -307,9 +349,9 @@ def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequen
   let description = [{
     Row r, query head h reads positions 0..position[r] of sequence[r], kv head h / (heads / kv_heads):
     p = softmax(scale * q . k), y = sum p v, on decoded f32 keys and values.
-    Keys of kind qjl are not decoded: q . k = q_high . k_high + sqrt(pi / 2) / rows * |k_low| * (S q_low . sign(S k_low)),
+    Keys of `kv_qjl` are not decoded: q . k = q_high . k_high + sqrt(pi / 2) / rows * |k_low| * (S q_low . sign(S k_low)),
     unbiased over S with rows of N(0, 1), or orthogonal and of norm sqrt(low) * c, c = sqrt(2) G((low + 1) / 2) /
-    (sqrt(low) G(low / 2)) with the gamma function G (S's scale does not change its signs, so c belongs in S's recipe). Of kind qjl_groups, with the outlier channels of
+    (sqrt(low) G(low / 2)) with the gamma function G (S's scale does not change its signs, so c belongs in S's recipe). Of `kv_qjl_groups`, with the outlier channels of
     the token's group: q . k = sqrt(pi / 2) (|k_in| / rows * (S q_in . sign(S k_in)) + |k_out| / outlier_rows * (S' q_out .
     sign(S' k_out))), S' the first outlier_rows rows of S.
     C1: cache names a resq.kv_cache. C2: q and y are [R, heads * head_size] of f32, heads a multiple of the cache's.

@@ -137,7 +137,7 @@ int64_t generic_sequence_bytes(MlirOperation cache) {
 enum { CODE_ARGUMENTS = 7, GROUP_ARGUMENTS = 8 };
 
 static bool has_groups(MlirOperation cache) {
-  return resq_str_eq(resqKvCodeAttrGetKind(resq_op_attr(cache, "keys")), "qjl_groups");
+  return resqKvCodeAttrGetKind(resq_op_attr(cache, "keys")) == RESQ_KV_QJL_GROUPS;
 }
 
 /// rows, outliers, outlier_rows, buffer and window of keys, then kind, bits and high of values.
@@ -146,7 +146,7 @@ static void group_arguments(generic *g, MlirOperation cache, MlirValue *out) {
   const int64_t facts[GROUP_ARGUMENTS] = {
       resqKvCodeAttrGetRows(keys),        resqKvCodeAttrGetOutliers(keys),
       resqKvCodeAttrGetOutlierRows(keys), resqKvCodeAttrGetBuffer(keys),
-      resqKvCodeAttrGetWindow(keys),      resqKvCodeNumber(values),
+      resqKvCodeAttrGetWindow(keys),      resqKvCodeAttrGetKind(values),
       resqKvCodeAttrGetBits(values),      resqKvCodeAttrGetHigh(values)};
   for (int i = 0; i < GROUP_ARGUMENTS; i++)
     out[i] = generic_index(g, facts[i]);
@@ -155,11 +155,11 @@ static void group_arguments(generic *g, MlirOperation cache, MlirValue *out) {
 /// kind, bits, high and rows of keys, then kind, bits and high of values.
 static void code_arguments(generic *g, MlirOperation cache, MlirValue *out) {
   MlirAttribute keys = resq_op_attr(cache, "keys"), values = resq_op_attr(cache, "values");
-  out[0] = generic_index(g, resqKvCodeNumber(keys));
+  out[0] = generic_index(g, resqKvCodeAttrGetKind(keys));
   out[1] = generic_index(g, resqKvCodeAttrGetBits(keys));
   out[2] = generic_index(g, resqKvCodeAttrGetHigh(keys));
   out[3] = generic_index(g, resqKvCodeAttrGetRows(keys));
-  out[4] = generic_index(g, resqKvCodeNumber(values));
+  out[4] = generic_index(g, resqKvCodeAttrGetKind(values));
   out[5] = generic_index(g, resqKvCodeAttrGetBits(values));
   out[6] = generic_index(g, resqKvCodeAttrGetHigh(values));
 }

@@ -131,7 +131,7 @@ static void emit_rope(lowering *l, MlirOperation op) {
 
 /// kind, bits, high of a code.
 static void kernel_code(kernel_call *k, MlirAttribute code) {
-  kernel_const(k, resqKvCodeNumber(code));
+  kernel_const(k, resqKvCodeAttrGetKind(code));
   kernel_const(k, resqKvCodeAttrGetBits(code));
   kernel_const(k, resqKvCodeAttrGetHigh(code));
 }
@@ -157,7 +157,7 @@ static void kernel_groups(kernel_call *k, MlirOperation cache) {
 }
 
 static bool has_groups(MlirOperation cache) {
-  return resq_str_eq(resqKvCodeAttrGetKind(resq_op_attr(cache, "keys")), "qjl_groups");
+  return resqKvCodeAttrGetKind(resq_op_attr(cache, "keys")) == RESQ_KV_QJL_GROUPS;
 }
 
 /// The panel of the sketch, operand `index` of the call's op, or null where it has none.

@@ -90,7 +90,7 @@ int64_t resq_cache_token_bytes(MlirOperation op) {
 /// The last `window` keys are kept exactly; a row reads up to `buffer` of them (resq.td, qjl_groups).
 static int64_t cache_rewind(MlirOperation op) {
   MlirAttribute keys = resq_op_attr(op, "keys");
-  return resq_str_eq(resqKvCodeAttrGetKind(keys), "qjl_groups")
+  return resqKvCodeAttrGetKind(keys) == RESQ_KV_QJL_GROUPS
              ? (int64_t)resqKvCodeAttrGetWindow(keys) - (int64_t)resqKvCodeAttrGetBuffer(keys)
              : -1;
 }

@@ -161,14 +161,13 @@ static bool describe_linears(resq_collecting *c) {
 
 //===-- Caches ------------------------------------------------------------===//
 
-/// #resq.kv_code<kind = "int", ...>: what stands in the brackets.
+/// #resq.kv_int<bits = 4>: what stands behind the prefix of all cache codes.
 static char *code_of(MlirOperation cache, const char *side) {
   resq_text_buffer text = {0};
   mlirAttributePrint(resq_op_attr(cache, side), resq_text_buffer_add, &text);
-  const char *all = resq_text_buffer_text(&text), *begin = strchr(all, '<');
-  const char *end = strrchr(all, '>');
-  char *code =
-      begin && end ? resq_copy_part(begin + 1, (size_t)(end - begin - 1)) : resq_copy_text(all);
+  static const char prefix[] = "#resq.kv_";
+  const char *all = resq_text_buffer_text(&text);
+  char *code = resq_copy_text(strncmp(all, prefix, strlen(prefix)) ? all : all + strlen(prefix));
   resq_text_buffer_free(&text);
   return code;
 }

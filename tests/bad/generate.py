@@ -286,7 +286,7 @@ def edited_modules(text):
     yield r("no heads", "heads 4", "heads 0")
     yield r("heads below zero", "heads 4", "heads -4")
     yield r("an odd head", "head_size 16", "head_size 15")
-    yield r("a cache of an unknown kind", 'keys <kind = "f16">', 'keys <kind = "f17">')
+    yield r("a cache of an unknown kind", 'keys #resq.kv_float<f16>', 'keys #resq.kv_float<f17>')
     yield r("a cache without heads", "heads 2 size 16", "heads 0 size 16")
     yield r("a cache of another size", "resq.kv_cache @l0 heads 2 size 16", "resq.kv_cache @l0 heads 2 size 8")
     yield r("eps that is text", "eps = 9.99999974E-6 : f32", 'eps = "small"')

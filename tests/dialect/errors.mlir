@@ -105,63 +105,59 @@ func.func private @f(tensor<2x32x!resq.panel<f64>>)
 
 // -----
 
-// expected-error@+1 {{C1: kind is "i4": allowed are "f32", "f16", "int", "lm", "qjl" and "qjl_groups"}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "i4"> values <kind = "f16">
+// expected-error@+1 {{a cache code of dialect version 1 is of kind "i4": allowed are f32, f16, int, lm, qjl and qjl_groups}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "i4"> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C1: bits is 4 with kind "f16": allowed is 0}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16", bits = 4> values <kind = "f16">
+// expected-error@+1 {{C1: bits is 9: allowed is 2 to 8}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_int<bits = 9> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C2: bits is 9: allowed is 2 to 8}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "int", bits = 9, high_bits = 8> values <kind = "f16">
+// expected-error@+1 {{C1: bits is 5: allowed is 1 to 4}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_lm<bits = 5> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C2: high_bits is 4: allowed is 8}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "int", bits = 4, high_bits = 4> values <kind = "f16">
+// expected-error@+1 {{C1: rows is 0: allowed is 1 to 1024}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl<rows = 0> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C3: bits is 5: allowed is 1 to 4}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 5, high_bits = 8> values <kind = "f16">
+// As version 1 wrote a cache code, with a field that its kind did not use.
+// expected-error@+1 {{a cache code of dialect version 1 and kind "lm" has a field that is not its own}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 3, high_bits = 8, rows = 16> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C3: high_bits is 0: allowed is 8}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 3> values <kind = "f16">
+// expected-error@+1 {{a cache code of dialect version 1 has no depth}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "lm", depth = 3> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C4: rows is 0: allowed is 1 to 1024}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl", high_bits = 8> values <kind = "f16">
+// expected-error@+1 {{the resq dialect has no attribute kv_codes}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_codes<f16> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C5: rows is 16 with kind "lm": allowed is 0}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 3, high_bits = 8, rows = 16> values <kind = "f16">
+// expected-error@+1 {{'resq.kv_cache' op attribute 'keys' failed to satisfy constraint: a cache code}}
+resq.kv_cache @c heads 2 size 16 keys 4 : i64 values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C5: high is 2 with kind "qjl_groups": allowed is 0}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", high = 2, rows = 16, outliers = 2, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
+// expected-error@+1 {{C1: rows is 16 and outlier_rows is 17: allowed are 1 to 1024, and 1 to rows}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 2, outlier_rows = 17, buffer = 32, window = 64> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C6: rows is 16 and outlier_rows is 17: allowed are 1 to 1024, and 1 to rows}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", rows = 16, outliers = 2, outlier_rows = 17, buffer = 32, window = 64> values <kind = "f16">
+// expected-error@+1 {{C2: outliers is 0: allowed is 1 or more}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 0, outlier_rows = 8, buffer = 32, window = 64> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C6: outliers is 0: allowed is 1 or more}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", rows = 16, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
-
-// -----
-
-// expected-error@+1 {{C6: buffer is 48 and window is 64: allowed are multiples of 32, window above buffer, buffer above 0}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", rows = 16, outliers = 2, outlier_rows = 8, buffer = 48, window = 64> values <kind = "f16">
+// expected-error@+1 {{C3: buffer is 48 and window is 64: allowed are multiples of 32, window above buffer, buffer above 0}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 2, outlier_rows = 8, buffer = 48, window = 64> values #resq.kv_float<f16>
 
 // -----
 
@@ -231,27 +227,27 @@ resq.param @p : i32
 // -----
 
 // expected-error@+1 {{'resq.kv_cache' op C1: heads is 0 and head_size is 16: allowed is 1 or more}}
-resq.kv_cache @c heads 0 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 0 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 
 // -----
 
 // expected-error@+1 {{'resq.kv_cache' op C2: values hold 16 high elements, but head_size is 16: allowed is 0 to 15}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "int", bits = 4, high = 16, high_bits = 8>
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_int<bits = 4, high = 16>
 
 // -----
 
 // expected-error@+1 {{'resq.kv_cache' op C2: keys hold 16 outlier elements, but head_size is 16: allowed is 0 to 15}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", rows = 16, outliers = 16, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 16, outlier_rows = 8, buffer = 32, window = 64> values #resq.kv_float<f16>
 
 // -----
 
 // expected-error@+1 {{'resq.kv_cache' op C2: keys have outliers by an index of a byte, but head_size is 260: allowed is 1 to 256}}
-resq.kv_cache @c heads 2 size 260 keys <kind = "qjl_groups", rows = 16, outliers = 2, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
+resq.kv_cache @c heads 2 size 260 keys #resq.kv_qjl_groups<rows = 16, outliers = 2, outlier_rows = 8, buffer = 32, window = 64> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{'resq.kv_cache' op C3: values are of kind "qjl": allowed is any but those of signs}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "qjl", high_bits = 8, rows = 16>
+// expected-error@+1 {{'resq.kv_cache' op C3: values are of kind qjl: allowed is any but those of signs}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_qjl<rows = 16>
 
 // -----
 
@@ -486,7 +482,7 @@ func.func @f(%x: tensor<4x32xf32>, %a: tensor<4x16xf32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>) {
   // expected-error@+1 {{'resq.kv_append' op C1: @d is not a resq.kv_cache: allowed is the name of one}}
   resq.kv_append @d, %k, %k at %p, %p : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4xi32>
@@ -495,7 +491,7 @@ func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%k: tensor<4x48xf32>, %p: tensor<4xi32>) {
   // expected-error@+1 {{'resq.kv_append' op C2: keys is tensor<4x48xf32> and values is tensor<4x48xf32>, but the cache has 2 heads of 16: allowed is [R, heads * head_size] of f32}}
   resq.kv_append @c, %k, %k at %p, %p : tensor<4x48xf32>, tensor<4x48xf32>, tensor<4xi32>
@@ -504,7 +500,7 @@ func.func @f(%k: tensor<4x48xf32>, %p: tensor<4xi32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%k: tensor<4x32xf32>, %p: tensor<3xi32>) {
   // expected-error@+1 {{'resq.kv_append' op C3: positions and sequences are tensor<3xi32>, but the rows are tensor<4x32xf32>: allowed is tensor<Rxi32>}}
   resq.kv_append @c, %k, %k at %p, %p : tensor<4x32xf32>, tensor<4x32xf32>, tensor<3xi32>
@@ -513,7 +509,7 @@ func.func @f(%k: tensor<4x32xf32>, %p: tensor<3xi32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl<rows = 28, high = 2> values #resq.kv_float<f16>
 func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>) {
   // expected-error@+1 {{'resq.kv_append' op C4: keys are signs and there is no sketch: allowed is one of [rows, head_size - high] of f32}}
   resq.kv_append @c, %k, %k at %p, %p : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4xi32>
@@ -522,7 +518,7 @@ func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>, %s: tensor<28x14xf32>) {
   // expected-error@+1 {{'resq.kv_append' op C4: there is a sketch, but keys are no signs: allowed is none}}
   resq.kv_append @c, %k, %k at %p, %p sketch %s : tensor<28x14xf32> : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4xi32>
@@ -531,7 +527,7 @@ func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>, %s: tensor<28x14xf32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>) {
   // expected-error@+1 {{'resq.attention' op C1: @d is not a resq.kv_cache: allowed is the name of one}}
   %y = resq.attention @d, %q at %p, %p {scale = 0.25 : f32} : tensor<4x64xf32>, tensor<4xi32> -> tensor<4x64xf32>
@@ -540,7 +536,7 @@ func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%q: tensor<4x48xf32>, %p: tensor<4xi32>) {
   // expected-error@+1 {{'resq.attention' op C2: q is tensor<4x48xf32> and y is tensor<4x48xf32>, but the cache has 2 heads of 16: allowed is [R, heads * head_size] of f32, heads a multiple of the cache's}}
   %y = resq.attention @c, %q at %p, %p {scale = 0.25 : f32} : tensor<4x48xf32>, tensor<4xi32> -> tensor<4x48xf32>
@@ -549,7 +545,7 @@ func.func @f(%q: tensor<4x48xf32>, %p: tensor<4xi32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi64>) {
   // expected-error@+1 {{'resq.attention' op C3: positions and sequences are tensor<4xi64>, but the rows are tensor<4x64xf32>: allowed is tensor<Rxi32>}}
   %y = resq.attention @c, %q at %p, %p {scale = 0.25 : f32} : tensor<4x64xf32>, tensor<4xi64> -> tensor<4x64xf32>
@@ -558,7 +554,7 @@ func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi64>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl<rows = 28, high = 2> values #resq.kv_float<f16>
 func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>, %s: tensor<14x28xf32>) {
   // expected-error@+1 {{'resq.attention' op C4: the sketch is tensor<14x28xf32>, but keys have 28 signs of 14 low elements: allowed is [rows, head_size - high] of f32, or a panel of it}}
   %y = resq.attention @c, %q at %p, %p sketch %s : tensor<14x28xf32> {scale = 0.25 : f32} : tensor<4x64xf32>, tensor<4xi32> -> tensor<4x64xf32>
@@ -583,7 +579,7 @@ func.func @f(%x: tensor<4x8xf32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>) {
   // expected-error@+2 {{'resq.attention' op results are 'tensor<4x32xf32>': allowed are 'tensor<4x64xf32>', which follow from its operands}}
   // expected-error@+1 {{'resq.attention' op failed to infer returned types}}

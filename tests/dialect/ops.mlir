@@ -22,16 +22,16 @@ resq.checkpoint @ckpt "model.gguf", "gguf"
 // CHECK: resq.checkpoint @other "b.gguf", "gguf" {digest = "0123"}
 resq.checkpoint @other "b.gguf", "gguf" {digest = "0123"}
 
-// CHECK: resq.kv_cache @c0 heads 2 size 16 keys <kind = "f16"> values <kind = "f32">
-resq.kv_cache @c0 heads 2 size 16 keys <kind = "f16"> values <kind = "f32">
-// CHECK: resq.kv_cache @c1 heads 2 size 16 keys <kind = "int", bits = 4, high = 2, high_bits = 8> values <kind = "int", bits = 2, high_bits = 8>
-resq.kv_cache @c1 heads 2 size 16 keys <kind = "int", bits = 4, high = 2, high_bits = 8> values <kind = "int", bits = 2, high_bits = 8>
-// CHECK: resq.kv_cache @c2 heads 2 size 16 keys <kind = "lm", bits = 3, high = 2, high_bits = 8> values <kind = "lm", bits = 1, high_bits = 8>
-resq.kv_cache @c2 heads 2 size 16 keys <kind = "lm", bits = 3, high = 2, high_bits = 8> values <kind = "lm", bits = 1, high_bits = 8>
-// CHECK: resq.kv_cache @c3 heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
-resq.kv_cache @c3 heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
-// CHECK: resq.kv_cache @c4 heads 2 size 16 keys <kind = "qjl_groups", rows = 32, outliers = 2, outlier_rows = 16, buffer = 32, window = 64> values <kind = "f16">
-resq.kv_cache @c4 heads 2 size 16 keys <kind = "qjl_groups", rows = 32, outliers = 2, outlier_rows = 16, buffer = 32, window = 64> values <kind = "f16">
+// CHECK: resq.kv_cache @c0 heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f32>
+resq.kv_cache @c0 heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f32>
+// CHECK: resq.kv_cache @c1 heads 2 size 16 keys #resq.kv_int<bits = 4, high = 2> values #resq.kv_int<bits = 2>
+resq.kv_cache @c1 heads 2 size 16 keys #resq.kv_int<bits = 4, high = 2> values #resq.kv_int<bits = 2>
+// CHECK: resq.kv_cache @c2 heads 2 size 16 keys #resq.kv_lm<bits = 3, high = 2> values #resq.kv_lm<bits = 1>
+resq.kv_cache @c2 heads 2 size 16 keys #resq.kv_lm<bits = 3, high = 2> values #resq.kv_lm<bits = 1>
+// CHECK: resq.kv_cache @c3 heads 2 size 16 keys #resq.kv_qjl<rows = 28, high = 2> values #resq.kv_float<f16>
+resq.kv_cache @c3 heads 2 size 16 keys #resq.kv_qjl<rows = 28, high = 2> values #resq.kv_float<f16>
+// CHECK: resq.kv_cache @c4 heads 2 size 16 keys #resq.kv_qjl_groups<rows = 32, outliers = 2, outlier_rows = 16, buffer = 32, window = 64> values #resq.kv_float<f16>
+resq.kv_cache @c4 heads 2 size 16 keys #resq.kv_qjl_groups<rows = 32, outliers = 2, outlier_rows = 16, buffer = 32, window = 64> values #resq.kv_float<f16>
 
 // CHECK: resq.tokenizer @tok from @ckpt "bpe" "smollm" {add_bos = false, bos = 1 : i64, chat_template = "{{.*}} x {{.*}}", eos = -1 : i64}
 resq.tokenizer @tok from @ckpt "bpe" "smollm" {bos = 1 : i64, eos = -1 : i64, add_bos = false, chat_template = "{{ x }}"}

@@ -339,25 +339,24 @@ def quantised_module():
 
 # -- Caches --------------------------------------------------------------------
 
-CODES = {"f32": '<kind = "f32">', "f16": '<kind = "f16">', "int8": '<kind = "int", bits = 8, high_bits = 8>',
-         "int4": '<kind = "int", bits = 4, high_bits = 8>', "int3": '<kind = "int", bits = 3, high_bits = 8>',
-         "int2": '<kind = "int", bits = 2, high_bits = 8>', "int5": '<kind = "int", bits = 5, high_bits = 8>',
-         "int6": '<kind = "int", bits = 6, high_bits = 8>', "int7": '<kind = "int", bits = 7, high_bits = 8>',
-         "lm4": '<kind = "lm", bits = 4, high_bits = 8>', "lm3": '<kind = "lm", bits = 3, high_bits = 8>',
-         "lm2": '<kind = "lm", bits = 2, high_bits = 8>', "lm1": '<kind = "lm", bits = 1, high_bits = 8>'}
+CODES = {"f32": '#resq.kv_float<f32>', "f16": '#resq.kv_float<f16>', "int8": '#resq.kv_int<bits = 8>',
+         "int4": '#resq.kv_int<bits = 4>', "int3": '#resq.kv_int<bits = 3>',
+         "int2": '#resq.kv_int<bits = 2>', "int5": '#resq.kv_int<bits = 5>',
+         "int6": '#resq.kv_int<bits = 6>', "int7": '#resq.kv_int<bits = 7>',
+         "lm4": '#resq.kv_lm<bits = 4>', "lm3": '#resq.kv_lm<bits = 3>',
+         "lm2": '#resq.kv_lm<bits = 2>', "lm1": '#resq.kv_lm<bits = 1>'}
 
 
 def split_code(bits, high, kind="int"):
-    return f'<kind = "{kind}", bits = {bits}, high = {high}, high_bits = 8>'
+    return f'#resq.kv_{kind}<bits = {bits}, high = {high}>'
 
 
 def sign_code(count, high):
-    return f'<kind = "qjl", high = {high}, high_bits = 8, rows = {count}>'
+    return f'#resq.kv_qjl<rows = {count}, high = {high}>'
 
 
 def group_code(count, outliers, outlier_count, buffer, window):
-    return (f'<kind = "qjl_groups", rows = {count}, outliers = {outliers}, outlier_rows = {outlier_count}, '
-            f'buffer = {buffer}, window = {window}>')
+    return (f'#resq.kv_qjl_groups<rows = {count}, outliers = {outliers}, outlier_rows = {outlier_count}, buffer = {buffer}, window = {window}>')
 
 
 def long_schedule():

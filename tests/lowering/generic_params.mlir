@@ -12,8 +12,8 @@
 !w = tensor<20x6x!resq.quant<bits = 4, group = 6, zero = false, layout = n16k4, pack_group = 6, base = 4>>
 !p = tensor<20x6x!resq.panel<f16>>
 
-resq.kv_cache @l0 heads 1 size 6 keys <kind = "f32"> values <kind = "f16">
-resq.kv_cache @l1 heads 1 size 6 keys <kind = "int", bits = 3, high = 1, high_bits = 8> values <kind = "f16">
+resq.kv_cache @l0 heads 1 size 6 keys #resq.kv_float<f32> values #resq.kv_float<f16>
+resq.kv_cache @l1 heads 1 size 6 keys #resq.kv_int<bits = 3, high = 1> values #resq.kv_float<f16>
 resq.param @q : !w attributes {offset = 64 : i64, size = 256 : i64}
 resq.param @t : !p
 resq.param @unused : tensor<4xf32>

@@ -29,7 +29,7 @@ func.func @layer(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
 }
 
 // The kernels' last arguments are the codes: kind, bits, high and rows of keys, kind, bits and high of values.
-resq.kv_cache @c heads 1 size 10 keys <kind = "qjl", high = 2, high_bits = 8, rows = 24> values <kind = "lm", bits = 3, high_bits = 8>
+resq.kv_cache @c heads 1 size 10 keys #resq.kv_qjl<rows = 24, high = 2> values #resq.kv_lm<bits = 3>
 resq.param @s : tensor<24x8x!resq.panel<f32>> attributes {offset = 1024 : i64, size = 1024 : i64}
 // CHECK: func.func {{.*}}@resq_kv_append{{.*}}_1_10_4_0_2_24_3_3_0
 // CHECK: func.func {{.*}}@resq_attention{{.*}}_4_0_2_24_3_3_0

@@ -75,7 +75,7 @@ func.func @not_materialised(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
 
 // -----
 
-resq.kv_cache @c heads 1 size 10 keys <kind = "qjl", high = 2, high_bits = 8, rows = 24> values <kind = "f16">
+resq.kv_cache @c heads 1 size 10 keys #resq.kv_qjl<rows = 24, high = 2> values #resq.kv_float<f16>
 resq.param @s : tensor<24x8xf32> attributes {offset = 0 : i64, size = 768 : i64}
 func.func @sketch_not_packed(%k: tensor<?x10xf32>, %p: tensor<?xi32>) {
   %s = resq.get @s : tensor<24x8xf32>

@@ -78,7 +78,7 @@ func.func @online(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
 // -----
 
 // A sketch is a panel of f32, whatever weights are; who appends and who attends share it.
-resq.kv_cache @c heads 1 size 10 keys <kind = "qjl", high = 2, high_bits = 8, rows = 24> values <kind = "f16">
+resq.kv_cache @c heads 1 size 10 keys #resq.kv_qjl<rows = 24, high = 2> values #resq.kv_float<f16>
 // CHECK: resq.param @s : tensor<24x8x!resq.panel<f32>>
 // CHECK: resq.pack %{{.*}} : tensor<24x8xf32> -> tensor<24x8x!resq.panel<f32>>
 // CHECK-NOT: resq.pack

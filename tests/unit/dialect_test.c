@@ -78,7 +78,7 @@ static void bad_types_are_null_with_one_error(void **state) {
   MlirDiagnosticHandlerID id = mlirContextAttachDiagnosticHandler(ctx, swallow, &errors, NULL);
   assert_null(resqQuantTypeGetAsymmetric(ctx, 1, 32).ptr);
   assert_null(resqPanelTypeGet(mlirF64TypeGet(ctx)).ptr);
-  assert_null(resqKvCodeAttrGet(ctx, resq_str("int"), 9, 0, 8, 0).ptr);
+  assert_null(resqKvIntAttrGet(ctx, 9, 0).ptr);
   mlirContextDetachDiagnosticHandler(ctx, id);
   assert_int_equal(errors, 3);
 }
@@ -86,43 +86,40 @@ static void bad_types_are_null_with_one_error(void **state) {
 /// What the compiler says of a code's size is what the kernels lay out.
 static void kv_codes_cost_what_kernels_store(void **state) {
   MlirContext ctx = *(MlirContext *)*state;
-  static const struct {
-    const char *kind;
-    unsigned bits, high, rows;
+  const struct {
+    MlirAttribute code;
     int64_t size, bytes;
   } codes[] = {
-      {"f32", 0, 0, 0, 64, 256},        {"f16", 0, 0, 0, 64, 128},
-      {"int", 4, 8, 0, 64, 28 + 8 + 6}, {"int", 3, 0, 0, 64, 24 + 3},
-      {"int", 5, 3, 0, 13, 7 + 3 + 6},  {"lm", 3, 8, 0, 64, 21 + 8 + 2 + 3},
-      {"lm", 1, 0, 0, 64, 8 + 2},       {"qjl", 0, 8, 168, 64, 21 + 8 + 2 + 3},
-      {"qjl", 0, 0, 5, 64, 1 + 2},
+      {resqKvFloatAttrGet(ctx, RESQ_KV_F32), 64, 256},
+      {resqKvFloatAttrGet(ctx, RESQ_KV_F16), 64, 128},
+      {resqKvIntAttrGet(ctx, 4, 8), 64, 28 + 8 + 6},
+      {resqKvIntAttrGet(ctx, 3, 0), 64, 24 + 3},
+      {resqKvIntAttrGet(ctx, 5, 3), 13, 7 + 3 + 6},
+      {resqKvLmAttrGet(ctx, 3, 8), 64, 21 + 8 + 2 + 3},
+      {resqKvLmAttrGet(ctx, 1, 0), 64, 8 + 2},
+      {resqKvQjlAttrGet(ctx, 168, 8), 64, 21 + 8 + 2 + 3},
+      {resqKvQjlAttrGet(ctx, 5, 0), 64, 1 + 2},
   };
-  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
-    unsigned high_bits = *codes[i].kind == 'f' ? 0 : 8;
-    MlirAttribute code = resqKvCodeAttrGet(ctx, resq_str(codes[i].kind), codes[i].bits,
-                                           codes[i].high, high_bits, codes[i].rows);
-    resq_kv_format format = {codes[i].size, resqKvCodeNumber(code), codes[i].bits, codes[i].high,
-                             codes[i].rows};
-    assert_int_equal(resqKvCodeBytes(code, codes[i].size), codes[i].bytes);
-    assert_int_equal(resq_kv_vector_bytes(format), codes[i].bytes);
-  }
-  MlirAttribute groups = resqKvGroupsAttrGet(ctx, 37, 33, 10, 32, 96);
-  const resq_kv_groups same = {64, 37, 33, 10, 32, 96};
+  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+    assert_int_equal(resqKvCodeBytes(codes[i].code, codes[i].size), codes[i].bytes);
+  MlirAttribute groups = resqKvQjlGroupsAttrGet(ctx, 37, 33, 10, 32, 96);
   assert_int_equal(resqKvCodeBytes(groups, 64), 5 + 2 + 4 + 2);
-  assert_int_equal(resq_kv_groups_bytes(same), 5 + 2 + 4 + 2);
   assert_int_equal(resqKvCodeWindowBytes(groups, 64), 2 * 64 * 96);
   assert_int_equal(resqKvCodeMostRows(groups), 65);
 }
 
 static void kv_code_and_panel_say_their_parts(void **state) {
   MlirContext ctx = *(MlirContext *)*state;
-  MlirAttribute code = resqKvCodeAttrGet(ctx, resq_str("int"), 4, 8, 8, 0);
-  assert_true(resqAttrIsKvCode(code) && resq_str_eq(resqKvCodeAttrGetKind(code), "int"));
+  MlirAttribute code = resqKvIntAttrGet(ctx, 4, 8);
+  assert_true(resqAttrIsKvCode(code) && resqKvCodeAttrGetKind(code) == RESQ_KV_INT);
   assert_int_equal(resqKvCodeAttrGetBits(code), 4);
   assert_int_equal(resqKvCodeAttrGetHigh(code), 8);
-  assert_int_equal(resqKvCodeAttrGetHighBits(code), 8);
-  code = resqKvCodeAttrGet(ctx, resq_str("qjl"), 0, 8, 8, 168);
+  assert_int_equal(resqKvCodeAttrGetRows(code), 0);
+  code = resqKvQjlAttrGet(ctx, 168, 8);
   assert_int_equal(resqKvCodeAttrGetRows(code), 168);
+  code = resqKvFloatAttrGet(ctx, RESQ_KV_F16);
+  assert_true(resqAttrIsKvCode(code) && resqKvCodeAttrGetKind(code) == RESQ_KV_F16);
+  assert_false(resqAttrIsKvCode(mlirUnitAttrGet(ctx)));
   MlirType panel = resqPanelTypeGet(mlirBF16TypeGet(ctx));
   assert_true(resqTypeIsPanel(panel));
   assert_true(mlirTypeEqual(resqPanelTypeGetElement(panel), mlirBF16TypeGet(ctx)));

@@ -3,6 +3,7 @@
 #ifndef RESQ_DIALECT_H
 #define RESQ_DIALECT_H
 
+#include "kernels/layout/kv_kinds.h"
 #include "kernels/layout/quant_codes.h"
 #include "mlir-c/IR.h"
 #include "mlir-c/BuiltinAttributes.h"
@@ -56,24 +57,26 @@ MlirType resqPanelTypeGet(MlirType element);
 MlirType resqPanelTypeGetElement(MlirType type);
 
 bool resqAttrIsKvCode(MlirAttribute attr);
-MlirAttribute resqKvCodeAttrGet(MlirContext ctx, MlirStringRef kind, unsigned bits, unsigned high,
-                                unsigned high_bits, unsigned rows);
-MlirStringRef resqKvCodeAttrGetKind(MlirAttribute attr);
+/// One function for each kind of cache code; kv_float is of kind f32 or f16. Null after an error.
+MlirAttribute resqKvFloatAttrGet(MlirContext ctx, resq_kv_kind kind);
+MlirAttribute resqKvIntAttrGet(MlirContext ctx, unsigned bits, unsigned high);
+MlirAttribute resqKvLmAttrGet(MlirContext ctx, unsigned bits, unsigned high);
+MlirAttribute resqKvQjlAttrGet(MlirContext ctx, unsigned rows, unsigned high);
+MlirAttribute resqKvQjlGroupsAttrGet(MlirContext ctx, unsigned rows, unsigned outliers,
+                                     unsigned outlier_rows, unsigned buffer, unsigned window);
+resq_kv_kind resqKvCodeAttrGetKind(MlirAttribute attr);
+/// Parameters of a code; 0 where its kind has no such parameter.
 unsigned resqKvCodeAttrGetBits(MlirAttribute attr);
 unsigned resqKvCodeAttrGetHigh(MlirAttribute attr);
-unsigned resqKvCodeAttrGetHighBits(MlirAttribute attr);
 unsigned resqKvCodeAttrGetRows(MlirAttribute attr);
-/// Of kind "qjl_groups".
-MlirAttribute resqKvGroupsAttrGet(MlirContext ctx, unsigned rows, unsigned outliers,
-                                  unsigned outlier_rows, unsigned buffer, unsigned window);
 unsigned resqKvCodeAttrGetOutliers(MlirAttribute attr);
 unsigned resqKvCodeAttrGetOutlierRows(MlirAttribute attr);
 unsigned resqKvCodeAttrGetBuffer(MlirAttribute attr);
 unsigned resqKvCodeAttrGetWindow(MlirAttribute attr);
 
 //===-- Shared facts ------------------------------------------------------===//
-/// The kind of a cache code as definitions and kernels number it: f32, f16, int, lm, qjl, qjl_groups.
-int64_t resqKvCodeNumber(MlirAttribute code);
+/// The word for a kind: "f32", "qjl_groups".
+const char *resqKvKindName(resq_kv_kind kind);
 /// True of codes by signs, which take a sketch.
 bool resqKvCodeHasSketch(MlirAttribute code);
 /// Bytes of one head vector of head_size elements in a cache, scales and zero points included.
