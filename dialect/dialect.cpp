@@ -38,6 +38,10 @@
 #define GET_OP_CLASSES
 #include "ResqOps.h.inc"
 
+// How a cache code stands in an op: below.
+static mlir::ParseResult parseKvCode(mlir::OpAsmParser &parser, mlir::Attribute &code);
+static void printKvCode(mlir::OpAsmPrinter &printer, mlir::Operation *op, mlir::Attribute code);
+
 #include "ResqDialect.cpp.inc"
 #include "ResqEnums.cpp.inc"
 #define GET_TYPEDEF_CLASSES
@@ -295,10 +299,9 @@ static Attribute parseOldKvCode(AsmParser &parser) {
   resq_kv_code_1 old = {};
   std::string kind;
   const std::pair<StringRef, unsigned *> numbers[] = {
-      {"bits", &old.bits},           {"high", &old.high},
-      {"high_bits", &old.high_bits}, {"rows", &old.rows},
-      {"outliers", &old.outliers},   {"outlier_rows", &old.outlier_rows},
-      {"buffer", &old.buffer},       {"window", &old.window}};
+      {"bits", &old.bits},     {"high", &old.high},         {"high_bits", &old.high_bits},
+      {"rows", &old.rows},     {"outliers", &old.outliers}, {"outlier_rows", &old.outlier_rows},
+      {"buffer", &old.buffer}, {"window", &old.window}};
   auto parseField = [&]() -> ParseResult {
     SMLoc at = parser.getCurrentLocation();
     StringRef key;

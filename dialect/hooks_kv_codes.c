@@ -5,12 +5,9 @@
 #include "kernels/kernels.h"
 #include <inttypes.h>
 
-static const char *const kind_names[] = {[RESQ_KV_F32] = "f32",
-                                         [RESQ_KV_F16] = "f16",
-                                         [RESQ_KV_INT] = "int",
-                                         [RESQ_KV_LM] = "lm",
-                                         [RESQ_KV_QJL] = "qjl",
-                                         [RESQ_KV_QJL_GROUPS] = "qjl_groups"};
+static const char *const kind_names[] = {
+    [RESQ_KV_F32] = "f32", [RESQ_KV_F16] = "f16", [RESQ_KV_INT] = "int",
+    [RESQ_KV_LM] = "lm",   [RESQ_KV_QJL] = "qjl", [RESQ_KV_QJL_GROUPS] = "qjl_groups"};
 enum { KINDS = sizeof kind_names / sizeof *kind_names };
 
 const char *resqKvKindName(resq_kv_kind kind) { return kind_names[kind]; }
@@ -40,6 +37,17 @@ int64_t resqKvCodeBytes(MlirAttribute code, int64_t head_size) {
 
 int64_t resqKvCodeWindowBytes(MlirAttribute code, int64_t head_size) {
   return 2 * head_size * resqKvCodeAttrGetWindow(code);
+}
+
+int64_t resqKvCacheTokenBytes(MlirOperation cache) {
+  const int64_t size = resq_op_i64(cache, "head_size");
+  return resq_op_i64(cache, "heads") * (resqKvCodeBytes(resq_op_attr(cache, "keys"), size) +
+                                        resqKvCodeBytes(resq_op_attr(cache, "values"), size));
+}
+
+int64_t resqKvCacheSequenceBytes(MlirOperation cache) {
+  return resq_op_i64(cache, "heads") *
+         resqKvCodeWindowBytes(resq_op_attr(cache, "keys"), resq_op_i64(cache, "head_size"));
 }
 
 int64_t resqKvCodeMostRows(MlirAttribute code) {
@@ -118,16 +126,18 @@ MlirAttribute resqUpgradeKvCode(MlirContext ctx, const resq_kv_code_1 *old, resq
   const int shown = old->kind.length < 40 ? (int)old->kind.length : 40;
   out->text[0] = 0;
   if (kind == KINDS) {
-    resq_say(out,
-             "a cache code of dialect version 1 is of kind \"%.*s\": allowed are f32, f16, int, lm, "
-             "qjl and qjl_groups",
-             shown, old->kind.data);
+    resq_say(
+        out,
+        "a cache code of dialect version 1 is of kind \"%.*s\": allowed are f32, f16, int, lm, "
+        "qjl and qjl_groups",
+        shown, old->kind.data);
     return (MlirAttribute){NULL};
   }
   MlirAttribute code = upgraded(ctx, (resq_kv_kind)kind, old);
   if (mlirAttributeIsNull(code) || says_the_same(old, code))
     return code;
-  resq_say(out, "a cache code of dialect version 1 and kind \"%.*s\" has a field that is not its own",
+  resq_say(out,
+           "a cache code of dialect version 1 and kind \"%.*s\" has a field that is not its own",
            shown, old->kind.data);
   return (MlirAttribute){NULL};
 }

@@ -31,23 +31,23 @@ static bool verify_packing(const resq_quant *q, resq_message *out) {
   if (q->layout == RESQ_LAYOUT_ROW)
     return (!p.group && !p.base && !p.planes) ||
            resq_say(out,
-                  "C5: layout is row, with pack_group = %" PRId64 ", base = %" PRId64
-                  " and planes = %" PRId64 ": allowed is none of them",
-                  p.group, p.base, p.planes);
+                    "C5: layout is row, with pack_group = %" PRId64 ", base = %" PRId64
+                    " and planes = %" PRId64 ": allowed is none of them",
+                    p.group, p.base, p.planes);
   if (q->zero)
     return resq_say(out, "C6: layout is n16k4, with zero = true: allowed is zero = false");
   if (p.group < 1)
     return resq_say(out,
-                  "C6: layout is n16k4, with pack_group = %" PRId64
-                  ": allowed is 1 or more. A module packed by dialect version 1 does not say its "
-                  "pack group: compile its checkpoint, or its module before --resq-pack, again",
-                  p.group);
+                    "C6: layout is n16k4, with pack_group = %" PRId64
+                    ": allowed is 1 or more. A module packed by dialect version 1 does not say its "
+                    "pack group: compile its checkpoint, or its module before --resq-pack, again",
+                    p.group);
   const resq_packing read = resq_packing_of(p.group, q->codebook.bits);
   return resq_packing_has_kernels(p, q->codebook.bits) ||
          resq_say(out,
-                "C7: no kernel reads codes of %u bits stored with base = %" PRId64
-                " and planes = %" PRId64 ": allowed is base = %" PRId64 " and planes = %" PRId64,
-                q->codebook.bits, p.base, p.planes, read.base, read.planes);
+                  "C7: no kernel reads codes of %u bits stored with base = %" PRId64
+                  " and planes = %" PRId64 ": allowed is base = %" PRId64 " and planes = %" PRId64,
+                  q->codebook.bits, p.base, p.planes, read.base, read.planes);
 }
 
 bool resqVerifyQuant(const resq_quant *q, resq_message *out) {
@@ -58,9 +58,9 @@ bool resqVerifyQuant(const resq_quant *q, resq_message *out) {
     return resq_say(out, "C2: group is %" PRId64 ": allowed is 1 or more", q->group);
   if (q->zero && c.kind != RESQ_CODE_INTEGER)
     return resq_say(out, "C3: codebook is %s, with zero = true: allowed is zero = false",
-                  code_kind_name(c.kind));
+                    code_kind_name(c.kind));
   if (!resq_codebook_has_kernels(c))
-    return refuse(
+    return resq_say(
         out,
         "C4: no kernel reads codebook %s of %u bits and %u states: allowed are integer of "
         "2 to 8 bits, e4m3 of 8 bits, trellis of 4 bits and %d states",

@@ -249,7 +249,7 @@ static bool check_side(const caching *c, MlirOperation cache, const resq_kv_spec
   else if (s->basis == RESQ_KV_HADAMARD && !resqHadamardOrder(size))
     resq_emit_error(cache, "%s: no Hadamard matrix of size %lld is known (docs/dialect.md)",
                     c->flag, (long long)size);
-  else if (s->groups && (outliers_of(s, size) >= size || size > MAX_GROUP_SIZE))
+  else if (s->kind == RESQ_KV_QJL_GROUPS && (outliers_of(s, size) >= size || size > MAX_GROUP_SIZE))
     resq_emit_error(cache,
                     "%s: %lld outlier channels of %lld elements, allowed: fewer than all, of at "
                     "most %d elements",

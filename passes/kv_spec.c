@@ -218,9 +218,9 @@ static bool parse_option(const parser *p, word w, resq_kv_spec *out) {
   bool ok = true;
   if (sign && is_groups(out) && parse_group_option(p, name, value, out, &ok))
     return ok;
-  return refuse(p, ": option '%.*s' is not known, allowed: %sbasis=..., per=...", shown(w), w.at,
-                is_groups(out) ? "rows=..., outlier-rows=..., outliers=..., buffer=..., window=..., "
-                            : "");
+  return refuse(
+      p, ": option '%.*s' is not known, allowed: %sbasis=..., per=...", shown(w), w.at,
+      is_groups(out) ? "rows=..., outlier-rows=..., outliers=..., buffer=..., window=..., " : "");
 }
 
 bool resq_kv_parse(resq_kv_side side, const char *text, size_t length, resq_kv_spec *out,

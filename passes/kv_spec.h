@@ -41,10 +41,10 @@ typedef enum resq_kv_side { RESQ_KV_KEYS, RESQ_KV_VALUES } resq_kv_side;
 
 typedef struct resq_kv_spec {
   resq_kv_kind kind;
-  unsigned bits;    ///< int, lm: of the low part
-  unsigned signs;   ///< qjl: sign rows an element of the low part
-  bool gaussian;    ///< qjl: rows of N(0, 1), not of orthogonal blocks
-  bool split;       ///< resq: the high part apart
+  unsigned bits;  ///< int, lm: of the low part
+  unsigned signs; ///< qjl: sign rows an element of the low part
+  bool gaussian;  ///< qjl: rows of N(0, 1), not of orthogonal blocks
+  bool split;     ///< resq: the high part apart
   unsigned outlier_signs, outliers, buffer, window; ///< qjl_groups; outliers 0: by the head size
   resq_kv_basis basis;
   bool per_head; ///< a basis a kv head; else one a layer

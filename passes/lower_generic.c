@@ -102,8 +102,8 @@ static MlirAttribute cache_facts(generic *g, MlirOperation cache) {
   MlirNamedAttribute facts[] = {
       resq_attr(g->ctx, "resq.cache", mlirStringAttrGet(g->ctx, resq_op_str(cache, "sym_name"))),
       resq_attr_i64(g->ctx, "resq.index", index),
-      resq_attr_i64(g->ctx, "resq.sequence_bytes", generic_sequence_bytes(cache)),
-      resq_attr_i64(g->ctx, "resq.token_bytes", generic_token_bytes(cache))};
+      resq_attr_i64(g->ctx, "resq.sequence_bytes", resqKvCacheSequenceBytes(cache)),
+      resq_attr_i64(g->ctx, "resq.token_bytes", resqKvCacheTokenBytes(cache))};
   return mlirDictionaryAttrGet(g->ctx, 4, facts);
 }
 

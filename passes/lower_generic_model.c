@@ -123,17 +123,6 @@ static bool lower_observe(generic *g, MlirOperation op) {
 
 //===-- Caches ------------------------------------------------------------===//
 
-int64_t generic_token_bytes(MlirOperation cache) {
-  int64_t size = resq_op_i64(cache, "head_size");
-  return resq_op_i64(cache, "heads") * (resqKvCodeBytes(resq_op_attr(cache, "keys"), size) +
-                                        resqKvCodeBytes(resq_op_attr(cache, "values"), size));
-}
-
-int64_t generic_sequence_bytes(MlirOperation cache) {
-  return resq_op_i64(cache, "heads") *
-         resqKvCodeWindowBytes(resq_op_attr(cache, "keys"), resq_op_i64(cache, "head_size"));
-}
-
 enum { CODE_ARGUMENTS = 7, GROUP_ARGUMENTS = 8 };
 
 static bool has_groups(MlirOperation cache) {

@@ -5,7 +5,6 @@
 #include "dialect/diagnostics.h"
 #include "dialect/memory.h"
 #include "dialect/text_buffer.h"
-#include "lowering/codegen/program.h"
 #include "lowering/report/measures.h"
 #include "passes/recipe.h"
 
@@ -181,7 +180,7 @@ static void describe_cache(MlirOperation cache, void *user) {
                           .values = code_of(cache, "values"),
                           .heads = resq_op_i64(cache, "heads"),
                           .head_size = resq_op_i64(cache, "head_size"),
-                          .bytes = resq_cache_token_bytes(cache)};
+                          .bytes = resqKvCacheTokenBytes(cache)};
 }
 
 //===-- Judging -----------------------------------------------------------===//

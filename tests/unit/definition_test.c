@@ -480,14 +480,10 @@ static void check_attention(const char *keys, const char *values, int k_bits, in
 static void attention_reads_what_was_appended(void **state) {
   (void)state;
   check_attention("#resq.kv_float<f32>", "#resq.kv_float<f16>", 0, 0, 0);
-  check_attention("#resq.kv_int<bits = 3, high = 2>",
-                  "#resq.kv_int<bits = 4>", 3, 2, 4);
-  check_attention("#resq.kv_int<bits = 2, high = 1>",
-                  "#resq.kv_int<bits = 8>", 2, 1, 8);
-  check_attention("#resq.kv_int<bits = 5, high = 1>",
-                  "#resq.kv_lm<bits = 1>", 5, 1, 1);
-  check_attention("#resq.kv_lm<bits = 3, high = 1>",
-                  "#resq.kv_lm<bits = 4>", 3, 1, 4);
+  check_attention("#resq.kv_int<bits = 3, high = 2>", "#resq.kv_int<bits = 4>", 3, 2, 4);
+  check_attention("#resq.kv_int<bits = 2, high = 1>", "#resq.kv_int<bits = 8>", 2, 1, 8);
+  check_attention("#resq.kv_int<bits = 5, high = 1>", "#resq.kv_lm<bits = 1>", 5, 1, 1);
+  check_attention("#resq.kv_lm<bits = 3, high = 1>", "#resq.kv_lm<bits = 4>", 3, 1, 4);
   check_attention("#resq.kv_lm<bits = 2>", "#resq.kv_float<f32>", 2, 0, 0);
 }
 

@@ -33,15 +33,13 @@ static const spec_case good[] = {
     {K, "qjl2", {.kind = RESQ_KV_QJL, .signs = 2}},
     {K, "qjlg16", {.kind = RESQ_KV_QJL, .signs = 16, .gaussian = true}},
     {K, "resq", {.kind = RESQ_KV_INT, .bits = 4, .split = true, .basis = RESQ_KV_PCA}},
-    {V, "resq", {.kind = RESQ_KV_INT, .bits = 4, .split = true, .basis = RESQ_KV_PCA, .per_head = true}},
+    {V,
+     "resq",
+     {.kind = RESQ_KV_INT, .bits = 4, .split = true, .basis = RESQ_KV_PCA, .per_head = true}},
     {K, "resq:int3", {.kind = RESQ_KV_INT, .bits = 3, .split = true, .basis = RESQ_KV_PCA}},
     {K,
      "qjl",
-     {.kind = RESQ_KV_QJL_GROUPS,
-      .signs = 2,
-      .outlier_signs = 2,
-      .buffer = 128,
-      .window = 256}},
+     {.kind = RESQ_KV_QJL_GROUPS, .signs = 2, .outlier_signs = 2, .buffer = 128, .window = 256}},
     {K,
      "qjlg:rows=4d:outlier-rows=1d:outliers=8:buffer=64:window=128:basis=random",
      {.kind = RESQ_KV_QJL_GROUPS,
@@ -56,7 +54,9 @@ static const spec_case good[] = {
     {K,
      "resq:lm3:basis=balanced:per=head",
      {.kind = RESQ_KV_LM, .bits = 3, .split = true, .basis = RESQ_KV_BALANCED, .per_head = true}},
-    {K, "resq:basis=random", {.kind = RESQ_KV_INT, .bits = 4, .split = true, .basis = RESQ_KV_RANDOM}},
+    {K,
+     "resq:basis=random",
+     {.kind = RESQ_KV_INT, .bits = 4, .split = true, .basis = RESQ_KV_RANDOM}},
     {V, "resq:per=layer:basis=none", {.kind = RESQ_KV_INT, .bits = 4, .split = true}},
     {K, "int4:basis=hadamard", {.kind = RESQ_KV_INT, .bits = 4, .basis = RESQ_KV_HADAMARD}},
     {K, "f32:basis=balanced", {.kind = RESQ_KV_F32, .basis = RESQ_KV_BALANCED}},
@@ -72,11 +72,10 @@ static void test_good(void **state) {
       fail_msg("%s: %s", c->text, message);
     if (s.kind != c->spec.kind || s.bits != c->spec.bits || s.signs != c->spec.signs ||
         s.gaussian != c->spec.gaussian || s.split != c->spec.split || s.basis != c->spec.basis ||
-        s.per_head != c->spec.per_head || 
-        s.outlier_signs != c->spec.outlier_signs || s.outliers != c->spec.outliers ||
-        s.buffer != c->spec.buffer || s.window != c->spec.window)
-      fail_msg("%s: %d %u %u %d %d %d %d", c->text, (int)s.kind, s.bits, s.signs, s.gaussian, s.split,
-               s.basis, s.per_head);
+        s.per_head != c->spec.per_head || s.outlier_signs != c->spec.outlier_signs ||
+        s.outliers != c->spec.outliers || s.buffer != c->spec.buffer || s.window != c->spec.window)
+      fail_msg("%s: %d %u %u %d %d %d %d", c->text, (int)s.kind, s.bits, s.signs, s.gaussian,
+               s.split, s.basis, s.per_head);
   }
 }
 

@@ -83,6 +83,9 @@ bool resqKvCodeHasSketch(MlirAttribute code);
 int64_t resqKvCodeBytes(MlirAttribute code, int64_t head_size);
 /// Bytes of a head besides those, a sequence: its window of exact keys.
 int64_t resqKvCodeWindowBytes(MlirAttribute code, int64_t head_size);
+/// Those of a resq.kv_cache: bytes of a token, and of a sequence besides its tokens.
+int64_t resqKvCacheTokenBytes(MlirOperation cache);
+int64_t resqKvCacheSequenceBytes(MlirOperation cache);
 /// Rows of one sequence that a call may hold at most, so that the window has what each of them reads.
 int64_t resqKvCodeMostRows(MlirAttribute code);
 /// The smallest order K (1 or a Paley order) with size / K a power of two and a known Hadamard matrix of order K;
