@@ -15,14 +15,6 @@ bool resqCheckVersion(MlirLocation loc, uint64_t version) {
   return false;
 }
 
-bool resqVerifyCheckpoint(MlirOperation op) {
-  MlirStringRef format = resq_op_str(op, "format");
-  if (!resq_str_eq(format, "gguf"))
-    return resq_refuse(op, "C1: format is \"%.*s\": allowed is \"gguf\"", (int)format.length,
-                       format.data);
-  return true;
-}
-
 bool resqVerifyKvCache(MlirOperation op) {
   int64_t heads = resq_op_i64(op, "heads"), head_size = resq_op_i64(op, "head_size");
   if (heads < 1 || head_size < 1)
@@ -53,60 +45,25 @@ bool resqVerifyKvCache(MlirOperation op) {
 
 // The checkpoint is looked up among the siblings: ODS gives this op no symbol-use interface.
 bool resqVerifyTokenizer(MlirOperation op) {
-  MlirStringRef kind = resq_op_str(op, "kind"), checkpoint = resq_op_str(op, "checkpoint");
-  if (!resq_str_eq(kind, "bpe"))
-    return resq_refuse(op, "C1: kind is \"%.*s\": allowed is \"bpe\"", (int)kind.length, kind.data);
+  MlirStringRef checkpoint = resqTokenizerOpGetCheckpoint(op);
   MlirOperation module = mlirOperationGetParentOperation(op);
-  if (!resq_op_is(resq_symbol(module, checkpoint), "resq.checkpoint"))
-    return resq_refuse(op, "C2: @%.*s is not a resq.checkpoint: allowed is the name of one",
+  if (!resqOpIsCheckpoint(resq_symbol(module, checkpoint)))
+    return resq_refuse(op, "C1: @%.*s is not a resq.checkpoint: allowed is the name of one",
                        (int)checkpoint.length, checkpoint.data);
-  static const char *const ids[] = {"bos", "eos"};
+  static const char *const names[] = {"bos", "eos"};
+  const int64_t ids[] = {resqTokenizerOpGetBos(op), resqTokenizerOpGetEos(op)};
   for (int i = 0; i < 2; i++)
-    if (resq_op_i64(op, ids[i]) < -1)
-      return resq_refuse(op, "C3: %s is %" PRId64 ": allowed is a token id, or -1 for none", ids[i],
-                         resq_op_i64(op, ids[i]));
+    if (ids[i] < -1)
+      return resq_refuse(op, "C2: %s is %" PRId64 ": allowed is a token id, or -1 for none",
+                         names[i], ids[i]);
   return true;
 }
 
 //===-- Parameters --------------------------------------------------------===//
 
-static const char *const recipe_ops[] = {"arith.constant",
-                                         "resq.dequantize",
-                                         "resq.leaf",
-                                         "resq.get",
-                                         "resq.moment",
-                                         "resq.samples",
-                                         "resq.clip_ratio",
-                                         "resq.diagonal_order",
-                                         "resq.normalize_trace",
-                                         "resq.sum_blocks",
-                                         "resq.eigenbasis",
-                                         "resq.random_orthogonal",
-                                         "resq.hadamard_matrix",
-                                         "resq.balanced_basis",
-                                         "resq.inverse_transpose",
-                                         "resq.random_matrix",
-                                         "resq.sketch_matrix",
-                                         "resq.matmul",
-                                         "resq.transpose",
-                                         "resq.kron",
-                                         "resq.eye",
-                                         "resq.scale_columns",
-                                         "resq.deinterleave",
-                                         "resq.cast",
-                                         "resq.quantize_weight",
-                                         "resq.gptq_factor",
-                                         "resq.gptq_weight",
-                                         "resq.pack",
-                                         "resq.add",
-                                         "resq.rotate",
-                                         "resq.permute",
-                                         "resq.hadamard",
-                                         "resq.split",
-                                         "resq.join",
-                                         "resq.slice",
-                                         "resq.concat",
-                                         "resq.yield"};
+#define ROW(op) "resq." #op,
+static const char *const recipe_ops[] = {"arith.constant", RESQ_RECIPE_OPS(ROW)};
+#undef ROW
 
 static bool is_recipe_op(MlirOperation op) {
   for (size_t i = 0; i < sizeof recipe_ops / sizeof *recipe_ops; i++)

@@ -12,7 +12,7 @@ EXEMPT = {
 missing = []
 definitions = re.split(r"^def ", td, flags=re.M)[1:]
 for text in definitions:
-    op = re.match(r'\w+\s*:\s*Resq_Op<"(\w+)"', text)
+    op = re.match(r'\w+\s*:\s*Resq_(?:Shared|Recipe)?Op<"(\w+)"', text)
     kind = re.match(r'\w+\s*:\s*Resq_Type<"\w+", "(\w+)"', text) or re.search(r'mnemonic = "(\w+)"', text)
     if not op and not kind:
         continue
