@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The one C++ file of the dialect: it holds what TableGen made of resq.td and
-// forwards every body to a C function of hooks.h. An op with a new verifier,
-// folder or inferred type needs one row in hooks.def; its meaning goes into hooks_*.c.
+// forwards every body to a C function of hooks.h; the bodies themselves are in hooks_*.c.
+// It also holds the C accessors of ops.h, whose generated bodies call the methods of
+// the op classes.
 //===----------------------------------------------------------------------===//
 #ifndef __clang__
 // clang-format off
@@ -12,6 +13,7 @@
 #endif
 #include "mlir/IR/Dialect.h"
 #include "dialect/hooks.h"
+#include "dialect/ops.h"
 #include "mlir/Bytecode/BytecodeImplementation.h"
 #include "mlir/CAPI/IR.h"
 #include "mlir/CAPI/Registration.h"
@@ -538,4 +540,96 @@ static LogicalResult refine(StringRef name, std::optional<Location> location, Ar
     return refine(getOperationName(), location, types, given);                                     \
   }
 
-#include "dialect/hooks.def"
+RESQ_OPS_WITH_VERIFIER(RESQ_VERIFIER)
+RESQ_OPS_WITH_FOLDER(RESQ_FOLDER)
+RESQ_OPS_WITH_SYMBOLS(RESQ_SYMBOL_USER)
+RESQ_OPS_WITH_INFERENCE(RESQ_INFER)
+
+//===-- Accessors of ops.h ------------------------------------------------===//
+
+namespace {
+/// The op as one of its class. A wrong class would read another op's memory, so that this is
+/// checked in every build.
+template <typename OpT> OpT as(MlirOperation op) {
+  if (op.ptr && isa<OpT>(unwrap(op)))
+    return cast<OpT>(unwrap(op));
+  llvm::report_fatal_error(Twine("an accessor of ") + OpT::getOperationName() + " is called on " +
+                           (op.ptr ? unwrap(op)->getName().getStringRef() : "no op"));
+}
+
+template <typename T> T present(std::optional<T> value, const char *message) {
+  if (value)
+    return *value;
+  llvm::report_fatal_error(message);
+}
+
+Value element(OperandRange values, intptr_t i) {
+  assert(i >= 0 && (size_t)i < values.size() && "there are fewer operands");
+  return values[(size_t)i];
+}
+Value element(ResultRange values, intptr_t i) {
+  assert(i >= 0 && (size_t)i < values.size() && "there are fewer results");
+  return values[(size_t)i];
+}
+
+float toFloat(const APFloat &value) { return value.convertToFloat(); }
+double toDouble(const APFloat &value) { return value.convertToDouble(); }
+
+IntegerAttr makeI64(MLIRContext *ctx, int64_t value) {
+  return IntegerAttr::get(IntegerType::get(ctx, 64), value);
+}
+FloatAttr makeF32(MLIRContext *ctx, float value) {
+  return FloatAttr::get(Float32Type::get(ctx), value);
+}
+FloatAttr makeF64(MLIRContext *ctx, double value) {
+  return FloatAttr::get(Float64Type::get(ctx), value);
+}
+UnitAttr makeUnit(MLIRContext *ctx, bool value) { return value ? UnitAttr::get(ctx) : UnitAttr(); }
+BoolAttr makeBool(MLIRContext *ctx, bool value) { return BoolAttr::get(ctx, value); }
+StringAttr makeString(MLIRContext *ctx, MlirStringRef value) {
+  return value.data ? StringAttr::get(ctx, unwrap(value)) : StringAttr();
+}
+FlatSymbolRefAttr makeSymbol(MLIRContext *ctx, MlirStringRef value) {
+  return FlatSymbolRefAttr::get(ctx, unwrap(value));
+}
+TypeAttr makeType(MLIRContext *, MlirType value) { return TypeAttr::get(unwrap(value)); }
+DenseI64ArrayAttr makeNumbers(MLIRContext *ctx, intptr_t n, const int64_t *values) {
+  return DenseI64ArrayAttr::get(ctx, ArrayRef<int64_t>(values, (size_t)n));
+}
+
+/// The text of an enum in an op: a bare word.
+#define RESQ_ENUM_TEXT(name)                                                                       \
+  Attribute name##Attr::parse(AsmParser &parser, Type) {                                           \
+    FailureOr<name> value = FieldParser<name>::parse(parser);                                      \
+    return succeeded(value) ? name##Attr::get(parser.getContext(), *value) : Attribute();          \
+  }                                                                                                \
+  void name##Attr::print(AsmPrinter &printer) const {                                              \
+    printer << ' ' << stringify##name(getValue());                                                 \
+  }
+
+template <typename OpT> OperationState start(const resq_builder *at) {
+  return OperationState(unwrap(at->loc), OpT::getOperationName());
+}
+void addOperand(OperationState &state, MlirValue value) {
+  if (value.ptr)
+    state.operands.push_back(unwrap(value));
+}
+void addOperands(OperationState &state, intptr_t n, const MlirValue *values) {
+  for (intptr_t i = 0; i < n; i++)
+    state.operands.push_back(unwrap(values[i]));
+}
+void addTypes(OperationState &state, intptr_t n, const MlirType *types) {
+  for (intptr_t i = 0; i < n; i++)
+    state.types.push_back(unwrap(types[i]));
+}
+template <typename OpT> OpT insert(const resq_builder *at, OperationState &state) {
+  Operation *op = Operation::create(state);
+  if (at->before.ptr)
+    unwrap(at->block)->getOperations().insert(Block::iterator(unwrap(at->before)), op);
+  else
+    unwrap(at->block)->push_back(op);
+  return cast<OpT>(op);
+}
+} // namespace
+
+#include "ResqOpsC.cpp.inc"

@@ -1,6 +1,10 @@
 //===-- hooks.h - the C bodies behind dialect.cpp -------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
+// Which op has which hook is said in resq.td (hasVerifier, hasFolder, Resq_Infer,
+// SymbolUserOpInterface); the declarations below are generated from it, and a missing
+// body does not link.
+//
 // A verifier says true when all is well, and false after one emitted error that
 // cites the constraint's number in resq.td. A folder gives the value that the op's
 // result equals, or a null value. An inference rule gives the type of one result of
@@ -9,7 +13,8 @@
 #ifndef RESQ_DIALECT_HOOKS_H
 #define RESQ_DIALECT_HOOKS_H
 
-#include "resq/dialect.h"
+#include "dialect/ops.h"
+#include "mlir-c/IR.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -65,12 +70,19 @@ bool resqVerifyValueAttribute(MlirOperation op, const char *what, unsigned index
 /// The C API emits errors only; this one is a remark.
 void resqEmitRemark(MlirLocation loc, const char *message);
 
-#define RESQ_VERIFIER(op) bool resqVerify##op(MlirOperation op);
-#define RESQ_SYMBOL_USER(op) bool resqVerifyUses##op(MlirOperation op, resq_lookup symbols);
-#define RESQ_FOLDER(op) MlirValue resqFold##op(MlirOperation op);
-#define RESQ_INFER(op, rule)                                                                       \
+#define RESQ_DECLARE_VERIFIER(op) bool resqVerify##op(MlirOperation op);
+#define RESQ_DECLARE_FOLDER(op) MlirValue resqFold##op(MlirOperation op);
+#define RESQ_DECLARE_SYMBOL_USER(op) bool resqVerifyUses##op(MlirOperation op, resq_lookup symbols);
+#define RESQ_DECLARE_INFERENCE(op, rule)                                                           \
   MlirType resqInfer##rule(MlirLocation loc, const resq_parts *in, intptr_t result);
-#include "dialect/hooks.def"
+RESQ_OPS_WITH_VERIFIER(RESQ_DECLARE_VERIFIER)
+RESQ_OPS_WITH_FOLDER(RESQ_DECLARE_FOLDER)
+RESQ_OPS_WITH_SYMBOLS(RESQ_DECLARE_SYMBOL_USER)
+RESQ_OPS_WITH_INFERENCE(RESQ_DECLARE_INFERENCE)
+#undef RESQ_DECLARE_VERIFIER
+#undef RESQ_DECLARE_FOLDER
+#undef RESQ_DECLARE_SYMBOL_USER
+#undef RESQ_DECLARE_INFERENCE
 
 /// Whether an op with this inferred result type may say the given one instead.
 bool resqTypesAgree(MlirType inferred, MlirType given);

@@ -129,15 +129,9 @@ bool resqVerifyRandomOrthogonal(MlirOperation op) { return verify_blocks(op); }
 bool resqVerifyRandomMatrix(MlirOperation op) {
   if (!verify_blocks(op))
     return false;
-  MlirStringRef kind = resq_op_str(op, "kind");
-  if (!resq_str_eq(kind, "hadamard") && !resq_str_eq(kind, "gaussian") &&
-      !resq_str_eq(kind, "bernoulli"))
-    return resq_refuse(
-        op, "C2: kind is \"%.*s\": allowed are \"hadamard\", \"gaussian\" and \"bernoulli\"",
-        (int)(kind.length < 64 ? kind.length : 64), kind.data);
-  if (resq_op_has(op, "departure") && !(resq_op_f64(op, "departure") > 0))
-    return resq_refuse(op, "C3: departure is %g: allowed is more than 0",
-                       resq_op_f64(op, "departure"));
+  if (resqRandomMatrixOpHasDeparture(op) && !(resqRandomMatrixOpGetDeparture(op) > 0))
+    return resq_refuse(op, "C2: departure is %g: allowed is more than 0",
+                       resqRandomMatrixOpGetDeparture(op));
   return true;
 }
 

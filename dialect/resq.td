@@ -37,24 +37,23 @@ def Resq_Dialect : Dialect {
   let hasRegionResultAttrVerify = 1;
 }
 
+// In text bare words: `row`.
+class Resq_Enum<string name, string summary, list<EnumCase> cases> : I32Enum<name, summary, cases> {
+  let cppNamespace = "::resq";
+}
+
 //===-- Types -------------------------------------------------------------===//
 
 class Resq_Type<string name, string mnem> : TypeDef<Resq_Dialect, name> {
   let mnemonic = mnem;
 }
 
-def Resq_CodeKind : I32EnumAttr<"CodeKind", "a family of codes", [
-    I32EnumAttrCase<"Integer", 0, "integer">, I32EnumAttrCase<"E4M3", 1, "e4m3">,
-    I32EnumAttrCase<"Table", 2, "table">, I32EnumAttrCase<"Trellis", 3, "trellis">]> {
-  let cppNamespace = "::resq";
-  let genSpecializedAttr = 0;
-}
-
-def Resq_Layout : I32EnumAttr<"Layout", "an order in which codes are stored", [
-    I32EnumAttrCase<"Row", 0, "row">, I32EnumAttrCase<"N16K4", 1, "n16k4">]> {
-  let cppNamespace = "::resq";
-  let genSpecializedAttr = 0;
-}
+// The numbers are those of resq_code_kind and resq_layout (runtime/kernels/layout/quant_codes.h): dialect.cpp checks it.
+def Resq_CodeKind : Resq_Enum<"CodeKind", "a family of codes", [
+  I32EnumCase<"Integer", 0, "integer">, I32EnumCase<"E4M3", 1, "e4m3">, I32EnumCase<"Table", 2, "table">,
+  I32EnumCase<"Trellis", 3, "trellis">]>;
+def Resq_Layout : Resq_Enum<"Layout", "an order in which codes are stored", [
+  I32EnumCase<"Row", 0, "row">, I32EnumCase<"N16K4", 1, "n16k4">]>;
 
 def Resq_QuantType : Resq_Type<"Quant", "quant"> {
   let summary = "short codes with one scale per group of the last dimension";
@@ -115,11 +114,8 @@ class Resq_KvCode<string name, string mnem> : AttrDef<Resq_Dialect, name> {
   let genVerifyDecl = 1;
 }
 
-def Resq_KvElement : I32EnumAttr<"KvElement", "a float type of cached elements", [
-    I32EnumAttrCase<"F32", 0, "f32">, I32EnumAttrCase<"F16", 1, "f16">]> {
-  let cppNamespace = "::resq";
-  let genSpecializedAttr = 0;
-}
+def Resq_KvElement : Resq_Enum<"KvElement", "a float type of cached elements", [
+  I32EnumCase<"F32", 0, "f32">, I32EnumCase<"F16", 1, "f16">]>;
 
 def Resq_KvFloatAttr : Resq_KvCode<"KvFloat", "kv_float"> {
   let summary = "a cache code: the elements as floats";
@@ -172,15 +168,42 @@ def Resq_KvQjlGroupsAttr : Resq_KvCode<"KvQjlGroups", "kv_qjl_groups"> {
   let parameters = (ins "unsigned":$rows, "unsigned":$outliers, "unsigned":$outlier_rows, "unsigned":$buffer, "unsigned":$window);
 }
 
-def Resq_KvCodeAttr : AnyAttrOf<[Resq_KvFloatAttr, Resq_KvIntAttr, Resq_KvLmAttr, Resq_KvQjlAttr, Resq_KvQjlGroupsAttr], "a cache code">;
+def Resq_KvCodeAttr : AnyAttrOf<[Resq_KvFloatAttr, Resq_KvIntAttr, Resq_KvLmAttr, Resq_KvQjlAttr, Resq_KvQjlGroupsAttr], "a cache code"> {
+  let storageType = "::mlir::Attribute";
+}
+
+// Enums of op attributes. In text they are bare words: `gaussian`.
+// Read and printed by dialect.cpp, so that a wrong word is one error, not two.
+class Resq_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Resq_Dialect, info, mnemonic> {
+  let assemblyFormat = ?;
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Resq_CheckpointFormat : Resq_Enum<"CheckpointFormat", "a format of checkpoints", [I32EnumCase<"Gguf", 0, "gguf">]>;
+def Resq_CheckpointFormatAttr : Resq_EnumAttr<Resq_CheckpointFormat, "checkpoint_format">;
+
+def Resq_TokenizerKind : Resq_Enum<"TokenizerKind", "a kind of tokenizer", [I32EnumCase<"Bpe", 0, "bpe">]>;
+def Resq_TokenizerKindAttr : Resq_EnumAttr<Resq_TokenizerKind, "tokenizer_kind">;
+
+def Resq_Activation : Resq_Enum<"Activation", "an activation function", [I32EnumCase<"Silu", 0, "silu">]>;
+def Resq_ActivationAttr : Resq_EnumAttr<Resq_Activation, "activation">;
+
+def Resq_RandomKind : Resq_Enum<"RandomKind", "a distribution of random matrices", [
+  I32EnumCase<"Hadamard", 0, "hadamard">, I32EnumCase<"Gaussian", 1, "gaussian">, I32EnumCase<"Bernoulli", 2, "bernoulli">]>;
+def Resq_RandomKindAttr : Resq_EnumAttr<Resq_RandomKind, "random_kind">;
 
 //===-- Base classes ------------------------------------------------------===//
 
-// The result type follows from operands and attributes (hooks_infer.c). It is printed all the same,
-// and may say more or fewer extents than what follows.
-def Resq_Inferred : DeclareOpInterfaceMethods<InferTypeOpInterface, ["refineReturnTypes"]>;
+// The result type follows from operands and attributes, by the function resqInfer<rule> of hooks_infer.c. It is
+// printed nevertheless, and may say more or fewer extents than what follows. `First`: the type of the first operand.
+class Resq_Infer<string cRule> : DeclareOpInterfaceMethods<InferTypeOpInterface, ["refineReturnTypes"]> {
+  string rule = cRule;
+}
 
+// Ops of modules and functions; ops of functions and recipes; ops of recipes alone.
 class Resq_Op<string mnemonic, list<Trait> traits = []> : Op<Resq_Dialect, mnemonic, traits>;
+class Resq_SharedOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, traits>;
+class Resq_RecipeOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, !listconcat(traits, [HasParent<"ParamOp">])>;
 
 // Row tensors: [rows, width]; rows may be dynamic, width is static.
 class Rows<string what> : Type<CPred<"::llvm::isa<::mlir::RankedTensorType>($_self)">, what>;
@@ -193,12 +216,11 @@ def Resq_Param : Rows<"parameter tensor">;
 def Resq_CheckpointOp : Resq_Op<"checkpoint", [Symbol, HasParent<"::mlir::ModuleOp">]> {
   let summary = "the file that leaves are read from";
   let description = [{
-    C1: format is "gguf". `digest` (xxh3-128 hex of the file) is empty when unknown.
+    `digest` (xxh3-128 hex of the file) is empty when unknown.
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$path, StrAttr:$format,
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$path, Resq_CheckpointFormatAttr:$format,
                        DefaultValuedStrAttr<StrAttr, "">:$digest);
   let assemblyFormat = "$sym_name $path `,` $format attr-dict";
-  let hasVerifier = 1;
 }
 
 def Resq_ParamOp : Resq_Op<"param", [Symbol, HasParent<"::mlir::ModuleOp">, IsolatedFromAbove, NoRegionArguments]> {
@@ -235,17 +257,17 @@ def Resq_KvCacheOp : Resq_Op<"kv_cache", [Symbol, HasParent<"::mlir::ModuleOp">]
 def Resq_TokenizerOp : Resq_Op<"tokenizer", [Symbol, HasParent<"::mlir::ModuleOp">]> {
   let summary = "byte-level BPE: tables in the checkpoint, rules here";
   let description = [{
-    `kind` "bpe"; `pre` names the pre-tokenizer (smollm, gpt2, llama3, qwen2, ...);
+    `pre` names the pre-tokenizer (smollm, gpt2, llama3, qwen2, ...);
     vocabulary, merges and token types are read from @checkpoint's metadata.
-    C1: kind is "bpe". C2: checkpoint names a resq.checkpoint. C3: token ids are >= -1 (-1: none).
+    C1: checkpoint names a resq.checkpoint. C2: token ids are >= -1 (-1: none).
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$checkpoint, StrAttr:$kind, StrAttr:$pre,
+  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$checkpoint, Resq_TokenizerKindAttr:$kind, StrAttr:$pre,
                        I64Attr:$bos, I64Attr:$eos, BoolAttr:$add_bos, StrAttr:$chat_template);
   let assemblyFormat = "$sym_name `from` $checkpoint $kind $pre attr-dict";
   let hasVerifier = 1;
 }
 
-def Resq_YieldOp : Resq_Op<"yield", [Pure, Terminator, HasParent<"ParamOp">]> {
+def Resq_YieldOp : Resq_RecipeOp<"yield", [Pure, Terminator]> {
   let summary = "the value of a parameter";
   let arguments = (ins Resq_Param:$value);
   let assemblyFormat = "$value attr-dict `:` type($value)";
@@ -253,7 +275,7 @@ def Resq_YieldOp : Resq_Op<"yield", [Pure, Terminator, HasParent<"ParamOp">]> {
 
 //===-- Model ops: rows in, rows out --------------------------------------===//
 
-def Resq_GetOp : Resq_Op<"get", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Resq_GetOp : Resq_SharedOp<"get", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "the value of a parameter, in a function or in another recipe";
   let description = [{ C1: the symbol is a resq.param. C2: of this type. }];
   let arguments = (ins FlatSymbolRefAttr:$param);
@@ -261,7 +283,7 @@ def Resq_GetOp : Resq_Op<"get", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInt
   let assemblyFormat = "$param attr-dict `:` type($value)";
 }
 
-def Resq_EmbedOp : Resq_Op<"embed", [Pure, Resq_Inferred]> {
+def Resq_EmbedOp : Resq_Op<"embed", [Pure, Resq_Infer<"Embed">]> {
   let summary = "y[r, :] = table[token[r], :]";
   let description = [{
     Ids outside the table are clamped into it (the runtime rejects them earlier). Of a quantised table, a weight that a head may
@@ -275,7 +297,7 @@ def Resq_EmbedOp : Resq_Op<"embed", [Pure, Resq_Inferred]> {
   let hasVerifier = 1;
 }
 
-def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure, Resq_Inferred]> {
+def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure, Resq_Infer<"First">]> {
   let summary = "y = x / sqrt(mean(x^2) + eps) * gain";
   let description = [{ C1: x and y have the same type, [R, width] of f32. C2: gain, if any, is [width] of f32. C3: eps >= 0 }];
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$gain, F32Attr:$eps);
@@ -284,7 +306,7 @@ def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure, Resq_Inferred]> {
   let hasVerifier = 1;
 }
 
-def Resq_LinearOp : Resq_Op<"linear", [Pure, Resq_Inferred]> {
+def Resq_LinearOp : Resq_Op<"linear", [Pure, Resq_Infer<"Product">]> {
   let summary = "y = x W^T + b";
   let description = [{
     W is [out, in]: f32, bf16, f16 or a panel of them, widened to f32.
@@ -297,7 +319,7 @@ def Resq_LinearOp : Resq_Op<"linear", [Pure, Resq_Inferred]> {
   let hasVerifier = 1;
 }
 
-def Resq_HeadOp : Resq_Op<"head", [Pure, Resq_Inferred]> {
+def Resq_HeadOp : Resq_Op<"head", [Pure, Resq_Infer<"Product">]> {
   let summary = "logits = x W^T: a linear that schemes treat apart";
   let description = [{ C1..C2 as linear, without a bias. }];
   let arguments = (ins Resq_Rows:$x, Resq_Param:$weight);
@@ -319,7 +341,7 @@ def Resq_RopeAnglesOp : Resq_Op<"rope_angles", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_RopeOp : Resq_Op<"rope", [Pure, Resq_Inferred]> {
+def Resq_RopeOp : Resq_Op<"rope", [Pure, Resq_Infer<"First">]> {
   let summary = "rotary embedding of each head, half-split pairs (i, i + size/2)";
   let description = [{
     The first `angles` width elements of each head turn, the others pass.
@@ -344,7 +366,7 @@ def Resq_KvAppendOp : Resq_Op<"kv_append", [AllTypesMatch<["positions", "sequenc
   let assemblyFormat = "$cache `,` $keys `,` $values `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($keys) `,` type($values) `,` type($positions)";
 }
 
-def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequences"]>, Resq_Inferred, MemoryEffects<[MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequences"]>, Resq_Infer<"First">, MemoryEffects<[MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "causal softmax attention of each row over its sequence's cache";
   let description = [{
     Row r, query head h reads positions 0..position[r] of sequence[r], kv head h / (heads / kv_heads):
@@ -362,23 +384,23 @@ def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequen
   let assemblyFormat = "$cache `,` $q `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($q) `,` type($positions) `->` type($y)";
 }
 
-def Resq_GateOp : Resq_Op<"gate", [Pure, Resq_Inferred]> {
-  let summary = "y = silu(gate) * up";
-  let description = [{ C1: gate, up and y have the same type. C2: activation is "silu". }];
-  let arguments = (ins Resq_Rows:$gate, Resq_Rows:$up, DefaultValuedStrAttr<StrAttr, "silu">:$activation);
+def Resq_GateOp : Resq_Op<"gate", [Pure, Resq_Infer<"First">]> {
+  let summary = "y = activation(gate) * up";
+  let description = [{ C1: gate, up and y have the same type. }];
+  let arguments = (ins Resq_Rows:$gate, Resq_Rows:$up, DefaultValuedAttr<Resq_ActivationAttr, "::resq::Activation::Silu">:$activation);
   let results = (outs Resq_Rows:$y);
-  let assemblyFormat = "$gate `,` $up attr-dict `:` type($gate) `,` type($up) `->` type($y)";
+  let assemblyFormat = "$gate `,` $up (`activation` $activation^)? attr-dict `:` type($gate) `,` type($up) `->` type($y)";
   let hasVerifier = 1;
 }
 
-def Resq_AddOp : Resq_Op<"add", [Pure, Commutative, SameOperandsAndResultType]> {
+def Resq_AddOp : Resq_SharedOp<"add", [Pure, Commutative, SameOperandsAndResultType]> {
   let summary = "y = a + b, in functions and recipes";
   let arguments = (ins Resq_Rows:$a, Resq_Rows:$b);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$a `,` $b attr-dict `:` type($y)";
 }
 
-def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure, Resq_Inferred]> {
+def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure, Resq_Infer<"GatherRows">]> {
   let summary = "y[i, :] = x[rows[i], :]";
   let description = [{ C1: rows is tensor<Nxi32>. C2: y is [N, width] of x's element type. }];
   let arguments = (ins Resq_Rows:$x, Resq_Ids:$rows);
@@ -389,7 +411,7 @@ def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure, Resq_Inferred]> {
 
 //===-- Method ops: on the last dimension, in functions and in recipes ----===//
 
-def Resq_RotateOp : Resq_Op<"rotate", [Pure, Resq_Inferred]> {
+def Resq_RotateOp : Resq_SharedOp<"rotate", [Pure, Resq_Infer<"First">]> {
   let summary = "x times a matrix, block by block of the last dimension";
   let description = [{
     matrix is [blocks, size, size] or [size, size]. The last dimension of x is g * size long;
@@ -407,7 +429,7 @@ def Resq_RotateOp : Resq_Op<"rotate", [Pure, Resq_Inferred]> {
   let hasFolder = 1;
 }
 
-def Resq_PermuteOp : Resq_Op<"permute", [Pure, Resq_Inferred]> {
+def Resq_PermuteOp : Resq_SharedOp<"permute", [Pure, Resq_Infer<"First">]> {
   let summary = "y[.., i] = x[.., order[i]]";
   let description = [{ `order` is a constant list, or empty and `indices` a param of i32.
     C1: exactly one of order and indices is given. C2: order is a permutation of the last dimension. C3: y has x's type. }];
@@ -417,7 +439,7 @@ def Resq_PermuteOp : Resq_Op<"permute", [Pure, Resq_Inferred]> {
   let hasVerifier = 1;
 }
 
-def Resq_HadamardOp : Resq_Op<"hadamard", [Pure, Resq_Inferred]> {
+def Resq_HadamardOp : Resq_SharedOp<"hadamard", [Pure, Resq_Infer<"First">]> {
   let summary = "orthonormal Hadamard transform of blocks of the last dimension";
   let description = [{
     Each block of `size` elements is viewed as [K, size / K], size / K a power of two: y = (H_K (x) Sylvester) x / sqrt(size).
@@ -431,7 +453,7 @@ def Resq_HadamardOp : Resq_Op<"hadamard", [Pure, Resq_Inferred]> {
   let hasFolder = 1;
 }
 
-def Resq_SplitOp : Resq_Op<"split", [Pure, Resq_Inferred]> {
+def Resq_SplitOp : Resq_SharedOp<"split", [Pure, Resq_Infer<"Split">]> {
   let summary = "the low and the high part of each block of the last dimension";
   let description = [{
     The last dimension is made of blocks of `block` elements, the last `high` of which are the high part:
@@ -444,7 +466,7 @@ def Resq_SplitOp : Resq_Op<"split", [Pure, Resq_Inferred]> {
   let hasVerifier = 1;
 }
 
-def Resq_JoinOp : Resq_Op<"join", [Pure, Resq_Inferred]> {
+def Resq_JoinOp : Resq_SharedOp<"join", [Pure, Resq_Infer<"Join">]> {
   let summary = "the inverse of split";
   let description = [{ C1..C3 as split. }];
   let arguments = (ins Resq_Rows:$low, Resq_Rows:$high_part, I64Attr:$block, I64Attr:$high);
@@ -454,7 +476,7 @@ def Resq_JoinOp : Resq_Op<"join", [Pure, Resq_Inferred]> {
   let hasFolder = 1;
 }
 
-def Resq_SliceOp : Resq_Op<"slice", [Pure]> {
+def Resq_SliceOp : Resq_SharedOp<"slice", [Pure]> {
   let summary = "a range of one dimension";
   let description = [{ C1: 0 <= dim < rank. C2: begin and the result's extent stay inside. C3: other extents agree. }];
   let arguments = (ins Resq_Rows:$x, I64Attr:$dim, I64Attr:$begin);
@@ -463,7 +485,7 @@ def Resq_SliceOp : Resq_Op<"slice", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_ConcatOp : Resq_Op<"concat", [Pure, Resq_Inferred]> {
+def Resq_ConcatOp : Resq_SharedOp<"concat", [Pure, Resq_Infer<"Concat">]> {
   let summary = "tensors side by side along one dimension";
   let description = [{ C1: at least one operand. C2: extents agree but along dim, where they add up. }];
   let arguments = (ins Variadic<Resq_Rows>:$parts, I64Attr:$dim);
@@ -490,7 +512,7 @@ def Resq_QuantizeOp : Resq_Op<"quantize", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_DequantizeOp : Resq_Op<"dequantize", [Pure, Resq_Inferred]> {
+def Resq_DequantizeOp : Resq_SharedOp<"dequantize", [Pure, Resq_Infer<"Dequantize">]> {
   let summary = "x = scale * (code - zero), or scale * what the code stands for";
   let description = [{ C1: q has a quant element, y its shape and f32. }];
   let arguments = (ins Resq_Rows:$q);
@@ -499,7 +521,7 @@ def Resq_DequantizeOp : Resq_Op<"dequantize", [Pure, Resq_Inferred]> {
   let hasVerifier = 1;
 }
 
-def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, Resq_Inferred, AttrSizedOperandSegments]> {
+def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, Resq_Infer<"QLinear">, AttrSizedOperandSegments]> {
   let summary = "the sum over branches of matrix products of codes";
   let description = [{
     acc_i[r, g, n] = sum over k in group g of (qx - z) qw, exact in int32; of E4M3 codes, qx qw in f32, k rising (products are exact). Of trellis codes, qw is what the code stands for.
@@ -526,7 +548,7 @@ def Resq_ObserveOp : Resq_Op<"observe", [MemoryEffects<[MemWrite]>]> {
 
 //===-- Recipe ops: evaluated once, by --resq-materialize -----------------===//
 
-def Resq_LeafOp : Resq_Op<"leaf", [Pure, HasParent<"ParamOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Resq_LeafOp : Resq_RecipeOp<"leaf", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a tensor of a checkpoint, decoded to the result type";
   let description = [{ Shapes are outermost first ([out, in]).
     C1: checkpoint names a resq.checkpoint. C2: the tensor exists with this shape (checked by materialize). }];
@@ -535,7 +557,7 @@ def Resq_LeafOp : Resq_Op<"leaf", [Pure, HasParent<"ParamOp">, DeclareOpInterfac
   let assemblyFormat = "$checkpoint $tensor attr-dict `:` type($value)";
 }
 
-def Resq_MomentOp : Resq_Op<"moment", [Pure, HasParent<"ParamOp">]> {
+def Resq_MomentOp : Resq_RecipeOp<"moment", [Pure]> {
   let summary = "the calibrated second moment of a site: sum over tokens of x^T x";
   let description = [{ C1: the result is f64, [n, n] or [blocks, n, n]. }];
   let arguments = (ins StrAttr:$site);
@@ -544,7 +566,7 @@ def Resq_MomentOp : Resq_Op<"moment", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_SamplesOp : Resq_Op<"samples", [Pure, HasParent<"ParamOp">]> {
+def Resq_SamplesOp : Resq_RecipeOp<"samples", [Pure]> {
   let summary = "rows that calibration sampled at a site";
   let description = [{
     Row i of R is row floor(i * kept / R) of those that calibration kept, in the order of arrival: spread over all of
@@ -557,7 +579,7 @@ def Resq_SamplesOp : Resq_Op<"samples", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_ClipRatioOp : Resq_Op<"clip_ratio", [Pure, HasParent<"ParamOp">]> {
+def Resq_ClipRatioOp : Resq_RecipeOp<"clip_ratio", [Pure]> {
   let summary = "the clip of an activation quantiser that costs its linears least";
   let description = [{
     Of c = 1 - 0.03 i, i < `steps`, the first with the least sum over rows x and weights W of |(Q_c(x) - x) W^T|^2, Q_c being
@@ -571,7 +593,7 @@ def Resq_ClipRatioOp : Resq_Op<"clip_ratio", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_DiagonalOrderOp : Resq_Op<"diagonal_order", [Pure, HasParent<"ParamOp">]> {
+def Resq_DiagonalOrderOp : Resq_RecipeOp<"diagonal_order", [Pure]> {
   let summary = "indices of a matrix's diagonal, its elements ascending";
   let description = [{
     Of a second moment: channels by their mean square, for `resq.permute`. Equal elements keep their order.
@@ -583,7 +605,7 @@ def Resq_DiagonalOrderOp : Resq_Op<"diagonal_order", [Pure, HasParent<"ParamOp">
   let hasVerifier = 1;
 }
 
-def Resq_NormalizeTraceOp : Resq_Op<"normalize_trace", [Pure, HasParent<"ParamOp">, SameOperandsAndResultType]> {
+def Resq_NormalizeTraceOp : Resq_RecipeOp<"normalize_trace", [Pure, SameOperandsAndResultType]> {
   let summary = "each matrix divided by its trace";
   let description = [{ A matrix of zeros, of a site that calibration saw as zeros alone, stays. }];
   let arguments = (ins Resq_Param:$x);
@@ -591,7 +613,7 @@ def Resq_NormalizeTraceOp : Resq_Op<"normalize_trace", [Pure, HasParent<"ParamOp
   let assemblyFormat = "$x attr-dict `:` type($y)";
 }
 
-def Resq_SumBlocksOp : Resq_Op<"sum_blocks", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_SumBlocksOp : Resq_RecipeOp<"sum_blocks", [Pure, Resq_Infer<"SumBlocks">]> {
   let summary = "[blocks, n, n] summed to [n, n], or to [into, n, n]";
   let description = [{
     With `into`, each blocks / into neighbours are summed: what the query heads of a kv head say together.
@@ -603,7 +625,7 @@ def Resq_SumBlocksOp : Resq_Op<"sum_blocks", [Pure, Resq_Inferred, HasParent<"Pa
   let hasVerifier = 1;
 }
 
-def Resq_EigenbasisOp : Resq_Op<"eigenbasis", [Pure, HasParent<"ParamOp">, SameOperandsAndResultType]> {
+def Resq_EigenbasisOp : Resq_RecipeOp<"eigenbasis", [Pure, SameOperandsAndResultType]> {
   let summary = "orthonormal eigenvectors as columns, eigenvalues ascending";
   let description = [{ Per matrix of [.., n, n] f64. Sign rule: the entry of largest magnitude (first on ties) of each column is positive. }];
   let arguments = (ins Resq_Param:$moment);
@@ -611,7 +633,7 @@ def Resq_EigenbasisOp : Resq_Op<"eigenbasis", [Pure, HasParent<"ParamOp">, SameO
   let assemblyFormat = "$moment attr-dict `:` type($basis)";
 }
 
-def Resq_RandomOrthogonalOp : Resq_Op<"random_orthogonal", [Pure, HasParent<"ParamOp">]> {
+def Resq_RandomOrthogonalOp : Resq_RecipeOp<"random_orthogonal", [Pure]> {
   let summary = "a seeded block-diagonal orthogonal matrix";
   let description = [{ [n, n] f64; diagonal blocks of `sizes`, each Haar (QR of a Philox Gaussian, R's diagonal positive). C1: sizes sum to n. }];
   let arguments = (ins DenseI64ArrayAttr:$sizes, I64Attr:$seed);
@@ -620,7 +642,7 @@ def Resq_RandomOrthogonalOp : Resq_Op<"random_orthogonal", [Pure, HasParent<"Par
   let hasVerifier = 1;
 }
 
-def Resq_HadamardMatrixOp : Resq_Op<"hadamard_matrix", [Pure, HasParent<"ParamOp">]> {
+def Resq_HadamardMatrixOp : Resq_RecipeOp<"hadamard_matrix", [Pure]> {
   let summary = "the orthonormal Hadamard matrix of resq.hadamard, rows by random signs";
   let description = [{ [n, n] f64: diag(signs of `seed`) times H; seed 0 means no signs. Where no Hadamard matrix is known and `or_orthogonal` stands, a Haar matrix of the seed. C1: n has a known factorisation, or or_orthogonal. }];
   let arguments = (ins I64Attr:$seed, UnitAttr:$or_orthogonal);
@@ -629,7 +651,7 @@ def Resq_HadamardMatrixOp : Resq_Op<"hadamard_matrix", [Pure, HasParent<"ParamOp
   let hasVerifier = 1;
 }
 
-def Resq_BalancedBasisOp : Resq_Op<"balanced_basis", [Pure, HasParent<"ParamOp">, SameOperandsAndResultType]> {
+def Resq_BalancedBasisOp : Resq_RecipeOp<"balanced_basis", [Pure, SameOperandsAndResultType]> {
   let summary = "the basis in which keys and queries have one diagonal second moment";
   let description = [{
     Per matrix of [.., n, n] f64, keys C_k and queries C_q: with C_k = L L^T and L^T C_q L = V S^2 V^T, S ascending, T = L^-T V S^(1/2).
@@ -645,7 +667,7 @@ def Resq_BalancedBasisOp : Resq_Op<"balanced_basis", [Pure, HasParent<"ParamOp">
   let hasVerifier = 1;
 }
 
-def Resq_InverseTransposeOp : Resq_Op<"inverse_transpose", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_InverseTransposeOp : Resq_RecipeOp<"inverse_transpose", [Pure, Resq_Infer<"InverseTranspose">]> {
   let summary = "the inverse transpose of each matrix, in f64";
   let description = [{
     (x M)(w M^-T)^T = x w^T: what meets a value that M turned is turned by it. Materialize reports the matrices' condition numbers and refuses singular ones.
@@ -657,21 +679,21 @@ def Resq_InverseTransposeOp : Resq_Op<"inverse_transpose", [Pure, Resq_Inferred,
   let hasVerifier = 1;
 }
 
-def Resq_RandomMatrixOp : Resq_Op<"random_matrix", [Pure, HasParent<"ParamOp">]> {
+def Resq_RandomMatrixOp : Resq_RecipeOp<"random_matrix", [Pure]> {
   let summary = "a seeded block-diagonal random matrix that need not be orthogonal";
   let description = [{
-    [n, n] f64; diagonal blocks of `sizes`, each of m = its size, `kind`: "hadamard", as hadamard_matrix (Haar where none is known of
-    the size); "gaussian", entries N(0, 1 / m); "bernoulli", entries +-1 / sqrt(m). Philox element i * n + j of `seed` makes entry (i, j) of the last two.
+    [n, n] f64; diagonal blocks of `sizes`, each of m = its size, `kind`: `hadamard`, as hadamard_matrix (Haar where none is known of
+    the size); `gaussian`, entries N(0, 1 / m); `bernoulli`, entries +-1 / sqrt(m). Philox element i * n + j of `seed` makes entry (i, j) of the last two.
     Only the first is orthogonal. Of the others materialize reports the departure |M^T M - 1| (largest singular value) and refuses one above `departure`, if given.
-    C1: sizes sum to n. C2: kind is one of them. C3: departure, if any, is positive.
+    C1: sizes sum to n. C2: departure, if any, is positive.
   }];
-  let arguments = (ins DenseI64ArrayAttr:$sizes, StrAttr:$kind, I64Attr:$seed, OptionalAttr<F64Attr>:$departure);
+  let arguments = (ins DenseI64ArrayAttr:$sizes, Resq_RandomKindAttr:$kind, I64Attr:$seed, OptionalAttr<F64Attr>:$departure);
   let results = (outs Resq_Param:$value);
   let assemblyFormat = "$sizes $kind `seed` $seed (`departure` $departure^)? attr-dict `:` type($value)";
   let hasVerifier = 1;
 }
 
-def Resq_SketchMatrixOp : Resq_Op<"sketch_matrix", [Pure, HasParent<"ParamOp">]> {
+def Resq_SketchMatrixOp : Resq_RecipeOp<"sketch_matrix", [Pure]> {
   let summary = "the random rows of a sign sketch (QJL, arXiv 2406.03482)";
   let description = [{
     [rows, n] f64. Blocks of n rows (fewer in the last), each the first rows of a Haar matrix as random_orthogonal makes it, times
@@ -685,7 +707,7 @@ def Resq_SketchMatrixOp : Resq_Op<"sketch_matrix", [Pure, HasParent<"ParamOp">]>
   let hasVerifier = 1;
 }
 
-def Resq_MatmulOp : Resq_Op<"matmul", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_MatmulOp : Resq_RecipeOp<"matmul", [Pure, Resq_Infer<"Matmul">]> {
   let summary = "a b, in f64; a leading batch of either is kept, a 2-D operand serves all";
   let description = [{ The inferred element is the finer of a's and b's. C1: shapes agree. }];
   let arguments = (ins Resq_Param:$a, Resq_Param:$b);
@@ -694,7 +716,7 @@ def Resq_MatmulOp : Resq_Op<"matmul", [Pure, Resq_Inferred, HasParent<"ParamOp">
   let hasVerifier = 1;
 }
 
-def Resq_TransposeOp : Resq_Op<"transpose", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_TransposeOp : Resq_RecipeOp<"transpose", [Pure, Resq_Infer<"Transpose">]> {
   let summary = "the last two dimensions swapped";
   let description = [{ C1: shapes follow. }];
   let arguments = (ins Resq_Param:$x);
@@ -704,7 +726,7 @@ def Resq_TransposeOp : Resq_Op<"transpose", [Pure, Resq_Inferred, HasParent<"Par
   let hasFolder = 1;
 }
 
-def Resq_KronOp : Resq_Op<"kron", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_KronOp : Resq_RecipeOp<"kron", [Pure, Resq_Infer<"Kron">]> {
   let summary = "the Kronecker product a (x) b of two matrices";
   let description = [{ C1: shapes follow. }];
   let arguments = (ins Resq_Param:$a, Resq_Param:$b);
@@ -713,7 +735,7 @@ def Resq_KronOp : Resq_Op<"kron", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_EyeOp : Resq_Op<"eye", [Pure, HasParent<"ParamOp">]> {
+def Resq_EyeOp : Resq_RecipeOp<"eye", [Pure]> {
   let summary = "the identity matrix";
   let description = [{ C1: [n, n] of f64 or f32. }];
   let arguments = (ins);
@@ -722,7 +744,7 @@ def Resq_EyeOp : Resq_Op<"eye", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_ScaleColumnsOp : Resq_Op<"scale_columns", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_ScaleColumnsOp : Resq_RecipeOp<"scale_columns", [Pure, Resq_Infer<"First">]> {
   let summary = "x[.., i] * gain[i]: a norm's gain folded into a weight";
   let description = [{ C1: gain is [width]. C2: y has x's type. }];
   let arguments = (ins Resq_Param:$x, Resq_Param:$gain);
@@ -731,7 +753,7 @@ def Resq_ScaleColumnsOp : Resq_Op<"scale_columns", [Pure, Resq_Inferred, HasPare
   let hasVerifier = 1;
 }
 
-def Resq_DeinterleaveOp : Resq_Op<"deinterleave", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_DeinterleaveOp : Resq_RecipeOp<"deinterleave", [Pure, Resq_Infer<"First">]> {
   let summary = "rows of each head from interleaved to half-split RoPE order";
   let description = [{ [heads * size, in] (or [heads * size]); within a head new row i = old row 2i, new row size/2 + i = old row 2i + 1. C1: rows is a multiple of 2 * heads. C2: y has x's type. }];
   let arguments = (ins Resq_Param:$x, I64Attr:$heads);
@@ -740,7 +762,7 @@ def Resq_DeinterleaveOp : Resq_Op<"deinterleave", [Pure, Resq_Inferred, HasParen
   let hasVerifier = 1;
 }
 
-def Resq_CastOp : Resq_Op<"cast", [Pure, HasParent<"ParamOp">]> {
+def Resq_CastOp : Resq_RecipeOp<"cast", [Pure]> {
   let summary = "element type changed, rounding to nearest even";
   let description = [{ C1: shapes agree. C2: float element types. }];
   let arguments = (ins Resq_Param:$x);
@@ -750,7 +772,7 @@ def Resq_CastOp : Resq_Op<"cast", [Pure, HasParent<"ParamOp">]> {
   let hasFolder = 1;
 }
 
-def Resq_QuantizeWeightOp : Resq_Op<"quantize_weight", [Pure, HasParent<"ParamOp">]> {
+def Resq_QuantizeWeightOp : Resq_RecipeOp<"quantize_weight", [Pure]> {
   let summary = "symmetric codes, a scale per output channel and group";
   let description = [{
     Per row and group: of scales bf16(p * max|w| / (2^(bits-1) - 1)), p = 1 - i * 0.025, i < `steps`, the first with the least
@@ -766,7 +788,7 @@ def Resq_QuantizeWeightOp : Resq_Op<"quantize_weight", [Pure, HasParent<"ParamOp
   let hasVerifier = 1;
 }
 
-def Resq_GptqFactorOp : Resq_Op<"gptq_factor", [Pure, HasParent<"ParamOp">]> {
+def Resq_GptqFactorOp : Resq_RecipeOp<"gptq_factor", [Pure]> {
   let summary = "in which order GPTQ quantises columns, and how errors move on: a function of the inputs alone";
   let description = [{
     moment is C = x^T x of the inputs of a linear, whose columns lie side by side in `parts` (branches). order: part by part, by falling C[i, i], the
@@ -781,7 +803,7 @@ def Resq_GptqFactorOp : Resq_Op<"gptq_factor", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_GptqWeightOp : Resq_Op<"gptq_weight", [Pure, HasParent<"ParamOp">]> {
+def Resq_GptqWeightOp : Resq_RecipeOp<"gptq_weight", [Pure]> {
   let summary = "symmetric codes of all branches of a linear, each column making up for those before it";
   let description = [{
     Scales are those of `quantize_weight` (`steps`, `norm`) on each weight as it is. Then, in the order and with the factor U of `gptq_factor`,
@@ -797,7 +819,7 @@ def Resq_GptqWeightOp : Resq_Op<"gptq_weight", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_PackOp : Resq_Op<"pack", [Pure, HasParent<"ParamOp">]> {
+def Resq_PackOp : Resq_RecipeOp<"pack", [Pure]> {
   let summary = "the stored order: float to panel, or quant in row layout to n16k4";
   let description = [{
     The result type of a quant weight says for which group of activations it is packed.

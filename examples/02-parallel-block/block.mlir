@@ -3,7 +3,7 @@
 //
 // Two query heads share a key/value head. The cache holds what earlier calls appended, for every sequence.
 module attributes {resq.name = "parallel block"} {
-  resq.checkpoint @weights "weights.gguf", "gguf"
+  resq.checkpoint @weights "weights.gguf", gguf
   resq.kv_cache @cache heads 2 size 16 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 
   resq.param @gain : tensor<48xf32> {

@@ -10,7 +10,7 @@
 #define RESQ_LOWERING_EVALUATE_H
 
 #include "base/error.h"
-#include "dialect/build.h"
+#include "dialect/ops.h"
 #include "dialect/import/gguf.h"
 #include "materialize.h"
 #include "lowering/numeric/pack.h"

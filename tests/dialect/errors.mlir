@@ -161,8 +161,8 @@ resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 
 
 // -----
 
-// expected-error@+1 {{'resq.checkpoint' op C1: format is "onnx": allowed is "gguf"}}
-resq.checkpoint @c "m.onnx", "onnx"
+// expected-error@+1 {{expected one of [gguf] for a format of checkpoints, got: onnx}}
+resq.checkpoint @c "m.onnx", onnx
 
 // -----
 
@@ -251,20 +251,20 @@ resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_qjl<ro
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
-// expected-error@+1 {{'resq.tokenizer' op C1: kind is "spm": allowed is "bpe"}}
-resq.tokenizer @t from @ckpt "spm" "gpt2" {bos = 1 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
+resq.checkpoint @ckpt "m.gguf", gguf
+// expected-error@+1 {{expected one of [bpe] for a kind of tokenizer, got: spm}}
+resq.tokenizer @t from @ckpt spm "gpt2" {bos = 1 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
 
 // -----
 
-// expected-error@+1 {{'resq.tokenizer' op C2: @ckpt is not a resq.checkpoint: allowed is the name of one}}
-resq.tokenizer @t from @ckpt "bpe" "gpt2" {bos = 1 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
+// expected-error@+1 {{'resq.tokenizer' op C1: @ckpt is not a resq.checkpoint: allowed is the name of one}}
+resq.tokenizer @t from @ckpt bpe "gpt2" {bos = 1 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
-// expected-error@+1 {{'resq.tokenizer' op C3: bos is -2: allowed is a token id, or -1 for none}}
-resq.tokenizer @t from @ckpt "bpe" "gpt2" {bos = -2 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
+resq.checkpoint @ckpt "m.gguf", gguf
+// expected-error@+1 {{'resq.tokenizer' op C2: bos is -2: allowed is a token id, or -1 for none}}
+resq.tokenizer @t from @ckpt bpe "gpt2" {bos = -2 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
 
 // -----
 
@@ -572,8 +572,8 @@ func.func @f(%x: tensor<4x8xf32>, %z: tensor<4x9xf32>) {
 // -----
 
 func.func @f(%x: tensor<4x8xf32>) {
-  // expected-error@+1 {{'resq.gate' op C2: activation is "gelu": allowed is "silu"}}
-  %y = resq.gate %x, %x {activation = "gelu"} : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<4x8xf32>
+  // expected-error@+1 {{expected one of [silu] for an activation function, got: gelu}}
+  %y = resq.gate %x, %x activation gelu : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<4x8xf32>
   return
 }
 
@@ -1147,23 +1147,23 @@ resq.param @p : tensor<8x8xf32> {
 
 resq.param @p : tensor<8x8xf64> {
   // expected-error@+1 {{'resq.random_matrix' op C1: sizes sum to 6: allowed is 8}}
-  %0 = resq.random_matrix [4, 2] "gaussian" seed 1 : tensor<8x8xf64>
+  %0 = resq.random_matrix [4, 2] gaussian seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
 }
 
 // -----
 
 resq.param @p : tensor<8x8xf64> {
-  // expected-error@+1 {{'resq.random_matrix' op C2: kind is "cauchy": allowed are "hadamard", "gaussian" and "bernoulli"}}
-  %0 = resq.random_matrix [8] "cauchy" seed 1 : tensor<8x8xf64>
+  // expected-error@+1 {{expected one of [hadamard, gaussian, bernoulli] for a distribution of random matrices, got: cauchy}}
+  %0 = resq.random_matrix [8] cauchy seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
 }
 
 // -----
 
 resq.param @p : tensor<8x8xf64> {
-  // expected-error@+1 {{'resq.random_matrix' op C3: departure is 0: allowed is more than 0}}
-  %0 = resq.random_matrix [8] "gaussian" seed 1 departure 0.0 : tensor<8x8xf64>
+  // expected-error@+1 {{'resq.random_matrix' op C2: departure is 0: allowed is more than 0}}
+  %0 = resq.random_matrix [8] gaussian seed 1 departure 0.0 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
 }
 

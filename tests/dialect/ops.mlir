@@ -17,10 +17,10 @@
 !trellis4 = !resq.quant<bits = 4, group = 64, zero = false, layout = row, codebook = trellis, states = 4>
 !tiled_trellis4 = !resq.quant<bits = 4, group = 64, zero = false, layout = n16k4, codebook = trellis, states = 4, pack_group = 32, base = 4>
 
-// CHECK: resq.checkpoint @ckpt "model.gguf", "gguf"
-resq.checkpoint @ckpt "model.gguf", "gguf"
-// CHECK: resq.checkpoint @other "b.gguf", "gguf" {digest = "0123"}
-resq.checkpoint @other "b.gguf", "gguf" {digest = "0123"}
+// CHECK: resq.checkpoint @ckpt "model.gguf", gguf
+resq.checkpoint @ckpt "model.gguf", gguf
+// CHECK: resq.checkpoint @other "b.gguf", gguf {digest = "0123"}
+resq.checkpoint @other "b.gguf", gguf {digest = "0123"}
 
 // CHECK: resq.kv_cache @c0 heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f32>
 resq.kv_cache @c0 heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f32>
@@ -33,8 +33,8 @@ resq.kv_cache @c3 heads 2 size 16 keys #resq.kv_qjl<rows = 28, high = 2> values 
 // CHECK: resq.kv_cache @c4 heads 2 size 16 keys #resq.kv_qjl_groups<rows = 32, outliers = 2, outlier_rows = 16, buffer = 32, window = 64> values #resq.kv_float<f16>
 resq.kv_cache @c4 heads 2 size 16 keys #resq.kv_qjl_groups<rows = 32, outliers = 2, outlier_rows = 16, buffer = 32, window = 64> values #resq.kv_float<f16>
 
-// CHECK: resq.tokenizer @tok from @ckpt "bpe" "smollm" {add_bos = false, bos = 1 : i64, chat_template = "{{.*}} x {{.*}}", eos = -1 : i64}
-resq.tokenizer @tok from @ckpt "bpe" "smollm" {bos = 1 : i64, eos = -1 : i64, add_bos = false, chat_template = "{{ x }}"}
+// CHECK: resq.tokenizer @tok from @ckpt bpe "smollm" {add_bos = false, bos = 1 : i64, chat_template = "{{.*}} x {{.*}}", eos = -1 : i64}
+resq.tokenizer @tok from @ckpt bpe "smollm" {bos = 1 : i64, eos = -1 : i64, add_bos = false, chat_template = "{{ x }}"}
 
 // CHECK: resq.param @bound : tensor<64xf32>
 resq.param @bound : tensor<64xf32>
@@ -88,10 +88,10 @@ resq.param @balanced : tensor<2x64x64xf64> {
   %2 = resq.sum_blocks %1 into 2 : tensor<6x64x64xf64> -> tensor<2x64x64xf64>
   // CHECK: resq.balanced_basis %{{.*}}, %{{.*}} : tensor<2x64x64xf64>
   %3 = resq.balanced_basis %0, %2 : tensor<2x64x64xf64>
-  // CHECK: resq.random_matrix [56, 8] "gaussian" seed 7 departure 1.000000e-03 : tensor<64x64xf64>
-  %4 = resq.random_matrix [56, 8] "gaussian" seed 7 departure 1.0e-3 : tensor<64x64xf64>
-  // CHECK: resq.random_matrix [56, 8] "hadamard" seed 7 : tensor<64x64xf64>
-  %5 = resq.random_matrix [56, 8] "hadamard" seed 7 : tensor<64x64xf64>
+  // CHECK: resq.random_matrix [56, 8] gaussian seed 7 departure 1.000000e-03 : tensor<64x64xf64>
+  %4 = resq.random_matrix [56, 8] gaussian seed 7 departure 1.0e-3 : tensor<64x64xf64>
+  // CHECK: resq.random_matrix [56, 8] hadamard seed 7 : tensor<64x64xf64>
+  %5 = resq.random_matrix [56, 8] hadamard seed 7 : tensor<64x64xf64>
   %6 = resq.matmul %3, %4 : tensor<2x64x64xf64>, tensor<64x64xf64> -> tensor<2x64x64xf64>
   %7 = resq.matmul %6, %5 : tensor<2x64x64xf64>, tensor<64x64xf64> -> tensor<2x64x64xf64>
   %8 = resq.cast %7 : tensor<2x64x64xf64> -> tensor<2x64x64xf32>

@@ -75,7 +75,7 @@ class Module:
         self.cases.append(replace(last, name=name, bound=bound, calls=calls, function=last.function or last.name))
 
     def text(self, checkpoint):
-        return "module {\n" + f'  resq.checkpoint @data "{checkpoint}", "gguf"\n' + "\n".join(
+        return "module {\n" + f'  resq.checkpoint @data "{checkpoint}", gguf\n' + "\n".join(
             self.head + self.functions) + "\n}\n"
 
 

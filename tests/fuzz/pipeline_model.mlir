@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // What pipeline_fuzz.c runs pipelines on: a llama of one layer, as resqc --emit=import prints it, without a tokenizer.
 module attributes {resq.context_length = 256 : i64, resq.name = "tiny F32", resq.version = 2 : i64} {
-  resq.checkpoint @checkpoint "small.gguf", "gguf" {digest = "364811a68c156d0f510810e90e855a82"}
+  resq.checkpoint @checkpoint "small.gguf", gguf {digest = "364811a68c156d0f510810e90e855a82"}
   resq.param @embedding : tensor<260x32xf32> {
     %0 = resq.leaf @checkpoint "token_embd.weight" : tensor<260x32xf32>
     resq.yield %0 : tensor<260x32xf32>

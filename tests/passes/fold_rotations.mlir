@@ -7,7 +7,7 @@
 // RUN: diff %t.once %t.twice
 
 // The residual stream: embedding and writers turn, readers cancel; a head and an embedding that share a table share it turned.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<8x8xf64> {
   %0 = resq.random_orthogonal [8] seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
@@ -58,7 +58,7 @@ func.func @stream(%t: tensor<?xi32>, %rows: tensor<?xi32>) -> tensor<?x32xf32> {
 // -----
 
 // Attention is linear in the values: the rotation moves to them, and into both branches that make them.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<2x8x8xf64> {
   %0 = resq.moment "l0.values" : tensor<2x8x8xf64>
   %1 = resq.eigenbasis %0 : tensor<2x8x8xf64>
@@ -96,7 +96,7 @@ func.func @values(%q: tensor<?x32xf32>, %k: tensor<?x16xf32>, %lo: tensor<?x4xf3
 // -----
 
 // The bias of what writes to a stream turns by the stream's basis, that of the values head by head by theirs.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<2x8x8xf64> {
   %0 = resq.moment "l0.values" : tensor<2x8x8xf64>
   %1 = resq.eigenbasis %0 : tensor<2x8x8xf64>
@@ -155,7 +155,7 @@ func.func @biases(%q: tensor<?x32xf32>, %k: tensor<?x16xf32>, %x: tensor<?x4xf32
 // -----
 
 // --resq-kv's pair around a cache: the values keep their basis, the inverse goes into the columns that read it.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<1x8x8xf64> {
   %0 = resq.moment "l0.values" : tensor<1x8x8xf64>
   %1 = resq.eigenbasis %0 : tensor<1x8x8xf64>
@@ -196,7 +196,7 @@ func.func @pair(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %x: tensor<?x4xf32>, %
 // -----
 
 // A stream that starts at a function argument cannot be rotated; a gain stands in the way, too.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<8x8xf64> {
   %0 = resq.random_orthogonal [8] seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
@@ -214,7 +214,7 @@ func.func @argument(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<8x8xf64> {
   %0 = resq.random_orthogonal [8] seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
@@ -239,7 +239,7 @@ func.func @gain_stays(%a: tensor<?x8xf32>) -> tensor<?x8xf32> {
 // -----
 
 // An external bias cannot turn, so its linear cannot; keys behind RoPE cannot either.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<8x8xf64> {
   %0 = resq.random_orthogonal [8] seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>

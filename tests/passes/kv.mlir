@@ -84,7 +84,7 @@ func.func @two_readers(%q: tensor<?x8xf32>, %q2: tensor<?x16xf32>, %k: tensor<?x
 // -----
 
 // Where --resq-split has put the reader into a value basis already, that one serves.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @l0.value_basis : tensor<1x8x8xf64> {
   %0 = resq.moment "l0.values" : tensor<1x8x8xf64>
   %1 = resq.eigenbasis %0 : tensor<1x8x8xf64>

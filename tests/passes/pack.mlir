@@ -3,7 +3,7 @@
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-pack{head=f64})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=HEAD
 // HEAD: resq-pack: head is 'f64', allowed: f32, bf16, f16
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // A tied table is packed once; what another recipe reads is packed in a copy.
 // CHECK-LABEL: resq.param @table : tensor<32x8x!resq.panel<f16>>
 // CHECK: resq.pack %{{.*}} : tensor<32x8xf32> -> tensor<32x8x!resq.panel<f16>>
@@ -39,7 +39,7 @@ func.func @float(%t: tensor<?xi32>) -> tensor<?x32xf32> {
 // The packed weight knows the group of the activation it meets; packing twice changes nothing.
 !a = tensor<?x12x!resq.quant<bits = 4, group = 6, zero = true, layout = row>>
 !w = tensor<4x12x!resq.quant<bits = 4, group = 12, zero = false, layout = row>>
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // CHECK-LABEL: resq.param @codes : tensor<4x12x!resq.quant<bits = 4, group = 12, zero = false, layout = n16k4, pack_group = 6, base = 4>>
 // CHECK: resq.pack %
 resq.param @codes : !w {

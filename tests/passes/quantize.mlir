@@ -9,7 +9,7 @@
 // HIGH: resq-quantize: high is 'int9', allowed: int2 to int8, e4m3
 // STEPS: resq-quantize: steps is 40 (allowed: 1 to 39), clip is 1.5 (allowed: above 0 to 1, or auto)
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // CHECK-LABEL: resq.param @low : tensor<4x12x!resq.quant<bits = 4, group = 12, zero = false, layout = row>>
 // CHECK: resq.quantize_weight {{.*}} : tensor<4x12xf32>
 // BITS: resq.param @low : tensor<4x12x!resq.quant<bits = 3, group = 12, zero = false, layout = row>>
@@ -49,7 +49,7 @@ func.func @branches(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
 // -----
 
 // Two readers of one value share its codes; a shared weight is quantised in copies, the head is left alone.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // CHECK: resq.param @w : tensor<4x16xf32>
 // CHECK: resq.param @w_codes : tensor<4x16x!resq.quant
 resq.param @w : tensor<4x16xf32> {

@@ -7,7 +7,7 @@
 // BARE: resq-quantize: high is '8', allowed: int2 to int8, e4m3
 // BYTES: !resq.quant<bits = 8, group = 2, zero = false, layout = row, codebook = e4m3>
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // CHECK-LABEL: resq.param @low : tensor<4x12x!resq.quant<bits = 4, group = 12, zero = false, layout = row>>
 resq.param @low : tensor<4x12xf32> {
   %0 = resq.leaf @ckpt "low" : tensor<4x12xf32>

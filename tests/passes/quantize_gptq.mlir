@@ -13,7 +13,7 @@
 // ABOVE: resq-quantize: damping is 1.5, allowed: above 0 to 1
 
 // A stream's basis on the columns, gains and rotated rows skipped; q and k share the moment.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @gain : tensor<16xf32> {
   %0 = resq.leaf @ckpt "gain" : tensor<16xf32>
   resq.yield %0 : tensor<16xf32>
@@ -97,7 +97,7 @@ func.func @shared(%x: tensor<?x16xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
 // -----
 
 // Per-head blocks with fewer matrices than heads, a permutation by a list and one by a param, a Hadamard transform, in order.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @heads : tensor<2x4x4xf64> {
   %0 = resq.moment "c.values" : tensor<2x4x4xf64>
   %1 = resq.eigenbasis %0 : tensor<2x4x4xf64>
@@ -139,7 +139,7 @@ func.func @of_heads(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
 // -----
 
 // A plain weight, lying on its side, joined again: nothing or little to replay.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @plain : tensor<4x16xf32> {
   %0 = resq.leaf @ckpt "plain" : tensor<4x16xf32>
   resq.yield %0 : tensor<4x16xf32>
@@ -174,7 +174,7 @@ func.func @plain_ones(%x: tensor<?x16xf32>, %z: tensor<?x16xf32>) -> (tensor<?x4
 // -----
 
 // What cannot be followed is rounded to nearest, and says why.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // expected-remark @below {{no activations in the coordinates of this recipe: resq.eye cannot be followed}}
 resq.param @no_leaf : tensor<16x16xf32> {
   %0 = resq.eye : tensor<16x16xf32>

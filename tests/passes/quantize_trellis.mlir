@@ -10,7 +10,7 @@
 // The definition multiplies what codes stand for.
 // GENERIC: arith.constant dense<[-127, -82, -63, {{.*}}, 63, 82, 127]> : tensor<64xi32>
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // CHECK-LABEL: resq.param @low : tensor<4x16x!resq.quant<bits = 4, group = 16, zero = false, layout = row, codebook = trellis, states = 4>>
 // CHECK: resq.quantize_weight %{{.*}} {norm = 2.000000e+00 : f32} : tensor<4x16xf32> -> tensor<4x16x!resq.quant<bits = 4, group = 16, zero = false, layout = row, codebook = trellis, states = 4>>
 // NORM-LABEL: resq.param @low

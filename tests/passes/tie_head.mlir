@@ -53,7 +53,7 @@
 // APART-DAG: resq.param @table : tensor<32x16x!resq.panel<f16>>
 // APART-LABEL: func.func @tied
 // APART: resq.head
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @table : tensor<32x16xf32> {
   %0 = resq.leaf @ckpt "e" : tensor<32x16xf32>
   resq.yield %0 : tensor<32x16xf32>
@@ -95,7 +95,7 @@ func.func @tied(%t: tensor<?xi32>, %rows: tensor<?xi32>) -> tensor<?x32xf32> {
 // CHECK: return
 // CODES-LABEL: func.func @untied
 // CODES: resq.embed %{{.*}} : tensor<?xi32>, tensor<32x16x!resq.quant<bits = 8, group = 8, zero = false, layout = n16k4, pack_group = 8, base = 8>>
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @table : tensor<32x16xf32> {
   %0 = resq.leaf @ckpt "e" : tensor<32x16xf32>
   resq.yield %0 : tensor<32x16xf32>
@@ -117,7 +117,7 @@ func.func @untied(%t: tensor<?xi32>) -> tensor<?x32xf32> {
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @table : tensor<32x16xf32> {
   %0 = resq.leaf @ckpt "e" : tensor<32x16xf32>
   resq.yield %0 : tensor<32x16xf32>

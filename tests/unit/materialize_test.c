@@ -110,7 +110,7 @@ static result run_with(const char *params, const char *const *gets,
                        const resq_materialize_options *options) {
   char text[16384];
   int at =
-      snprintf(text, sizeof text, "resq.checkpoint @m \"%s\", \"gguf\"\n%s\nfunc.func @f() {\n",
+      snprintf(text, sizeof text, "resq.checkpoint @m \"%s\", gguf\n%s\nfunc.func @f() {\n",
                gguf_path, params);
   for (int i = 0; gets[i]; ++i)
     at += snprintf(text + at, sizeof text - (size_t)at, "%%%d = resq.get @%s\n", i, gets[i]);
@@ -342,13 +342,13 @@ static void test_pair_ops(void **state) {
 static void test_random_matrix(void **state) {
   (void)state;
   result r = run("resq.param @h : tensor<17x17xf64> {\n" // 12 known, 5 not: Haar
-                 "%0 = resq.random_matrix [12, 5] \"hadamard\" seed 3 : tensor<17x17xf64>\n"
+                 "%0 = resq.random_matrix [12, 5] hadamard seed 3 : tensor<17x17xf64>\n"
                  "resq.yield %0 : tensor<17x17xf64> }\n"
                  "resq.param @g : tensor<17x17xf64> {\n"
-                 "%0 = resq.random_matrix [12, 5] \"gaussian\" seed 3 : tensor<17x17xf64>\n"
+                 "%0 = resq.random_matrix [12, 5] gaussian seed 3 : tensor<17x17xf64>\n"
                  "resq.yield %0 : tensor<17x17xf64> }\n"
                  "resq.param @b : tensor<17x17xf64> {\n"
-                 "%0 = resq.random_matrix [12, 5] \"bernoulli\" seed 3 : tensor<17x17xf64>\n"
+                 "%0 = resq.random_matrix [12, 5] bernoulli seed 3 : tensor<17x17xf64>\n"
                  "resq.yield %0 : tensor<17x17xf64> }\n",
                  (const char *const[]){"h : tensor<17x17xf64>", "g : tensor<17x17xf64>",
                                        "b : tensor<17x17xf64>", NULL});
@@ -400,7 +400,7 @@ static void test_condition(void **state) {
                "resq.yield %1 : tensor<2x2xf64> }\n",
                "p : tensor<2x2xf64>", "matrix 0 is singular");
   expect_error("resq.param @p : tensor<8x8xf64> {\n"
-               "%0 = resq.random_matrix [8] \"gaussian\" seed 1 departure 0.5 : tensor<8x8xf64>\n"
+               "%0 = resq.random_matrix [8] gaussian seed 1 departure 0.5 : tensor<8x8xf64>\n"
                "resq.yield %0 : tensor<8x8xf64> }\n",
                "p : tensor<8x8xf64>", "departs from an orthogonal one");
 }
