@@ -6,6 +6,7 @@
 // which can't be scanned, is parsed in a child process first.
 //===----------------------------------------------------------------------===//
 #include "base/file.h"
+#include "dialect/attributes.h"
 #include "dialect/build.h"
 #include "dialect/check.h"
 #include "dialect/diagnostics.h"
@@ -106,7 +107,7 @@ static bool bytecode_is_harmless(MlirContext ctx, const char *path, uint64_t siz
 /// Modules of a later dialect may mean something else by the same words.
 static bool check_version(MlirModule module, const char *path, resq_error *err) {
   MlirAttribute version = mlirOperationGetDiscardableAttributeByName(mlirModuleGetOperation(module),
-                                                                     resq_str("resq.version"));
+                                                                     resq_str(RESQ_ATTR_VERSION));
   if (mlirAttributeIsNull(version))
     return true;
   bool readable = mlirAttributeIsAInteger(version) &&

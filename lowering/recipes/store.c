@@ -77,7 +77,7 @@ static const resq_node *find_pack(const resq_evaluator *e, const resq_node *para
   const resq_node *node = &e->nodes[param->operands[0]];
   while (!node->rule)
     node = &e->nodes[node->operands[0]];
-  return resq_op_is(node->op, "resq.pack") ? node : NULL;
+  return resqOpIsPack(node->op) ? node : NULL;
 }
 
 static bool check_group(const resq_tensor_info *info, int64_t group, resq_error *err) {
@@ -106,8 +106,8 @@ static bool choose_layout(resq_evaluator *e, const resq_sink *sink, layout *to, 
                        "the result of resq.pack");
     *source = pack->operands[0];
     if (to->info.kind == RESQ_ELEMENT_QUANT) {
-      if (resq_op_has(pack->op, "group"))
-        to->group = resq_op_i64(pack->op, "group");
+      if (resqPackOpHasGroup(pack->op))
+        to->group = resqPackOpGetGroup(pack->op);
       if (!check_group(&to->info, to->group, err))
         return false;
     }

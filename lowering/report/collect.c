@@ -4,6 +4,7 @@
 
 #include "dialect/diagnostics.h"
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 #include "dialect/text_buffer.h"
 #include "kernels/layout/pack_layout.h"
 #include "lowering/codegen/program.h"
@@ -118,15 +119,15 @@ static void describe_branch(const resq_branch_recipes *r, resq_report_branch *b,
   b->activation_bits = (int)resqQuantTypeGetBits(activation);
   b->activation_group = resqQuantTypeGetGroup(activation);
   b->clip_found = !mlirOperationIsNull(r->clip);
-  b->clip = resq_op_has(r->quantize, "clip") ? resq_op_f64(r->quantize, "clip") : 1.0;
+  b->clip = resqQuantizeOpGetClip(r->quantize);
   *stored +=
       8 * (double)resq_packed_weight_size(rows, b->width, b->activation_group, b->group, b->bits);
 }
 
 static void describe_linear(const resq_linear_recipes *r, resq_report_linear *l) {
-  MlirStringRef name = resq_op_str(r->op, "name");
+  MlirStringRef name = resq_linear_name(r->op);
   *l = (resq_report_linear){
-      .name = resq_op_is(r->op, "resq.head") ? resq_copy_text("head") : copy(name),
+      .name = resqOpIsHead(r->op) ? resq_copy_text("head") : copy(name),
       .site = resq_copy_text(r->site),
       .rows = resq_width(mlirOperationGetResult(r->op, 0)),
       .n_branches = r->n_branches,
@@ -163,9 +164,9 @@ static bool describe_linears(resq_collecting *c) {
 //===-- Caches ------------------------------------------------------------===//
 
 /// #resq.kv_code<kind = "int", ...>: what stands in the brackets.
-static char *code_of(MlirOperation cache, const char *side) {
+static char *text_of(MlirAttribute kv_code) {
   resq_text_buffer text = {0};
-  mlirAttributePrint(resq_op_attr(cache, side), resq_text_buffer_add, &text);
+  mlirAttributePrint(kv_code, resq_text_buffer_add, &text);
   const char *all = resq_text_buffer_text(&text), *begin = strchr(all, '<');
   const char *end = strrchr(all, '>');
   char *code =
@@ -178,11 +179,11 @@ static void describe_cache(MlirOperation cache, void *user) {
   resq_facts *facts = user;
   facts->caches = RESQ_GROW(facts->caches, facts->n_caches);
   facts->caches[facts->n_caches++] =
-      (resq_report_cache){.name = copy(resq_op_str(cache, "sym_name")),
-                          .keys = code_of(cache, "keys"),
-                          .values = code_of(cache, "values"),
-                          .heads = resq_op_i64(cache, "heads"),
-                          .head_size = resq_op_i64(cache, "head_size"),
+      (resq_report_cache){.name = copy(resq_symbol_name(cache)),
+                          .keys = text_of(resqKvCacheOpGetKeys(cache)),
+                          .values = text_of(resqKvCacheOpGetValues(cache)),
+                          .heads = resqKvCacheOpGetHeads(cache),
+                          .head_size = resqKvCacheOpGetHeadSize(cache),
                           .bytes = resq_cache_token_bytes(cache)};
 }
 
@@ -275,7 +276,7 @@ bool resq_report_collect(MlirModule module, const resq_report_options *options, 
   resq_report_recipes_free(&recipes);
   mlirModuleDestroy(scratch);
   if (ok)
-    resq_for_each(mlirModuleGetOperation(module), "resq.kv_cache", describe_cache, facts);
+    resq_for_each(mlirModuleGetOperation(module), RESQ_OP_KV_CACHE, describe_cache, facts);
   else
     resq_facts_free(facts);
   return ok;

@@ -109,9 +109,8 @@ static void make_constant(MlirOperation leaf, void *user) {
 static result run_with(const char *params, const char *const *gets,
                        const resq_materialize_options *options) {
   char text[16384];
-  int at =
-      snprintf(text, sizeof text, "resq.checkpoint @m \"%s\", gguf\n%s\nfunc.func @f() {\n",
-               gguf_path, params);
+  int at = snprintf(text, sizeof text, "resq.checkpoint @m \"%s\", gguf\n%s\nfunc.func @f() {\n",
+                    gguf_path, params);
   for (int i = 0; gets[i]; ++i)
     at += snprintf(text + at, sizeof text - (size_t)at, "%%%d = resq.get @%s\n", i, gets[i]);
   snprintf(text + at, sizeof text - (size_t)at, "return\n}\n");
