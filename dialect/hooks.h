@@ -15,6 +15,7 @@
 
 #include "dialect/ops.h"
 #include "mlir-c/IR.h"
+#include "resq/dialect.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,11 +34,14 @@ typedef struct resq_message {
   char text[256];
 } resq_message;
 
-/// The fields of a cache code.
-typedef struct resq_kv_fields {
+/// Writes the message; false.
+bool resq_say(resq_message *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/// The one attribute that version 1 of the dialect had for all cache codes.
+typedef struct resq_kv_code_1 {
   MlirStringRef kind;
   unsigned bits, high, high_bits, rows, outliers, outlier_rows, buffer, window;
-} resq_kv_fields;
+} resq_kv_code_1;
 
 /// What an op is to be made of.
 typedef struct resq_parts {
@@ -48,11 +52,15 @@ typedef struct resq_parts {
   const void *scope;
 } resq_parts;
 
-/// storage null and codebook empty: integers.
-bool resqVerifyQuant(unsigned bits, int64_t group, bool zero, MlirStringRef layout,
-                     MlirType storage, MlirStringRef codebook, resq_message *out);
+bool resqVerifyQuant(const resq_quant *quant, resq_message *out);
 bool resqVerifyPanel(MlirType element, resq_message *out);
-bool resqVerifyKvCode(const resq_kv_fields *fields, resq_message *out);
+bool resqVerifyKvInt(unsigned bits, resq_message *out);
+bool resqVerifyKvLm(unsigned bits, resq_message *out);
+bool resqVerifyKvQjl(unsigned rows, resq_message *out);
+bool resqVerifyKvQjlGroups(unsigned rows, unsigned outliers, unsigned outlier_rows, unsigned buffer,
+                           unsigned window, resq_message *out);
+/// What a code of version 1 is now. Null after an emitted error, or with a message at out.
+MlirAttribute resqUpgradeKvCode(MlirContext ctx, const resq_kv_code_1 *old, resq_message *out);
 bool resqCheckVersion(MlirLocation loc, uint64_t version);
 
 /// Attributes `resq.*` on any op, and on argument or result (`what`) `index` of a function.

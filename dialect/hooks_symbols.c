@@ -6,11 +6,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-// A file of an older version would be upgraded here; there is none yet.
+// What older versions wrote is upgraded where it is parsed, in text and in bytecode alike: types and
+// attributes stand in bytecode as text.
 bool resqCheckVersion(MlirLocation loc, uint64_t version) {
-  if (version == RESQ_DIALECT_VERSION)
+  if (version >= 1 && version <= RESQ_DIALECT_VERSION)
     return true;
-  resq_emit_error_at(loc, "the bytecode holds resq dialect version %" PRIu64 ": allowed is %d",
+  resq_emit_error_at(loc, "the bytecode holds resq dialect version %" PRIu64 ": allowed is 1 to %d",
                      version, RESQ_DIALECT_VERSION);
   return false;
 }
@@ -36,9 +37,8 @@ bool resqVerifyKvCache(MlirOperation op) {
                          sides[i], head_size);
   }
   if (resqKvCodeHasSketch(resqKvCacheOpGetValues(op))) {
-    MlirStringRef kind = resqKvCodeAttrGetKind(resqKvCacheOpGetValues(op));
-    return resq_refuse(op, "C3: values are of kind \"%.*s\": allowed is any but those of signs",
-                       (int)kind.length, kind.data);
+    return resq_refuse(op, "C3: values are of kind %s: allowed is any but those of signs",
+                       resqKvKindName(resqKvCodeAttrGetKind(resqKvCacheOpGetValues(op))));
   }
   return true;
 }

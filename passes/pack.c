@@ -57,16 +57,12 @@ static void pack_sketch(MlirOperation op, void *user) {
 static MlirValue pack_codes(const resq_builder *b, MlirValue value, void *user) {
   packing *p = user;
   MlirType type = mlirValueGetType(value), codes = mlirShapedTypeGetElementType(type);
-  MlirType packed = resqQuantTypeWithLayout(codes, resq_str("n16k4"));
+  MlirType packed = resqQuantTypePack(codes, p->group);
   int64_t shape[] = {mlirShapedTypeGetDimSize(type, 0), mlirShapedTypeGetDimSize(type, 1)};
-  MlirValue y = resqPackOpBuild(b, value, resq_tensor(packed, 2, shape));
-  resqPackOpSetGroup(resq_defining_op(y), p->group);
-  return y;
+  return resqPackOpBuild(b, value, resq_tensor(packed, 2, shape));
 }
 
-static bool is_packed(MlirValue weight) {
-  return resq_str_eq(resqQuantTypeGetLayout(resq_element(weight)), "n16k4");
-}
+static bool is_packed(MlirValue weight) { return resqQuantTypeIsPacked(resq_element(weight)); }
 
 /// The embedding that reads the weight of a qlinear of one branch, a head; where the activation's
 /// groups are those of the weight, one packing serves both. Else null.

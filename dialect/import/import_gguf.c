@@ -180,7 +180,7 @@ static bool add_tokenizer(const importer *im, resq_error *err) {
 }
 
 static void add_caches(const importer *im) {
-  MlirAttribute code = resqKvCodeAttrGet(im->ctx, resq_str("f16"), 0, 0, 0, 0);
+  MlirAttribute code = resqKvFloatAttrGet(im->ctx, RESQ_KV_F16);
   for (int64_t layer = 0; layer < im->config.layers; ++layer) {
     char name[MAX_SYMBOL];
     snprintf(name, sizeof name, "l%" PRId64, layer);

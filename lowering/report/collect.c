@@ -6,8 +6,6 @@
 #include "dialect/memory.h"
 #include "dialect/ops.h"
 #include "dialect/text_buffer.h"
-#include "kernels/layout/pack_layout.h"
-#include "lowering/codegen/program.h"
 #include "lowering/report/measures.h"
 #include "passes/recipe.h"
 
@@ -120,8 +118,8 @@ static void describe_branch(const resq_branch_recipes *r, resq_report_branch *b,
   b->activation_group = resqQuantTypeGetGroup(activation);
   b->clip_found = !mlirOperationIsNull(r->clip);
   b->clip = resqQuantizeOpGetClip(r->quantize);
-  *stored +=
-      8 * (double)resq_packed_weight_size(rows, b->width, b->activation_group, b->group, b->bits);
+  const resq_packing packing = resq_packing_of(b->activation_group, b->bits);
+  *stored += 8 * (double)resq_packing_weight_bytes(packing, rows, b->width, b->group);
 }
 
 static void describe_linear(const resq_linear_recipes *r, resq_report_linear *l) {
@@ -163,14 +161,13 @@ static bool describe_linears(resq_collecting *c) {
 
 //===-- Caches ------------------------------------------------------------===//
 
-/// #resq.kv_code<kind = "int", ...>: what stands in the brackets.
+/// #resq.kv_int<bits = 4>: what stands behind the prefix of all cache codes.
 static char *text_of(MlirAttribute kv_code) {
   resq_text_buffer text = {0};
   mlirAttributePrint(kv_code, resq_text_buffer_add, &text);
-  const char *all = resq_text_buffer_text(&text), *begin = strchr(all, '<');
-  const char *end = strrchr(all, '>');
-  char *code =
-      begin && end ? resq_copy_part(begin + 1, (size_t)(end - begin - 1)) : resq_copy_text(all);
+  static const char prefix[] = "#resq.kv_";
+  const char *all = resq_text_buffer_text(&text);
+  char *code = resq_copy_text(strncmp(all, prefix, strlen(prefix)) ? all : all + strlen(prefix));
   resq_text_buffer_free(&text);
   return code;
 }
@@ -184,7 +181,7 @@ static void describe_cache(MlirOperation cache, void *user) {
                           .values = text_of(resqKvCacheOpGetValues(cache)),
                           .heads = resqKvCacheOpGetHeads(cache),
                           .head_size = resqKvCacheOpGetHeadSize(cache),
-                          .bytes = resq_cache_token_bytes(cache)};
+                          .bytes = resqKvCacheTokenBytes(cache)};
 }
 
 //===-- Judging -----------------------------------------------------------===//

@@ -64,7 +64,7 @@ resq.param @u : tensor<2x8x8xf64> {
   %1 = resq.eigenbasis %0 : tensor<2x8x8xf64>
   resq.yield %1 : tensor<2x8x8xf64>
 }
-resq.kv_cache @l0 heads 2 size 8 keys <kind = "f32"> values <kind = "f32">
+resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 // CHECK-LABEL: resq.param @low
 // CHECK: resq.rotate %{{.*}}, %{{.*}} : tensor<4x16xf32>, tensor<2x8x8xf64>
 // CHECK-LABEL: resq.param @high
@@ -106,7 +106,7 @@ resq.param @stream : tensor<4x4xf64> {
   %0 = resq.random_orthogonal [4] seed 1 : tensor<4x4xf64>
   resq.yield %0 : tensor<4x4xf64>
 }
-resq.kv_cache @l0 heads 2 size 8 keys <kind = "f32"> values <kind = "f32">
+resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 // CHECK-LABEL: resq.param @v_bias : tensor<16xf32>
 // CHECK: %[[B:.*]] = resq.leaf @ckpt "v.bias"
 // CHECK-NEXT: %[[U:.*]] = resq.get @u
@@ -161,7 +161,7 @@ resq.param @u : tensor<1x8x8xf64> {
   %1 = resq.eigenbasis %0 : tensor<1x8x8xf64>
   resq.yield %1 : tensor<1x8x8xf64>
 }
-resq.kv_cache @l0 heads 1 size 8 keys <kind = "f32"> values <kind = "f32">
+resq.kv_cache @l0 heads 1 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 // CHECK-LABEL: resq.param @v
 // CHECK: resq.transpose
 // CHECK: resq.rotate

@@ -77,7 +77,7 @@ resq.param @o : tensor<4x12xf32> {
   %0 = resq.leaf @ckpt "o" : tensor<4x12xf32>
   resq.yield %0 : tensor<4x12xf32>
 }
-resq.kv_cache @l0 heads 1 size 4 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @l0 heads 1 size 4 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 // HEADS: resq.param @o : tensor<4x12xf32>
 // HEADS: %[[P:.*]] = resq.permute %{{.*}} order [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
 // HEADS: resq.rotate %[[P]]

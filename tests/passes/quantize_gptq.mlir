@@ -62,19 +62,19 @@ resq.param @q.high : tensor<8x2xf32> {
 // CHECK-NEXT: %[[L2:.*]], %[[H2:.*]] = resq.split %[[S]] block 16 high 2
 // CHECK-NEXT: %[[E:.*]] = resq.concat %[[L2]], %[[H2]] dim 1
 // CHECK-NEXT: resq.yield %[[E]]
-// CHECK: resq.param @q.low.codes : tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = "row">>
+// CHECK: resq.param @q.low.codes : tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = row>>
 // CHECK-DAG: %[[WL:.*]] = resq.get @q.low :
 // CHECK-DAG: %[[WH:.*]] = resq.get @q.high :
 // CHECK-DAG: %[[M:.*]] = resq.get @l0.q.in.moment
 // CHECK: %[[O:.*]], %[[F:.*]] = resq.gptq_factor %[[M]] parts [14, 2]
 // CHECK: %[[Y:.*]]:2 = resq.gptq_weight %[[WL]], %[[WH]] by %[[O]], %[[F]]
 // CHECK: resq.yield %[[Y]]#0
-// CHECK: resq.param @q.high.codes : tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "row">>
+// CHECK: resq.param @q.high.codes : tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = row>>
 // CHECK: resq.yield %{{.*}}#1
-// E4M3: resq.gptq_weight {{.*}} -> tensor<8x14x!resq.quant<bits = 4, {{.*}}>>, tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "row", storage = f8E4M3FN>>
-// E4M3: resq.pack {{.*}} -> tensor<{{.*}}x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "n16k4", storage = f8E4M3FN>>
-// TCQ4: resq.gptq_weight {{.*}} {norm = 2.000000e+00 : f32} : {{.*}} -> tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = "row", codebook = "tcq">>, tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "row">>
-// TCQ4: resq.pack {{.*}} -> tensor<{{.*}}x14x!resq.quant<bits = 4, group = 14, zero = false, layout = "n16k4", codebook = "tcq">>
+// E4M3: resq.gptq_weight {{.*}} -> tensor<8x14x!resq.quant<bits = 4, {{.*}}>>, tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = row, codebook = e4m3>>
+// E4M3: resq.pack {{.*}} -> tensor<{{.*}}x2x!resq.quant<bits = 8, group = 2, zero = false, layout = n16k4, codebook = e4m3, pack_group = 2, base = 8>>
+// TCQ4: resq.gptq_weight {{.*}} {norm = 2.000000e+00 : f32} : {{.*}} -> tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = row, codebook = trellis, states = 4>>, tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = row>>
+// TCQ4: resq.pack {{.*}} -> tensor<{{.*}}x14x!resq.quant<bits = 4, group = 14, zero = false, layout = n16k4, codebook = trellis, states = 4, pack_group = 14, base = 4>>
 // CHECK-NOT: resq.moment
 // CHECK-LABEL: func.func @shared
 // CHECK-DAG: resq.get @q.low.codes

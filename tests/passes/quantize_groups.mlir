@@ -12,9 +12,9 @@
 // CHECK-DAG: resq.quantize %[[L:.*]] {range = 24 : i64} : tensor<?x48xf32> -> tensor<?x48x!resq.quant<bits = 4, group = 8, zero = true
 // CHECK-DAG: resq.quantize %[[H:.*]] : tensor<?x16xf32> -> tensor<?x16x!resq.quant<bits = 8, group = 8, zero = true
 // CHECK-DAG: resq.qlinear {{.*}} by {{.*}}tensor<4x48x!resq.quant<bits = 4, group = 16, zero = false
-// CHECK-DAG: resq.qlinear {{.*}} by {{.*}}tensor<4x48x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>, tensor<4x16x!resq.quant<bits = 8, group = 16, zero = false
-// PACK: resq.pack {{.*}} {group = 16 : i64} : tensor<4x48x!resq.quant<bits = 4, group = 16
-// PACK: resq.pack {{.*}} {group = 8 : i64} : tensor<4x48x!resq.quant<bits = 4, group = 8
+// CHECK-DAG: resq.qlinear {{.*}} by {{.*}}tensor<4x48x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>, tensor<4x16x!resq.quant<bits = 8, group = 16, zero = false
+// PACK: resq.pack {{.*}} : tensor<4x48x!resq.quant<bits = 4, group = 16, {{.*}} pack_group = 16, base = 4>>
+// PACK: resq.pack {{.*}} : tensor<4x48x!resq.quant<bits = 4, group = 8, {{.*}} pack_group = 8, base = 4>>
 resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x48xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x48xf32>
@@ -61,7 +61,7 @@ func.func @odd(%x: tensor<?x20xf32>) -> tensor<?x4xf32> {
 
 // A tied head gets codes of its own, the embedding stays.
 // CHECK: resq.param @embed : tensor<32x16xf32>
-// CHECK: resq.param @embed_codes : tensor<32x16x!resq.quant<bits = 8, group = 16, zero = false, layout = "row">>
+// CHECK: resq.param @embed_codes : tensor<32x16x!resq.quant<bits = 8, group = 16, zero = false, layout = row>>
 // CHECK-LABEL: func.func @head
 // CHECK: %[[X:.*]] = resq.embed %arg0
 // CHECK: %[[Q:.*]] = resq.quantize %[[X]] : tensor<?x16xf32> -> tensor<?x16x!resq.quant<bits = 8, group = 16, zero = true

@@ -34,7 +34,7 @@ resq.param @o : tensor<16x16xf32> {
   %0 = resq.leaf @ckpt "o" : tensor<16x16xf32>
   resq.yield %0 : tensor<16x16xf32>
 }
-resq.kv_cache @c heads 2 size 8 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 8 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 
 // HADAMARD: resq.param @stream.basis : tensor<16x16xf64>
 // HADAMARD-NEXT: resq.random_matrix [14, 2] hadamard seed 1 : tensor<16x16xf64>

@@ -74,7 +74,7 @@ resq.param @o : tensor<16x32xf32> {
   %0 = resq.leaf @ckpt "o" : tensor<16x32xf32>
   resq.yield %0 : tensor<16x32xf32>
 }
-resq.kv_cache @l0 heads 2 size 8 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 // CHECK-LABEL: resq.param @l0.value_basis : tensor<2x8x8xf64>
 // CHECK-NEXT: resq.moment "l0.values" : tensor<2x8x8xf64>
 // CHECK: resq.random_orthogonal [7, 1] seed 2 : tensor<8x8xf64>
