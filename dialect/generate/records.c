@@ -123,7 +123,7 @@ static void read_attribute(json_t *record, field *out) {
     out->form = NUMBERS;
     return;
   }
-  if (!*storage) // a choice of several attributes (AnyAttrOf)
+  if (!*storage) // one of several attributes: what mlir-tblgen takes then
     out->storage = "::mlir::Attribute";
   if (!*storage || !strncmp(storage, "::resq::", 8)) {
     out->form = ATTRIBUTE;

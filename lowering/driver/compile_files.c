@@ -3,7 +3,7 @@
 #include "compile_files.h"
 
 #include "base/file.h"
-#include "dialect/build.h"
+#include "dialect/ops.h"
 #include "dialect/memory.h"
 #include "lowering/entries/header.h"
 #include "lowering/codegen/link.h"
@@ -108,9 +108,9 @@ bool resq_compile_check_module(MlirOperation module, resq_file_uses *uses, resq_
   bool ok = true;
   for (MlirOperation op = mlirBlockGetFirstOperation(body); ok && !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
-    if (!resq_op_is(op, "resq.checkpoint"))
+    if (!resqOpIsCheckpoint(op))
       continue;
-    MlirStringRef text = resq_op_str(op, "path");
+    MlirStringRef text = resqCheckpointOpGetPath(op);
     char *path = resq_copy_part(text.data, text.length);
     ok = resq_file_use_add(uses, RESQ_READS, "the checkpoint of the module,", path, err);
     free(path);
