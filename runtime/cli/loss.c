@@ -146,7 +146,7 @@ static bool has_avx512(void) {
   static int known = -1;
   int has = __atomic_load_n(&known, __ATOMIC_RELAXED);
   if (has < 0) {
-    has = resq_cpu_runs(resq_cpu_features(), "avx512");
+    has = !(RESQ_CPU_SET_CASCADE_LAKE & ~resq_cpu_features());
     __atomic_store_n(&known, has, __ATOMIC_RELAXED);
   }
   return has;
