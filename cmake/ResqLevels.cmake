@@ -6,8 +6,12 @@
 #   RESQ_<chip>_TRIPLE, _FEATURES (a list), _CAPABILITY
 # A row that has other columns than the table's head says, or names what is not there, is an error here.
 include_guard(GLOBAL)
-set(levels_def ${CMAKE_SOURCE_DIR}/runtime/base/levels.def)
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${levels_def})
+set(levels_def ${CMAKE_CURRENT_LIST_DIR}/../runtime/base/levels.def)
+if(CMAKE_SCRIPT_MODE_FILE) # tests read tables of their own: cmake -DRESQ_LEVELS_DEF=FILE -P cmake/ResqLevels.cmake
+  set(levels_def ${RESQ_LEVELS_DEF})
+else()
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${levels_def})
+endif()
 file(READ ${levels_def} levels_text)
 string(REGEX REPLACE "//[^\n]*" "" levels_text "${levels_text}")
 string(REGEX REPLACE "\n#[^\n]*" "" levels_text "${levels_text}")

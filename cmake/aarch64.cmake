@@ -4,7 +4,7 @@
 #   cmake -G Ninja -B BUILD -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake -DRESQ_SYSROOT=SYSROOT -DRESQ_COMPILER=OFF \
 #         -DRESQ_TESTS=OFF
 #   ninja -C BUILD resq_runtime resq_command_line
-# Both archives belong into the folder aarch64 beside this machine's.
+# and, with RESQ_LIBRARY_PATH=BUILD/lib and RESQ_CC_aarch64=SYSROOT/cc, resqc --levels=aarch64 links.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES RESQ_SYSROOT)

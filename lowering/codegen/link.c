@@ -221,9 +221,10 @@ static void choose_drivers(const char *architecture, char room[64], char variabl
 
 bool resq_link(resq_link_kind kind, bool loose, const char *architecture, const char *program,
                const char *const *objects, int n_objects, const char *output, resq_error *err) {
-  char folder[PATH_MAX], runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8],
-      exports[PATH_MAX + 8], script[PATH_MAX + 64];
-  if (!resq_runtime_folder(architecture, folder, sizeof folder, err))
+  char folder[PATH_MAX] = "", runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8],
+       exports[PATH_MAX + 8], script[PATH_MAX + 64];
+  // A loose library's runtime is the loading process's.
+  if (!loose && !resq_runtime_folder(architecture, folder, sizeof folder, err))
     return false;
   snprintf(runtime, sizeof runtime, "%s/libresq_runtime.a", folder);
   snprintf(cli, sizeof cli, "%s/libresq_command_line.a", folder);
@@ -250,14 +251,12 @@ bool resq_link(resq_link_kind kind, bool loose, const char *architecture, const 
   }
   for (int i = 0; i < n_objects; i++)
     argv[n++] = objects[i];
-  if (loose) {
-    // Its runtime is the loading process's.
-  } else if (shared) {
+  if (!loose && shared) {
     // The session API is what the library offers; nothing refers to it from inside.
     for (int i = 0; i < n_session_names; i++)
       argv[n++] = session_roots[i];
     argv[n++] = runtime;
-  } else {
+  } else if (!loose) {
     argv[n++] = "-no-pie"; // libjansson.a of Debian is not position-independent
     argv[n++] = cli;
     argv[n++] = runtime;

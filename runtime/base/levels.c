@@ -11,8 +11,8 @@ const char *const resq_cpu_feature_names[RESQ_N_CPU_FEATURES] = {
 
 enum { no, yes };
 const resq_level_row resq_level_rows[] = {
-#define RESQ_LEVEL_ROW(name, kind, architecture, cpu, features, flags, needs, own, fallback,           \
-                   by_default, summary)                                                            \
+#define RESQ_LEVEL_ROW(name, kind, architecture, cpu, features, flags, needs, own, fallback,       \
+                       by_default, summary)                                                        \
   {#name, RESQ_LEVEL_##kind, #architecture, RESQ_CPU_SET_##needs, by_default, summary},
 #include "base/levels.def"
 };
@@ -43,8 +43,8 @@ static const char kernel_names[] = ""
 #include "base/levels.def"
     ;
 static const char default_names[] = ""
-#define RESQ_LEVEL_ROW(name, kind, architecture, cpu, features, flags, needs, own, fallback,           \
-                   by_default, summary)                                                            \
+#define RESQ_LEVEL_ROW(name, kind, architecture, cpu, features, flags, needs, own, fallback,       \
+                       by_default, summary)                                                        \
   IF_##by_default("," #name)
 #include "base/levels.def"
     ;
