@@ -7,6 +7,7 @@
 #include "compile.h"
 
 #include "dialect/attributes.h"
+#include "base/levels.h"
 #include "dialect/build.h"
 #include "dialect/import/import.h"
 #include "dialect/memory.h"
@@ -34,7 +35,6 @@
 
 #define RESQ_COMPILER_VERSION "0.1.0"
 #define DEFAULT_SCHEME "best-w4a8kv4"
-#define DEFAULT_LEVELS "generic,avx2,avx512,avx512vbmi"
 
 /// What a compile may leave: the output, the header beside a library, the report.
 enum { OUT_MAIN, OUT_HEADER, OUT_REPORT, N_OUTS };
@@ -459,7 +459,7 @@ static bool commit(compiling *c, resq_error *err) {
 bool resq_compile(const resq_compile_options *options, resq_error *err) {
   compiling c = {.options = options};
   c.scheme = options->scheme ? options->scheme : DEFAULT_SCHEME;
-  c.levels = options->levels ? options->levels : DEFAULT_LEVELS;
+  c.levels = options->levels ? options->levels : resq_level_default();
   resq_stages_init(&c.stages, options->verbose);
   bool ok = run(&c, err);
   if (ok)
