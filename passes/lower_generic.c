@@ -8,11 +8,13 @@
 //       they are, a panel as tensor<tiles x k x 16 x element>, n16k4 as tensor<bytes x i8>;
 //   {resq.cache = "c", resq.index, resq.sequence_bytes, resq.token_bytes}  memref<?xi8>, in the
 //       definition's layout: sequences times (capacity * token_bytes + sequence_bytes);
-//   {resq.capacity}                                index, last, where there is a cache.
+//   {resq.capacity}                                index, last, where there is a cache
+// (generic_argument.h has them as a structure).
 // resq.observe is dropped, recipes are erased.
 //===----------------------------------------------------------------------===//
 #include "passes/lower_generic.h"
 #include "dialect/memory.h"
+#include "passes/generic_argument.h"
 #include "mlir-c/Pass.h"
 #include "mlir-c/Transforms.h"
 #include "passes/pass.h"
@@ -82,28 +84,24 @@ static MlirType stored_type(MlirOperation get) {
 }
 
 static MlirAttribute param_facts(generic *g, MlirOperation param) {
-  MlirNamedAttribute facts[2];
-  intptr_t n = 0;
-  facts[n++] =
-      resq_attr(g->ctx, "resq.param", mlirStringAttrGet(g->ctx, resq_op_str(param, "sym_name")));
-  if (resq_op_has(param, "offset"))
-    facts[n++] = resq_attr_i64(g->ctx, "resq.offset", resq_op_i64(param, "offset"));
-  return mlirDictionaryAttrGet(g->ctx, n, facts);
+  const resq_generic_argument argument = {
+      .kind = RESQ_GENERIC_PARAM,
+      .name = resq_op_str(param, "sym_name"),
+      .offset = resq_op_has(param, "offset") ? resq_op_i64(param, "offset") : -1};
+  return resq_generic_argument_write(g->ctx, &argument);
 }
 
 /// `index` is the cache's place among all of the module's: that of the ABI.
 static MlirAttribute cache_facts(generic *g, MlirOperation cache) {
-  int64_t index = 0;
+  resq_generic_argument argument = {.kind = RESQ_GENERIC_CACHE,
+                                    .name = resq_op_str(cache, "sym_name"),
+                                    .token_bytes = generic_token_bytes(cache),
+                                    .sequence_bytes = generic_sequence_bytes(cache)};
   MlirBlock body = mlirOperationGetBlock(cache);
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationEqual(op, cache);
        op = mlirOperationGetNextInBlock(op))
-    index += resq_op_is(op, "resq.kv_cache");
-  MlirNamedAttribute facts[] = {
-      resq_attr(g->ctx, "resq.cache", mlirStringAttrGet(g->ctx, resq_op_str(cache, "sym_name"))),
-      resq_attr_i64(g->ctx, "resq.index", index),
-      resq_attr_i64(g->ctx, "resq.sequence_bytes", generic_sequence_bytes(cache)),
-      resq_attr_i64(g->ctx, "resq.token_bytes", generic_token_bytes(cache))};
-  return mlirDictionaryAttrGet(g->ctx, 4, facts);
+    argument.index += resq_op_is(op, "resq.kv_cache");
+  return resq_generic_argument_write(g->ctx, &argument);
 }
 
 static MlirType bytes_type(MlirContext ctx) {
@@ -163,10 +161,9 @@ static void set_signature(generic *g, intptr_t n_own) {
       facts[i] = mlirArrayAttrGetElement(old, i);
     else if (i >= n_own && i - n_own < g->n_symbols)
       facts[i] = g->symbols[i - n_own].facts;
-    else if (i >= n_own) {
-      MlirNamedAttribute capacity = resq_attr_unit(g->ctx, "resq.capacity");
-      facts[i] = mlirDictionaryAttrGet(g->ctx, 1, &capacity);
-    }
+    else if (i >= n_own)
+      facts[i] = resq_generic_argument_write(
+          g->ctx, &(resq_generic_argument){.kind = RESQ_GENERIC_CAPACITY});
   }
   for (intptr_t i = 0; i < n_results; i++)
     results[i] = mlirFunctionTypeGetResult(function, i);

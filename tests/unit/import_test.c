@@ -524,7 +524,7 @@ static void test_text(void **state) {
   expect_text_refused("module attributes {resq.context_length = \"8\"} {}",
                       "allowed is a 64-bit integer");
   expect_text_refused(
-      "module { func.func private @f() attributes {resq.function = \"f\", resq.args = []} }",
+      "module { func.func private @f() attributes {resq.entry = {function = \"f\"}} }",
       "is what a lowering says of its result");
   expect_text_refused("module { func.func private @f(i32 {resq.param = \"p\"}) }",
                       "resq.param is what a lowering says of its result");
