@@ -219,8 +219,8 @@ static bool add_level(MlirOperation module, const resq_level *level, const int64
 }
 
 bool resq_codegen(MlirOperation module, const resq_codegen_options *options, resq_link_kind kind,
-                  bool loose, const resq_workdir *work, const char *output, resq_stages *stages,
-                  resq_error *err) {
+                  bool without_runtime, const resq_workdir *work, const char *output,
+                  resq_stages *stages, resq_error *err) {
   object_list objects = {NULL, 0};
   job_list jobs = {.stages = stages, .lock = PTHREAD_MUTEX_INITIALIZER};
   resq_program_builder *program = resq_program_begin(module, options->scheme);
@@ -240,7 +240,7 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
        add_object(&objects, work, &table, err);
   resq_bytes_free(&table);
   free_jobs(&jobs);
-  ok = ok && resq_link(kind, loose, options->program, (const char *const *)objects.paths,
+  ok = ok && resq_link(kind, without_runtime, options->program, (const char *const *)objects.paths,
                        objects.count, output, err);
   resq_program_free(program);
   for (int i = 0; i < objects.count; i++)

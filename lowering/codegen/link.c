@@ -173,14 +173,15 @@ static const char *const session_roots[] = {
 enum { n_session_names = sizeof session_names / sizeof *session_names };
 
 /// A version script: these names, and no other of the archives that are linked in.
-static bool write_exports(const char *path, bool loose, const char *program, resq_error *err) {
+static bool write_exports(const char *path, bool without_runtime, const char *program,
+                          resq_error *err) {
   FILE *f = fopen(path, "we");
   if (!f)
     return resq_fail(err, RESQ_IO, "%s: cannot be written", path);
   fputs("{ global: resq_program_v1;", f);
   if (program)
     fprintf(f, " %s;", program);
-  for (int i = 0; !loose && i < n_session_names; i++)
+  for (int i = 0; !without_runtime && i < n_session_names; i++)
     fprintf(f, " %s;", session_names[i]);
   fputs(" local: *; };\n", f);
   bool failed = ferror(f);
@@ -189,8 +190,8 @@ static bool write_exports(const char *path, bool loose, const char *program, res
   return true;
 }
 
-bool resq_link(resq_link_kind kind, bool loose, const char *program, const char *const *objects,
-               int n_objects, const char *output, resq_error *err) {
+bool resq_link(resq_link_kind kind, bool without_runtime, const char *program,
+               const char *const *objects, int n_objects, const char *output, resq_error *err) {
   char folder[PATH_MAX], runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8],
       exports[PATH_MAX + 8], script[PATH_MAX + 64];
   if (!resq_runtime_folder(folder, sizeof folder, err))
@@ -208,7 +209,7 @@ bool resq_link(resq_link_kind kind, bool loose, const char *program, const char 
     return resq_fail(err, RESQ_NO_MEMORY, "%s: no memory to link it", output);
   int n = 1;
   bool shared = kind == RESQ_LINK_SHARED;
-  if (shared && !write_exports(exports, loose, program, err)) {
+  if (shared && !write_exports(exports, without_runtime, program, err)) {
     free(argv);
     return false;
   }
@@ -220,7 +221,7 @@ bool resq_link(resq_link_kind kind, bool loose, const char *program, const char 
   }
   for (int i = 0; i < n_objects; i++)
     argv[n++] = objects[i];
-  if (loose) {
+  if (without_runtime) {
     // Its runtime is the loading process's.
   } else if (shared) {
     // The session API is what the library offers; nothing refers to it from inside.

@@ -18,6 +18,7 @@
 #include "lowering/entries/header.h"
 #include "lowering/recipes/materialize.h"
 #include "lowering/artifact/module_chat_template.h"
+#include "lowering/artifact/module_section.h"
 #include "lowering/artifact/module_tokenizer.h"
 #include "passes/pipeline.h"
 #include "remarks.h"
@@ -45,6 +46,7 @@ typedef struct compiling {
   resq_workdir work;
   MlirContext ctx;
   MlirModule module;
+  resq_checkpoints *checkpoints; ///< that the module names, open as long as the compile runs
   resq_statistics *statistics;
   uint8_t *tokenizer; ///< the artifact's section; NULL: none
   uint64_t tokenizer_size;
@@ -116,17 +118,19 @@ static bool check_report(const compiling *c, resq_error *err) {
 static bool build_tokenizer(compiling *c, resq_error *err) {
   const resq_compile_options *o = c->options;
   resq_tokenizer_warnings warnings = {print_warning, c, o->pretokenizer != NULL};
-  if (o->pretokenizer && !resq_module_set_pretokenizer(root(c), o->pretokenizer, err))
+  if (o->pretokenizer &&
+      !resq_module_set_pretokenizer(root(c), o->pretokenizer, c->checkpoints, err))
     return false;
   if (o->emit != RESQ_EMIT_EXE && o->emit != RESQ_EMIT_SHARED)
     return true;
-  return resq_module_tokenizer(root(c), &warnings, &c->tokenizer, &c->tokenizer_size, err);
+  return resq_module_tokenizer(root(c), c->checkpoints, &warnings, &c->tokenizer,
+                               &c->tokenizer_size, err);
 }
 
 static bool import_module(compiling *c, resq_error *err) {
   resq_stage(&c->stages, "import");
   c->ctx = resqContextCreate();
-  c->module = resq_import(c->ctx, c->options->input, err);
+  c->module = resq_import(c->ctx, c->options->input, c->checkpoints, err);
   return !mlirModuleIsNull(c->module) &&
          resq_module_chat_template(root(c), c->options->input, c->options->chat_template, err) &&
          build_tokenizer(c, err);
@@ -151,7 +155,8 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
   const resq_calibration_options how = {.text = o->calibration,
                                         .windows = o->calibration_windows,
                                         .seed = o->seed,
-                                        .threads = o->threads};
+                                        .threads = o->threads,
+                                        .checkpoints = c->checkpoints};
   char cached[PATH_MAX];
   bool cache = o->cache && resq_statistics_cache_path(imported, &how, o->cache, cached);
   if (c->options->statistics && !c->options->calibrate_only) {
@@ -227,6 +232,7 @@ static bool collect_report(compiling *c, resq_error *err) {
     return true;
   resq_stage(&c->stages, "report");
   resq_report_options options = {.statistics = c->statistics,
+                                 .checkpoints = c->checkpoints,
                                  .cache_directory = c->options->cache,
                                  .threads = c->options->threads,
                                  .progress = materialize_progress,
@@ -283,6 +289,7 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_stage(&c->stages, "materialize");
   resq_out *out = resq_out_create(path, 0600, err);
   resq_materialize_options options = {.statistics = c->statistics,
+                                      .checkpoints = c->checkpoints,
                                       .cache_directory = c->options->cache,
                                       .threads = c->options->threads,
                                       .progress = materialize_progress,
@@ -290,6 +297,10 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
                                       .warn = print_warning,
                                       .warn_user = c};
   resq_remarks remarks = {0};
+  if (c->options->verbose) {
+    options.measured = resq_remarks_measure;
+    options.measured_user = &remarks;
+  }
   resq_listener listener;
   resq_error said = {.code = RESQ_OK};
   resq_listen_begin_remarks(&listener, c->ctx, &said, c->options->verbose ? resq_remarks_add : NULL,
@@ -383,9 +394,17 @@ static bool emit_artifact(compiling *c, resq_error *err) {
   }
   if (ok) {
     resq_stage(&c->stages, "write");
+    uint8_t *module;
+    uint64_t module_size;
+    resq_module_section_make(root(c), &module, &module_size);
+    const resq_artifact_parts parts = {.elf = elf,
+                                       .params = params,
+                                       .tokenizer = {c->tokenizer, c->tokenizer_size},
+                                       .metadata = {metadata, strlen(metadata)},
+                                       .module = {module, module_size}};
     resq_out *out = c->outs[OUT_MAIN] =
-        resq_artifact_assemble(o->output, shared ? 0644 : 0755, elf, params, c->tokenizer,
-                               c->tokenizer_size, metadata, strlen(metadata), err);
+        resq_artifact_assemble(o->output, shared ? 0644 : 0755, &parts, err);
+    free(module);
     ok = out && resq_out_complete(out, err);
     if (ok && shared)
       ok = (c->outs[OUT_HEADER] = resq_write_header(root(c), o->output, err)) != NULL;
@@ -456,7 +475,7 @@ static bool commit(compiling *c, resq_error *err) {
 }
 
 bool resq_compile(const resq_compile_options *options, resq_error *err) {
-  compiling c = {.options = options};
+  compiling c = {.options = options, .checkpoints = resq_checkpoints_create()};
   c.scheme = options->scheme ? options->scheme : DEFAULT_SCHEME;
   c.levels = options->levels ? options->levels : DEFAULT_LEVELS;
   resq_stages_init(&c.stages, options->verbose);
@@ -477,6 +496,7 @@ bool resq_compile(const resq_compile_options *options, resq_error *err) {
     mlirModuleDestroy(c.module);
   if (!mlirContextIsNull(c.ctx))
     mlirContextDestroy(c.ctx);
+  resq_checkpoints_destroy(c.checkpoints);
   resq_workdir_remove(&c.work);
   return ok;
 }
