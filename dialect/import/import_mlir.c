@@ -117,23 +117,24 @@ static bool check_version(MlirModule module, const char *path, resq_error *err) 
                    path, found, RESQ_DIALECT_VERSION);
 }
 
-static bool check_file(MlirContext ctx, const char *path, const resq_map *map, resq_error *err) {
+static bool check_file(MlirContext ctx, const char *path, const resq_map *map, bool here,
+                       resq_error *err) {
   if (!resq_check_is_mlir(map->data, map->size, path, err))
     return false;
   if (map->size > max_file_size)
     return resq_fail(err, RESQ_BAD_INPUT, "%s: %" PRIu64 " bytes; at most %" PRIu64 " are allowed",
                      path, map->size, max_file_size);
   if (memcmp(map->data, RESQ_BYTECODE_MAGIC, 4) == 0)
-    return bytecode_is_harmless(ctx, path, map->size, err);
+    return here || bytecode_is_harmless(ctx, path, map->size, err);
   return resq_text_scan((const char *)map->data, map->size, path, err);
 }
 
-MlirModule resq_import_mlir(MlirContext ctx, const char *path, resq_error *err) {
+static MlirModule import(MlirContext ctx, const char *path, bool here, resq_error *err) {
   MlirModule module = {NULL};
   resq_map map;
   if (!resq_map_open(&map, path, err))
     return module;
-  bool ok = check_file(ctx, path, &map, err);
+  bool ok = check_file(ctx, path, &map, here, err);
   resq_map_close(&map);
   if (!ok)
     return module;
@@ -143,4 +144,12 @@ MlirModule resq_import_mlir(MlirContext ctx, const char *path, resq_error *err) 
     module = (MlirModule){NULL};
   }
   return module;
+}
+
+MlirModule resq_import_mlir(MlirContext ctx, const char *path, resq_error *err) {
+  return import(ctx, path, false, err);
+}
+
+MlirModule resq_import_mlir_here(MlirContext ctx, const char *path, resq_error *err) {
+  return import(ctx, path, true, err);
 }

@@ -90,8 +90,8 @@ typedef struct observer {
   resq_statistics *statistics;
 } observer;
 
-/// Called by one thread, the others waiting. Parameters read so far go out of memory with every
-/// site: what is resident follows a layer.
+/// Called by the one thread that takes the op's only chunk; no other thread goes past the phase before it returns.
+/// Parameters read so far go out of memory with every site, so that what is resident follows a layer.
 static void observe(void *user, int32_t site, const float *x, int64_t rows, int64_t width,
                     int64_t ld) {
   (void)width;

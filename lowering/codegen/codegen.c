@@ -74,12 +74,12 @@ static bool lower_at(variant *v, const resq_level *level, int64_t rows, resq_err
   resq_error said = {.code = RESQ_OK};
   resq_listener listener;
   resq_listen_begin(&listener, mlirOperationGetContext(v->module), &said);
-  bool ok = level->gpu       ? resq_lower_gpu(v->module, rows, &v->entries)
-            : level->bitcode ? resq_lower_cpu(v->module, level->name, rows, &v->entries)
-                             : resq_entries_add(&v->entries, v->module, level->name, rows);
+  bool ok = level->gpu              ? resq_lower_gpu(v->module, rows, &v->entries)
+            : level->target.kernels ? resq_lower_cpu(v->module, level->name, rows, &v->entries)
+                                    : resq_entries_add(&v->entries, v->module, level->name, rows);
   bool silent = resq_listen_end(&listener);
   if (ok && silent)
-    return level->gpu || level->bitcode ||
+    return level->gpu || level->target.kernels ||
            (resq_run_pipeline(mlirModuleFromOperation(v->module), "resq-lower-generic", NULL, NULL,
                               err) &&
             resq_lower_definition(v->module, &v->entries, err));
@@ -182,7 +182,7 @@ static bool check_windows(MlirOperation module, int64_t rows, resq_error *err) {
 static bool add_jobs(const variant *variants, int count, const resq_level *level, job_list *jobs,
                      resq_error *err) {
   MlirOperation modules[2];
-  const int together = level->bitcode ? count : 1;
+  const int together = level->target.kernels ? count : 1;
   for (int i = 0; i < count; i++)
     modules[i] = variants[i].module;
   for (int i = 0; i < count; i += together) {

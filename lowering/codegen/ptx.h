@@ -3,9 +3,10 @@
 #ifndef RESQ_LOWERING_GPU_PTX_H
 #define RESQ_LOWERING_GPU_PTX_H
 
+#include "backend.h"
+#include "mlir-c/IR.h"
 #include "targets.h"
 #include "lowering/entries/entry.h"
-#include "object.h"
 
 /// Compiles the gpu.module that resq_lower_gpu left in `module` for each entry, for every target:
 /// microkernels are linked, specialised and inlined into their wrappers. Each entry gets its images;

@@ -284,11 +284,14 @@ bool resq_function_facts_derive(MlirOperation module, MlirOperation func, resq_a
   return ok;
 }
 
-bool resq_is_public_function(MlirOperation op) {
-  return resq_op_is(op, "func.func") &&
-         !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))) &&
+bool resq_is_public(MlirOperation op) {
+  return !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))) &&
          (!resq_op_has(op, "sym_visibility") ||
           resq_str_eq(resq_op_str(op, "sym_visibility"), "public"));
+}
+
+bool resq_is_public_function(MlirOperation op) {
+  return resq_op_is(op, "func.func") && resq_is_public(op);
 }
 
 char *resq_entry_symbol(MlirStringRef function, const char *level, int64_t rows) {

@@ -26,7 +26,9 @@ typedef struct resq_function_facts {
 /// caller can pass, an index that no argument gives (nothing would check it), rows that cannot agree.
 bool resq_function_facts_derive(MlirOperation module, MlirOperation func, resq_arena *memory,
                                 resq_function_facts *out);
-/// True of a func.func with a body that a caller may name.
+/// True of a function, of any dialect, with a body that others may name.
+bool resq_is_public(MlirOperation op);
+/// The same, and of a func.func.
 bool resq_is_public_function(MlirOperation op);
 
 /// "<function>__<level>__r<rows>", the symbol of an entry (malloc'ed).
