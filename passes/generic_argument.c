@@ -2,13 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/generic_argument.h"
 
-#define PARAM "resq.param"
-#define OFFSET "resq.offset"
-#define CACHE "resq.cache"
-#define INDEX "resq.index"
-#define SEQUENCE_BYTES "resq.sequence_bytes"
-#define TOKEN_BYTES "resq.token_bytes"
-#define CAPACITY "resq.capacity"
+#include "dialect/attributes.h"
 
 MlirAttribute resq_generic_argument_write(MlirContext ctx, const resq_generic_argument *argument) {
   MlirNamedAttribute facts[4];
@@ -17,18 +11,18 @@ MlirAttribute resq_generic_argument_write(MlirContext ctx, const resq_generic_ar
   case RESQ_GENERIC_OWN:
     break;
   case RESQ_GENERIC_PARAM:
-    facts[n++] = resq_attr(ctx, PARAM, mlirStringAttrGet(ctx, argument->name));
+    facts[n++] = resq_attr(ctx, RESQ_ATTR_PARAM, mlirStringAttrGet(ctx, argument->name));
     if (argument->offset >= 0)
-      facts[n++] = resq_attr_i64(ctx, OFFSET, argument->offset);
+      facts[n++] = resq_attr_i64(ctx, RESQ_ATTR_OFFSET, argument->offset);
     break;
   case RESQ_GENERIC_CACHE:
-    facts[n++] = resq_attr(ctx, CACHE, mlirStringAttrGet(ctx, argument->name));
-    facts[n++] = resq_attr_i64(ctx, INDEX, argument->index);
-    facts[n++] = resq_attr_i64(ctx, SEQUENCE_BYTES, argument->sequence_bytes);
-    facts[n++] = resq_attr_i64(ctx, TOKEN_BYTES, argument->token_bytes);
+    facts[n++] = resq_attr(ctx, RESQ_ATTR_CACHE, mlirStringAttrGet(ctx, argument->name));
+    facts[n++] = resq_attr_i64(ctx, RESQ_ATTR_INDEX, argument->index);
+    facts[n++] = resq_attr_i64(ctx, RESQ_ATTR_SEQUENCE_BYTES, argument->sequence_bytes);
+    facts[n++] = resq_attr_i64(ctx, RESQ_ATTR_TOKEN_BYTES, argument->token_bytes);
     break;
   case RESQ_GENERIC_CAPACITY:
-    facts[n++] = resq_attr_unit(ctx, CAPACITY);
+    facts[n++] = resq_attr_unit(ctx, RESQ_ATTR_CAPACITY);
     break;
   }
   return mlirDictionaryAttrGet(ctx, n, facts);
@@ -50,18 +44,18 @@ resq_generic_argument resq_generic_argument_read(MlirOperation func, intptr_t i)
   if (mlirAttributeIsNull(all))
     return out;
   MlirAttribute facts = mlirArrayAttrGetElement(all, i);
-  MlirAttribute param = find(facts, PARAM), cache = find(facts, CACHE);
+  MlirAttribute param = find(facts, RESQ_ATTR_PARAM), cache = find(facts, RESQ_ATTR_CACHE);
   if (!mlirAttributeIsNull(param))
     return (resq_generic_argument){.kind = RESQ_GENERIC_PARAM,
                                    .name = mlirStringAttrGetValue(param),
-                                   .offset = number(facts, OFFSET, -1)};
+                                   .offset = number(facts, RESQ_ATTR_OFFSET, -1)};
   if (!mlirAttributeIsNull(cache))
     return (resq_generic_argument){.kind = RESQ_GENERIC_CACHE,
                                    .name = mlirStringAttrGetValue(cache),
-                                   .index = number(facts, INDEX, 0),
-                                   .token_bytes = number(facts, TOKEN_BYTES, 0),
-                                   .sequence_bytes = number(facts, SEQUENCE_BYTES, 0)};
-  if (!mlirAttributeIsNull(find(facts, CAPACITY)))
+                                   .index = number(facts, RESQ_ATTR_INDEX, 0),
+                                   .token_bytes = number(facts, RESQ_ATTR_TOKEN_BYTES, 0),
+                                   .sequence_bytes = number(facts, RESQ_ATTR_SEQUENCE_BYTES, 0)};
+  if (!mlirAttributeIsNull(find(facts, RESQ_ATTR_CAPACITY)))
     out.kind = RESQ_GENERIC_CAPACITY;
   return out;
 }

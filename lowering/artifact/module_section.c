@@ -3,8 +3,8 @@
 #define _GNU_SOURCE // memrchr
 #include "module_section.h"
 
-#include "dialect/build.h"
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 #include "dialect/text_buffer.h"
 #include "exec/artifact.h"
 
@@ -41,12 +41,11 @@ static MlirWalkResult strip_op(MlirOperation op, void *user) {
 /// "folder/model.gguf" becomes "model.gguf".
 static void shorten_path(MlirOperation checkpoint, void *user) {
   (void)user;
-  MlirStringRef path = resq_op_str(checkpoint, "path");
+  MlirStringRef path = resqCheckpointOpGetPath(checkpoint);
   const char *slash = memrchr(path.data, '/', path.length);
   size_t skipped = slash ? (size_t)(slash + 1 - path.data) : 0;
   MlirStringRef name = {path.data + skipped, path.length - skipped};
-  mlirOperationSetAttributeByName(checkpoint, resq_str("path"),
-                                  mlirStringAttrGet(mlirOperationGetContext(checkpoint), name));
+  resqCheckpointOpSetPath(checkpoint, name);
 }
 
 //===-- The section -------------------------------------------------------===//
@@ -54,7 +53,7 @@ static void shorten_path(MlirOperation checkpoint, void *user) {
 void resq_module_section_make(MlirOperation module, uint8_t **out_bytes, uint64_t *out_size) {
   MlirOperation copy = mlirOperationClone(module);
   mlirOperationWalk(copy, strip_op, NULL, MlirWalkPreOrder);
-  resq_for_each(copy, "resq.checkpoint", shorten_path, NULL);
+  resq_for_each(copy, RESQ_OP_CHECKPOINT, shorten_path, NULL);
   resq_text_buffer bytes = {0};
   mlirOperationWriteBytecode(copy, resq_text_buffer_add, &bytes);
   mlirOperationDestroy(copy);

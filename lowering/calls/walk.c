@@ -1,5 +1,6 @@
 //===-- walk.c - a function's ops, one after the other, for any device ----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/attributes.h"
 #include "dialect/memory.h"
 #include "emit.h"
 
@@ -106,7 +107,7 @@ bool lower_functions(MlirOperation module, const lower_device *device, const cha
   for (; !mlirOperationIsNull(op); op = next) {
     next = mlirOperationGetNextInBlock(op);
     // What a pass has lowered and described before stays as it is.
-    if (!resq_is_public_function(op) || resq_op_has(op, "resq.entry"))
+    if (!resq_is_public_function(op) || resq_op_has(op, RESQ_ATTR_ENTRY))
       continue;
     if (!lower_function(module, op, device, level, max_rows, entries))
       return false;

@@ -15,6 +15,7 @@
 #include "lowering/calibrate/statistics_cache.h"
 #include "lowering/codegen/codegen.h"
 #include "compile_files.h"
+#include "compile_metadata.h"
 #include "lowering/entries/header.h"
 #include "lowering/recipes/materialize.h"
 #include "lowering/artifact/module_chat_template.h"
@@ -24,15 +25,12 @@
 #include "remarks.h"
 #include "lowering/report/report.h"
 #include "scheme.h"
-#include "text/utf8.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RESQ_COMPILER_VERSION "0.1.0"
 #define DEFAULT_SCHEME "best-w4a8kv4"
 #define DEFAULT_LEVELS "generic,avx2,avx512,avx512vbmi"
 
@@ -322,48 +320,6 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
 
 //===-- Artifact ----------------------------------------------------------===//
 
-/// No fact is left out for lack of memory.
-static void put(json_t *object, const char *key, json_t *value) {
-  if (!value || json_object_set_new(object, key, value))
-    resq_process_out_of_memory();
-}
-
-/// resq.generation as an object; entries that are no numbers are left out.
-static json_t *generation_settings(MlirAttribute dictionary) {
-  json_t *out = json_object();
-  intptr_t n =
-      mlirAttributeIsADictionary(dictionary) ? mlirDictionaryAttrGetNumElements(dictionary) : 0;
-  for (intptr_t i = 0; i < n; i++) {
-    MlirNamedAttribute entry = mlirDictionaryAttrGetElement(dictionary, i);
-    MlirStringRef name = mlirIdentifierStr(entry.name); // ends in a NUL
-    if (mlirAttributeIsAFloat(entry.attribute))
-      put(out, name.data, json_real(mlirFloatAttrGetValueDouble(entry.attribute)));
-  }
-  return out;
-}
-
-/// Facts for `info` and the run time's settings: nothing that differs between two compiles of the same thing.
-static char *metadata_text(const compiling *c) {
-  json_t *m = json_object();
-  MlirStringRef name = resq_op_str(root(c), "resq.name");
-  if (resq_utf8_valid_prefix(name.data, name.length) == name.length) // JSON holds no other text
-    put(m, "name", json_stringn_nocheck(name.length ? name.data : "", name.length));
-  put(m, "scheme", json_string(c->scheme));
-  put(m, "seed", json_integer(c->options->seed));
-  put(m, "version", json_string(RESQ_COMPILER_VERSION));
-  put(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
-  if (resq_op_has(root(c), "resq.context_length"))
-    put(m, "context_length", json_integer(resq_op_i64(root(c), "resq.context_length")));
-  MlirAttribute generation = resq_op_attr(root(c), "resq.generation");
-  if (!mlirAttributeIsNull(generation))
-    put(m, "generation", generation_settings(generation));
-  char *text = json_dumps(m, JSON_SORT_KEYS | JSON_COMPACT);
-  if (!text)
-    resq_process_out_of_memory();
-  json_decref(m);
-  return text;
-}
-
 static resq_codegen_options codegen_options(const compiling *c) {
   const resq_compile_options *o = c->options;
   return (resq_codegen_options){.levels = c->levels,
@@ -379,7 +335,7 @@ static bool emit_artifact(compiling *c, resq_error *err) {
   char params[PATH_MAX], elf[PATH_MAX];
   resq_workdir_file(&c->work, "params", params);
   resq_workdir_file(&c->work, "elf", elf);
-  char *metadata = metadata_text(c);
+  char *metadata = resq_compile_metadata(root(c), c->scheme, c->options->seed);
   bool ok = materialize(c, params, err);
   if (ok) {
     resq_stage(&c->stages, "code");

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "entry.h"
 
+#include "dialect/attributes.h"
 #include "dialect/memory.h"
 
 #include <assert.h>
@@ -162,7 +163,7 @@ void resq_entries_describe(const resq_entries *entries, MlirOperation module) {
   for (int i = 0; i < entries->count; i++) {
     MlirOperation code = resq_symbol(module, resq_str(entries->items[i].symbol));
     assert(!mlirOperationIsNull(code)); // the lowering that added the entry made it
-    mlirOperationSetDiscardableAttributeByName(code, resq_str("resq.entry"),
+    mlirOperationSetDiscardableAttributeByName(code, resq_str(RESQ_ATTR_ENTRY),
                                                entry(ctx, &entries->items[i].row));
   }
 }

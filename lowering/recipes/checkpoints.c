@@ -50,17 +50,14 @@ static bool identify_by_name(resq_checkpoint *c, const char *path, resq_error *e
 
 static bool open_checkpoint(resq_evaluator *e, resq_checkpoint *c, MlirOperation op,
                             resq_error *err) {
-  MlirStringRef format = resq_op_str(op, "format"), path_text = resq_op_str(op, "path");
-  if (!resq_str_eq(format, "gguf"))
-    return resq_fail(err, RESQ_BAD_INPUT, "checkpoint format \"%.*s\"; \"gguf\" is read",
-                     (int)format.length, format.data);
   if (!e->files) {
     e->files = resq_checkpoints_create();
     e->owns_files = true;
   }
-  char *path = resq_copy_part(path_text.data, path_text.length);
+  MlirStringRef text = resqCheckpointOpGetPath(op);
+  char *path = resq_copy_part(text.data, text.length);
   resq_checkpoint_file *file = resq_checkpoints_open(e->files, path, err);
-  MlirStringRef digest = resq_op_str(op, "digest");
+  MlirStringRef digest = resqCheckpointOpGetDigest(op);
   bool ok = file && (digest.length > 0 ? check_digest(c, file, digest, err)
                                        : identify_by_name(c, path, err));
   if (ok)
