@@ -13,6 +13,8 @@
 // resq.observe is dropped, recipes are erased.
 //===----------------------------------------------------------------------===//
 #include "passes/lower_generic.h"
+#include "dialect/attributes.h"
+#include "passes/recipe.h"
 #include "dialect/memory.h"
 #include "passes/generic_argument.h"
 #include "mlir-c/Pass.h"
@@ -49,7 +51,7 @@ static MlirWalkResult collect(MlirOperation op, void *user) {
 
 MlirValue generic_argument(const generic *g, MlirStringRef name) {
   for (intptr_t i = 0; i < g->n_symbols; i++)
-    if (mlirStringRefEqual(resq_op_str(g->symbols[i].op, "sym_name"), name))
+    if (mlirStringRefEqual(resq_symbol_name(g->symbols[i].op), name))
       return g->symbols[i].argument;
   return (MlirValue){NULL};
 }
@@ -87,21 +89,21 @@ static MlirType stored_type(MlirOperation get) {
 static MlirAttribute param_facts(generic *g, MlirOperation param) {
   const resq_generic_argument argument = {
       .kind = RESQ_GENERIC_PARAM,
-      .name = resq_op_str(param, "sym_name"),
-      .offset = resq_op_has(param, "offset") ? resq_op_i64(param, "offset") : -1};
+      .name = resq_symbol_name(param),
+      .offset = resqParamOpHasOffset(param) ? resqParamOpGetOffset(param) : -1};
   return resq_generic_argument_write(g->ctx, &argument);
 }
 
 /// `index` is the cache's place among all of the module's: that of the ABI.
 static MlirAttribute cache_facts(generic *g, MlirOperation cache) {
   resq_generic_argument argument = {.kind = RESQ_GENERIC_CACHE,
-                                    .name = resq_op_str(cache, "sym_name"),
+                                    .name = resq_symbol_name(cache),
                                     .token_bytes = resqKvCacheTokenBytes(cache),
                                     .sequence_bytes = resqKvCacheSequenceBytes(cache)};
   MlirBlock body = mlirOperationGetBlock(cache);
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationEqual(op, cache);
        op = mlirOperationGetNextInBlock(op))
-    argument.index += resq_op_is(op, "resq.kv_cache");
+    argument.index += resqOpIsKvCache(op);
   return resq_generic_argument_write(g->ctx, &argument);
 }
 
@@ -120,8 +122,10 @@ static void add_symbol(generic *g, MlirOperation op, MlirType stored, MlirAttrib
 /// for all.
 static bool add_arguments(generic *g, const op_list *list) {
   for (size_t i = 0; i < list->n; i++) {
-    MlirStringRef name = resq_op_str(list->ops[i], "param");
-    if (!resq_op_is(list->ops[i], "resq.get") || !mlirValueIsNull(generic_argument(g, name)))
+    if (!resqOpIsGet(list->ops[i]))
+      continue;
+    MlirStringRef name = resqGetOpGetParam(list->ops[i]);
+    if (!mlirValueIsNull(generic_argument(g, name)))
       continue;
     MlirType stored = stored_type(list->ops[i]);
     if (mlirTypeIsNull(stored))
@@ -130,7 +134,7 @@ static bool add_arguments(generic *g, const op_list *list) {
     add_symbol(g, param, stored, param_facts(g, param));
   }
   for (size_t i = 0; i < list->n; i++) {
-    MlirStringRef name = resq_op_str(list->ops[i], "cache");
+    MlirStringRef name = resq_cache_name(list->ops[i]);
     if (!name.data || !mlirValueIsNull(generic_argument(g, name)))
       continue;
     MlirOperation cache = resq_symbol(g->module, name);

@@ -86,7 +86,7 @@ static void hide_helpers(MlirOperation module, const resq_entries *entries) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    if (resq_op_is(op, "llvm.func") && !resq_entry_find(entries, resq_op_str(op, "sym_name")) &&
+    if (resq_op_is(op, "llvm.func") && !resq_entry_find(entries, resq_symbol_name(op)) &&
         !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))))
       mlirOperationSetAttributeByName(op, resq_str("linkage"), internal);
 }

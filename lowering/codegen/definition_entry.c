@@ -206,7 +206,7 @@ static void print_open(FILE *out, const char *entry) {
 /// The whole module text: a declaration of the function, and its entry.
 static bool print_entry(FILE *out, MlirOperation func, intptr_t n_own, const char *entry,
                         resq_error *err) {
-  MlirStringRef name = resq_op_str(func, "sym_name");
+  MlirStringRef name = resq_symbol_name(func);
   MlirType type = mlirTypeAttrGetValue(resq_op_attr(func, "function_type"));
   fprintf(out, "module {\n");
   print_open(out, entry);

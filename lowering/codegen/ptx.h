@@ -5,7 +5,6 @@
 
 #include "backend.h"
 #include "mlir-c/IR.h"
-#include "targets.h"
 #include "lowering/entries/entry.h"
 
 /// Compiles the gpu.module that resq_lower_gpu left in `module` for each entry, for every target:

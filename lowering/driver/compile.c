@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "compile.h"
 
+#include "dialect/attributes.h"
+#include "base/levels.h"
 #include "dialect/build.h"
 #include "dialect/import/import.h"
 #include "dialect/memory.h"
@@ -32,7 +34,6 @@
 #include <string.h>
 
 #define DEFAULT_SCHEME "best-w4a8kv4"
-#define DEFAULT_LEVELS "generic,avx2,avx512,avx512vbmi"
 
 /// What a compile may leave: the output, the header beside a library, the report.
 enum { OUT_MAIN, OUT_HEADER, OUT_REPORT, N_OUTS };
@@ -259,7 +260,7 @@ static bool write_report(compiling *c, resq_error *err) {
   if (!o->report)
     return true;
   resq_report_count(root(c), &c->facts);
-  MlirStringRef text = resq_op_str(root(c), "resq.name");
+  MlirStringRef text = resq_op_str(root(c), RESQ_ATTR_NAME);
   char *name = resq_copy_part(text.data, text.length);
   const char *calibration = o->statistics ? o->statistics : o->calibration;
   resq_report_origin origin = {.name = name,
@@ -433,7 +434,7 @@ static bool commit(compiling *c, resq_error *err) {
 bool resq_compile(const resq_compile_options *options, resq_error *err) {
   compiling c = {.options = options, .checkpoints = resq_checkpoints_create()};
   c.scheme = options->scheme ? options->scheme : DEFAULT_SCHEME;
-  c.levels = options->levels ? options->levels : DEFAULT_LEVELS;
+  c.levels = options->levels ? options->levels : resq_level_default();
   resq_stages_init(&c.stages, options->verbose);
   bool ok = run(&c, err);
   if (ok)

@@ -3,6 +3,7 @@
 #include "compile_metadata.h"
 
 #include "base/process.h"
+#include "dialect/attributes.h"
 #include "dialect/build.h"
 #include "text/utf8.h"
 
@@ -30,16 +31,16 @@ static json_t *generation_settings(MlirAttribute dictionary) {
 
 char *resq_compile_metadata(MlirOperation module, const char *scheme, int64_t seed) {
   json_t *m = json_object();
-  MlirStringRef name = resq_op_str(module, "resq.name");
+  MlirStringRef name = resq_op_str(module, RESQ_ATTR_NAME);
   if (resq_utf8_valid_prefix(name.data, name.length) == name.length) // JSON holds no other text
     put(m, "name", json_stringn_nocheck(name.length ? name.data : "", name.length));
   put(m, "scheme", json_string(scheme));
   put(m, "seed", json_integer(seed));
   put(m, "version", json_string(RESQ_COMPILER_VERSION));
   put(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
-  if (resq_op_has(module, "resq.context_length"))
-    put(m, "context_length", json_integer(resq_op_i64(module, "resq.context_length")));
-  MlirAttribute generation = resq_op_attr(module, "resq.generation");
+  if (resq_op_has(module, RESQ_ATTR_CONTEXT_LENGTH))
+    put(m, "context_length", json_integer(resq_op_i64(module, RESQ_ATTR_CONTEXT_LENGTH)));
+  MlirAttribute generation = resq_op_attr(module, RESQ_ATTR_GENERATION);
   if (!mlirAttributeIsNull(generation))
     put(m, "generation", generation_settings(generation));
   char *text = json_dumps(m, JSON_SORT_KEYS | JSON_COMPACT);

@@ -13,7 +13,7 @@ resq_lowered_entry *resq_entry_add(resq_entries *entries, MlirOperation module, 
   resq_function_facts facts;
   if (!resq_function_facts_derive(module, func, memory, &facts))
     return NULL;
-  MlirStringRef name = resq_op_str(func, "sym_name");
+  MlirStringRef name = resq_symbol_name(func);
   char *symbol = resq_entry_symbol(name, level, max_rows);
   entries->items = RESQ_GROW(entries->items, entries->count);
   resq_lowered_entry *e = &entries->items[entries->count++];

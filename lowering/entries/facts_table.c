@@ -1,6 +1,8 @@
 //===-- facts_table.c - arguments and results as the program table has them ===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "facts_internal.h"
+#include "dialect/attributes.h"
+#include "dialect/ops.h"
 
 #include "dialect/memory.h"
 
@@ -40,7 +42,7 @@ static const char *name_of(facts *f, MlirValue v, bool is_result, int index) {
   MlirAttribute given = mlirAttributeIsNull(all)
                             ? all
                             : mlirDictionaryAttrGetElementByName(
-                                  mlirArrayAttrGetElement(all, index), resq_str("resq.name"));
+                                  mlirArrayAttrGetElement(all, index), resq_str(RESQ_ATTR_NAME));
   if (!mlirAttributeIsNull(given)) { // a string: the dialect sees to it
     const char *name = usable_name(f, mlirStringAttrGetValue(given));
     if (!name)
@@ -110,7 +112,7 @@ static int returned(facts *f, MlirOperation ret, int i) {
 static MlirOperation cache_at(const facts *f, int32_t i) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(f->module));
   MlirOperation op = mlirBlockGetFirstOperation(body);
-  while (!resq_op_is(op, "resq.kv_cache") || i--)
+  while (!resqOpIsKvCache(op) || i--)
     op = mlirOperationGetNextInBlock(op);
   return op;
 }
@@ -125,7 +127,7 @@ static int64_t fixed_rows(facts *f) {
   }
   int64_t allowed = MOST_FIXED_ROWS;
   for (int i = 0; i < f->n_uses; i++) {
-    int64_t window = resqKvCodeMostRows(resq_op_attr(cache_at(f, f->uses[i].cache), "keys"));
+    int64_t window = resqKvCodeMostRows(resqKvCacheOpGetKeys(cache_at(f, f->uses[i].cache)));
     int64_t rows = f->values[facts_class(f, f->uses[i].positions)].fixed;
     most = rows > most ? rows : most;
     allowed = window < allowed ? window : allowed;

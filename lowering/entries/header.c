@@ -4,6 +4,7 @@
 #include "header.h"
 
 #include "base/file.h"
+#include "dialect/attributes.h"
 #include "dialect/build.h"
 #include "dialect/diagnostics.h"
 #include "dialect/text_buffer.h"
@@ -149,7 +150,7 @@ static void write_wrapper(header *h, const char *function, MlirStringRef symbol,
 }
 
 static bool write_facts(header *h, MlirOperation func, const resq_function_facts *facts) {
-  MlirStringRef symbol = resq_op_str(func, "sym_name");
+  MlirStringRef symbol = resq_symbol_name(func);
   char *full = NULL;
   if (asprintf(&full, "%s_%.*s", h->name, (int)symbol.length, symbol.data) < 0)
     return false;

@@ -3,6 +3,7 @@
 #include "sites.h"
 
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 
 typedef struct site_list {
   MlirStringRef *names;
@@ -11,7 +12,7 @@ typedef struct site_list {
 
 static void collect_site(MlirOperation op, void *user) {
   site_list *sites = user;
-  MlirStringRef name = resq_op_str(op, "site");
+  MlirStringRef name = resqObserveOpGetSite(op);
   for (int32_t i = 0; i < sites->count; i++)
     if (mlirStringRefEqual(sites->names[i], name))
       return;
@@ -21,7 +22,7 @@ static void collect_site(MlirOperation op, void *user) {
 
 MlirStringRef *resq_sites(MlirOperation module, int32_t *out_count) {
   site_list sites = {NULL, 0};
-  resq_for_each(module, "resq.observe", collect_site, &sites);
+  resq_for_each(module, RESQ_OP_OBSERVE, collect_site, &sites);
   *out_count = sites.count;
   return sites.names;
 }

@@ -37,7 +37,7 @@ RESQ_DECLARE_RULE(rotate) {
     resq_out_of_memory(err, &node->info);
   ok = ok && resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err);
   if (ok)
-    rotate_blocks(e, x, matrix, resq_op_has(node->op, "transposed"), *out);
+    rotate_blocks(e, x, matrix, resqRotateOpGetTransposed(node->op), *out);
   resq_value_release(x);
   resq_value_release(matrix);
   return ok;
@@ -45,7 +45,7 @@ RESQ_DECLARE_RULE(rotate) {
 
 RESQ_DECLARE_RULE(hadamard) {
   (void)range;
-  int64_t size = resq_op_i64(node->op, "size");
+  int64_t size = resqHadamardOpGetSize(node->op);
   int64_t order = size > 0 ? resqHadamardOrder(size) : 0;
   if (order == 0 || node->info.width % size != 0 || !resq_value_is_float(operands[0]))
     return resq_fail(err, RESQ_BAD_INPUT,
@@ -64,7 +64,7 @@ RESQ_DECLARE_RULE(hadamard) {
   if (ok) {
     resqHadamardSigns(order, signs);
     ok = resq_hadamard_rows(e->threads, resq_f64(wide), wide->rows, wide->width, size, order, signs,
-                            resq_op_has(node->op, "transposed"));
+                            resqHadamardOpGetTransposed(node->op));
   }
   free(signs);
   if (ok) {
@@ -89,11 +89,10 @@ static void copy_columns(const resq_value *x, int64_t from, int64_t count, resq_
 /// The order as a list that is known to be a permutation; malloc'ed, NULL on failure.
 static int64_t *permutation(const resq_node *node, resq_value *const *operands, resq_error *err) {
   size_t width = (size_t)node->info.width;
-  MlirAttribute list = resq_op_attr(node->op, "order");
+  const int64_t *list = resqPermuteOpGetOrder(node->op);
   bool by_indices = node->n_operands > 1;
-  int64_t count = by_indices                  ? operands[1]->rows * operands[1]->width
-                  : mlirAttributeIsNull(list) ? 0
-                                              : mlirDenseArrayGetNumElements(list);
+  int64_t count =
+      by_indices ? operands[1]->rows * operands[1]->width : resqPermuteOpGetNumOrder(node->op);
   if (count != (int64_t)width || (by_indices && operands[1]->kind != RESQ_VALUE_I32)) {
     resq_fail(err, RESQ_BAD_INPUT, "resq.permute: the order must have %lld entries",
               (long long)width);
@@ -105,7 +104,7 @@ static int64_t *permutation(const resq_node *node, resq_value *const *operands, 
   if (!ok)
     resq_out_of_memory(err, &node->info);
   for (int64_t i = 0; ok && i < (int64_t)width; ++i) {
-    int64_t at = by_indices ? resq_i32(operands[1])[i] : mlirDenseI64ArrayGetElement(list, i);
+    int64_t at = by_indices ? resq_i32(operands[1])[i] : list[i];
     ok = at >= 0 && at < (int64_t)width && !seen[at];
     if (ok) {
       seen[at] = true;
@@ -146,7 +145,7 @@ RESQ_DECLARE_RULE(permute) {
 RESQ_DECLARE_RULE(split) {
   (void)e;
   const resq_value *x = operands[0];
-  int64_t block = resq_op_i64(node->op, "block"), high = resq_op_i64(node->op, "high");
+  int64_t block = resqSplitOpGetBlock(node->op), high = resqSplitOpGetHigh(node->op);
   if (block < 2 || high < 1 || high >= block || x->width % block != 0 ||
       x->kind == RESQ_VALUE_QUANT)
     return resq_bad_shapes(node, err);
@@ -200,7 +199,7 @@ static bool with_same_kind(resq_evaluator *e, const resq_node *node, resq_value 
 static bool join_parts(const resq_evaluator *e, const resq_node *node, resq_value *const *parts,
                        resq_value **out, resq_error *err) {
   (void)e;
-  int64_t block = resq_op_i64(node->op, "block"), high = resq_op_i64(node->op, "high");
+  int64_t block = resqJoinOpGetBlock(node->op), high = resqJoinOpGetHigh(node->op);
   int64_t width = node->info.width, low = block - high;
   if (block < 2 || high < 1 || low < 1 || width % block != 0 ||
       parts[0]->width != width / block * low || parts[1]->width != width / block * high)
@@ -233,7 +232,7 @@ static void around(const resq_tensor_info *info, int64_t dim, int64_t *outer, in
 RESQ_DECLARE_RULE(slice) {
   const resq_value *x = operands[0];
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
-  int64_t dim = resq_op_i64(node->op, "dim"), begin = resq_op_i64(node->op, "begin");
+  int64_t dim = resqSliceOpGetDim(node->op), begin = resqSliceOpGetBegin(node->op);
   if (dim < 0 || dim >= node->info.rank || from->rank != node->info.rank || begin < 0 ||
       begin > from->shape[dim] - node->info.shape[dim] || x->kind == RESQ_VALUE_QUANT)
     return resq_bad_shapes(node, err);
@@ -254,7 +253,7 @@ RESQ_DECLARE_RULE(slice) {
 
 static bool concat_parts(const resq_evaluator *e, const resq_node *node, resq_value *const *parts,
                          resq_value **out, resq_error *err) {
-  int64_t dim = resq_op_i64(node->op, "dim"), sum = 0;
+  int64_t dim = resqConcatOpGetDim(node->op), sum = 0;
   for (int32_t i = 0; i < node->n_operands; ++i) {
     const resq_tensor_info *part = resq_operand_info(e, node, i);
     if (dim < 0 || dim >= node->info.rank || part->rank != node->info.rank)
@@ -289,7 +288,7 @@ static bool concat_parts(const resq_evaluator *e, const resq_node *node, resq_va
 static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_value **out,
                          resq_error *err) {
   const resq_tensor_info *info = &node->info;
-  if (resq_op_i64(node->op, "dim") != 0 || info->kind != RESQ_ELEMENT_QUANT || info->quant.zero)
+  if (resqConcatOpGetDim(node->op) != 0 || info->kind != RESQ_ELEMENT_QUANT || info->quant.zero)
     return resq_bad_shapes(node, err);
   int64_t rows = 0;
   for (int32_t i = 0; i < node->n_operands; ++i) {

@@ -37,11 +37,11 @@ void resq_measure_text(const resq_measure *m, char out[RESQ_MEASURE_TEXT]) {
 /// Hands a measure on. `doubt` is why it makes results doubtful; NULL: it does not.
 static void say(const reporting *r, MlirOperation op, resq_measure measure, const char *doubt) {
   MlirOperation owner = op;
-  while (!mlirOperationIsNull(owner) && !resq_op_is(owner, "resq.param"))
+  while (!mlirOperationIsNull(owner) && !resqOpIsParam(owner))
     owner = mlirOperationGetParentOperation(owner);
   if (mlirOperationIsNull(owner))
     return;
-  MlirStringRef name = resq_op_str(owner, "sym_name");
+  MlirStringRef name = resq_symbol_name(owner);
   char param[512], text[RESQ_MEASURE_TEXT], line[1024];
   resq_printable(param, sizeof param, name.data, name.length);
   measure.param = param;
@@ -114,11 +114,12 @@ static bool report_departure(const reporting *r, const resq_node *node, const re
   free(square);
   if (!ok)
     return false;
-  if (resq_op_has(node->op, "departure") && departure > resq_op_f64(node->op, "departure"))
+  if (resqRandomMatrixOpHasDeparture(node->op) &&
+      departure > resqRandomMatrixOpGetDeparture(node->op))
     return resq_fail(r->err, RESQ_BAD_INPUT,
                      "the random matrix departs from an orthogonal one by |M^T M - 1| = %.3g, "
                      "allowed: %g; allow-departure=true takes it all the same",
-                     departure, resq_op_f64(node->op, "departure"));
+                     departure, resqRandomMatrixOpGetDeparture(node->op));
   say(r, node->op,
       (resq_measure){.kind = RESQ_MEASURE_DEPARTURE, .low = departure, .high = departure}, NULL);
   return true;
@@ -140,8 +141,8 @@ static resq_value *whole_f64(const reporting *r, int32_t index) {
 
 static bool report_node(const reporting *r, int32_t index) {
   const resq_node *node = &r->e->nodes[index];
-  bool inverts = node->rule && resq_op_is(node->op, "resq.inverse_transpose");
-  bool random = node->rule && resq_op_is(node->op, "resq.random_matrix");
+  bool inverts = node->rule && resqOpIsInverseTranspose(node->op);
+  bool random = node->rule && resqOpIsRandomMatrix(node->op);
   if (!inverts && !random)
     return true;
   resq_value *x = whole_f64(r, inverts ? node->operands[0] : index);
