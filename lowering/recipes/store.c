@@ -221,7 +221,7 @@ static void forget(resq_evaluator *e, int32_t sink) {
       e->nodes[i].memo = NULL;
     }
   free(needed);
-  resq_checkpoints_forget(e);
+  resq_evaluator_drop_pages(e);
 }
 
 bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error *err) {

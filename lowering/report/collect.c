@@ -80,7 +80,7 @@ static void forget(resq_collecting *c, int32_t next) {
       c->e.nodes[i].memo = NULL;
     }
   free(needed);
-  resq_checkpoints_forget(&c->e);
+  resq_evaluator_drop_pages(&c->e);
 }
 
 //===-- Facts without numbers ---------------------------------------------===//
@@ -246,7 +246,7 @@ static bool collect(resq_collecting *c) {
   bool ok = resq_plan(e, c->err) && describe_linears(c) && resq_report_bases(c) &&
             measure_linears(c) && judge(c);
   resq_plan_free(e);
-  resq_checkpoints_close(e);
+  resq_evaluator_close_checkpoints(e);
   resq_param_cache_close(e->cache);
   return ok;
 }
@@ -263,7 +263,8 @@ bool resq_report_collect(MlirModule module, const resq_report_options *options, 
   resq_report_add_recipes(scratch, options->statistics, &recipes);
   resq_collecting c = {.e = {.module = mlirModuleGetOperation(scratch),
                              .statistics = options->statistics,
-                             .threads = options->threads},
+                             .threads = options->threads,
+                             .files = options->checkpoints},
                        .options = options,
                        .recipes = &recipes,
                        .facts = facts,
