@@ -129,7 +129,7 @@ static turning make_turning(caching *c, MlirOperation cache, const cache_users *
                   .high = high_of(c, s, size),
                   .blocks = resq_op_i64(cache, "heads"),
                   .sum_blocks = !s->per_head,
-                  .seed = c->options->seed + 1,
+                  .seed = resq_seed_apart(c->options->seed, 1),
                   .sites = sites,
                   .n_sites = 1,
                   .queries = queries,
@@ -196,7 +196,7 @@ static MlirValue make_sketch(const resq_builder *b, void *user) {
   const caching *c = user;
   int64_t shape[] = {c->sketch_rows, c->sketch_size};
   // The basis's random part takes seed + 1 of the same generator: signs must not depend on it.
-  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "seed", c->options->seed + 4),
+  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "seed", resq_seed_apart(c->options->seed, 4)),
                                 resq_attr_unit(b->ctx, "gaussian")};
   MlirValue s = resq_build_value(b, "resq.sketch_matrix", 0, NULL,
                                  resq_tensor(mlirF64TypeGet(b->ctx), 2, shape),
