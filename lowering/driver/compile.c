@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "compile.h"
 
+#include "base/version.h"
 #include "dialect/build.h"
 #include "dialect/import/import.h"
 #include "dialect/memory.h"
@@ -31,7 +32,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RESQ_COMPILER_VERSION "0.1.0"
 #define DEFAULT_SCHEME "best-w4a8kv4"
 #define DEFAULT_LEVELS "generic,avx2,avx512,avx512vbmi"
 
@@ -264,7 +264,7 @@ static bool write_report(compiling *c, resq_error *err) {
                                .pipeline = c->pipeline,
                                .calibration = base_name(calibration),
                                .seed = o->seed,
-                               .version = "resqc " RESQ_COMPILER_VERSION};
+                               .version = "resqc " RESQ_VERSION};
   if (c->statistics && resq_statistics_sites(c->statistics)) {
     origin.sites = resq_statistics_sites(c->statistics);
     origin.rows = resq_statistics_rows(c->statistics, 0);
@@ -339,7 +339,7 @@ static char *metadata_text(const compiling *c) {
     put(m, "name", json_stringn_nocheck(name.length ? name.data : "", name.length));
   put(m, "scheme", json_string(c->scheme));
   put(m, "seed", json_integer(c->options->seed));
-  put(m, "version", json_string(RESQ_COMPILER_VERSION));
+  put(m, "version", json_string(RESQ_VERSION));
   put(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
   if (resq_op_has(root(c), "resq.context_length"))
     put(m, "context_length", json_integer(resq_op_i64(root(c), "resq.context_length")));

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "base/notices.h"
 #include "base/process.h"
+#include "base/version.h"
 #include "dialect/memory.h"
 #include "lowering/driver/compile.h"
 
@@ -135,7 +136,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
 // clang-format on
 
 static int print_version(void) {
-  printf("resqc 0.1.0\n");
+  printf("resqc %s\n", RESQ_VERSION);
   return RESQ_OK;
 }
 
