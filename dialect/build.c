@@ -193,10 +193,12 @@ static MlirBlock body_of(MlirOperation module) {
   return mlirRegionGetFirstBlock(mlirOperationGetRegion(module, 0));
 }
 
+MlirStringRef resq_symbol_name(MlirOperation op) { return resq_op_str(op, "sym_name"); }
+
 MlirOperation resq_symbol(MlirOperation module, MlirStringRef name) {
   MlirOperation op = mlirBlockGetFirstOperation(body_of(module));
   for (; !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op))
-    if (mlirStringRefEqual(resq_op_str(op, "sym_name"), name))
+    if (mlirStringRefEqual(resq_symbol_name(op), name))
       return op;
   return op;
 }

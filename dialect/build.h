@@ -70,6 +70,8 @@ bool resq_op_has(MlirOperation op, const char *name);
 int64_t resq_dim(MlirValue v, intptr_t i); ///< -1 when dynamic
 int64_t resq_width(MlirValue v);           ///< last dimension
 MlirType resq_element(MlirValue v);
+/// The name of a symbol, of any dialect; {NULL, 0} of an op that is none.
+MlirStringRef resq_symbol_name(MlirOperation op);
 /// The symbol `name` in `module`'s body, or null.
 MlirOperation resq_symbol(MlirOperation module, MlirStringRef name);
 /// A name not yet a symbol in module: base, or base_1, base_2, ... (malloc'ed).

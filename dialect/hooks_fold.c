@@ -1,8 +1,8 @@
 //===-- hooks_fold.c - what an op is equal to -----------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Only exact algebra: an op that undoes the one before it. Rounding differs (less of
-// it), which the passes rely on: they insert pairs and let canonicalize cancel them.
+// Only exact algebra: an op that undoes the one before it, which removes rounding and adds none.
+// `mlir-opt --canonicalize` applies them; resq's own pipelines cancel pairs in --resq-fold-rotations.
 //===----------------------------------------------------------------------===//
 #include "dialect/check.h"
 #include "dialect/hooks.h"

@@ -188,13 +188,10 @@ bool resqVerifyConcat(MlirOperation op) {
 
 //===-- Quantisation ------------------------------------------------------===//
 
-static bool is_row_layout(MlirType quant) {
-  return resq_str_eq(resqQuantTypeGetLayout(quant), "row");
-}
-
 /// What resq.quantize makes: asymmetric integers or E4M3, row by row.
 static bool is_activation_code(MlirType quant) {
-  return (resqQuantTypeGetZero(quant) || resqQuantTypeIsE4M3(quant)) && is_row_layout(quant);
+  return (resqQuantTypeGetZero(quant) || resqQuantTypeIsE4M3(quant)) &&
+         !resqQuantTypeIsPacked(quant);
 }
 
 bool resqVerifyQuantize(MlirOperation op) {
@@ -206,7 +203,7 @@ bool resqVerifyQuantize(MlirOperation op) {
       !is_activation_code(quant))
     return resq_refuse(op,
                        "C2: q is %s, but x is %s: allowed is x's shape of quant with zero = true "
-                       "or storage = f8E4M3FN, layout = \"row\"",
+                       "or codebook = e4m3, layout = row",
                        RESQ_TYPE(q), RESQ_TYPE(x));
   if (resq_width(x) % resqQuantTypeGetGroup(quant))
     return resq_refuse(
@@ -245,7 +242,7 @@ bool resqVerifyDequantize(MlirOperation op) {
   return true;
 }
 
-/// C2 and C3 of one branch.
+/// C2, C3, C6 and C7 of one branch.
 static bool verify_branch(MlirOperation op, intptr_t i, MlirValue x, MlirValue weight) {
   MlirValue y = resq_result(op, 0);
   MlirType code = resq_element(x);
@@ -254,8 +251,8 @@ static bool verify_branch(MlirOperation op, intptr_t i, MlirValue x, MlirValue w
       !resq_extents_agree(resq_dim(x, 0), resq_dim(y, 0)))
     return resq_refuse(op,
                        "C2: activation %" PRIdPTR
-                       " is %s: allowed is [R, in] of quant with zero = true or storage = "
-                       "f8E4M3FN, layout = \"row\" and a group that divides in",
+                       " is %s: allowed is [R, in] of quant with zero = true or codebook = e4m3, "
+                       "layout = row and a group that divides in",
                        i, RESQ_TYPE(x));
   MlirType w = resq_element(weight);
   bool fits = resq_rank(weight) == 2 && resq_is_static(weight) && resqTypeIsQuant(w) &&
@@ -273,6 +270,12 @@ static bool verify_branch(MlirOperation op, intptr_t i, MlirValue x, MlirValue w
                        "C6: activation %" PRIdPTR " is %s, but its weight %s: allowed is E4M3 for "
                        "both, or for none",
                        i, RESQ_TYPE(x), RESQ_TYPE(weight));
+  if (resqQuantTypeIsPacked(w) && resqQuantTypeGetPacking(w).group != resqQuantTypeGetGroup(code))
+    return resq_refuse(op,
+                       "C7: weight %" PRIdPTR " is packed for an activation in groups of %" PRId64
+                       ", but activation %" PRIdPTR " has groups of %" PRId64
+                       ": allowed is the same group for both",
+                       i, resqQuantTypeGetPacking(w).group, i, resqQuantTypeGetGroup(code));
   return true;
 }
 

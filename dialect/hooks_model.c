@@ -131,10 +131,6 @@ bool resqVerifyGate(MlirOperation op) {
   if (!resq_same_type(gate, up) || !resq_same_type(gate, y))
     return resq_refuse(op, "C1: gate is %s, up is %s and y is %s: allowed is one type for all",
                        RESQ_TYPE(gate), RESQ_TYPE(up), RESQ_TYPE(y));
-  MlirStringRef activation = resq_op_str(op, "activation");
-  if (!resq_str_eq(activation, "silu"))
-    return resq_refuse(op, "C2: activation is \"%.*s\": allowed is \"silu\"",
-                       (int)activation.length, activation.data);
   return true;
 }
 

@@ -129,15 +129,9 @@ bool resqVerifyRandomOrthogonal(MlirOperation op) { return verify_blocks(op); }
 bool resqVerifyRandomMatrix(MlirOperation op) {
   if (!verify_blocks(op))
     return false;
-  MlirStringRef kind = resq_op_str(op, "kind");
-  if (!resq_str_eq(kind, "hadamard") && !resq_str_eq(kind, "gaussian") &&
-      !resq_str_eq(kind, "bernoulli"))
-    return resq_refuse(
-        op, "C2: kind is \"%.*s\": allowed are \"hadamard\", \"gaussian\" and \"bernoulli\"",
-        (int)(kind.length < 64 ? kind.length : 64), kind.data);
-  if (resq_op_has(op, "departure") && !(resq_op_f64(op, "departure") > 0))
-    return resq_refuse(op, "C3: departure is %g: allowed is more than 0",
-                       resq_op_f64(op, "departure"));
+  if (resqRandomMatrixOpHasDeparture(op) && !(resqRandomMatrixOpGetDeparture(op) > 0))
+    return resq_refuse(op, "C2: departure is %g: allowed is more than 0",
+                       resqRandomMatrixOpGetDeparture(op));
   return true;
 }
 
@@ -282,7 +276,7 @@ bool resqVerifyCast(MlirOperation op) {
 static bool is_codes_of(MlirValue y, MlirValue x) {
   MlirType quant = resq_element(y);
   return resqTypeIsQuant(quant) && resq_is_static(y) && resq_shapes_agree(x, y, -1) &&
-         !resqQuantTypeGetZero(quant) && resq_str_eq(resqQuantTypeGetLayout(quant), "row");
+         !resqQuantTypeGetZero(quant) && !resqQuantTypeIsPacked(quant);
 }
 
 bool resqVerifyQuantizeWeight(MlirOperation op) {
@@ -294,7 +288,7 @@ bool resqVerifyQuantizeWeight(MlirOperation op) {
   if (!is_codes_of(y, x))
     return resq_refuse(op,
                        "C2: y is %s, but x is %s: allowed is x's shape of quant with zero = false, "
-                       "layout = \"row\"",
+                       "layout = row",
                        RESQ_TYPE(y), RESQ_TYPE(x));
   if (resq_width(x) % resqQuantTypeGetGroup(quant))
     return resq_refuse(
@@ -355,7 +349,7 @@ bool resqVerifyGptqWeight(MlirOperation op) {
       return resq_refuse(op,
                          "C2: codes %" PRIdPTR
                          " are %s, but the weight is %s: allowed is its shape "
-                         "of quant with zero = false, layout = \"row\"",
+                         "of quant with zero = false, layout = row",
                          i, RESQ_TYPE(y), RESQ_TYPE(w));
     int64_t group = resqQuantTypeGetGroup(resq_element(y));
     if (resq_width(w) % group)
@@ -377,11 +371,11 @@ bool resqVerifyGptqWeight(MlirOperation op) {
 
 //===-- Packing -----------------------------------------------------------===//
 
-/// The same quant type but for its layout, row to n16k4.
+/// The same quant type but for its layout, row to a packed one.
 static bool is_retiled(MlirType row, MlirType tiled) {
-  return resqTypeIsQuant(row) && resqTypeIsQuant(tiled) &&
-         resq_str_eq(resqQuantTypeGetLayout(row), "row") &&
-         mlirTypeEqual(resqQuantTypeWithLayout(row, resq_str("n16k4")), tiled);
+  return resqTypeIsQuant(row) && resqTypeIsQuant(tiled) && !resqQuantTypeIsPacked(row) &&
+         !resqQuantTypeGetZero(row) && resqQuantTypeIsPacked(tiled) &&
+         mlirTypeEqual(resqQuantTypePack(row, resqQuantTypeGetPacking(tiled).group), tiled);
 }
 
 bool resqVerifyPack(MlirOperation op) {
@@ -392,16 +386,17 @@ bool resqVerifyPack(MlirOperation op) {
   bool to_panel = resq_is_float(x) && resqTypeIsPanel(resq_element(y));
   if (!to_panel && !is_retiled(resq_element(x), resq_element(y)))
     return resq_refuse(op,
-                       "C2: x is %s and y is %s: allowed is a float to a panel, or quant \"row\" "
-                       "to the same quant \"n16k4\"",
+                       "C2: x is %s and y is %s: allowed is a float to a panel, or quant in "
+                       "layout row to the same quant in layout n16k4",
                        RESQ_TYPE(x), RESQ_TYPE(y));
-  if (!resq_op_has(op, "group"))
+  if (to_panel)
     return true;
-  int64_t group = resq_op_i64(op, "group"), in = resq_width(x);
-  int64_t own = to_panel ? in : resqQuantTypeGetGroup(resq_element(x));
-  if (group < 1 || in % group || (own != group && own != in))
+  int64_t group = resqQuantTypeGetPacking(resq_element(y)).group, in = resq_width(x);
+  int64_t own = resqQuantTypeGetGroup(resq_element(x));
+  if (in % group || (own != group && own != in))
     return resq_refuse(op,
-                       "C3: group is %" PRId64 ", but x is %s: allowed is a divisor of %" PRId64
+                       "C3: y is packed for groups of %" PRId64
+                       ", but x is %s: allowed is a divisor of %" PRId64
                        ", where the weight's own group is that or the whole row",
                        group, RESQ_TYPE(x), in);
   return true;

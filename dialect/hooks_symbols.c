@@ -6,21 +6,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-// A file of an older version would be upgraded here; there is none yet.
+// What older versions wrote is upgraded where it is parsed, in text and in bytecode alike: types and
+// attributes stand in bytecode as text.
 bool resqCheckVersion(MlirLocation loc, uint64_t version) {
-  if (version == RESQ_DIALECT_VERSION)
+  if (version >= 1 && version <= RESQ_DIALECT_VERSION)
     return true;
-  resq_emit_error_at(loc, "the bytecode holds resq dialect version %" PRIu64 ": allowed is %d",
+  resq_emit_error_at(loc, "the bytecode holds resq dialect version %" PRIu64 ": allowed is 1 to %d",
                      version, RESQ_DIALECT_VERSION);
   return false;
-}
-
-bool resqVerifyCheckpoint(MlirOperation op) {
-  MlirStringRef format = resq_op_str(op, "format");
-  if (!resq_str_eq(format, "gguf"))
-    return resq_refuse(op, "C1: format is \"%.*s\": allowed is \"gguf\"", (int)format.length,
-                       format.data);
-  return true;
 }
 
 bool resqVerifyKvCache(MlirOperation op) {
@@ -44,69 +37,33 @@ bool resqVerifyKvCache(MlirOperation op) {
                          sides[i], head_size);
   }
   if (resqKvCodeHasSketch(resq_op_attr(op, "values"))) {
-    MlirStringRef kind = resqKvCodeAttrGetKind(resq_op_attr(op, "values"));
-    return resq_refuse(op, "C3: values are of kind \"%.*s\": allowed is any but those of signs",
-                       (int)kind.length, kind.data);
+    return resq_refuse(op, "C3: values are of kind %s: allowed is any but those of signs",
+                       resqKvKindName(resqKvCodeAttrGetKind(resq_op_attr(op, "values"))));
   }
   return true;
 }
 
 // The checkpoint is looked up among the siblings: ODS gives this op no symbol-use interface.
 bool resqVerifyTokenizer(MlirOperation op) {
-  MlirStringRef kind = resq_op_str(op, "kind"), checkpoint = resq_op_str(op, "checkpoint");
-  if (!resq_str_eq(kind, "bpe"))
-    return resq_refuse(op, "C1: kind is \"%.*s\": allowed is \"bpe\"", (int)kind.length, kind.data);
+  MlirStringRef checkpoint = resqTokenizerOpGetCheckpoint(op);
   MlirOperation module = mlirOperationGetParentOperation(op);
-  if (!resq_op_is(resq_symbol(module, checkpoint), "resq.checkpoint"))
-    return resq_refuse(op, "C2: @%.*s is not a resq.checkpoint: allowed is the name of one",
+  if (!resqOpIsCheckpoint(resq_symbol(module, checkpoint)))
+    return resq_refuse(op, "C1: @%.*s is not a resq.checkpoint: allowed is the name of one",
                        (int)checkpoint.length, checkpoint.data);
-  static const char *const ids[] = {"bos", "eos"};
+  static const char *const names[] = {"bos", "eos"};
+  const int64_t ids[] = {resqTokenizerOpGetBos(op), resqTokenizerOpGetEos(op)};
   for (int i = 0; i < 2; i++)
-    if (resq_op_i64(op, ids[i]) < -1)
-      return resq_refuse(op, "C3: %s is %" PRId64 ": allowed is a token id, or -1 for none", ids[i],
-                         resq_op_i64(op, ids[i]));
+    if (ids[i] < -1)
+      return resq_refuse(op, "C2: %s is %" PRId64 ": allowed is a token id, or -1 for none",
+                         names[i], ids[i]);
   return true;
 }
 
 //===-- Parameters --------------------------------------------------------===//
 
-static const char *const recipe_ops[] = {"arith.constant",
-                                         "resq.dequantize",
-                                         "resq.leaf",
-                                         "resq.get",
-                                         "resq.moment",
-                                         "resq.samples",
-                                         "resq.clip_ratio",
-                                         "resq.diagonal_order",
-                                         "resq.normalize_trace",
-                                         "resq.sum_blocks",
-                                         "resq.eigenbasis",
-                                         "resq.random_orthogonal",
-                                         "resq.hadamard_matrix",
-                                         "resq.balanced_basis",
-                                         "resq.inverse_transpose",
-                                         "resq.random_matrix",
-                                         "resq.sketch_matrix",
-                                         "resq.matmul",
-                                         "resq.transpose",
-                                         "resq.kron",
-                                         "resq.eye",
-                                         "resq.scale_columns",
-                                         "resq.deinterleave",
-                                         "resq.cast",
-                                         "resq.quantize_weight",
-                                         "resq.gptq_factor",
-                                         "resq.gptq_weight",
-                                         "resq.pack",
-                                         "resq.add",
-                                         "resq.rotate",
-                                         "resq.permute",
-                                         "resq.hadamard",
-                                         "resq.split",
-                                         "resq.join",
-                                         "resq.slice",
-                                         "resq.concat",
-                                         "resq.yield"};
+#define ROW(op) "resq." #op,
+static const char *const recipe_ops[] = {"arith.constant", RESQ_RECIPE_OPS(ROW)};
+#undef ROW
 
 static bool is_recipe_op(MlirOperation op) {
   for (size_t i = 0; i < sizeof recipe_ops / sizeof *recipe_ops; i++)

@@ -53,21 +53,17 @@ static MlirType square(const resq_builder *b, const resq_basis *basis, bool bloc
 static MlirValue random_part(const resq_builder *b, const resq_basis *basis) {
   int64_t sizes[] = {basis->size - basis->high, basis->high};
   const resq_rotation *r = &basis->rotation;
-  static const char *const kinds[] = {[RESQ_ROTATION_HADAMARD] = "hadamard",
-                                      [RESQ_ROTATION_GAUSSIAN] = "gaussian",
-                                      [RESQ_ROTATION_BERNOULLI] = "bernoulli"};
-  MlirNamedAttribute attrs[4] = {
-      resq_attr(b->ctx, "sizes", mlirDenseI64ArrayGet(b->ctx, basis->high ? 2 : 1, sizes)),
-      resq_attr_i64(b->ctx, "seed", basis->seed)};
   MlirType type = square(b, basis, false);
+  const intptr_t n = basis->high ? 2 : 1;
   if (r->kind == RESQ_ROTATION_HAAR)
-    return resq_build_value(b, "resq.random_orthogonal", 0, NULL, type, 2, attrs);
-  intptr_t n = 2;
-  attrs[n++] = resq_attr_str(b->ctx, "kind", kinds[r->kind]);
+    return resqRandomOrthogonalOpBuild(b, n, sizes, basis->seed, type);
+  static const resq_random_kind kinds[] = {[RESQ_ROTATION_HADAMARD] = RESQ_RANDOM_KIND_HADAMARD,
+                                           [RESQ_ROTATION_GAUSSIAN] = RESQ_RANDOM_KIND_GAUSSIAN,
+                                           [RESQ_ROTATION_BERNOULLI] = RESQ_RANDOM_KIND_BERNOULLI};
+  MlirValue random = resqRandomMatrixOpBuild(b, n, sizes, kinds[r->kind], basis->seed, type);
   if (r->kind != RESQ_ROTATION_HADAMARD && r->departure > 0)
-    attrs[n++] = resq_attr(b->ctx, "departure",
-                           mlirFloatAttrDoubleGet(b->ctx, mlirF64TypeGet(b->ctx), r->departure));
-  return resq_build_value(b, "resq.random_matrix", 0, NULL, type, n, attrs);
+    resqRandomMatrixOpSetDeparture(resq_defining_op(random), r->departure);
+  return random;
 }
 
 /// x's shape with another element type.

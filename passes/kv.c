@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SIGN_ROWS = 1024, MAX_GROUP_SIZE = 256 }; ///< of #resq.kv_code
+enum { MAX_SIGN_ROWS = 1024, MAX_GROUP_SIZE = 256 }; ///< of a cache code
 
 typedef struct caching {
   MlirOperation module, anchor;
@@ -42,13 +42,23 @@ static int64_t outliers_of(const resq_kv_spec *s, int64_t head_size) {
 
 static MlirAttribute code_of(const caching *c, MlirContext ctx, const resq_kv_spec *s,
                              int64_t head_size) {
-  if (s->groups)
-    return resqKvGroupsAttrGet(ctx, (unsigned)sign_rows_of(c, s, head_size),
-                               (unsigned)outliers_of(s, head_size),
-                               (unsigned)(s->outlier_signs * head_size), s->buffer, s->window);
-  bool is_float = !strcmp(s->kind, "f32") || !strcmp(s->kind, "f16");
-  return resqKvCodeAttrGet(ctx, resq_str(s->kind), s->bits, (unsigned)high_of(c, s, head_size),
-                           is_float ? 0 : 8, (unsigned)sign_rows_of(c, s, head_size));
+  const unsigned high = (unsigned)high_of(c, s, head_size);
+  const unsigned rows = (unsigned)sign_rows_of(c, s, head_size);
+  switch (s->kind) {
+  case RESQ_KV_F32:
+  case RESQ_KV_F16:
+    return resqKvFloatAttrGet(ctx, s->kind);
+  case RESQ_KV_INT:
+    return resqKvIntAttrGet(ctx, s->bits, high);
+  case RESQ_KV_LM:
+    return resqKvLmAttrGet(ctx, s->bits, high);
+  case RESQ_KV_QJL:
+    return resqKvQjlAttrGet(ctx, rows, high);
+  case RESQ_KV_QJL_GROUPS:
+    break;
+  }
+  return resqKvQjlGroupsAttrGet(ctx, rows, (unsigned)outliers_of(s, head_size),
+                                (unsigned)(s->outlier_signs * head_size), s->buffer, s->window);
 }
 
 //===-- The ops that touch a cache ----------------------------------------===//
@@ -239,7 +249,7 @@ static bool check_side(const caching *c, MlirOperation cache, const resq_kv_spec
   else if (s->basis == RESQ_KV_HADAMARD && !resqHadamardOrder(size))
     resq_emit_error(cache, "%s: no Hadamard matrix of size %lld is known (docs/dialect.md)",
                     c->flag, (long long)size);
-  else if (s->groups && (outliers_of(s, size) >= size || size > MAX_GROUP_SIZE))
+  else if (s->kind == RESQ_KV_QJL_GROUPS && (outliers_of(s, size) >= size || size > MAX_GROUP_SIZE))
     resq_emit_error(cache,
                     "%s: %lld outlier channels of %lld elements, allowed: fewer than all, of at "
                     "most %d elements",

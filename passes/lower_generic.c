@@ -65,19 +65,20 @@ static MlirType stored_type(MlirOperation get) {
   }
   if (!resqTypeIsQuant(element))
     return type;
-  if (!resq_str_eq(resqQuantTypeGetLayout(element), "n16k4")) {
-    resq_emit_error(
-        get, "a quantised param has a stored form in layout \"n16k4\" only: run --resq-pack");
+  if (!resqQuantTypeIsPacked(element)) {
+    resq_emit_error(get,
+                    "a quantized param has a stored form in layout n16k4 only: run --resq-pack");
     return (MlirType){NULL};
   }
-  int64_t group = generic_activation_group(value), n = resq_dim(value, 0), k = resq_dim(value, 1);
-  if (group < 1 || k % group != 0) {
-    resq_emit_error(get, "the activation's group %lld does not divide the weight's %lld columns",
-                    (long long)group, (long long)k);
+  int64_t bytes = resqPackedTensorBytes(type);
+  if (bytes < 0) {
+    resq_emit_error(get,
+                    "the param is packed for groups of %lld with scales of groups of %lld: both "
+                    "must divide its %lld columns",
+                    (long long)resqQuantTypeGetPacking(element).group,
+                    (long long)resqQuantTypeGetGroup(element), (long long)resq_width(value));
     return (MlirType){NULL};
   }
-  int64_t bytes = generic_code_bytes(type, group) +
-                  k / resqQuantTypeGetGroup(element) * ((n + 15) / 16 * 16) * 2;
   return resq_tensor(mlirIntegerTypeGet(ctx, 8), 1, &bytes);
 }
 
@@ -101,8 +102,8 @@ static MlirAttribute cache_facts(generic *g, MlirOperation cache) {
   MlirNamedAttribute facts[] = {
       resq_attr(g->ctx, "resq.cache", mlirStringAttrGet(g->ctx, resq_op_str(cache, "sym_name"))),
       resq_attr_i64(g->ctx, "resq.index", index),
-      resq_attr_i64(g->ctx, "resq.sequence_bytes", generic_sequence_bytes(cache)),
-      resq_attr_i64(g->ctx, "resq.token_bytes", generic_token_bytes(cache))};
+      resq_attr_i64(g->ctx, "resq.sequence_bytes", resqKvCacheSequenceBytes(cache)),
+      resq_attr_i64(g->ctx, "resq.token_bytes", resqKvCacheTokenBytes(cache))};
   return mlirDictionaryAttrGet(g->ctx, 4, facts);
 }
 

@@ -7,55 +7,23 @@
 
 //===-- Parameters --------------------------------------------------------===//
 
-static bool is_first_weight_of(MlirOpOperand use, int64_t *group) {
-  MlirOperation op = mlirOpOperandGetOwner(use);
-  if (!resq_op_is(op, "resq.qlinear"))
-    return false;
-  intptr_t branches = mlirDenseI32ArrayGetElement(resq_op_attr(op, "operandSegmentSizes"), 0);
-  intptr_t branch = (intptr_t)mlirOpOperandGetOperandNumber(use) - branches;
-  if (branch < 0 || branch >= branches)
-    return false;
-  *group = resqQuantTypeGetGroup(resq_element(generic_operand(op, branch)));
-  return true;
-}
-
-int64_t generic_activation_group(MlirValue weight) {
-  int64_t group = resqQuantTypeGetGroup(resq_element(weight));
-  MlirOpOperand use = mlirValueGetFirstUse(weight);
-  for (; !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use))
-    if (is_first_weight_of(use, &group))
-      break;
-  return group;
-}
-
-/// Planes of the n16k4 order behind its nibbles (docs/artifact-format.md).
-static int64_t planes_of(int64_t bits) { return bits > 4 && bits < 8 ? bits - 4 : 0; }
-
-int64_t generic_code_bytes(MlirType weight, int64_t group) {
-  int64_t n = mlirShapedTypeGetDimSize(weight, 0), k = mlirShapedTypeGetDimSize(weight, 1);
-  int64_t bits = resqQuantTypeGetBits(mlirShapedTypeGetElementType(weight));
-  int64_t unit = bits == 8 ? 128 : 64 + 16 * planes_of(bits);
-  return (n + 15) / 16 * (k / group * ((group + 7) / 8)) * unit;
-}
-
 static bool unpack_quant(generic *g, MlirOperation get, MlirValue stored) {
   MlirValue value = mlirOperationGetResult(get, 0);
   MlirType type = mlirValueGetType(value), element = resq_element(value);
-  int64_t group = generic_activation_group(value), n = resq_dim(value, 0), k = resq_dim(value, 1);
-  int64_t groups = k / resqQuantTypeGetGroup(element);
+  const resq_quant q = resqQuantTypeRead(element);
+  int64_t n = resq_dim(value, 0), k = resq_dim(value, 1);
   MlirValue parts[2];
-  int64_t bits = resqQuantTypeGetBits(element);
-  MlirValue codes[] = {stored, generic_index(g, n), generic_index(g, k), generic_index(g, group),
-                       generic_index(g, planes_of(bits))};
-  MlirValue scales[] = {stored, generic_index(g, generic_code_bytes(type, group)), codes[1],
-                        generic_index(g, groups)};
-  // Products and dequantisation are of what codes stand for: of integers, themselves.
-  resq_code_kind kind = resqQuantTypeGetKind(element);
-  const char *name = kind == RESQ_CODE_E4M3      ? "unpack_codes_e4m3"
-                     : kind == RESQ_CODE_TRELLIS ? "trellis_values"
-                     : bits == 8                 ? "unpack_codes_8"
-                                                 : "unpack_codes_planes";
-  int arguments = kind == RESQ_CODE_INTEGER && bits < 8 ? 5 : 4;
+  MlirValue codes[] = {stored, generic_index(g, n), generic_index(g, k),
+                       generic_index(g, q.packing.group), generic_index(g, q.packing.planes)};
+  MlirValue scales[] = {stored, generic_index(g, resq_packing_code_bytes(q.packing, n, k)),
+                        codes[1], generic_index(g, k / q.group)};
+  // Products and dequantization are of what codes stand for: of integers, themselves.
+  bool nibbles = q.codebook.kind == RESQ_CODE_INTEGER && q.packing.base == 4;
+  const char *name = nibbles                                ? "unpack_codes_planes"
+                     : q.codebook.kind == RESQ_CODE_E4M3    ? "unpack_codes_e4m3"
+                     : q.codebook.kind == RESQ_CODE_TRELLIS ? "trellis_values"
+                                                            : "unpack_codes_8";
+  int arguments = nibbles ? 5 : 4;
   if (!resq_define(&g->definitions, &g->b, name, arguments, codes, 1, &parts[0]) ||
       !resq_define(&g->definitions, &g->b, "unpack_scales", 4, scales, 1, &parts[1]))
     return false;
@@ -155,21 +123,10 @@ static bool lower_observe(generic *g, MlirOperation op) {
 
 //===-- Caches ------------------------------------------------------------===//
 
-int64_t generic_token_bytes(MlirOperation cache) {
-  int64_t size = resq_op_i64(cache, "head_size");
-  return resq_op_i64(cache, "heads") * (resqKvCodeBytes(resq_op_attr(cache, "keys"), size) +
-                                        resqKvCodeBytes(resq_op_attr(cache, "values"), size));
-}
-
-int64_t generic_sequence_bytes(MlirOperation cache) {
-  return resq_op_i64(cache, "heads") *
-         resqKvCodeWindowBytes(resq_op_attr(cache, "keys"), resq_op_i64(cache, "head_size"));
-}
-
 enum { CODE_ARGUMENTS = 7, GROUP_ARGUMENTS = 8 };
 
 static bool has_groups(MlirOperation cache) {
-  return resq_str_eq(resqKvCodeAttrGetKind(resq_op_attr(cache, "keys")), "qjl_groups");
+  return resqKvCodeAttrGetKind(resq_op_attr(cache, "keys")) == RESQ_KV_QJL_GROUPS;
 }
 
 /// rows, outliers, outlier_rows, buffer and window of keys, then kind, bits and high of values.
@@ -178,7 +135,7 @@ static void group_arguments(generic *g, MlirOperation cache, MlirValue *out) {
   const int64_t facts[GROUP_ARGUMENTS] = {
       resqKvCodeAttrGetRows(keys),        resqKvCodeAttrGetOutliers(keys),
       resqKvCodeAttrGetOutlierRows(keys), resqKvCodeAttrGetBuffer(keys),
-      resqKvCodeAttrGetWindow(keys),      resqKvCodeNumber(values),
+      resqKvCodeAttrGetWindow(keys),      resqKvCodeAttrGetKind(values),
       resqKvCodeAttrGetBits(values),      resqKvCodeAttrGetHigh(values)};
   for (int i = 0; i < GROUP_ARGUMENTS; i++)
     out[i] = generic_index(g, facts[i]);
@@ -187,11 +144,11 @@ static void group_arguments(generic *g, MlirOperation cache, MlirValue *out) {
 /// kind, bits, high and rows of keys, then kind, bits and high of values.
 static void code_arguments(generic *g, MlirOperation cache, MlirValue *out) {
   MlirAttribute keys = resq_op_attr(cache, "keys"), values = resq_op_attr(cache, "values");
-  out[0] = generic_index(g, resqKvCodeNumber(keys));
+  out[0] = generic_index(g, resqKvCodeAttrGetKind(keys));
   out[1] = generic_index(g, resqKvCodeAttrGetBits(keys));
   out[2] = generic_index(g, resqKvCodeAttrGetHigh(keys));
   out[3] = generic_index(g, resqKvCodeAttrGetRows(keys));
-  out[4] = generic_index(g, resqKvCodeNumber(values));
+  out[4] = generic_index(g, resqKvCodeAttrGetKind(values));
   out[5] = generic_index(g, resqKvCodeAttrGetBits(values));
   out[6] = generic_index(g, resqKvCodeAttrGetHigh(values));
 }

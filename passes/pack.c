@@ -57,15 +57,12 @@ static void pack_sketch(MlirOperation op, void *user) {
 static MlirValue pack_codes(const resq_builder *b, MlirValue value, void *user) {
   packing *p = user;
   MlirType type = mlirValueGetType(value), codes = mlirShapedTypeGetElementType(type);
-  MlirType packed = resqQuantTypeWithLayout(codes, resq_str("n16k4"));
+  MlirType packed = resqQuantTypePack(codes, p->group);
   int64_t shape[] = {mlirShapedTypeGetDimSize(type, 0), mlirShapedTypeGetDimSize(type, 1)};
-  MlirNamedAttribute group = resq_attr_i64(b->ctx, "group", p->group);
-  return resq_build_value(b, "resq.pack", 1, &value, resq_tensor(packed, 2, shape), 1, &group);
+  return resq_make_unary(b, "resq.pack", value, resq_tensor(packed, 2, shape));
 }
 
-static bool is_packed(MlirValue weight) {
-  return resq_str_eq(resqQuantTypeGetLayout(resq_element(weight)), "n16k4");
-}
+static bool is_packed(MlirValue weight) { return resqQuantTypeIsPacked(resq_element(weight)); }
 
 /// The embedding that reads the weight of a qlinear of one branch, a head; where the activation's
 /// groups are those of the weight, one packing serves both. Else null.

@@ -99,8 +99,9 @@ static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_
   // At the definition, so that it stands before every reader.
   MlirOperation def = resq_defining_op(x);
   resq_builder b = mlirOperationIsNull(def) ? resq_build_before(br->linear) : resq_build_after(def);
-  MlirType element = e4m3 ? resqQuantTypeGetSymmetric(b.ctx, br->kind, bits, group, resq_str("row"))
-                          : resqQuantTypeGet(b.ctx, bits, group, true, resq_str("row"));
+  MlirType element =
+      e4m3 ? resqQuantTypeGetSymmetric(b.ctx, resq_codebook_of(RESQ_CODE_E4M3, bits), group)
+           : resqQuantTypeGetAsymmetric(b.ctx, bits, group);
   int64_t shape[] = {resq_dim(x, 0), resq_width(x)};
   MlirNamedAttribute attrs[] = {resq_attr_f32(b.ctx, "clip", bits < 8 ? z->clip : 1.0f),
                                 resq_attr_i64(b.ctx, "range", range)};

@@ -8,7 +8,7 @@
 #ifndef RESQ_PASSES_RECIPE_H
 #define RESQ_PASSES_RECIPE_H
 
-#include "dialect/build.h"
+#include "dialect/ops.h"
 
 /// The param behind operand `index` of op; null unless it is a plain resq.get of a param with a
 /// recipe.

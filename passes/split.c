@@ -18,7 +18,7 @@
 //     that the high part is the largest of them (channels.h);
 //   any other: a basis of its own.
 // A linear that reads a split already is left alone: splitting twice changes nothing.
-// With `high` = none the basis is applied and nothing is split (QuaRot).
+// With the option rotate-only the basis is applied and nothing is split (QuaRot).
 //===----------------------------------------------------------------------===//
 #include "dialect/memory.h"
 #include "passes/basis.h"

@@ -12,8 +12,8 @@
 
 static MlirType codes_type(const resq_builder *b, MlirValue w, const resq_weight_branch *branch) {
   int64_t shape[] = {resq_dim(w, 0), resq_width(w)};
-  MlirType element =
-      resqQuantTypeGetSymmetric(b->ctx, branch->kind, branch->bits, branch->group, resq_str("row"));
+  MlirType element = resqQuantTypeGetSymmetric(b->ctx, resq_codebook_of(branch->kind, branch->bits),
+                                               branch->group);
   return resq_tensor(element, 2, shape);
 }
 

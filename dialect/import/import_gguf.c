@@ -6,7 +6,7 @@
 // interleaved for RoPE pairs (2i, 2i + 1); resq.rope turns pairs (i, i + size/2),
 // so those params put the rows back.
 //===----------------------------------------------------------------------===//
-#include "dialect/build.h"
+#include "dialect/ops.h"
 #include "dialect/diagnostics.h"
 #include "dialect/import/decoder_config.h"
 #include "dialect/import/generation_settings.h"
@@ -161,11 +161,9 @@ static void add_checkpoint(const importer *im) {
   for (size_t i = 0; i < sizeof digest.digest; ++i)
     snprintf(hex + 2 * i, 3, "%02x", digest.digest[i]);
   resq_builder b = at(im, im->module, "checkpoint");
-  const MlirNamedAttribute attrs[] = {resq_attr_str(im->ctx, "sym_name", "checkpoint"),
-                                      resq_attr_str(im->ctx, "path", im->gguf->path),
-                                      resq_attr_str(im->ctx, "format", "gguf"),
-                                      resq_attr_str(im->ctx, "digest", hex)};
-  resq_build_op(&b, "resq.checkpoint", 0, NULL, 0, NULL, 4, attrs);
+  MlirOperation op = resqCheckpointOpBuild(&b, resq_str("checkpoint"), resq_str(im->gguf->path),
+                                           RESQ_CHECKPOINT_FORMAT_GGUF);
+  resqCheckpointOpSetDigest(op, resq_str(hex));
 }
 
 static bool add_tokenizer(const importer *im, resq_error *err) {
@@ -175,23 +173,15 @@ static bool add_tokenizer(const importer *im, resq_error *err) {
   if (!resq_import_tokenizer_source(im->gguf, &source, err))
     return false;
   resq_builder b = at(im, im->module, "tokenizer");
-  const MlirNamedAttribute attrs[] = {
-      resq_attr_str(im->ctx, "sym_name", "tokenizer"),
-      resq_attr_sym(im->ctx, "checkpoint", "checkpoint"),
-      resq_attr_str(im->ctx, "kind", "bpe"),
-      resq_attr_str(im->ctx, "pre", source.pre),
-      resq_attr_i64(im->ctx, "bos", source.bos),
-      resq_attr_i64(im->ctx, "eos", source.eos),
-      resq_attr(im->ctx, "add_bos", mlirBoolAttrGet(im->ctx, source.add_bos)),
-      resq_attr_str(im->ctx, "chat_template", source.chat_template),
-  };
-  resq_build_op(&b, "resq.tokenizer", 0, NULL, 0, NULL, 8, attrs);
+  resqTokenizerOpBuild(&b, resq_str("tokenizer"), resq_str("checkpoint"), RESQ_TOKENIZER_KIND_BPE,
+                       resq_str(source.pre), source.bos, source.eos, source.add_bos,
+                       resq_str(source.chat_template));
   resq_import_tokenizer_source_free(&source);
   return true;
 }
 
 static void add_caches(const importer *im) {
-  MlirAttribute code = resqKvCodeAttrGet(im->ctx, resq_str("f16"), 0, 0, 0, 0);
+  MlirAttribute code = resqKvFloatAttrGet(im->ctx, RESQ_KV_F16);
   for (int64_t layer = 0; layer < im->config.layers; ++layer) {
     char name[MAX_SYMBOL];
     snprintf(name, sizeof name, "l%" PRId64, layer);
@@ -274,12 +264,10 @@ static MlirValue build_layer(const importer *im, int64_t layer, MlirValue x) {
   x = build_add(im, symbol(name, layer, "attn_add"), x, o);
 
   n = build_norm(im, symbol(name, layer, "mlp_norm"), x);
-  const MlirValue branches[] = {build_linear(im, layer, RESQ_DECODER_GATE, n),
-                                build_linear(im, layer, RESQ_DECODER_UP, n)};
+  MlirValue gate = build_linear(im, layer, RESQ_DECODER_GATE, n);
+  MlirValue up = build_linear(im, layer, RESQ_DECODER_UP, n);
   resq_builder b = at(im, im->body, symbol(name, layer, "act"));
-  MlirNamedAttribute silu = resq_attr_str(im->ctx, "activation", "silu");
-  MlirValue gated =
-      resq_build_value(&b, "resq.gate", 2, branches, rows_type(im, im->config.mlp_width), 1, &silu);
+  MlirValue gated = resqGateOpBuild(&b, gate, up, rows_type(im, im->config.mlp_width));
   MlirValue down = build_linear(im, layer, RESQ_DECODER_DOWN, gated);
   return build_add(im, symbol(name, layer, "mlp_add"), x, down);
 }

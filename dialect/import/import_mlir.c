@@ -126,18 +126,24 @@ static bool bytecode_is_harmless(MlirContext ctx, const char *path, uint64_t siz
 
 //===-- The module --------------------------------------------------------===//
 
-/// Modules of a later dialect may mean something else by the same words.
-static bool check_version(MlirModule module, const char *path, resq_error *err) {
-  MlirAttribute version = mlirOperationGetDiscardableAttributeByName(mlirModuleGetOperation(module),
-                                                                     resq_str("resq.version"));
+/// Modules of a later dialect may mean something else by the same words. One of an older dialect was
+/// upgraded where it was parsed, and says so from here on.
+static bool settle_version(MlirModule module, const char *path, resq_error *err) {
+  MlirOperation op = mlirModuleGetOperation(module);
+  const MlirStringRef name = resq_str("resq.version");
+  MlirAttribute version = mlirOperationGetDiscardableAttributeByName(op, name);
   if (mlirAttributeIsNull(version))
     return true;
   bool readable = mlirAttributeIsAInteger(version) &&
                   mlirIntegerTypeGetWidth(mlirAttributeGetType(version)) == 64;
   int64_t found = readable ? mlirIntegerAttrGetValueInt(version) : 0;
-  return (found >= 1 && found <= RESQ_DIALECT_VERSION) ||
-         resq_fail(err, RESQ_BAD_INPUT, "%s: resq.version is %" PRId64 "; this resq reads 1 to %d",
-                   path, found, RESQ_DIALECT_VERSION);
+  if (found < 1 || found > RESQ_DIALECT_VERSION)
+    return resq_fail(err, RESQ_BAD_INPUT,
+                     "%s: resq.version is %" PRId64 "; this resq reads 1 to %d", path, found,
+                     RESQ_DIALECT_VERSION);
+  mlirOperationSetDiscardableAttributeByName(
+      op, name, mlirIntegerAttrGet(mlirAttributeGetType(version), RESQ_DIALECT_VERSION));
+  return true;
 }
 
 static bool check_file(MlirContext ctx, const char *path, const resq_map *map, bool here,
@@ -162,7 +168,7 @@ static MlirModule import(MlirContext ctx, const char *path, bool here, resq_erro
   if (!ok)
     return module;
   module = parse(ctx, path, err);
-  if (!mlirModuleIsNull(module) && !check_version(module, path, err)) {
+  if (!mlirModuleIsNull(module) && !settle_version(module, path, err)) {
     mlirModuleDestroy(module);
     module = (MlirModule){NULL};
   }

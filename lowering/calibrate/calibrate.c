@@ -90,8 +90,8 @@ typedef struct observer {
   resq_statistics *statistics;
 } observer;
 
-/// Called by one thread, the others waiting. Parameters read so far go out of memory with every
-/// site: what is resident follows a layer.
+/// Called by the one thread that takes the op's only chunk; no other thread goes past the phase before it returns.
+/// Parameters read so far go out of memory with every site, so that what is resident follows a layer.
 static void observe(void *user, int32_t site, const float *x, int64_t rows, int64_t width,
                     int64_t ld) {
   (void)width;
@@ -155,9 +155,7 @@ static resq_statistics *collect(MlirModule module, const resq_windows *windows,
 //===-- The whole ---------------------------------------------------------===//
 
 int64_t resq_calibration_windows(const resq_calibration_options *options) {
-  return options->windows ? options->windows
-         : options->text       ? 64
-                                      : 16;
+  return options->windows ? options->windows : options->text ? 64 : 16;
 }
 
 static bool instrument(MlirModule module, const char *sites, resq_error *err) {
@@ -181,8 +179,9 @@ static resq_tokenizer *open_tokenizer(MlirModule module, uint8_t **blob, resq_er
   return NULL;
 }
 
-static bool get_windows(resq_windows *out, MlirModule imported, const resq_calibration_options *options,
-                        const resq_workdir *work, resq_stages *stages, resq_error *err) {
+static bool get_windows(resq_windows *out, MlirModule imported,
+                        const resq_calibration_options *options, const resq_workdir *work,
+                        resq_stages *stages, resq_error *err) {
   *out = (resq_windows){NULL, 0};
   uint8_t *blob = NULL;
   resq_tokenizer *tokenizer = open_tokenizer(imported, &blob, err);

@@ -104,11 +104,8 @@ void place_release(lowering *l);
 
 //===-- stored.c ----------------------------------------------------------===//
 
-/// The param that `get` reads has the bytes that its type takes, at least; false after an error.
+/// The param that `get` reads has the bytes that its type takes; false after an error.
 bool check_stored(lowering *l, MlirOperation get, MlirOperation param);
-/// The codes that op reads were packed for an activation in groups of `group`, as far as their size
-/// tells; false after an error.
-bool check_packed(lowering *l, MlirOperation op, MlirValue weight, int64_t group);
 
 //===-- kernel_call.c -----------------------------------------------------===//
 

@@ -66,7 +66,7 @@ static MlirOperation lower_variant(MlirOperation module, const resq_level *level
     char pipeline[64];
     snprintf(pipeline, sizeof pipeline, "resq-lower-gpu{rows=%lld}", (long long)rows);
     ok = resq_run_pipeline(mlirModuleFromOperation(copy), pipeline, NULL, NULL, err);
-  } else if (level->bitcode) {
+  } else if (level->target.kernels) {
     // Diagnostics of our own lowering say what is missing; they reach err through a pipeline's listener.
     char pipeline[96];
     snprintf(pipeline, sizeof pipeline, "resq-lower-cpu{level=%s rows=%lld}", level->name,
@@ -171,7 +171,7 @@ static bool check_windows(MlirOperation module, int64_t rows, resq_error *err) {
 /// One object of lowered modules, or one each where their functions are their own.
 static bool add_jobs(const MlirOperation *lowered, int count, const resq_level *level,
                      job_list *jobs, resq_error *err) {
-  const int together = level->bitcode ? count : 1;
+  const int together = level->target.kernels ? count : 1;
   for (int i = 0; i < count; i += together) {
     jobs->at = RESQ_GROW(jobs->at, jobs->count);
     jobs->at[jobs->count] = (job){.ok = false};

@@ -1,7 +1,7 @@
 //===-- link.c ------------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #define _GNU_SOURCE
-#include "link.h"
+#include "lowering/codegen/link.h"
 
 #include "base/process.h"
 
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,22 @@ static bool find_runtime(const char *root, char *out, size_t size) {
   return false;
 }
 
+/// The folder of the program or library that this code is in.
+static bool own_folder(char out[PATH_MAX]) {
+  Dl_info info;
+  struct link_map *map = NULL;
+  if (!dladdr1((const void *)&resq_runtime_folder, &info, (void **)&map, RTLD_DL_LINKMAP) || !map)
+    return false;
+  // The program itself has no name there, and dli_fname is what it was called as.
+  const char *path = map->l_name[0] ? map->l_name : "/proc/self/exe";
+  if (!realpath(path, out))
+    return false;
+  char *slash = strrchr(out, '/');
+  if (slash)
+    *slash = 0;
+  return slash != NULL;
+}
+
 bool resq_runtime_folder(char *out, size_t size, resq_error *err) {
   const char *given = getenv("RESQ_LIBRARY_PATH");
   // What was asked for is taken or refused, never replaced by something else.
@@ -42,17 +59,16 @@ bool resq_runtime_folder(char *out, size_t size, resq_error *err) {
            resq_fail(err, RESQ_FAILED,
                      "RESQ_LIBRARY_PATH=%s: no libresq_runtime.a there or in its folder resq",
                      given);
-  char own[PATH_MAX] = "";
-  Dl_info info;
-  if (dladdr(&resq_runtime_folder, &info) && info.dli_fname && realpath(info.dli_fname, own)) {
-    char *slash = strrchr(own, '/');
-    if (slash)
-      *slash = 0;
-  }
-  return find_runtime(own, out, size) ||
+  char own[PATH_MAX] = "", beside[PATH_MAX + 8];
+  if (own_folder(own))
+    snprintf(beside, sizeof beside, "%s/../lib", own);
+  else
+    beside[0] = 0;
+  return find_runtime(own, out, size) || find_runtime(beside, out, size) ||
          resq_fail(
              err, RESQ_FAILED,
-             "libresq_runtime.a not found in %s: set RESQ_LIBRARY_PATH to the folder that holds it",
+             "libresq_runtime.a not found in %s or in lib beside it: set RESQ_LIBRARY_PATH to "
+             "the folder that holds it",
              own);
 }
 

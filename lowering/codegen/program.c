@@ -79,28 +79,19 @@ static LLVMTypeRef list_type(resq_program_builder *b, const struct list *l) {
   return l->count ? LLVMTypeOf(l->items[0]) : b->ptr;
 }
 
-int64_t resq_cache_token_bytes(MlirOperation op) {
-  int64_t heads = resq_op_i64(op, "heads"), size = resq_op_i64(op, "head_size"), bytes = 0;
-  static const char *const sides[] = {"keys", "values"};
-  for (int i = 0; i < 2; i++)
-    bytes += heads * resqKvCodeBytes(resq_op_attr(op, sides[i]), size);
-  return bytes;
-}
-
 /// The last `window` keys are kept exactly; a row reads up to `buffer` of them (resq.td, qjl_groups).
 static int64_t cache_rewind(MlirOperation op) {
   MlirAttribute keys = resq_op_attr(op, "keys");
-  return resq_str_eq(resqKvCodeAttrGetKind(keys), "qjl_groups")
+  return resqKvCodeAttrGetKind(keys) == RESQ_KV_QJL_GROUPS
              ? (int64_t)resqKvCodeAttrGetWindow(keys) - (int64_t)resqKvCodeAttrGetBuffer(keys)
              : -1;
 }
 
 static void add_cache(resq_program_builder *b, MlirOperation op) {
   int64_t elements = 2 * resq_op_i64(op, "heads") * resq_op_i64(op, "head_size");
-  int64_t bytes = resq_cache_token_bytes(op);
+  int64_t bytes = resqKvCacheTokenBytes(op);
   double bits = (double)bytes * 8 / (double)elements;
-  int64_t fixed = resq_op_i64(op, "heads") *
-                  resqKvCodeWindowBytes(resq_op_attr(op, "keys"), resq_op_i64(op, "head_size"));
+  int64_t fixed = resqKvCacheSequenceBytes(op);
   LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")), const_i64(b, bytes),
                            const_i64(b, fixed), const_i64(b, cache_rewind(op)),
                            LLVMConstReal(b->f64, bits)};

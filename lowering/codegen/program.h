@@ -17,7 +17,4 @@ void resq_program_add_entries(resq_program_builder *b, MlirOperation lowered);
 bool resq_program_emit(resq_program_builder *b, const char *name, resq_bytes *out, resq_error *err);
 void resq_program_free(resq_program_builder *b);
 
-/// Bytes that a resq.kv_cache takes for one token of one sequence, keys and values of all heads.
-int64_t resq_cache_token_bytes(MlirOperation cache);
-
 #endif // RESQ_LOWERING_PROGRAM_H

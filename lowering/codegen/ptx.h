@@ -3,8 +3,9 @@
 #ifndef RESQ_LOWERING_GPU_PTX_H
 #define RESQ_LOWERING_GPU_PTX_H
 
+#include "backend.h"
+#include "mlir-c/IR.h"
 #include "targets.h"
-#include "object.h"
 
 /// Compiles every gpu.module that --resq-lower-gpu left in `module` for every target: microkernels
 /// are linked, specialised and inlined into their wrappers. Each gpu.module gets its resq.images;

@@ -9,8 +9,13 @@
 extern const unsigned char resq_kernels_cuda_sm_80[], resq_kernels_cuda_sm_80_end[];
 extern const unsigned char resq_kernels_cuda_sm_90a[], resq_kernels_cuda_sm_90a_end[];
 
+#define TRIPLE "nvptx64-nvidia-cuda"
+/// The PTX version that is written: drivers of CUDA 12.0 on read 8.0.
+#define FEATURES "+ptx80"
+#define KERNELS(chip) resq_kernels_cuda_##chip, resq_kernels_cuda_##chip##_end
+
 const resq_gpu_target resq_gpu_targets[] = {
-    {"sm_90a", "+ptx80", 90, true, resq_kernels_cuda_sm_90a, resq_kernels_cuda_sm_90a_end},
-    {"sm_80", "+ptx80", 80, false, resq_kernels_cuda_sm_80, resq_kernels_cuda_sm_80_end},
+    {{"sm_90a", true, TRIPLE, "sm_90a", FEATURES, KERNELS(sm_90a)}, 90, true},
+    {{"sm_80", true, TRIPLE, "sm_80", FEATURES, KERNELS(sm_80)}, 80, false},
 };
 const int resq_n_gpu_targets = sizeof resq_gpu_targets / sizeof *resq_gpu_targets;

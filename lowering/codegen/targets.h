@@ -3,15 +3,13 @@
 #ifndef RESQ_LOWERING_GPU_TARGETS_H
 #define RESQ_LOWERING_GPU_TARGETS_H
 
-#include <stdbool.h>
+#include "lowering/support/levels.h"
 
-/// Kernels' bitcode and the words for LLVM; fields as in resq_gpu_image.
+/// `target.name` is the chip. Other fields as in resq_gpu_image.
 typedef struct resq_gpu_target {
-  const char *chip;     ///< "sm_90a"
-  const char *features; ///< the PTX version that is written: drivers of CUDA 12.0 on read 8.0
+  resq_target target;
   int capability;
   bool exact;
-  const unsigned char *bitcode, *bitcode_end;
 } resq_gpu_target;
 
 extern const resq_gpu_target resq_gpu_targets[]; ///< best first, the one that runs everywhere last

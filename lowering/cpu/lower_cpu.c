@@ -15,7 +15,7 @@ bool resq_pass_lower_cpu(MlirOperation module, resq_pass *pass) {
   char text[32];
   snprintf(text, sizeof text, "%.*s", (int)level.length, level.data);
   const resq_level *found = resq_level_find(text);
-  if (!found || !found->bitcode) {
+  if (!found || !found->target.kernels) {
     resq_emit_error(
         module, "resq-lower-cpu: level is '%s', allowed: generic, avx2, avx512, avx512vbmi", text);
     return false;

@@ -300,11 +300,14 @@ bool resq_function_facts(MlirOperation module, MlirOperation func) {
   return ok;
 }
 
-bool resq_is_public_function(MlirOperation op) {
-  return resq_op_is(op, "func.func") &&
-         !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))) &&
+bool resq_is_public(MlirOperation op) {
+  return !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))) &&
          (!resq_op_has(op, "sym_visibility") ||
           resq_str_eq(resq_op_str(op, "sym_visibility"), "public"));
+}
+
+bool resq_is_public_function(MlirOperation op) {
+  return resq_op_is(op, "func.func") && resq_is_public(op);
 }
 
 bool resq_module_facts(MlirOperation module) {

@@ -20,7 +20,9 @@ const char *resq_row_roles(MlirStringRef op);
 bool resq_function_facts(MlirOperation module, MlirOperation func);
 /// The same for every public function with a body.
 bool resq_module_facts(MlirOperation module);
-/// True of a func.func with a body that a caller may name.
+/// True of a function, of any dialect, with a body that others may name.
+bool resq_is_public(MlirOperation op);
+/// The same, and of a func.func.
 bool resq_is_public_function(MlirOperation op);
 
 /// "<function>__<level>__r<rows>", the symbol of an entry (malloc'ed); NULL without memory.

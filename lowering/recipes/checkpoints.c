@@ -46,15 +46,12 @@ static bool identify_by_name(resq_checkpoint *c, const char *path, resq_error *e
 }
 
 static bool open_checkpoint(resq_checkpoint *c, MlirOperation op, resq_error *err) {
-  MlirStringRef format = resq_op_str(op, "format"), path_text = resq_op_str(op, "path");
-  if (!resq_str_eq(format, "gguf"))
-    return resq_fail(err, RESQ_BAD_INPUT, "checkpoint format \"%.*s\"; \"gguf\" is read",
-                     (int)format.length, format.data);
+  MlirStringRef path_text = resqCheckpointOpGetPath(op);
   char *path = strndup(path_text.data, path_text.length);
   if (!path)
     return resq_fail(err, RESQ_NO_MEMORY, "no memory to open a checkpoint");
   bool ok = resq_gguf_open(&c->gguf, path, err);
-  MlirStringRef digest = resq_op_str(op, "digest");
+  MlirStringRef digest = resqCheckpointOpGetDigest(op);
   if (ok) {
     ok = digest.length > 0 ? check_digest(c, path, digest, err) : identify_by_name(c, path, err);
     if (!ok)

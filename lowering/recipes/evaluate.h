@@ -10,7 +10,7 @@
 #define RESQ_LOWERING_EVALUATE_H
 
 #include "base/error.h"
-#include "dialect/build.h"
+#include "dialect/ops.h"
 #include "dialect/import/gguf.h"
 #include "materialize.h"
 #include "lowering/numeric/pack.h"
@@ -71,11 +71,8 @@ typedef enum resq_element_kind {
 
 typedef struct resq_tensor_info {
   resq_element_kind kind;
-  resq_float element;       ///< FLOAT, and PANEL's
-  int bits;                 ///< QUANT
-  resq_code_kind code_kind; ///< QUANT
-  int64_t group;            ///< QUANT
-  bool zero, tiled;         ///< QUANT: asymmetric; layout "n16k4"
+  resq_float element; ///< FLOAT, and PANEL's
+  resq_quant quant;   ///< QUANT
   int rank;
   int64_t shape[RESQ_MAX_RANK];
   int64_t rows, width; ///< flattened; a vector is one row

@@ -40,7 +40,8 @@ bool resq_evaluate_cast(const resq_rule_call *call, resq_value **out, resq_error
 //===-- Codes -------------------------------------------------------------===//
 
 bool resq_check_codes(const resq_value *q, resq_error *err) {
-  return q->code_kind != RESQ_CODE_E4M3 || resq_codes_are_numbers(q->data, q->rows * q->width) ||
+  return q->codebook.kind != RESQ_CODE_E4M3 ||
+         resq_codes_are_numbers(q->data, q->rows * q->width) ||
          resq_fail(err, RESQ_BAD_INPUT,
                    "a weight is NaN or infinite; what becomes E4M3 codes must be finite");
 }
@@ -53,20 +54,20 @@ bool resq_evaluate_quantize_weight(const resq_rule_call *call, resq_value **out,
   const resq_tensor_info *info = &node->info;
   int64_t steps = resq_op_has(node->op, "steps") ? resq_op_i64(node->op, "steps") : 28;
   double norm = resq_op_has(node->op, "norm") ? resq_op_f64(node->op, "norm") : 2.4;
-  if (info->kind != RESQ_ELEMENT_QUANT || info->zero || info->bits < 2 || info->bits > 8 ||
-      info->group < 1 || info->width % info->group != 0 || steps < 1 || steps > 39 ||
+  if (info->kind != RESQ_ELEMENT_QUANT || info->quant.zero ||
+      info->width % info->quant.group != 0 || steps < 1 || steps > 39 ||
       !(norm > 0 && norm <= 16) || !resq_value_is_float(operands[0]) ||
       operands[0]->width != info->width)
     return resq_bad_shapes(node, err);
   resq_value *x = resq_value_convert(operands[0], RESQ_VALUE_F32);
+  const resq_codebook codes = info->quant.codebook;
   if (x)
-    *out =
-        resq_value_create_quant(range.rows, info->width, info->bits, info->code_kind, info->group);
+    *out = resq_value_create_quant(range.rows, info->width, codes, info->quant.group);
   if (!x || !*out) {
     resq_value_release(x);
     return resq_out_of_memory(err, info);
   }
-  resq_weight_code how = {info->bits, info->group, (int)steps, norm, info->code_kind};
+  resq_weight_code how = {(int)codes.bits, info->quant.group, (int)steps, norm, codes.kind};
   resq_quantize_weight(e->threads, resq_f32(x), x->rows, x->width, &how, (*out)->data,
                        (*out)->scales);
   resq_value_release(x);
@@ -134,7 +135,7 @@ bool resq_evaluate_dequantize(const resq_rule_call *call, resq_value **out, resq
     return false;
   for (int64_t i = 0; i < q->rows * q->width; ++i)
     resq_f32(*out)[i] =
-        q->scales[i / q->group] * resq_weight_value(q->code_kind, ((const int8_t *)q->data)[i]);
+        q->scales[i / q->group] * resq_weight_value(q->codebook.kind, ((const int8_t *)q->data)[i]);
   return true;
 }
 

@@ -79,22 +79,24 @@ bool resq_evaluate_gptq_factor(const resq_rule_call *call, resq_value **out, res
 static bool open_part(resq_evaluator *e, const resq_node *first, int i, resq_value *operand,
                       resq_value **w, resq_value **out, resq_gptq_part *part, resq_error *err) {
   const resq_tensor_info *info = &first[i].info, *from = resq_operand_info(e, first, i);
-  if (info->kind != RESQ_ELEMENT_QUANT || info->zero || info->bits < 2 || info->bits > 8 ||
-      info->group < 1 || info->width % info->group != 0 || !resq_value_is_float(operand) ||
+  if (info->kind != RESQ_ELEMENT_QUANT || info->quant.zero ||
+      info->width % info->quant.group != 0 || !resq_value_is_float(operand) ||
       from->width != info->width || from->rows != info->rows || info->rows != first->info.rows)
     return resq_bad_shapes(first, err);
   *w = resq_value_convert(operand, RESQ_VALUE_F32);
-  *out = resq_value_create_quant(info->rows, info->width, info->bits, info->code_kind, info->group);
+  const resq_codebook codes = info->quant.codebook;
+  *out = resq_value_create_quant(info->rows, info->width, codes, info->quant.group);
   if (!*w || !*out)
     return resq_out_of_memory(err, info);
   MlirOperation op = first->op;
   int64_t steps = resq_op_has(op, "steps") ? resq_op_i64(op, "steps") : 28;
   double norm = resq_op_has(op, "norm") ? resq_op_f64(op, "norm") : 2.4;
-  *part = (resq_gptq_part){.w = resq_f32(*w),
-                           .width = info->width,
-                           .how = {info->bits, info->group, (int)steps, norm, info->code_kind},
-                           .codes = (*out)->data,
-                           .scales = (*out)->scales};
+  *part =
+      (resq_gptq_part){.w = resq_f32(*w),
+                       .width = info->width,
+                       .how = {(int)codes.bits, info->quant.group, (int)steps, norm, codes.kind},
+                       .codes = (*out)->data,
+                       .scales = (*out)->scales};
   return (steps >= 1 && steps <= 39 && norm > 0 && norm <= 16) || resq_bad_shapes(first, err);
 }
 

@@ -170,10 +170,10 @@ static bool bernoulli_block(const resq_node *node, const block *b, uint64_t seed
 
 bool resq_evaluate_random_matrix(const resq_rule_call *call, resq_value **out, resq_error *err) {
   const resq_node *node = call->node;
-  MlirStringRef kind = resq_op_str(node->op, "kind");
-  make_block make = resq_str_eq(kind, "gaussian")    ? gaussian_block
-                    : resq_str_eq(kind, "bernoulli") ? bernoulli_block
-                                                     : hadamard_block;
+  static const make_block blocks[] = {[RESQ_RANDOM_KIND_HADAMARD] = hadamard_block,
+                                      [RESQ_RANDOM_KIND_GAUSSIAN] = gaussian_block,
+                                      [RESQ_RANDOM_KIND_BERNOULLI] = bernoulli_block};
+  make_block make = blocks[resqRandomMatrixOpGetKind(node->op)];
   return make_blocks(node, "resq.random_matrix", make, out, err);
 }
 

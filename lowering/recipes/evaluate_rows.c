@@ -305,15 +305,15 @@ static bool concat_parts(const resq_evaluator *e, const resq_node *node, resq_va
 static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_value **out,
                          resq_error *err) {
   const resq_tensor_info *info = &node->info;
-  if (resq_op_i64(node->op, "dim") != 0 || info->kind != RESQ_ELEMENT_QUANT || info->zero)
+  if (resq_op_i64(node->op, "dim") != 0 || info->kind != RESQ_ELEMENT_QUANT || info->quant.zero)
     return resq_bad_shapes(node, err);
   int64_t rows = 0;
   for (int32_t i = 0; i < node->n_operands; ++i) {
     if (parts[i]->kind != RESQ_VALUE_QUANT || parts[i]->width != info->width ||
-        parts[i]->bits != info->bits || parts[i]->code_kind != info->code_kind ||
-        parts[i]->group != info->group)
+        !resq_codebook_equal(parts[i]->codebook, info->quant.codebook) ||
+        parts[i]->group != info->quant.group)
       return resq_bad_shapes(node, err);
-    if (info->code_kind == RESQ_CODE_TRELLIS && rows % RESQ_TRELLIS_LENGTH != 0)
+    if (info->quant.codebook.kind == RESQ_CODE_TRELLIS && rows % RESQ_TRELLIS_LENGTH != 0)
       return resq_fail(err, RESQ_BAD_INPUT,
                        "resq.concat: trellis codes begin at row %lld, allowed: multiples of %d",
                        (long long)rows, RESQ_TRELLIS_LENGTH);
@@ -321,10 +321,10 @@ static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_v
   }
   if (rows != info->rows)
     return resq_bad_shapes(node, err);
-  *out = resq_value_create_quant(rows, info->width, info->bits, info->code_kind, info->group);
+  *out = resq_value_create_quant(rows, info->width, info->quant.codebook, info->quant.group);
   if (!*out)
     return resq_out_of_memory(err, info);
-  int64_t at = 0, groups = info->width / info->group;
+  int64_t at = 0, groups = info->width / info->quant.group;
   for (int32_t i = 0; i < node->n_operands; ++i) {
     memcpy((int8_t *)(*out)->data + at * info->width, parts[i]->data,
            (size_t)(parts[i]->rows * info->width));

@@ -35,8 +35,7 @@ bool resq_materialize(MlirOperation module, resq_out *out, const resq_materializ
                       resq_error *err);
 
 /// Bytes that a value of this tensor type takes in the parameter file; -1 when it has no stored
-/// form. For codes this supposes that the activation's group is the weight's: a resq.pack with
-/// another `group` that is no multiple of 8 takes more, and the param's `size` says how much.
+/// form.
 int64_t resq_stored_size(MlirType tensor);
 
 #endif // RESQ_LOWERING_MATERIALIZE_H

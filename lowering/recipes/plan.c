@@ -83,11 +83,7 @@ static void element_info(MlirType element, resq_tensor_info *info) {
     info->kind = info->kind == RESQ_ELEMENT_FLOAT ? RESQ_ELEMENT_PANEL : RESQ_ELEMENT_OTHER;
   } else if (resqTypeIsQuant(element)) {
     info->kind = RESQ_ELEMENT_QUANT;
-    info->bits = (int)resqQuantTypeGetBits(element);
-    info->code_kind = resqQuantTypeGetKind(element);
-    info->group = resqQuantTypeGetGroup(element);
-    info->zero = resqQuantTypeGetZero(element);
-    info->tiled = resq_str_eq(resqQuantTypeGetLayout(element), "n16k4");
+    info->quant = resqQuantTypeRead(element);
   } else {
     info->kind = RESQ_ELEMENT_OTHER;
   }

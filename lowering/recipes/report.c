@@ -86,7 +86,7 @@ static bool report_inverse(const reporting *r, const resq_node *node, const resq
 
 /// |M^T M - 1|, the largest of all blocks: that of the whole.
 static bool report_departure(const reporting *r, const resq_node *node, const resq_value *x) {
-  if (resq_str_eq(resq_op_str(node->op, "kind"), "hadamard"))
+  if (resqRandomMatrixOpGetKind(node->op) == RESQ_RANDOM_KIND_HADAMARD)
     return true;
   int64_t n = x->width;
   double *square = malloc((size_t)(n * n + n) * sizeof *square), *values = square + n * n;

@@ -5,8 +5,6 @@
 #include "dialect/diagnostics.h"
 #include "dialect/memory.h"
 #include "dialect/text_buffer.h"
-#include "kernels/layout/pack_layout.h"
-#include "lowering/codegen/program.h"
 #include "lowering/report/measures.h"
 #include "passes/recipe.h"
 
@@ -109,8 +107,8 @@ static void describe_branch(const resq_branch_recipes *r, resq_report_branch *b,
   b->activation_group = resqQuantTypeGetGroup(activation);
   b->clip_found = !mlirOperationIsNull(r->clip);
   b->clip = resq_op_has(r->quantize, "clip") ? resq_op_f64(r->quantize, "clip") : 1.0;
-  *stored +=
-      8 * (double)resq_packed_weight_size(rows, b->width, b->activation_group, b->group, b->bits);
+  const resq_packing packing = resq_packing_of(b->activation_group, b->bits);
+  *stored += 8 * (double)resq_packing_weight_bytes(packing, rows, b->width, b->group);
 }
 
 static void describe_linear(const resq_linear_recipes *r, resq_report_linear *l) {
@@ -152,14 +150,13 @@ static bool describe_linears(resq_collecting *c) {
 
 //===-- Caches ------------------------------------------------------------===//
 
-/// #resq.kv_code<kind = "int", ...>: what stands in the brackets.
+/// #resq.kv_int<bits = 4>: what stands behind the prefix of all cache codes.
 static char *code_of(MlirOperation cache, const char *side) {
   resq_text_buffer text = {0};
   mlirAttributePrint(resq_op_attr(cache, side), resq_text_buffer_add, &text);
-  const char *all = resq_text_buffer_text(&text), *begin = strchr(all, '<');
-  const char *end = strrchr(all, '>');
-  char *code =
-      begin && end ? resq_copy_part(begin + 1, (size_t)(end - begin - 1)) : resq_copy_text(all);
+  static const char prefix[] = "#resq.kv_";
+  const char *all = resq_text_buffer_text(&text);
+  char *code = resq_copy_text(strncmp(all, prefix, strlen(prefix)) ? all : all + strlen(prefix));
   resq_text_buffer_free(&text);
   return code;
 }
@@ -173,7 +170,7 @@ static void describe_cache(MlirOperation cache, void *user) {
                           .values = code_of(cache, "values"),
                           .heads = resq_op_i64(cache, "heads"),
                           .head_size = resq_op_i64(cache, "head_size"),
-                          .bytes = resq_cache_token_bytes(cache)};
+                          .bytes = resqKvCacheTokenBytes(cache)};
 }
 
 //===-- Judging -----------------------------------------------------------===//

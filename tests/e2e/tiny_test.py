@@ -339,7 +339,7 @@ class WeightCodes(unittest.TestCase):
                 self.assertLessEqual(np.abs(values - made[high]["generic"]).mean(), QUANTISED_BOUND, f"{level} and generic")
             info = json.loads(run([artifact, "info", "--json", "--params"]))
             made[high]["bits"] = info["params"]["linears"]["bits"]
-            floats = sum("storage = f8E4M3FN" in p["type"] for p in info["param_list"])
+            floats = sum("codebook = e4m3" in p["type"] for p in info["param_list"])
             self.assertEqual(floats > 0, high == "e4m3")
         self.assertEqual(made["int8"]["bits"], made["e4m3"]["bits"])
         apart = np.abs(made["int8"]["generic"] - made["e4m3"]["generic"]).mean()

@@ -2,8 +2,8 @@
 // RUN: resq-opt --resq-lower-cpu %s | grep -o 'resq.args = .*resq.function = "[a-z_]*"\|resq.uses = .*' | FileCheck %s
 // Rules: kind, argument, limit; 0: below the limit, 1: a row of the argument, 2: a position, 3: a sequence.
 
-resq.kv_cache @a heads 1 size 8 keys <kind = "f32"> values <kind = "f32">
-resq.kv_cache @b heads 1 size 8 keys <kind = "f32"> values <kind = "f32">
+resq.kv_cache @a heads 1 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
+resq.kv_cache @b heads 1 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 resq.param @table : tensor<40x8x!resq.panel<f32>> attributes {offset = 0 : i64, size = 1536 : i64}
 
 // One argument in four ways has all bounds, and all rows are the same rows but those that are picked.

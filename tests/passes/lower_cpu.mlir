@@ -29,7 +29,7 @@ func.func @layer(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
 }
 
 // The kernels' last arguments are the codes: kind, bits, high and rows of keys, kind, bits and high of values.
-resq.kv_cache @c heads 1 size 10 keys <kind = "qjl", high = 2, high_bits = 8, rows = 24> values <kind = "lm", bits = 3, high_bits = 8>
+resq.kv_cache @c heads 1 size 10 keys #resq.kv_qjl<rows = 24, high = 2> values #resq.kv_lm<bits = 3>
 resq.param @s : tensor<24x8x!resq.panel<f32>> attributes {offset = 1024 : i64, size = 1024 : i64}
 // CHECK: func.func {{.*}}@resq_kv_append{{.*}}_1_10_4_0_2_24_3_3_0
 // CHECK: func.func {{.*}}@resq_attention{{.*}}_4_0_2_24_3_3_0
@@ -42,10 +42,10 @@ func.func @cached(%q: tensor<?x20xf32>, %k: tensor<?x10xf32>, %p: tensor<?xi32>)
 }
 
 // An E4M3 branch is a kernel of its own: 8 inputs in one group, added (the last 1) to what the integers gave; alone it starts from the bias.
-!a4 = tensor<?x8x!resq.quant<bits = 4, group = 8, zero = true, layout = "row">>
-!w4 = tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "n16k4">>
-!a8 = tensor<?x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "row", storage = f8E4M3FN>>
-!w8 = tensor<4x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4", storage = f8E4M3FN>>
+!a4 = tensor<?x8x!resq.quant<bits = 4, group = 8, zero = true, layout = row>>
+!w4 = tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = n16k4, pack_group = 8, base = 4>>
+!a8 = tensor<?x8x!resq.quant<bits = 8, group = 8, zero = false, layout = row, codebook = e4m3>>
+!w8 = tensor<4x8x!resq.quant<bits = 8, group = 8, zero = false, layout = n16k4, codebook = e4m3, pack_group = 8, base = 8>>
 resq.param @w4 : !w4 attributes {offset = 2048 : i64, size = 96 : i64}
 resq.param @w8 : !w8 attributes {offset = 2176 : i64, size = 160 : i64}
 // CHECK: func.func {{.*}}@resq_qlinear_e4m3{{.*}}_4_8_8_8_1(

@@ -514,7 +514,13 @@ static void test_text(void **state) {
   expect_text_refused("", "is empty");
   expect_text_refused("module {\n  func.func @f() { return %x }\n}", ":2:");
   expect_text_refused("module { \"no.such\"() : () -> () }", ":1:19: ");
-  expect_text_refused("module attributes {resq.version = 2 : i64} {}", "resq.version is 2");
+  expect_text_refused("module attributes {resq.version = 3 : i64} {}", "resq.version is 3");
+  static const char older[] = "module attributes {resq.version = 1 : i64} {}";
+  m = import_bytes(older, sizeof older - 1, &err);
+  char *upgraded = print(m);
+  assert_non_null(strstr(upgraded, "resq.version = 2"));
+  free(upgraded);
+  mlirModuleDestroy(m);
   expect_text_refused("module attributes {resq.version = \"1\"} {}",
                       "resq.version is \"1\": allowed is a 64-bit integer");
   // The case "attribute types", and what only lowerings leave.

@@ -76,7 +76,7 @@ static inline int64_t resq_next_chunk(resq_worker *w, int32_t op) {
 
 // The two functions that a runtime provides are pointers in the call, not symbols: compiled code refers to nothing
 // outside its own object, so any number of models and runtimes live in one process. The compiler puts the same
-// two bodies into every object (lowering/codegen/object.c).
+// two bodies into every object (lowering/codegen/kernel_library.c).
 
 /// An entry is a sequence of phases, the same on every thread, and each of them, the first too, begins with this. It
 /// ends the phase before: what was written there is seen after. 1: the phase is for this thread to work on. 0: the
