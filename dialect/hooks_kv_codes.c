@@ -1,6 +1,5 @@
 //===-- hooks_kv_codes.c - cache codes ------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "dialect/build.h"
 #include "dialect/hooks.h"
 #include "kernels/kernels.h"
 #include <inttypes.h>
@@ -40,14 +39,14 @@ int64_t resqKvCodeWindowBytes(MlirAttribute code, int64_t head_size) {
 }
 
 int64_t resqKvCacheTokenBytes(MlirOperation cache) {
-  const int64_t size = resq_op_i64(cache, "head_size");
-  return resq_op_i64(cache, "heads") * (resqKvCodeBytes(resq_op_attr(cache, "keys"), size) +
-                                        resqKvCodeBytes(resq_op_attr(cache, "values"), size));
+  const int64_t size = resqKvCacheOpGetHeadSize(cache);
+  return resqKvCacheOpGetHeads(cache) * (resqKvCodeBytes(resqKvCacheOpGetKeys(cache), size) +
+                                         resqKvCodeBytes(resqKvCacheOpGetValues(cache), size));
 }
 
 int64_t resqKvCacheSequenceBytes(MlirOperation cache) {
-  return resq_op_i64(cache, "heads") *
-         resqKvCodeWindowBytes(resq_op_attr(cache, "keys"), resq_op_i64(cache, "head_size"));
+  return resqKvCacheOpGetHeads(cache) *
+         resqKvCodeWindowBytes(resqKvCacheOpGetKeys(cache), resqKvCacheOpGetHeadSize(cache));
 }
 
 int64_t resqKvCodeMostRows(MlirAttribute code) {

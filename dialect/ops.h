@@ -43,6 +43,13 @@ extern "C" {
 
 #include "ResqOpsC.h.inc"
 
+//===-- What several ops have alike (ops.c) -------------------------------===//
+// {NULL, 0} of an op that has no such name.
+
+MlirStringRef resq_linear_name(MlirOperation op); ///< the name of a linear or a qlinear
+MlirStringRef resq_cache_name(MlirOperation op);  ///< the cache of a kv_append or an attention
+MlirStringRef resq_site_name(MlirOperation op);   ///< the site of a moment, samples or an observe
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,8 @@
 // resq.observe is dropped, recipes are erased.
 //===----------------------------------------------------------------------===//
 #include "passes/lower_generic.h"
+#include "dialect/attributes.h"
+#include "passes/recipe.h"
 #include "dialect/memory.h"
 #include "mlir-c/Pass.h"
 #include "mlir-c/Transforms.h"
@@ -47,7 +49,7 @@ static MlirWalkResult collect(MlirOperation op, void *user) {
 
 MlirValue generic_argument(const generic *g, MlirStringRef name) {
   for (intptr_t i = 0; i < g->n_symbols; i++)
-    if (mlirStringRefEqual(resq_op_str(g->symbols[i].op, "sym_name"), name))
+    if (mlirStringRefEqual(resq_symbol_name(g->symbols[i].op), name))
       return g->symbols[i].argument;
   return (MlirValue){NULL};
 }
@@ -86,9 +88,9 @@ static MlirAttribute param_facts(generic *g, MlirOperation param) {
   MlirNamedAttribute facts[2];
   intptr_t n = 0;
   facts[n++] =
-      resq_attr(g->ctx, "resq.param", mlirStringAttrGet(g->ctx, resq_op_str(param, "sym_name")));
-  if (resq_op_has(param, "offset"))
-    facts[n++] = resq_attr_i64(g->ctx, "resq.offset", resq_op_i64(param, "offset"));
+      resq_attr(g->ctx, RESQ_ATTR_PARAM, mlirStringAttrGet(g->ctx, resq_symbol_name(param)));
+  if (resqParamOpHasOffset(param))
+    facts[n++] = resq_attr_i64(g->ctx, RESQ_ATTR_OFFSET, resqParamOpGetOffset(param));
   return mlirDictionaryAttrGet(g->ctx, n, facts);
 }
 
@@ -98,12 +100,12 @@ static MlirAttribute cache_facts(generic *g, MlirOperation cache) {
   MlirBlock body = mlirOperationGetBlock(cache);
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationEqual(op, cache);
        op = mlirOperationGetNextInBlock(op))
-    index += resq_op_is(op, "resq.kv_cache");
+    index += resqOpIsKvCache(op);
   MlirNamedAttribute facts[] = {
-      resq_attr(g->ctx, "resq.cache", mlirStringAttrGet(g->ctx, resq_op_str(cache, "sym_name"))),
-      resq_attr_i64(g->ctx, "resq.index", index),
-      resq_attr_i64(g->ctx, "resq.sequence_bytes", resqKvCacheSequenceBytes(cache)),
-      resq_attr_i64(g->ctx, "resq.token_bytes", resqKvCacheTokenBytes(cache))};
+      resq_attr(g->ctx, RESQ_ATTR_CACHE, mlirStringAttrGet(g->ctx, resq_symbol_name(cache))),
+      resq_attr_i64(g->ctx, RESQ_ATTR_INDEX, index),
+      resq_attr_i64(g->ctx, RESQ_ATTR_SEQUENCE_BYTES, resqKvCacheSequenceBytes(cache)),
+      resq_attr_i64(g->ctx, RESQ_ATTR_TOKEN_BYTES, resqKvCacheTokenBytes(cache))};
   return mlirDictionaryAttrGet(g->ctx, 4, facts);
 }
 
@@ -122,8 +124,10 @@ static void add_symbol(generic *g, MlirOperation op, MlirType stored, MlirAttrib
 /// for all.
 static bool add_arguments(generic *g, const op_list *list) {
   for (size_t i = 0; i < list->n; i++) {
-    MlirStringRef name = resq_op_str(list->ops[i], "param");
-    if (!resq_op_is(list->ops[i], "resq.get") || !mlirValueIsNull(generic_argument(g, name)))
+    if (!resqOpIsGet(list->ops[i]))
+      continue;
+    MlirStringRef name = resqGetOpGetParam(list->ops[i]);
+    if (!mlirValueIsNull(generic_argument(g, name)))
       continue;
     MlirType stored = stored_type(list->ops[i]);
     if (mlirTypeIsNull(stored))
@@ -132,7 +136,7 @@ static bool add_arguments(generic *g, const op_list *list) {
     add_symbol(g, param, stored, param_facts(g, param));
   }
   for (size_t i = 0; i < list->n; i++) {
-    MlirStringRef name = resq_op_str(list->ops[i], "cache");
+    MlirStringRef name = resq_cache_name(list->ops[i]);
     if (!name.data || !mlirValueIsNull(generic_argument(g, name)))
       continue;
     MlirOperation cache = resq_symbol(g->module, name);
@@ -165,7 +169,7 @@ static void set_signature(generic *g, intptr_t n_own) {
     else if (i >= n_own && i - n_own < g->n_symbols)
       facts[i] = g->symbols[i - n_own].facts;
     else if (i >= n_own) {
-      MlirNamedAttribute capacity = resq_attr_unit(g->ctx, "resq.capacity");
+      MlirNamedAttribute capacity = resq_attr_unit(g->ctx, RESQ_ATTR_CAPACITY);
       facts[i] = mlirDictionaryAttrGet(g->ctx, 1, &capacity);
     }
   }

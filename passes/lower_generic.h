@@ -46,8 +46,7 @@ static inline MlirValue generic_operand(MlirOperation op, intptr_t i) {
 MlirValue generic_constant(generic *g, MlirType type, MlirAttribute value);
 MlirValue generic_index(generic *g, int64_t value);
 MlirValue generic_integer(generic *g, unsigned width, int64_t value);
-/// The op's f32 attribute.
-MlirValue generic_real(generic *g, MlirOperation op, const char *name);
+MlirValue generic_real(generic *g, float value);
 /// A vector of n equal numbers: what stands for an absent gain, bias or factor.
 MlirValue generic_splat(generic *g, int64_t n, double value);
 MlirValue generic_extent(generic *g, MlirValue v, int64_t dim);

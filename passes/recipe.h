@@ -61,7 +61,6 @@ MlirType resq_param_type(MlirOperation param);
 MlirValue resq_get_param(const resq_builder *b, MlirOperation param);
 
 //===-- Small shapes of recipes -------------------------------------------===//
-MlirValue resq_make_unary(const resq_builder *b, const char *name, MlirValue x, MlirType result);
 MlirValue resq_make_transpose(const resq_builder *b, MlirValue x);
 MlirValue resq_make_matmul(const resq_builder *b, MlirValue a, MlirValue b2);
 /// y_j = x_j M (or M^T) over blocks of the last dimension: resq.rotate.

@@ -6,12 +6,13 @@
 // interleaved for RoPE pairs (2i, 2i + 1); resq.rope turns pairs (i, i + size/2),
 // so those params put the rows back.
 //===----------------------------------------------------------------------===//
-#include "dialect/ops.h"
+#include "dialect/attributes.h"
 #include "dialect/diagnostics.h"
 #include "dialect/import/decoder_config.h"
 #include "dialect/import/generation_settings.h"
 #include "dialect/import/import.h"
 #include "dialect/import/tokenizer_source.h"
+#include "dialect/ops.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -58,6 +59,9 @@ static const char *symbol(char buffer[MAX_SYMBOL], int64_t layer, const char *si
   return buffer;
 }
 
+/// The symbol of the checkpoint.
+static const char checkpoint_name[] = "checkpoint";
+
 //===-- Params ------------------------------------------------------------===//
 
 /// resq.param @name, read from `tensor`; its rows put in half-split order when `deinterleaved_heads` is not 0.
@@ -67,13 +71,9 @@ static void add_param(const importer *im, const char *name, const char *tensor, 
   MlirBlock recipe;
   resq_build_param(&top, name, type, &recipe);
   resq_builder b = at(im, recipe, name);
-  const MlirNamedAttribute leaf[] = {resq_attr_sym(im->ctx, "checkpoint", "checkpoint"),
-                                     resq_attr_str(im->ctx, "tensor", tensor)};
-  MlirValue value = resq_build_value(&b, "resq.leaf", 0, NULL, type, 2, leaf);
-  if (deinterleaved_heads) {
-    MlirNamedAttribute heads = resq_attr_i64(im->ctx, "heads", deinterleaved_heads);
-    value = resq_build_value(&b, "resq.deinterleave", 1, &value, type, 1, &heads);
-  }
+  MlirValue value = resqLeafOpBuild(&b, resq_str(checkpoint_name), resq_str(tensor), type);
+  if (deinterleaved_heads)
+    value = resqDeinterleaveOpBuild(&b, value, deinterleaved_heads, type);
   resq_build_yield(recipe, value);
 }
 
@@ -126,10 +126,9 @@ static void add_rope_factors(const importer *im) {
   MlirNamedAttribute constant = resq_attr(im->ctx, "value", all);
   MlirValue value = resq_build_value(&b, "arith.constant", 0, NULL, type, 1, &constant);
   if (c->rope_factors) {
-    const MlirNamedAttribute leaf[] = {resq_attr_sym(im->ctx, "checkpoint", "checkpoint"),
-                                       resq_attr_str(im->ctx, "tensor", "rope_freqs.weight")};
-    const MlirValue both[] = {resq_build_value(&b, "resq.leaf", 0, NULL, type, 2, leaf), value};
-    value = resq_build_value(&b, "resq.scale_columns", 2, both, type, 0, NULL);
+    MlirValue leaf =
+        resqLeafOpBuild(&b, resq_str(checkpoint_name), resq_str("rope_freqs.weight"), type);
+    value = resqScaleColumnsOpBuild(&b, leaf, value, type);
   }
   resq_build_yield(recipe, value);
 }
@@ -161,7 +160,7 @@ static void add_checkpoint(const importer *im) {
   for (size_t i = 0; i < sizeof digest.digest; ++i)
     snprintf(hex + 2 * i, 3, "%02x", digest.digest[i]);
   resq_builder b = at(im, im->module, "checkpoint");
-  MlirOperation op = resqCheckpointOpBuild(&b, resq_str("checkpoint"), resq_str(im->gguf->path),
+  MlirOperation op = resqCheckpointOpBuild(&b, resq_str(checkpoint_name), resq_str(im->gguf->path),
                                            RESQ_CHECKPOINT_FORMAT_GGUF);
   resqCheckpointOpSetDigest(op, resq_str(hex));
 }
@@ -173,9 +172,9 @@ static bool add_tokenizer(const importer *im, resq_error *err) {
   if (!resq_import_tokenizer_source(im->gguf, &source, err))
     return false;
   resq_builder b = at(im, im->module, "tokenizer");
-  resqTokenizerOpBuild(&b, resq_str("tokenizer"), resq_str("checkpoint"), RESQ_TOKENIZER_KIND_BPE,
-                       resq_str(source.pre), source.bos, source.eos, source.add_bos,
-                       resq_str(source.chat_template));
+  resqTokenizerOpBuild(&b, resq_str("tokenizer"), resq_str(checkpoint_name),
+                       RESQ_TOKENIZER_KIND_BPE, resq_str(source.pre), source.bos, source.eos,
+                       source.add_bos, resq_str(source.chat_template));
   resq_import_tokenizer_source_free(&source);
   return true;
 }
@@ -186,12 +185,7 @@ static void add_caches(const importer *im) {
     char name[MAX_SYMBOL];
     snprintf(name, sizeof name, "l%" PRId64, layer);
     resq_builder b = at(im, im->module, name);
-    const MlirNamedAttribute attrs[] = {resq_attr_str(im->ctx, "sym_name", name),
-                                        resq_attr_i64(im->ctx, "heads", im->config.kv_heads),
-                                        resq_attr_i64(im->ctx, "head_size", im->config.head_size),
-                                        resq_attr(im->ctx, "keys", code),
-                                        resq_attr(im->ctx, "values", code)};
-    resq_build_op(&b, "resq.kv_cache", 0, NULL, 0, NULL, 5, attrs);
+    resqKvCacheOpBuild(&b, resq_str(name), im->config.kv_heads, im->config.head_size, code, code);
   }
 }
 
@@ -200,10 +194,8 @@ static void add_caches(const importer *im) {
 /// rms_norm of x by the gain param `name`; the op is called `name`, too.
 static MlirValue build_norm(const importer *im, const char *name, MlirValue x) {
   resq_builder b = at(im, im->body, name);
-  const MlirValue operands[] = {x, resq_build_get(&b, name, vector_type(im, im->config.width))};
-  MlirNamedAttribute eps = resq_attr_f32(im->ctx, "eps", im->config.eps);
-  return resq_build_value(&b, "resq.rms_norm", 2, operands, rows_type(im, im->config.width), 1,
-                          &eps);
+  MlirValue gain = resq_build_get(&b, name, vector_type(im, im->config.width));
+  return resqRmsNormOpBuild(&b, x, gain, im->config.eps, rows_type(im, im->config.width));
 }
 
 static MlirValue build_linear(const importer *im, int64_t layer, resq_decoder_site site,
@@ -211,29 +203,26 @@ static MlirValue build_linear(const importer *im, int64_t layer, resq_decoder_si
   const resq_decoder_tensor *tensor = &im->tensors[site];
   char name[MAX_SYMBOL], bias_site[32], bias_name[MAX_SYMBOL];
   resq_builder b = at(im, im->body, symbol(name, layer, tensor->site));
-  MlirValue operands[3] = {x, resq_build_get(&b, name, resq_tensor(im->f32, 2, tensor->shape))};
-  intptr_t count = 2;
+  MlirValue weight = resq_build_get(&b, name, resq_tensor(im->f32, 2, tensor->shape));
+  MlirValue bias = {NULL};
   if (has_bias(im, layer, tensor)) {
     snprintf(bias_site, sizeof bias_site, "%s_bias", tensor->site);
-    operands[count++] =
+    bias =
         resq_build_get(&b, symbol(bias_name, layer, bias_site), vector_type(im, tensor->shape[0]));
   }
-  MlirNamedAttribute attr = resq_attr_str(im->ctx, "name", name);
-  return resq_build_value(&b, "resq.linear", count, operands, rows_type(im, tensor->shape[0]), 1,
-                          &attr);
+  MlirValue y = resqLinearOpBuild(&b, x, weight, bias, rows_type(im, tensor->shape[0]));
+  resqLinearOpSetName(resq_defining_op(y), resq_str(name));
+  return y;
 }
 
 static MlirValue build_rope(const importer *im, const char *name, MlirValue x) {
   resq_builder b = at(im, im->body, name);
-  const MlirValue operands[] = {x, im->angles};
-  MlirNamedAttribute size = resq_attr_i64(im->ctx, "head_size", im->config.head_size);
-  return resq_build_value(&b, "resq.rope", 2, operands, mlirValueGetType(x), 1, &size);
+  return resqRopeOpBuild(&b, x, im->angles, im->config.head_size, mlirValueGetType(x));
 }
 
 static MlirValue build_add(const importer *im, const char *name, MlirValue a, MlirValue b) {
   resq_builder builder = at(im, im->body, name);
-  const MlirValue operands[] = {a, b};
-  return resq_build_value(&builder, "resq.add", 2, operands, mlirValueGetType(a), 0, NULL);
+  return resqAddOpBuild(&builder, a, b, mlirValueGetType(a));
 }
 
 /// Keys and values into the layer's cache, then queries over it.
@@ -242,13 +231,11 @@ static MlirValue build_cached_attention(const importer *im, int64_t layer, MlirV
   char cache[MAX_SYMBOL], name[MAX_SYMBOL];
   snprintf(cache, sizeof cache, "l%" PRId64, layer);
   resq_builder append = at(im, im->body, symbol(name, layer, "kv"));
-  const MlirValue stored[] = {k, v, im->positions, im->sequences};
-  const MlirNamedAttribute attrs[] = {resq_attr_sym(im->ctx, "cache", cache),
-                                      resq_attr_f32(im->ctx, "scale", im->config.attention_scale)};
-  resq_build_op(&append, "resq.kv_append", 4, stored, 0, NULL, 1, attrs);
+  const MlirValue no_sketch = {NULL};
+  resqKvAppendOpBuild(&append, k, v, im->positions, im->sequences, no_sketch, resq_str(cache));
   resq_builder attend = at(im, im->body, symbol(name, layer, "attention"));
-  const MlirValue asked[] = {q, im->positions, im->sequences};
-  return resq_build_value(&attend, "resq.attention", 3, asked, mlirValueGetType(q), 2, attrs);
+  return resqAttentionOpBuild(&attend, q, im->positions, im->sequences, no_sketch, resq_str(cache),
+                              im->config.attention_scale, mlirValueGetType(q));
 }
 
 static MlirValue build_layer(const importer *im, int64_t layer, MlirValue x) {
@@ -275,33 +262,30 @@ static MlirValue build_layer(const importer *im, int64_t layer, MlirValue x) {
 static MlirValue build_embed(const importer *im) {
   const resq_decoder_config *c = &im->config;
   resq_builder b = at(im, im->body, "embedding");
-  const MlirValue operands[] = {
-      im->tokens, resq_build_get(&b, "embedding", matrix_type(im, c->vocabulary, c->width))};
-  return resq_build_value(&b, "resq.embed", 2, operands, rows_type(im, c->width), 0, NULL);
+  MlirValue table = resq_build_get(&b, "embedding", matrix_type(im, c->vocabulary, c->width));
+  return resqEmbedOpBuild(&b, im->tokens, table, rows_type(im, c->width));
 }
 
 static MlirValue build_angles(const importer *im) {
   const resq_decoder_config *c = &im->config;
   resq_builder b = at(im, im->body, "rope_angles");
-  MlirValue operands[2] = {im->positions};
+  MlirValue factors = {NULL};
   if (has_rope_factors(c))
-    operands[1] = resq_build_get(&b, "rope_factors", vector_type(im, c->head_size / 2));
-  MlirNamedAttribute base = resq_attr_f32(im->ctx, "base", c->rope.base);
-  return resq_build_value(&b, "resq.rope_angles", has_rope_factors(c) ? 2 : 1, operands,
-                          rows_type(im, c->head_size), 1, &base);
+    factors = resq_build_get(&b, "rope_factors", vector_type(im, c->head_size / 2));
+  return resqRopeAnglesOpBuild(&b, im->positions, factors, c->rope.base,
+                               rows_type(im, c->head_size));
 }
 
 /// Only the rows whose logits were asked for go through the head, which is the model's largest matrix.
 static MlirValue build_logits(const importer *im, MlirValue x) {
   const resq_decoder_config *c = &im->config;
   resq_builder b = at(im, im->body, "logit_rows");
-  const MlirValue picked[] = {x, im->logit_rows};
-  x = resq_build_value(&b, "resq.gather_rows", 2, picked, rows_type(im, c->width), 0, NULL);
+  x = resqGatherRowsOpBuild(&b, x, im->logit_rows, rows_type(im, c->width));
   x = build_norm(im, "final_norm", x);
   b = at(im, im->body, "head");
-  const MlirValue operands[] = {x, resq_build_get(&b, c->tied ? "embedding" : "head",
-                                                  matrix_type(im, c->vocabulary, c->width))};
-  return resq_build_value(&b, "resq.head", 2, operands, rows_type(im, c->vocabulary), 0, NULL);
+  MlirValue weight =
+      resq_build_get(&b, c->tied ? "embedding" : "head", matrix_type(im, c->vocabulary, c->width));
+  return resqHeadOpBuild(&b, x, weight, rows_type(im, c->vocabulary));
 }
 
 static void add_forward(importer *im) {
@@ -345,11 +329,11 @@ static void add_forward(importer *im) {
 static void set_module_attributes(const importer *im, MlirOperation module) {
   MlirType i64 = mlirIntegerTypeGet(im->ctx, 64);
   MlirStringRef name = mlirStringRefCreate(im->config.name.data, im->config.name.size);
-  mlirOperationSetDiscardableAttributeByName(module, resq_str("resq.version"),
+  mlirOperationSetDiscardableAttributeByName(module, resq_str(RESQ_ATTR_VERSION),
                                              mlirIntegerAttrGet(i64, RESQ_DIALECT_VERSION));
-  mlirOperationSetDiscardableAttributeByName(module, resq_str("resq.context_length"),
+  mlirOperationSetDiscardableAttributeByName(module, resq_str(RESQ_ATTR_CONTEXT_LENGTH),
                                              mlirIntegerAttrGet(i64, im->config.context_length));
-  mlirOperationSetDiscardableAttributeByName(module, resq_str("resq.name"),
+  mlirOperationSetDiscardableAttributeByName(module, resq_str(RESQ_ATTR_NAME),
                                              mlirStringAttrGet(im->ctx, name));
 }
 

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #define _GNU_SOURCE // pipe2
 #include "base/file.h"
+#include "dialect/attributes.h"
 #include "dialect/build.h"
 #include "dialect/check.h"
 #include "dialect/diagnostics.h"
@@ -130,7 +131,7 @@ static bool bytecode_is_harmless(MlirContext ctx, const char *path, uint64_t siz
 /// upgraded where it was parsed, and says so from here on.
 static bool settle_version(MlirModule module, const char *path, resq_error *err) {
   MlirOperation op = mlirModuleGetOperation(module);
-  const MlirStringRef name = resq_str("resq.version");
+  const MlirStringRef name = resq_str(RESQ_ATTR_VERSION);
   MlirAttribute version = mlirOperationGetDiscardableAttributeByName(op, name);
   if (mlirAttributeIsNull(version))
     return true;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "module_tokenizer.h"
 
-#include "dialect/build.h"
+#include "dialect/ops.h"
 #include "dialect/import/gguf.h"
 #include "dialect/import/tokenizer_source.h"
 #include "dialect/memory.h"
@@ -23,27 +23,23 @@ static char *copy_text(MlirStringRef s) { return resq_copy_part(s.data, s.length
 
 static MlirOperation find_tokenizer(MlirOperation module) {
   MlirOperation op = {NULL};
-  resq_for_each(module, "resq.tokenizer", note_op, &op);
+  resq_for_each(module, RESQ_OP_TOKENIZER, note_op, &op);
   return op;
 }
 
 /// Opens the checkpoint that the tokenizer names. The caller closes it.
 static bool open_checkpoint(MlirOperation module, MlirOperation tokenizer, resq_gguf *out,
                             resq_error *err) {
-  MlirStringRef name = resq_op_str(tokenizer, "checkpoint");
+  MlirStringRef name = resqTokenizerOpGetCheckpoint(tokenizer);
   MlirOperation checkpoint = resq_symbol(module, name);
-  if (mlirOperationIsNull(checkpoint))
+  if (!resqOpIsCheckpoint(checkpoint))
     return resq_fail(err, RESQ_BAD_INPUT, "resq.tokenizer: no resq.checkpoint @%.*s",
                      (int)name.length, name.data);
-  char *path = copy_text(resq_op_str(checkpoint, "path"));
+  char *path = copy_text(resqCheckpointOpGetPath(checkpoint));
   bool ok = path ? resq_gguf_open(out, path, err)
                  : resq_fail(err, RESQ_NO_MEMORY, "no memory for the checkpoint's path");
   free(path);
   return ok;
-}
-
-static void set_attribute(MlirOperation op, const char *name, MlirAttribute value) {
-  mlirOperationSetAttributeByName(op, resq_str(name), value);
 }
 
 bool resq_module_set_pretokenizer(MlirOperation module, const char *name, resq_error *err) {
@@ -56,12 +52,10 @@ bool resq_module_set_pretokenizer(MlirOperation module, const char *name, resq_e
   resq_gguf gguf;
   if (!open_checkpoint(module, op, &gguf, err))
     return false;
-  MlirContext ctx = mlirOperationGetContext(op);
-  set_attribute(op, "pre", mlirStringAttrGet(ctx, resq_str(name)));
+  resqTokenizerOpSetPre(op, resq_str(name));
   if (!resq_gguf_get(&gguf, RESQ_IMPORT_ADD_BOS_KEY))
-    set_attribute(
-        op, "add_bos",
-        mlirBoolAttrGet(ctx, resq_op_i64(op, "bos") >= 0 && resq_pretokenizer_means_bos(name)));
+    resqTokenizerOpSetAddBos(op,
+                             resqTokenizerOpGetBos(op) >= 0 && resq_pretokenizer_means_bos(name));
   resq_gguf_close(&gguf);
   return true;
 }
@@ -103,8 +97,8 @@ bool resq_module_tokenizer(MlirOperation module, const resq_tokenizer_warnings *
   if (!open_checkpoint(module, op, &gguf, err))
     return false;
   resq_tokenizer_source source = {0};
-  char *pre = copy_text(resq_op_str(op, "pre"));
-  char *chat = copy_text(resq_op_str(op, "chat_template"));
+  char *pre = copy_text(resqTokenizerOpGetPre(op));
+  char *chat = copy_text(resqTokenizerOpGetChatTemplate(op));
   bool ok =
       (pre && chat) || resq_fail(err, RESQ_NO_MEMORY, "no memory for the tokenizer's strings");
   ok = ok && resq_import_tokenizer_source(&gguf, &source, err);
@@ -118,9 +112,9 @@ bool resq_module_tokenizer(MlirOperation module, const resq_tokenizer_warnings *
     resq_tokenizer_source edited = source;
     edited.pre = pre;
     edited.chat_template = chat;
-    edited.bos = resq_op_i64(op, "bos");
-    edited.eos = resq_op_i64(op, "eos");
-    edited.add_bos = mlirBoolAttrGetValue(resq_op_attr(op, "add_bos"));
+    edited.bos = resqTokenizerOpGetBos(op);
+    edited.eos = resqTokenizerOpGetEos(op);
+    edited.add_bos = resqTokenizerOpGetAddBos(op);
     edited.notes = &notes;
     *out_blob = resq_tokenizer_build(&edited, out_size, err);
     ok = *out_blob || resq_fail_in(err, "%s", gguf.path);

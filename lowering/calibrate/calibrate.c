@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "calibrate.h"
 
-#include "dialect/build.h"
+#include "dialect/ops.h"
 #include "dialect/memory.h"
 #include "calibration_text.h"
 #include "lowering/artifact/module_tokenizer.h"
@@ -25,7 +25,7 @@ typedef struct site_text {
 
 static void collect_site(MlirOperation op, void *user) {
   site_text *t = user;
-  MlirStringRef site = resq_op_str(op, "site");
+  MlirStringRef site = resq_site_name(op);
   // Each once.
   for (const char *at = t->data; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
     if (strcspn(at, ",") == site.length && !memcmp(at, site.data, site.length))
@@ -40,8 +40,8 @@ static void collect_site(MlirOperation op, void *user) {
 
 char *resq_recipe_sites(MlirOperation module) {
   site_text t = {NULL, 0};
-  resq_for_each(module, "resq.moment", collect_site, &t);
-  resq_for_each(module, "resq.samples", collect_site, &t);
+  resq_for_each(module, RESQ_OP_MOMENT, collect_site, &t);
+  resq_for_each(module, RESQ_OP_SAMPLES, collect_site, &t);
   return t.data ? t.data : resq_copy_text("");
 }
 
@@ -55,7 +55,7 @@ typedef struct site_table {
 
 static void describe_site(MlirOperation op, void *user) {
   site_table *t = user;
-  MlirStringRef site = resq_op_str(op, "site");
+  MlirStringRef site = resqObserveOpGetSite(op);
   for (int32_t i = 0; i < t->count; i++)
     if (resq_str_eq(site, t->names[i]))
       return;
@@ -63,14 +63,14 @@ static void describe_site(MlirOperation op, void *user) {
   t->widths = RESQ_GROW(t->widths, t->count);
   t->blocks = RESQ_GROW(t->blocks, t->count);
   t->names[t->count] = resq_copy_part(site.data, site.length);
-  t->widths[t->count] = resq_width(mlirOperationGetOperand(op, 0));
-  t->blocks[t->count++] = resq_op_i64(op, "block");
+  t->widths[t->count] = resq_width(resqObserveOpGetX(op));
+  t->blocks[t->count++] = resqObserveOpGetBlock(op);
 }
 
 static resq_statistics *make_statistics(MlirOperation module, int threads, const resq_workdir *work,
                                         resq_error *err) {
   site_table t = {0};
-  resq_for_each(module, "resq.observe", describe_site, &t);
+  resq_for_each(module, RESQ_OP_OBSERVE, describe_site, &t);
   resq_statistics_options options = {
       .samples = RESQ_CALIBRATION_SAMPLES, .seed = 1, .threads = threads, .directory = work->path};
   resq_statistics *s = resq_statistics_create(t.count, (const char *const *)t.names, t.widths,

@@ -6,6 +6,7 @@
 #include "dialect/diagnostics.h"
 #include "dialect/memory.h"
 #include "dialect/text_buffer.h"
+#include "base/machine.h"
 #include "lowering/cpu/lower_cpu.h"
 #include "definition.h"
 #include "lowering/entries/facts.h"
@@ -42,19 +43,34 @@ static bool next_name(const char **list, char *out, size_t size) {
 
 bool resq_codegen_check_levels(const char *levels, resq_error *err) {
   char name[64], seen[256] = ",";
+  const resq_level_row *first = NULL;
   if (!*levels)
-    return resq_fail(err, RESQ_USAGE, "--levels is empty; allowed: %s", resq_level_names());
+    return resq_fail(err, RESQ_USAGE, "--levels is empty; allowed: %s",
+                     resq_level_names(RESQ_LEVEL_ANY));
   for (const char *rest = levels; next_name(&rest, name, sizeof name);) {
-    if (!resq_level_find(name))
-      return resq_fail(err, RESQ_USAGE, "level '%s' is not known; allowed: %s", name,
-                       resq_level_names());
+    const resq_level_row *row = resq_level_row_find(name);
+    if (!row)
+      return resq_level_unknown(err, name, RESQ_LEVEL_ANY);
+    first = first ? first : row;
+    if (strcmp(row->architecture, first->architecture))
+      return resq_fail(err, RESQ_USAGE,
+                       "--levels: level '%s' is for %s and level '%s' for %s; one file runs on one "
+                       "architecture",
+                       first->name, first->architecture, name, row->architecture);
     char marked[80];
     snprintf(marked, sizeof marked, ",%s,", name);
     if (strstr(seen, marked))
-      return resq_fail(err, RESQ_USAGE, "level '%s' stands twice in --levels", name);
+      return resq_fail(err, RESQ_USAGE, "level '%s' appears twice in --levels", name);
     snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s,", name);
   }
   return true;
+}
+
+const char *resq_codegen_architecture(const char *levels) {
+  char name[64];
+  const resq_level_row *row =
+      next_name(&levels, name, sizeof name) ? resq_level_row_find(name) : NULL;
+  return row ? row->architecture : resq_cpu_architecture;
 }
 
 /// The module lowered for one level and entry; null after an error.
@@ -220,16 +236,17 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
     rows[count++] = options->prefill_rows;
   char name[64];
   bool ok = true;
+  const resq_level *level = NULL; // any: all are of one architecture
   for (const char *rest = options->levels; ok && next_name(&rest, name, sizeof name);)
-    ok = add_level(module, resq_level_find(name), rows, count, program, &jobs, err);
+    ok = add_level(module, level = resq_level_find(name), rows, count, program, &jobs, err);
   ok = ok && compile_jobs(&jobs, options->threads, &objects, work, err);
   resq_bytes table = {NULL, 0};
-  ok = ok && resq_program_emit(program, options->program, &table, err) &&
+  ok = ok && resq_program_emit(program, level, options->program, &table, err) &&
        add_object(&objects, work, &table, err);
   resq_bytes_free(&table);
   free_jobs(&jobs);
-  ok = ok && resq_link(kind, loose, options->program, (const char *const *)objects.paths,
-                       objects.count, output, err);
+  ok = ok && resq_link(kind, loose, level->row->architecture, options->program,
+                       (const char *const *)objects.paths, objects.count, output, err);
   resq_program_free(program);
   for (int i = 0; i < objects.count; i++)
     free(objects.paths[i]);

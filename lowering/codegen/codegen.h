@@ -17,8 +17,11 @@ typedef struct resq_codegen_options {
   int threads;
 } resq_codegen_options;
 
-/// Checks a list of levels: every name known, none twice, at least one.
+/// Checks a list of levels: every name known, none twice, at least one, all of one architecture.
 bool resq_codegen_check_levels(const char *levels, resq_error *err);
+
+/// The architecture that a list of levels is for; of a list that is not right, this machine's.
+const char *resq_codegen_architecture(const char *levels);
 
 /// Compiles every public function of `module` (materialised) for every level and links an ELF file at `output`.
 /// The module is not changed. `loose` links no runtime: for dlopen into a process that has it.

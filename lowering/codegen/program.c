@@ -301,8 +301,8 @@ void resq_program_add_entries(resq_program_builder *b, MlirOperation lowered) {
       add_entry(b, op);
 }
 
-bool resq_program_emit(resq_program_builder *b, const char *name, resq_bytes *out,
-                       resq_error *err) {
+bool resq_program_emit(resq_program_builder *b, const resq_level *level, const char *name,
+                       resq_bytes *out, resq_error *err) {
   LLVMValueRef fields[] = {const_i32(b, RESQ_ABI_VERSION),
                            const_i32(b, b->entries.count),
                            const_i32(b, b->caches.count),
@@ -320,7 +320,7 @@ bool resq_program_emit(resq_program_builder *b, const char *name, resq_bytes *ou
   LLVMSetGlobalConstant(g, 1);
   if (name)
     LLVMAddAlias2(b->module, LLVMTypeOf(program), 0, g, name);
-  return resq_object_from_llvm(b->module, resq_level_find("generic"), out, err);
+  return resq_object_from_llvm(b->module, level, out, err);
 }
 
 void resq_program_free(resq_program_builder *b) {

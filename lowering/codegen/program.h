@@ -13,8 +13,10 @@ resq_program_builder *resq_program_begin(MlirOperation module, const char *schem
 /// Entries of a module after resq_lower_cpu (functions with resq.function attributes), before object emission, or
 /// after resq_gpu_compile (gpu.modules with them).
 void resq_program_add_entries(resq_program_builder *b, MlirOperation lowered);
-/// `name`: a second name of the table, for programs that link several libraries; NULL: none.
-bool resq_program_emit(resq_program_builder *b, const char *name, resq_bytes *out, resq_error *err);
+/// For the architecture of `level`. `name`: a second name of the table, for programs that link several
+/// libraries; NULL: none.
+bool resq_program_emit(resq_program_builder *b, const resq_level *level, const char *name,
+                       resq_bytes *out, resq_error *err);
 void resq_program_free(resq_program_builder *b);
 
 #endif // RESQ_LOWERING_PROGRAM_H

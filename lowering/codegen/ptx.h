@@ -5,7 +5,6 @@
 
 #include "backend.h"
 #include "mlir-c/IR.h"
-#include "targets.h"
 
 /// Compiles every gpu.module that --resq-lower-gpu left in `module` for every target: microkernels
 /// are linked, specialised and inlined into their wrappers. Each gpu.module gets its resq.images;

@@ -1,7 +1,7 @@
 //===-- lower_cpu.c - --resq-lower-cpu ------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/calls/emit.h"
-#include "lowering/support/levels.h"
+#include "base/levels.h"
 #include "passes/pass.h"
 
 #include <stdio.h>
@@ -14,10 +14,11 @@ bool resq_pass_lower_cpu(MlirOperation module, resq_pass *pass) {
   MlirStringRef level = resq_pass_string(pass, "level");
   char text[32];
   snprintf(text, sizeof text, "%.*s", (int)level.length, level.data);
-  const resq_level *found = resq_level_find(text);
-  if (!found || !found->target.kernels) {
-    resq_emit_error(
-        module, "resq-lower-cpu: level is '%s', allowed: generic, avx2, avx512, avx512vbmi", text);
+  const resq_level_row *row = resq_level_row_find(text);
+  if (!row || row->kind != RESQ_LEVEL_KERNELS) {
+    resq_error err;
+    resq_level_unknown(&err, text, RESQ_LEVEL_KERNELS);
+    resq_emit_error(module, "resq-lower-cpu: %s", err.message);
     return false;
   }
   int64_t rows = resq_pass_int(pass, "rows");

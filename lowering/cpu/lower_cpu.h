@@ -16,7 +16,7 @@
 
 /// Lowers every public func.func of `module` in place, for calls of at most max_rows rows, to
 /// kernels of `level`
-/// ("generic", "avx2", "avx512", "avx512vbmi"). Params must be materialised (offset, size). Symbols of the
+/// (a level of base/levels.def that has kernels). Params must be materialised (offset, size). Symbols of the
 /// resq dialect are erased. False after an emitted error.
 bool resq_lower_cpu(MlirOperation module, const char *level, int64_t max_rows);
 

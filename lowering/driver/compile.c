@@ -7,6 +7,8 @@
 #include "compile.h"
 
 #include "base/version.h"
+#include "dialect/attributes.h"
+#include "base/levels.h"
 #include "dialect/build.h"
 #include "dialect/import/import.h"
 #include "dialect/memory.h"
@@ -33,7 +35,6 @@
 #include <string.h>
 
 #define DEFAULT_SCHEME "best-w4a8kv4"
-#define DEFAULT_LEVELS "generic,avx2,avx512,avx512vbmi"
 
 /// What a compile may leave: the output, the header beside a library, the report.
 enum { OUT_MAIN, OUT_HEADER, OUT_REPORT, N_OUTS };
@@ -255,7 +256,7 @@ static bool write_report(compiling *c, resq_error *err) {
   if (!o->report)
     return true;
   resq_report_count(root(c), &c->facts);
-  MlirStringRef text = resq_op_str(root(c), "resq.name");
+  MlirStringRef text = resq_op_str(root(c), RESQ_ATTR_NAME);
   char *name = resq_copy_part(text.data, text.length);
   const char *calibration = o->statistics ? o->statistics : o->calibration;
   resq_report_origin origin = {.name = name,
@@ -334,16 +335,16 @@ static json_t *generation_settings(MlirAttribute dictionary) {
 /// Facts for `info` and the run time's settings: nothing that differs between two compiles of the same thing.
 static char *metadata_text(const compiling *c) {
   json_t *m = json_object();
-  MlirStringRef name = resq_op_str(root(c), "resq.name");
+  MlirStringRef name = resq_op_str(root(c), RESQ_ATTR_NAME);
   if (resq_utf8_valid_prefix(name.data, name.length) == name.length) // JSON holds no other text
     put(m, "name", json_stringn_nocheck(name.length ? name.data : "", name.length));
   put(m, "scheme", json_string(c->scheme));
   put(m, "seed", json_integer(c->options->seed));
   put(m, "version", json_string(RESQ_VERSION));
   put(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
-  if (resq_op_has(root(c), "resq.context_length"))
-    put(m, "context_length", json_integer(resq_op_i64(root(c), "resq.context_length")));
-  MlirAttribute generation = resq_op_attr(root(c), "resq.generation");
+  if (resq_op_has(root(c), RESQ_ATTR_CONTEXT_LENGTH))
+    put(m, "context_length", json_integer(resq_op_i64(root(c), RESQ_ATTR_CONTEXT_LENGTH)));
+  MlirAttribute generation = resq_op_attr(root(c), RESQ_ATTR_GENERATION);
   if (!mlirAttributeIsNull(generation))
     put(m, "generation", generation_settings(generation));
   char *text = json_dumps(m, JSON_SORT_KEYS | JSON_COMPACT);
@@ -458,7 +459,7 @@ static bool commit(compiling *c, resq_error *err) {
 bool resq_compile(const resq_compile_options *options, resq_error *err) {
   compiling c = {.options = options};
   c.scheme = options->scheme ? options->scheme : DEFAULT_SCHEME;
-  c.levels = options->levels ? options->levels : DEFAULT_LEVELS;
+  c.levels = options->levels ? options->levels : resq_level_default();
   resq_stages_init(&c.stages, options->verbose);
   bool ok = run(&c, err);
   if (ok)

@@ -31,7 +31,7 @@ typedef struct resq_compile_options {
   const char *pipeline; ///< a pass pipeline instead of the scheme's method; NULL
   const char *weights;  ///< element of float linears (f32, bf16, f16); NULL: the scheme's
   resq_emit emit;
-  const char *levels;                ///< comma-separated; NULL: "generic,avx2,avx512,avx512vbmi"
+  const char *levels;                ///< comma-separated; NULL: resq_level_default()
   int64_t decode_rows, prefill_rows; ///< 0: 16 and 128
   const char *calibration;           ///< text file; NULL: text sampled from the model itself
   int64_t calibration_windows;       ///< of 2,048 tokens; 0: 64 (16 when sampled)

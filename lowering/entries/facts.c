@@ -9,6 +9,7 @@
 #include "facts_internal.h"
 
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -132,8 +133,8 @@ static int64_t cache_index(const facts *f, MlirStringRef name) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(f->module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    if (resq_op_is(op, "resq.kv_cache")) {
-      if (mlirStringRefEqual(resq_op_str(op, "sym_name"), name))
+    if (resqOpIsKvCache(op)) {
+      if (mlirStringRefEqual(resq_symbol_name(op), name))
         return index;
       index++;
     }
@@ -143,7 +144,7 @@ static int64_t cache_index(const facts *f, MlirStringRef name) {
 /// An op on a cache: `p` is the operand of its positions, before that of its sequences.
 static bool add_use(facts *f, MlirOperation op, intptr_t p) {
   int positions = argument_of(op, p), sequences = positions < 0 ? -1 : argument_of(op, p + 1);
-  int64_t cache = cache_index(f, resq_op_str(op, "cache"));
+  int64_t cache = cache_index(f, resq_cache_name(op));
   if (sequences < 0 || cache < 0 ||
       !grow(f, (void **)&f->uses, &f->uses_room, 4 * f->n_uses + 3, sizeof *f->uses))
     return false;
@@ -151,7 +152,7 @@ static bool add_use(facts *f, MlirOperation op, intptr_t p) {
   use[0] = cache;
   use[1] = positions;
   use[2] = sequences;
-  use[3] = resq_op_is(op, "resq.kv_append");
+  use[3] = resqOpIsKvAppend(op);
   return true;
 }
 
@@ -216,14 +217,8 @@ static bool take_operand(facts *f, MlirOperation op, intptr_t operand, char role
 
 /// The letter of an operand.
 static char role_of(MlirOperation op, const char *roles, intptr_t operand) {
-  MlirAttribute segments = resq_op_attr(op, "operandSegmentSizes");
-  intptr_t last = (intptr_t)strlen(roles) - 1;
-  if (mlirAttributeIsNull(segments))
-    return roles[operand < last ? operand : last];
-  intptr_t segment = 0, end = mlirDenseI32ArrayGetElement(segments, 0);
-  while (operand >= end)
-    end += mlirDenseI32ArrayGetElement(segments, ++segment);
-  return roles[segment];
+  intptr_t last = (intptr_t)strlen(roles) - 1, segment = resq_operand_segment(op, operand);
+  return roles[segment < last ? segment : last];
 }
 
 static bool take_op(facts *f, MlirOperation op) {
@@ -235,8 +230,8 @@ static bool take_op(facts *f, MlirOperation op) {
         (int)name.length, name.data);
     return false;
   }
-  if ((resq_op_is(op, "resq.slice") || resq_op_is(op, "resq.concat")) &&
-      resq_op_i64(op, "dim") == 0) {
+  if ((resqOpIsSlice(op) && resqSliceOpGetDim(op) == 0) ||
+      (resqOpIsConcat(op) && resqConcatOpGetDim(op) == 0)) {
     resq_emit_error(op, "a %s of rows in a function: allowed are columns (dim 1)", name.data + 5);
     return false;
   }
@@ -255,7 +250,7 @@ static bool take_op(facts *f, MlirOperation op) {
 //===-- The walk ----------------------------------------------------------===//
 
 static bool check_signature(facts *f, MlirBlock block, MlirOperation ret) {
-  MlirStringRef name = resq_op_str(f->func, "sym_name");
+  MlirStringRef name = resq_symbol_name(f->func);
   if (memchr(name.data, 0, name.length)) {
     resq_emit_error(f->func, "the name of a function that is compiled has a NUL");
     return false;

@@ -1,6 +1,8 @@
 //===-- facts_table.c - arguments and results as the program table has them ===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "facts_internal.h"
+#include "dialect/attributes.h"
+#include "dialect/ops.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,7 +33,7 @@ static MlirAttribute name_of(facts *f, MlirValue v, bool is_result, int index) {
   MlirAttribute given = mlirAttributeIsNull(all)
                             ? all
                             : mlirDictionaryAttrGetElementByName(
-                                  mlirArrayAttrGetElement(all, index), resq_str("resq.name"));
+                                  mlirArrayAttrGetElement(all, index), resq_str(RESQ_ATTR_NAME));
   if (!mlirAttributeIsNull(given)) { // a string: the dialect sees to it
     MlirStringRef text = mlirStringAttrGetValue(given);
     if (text.length && !memchr(text.data, 0, text.length))
@@ -114,7 +116,7 @@ static int returned(facts *f, MlirOperation ret, int i) {
 static MlirOperation cache_at(const facts *f, int64_t i) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(f->module));
   MlirOperation op = mlirBlockGetFirstOperation(body);
-  while (!resq_op_is(op, "resq.kv_cache") || i--)
+  while (!resqOpIsKvCache(op) || i--)
     op = mlirOperationGetNextInBlock(op);
   return op;
 }
@@ -129,7 +131,7 @@ static int64_t fixed_rows(facts *f) {
   }
   int64_t allowed = MOST_FIXED_ROWS;
   for (int i = 0; i < f->n_uses; i++) {
-    int64_t window = resqKvCodeMostRows(resq_op_attr(cache_at(f, f->uses[4 * i]), "keys"));
+    int64_t window = resqKvCodeMostRows(resqKvCacheOpGetKeys(cache_at(f, f->uses[4 * i])));
     int64_t rows = f->values[facts_class(f, (int)f->uses[4 * i + 1])].fixed;
     most = rows > most ? rows : most;
     allowed = window < allowed ? window : allowed;
@@ -157,12 +159,12 @@ bool facts_set(facts *f, MlirOperation ret) {
   }
   if (ok) {
     mlirOperationSetDiscardableAttributeByName(
-        f->func, resq_str("resq.fixed_rows"),
+        f->func, resq_str(RESQ_ATTR_FIXED_ROWS),
         mlirIntegerAttrGet(mlirIntegerTypeGet(f->ctx, 64), most));
-    mlirOperationSetDiscardableAttributeByName(f->func, resq_str("resq.args"),
+    mlirOperationSetDiscardableAttributeByName(f->func, resq_str(RESQ_ATTR_ARGS),
                                                mlirArrayAttrGet(f->ctx, n, args));
     mlirOperationSetDiscardableAttributeByName(
-        f->func, resq_str("resq.uses"), mlirDenseI64ArrayGet(f->ctx, 4 * f->n_uses, f->uses));
+        f->func, resq_str(RESQ_ATTR_USES), mlirDenseI64ArrayGet(f->ctx, 4 * f->n_uses, f->uses));
   }
   free(args);
   free(first);

@@ -4,6 +4,7 @@
 #include "header.h"
 
 #include "base/file.h"
+#include "dialect/attributes.h"
 #include "dialect/build.h"
 #include "dialect/diagnostics.h"
 #include "dialect/text_buffer.h"
@@ -162,8 +163,8 @@ static void write_wrapper(header *h, const char *function, MlirStringRef symbol,
 }
 
 static bool write_function(header *h, MlirOperation func) {
-  MlirStringRef symbol = resq_op_str(func, "sym_name");
-  MlirAttribute args = resq_op_attr(func, "resq.args");
+  MlirStringRef symbol = resq_symbol_name(func);
+  MlirAttribute args = resq_op_attr(func, RESQ_ATTR_ARGS);
   char *full = NULL;
   if (asprintf(&full, "%s_%.*s", h->name, (int)symbol.length, symbol.data) < 0)
     return false;

@@ -66,7 +66,7 @@ resq_checkpoint *resq_checkpoint_get(resq_evaluator *e, MlirStringRef name, resq
     if (resq_str_eq(name, e->checkpoints[i].symbol))
       return &e->checkpoints[i];
   MlirOperation op = resq_symbol(e->module, name);
-  if (mlirOperationIsNull(op) || !resq_op_is(op, "resq.checkpoint")) {
+  if (mlirOperationIsNull(op) || !resqOpIsCheckpoint(op)) {
     resq_fail(err, RESQ_BAD_INPUT, "no resq.checkpoint @%.*s", (int)name.length, name.data);
     return NULL;
   }

@@ -52,8 +52,8 @@ bool resq_evaluate_quantize_weight(const resq_rule_call *call, resq_value **out,
   resq_value *const *operands = call->operands;
   const resq_range range = call->range;
   const resq_tensor_info *info = &node->info;
-  int64_t steps = resq_op_has(node->op, "steps") ? resq_op_i64(node->op, "steps") : 28;
-  double norm = resq_op_has(node->op, "norm") ? resq_op_f64(node->op, "norm") : 2.4;
+  int64_t steps = resqQuantizeWeightOpGetSteps(node->op);
+  double norm = resqQuantizeWeightOpGetNorm(node->op);
   if (info->kind != RESQ_ELEMENT_QUANT || info->quant.zero ||
       info->width % info->quant.group != 0 || steps < 1 || steps > 39 ||
       !(norm > 0 && norm <= 16) || !resq_value_is_float(operands[0]) ||
@@ -95,8 +95,8 @@ bool resq_evaluate_clip_ratio(const resq_rule_call *call, resq_value **out, resq
   resq_evaluator *e = call->e;
   const resq_node *node = call->node;
   resq_value *const *operands = call->operands;
-  int64_t steps = resq_op_has(node->op, "steps") ? resq_op_i64(node->op, "steps") : 15;
-  resq_clip_search how = {(int)resq_op_i64(node->op, "bits"), resq_op_i64(node->op, "group"),
+  int64_t steps = resqClipRatioOpGetSteps(node->op);
+  resq_clip_search how = {(int)resqClipRatioOpGetBits(node->op), resqClipRatioOpGetGroup(node->op),
                           (int)steps};
   int32_t n = node->n_operands;
   if (n < 2 || how.bits < 2 || how.bits > 8 || how.group < 1 || operands[0]->width % how.group ||

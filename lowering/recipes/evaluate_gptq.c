@@ -20,16 +20,16 @@ static void drop(resq_value **values, intptr_t n) {
 
 /// The attribute's parts, which sum to n; malloc'ed, NULL on failure.
 static int64_t *parts_of(const resq_node *node, int64_t n, int *count, resq_error *err) {
-  MlirAttribute attr = resq_op_attr(node->op, "parts");
-  bool ok = !mlirAttributeIsNull(attr) && mlirAttributeIsADenseI64Array(attr);
-  *count = ok ? (int)mlirDenseArrayGetNumElements(attr) : 0;
+  const int64_t *given = resqGptqFactorOpGetParts(node->op);
+  *count = (int)resqGptqFactorOpGetNumParts(node->op);
   int64_t *parts = calloc((size_t)*count + 1, sizeof *parts), left = n;
   if (!parts) {
     resq_out_of_memory(err, &node->info);
     return NULL;
   }
+  bool ok = true;
   for (int i = 0; ok && i < *count; ++i) {
-    parts[i] = mlirDenseI64ArrayGetElement(attr, i);
+    parts[i] = given[i];
     ok = parts[i] > 0 && parts[i] <= left;
     left -= parts[i];
   }
@@ -46,7 +46,7 @@ bool resq_evaluate_gptq_factor(const resq_rule_call *call, resq_value **out, res
   resq_value *const *operands = call->operands;
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t n = from->width;
-  float asked = resq_op_has(node->op, "damping") ? (float)resq_op_f64(node->op, "damping") : 0.01f;
+  float asked = resqGptqFactorOpGetDamping(node->op);
   if (from->rank != 2 || from->rows != n || !resq_value_is_float(operands[0]) ||
       node->info.kind != RESQ_ELEMENT_I32 || node->info.width != n || !(asked > 0 && asked <= 1))
     return resq_bad_shapes(node, err);
@@ -88,9 +88,8 @@ static bool open_part(resq_evaluator *e, const resq_node *first, int i, resq_val
   *out = resq_value_create_quant(info->rows, info->width, codes, info->quant.group);
   if (!*w || !*out)
     return resq_out_of_memory(err, info);
-  MlirOperation op = first->op;
-  int64_t steps = resq_op_has(op, "steps") ? resq_op_i64(op, "steps") : 28;
-  double norm = resq_op_has(op, "norm") ? resq_op_f64(op, "norm") : 2.4;
+  int64_t steps = resqGptqWeightOpGetSteps(first->op);
+  double norm = resqGptqWeightOpGetNorm(first->op);
   *part =
       (resq_gptq_part){.w = resq_f32(*w),
                        .width = info->width,

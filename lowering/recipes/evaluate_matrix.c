@@ -321,7 +321,7 @@ bool resq_evaluate_deinterleave(const resq_rule_call *call, resq_value **out, re
   // A vector's elements move as the rows of a matrix would.
   bool is_vector = node->info.rank == 1;
   int64_t rows = is_vector ? node->info.width : node->info.rows;
-  int64_t width = is_vector ? 1 : node->info.width, heads = resq_op_i64(node->op, "heads");
+  int64_t width = is_vector ? 1 : node->info.width, heads = resqDeinterleaveOpGetHeads(node->op);
   const resq_value *x = operands[0];
   if (heads < 1 || rows % (2 * heads) != 0 || x->rows != node->info.rows ||
       x->width != node->info.width || x->kind == RESQ_VALUE_QUANT)

@@ -41,7 +41,7 @@ bool resq_evaluate_rotate(const resq_rule_call *call, resq_value **out, resq_err
     resq_out_of_memory(err, &node->info);
   ok = ok && resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err);
   if (ok)
-    rotate_blocks(e, x, matrix, resq_op_has(node->op, "transposed"), *out);
+    rotate_blocks(e, x, matrix, resqRotateOpGetTransposed(node->op), *out);
   resq_value_release(x);
   resq_value_release(matrix);
   return ok;
@@ -51,7 +51,7 @@ bool resq_evaluate_hadamard(const resq_rule_call *call, resq_value **out, resq_e
   resq_evaluator *e = call->e;
   const resq_node *node = call->node;
   resq_value *const *operands = call->operands;
-  int64_t size = resq_op_i64(node->op, "size");
+  int64_t size = resqHadamardOpGetSize(node->op);
   int64_t order = size > 0 ? resqHadamardOrder(size) : 0;
   if (order == 0 || node->info.width % size != 0 || !resq_value_is_float(operands[0]))
     return resq_fail(err, RESQ_BAD_INPUT,
@@ -70,7 +70,7 @@ bool resq_evaluate_hadamard(const resq_rule_call *call, resq_value **out, resq_e
   if (ok) {
     resqHadamardSigns(order, signs);
     ok = resq_hadamard_rows(e->threads, resq_f64(wide), wide->rows, wide->width, size, order, signs,
-                            resq_op_has(node->op, "transposed"));
+                            resqHadamardOpGetTransposed(node->op));
   }
   free(signs);
   if (ok) {
@@ -95,11 +95,10 @@ static void copy_columns(const resq_value *x, int64_t from, int64_t count, resq_
 /// The order as a list that is known to be a permutation; malloc'ed, NULL on failure.
 static int64_t *permutation(const resq_node *node, resq_value *const *operands, resq_error *err) {
   size_t width = (size_t)node->info.width;
-  MlirAttribute list = resq_op_attr(node->op, "order");
+  const int64_t *list = resqPermuteOpGetOrder(node->op);
   bool by_indices = node->n_operands > 1;
-  int64_t count = by_indices                  ? operands[1]->rows * operands[1]->width
-                  : mlirAttributeIsNull(list) ? 0
-                                              : mlirDenseArrayGetNumElements(list);
+  int64_t count =
+      by_indices ? operands[1]->rows * operands[1]->width : resqPermuteOpGetNumOrder(node->op);
   if (count != (int64_t)width || (by_indices && operands[1]->kind != RESQ_VALUE_I32)) {
     resq_fail(err, RESQ_BAD_INPUT, "resq.permute: the order must have %lld entries",
               (long long)width);
@@ -111,7 +110,7 @@ static int64_t *permutation(const resq_node *node, resq_value *const *operands, 
   if (!ok)
     resq_out_of_memory(err, &node->info);
   for (int64_t i = 0; ok && i < (int64_t)width; ++i) {
-    int64_t at = by_indices ? resq_i32(operands[1])[i] : mlirDenseI64ArrayGetElement(list, i);
+    int64_t at = by_indices ? resq_i32(operands[1])[i] : list[i];
     ok = at >= 0 && at < (int64_t)width && !seen[at];
     if (ok) {
       seen[at] = true;
@@ -156,7 +155,7 @@ bool resq_evaluate_split(const resq_rule_call *call, resq_value **out, resq_erro
   resq_value *const *operands = call->operands;
   const resq_range range = call->range;
   const resq_value *x = operands[0];
-  int64_t block = resq_op_i64(node->op, "block"), high = resq_op_i64(node->op, "high");
+  int64_t block = resqSplitOpGetBlock(node->op), high = resqSplitOpGetHigh(node->op);
   if (block < 2 || high < 1 || high >= block || x->width % block != 0 ||
       x->kind == RESQ_VALUE_QUANT)
     return resq_bad_shapes(node, err);
@@ -210,7 +209,7 @@ static bool with_same_kind(resq_evaluator *e, const resq_node *node, resq_value 
 static bool join_parts(const resq_evaluator *e, const resq_node *node, resq_value *const *parts,
                        resq_value **out, resq_error *err) {
   (void)e;
-  int64_t block = resq_op_i64(node->op, "block"), high = resq_op_i64(node->op, "high");
+  int64_t block = resqJoinOpGetBlock(node->op), high = resqJoinOpGetHigh(node->op);
   int64_t width = node->info.width, low = block - high;
   if (block < 2 || high < 1 || low < 1 || width % block != 0 ||
       parts[0]->width != width / block * low || parts[1]->width != width / block * high)
@@ -249,7 +248,7 @@ bool resq_evaluate_slice(const resq_rule_call *call, resq_value **out, resq_erro
   const resq_range range = call->range;
   const resq_value *x = operands[0];
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
-  int64_t dim = resq_op_i64(node->op, "dim"), begin = resq_op_i64(node->op, "begin");
+  int64_t dim = resqSliceOpGetDim(node->op), begin = resqSliceOpGetBegin(node->op);
   if (dim < 0 || dim >= node->info.rank || from->rank != node->info.rank || begin < 0 ||
       begin > from->shape[dim] - node->info.shape[dim] || x->kind == RESQ_VALUE_QUANT)
     return resq_bad_shapes(node, err);
@@ -270,7 +269,7 @@ bool resq_evaluate_slice(const resq_rule_call *call, resq_value **out, resq_erro
 
 static bool concat_parts(const resq_evaluator *e, const resq_node *node, resq_value *const *parts,
                          resq_value **out, resq_error *err) {
-  int64_t dim = resq_op_i64(node->op, "dim"), sum = 0;
+  int64_t dim = resqConcatOpGetDim(node->op), sum = 0;
   for (int32_t i = 0; i < node->n_operands; ++i) {
     const resq_tensor_info *part = resq_operand_info(e, node, i);
     if (dim < 0 || dim >= node->info.rank || part->rank != node->info.rank)
@@ -305,7 +304,7 @@ static bool concat_parts(const resq_evaluator *e, const resq_node *node, resq_va
 static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_value **out,
                          resq_error *err) {
   const resq_tensor_info *info = &node->info;
-  if (resq_op_i64(node->op, "dim") != 0 || info->kind != RESQ_ELEMENT_QUANT || info->quant.zero)
+  if (resqConcatOpGetDim(node->op) != 0 || info->kind != RESQ_ELEMENT_QUANT || info->quant.zero)
     return resq_bad_shapes(node, err);
   int64_t rows = 0;
   for (int32_t i = 0; i < node->n_operands; ++i) {

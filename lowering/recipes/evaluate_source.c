@@ -46,10 +46,10 @@ bool resq_evaluate_leaf(const resq_rule_call *call, resq_value **out, resq_error
   resq_evaluator *e = call->e;
   const resq_node *node = call->node;
   const resq_range range = call->range;
-  resq_checkpoint *c = resq_checkpoint_get(e, resq_op_str(node->op, "checkpoint"), err);
+  resq_checkpoint *c = resq_checkpoint_get(e, resqLeafOpGetCheckpoint(node->op), err);
   if (!c)
     return false;
-  MlirStringRef text = resq_op_str(node->op, "tensor");
+  MlirStringRef text = resqLeafOpGetTensor(node->op);
   char name[RESQ_GGUF_MAX_NAME + 2];
   snprintf(name, sizeof name, "%.*s", (int)text.length, text.data);
   const resq_gguf_tensor *tensor = resq_gguf_find(&c->gguf, name);
@@ -81,7 +81,7 @@ enum { MAX_SITE = 1024 };
 /// The name of the op's site; fails when nothing was calibrated.
 static bool find_site(const resq_evaluator *e, const resq_node *node, char site[MAX_SITE],
                       resq_error *err) {
-  MlirStringRef text = resq_op_str(node->op, "site");
+  MlirStringRef text = resq_site_name(node->op);
   snprintf(site, MAX_SITE, "%.*s", (int)text.length, text.data);
   return e->statistics ||
          resq_fail(err, RESQ_FAILED, "site '%s' needs calibration, and there are no statistics",

@@ -24,11 +24,11 @@ typedef struct reporting {
 
 static void say(const reporting *r, MlirOperation op, bool is_warning, const char *text) {
   MlirOperation owner = op;
-  while (!mlirOperationIsNull(owner) && !resq_op_is(owner, "resq.param"))
+  while (!mlirOperationIsNull(owner) && !resqOpIsParam(owner))
     owner = mlirOperationGetParentOperation(owner);
   if (mlirOperationIsNull(owner))
     return;
-  MlirStringRef name = resq_op_str(owner, "sym_name");
+  MlirStringRef name = resq_symbol_name(owner);
   char raw[512], line[1024];
   snprintf(raw, sizeof raw, "@%.*s: %s", (int)name.length, name.data, text);
   resq_printable(line, sizeof line, raw, strlen(raw));
@@ -98,11 +98,12 @@ static bool report_departure(const reporting *r, const resq_node *node, const re
   free(square);
   if (!ok)
     return false;
-  if (resq_op_has(node->op, "departure") && departure > resq_op_f64(node->op, "departure"))
+  if (resqRandomMatrixOpHasDeparture(node->op) &&
+      departure > resqRandomMatrixOpGetDeparture(node->op))
     return resq_fail(r->err, RESQ_BAD_INPUT,
                      "the random matrix departs from an orthogonal one by |M^T M - 1| = %.3g, "
                      "allowed: %g; allow-departure=true takes it all the same",
-                     departure, resq_op_f64(node->op, "departure"));
+                     departure, resqRandomMatrixOpGetDeparture(node->op));
   char text[160];
   snprintf(text, sizeof text, "its random matrix departs from an orthogonal one by %.3g",
            departure);
@@ -126,8 +127,8 @@ static resq_value *whole_f64(const reporting *r, int32_t index) {
 
 static bool report_node(const reporting *r, int32_t index) {
   const resq_node *node = &r->e->nodes[index];
-  bool inverts = node->rule && resq_op_is(node->op, "resq.inverse_transpose");
-  bool random = node->rule && resq_op_is(node->op, "resq.random_matrix");
+  bool inverts = node->rule && resqOpIsInverseTranspose(node->op);
+  bool random = node->rule && resqOpIsRandomMatrix(node->op);
   if (!inverts && !random)
     return true;
   resq_value *x = whole_f64(r, inverts ? node->operands[0] : index);

@@ -76,7 +76,7 @@ static const resq_node *find_pack(const resq_evaluator *e, const resq_node *para
   const resq_node *node = &e->nodes[param->operands[0]];
   while (!node->rule)
     node = &e->nodes[node->operands[0]];
-  return resq_op_is(node->op, "resq.pack") ? node : NULL;
+  return resqOpIsPack(node->op) ? node : NULL;
 }
 
 /// The layout of a param and the node whose rows are to be written.

@@ -4,6 +4,7 @@
 
 #include "dialect/diagnostics.h"
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 #include "dialect/text_buffer.h"
 #include "lowering/report/measures.h"
 #include "passes/recipe.h"
@@ -106,15 +107,15 @@ static void describe_branch(const resq_branch_recipes *r, resq_report_branch *b,
   b->activation_bits = (int)resqQuantTypeGetBits(activation);
   b->activation_group = resqQuantTypeGetGroup(activation);
   b->clip_found = !mlirOperationIsNull(r->clip);
-  b->clip = resq_op_has(r->quantize, "clip") ? resq_op_f64(r->quantize, "clip") : 1.0;
+  b->clip = resqQuantizeOpGetClip(r->quantize);
   const resq_packing packing = resq_packing_of(b->activation_group, b->bits);
   *stored += 8 * (double)resq_packing_weight_bytes(packing, rows, b->width, b->group);
 }
 
 static void describe_linear(const resq_linear_recipes *r, resq_report_linear *l) {
-  MlirStringRef name = resq_op_str(r->op, "name");
+  MlirStringRef name = resq_linear_name(r->op);
   *l = (resq_report_linear){
-      .name = resq_op_is(r->op, "resq.head") ? resq_copy_text("head") : copy(name),
+      .name = resqOpIsHead(r->op) ? resq_copy_text("head") : copy(name),
       .site = resq_copy_text(r->site),
       .rows = resq_width(mlirOperationGetResult(r->op, 0)),
       .n_branches = r->n_branches,
@@ -151,9 +152,9 @@ static bool describe_linears(resq_collecting *c) {
 //===-- Caches ------------------------------------------------------------===//
 
 /// #resq.kv_int<bits = 4>: what stands behind the prefix of all cache codes.
-static char *code_of(MlirOperation cache, const char *side) {
+static char *text_of(MlirAttribute kv_code) {
   resq_text_buffer text = {0};
-  mlirAttributePrint(resq_op_attr(cache, side), resq_text_buffer_add, &text);
+  mlirAttributePrint(kv_code, resq_text_buffer_add, &text);
   static const char prefix[] = "#resq.kv_";
   const char *all = resq_text_buffer_text(&text);
   char *code = resq_copy_text(strncmp(all, prefix, strlen(prefix)) ? all : all + strlen(prefix));
@@ -165,11 +166,11 @@ static void describe_cache(MlirOperation cache, void *user) {
   resq_facts *facts = user;
   facts->caches = RESQ_GROW(facts->caches, facts->n_caches);
   facts->caches[facts->n_caches++] =
-      (resq_report_cache){.name = copy(resq_op_str(cache, "sym_name")),
-                          .keys = code_of(cache, "keys"),
-                          .values = code_of(cache, "values"),
-                          .heads = resq_op_i64(cache, "heads"),
-                          .head_size = resq_op_i64(cache, "head_size"),
+      (resq_report_cache){.name = copy(resq_symbol_name(cache)),
+                          .keys = text_of(resqKvCacheOpGetKeys(cache)),
+                          .values = text_of(resqKvCacheOpGetValues(cache)),
+                          .heads = resqKvCacheOpGetHeads(cache),
+                          .head_size = resqKvCacheOpGetHeadSize(cache),
                           .bytes = resqKvCacheTokenBytes(cache)};
 }
 
@@ -262,7 +263,7 @@ bool resq_report_collect(MlirModule module, const resq_report_options *options, 
   resq_report_recipes_free(&recipes);
   mlirModuleDestroy(scratch);
   if (ok)
-    resq_for_each(mlirModuleGetOperation(module), "resq.kv_cache", describe_cache, facts);
+    resq_for_each(mlirModuleGetOperation(module), RESQ_OP_KV_CACHE, describe_cache, facts);
   else
     resq_facts_free(facts);
   return ok;

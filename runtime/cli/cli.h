@@ -72,7 +72,7 @@ bool resq_print(const void *data, size_t size, resq_error *err);
 bool resq_printf(resq_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool resq_print_flush(resq_error *err);
 
-//===-- Losses (loss.c) ---------------------------------------------------===//
+//===-- Losses (<architecture>/loss.c) ------------------------------------===//
 
 /// -log softmax(row)[target], summed in double.
 double resq_row_loss(const float *row, int64_t n, int32_t target);

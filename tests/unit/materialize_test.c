@@ -109,9 +109,8 @@ static void make_constant(MlirOperation leaf, void *user) {
 static result run_with(const char *params, const char *const *gets,
                        const resq_materialize_options *options) {
   char text[16384];
-  int at =
-      snprintf(text, sizeof text, "resq.checkpoint @m \"%s\", gguf\n%s\nfunc.func @f() {\n",
-               gguf_path, params);
+  int at = snprintf(text, sizeof text, "resq.checkpoint @m \"%s\", gguf\n%s\nfunc.func @f() {\n",
+                    gguf_path, params);
   for (int i = 0; gets[i]; ++i)
     at += snprintf(text + at, sizeof text - (size_t)at, "%%%d = resq.get @%s\n", i, gets[i]);
   snprintf(text + at, sizeof text - (size_t)at, "return\n}\n");
@@ -531,17 +530,16 @@ static void test_piled_trellis(void **state) {
                    TRELLIS) "\n"
                             "%2 = resq.concat %1, %1 dim 0 : " CODES("24", "4", TRELLIS) ", " CODES(
                                 "24",
-                                "4", TRELLIS) " -> " CODES("48",
-                                                           "4", TRELLIS) "\n"
-                                                                         "%3 = resq.pack %2 "
-                                                                         ": " CODES("48", "4", TRELLIS) " -> " PACKED(
-                                                                             "48", "4", TRELLIS,
-                                                                             "4") "\n"
-                                                                                  "resq.yield %3 "
-                                                                                  ": " PACKED(
-                                                                                      "48", "4",
-                                                                                      TRELLIS,
-                                                                                      "4") " }\n",
+                                "4", TRELLIS) " -> " CODES("48", "4",
+                                                           TRELLIS) "\n"
+                                                                    "%3 = resq.pack %2 "
+                                                                    ": " CODES("48", "4", TRELLIS) " -> " PACKED(
+                                                                        "48", "4", TRELLIS,
+                                                                        "4") "\n"
+                                                                             "resq.yield %3 "
+                                                                             ": " PACKED(
+                                                                                 "48", "4", TRELLIS,
+                                                                                 "4") " }\n",
       "p : " PACKED("48", "4", TRELLIS, "4"), "begin at row 24, allowed: multiples of 16");
 }
 

@@ -1,5 +1,6 @@
 //===-- resqc - a language-model checkpoint to an executable --------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "base/levels.h"
 #include "base/notices.h"
 #include "base/process.h"
 #include "base/version.h"
@@ -32,7 +33,7 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"emit", required_argument, EMIT, "FORM", "import, resq, generic, lowered, llvm, obj, shared, exe; default exe"},
     {"pre-tokenizer", required_argument, PRETOKENIZER, "NAME", "how text is cut, in place of what the file says (docs/tokenizers.md): llama-bpe, qwen2, ..."},
     {"passes", required_argument, PIPELINE, "PIPELINE", "a pass pipeline in place of the scheme's passes"},
-    {"levels", required_argument, LEVELS, "LIST", "of definition, generic, avx2, avx512, avx512vbmi, cuda; default: all but the first and the last"},
+    {"levels", required_argument, LEVELS, "LIST", "instruction sets to compile for (below), separated by commas"},
     {"decode-rows", required_argument, DECODE_ROWS, "N", "most rows of the decode entry; default 16"},
     {"prefill-rows", required_argument, PREFILL_ROWS, "N", "most rows of the prefill entry; default 128"},
     {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},
@@ -66,6 +67,13 @@ static void print_help(void) {
   printf("\nschemes:\n");
   for (int i = 0; resq_scheme_name(i); i++)
     printf("  %-29s %s\n", resq_scheme_name(i), resq_scheme_summary(i));
+  printf("\nlevels (*: without --levels):\n");
+  for (int i = 0; i < resq_n_level_rows; i++) {
+    const resq_level_row *l = &resq_level_rows[i];
+    char left[64];
+    snprintf(left, sizeof left, "%s%s", l->name, l->by_default ? " *" : "");
+    printf("  %-29s %s\n", left, l->summary);
+  }
   printf("\nexit status: 0 ok, 1 failed, 2 usage, 3 bad input, 4 no suitable CPU or GPU, 5 "
          "input/output, 6 memory\n");
 }
