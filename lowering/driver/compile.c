@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "compile.h"
 
+#include "base/version.h"
 #include "dialect/attributes.h"
 #include "base/levels.h"
 #include "dialect/build.h"
@@ -269,7 +270,7 @@ static bool write_report(compiling *c, resq_error *err) {
                                .pipeline = c->pipeline,
                                .calibration = base_name(calibration),
                                .seed = o->seed,
-                               .version = "resqc " RESQ_COMPILER_VERSION};
+                               .version = "resqc " RESQ_VERSION};
   if (c->statistics && resq_statistics_sites(c->statistics)) {
     origin.sites = resq_statistics_sites(c->statistics);
     origin.rows = resq_statistics_rows(c->statistics, 0);

@@ -9,15 +9,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/version.h"
 #include "cli/options.h"
 #include "resq/abi.h"
 #include "resq/session.h"
 #include "text/tokenizer.h"
 #include <stdint.h>
-
-#ifndef RESQ_VERSION
-#define RESQ_VERSION "0.1.0"
-#endif
 
 typedef struct resq_cli {
   const resq_program *program;

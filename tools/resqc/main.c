@@ -3,6 +3,7 @@
 #include "base/levels.h"
 #include "base/notices.h"
 #include "base/process.h"
+#include "base/version.h"
 #include "dialect/memory.h"
 #include "lowering/driver/compile.h"
 #include "lowering/driver/show_module.h"
@@ -146,7 +147,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
 // clang-format on
 
 static int print_version(void) {
-  printf("resqc 0.1.0\n");
+  printf("resqc %s\n", RESQ_VERSION);
   return RESQ_OK;
 }
 
