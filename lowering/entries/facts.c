@@ -26,21 +26,12 @@ const char *resq_row_roles(MlirStringRef op) {
 
 //===-- Values and their classes ------------------------------------------===//
 
-bool facts_no_memory(facts *f) {
-  resq_emit_error(f->func, "no memory for the facts of a function");
-  return false;
-}
-
-/// Makes room for one more; false after an error.
-static bool grow(facts *f, void **items, int *room, int n, size_t size) {
+/// Makes room for one more.
+static void grow(void **items, int *room, int n, size_t size) {
   if (n < *room)
-    return true;
-  void *more = realloc(*items, (size_t)(2 * n + 16) * size);
-  if (!more)
-    return facts_no_memory(f);
-  *items = more;
+    return;
   *room = 2 * n + 16;
-  return true;
+  *items = resq_resize(*items, (size_t)*room, size);
 }
 
 /// -1: no row value.
@@ -60,8 +51,7 @@ int facts_class(const facts *f, int i) {
 }
 
 static bool add_value(facts *f, MlirValue v, bool computed) {
-  if (!grow(f, (void **)&f->values, &f->room, f->n_values, sizeof *f->values))
-    return false;
+  grow((void **)&f->values, &f->room, f->n_values, sizeof *f->values);
   MlirType type = mlirValueGetType(v);
   bool fixed = mlirTypeIsARankedTensor(type) && mlirShapedTypeGetRank(type) > 0 &&
                !mlirShapedTypeIsDynamicDim(type, 0);
@@ -100,8 +90,7 @@ static bool add_rule(facts *f, int argument, resq_index_rule rule) {
         r->limit == rule.limit)
       return true;
   }
-  if (!grow(f, (void **)&f->rules, &f->rules_room, f->n_rules, sizeof *f->rules))
-    return false;
+  grow((void **)&f->rules, &f->rules_room, f->n_rules, sizeof *f->rules);
   f->rules[f->n_rules++] = (row_rule){argument, rule};
   return true;
 }
@@ -145,9 +134,9 @@ static int64_t cache_index(const facts *f, MlirStringRef name) {
 static bool add_use(facts *f, MlirOperation op, intptr_t p) {
   int positions = argument_of(op, p), sequences = positions < 0 ? -1 : argument_of(op, p + 1);
   int64_t cache = cache_index(f, resq_cache_name(op));
-  if (sequences < 0 || cache < 0 ||
-      !grow(f, (void **)&f->uses, &f->uses_room, 4 * f->n_uses + 3, sizeof *f->uses))
+  if (sequences < 0 || cache < 0)
     return false;
+  grow((void **)&f->uses, &f->uses_room, 4 * f->n_uses + 3, sizeof *f->uses);
   int64_t *use = f->uses + 4 * f->n_uses++;
   use[0] = cache;
   use[1] = positions;

@@ -34,8 +34,6 @@ typedef struct facts {
   int n_uses, uses_room;
 } facts;
 
-/// Emits an error; false.
-bool facts_no_memory(facts *f);
 /// Index of a row value; -1: none.
 int facts_find(const facts *f, MlirValue v);
 /// The first value of the class of value i.

@@ -3,6 +3,7 @@
 #include "facts_internal.h"
 #include "dialect/attributes.h"
 #include "dialect/ops.h"
+#include "dialect/memory.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -55,9 +56,9 @@ static MlirAttribute name_of(facts *f, MlirValue v, bool is_result, int index) {
 }
 
 static MlirAttribute rules_of(const facts *f, int argument) {
-  int64_t *numbers = calloc((size_t)f->n_rules * 3 + 1, sizeof *numbers);
+  int64_t *numbers = resq_new((size_t)f->n_rules * 3, sizeof *numbers);
   intptr_t n = 0;
-  for (int i = 0; numbers && i < f->n_rules; i++) {
+  for (int i = 0; i < f->n_rules; i++) {
     if (f->rules[i].argument != argument)
       continue;
     // What bounds an index is named by its class's first argument, which later ops may have united.
@@ -66,7 +67,7 @@ static MlirAttribute rules_of(const facts *f, int argument) {
     numbers[n++] = r->kind == RESQ_RULE_ROW ? facts_class(f, r->argument) : 0;
     numbers[n++] = r->limit;
   }
-  MlirAttribute attr = numbers ? mlirDenseI64ArrayGet(f->ctx, n, numbers) : mlirAttributeGetNull();
+  MlirAttribute attr = mlirDenseI64ArrayGet(f->ctx, n, numbers);
   free(numbers);
   return attr;
 }
@@ -83,10 +84,6 @@ static MlirAttribute describe(facts *f, int i, int value, int *first) {
   MlirAttribute rules = rules_of(f, is_result ? -1 : i);
   if (mlirAttributeIsNull(name))
     return name;
-  if (mlirAttributeIsNull(rules)) {
-    facts_no_memory(f);
-    return rules;
-  }
   int *class_first = &first[class - f->values];
   if (*class_first < 0)
     *class_first = i;
@@ -145,13 +142,12 @@ static int64_t fixed_rows(facts *f) {
 
 bool facts_set(facts *f, MlirOperation ret) {
   int n = f->n_inputs + f->n_results;
-  MlirAttribute *args = calloc((size_t)n + 1, sizeof *args);
-  int *first = malloc(((size_t)f->n_values + 1) * sizeof *first);
-  bool ok = (args && first) || facts_no_memory(f);
-  for (int i = 0; ok && i < f->n_values; i++)
+  MlirAttribute *args = resq_new((size_t)n, sizeof *args);
+  int *first = resq_new((size_t)f->n_values, sizeof *first);
+  for (int i = 0; i < f->n_values; i++)
     first[i] = -1;
-  int64_t most = ok ? fixed_rows(f) : -1;
-  ok = most >= 0;
+  int64_t most = fixed_rows(f);
+  bool ok = most >= 0;
   for (int i = 0; ok && i < n; i++) {
     int value = i < f->n_inputs ? i : returned(f, ret, i - f->n_inputs);
     args[i] = value < 0 ? mlirAttributeGetNull() : describe(f, i, value, first);

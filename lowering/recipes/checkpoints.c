@@ -4,6 +4,7 @@
 // The files behind resq.checkpoint, opened once, and what identifies their contents.
 //===----------------------------------------------------------------------===//
 #include "evaluate.h"
+#include "dialect/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,9 +48,7 @@ static bool identify_by_name(resq_checkpoint *c, const char *path, resq_error *e
 
 static bool open_checkpoint(resq_checkpoint *c, MlirOperation op, resq_error *err) {
   MlirStringRef path_text = resqCheckpointOpGetPath(op);
-  char *path = strndup(path_text.data, path_text.length);
-  if (!path)
-    return resq_fail(err, RESQ_NO_MEMORY, "no memory to open a checkpoint");
+  char *path = resq_copy_part(path_text.data, path_text.length);
   bool ok = resq_gguf_open(&c->gguf, path, err);
   MlirStringRef digest = resqCheckpointOpGetDigest(op);
   if (ok) {
@@ -70,17 +69,9 @@ resq_checkpoint *resq_checkpoint_get(resq_evaluator *e, MlirStringRef name, resq
     resq_fail(err, RESQ_BAD_INPUT, "no resq.checkpoint @%.*s", (int)name.length, name.data);
     return NULL;
   }
-  resq_checkpoint *list =
-      realloc(e->checkpoints, (size_t)(e->n_checkpoints + 1) * sizeof *e->checkpoints);
-  char *symbol = strndup(name.data, name.length);
-  if (list)
-    e->checkpoints = list;
-  if (!list || !symbol) {
-    free(symbol);
-    resq_fail(err, RESQ_NO_MEMORY, "no memory to open a checkpoint");
-    return NULL;
-  }
-  resq_checkpoint *c = &list[e->n_checkpoints];
+  char *symbol = resq_copy_part(name.data, name.length);
+  e->checkpoints = RESQ_GROW(e->checkpoints, e->n_checkpoints);
+  resq_checkpoint *c = &e->checkpoints[e->n_checkpoints];
   memset(c, 0, sizeof *c);
   c->symbol = symbol;
   if (!open_checkpoint(c, op, err)) {
