@@ -2,11 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/import/gguf.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 //===-- Opening and closing -----------------------------------------------===//
 
+static atomic_int opened, digested;
+
+resq_gguf_counts resq_gguf_counted(void) {
+  return (resq_gguf_counts){atomic_load(&opened), atomic_load(&digested)};
+}
+
 bool resq_gguf_open(resq_gguf *out, const char *path, resq_error *err) {
+  atomic_fetch_add(&opened, 1);
   *out = (resq_gguf){0};
   resq_map map;
   if (!resq_map_open(&map, path, err))
@@ -33,14 +41,15 @@ void resq_gguf_close(resq_gguf *gguf) {
 
 //===-- Memory ------------------------------------------------------------===//
 
-void resq_gguf_forget(const resq_gguf *gguf) {
+void resq_gguf_drop_pages(const resq_gguf *gguf) {
   // Bytes of somebody else's may be no file's: taken out, they would be lost.
   if (gguf->owns_map)
-    resq_map_forget(&gguf->map);
+    resq_map_drop_pages(&gguf->map);
 }
 
 XXH128_hash_t resq_gguf_digest(const resq_gguf *gguf) {
   enum { PIECE = 16 << 20 };
+  atomic_fetch_add(&digested, 1);
   XXH3_state_t *state = XXH3_createState();
   if (!state) // the same number, at the price of pages
     return XXH3_128bits(gguf->map.data, gguf->map.size);
@@ -48,7 +57,7 @@ XXH128_hash_t resq_gguf_digest(const resq_gguf *gguf) {
   for (uint64_t at = 0; at < gguf->map.size; at += PIECE) {
     uint64_t left = gguf->map.size - at;
     XXH3_128bits_update(state, gguf->map.data + at, left < PIECE ? left : PIECE);
-    resq_gguf_forget(gguf);
+    resq_gguf_drop_pages(gguf);
   }
   XXH128_hash_t hash = XXH3_128bits_digest(state);
   XXH3_freeState(state);

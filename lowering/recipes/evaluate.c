@@ -210,5 +210,5 @@ void resq_release_unneeded(resq_evaluator *e, const bool *needed) {
       resq_value_release(e->nodes[i].memo);
       e->nodes[i].memo = NULL;
     }
-  resq_checkpoints_forget(e);
+  resq_evaluator_drop_pages(e);
 }

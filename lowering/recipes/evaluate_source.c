@@ -37,7 +37,7 @@ static bool shape_tensor(const resq_checkpoint *c, const resq_gguf_tensor *tenso
     found[i] = (int64_t)resq_gguf_outer_dim(tensor, i);
   char have[128], want[128];
   return resq_fail(err, RESQ_BAD_INPUT, "tensor '%s' of '%s' is %s, but the recipe says %s",
-                   tensor->name, c->gguf.path,
+                   tensor->name, c->gguf->path,
                    extents_text(have, sizeof have, found, (int)tensor->n_dims),
                    extents_text(want, sizeof want, info->shape, info->rank));
 }
@@ -52,16 +52,16 @@ bool resq_evaluate_leaf(const resq_rule_call *call, resq_value **out, resq_error
   MlirStringRef text = resqLeafOpGetTensor(node->op);
   char name[RESQ_GGUF_MAX_NAME + 2];
   snprintf(name, sizeof name, "%.*s", (int)text.length, text.data);
-  const resq_gguf_tensor *tensor = resq_gguf_find(&c->gguf, name);
+  const resq_gguf_tensor *tensor = resq_gguf_find(c->gguf, name);
   if (!tensor)
-    return resq_fail(err, RESQ_BAD_INPUT, "'%s' has no tensor '%s'", c->gguf.path, name);
+    return resq_fail(err, RESQ_BAD_INPUT, "'%s' has no tensor '%s'", c->gguf->path, name);
   if (node->info.kind != RESQ_ELEMENT_FLOAT)
     return resq_fail(err, RESQ_BAD_INPUT, "a leaf is decoded to a float type only");
   resq_gguf_tensor shaped;
   if (!shape_tensor(c, tensor, &node->info, &shaped, err) ||
       !resq_new_value(node, RESQ_VALUE_F32, range.rows, out, err))
     return false;
-  if (!resq_gguf_decode_rows(&c->gguf, &shaped, (uint64_t)range.begin,
+  if (!resq_gguf_decode_rows(c->gguf, &shaped, (uint64_t)range.begin,
                              (uint64_t)(range.begin + range.rows), resq_f32(*out), err)) {
     drop(out);
     return false;

@@ -71,6 +71,7 @@ static void forget(resq_collecting *c, int32_t next) {
     mark_linear(c, &c->recipes->linears[i], needed);
   resq_release_unneeded(&c->e, needed);
   free(needed);
+  resq_evaluator_drop_pages(&c->e);
 }
 
 //===-- Facts without numbers ---------------------------------------------===//
@@ -236,7 +237,7 @@ static bool collect(resq_collecting *c) {
   bool ok = resq_plan(e, c->err) && describe_linears(c) && resq_report_bases(c) &&
             measure_linears(c) && judge(c);
   resq_plan_free(e);
-  resq_checkpoints_close(e);
+  resq_evaluator_close_checkpoints(e);
   resq_param_cache_close(e->cache);
   return ok;
 }
@@ -253,7 +254,8 @@ bool resq_report_collect(MlirModule module, const resq_report_options *options, 
   resq_report_add_recipes(scratch, options->statistics, &recipes);
   resq_collecting c = {.e = {.module = mlirModuleGetOperation(scratch),
                              .statistics = options->statistics,
-                             .threads = options->threads},
+                             .threads = options->threads,
+                             .files = options->checkpoints},
                        .options = options,
                        .recipes = &recipes,
                        .facts = facts,
