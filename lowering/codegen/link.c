@@ -184,14 +184,15 @@ static const char *const session_roots[] = {
 enum { n_session_names = sizeof session_names / sizeof *session_names };
 
 /// A version script: these names, and no other of the archives that are linked in.
-static bool write_exports(const char *path, bool loose, const char *program, resq_error *err) {
+static bool write_exports(const char *path, bool without_runtime, const char *program,
+                          resq_error *err) {
   FILE *f = fopen(path, "we");
   if (!f)
     return resq_fail(err, RESQ_IO, "%s: cannot be written", path);
   fputs("{ global: resq_program_v1;", f);
   if (program)
     fprintf(f, " %s;", program);
-  for (int i = 0; !loose && i < n_session_names; i++)
+  for (int i = 0; !without_runtime && i < n_session_names; i++)
     fprintf(f, " %s;", session_names[i]);
   fputs(" local: *; };\n", f);
   bool failed = ferror(f);
@@ -219,12 +220,12 @@ static void choose_drivers(const char *architecture, char room[64], char variabl
   drivers[n] = NULL;
 }
 
-bool resq_link(resq_link_kind kind, bool loose, const char *architecture, const char *program,
+bool resq_link(resq_link_kind kind, bool without_runtime, const char *architecture, const char *program,
                const char *const *objects, int n_objects, const char *output, resq_error *err) {
   char folder[PATH_MAX] = "", runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8],
        exports[PATH_MAX + 8], script[PATH_MAX + 64];
-  // A loose library's runtime is the loading process's.
-  if (!loose && !resq_runtime_folder(architecture, folder, sizeof folder, err))
+  // Without a runtime of its own, a library's is the loading process's.
+  if (!without_runtime && !resq_runtime_folder(architecture, folder, sizeof folder, err))
     return false;
   snprintf(runtime, sizeof runtime, "%s/libresq_runtime.a", folder);
   snprintf(cli, sizeof cli, "%s/libresq_command_line.a", folder);
@@ -239,7 +240,7 @@ bool resq_link(resq_link_kind kind, bool loose, const char *architecture, const 
     return resq_fail(err, RESQ_NO_MEMORY, "%s: no memory to link it", output);
   int n = 1;
   bool shared = kind == RESQ_LINK_SHARED;
-  if (shared && !write_exports(exports, loose, program, err)) {
+  if (shared && !write_exports(exports, without_runtime, program, err)) {
     free(argv);
     return false;
   }
@@ -251,12 +252,12 @@ bool resq_link(resq_link_kind kind, bool loose, const char *architecture, const 
   }
   for (int i = 0; i < n_objects; i++)
     argv[n++] = objects[i];
-  if (!loose && shared) {
+  if (!without_runtime && shared) {
     // The session API is what the library offers; nothing refers to it from inside.
     for (int i = 0; i < n_session_names; i++)
       argv[n++] = session_roots[i];
     argv[n++] = runtime;
-  } else if (!loose) {
+  } else if (!without_runtime) {
     argv[n++] = "-no-pie"; // libjansson.a of Debian is not position-independent
     argv[n++] = cli;
     argv[n++] = runtime;

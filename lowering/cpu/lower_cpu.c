@@ -6,8 +6,9 @@
 
 #include <stdio.h>
 
-bool resq_lower_cpu(MlirOperation module, const char *level, int64_t max_rows) {
-  return lower_functions(module, &cpu_device, level, max_rows);
+bool resq_lower_cpu(MlirOperation module, const char *level, int64_t max_rows,
+                    resq_entries *entries) {
+  return lower_functions(module, &cpu_device, level, max_rows, entries);
 }
 
 bool resq_pass_lower_cpu(MlirOperation module, resq_pass *pass) {
@@ -26,5 +27,10 @@ bool resq_pass_lower_cpu(MlirOperation module, resq_pass *pass) {
     resq_emit_error(module, "resq-lower-cpu: rows is %lld, allowed: 1 to 16384", (long long)rows);
     return false;
   }
-  return resq_lower_cpu(module, text, rows);
+  resq_entries entries = {0};
+  bool ok = resq_lower_cpu(module, text, rows, &entries);
+  if (ok)
+    resq_entries_describe(&entries, module);
+  resq_entries_free(&entries);
+  return ok;
 }

@@ -48,7 +48,7 @@ typedef struct resq_compile_options {
 } resq_compile_options;
 
 /// Compiles. On failure nothing is written and *err says why. Where memory ends in small pieces, or inside MLIR, the
-/// process ends instead, with RESQ_NO_MEMORY and nothing left behind (dialect/memory.h, docs/faults.md).
+/// process ends instead, with RESQ_NO_MEMORY and nothing left behind (dialect/memory.h, docs/failure-policy.md).
 bool resq_compile(const resq_compile_options *options, resq_error *err);
 
 /// Names and summaries of schemes, for --help: index i, or NULL past the end.
