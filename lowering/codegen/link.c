@@ -220,8 +220,9 @@ static void choose_drivers(const char *architecture, char room[64], char variabl
   drivers[n] = NULL;
 }
 
-bool resq_link(resq_link_kind kind, bool without_runtime, const char *architecture, const char *program,
-               const char *const *objects, int n_objects, const char *output, resq_error *err) {
+bool resq_link(resq_link_kind kind, bool without_runtime, const char *architecture,
+               const char *program, const char *const *objects, int n_objects, const char *output,
+               resq_error *err) {
   char folder[PATH_MAX] = "", runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8],
        exports[PATH_MAX + 8], script[PATH_MAX + 64];
   // Without a runtime of its own, a library's is the loading process's.
