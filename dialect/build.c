@@ -90,17 +90,12 @@ MlirValue resq_build_value(const resq_builder *b, const char *name, intptr_t n_o
 
 MlirOperation resq_build_param(const resq_builder *b, const char *name, MlirType type,
                                MlirBlock *out_block) {
-  MlirNamedAttribute attrs[] = {resq_attr_str(b->ctx, "sym_name", name),
-                                resq_attr(b->ctx, "type", mlirTypeAttrGet(type))};
-  MlirOperationState state = mlirOperationStateGet(resq_str("resq.param"), b->loc);
-  mlirOperationStateAddAttributes(&state, 2, attrs);
-  MlirRegion recipe = mlirRegionCreate();
+  MlirOperation param = resqParamOpBuild(b, resq_str(name), type);
   if (out_block) {
     *out_block = mlirBlockCreate(0, NULL, NULL);
-    mlirRegionAppendOwnedBlock(recipe, *out_block);
+    mlirRegionAppendOwnedBlock(mlirOperationGetRegion(param, 0), *out_block);
   }
-  mlirOperationStateAddOwnedRegions(&state, 1, &recipe);
-  return create(b, &state);
+  return param;
 }
 
 void resq_build_yield(MlirBlock block, MlirValue value) {
@@ -109,12 +104,11 @@ void resq_build_yield(MlirBlock block, MlirValue value) {
   MlirLocation loc =
       mlirOperationIsNull(maker) ? mlirLocationUnknownGet(ctx) : mlirOperationGetLocation(maker);
   resq_builder b = resq_build_at_end(block, loc);
-  resq_build_op(&b, "resq.yield", 1, &value, 0, NULL, 0, NULL);
+  resqYieldOpBuild(&b, value);
 }
 
 MlirValue resq_build_get(const resq_builder *b, const char *param, MlirType type) {
-  MlirNamedAttribute attr = resq_attr_sym(b->ctx, "param", param);
-  return resq_build_value(b, "resq.get", 0, NULL, type, 1, &attr);
+  return resqGetOpBuild(b, resq_str(param), type);
 }
 
 MlirType resq_tensor(MlirType element, intptr_t rank, const int64_t *shape) {
@@ -176,6 +170,16 @@ MlirStringRef resq_op_str(MlirOperation op, const char *name) {
   return (MlirStringRef){NULL, 0};
 }
 
+intptr_t resq_operand_segment(MlirOperation op, intptr_t i) {
+  MlirAttribute sizes = resq_op_attr(op, "operandSegmentSizes");
+  if (mlirAttributeIsNull(sizes))
+    return i;
+  intptr_t segment = 0, end = mlirDenseI32ArrayGetElement(sizes, 0);
+  while (i >= end)
+    end += mlirDenseI32ArrayGetElement(sizes, ++segment);
+  return segment;
+}
+
 int64_t resq_dim(MlirValue v, intptr_t i) {
   MlirType type = mlirValueGetType(v);
   return mlirShapedTypeIsDynamicDim(type, i) ? -1 : mlirShapedTypeGetDimSize(type, i);
@@ -193,10 +197,12 @@ static MlirBlock body_of(MlirOperation module) {
   return mlirRegionGetFirstBlock(mlirOperationGetRegion(module, 0));
 }
 
+MlirStringRef resq_symbol_name(MlirOperation op) { return resq_op_str(op, "sym_name"); }
+
 MlirOperation resq_symbol(MlirOperation module, MlirStringRef name) {
   MlirOperation op = mlirBlockGetFirstOperation(body_of(module));
   for (; !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op))
-    if (mlirStringRefEqual(resq_op_str(op, "sym_name"), name))
+    if (mlirStringRefEqual(resq_symbol_name(op), name))
       return op;
   return op;
 }

@@ -70,6 +70,11 @@ bool resq_op_has(MlirOperation op, const char *name);
 int64_t resq_dim(MlirValue v, intptr_t i); ///< -1 when dynamic
 int64_t resq_width(MlirValue v);           ///< last dimension
 MlirType resq_element(MlirValue v);
+/// The name of a symbol, of any dialect; {NULL, 0} of an op that is none.
+MlirStringRef resq_symbol_name(MlirOperation op);
+/// Which operand of the op's definition operand number i belongs to: i itself, unless the op has
+/// segments.
+intptr_t resq_operand_segment(MlirOperation op, intptr_t i);
 /// The symbol `name` in `module`'s body, or null.
 MlirOperation resq_symbol(MlirOperation module, MlirStringRef name);
 /// A name not yet a symbol in module: base, or base_1, base_2, ... (malloc'ed).

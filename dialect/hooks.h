@@ -1,6 +1,10 @@
 //===-- hooks.h - the C bodies behind dialect.cpp -------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
+// Which op has which hook is said in resq.td (hasVerifier, hasFolder, Resq_Infer,
+// SymbolUserOpInterface); the declarations below are generated from it, and a missing
+// body does not link.
+//
 // A verifier says true when all is well, and false after one emitted error that
 // cites the constraint's number in resq.td. A folder gives the value that the op's
 // result equals, or a null value. An inference rule gives the type of one result of
@@ -9,6 +13,7 @@
 #ifndef RESQ_DIALECT_HOOKS_H
 #define RESQ_DIALECT_HOOKS_H
 
+#include "dialect/ops.h"
 #include "mlir-c/IR.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,11 +33,14 @@ typedef struct resq_message {
   char text[256];
 } resq_message;
 
-/// The fields of a cache code.
-typedef struct resq_kv_fields {
+/// Writes the message; false.
+bool resq_say(resq_message *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/// The one attribute that version 1 of the dialect had for all cache codes.
+typedef struct resq_kv_code_1 {
   MlirStringRef kind;
   unsigned bits, high, high_bits, rows, outliers, outlier_rows, buffer, window;
-} resq_kv_fields;
+} resq_kv_code_1;
 
 /// What an op is to be made of.
 typedef struct resq_parts {
@@ -43,11 +51,15 @@ typedef struct resq_parts {
   const void *scope;
 } resq_parts;
 
-/// storage null and codebook empty: integers.
-bool resqVerifyQuant(unsigned bits, int64_t group, bool zero, MlirStringRef layout,
-                     MlirType storage, MlirStringRef codebook, resq_message *out);
+bool resqVerifyQuant(const resq_quant *quant, resq_message *out);
 bool resqVerifyPanel(MlirType element, resq_message *out);
-bool resqVerifyKvCode(const resq_kv_fields *fields, resq_message *out);
+bool resqVerifyKvInt(unsigned bits, resq_message *out);
+bool resqVerifyKvLm(unsigned bits, resq_message *out);
+bool resqVerifyKvQjl(unsigned rows, resq_message *out);
+bool resqVerifyKvQjlGroups(unsigned rows, unsigned outliers, unsigned outlier_rows, unsigned buffer,
+                           unsigned window, resq_message *out);
+/// What a code of version 1 is now. Null after an emitted error, or with a message at out.
+MlirAttribute resqUpgradeKvCode(MlirContext ctx, const resq_kv_code_1 *old, resq_message *out);
 bool resqCheckVersion(MlirLocation loc, uint64_t version);
 
 /// Attributes `resq.*` on any op, and on argument or result (`what`) `index` of a function.
@@ -58,12 +70,19 @@ bool resqVerifyValueAttribute(MlirOperation op, const char *what, unsigned index
 /// The C API emits errors only; this one is a remark.
 void resqEmitRemark(MlirLocation loc, const char *message);
 
-#define RESQ_VERIFIER(op) bool resqVerify##op(MlirOperation op);
-#define RESQ_SYMBOL_USER(op) bool resqVerifyUses##op(MlirOperation op, resq_lookup symbols);
-#define RESQ_FOLDER(op) MlirValue resqFold##op(MlirOperation op);
-#define RESQ_INFER(op, rule)                                                                       \
+#define RESQ_DECLARE_VERIFIER(op) bool resqVerify##op(MlirOperation op);
+#define RESQ_DECLARE_FOLDER(op) MlirValue resqFold##op(MlirOperation op);
+#define RESQ_DECLARE_SYMBOL_USER(op) bool resqVerifyUses##op(MlirOperation op, resq_lookup symbols);
+#define RESQ_DECLARE_INFERENCE(op, rule)                                                           \
   MlirType resqInfer##rule(MlirLocation loc, const resq_parts *in, intptr_t result);
-#include "dialect/hooks.def"
+RESQ_OPS_WITH_VERIFIER(RESQ_DECLARE_VERIFIER)
+RESQ_OPS_WITH_FOLDER(RESQ_DECLARE_FOLDER)
+RESQ_OPS_WITH_SYMBOLS(RESQ_DECLARE_SYMBOL_USER)
+RESQ_OPS_WITH_INFERENCE(RESQ_DECLARE_INFERENCE)
+#undef RESQ_DECLARE_VERIFIER
+#undef RESQ_DECLARE_FOLDER
+#undef RESQ_DECLARE_SYMBOL_USER
+#undef RESQ_DECLARE_INFERENCE
 
 /// Whether an op with this inferred result type may say the given one instead.
 bool resqTypesAgree(MlirType inferred, MlirType given);

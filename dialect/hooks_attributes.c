@@ -5,6 +5,7 @@
 // type that they must have. They are checked here, once, when a module is verified: each
 // has a row that says where it stands, and of what type it is.
 //===----------------------------------------------------------------------===//
+#include "dialect/attributes.h"
 #include "dialect/check.h"
 #include "dialect/hooks.h"
 #include "dialect/text_buffer.h"
@@ -13,16 +14,16 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum attribute_kind { TEXT, NUMBER, UNIT, LIST, NUMBERS, SETTINGS } attribute_kind;
-static const char *const kind_names[] = {"a string", "a 64-bit integer", "a unit",
-                                         "an array", "array<i64: ...>",  "a dictionary of f64"};
+typedef enum attribute_kind { TEXT, NUMBER, UNIT, FIELDS, SETTINGS } attribute_kind;
+static const char *const kind_names[] = {"a string", "a 64-bit integer", "a unit", "a dictionary",
+                                         "a dictionary of f64"};
 
 /// Who may carry it. A user's module has the attributes of MODULE and NAMED alone; all others are
 /// what passes and lowerings say to each other.
 typedef enum attribute_place {
   MODULE,   ///< the module
   NAMED,    ///< an argument or result of a function, or the module
-  LOWERED,  ///< what a function or gpu.module was lowered from
+  LOWERED,  ///< a lowered function or gpu.module
   ARGUMENT, ///< an argument of a lowered function
 } attribute_place;
 
@@ -33,28 +34,12 @@ typedef struct attribute_rule {
   int64_t least, most; ///< of a NUMBER
 } attribute_rule;
 
+#define ROW(id, name, place, kind, least, most) const char RESQ_ATTR_##id[] = name;
+#include "dialect/attributes.def"
+
 static const attribute_rule rules[] = {
-    {"resq.version", MODULE, NUMBER, INT64_MIN, INT64_MAX}, // import says which are read
-    {"resq.context_length", MODULE, NUMBER, 1, INT32_MAX},
-    {"resq.generation", MODULE, SETTINGS, 0, 0},
-    {"resq.name", NAMED, TEXT, 0, 0},
-    {"resq.function", LOWERED, TEXT, 0, 0},
-    {"resq.level", LOWERED, TEXT, 0, 0},
-    {"resq.max_rows", LOWERED, NUMBER, 0, INT64_MAX},
-    {"resq.workspace", LOWERED, NUMBER, 0, INT64_MAX},
-    {"resq.args", LOWERED, LIST, 0, 0},
-    {"resq.uses", LOWERED, NUMBERS, 0, 0},
-    {"resq.fixed_rows", LOWERED, NUMBER, 0, INT64_MAX},
-    {"resq.op_names", LOWERED, LIST, 0, 0},
-    {"resq.launches", LOWERED, LIST, 0, 0},
-    {"resq.images", LOWERED, LIST, 0, 0},
-    {"resq.param", ARGUMENT, TEXT, 0, 0},
-    {"resq.offset", ARGUMENT, NUMBER, 0, INT64_MAX},
-    {"resq.cache", ARGUMENT, TEXT, 0, 0},
-    {"resq.index", ARGUMENT, NUMBER, 0, INT64_MAX},
-    {"resq.token_bytes", ARGUMENT, NUMBER, 0, INT64_MAX},
-    {"resq.sequence_bytes", ARGUMENT, NUMBER, 0, INT64_MAX},
-    {"resq.capacity", ARGUMENT, UNIT, 0, 0},
+#define ROW(id, name, place, kind, least, most) {RESQ_ATTR_##id, place, kind, least, most},
+#include "dialect/attributes.def"
 };
 
 static const attribute_rule *find_rule(MlirStringRef name) {
@@ -97,10 +82,8 @@ static bool has_kind(MlirAttribute value, attribute_kind kind) {
            mlirIntegerTypeGetWidth(mlirAttributeGetType(value)) == 64;
   case UNIT:
     return mlirAttributeIsAUnit(value);
-  case LIST:
-    return mlirAttributeIsAArray(value);
-  case NUMBERS:
-    return mlirAttributeIsADenseI64Array(value);
+  case FIELDS:
+    return mlirAttributeIsADictionary(value);
   case SETTINGS:
     return is_settings(value);
   }

@@ -53,10 +53,10 @@ bool resqVerifyRotate(MlirOperation op) {
 }
 
 /// Whether 0 .. n-1 each stand once in order; on false *bad is the first entry that is wrong.
-static bool is_permutation(MlirAttribute order, int64_t n, int64_t *bad) {
+static bool is_permutation(const int64_t *order, int64_t n, int64_t *bad) {
   bool *seen = resq_new((size_t)n, sizeof *seen), ok = true;
   for (int64_t i = 0; ok && i < n; i++) {
-    int64_t k = mlirDenseI64ArrayGetElement(order, (intptr_t)i);
+    int64_t k = order[i];
     ok = k >= 0 && k < n && !seen[k];
     if (ok)
       seen[k] = true;
@@ -69,8 +69,8 @@ static bool is_permutation(MlirAttribute order, int64_t n, int64_t *bad) {
 
 bool resqVerifyPermute(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), indices = resq_operand(op, 1);
-  MlirAttribute order = resq_op_attr(op, "order");
-  bool has_order = !mlirAttributeIsNull(order), has_indices = !mlirValueIsNull(indices);
+  const int64_t *order = resqPermuteOpGetOrder(op);
+  bool has_order = resqPermuteOpHasOrder(op), has_indices = !mlirValueIsNull(indices);
   if (has_order == has_indices)
     return resq_refuse(op, "C1: %s of order and indices are given: allowed is one",
                        has_order ? "both" : "none");
@@ -79,20 +79,20 @@ bool resqVerifyPermute(MlirOperation op) {
       (resq_rank(indices) != 1 || resq_dim(indices, 0) != width || !resq_is_i32(indices)))
     return resq_refuse(op, "C2: indices is %s, but x is %s: allowed is [%" PRId64 "] of i32",
                        RESQ_TYPE(indices), RESQ_TYPE(x), width);
-  if (has_order && mlirDenseArrayGetNumElements(order) != width)
+  if (has_order && resqPermuteOpGetNumOrder(op) != width)
     return resq_refuse(op, "C2: order has %" PRIdPTR " entries, but x is %s: allowed is %" PRId64,
-                       mlirDenseArrayGetNumElements(order), RESQ_TYPE(x), width);
+                       resqPermuteOpGetNumOrder(op), RESQ_TYPE(x), width);
   int64_t bad;
   if (has_order && !is_permutation(order, width, &bad))
     return resq_refuse(
         op, "C2: order[%" PRId64 "] is %" PRId64 ": allowed is each of 0 to %" PRId64 " once", bad,
-        mlirDenseI64ArrayGetElement(order, (intptr_t)bad), width - 1);
+        order[bad], width - 1);
   return verify_same(op, x);
 }
 
 bool resqVerifyHadamard(MlirOperation op) {
   MlirValue x = resq_operand(op, 0);
-  int64_t size = resq_op_i64(op, "size");
+  int64_t size = resqHadamardOpGetSize(op);
   if (!divides(size, last_of(x)))
     return resq_refuse(
         op, "C1: size is %" PRId64 ", but x is %s: allowed is a divisor of the last dimension",
@@ -107,8 +107,9 @@ bool resqVerifyHadamard(MlirOperation op) {
 }
 
 /// The common check of split and join: whole = low and high, block by block.
-static bool verify_parts(MlirOperation op, MlirValue whole, MlirValue low, MlirValue high_part) {
-  int64_t block = resq_op_i64(op, "block"), high = resq_op_i64(op, "high"), width = last_of(whole);
+static bool verify_parts(MlirOperation op, int64_t block, int64_t high, MlirValue whole,
+                         MlirValue low, MlirValue high_part) {
+  int64_t width = last_of(whole);
   if (!divides(block, width))
     return resq_refuse(op,
                        "C1: block is %" PRId64
@@ -131,17 +132,19 @@ static bool verify_parts(MlirOperation op, MlirValue whole, MlirValue low, MlirV
 }
 
 bool resqVerifySplit(MlirOperation op) {
-  return verify_parts(op, resq_operand(op, 0), resq_result(op, 0), resq_result(op, 1));
+  return verify_parts(op, resqSplitOpGetBlock(op), resqSplitOpGetHigh(op), resqSplitOpGetX(op),
+                      resqSplitOpGetLow(op), resqSplitOpGetHighPart(op));
 }
 
 bool resqVerifyJoin(MlirOperation op) {
-  return verify_parts(op, resq_result(op, 0), resq_operand(op, 0), resq_operand(op, 1));
+  return verify_parts(op, resqJoinOpGetBlock(op), resqJoinOpGetHigh(op), resqJoinOpGetY(op),
+                      resqJoinOpGetLow(op), resqJoinOpGetHighPart(op));
 }
 
 // The dimension that is cut is static: a range of dynamic rows could not be checked here.
 bool resqVerifySlice(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
-  int64_t dim = resq_op_i64(op, "dim"), begin = resq_op_i64(op, "begin"), rank = resq_rank(x);
+  int64_t dim = resqSliceOpGetDim(op), begin = resqSliceOpGetBegin(op), rank = resq_rank(x);
   if (dim < 0 || dim >= rank)
     return resq_refuse(op, "C1: dim is %" PRId64 ", but x is %s: allowed is 0 to %" PRId64, dim,
                        RESQ_TYPE(x), rank - 1);
@@ -160,7 +163,7 @@ bool resqVerifySlice(MlirOperation op) {
 bool resqVerifyConcat(MlirOperation op) {
   intptr_t n = mlirOperationGetNumOperands(op);
   MlirValue y = resq_result(op, 0);
-  int64_t dim = resq_op_i64(op, "dim"), sum = 0;
+  int64_t dim = resqConcatOpGetDim(op), sum = 0;
   if (n < 1)
     return resq_refuse(op, "C1: there are no parts: allowed is one or more");
   if (dim < 0 || dim >= resq_rank(y))
@@ -188,13 +191,10 @@ bool resqVerifyConcat(MlirOperation op) {
 
 //===-- Quantisation ------------------------------------------------------===//
 
-static bool is_row_layout(MlirType quant) {
-  return resq_str_eq(resqQuantTypeGetLayout(quant), "row");
-}
-
 /// What resq.quantize makes: asymmetric integers or E4M3, row by row.
 static bool is_activation_code(MlirType quant) {
-  return (resqQuantTypeGetZero(quant) || resqQuantTypeIsE4M3(quant)) && is_row_layout(quant);
+  return (resqQuantTypeGetZero(quant) || resqQuantTypeIsE4M3(quant)) &&
+         !resqQuantTypeIsPacked(quant);
 }
 
 bool resqVerifyQuantize(MlirOperation op) {
@@ -206,13 +206,13 @@ bool resqVerifyQuantize(MlirOperation op) {
       !is_activation_code(quant))
     return resq_refuse(op,
                        "C2: q is %s, but x is %s: allowed is x's shape of quant with zero = true "
-                       "or storage = f8E4M3FN, layout = \"row\"",
+                       "or codebook = e4m3, layout = row",
                        RESQ_TYPE(q), RESQ_TYPE(x));
   if (resq_width(x) % resqQuantTypeGetGroup(quant))
     return resq_refuse(
         op, "C3: group is %" PRId64 ", but x is %" PRId64 " wide: allowed is a divisor of it",
         resqQuantTypeGetGroup(quant), resq_width(x));
-  double clip = resq_op_f64(op, "clip");
+  double clip = resqQuantizeOpGetClip(op);
   if (!(clip > 0 && clip <= 1))
     return resq_refuse(op, "C4: clip is %g: allowed is more than 0, at most 1", clip);
   MlirValue clip_by = resq_operand(op, 1);
@@ -222,7 +222,7 @@ bool resqVerifyQuantize(MlirOperation op) {
                        "clip",
                        RESQ_TYPE(clip_by), clip);
   int64_t group = resqQuantTypeGetGroup(quant);
-  int64_t range = resq_op_has(op, "range") ? resq_op_i64(op, "range") : group;
+  int64_t range = resqQuantizeOpHasRange(op) ? resqQuantizeOpGetRange(op) : group;
   if (range < group || range % group || resq_width(x) % range)
     return resq_refuse(op,
                        "C6: range is %" PRId64 ", group %" PRId64 ", and x is %" PRId64
@@ -245,7 +245,7 @@ bool resqVerifyDequantize(MlirOperation op) {
   return true;
 }
 
-/// C2 and C3 of one branch.
+/// C2, C3, C6 and C7 of one branch.
 static bool verify_branch(MlirOperation op, intptr_t i, MlirValue x, MlirValue weight) {
   MlirValue y = resq_result(op, 0);
   MlirType code = resq_element(x);
@@ -254,8 +254,8 @@ static bool verify_branch(MlirOperation op, intptr_t i, MlirValue x, MlirValue w
       !resq_extents_agree(resq_dim(x, 0), resq_dim(y, 0)))
     return resq_refuse(op,
                        "C2: activation %" PRIdPTR
-                       " is %s: allowed is [R, in] of quant with zero = true or storage = "
-                       "f8E4M3FN, layout = \"row\" and a group that divides in",
+                       " is %s: allowed is [R, in] of quant with zero = true or codebook = e4m3, "
+                       "layout = row and a group that divides in",
                        i, RESQ_TYPE(x));
   MlirType w = resq_element(weight);
   bool fits = resq_rank(weight) == 2 && resq_is_static(weight) && resqTypeIsQuant(w) &&
@@ -273,22 +273,26 @@ static bool verify_branch(MlirOperation op, intptr_t i, MlirValue x, MlirValue w
                        "C6: activation %" PRIdPTR " is %s, but its weight %s: allowed is E4M3 for "
                        "both, or for none",
                        i, RESQ_TYPE(x), RESQ_TYPE(weight));
+  if (resqQuantTypeIsPacked(w) && resqQuantTypeGetPacking(w).group != resqQuantTypeGetGroup(code))
+    return resq_refuse(op,
+                       "C7: weight %" PRIdPTR " is packed for an activation in groups of %" PRId64
+                       ", but activation %" PRIdPTR " has groups of %" PRId64
+                       ": allowed is the same group for both",
+                       i, resqQuantTypeGetPacking(w).group, i, resqQuantTypeGetGroup(code));
   return true;
 }
 
 bool resqVerifyQLinear(MlirOperation op) {
-  MlirAttribute segments = resq_op_attr(op, "operandSegmentSizes");
-  int32_t n = mlirDenseI32ArrayGetElement(segments, 0),
-          m = mlirDenseI32ArrayGetElement(segments, 1);
-  MlirValue y = resq_result(op, 0), bias = resq_operand(op, n + m);
+  intptr_t n = resqQLinearOpGetNumActivations(op), m = resqQLinearOpGetNumWeights(op);
+  MlirValue y = resqQLinearOpGetY(op), bias = resqQLinearOpGetBias(op);
   if (n != m || n < 1)
     return resq_refuse(
         op, "C1: there are %d activations and %d weights: allowed is as many of both, at least one",
         (int)n, (int)m);
   if (!resq_is_f32_rows(y))
     return resq_refuse(op, "C5: y is %s: allowed is [R, out] of f32", RESQ_TYPE(y));
-  for (int32_t i = 0; i < n; i++)
-    if (!verify_branch(op, i, resq_operand(op, i), resq_operand(op, n + i)))
+  for (intptr_t i = 0; i < n; i++)
+    if (!verify_branch(op, i, resqQLinearOpGetActivations(op, i), resqQLinearOpGetWeights(op, i)))
       return false;
   if (!mlirValueIsNull(bias) && !resq_is_f32_vector(bias, resq_width(y)))
     return resq_refuse(op,

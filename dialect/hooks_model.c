@@ -45,7 +45,7 @@ bool resqVerifyRmsNorm(MlirOperation op) {
     return resq_refuse(op,
                        "C2: gain is %s, but x is %" PRId64 " wide: allowed is [%" PRId64 "] of f32",
                        RESQ_TYPE(gain), resq_width(x), resq_width(x));
-  double eps = resq_op_f64(op, "eps");
+  double eps = resqRmsNormOpGetEps(op);
   if (!(eps >= 0))
     return resq_refuse(op, "C3: eps is %g: allowed is 0 or more", eps);
   return true;
@@ -94,7 +94,7 @@ bool resqVerifyRopeAngles(MlirOperation op) {
     return resq_refuse(op,
                        "C2: y is %s, but positions is %s: allowed is [R, size] of f32, size even",
                        RESQ_TYPE(y), RESQ_TYPE(positions));
-  double base = resq_op_f64(op, "base");
+  double base = resqRopeAnglesOpGetBase(op);
   if (!(base > 0))
     return resq_refuse(op, "C3: base is %g: allowed is more than 0", base);
   int64_t pairs = resq_width(y) / 2;
@@ -107,7 +107,7 @@ bool resqVerifyRopeAngles(MlirOperation op) {
 
 bool resqVerifyRope(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), angles = resq_operand(op, 1), y = resq_result(op, 0);
-  int64_t head_size = resq_op_i64(op, "head_size");
+  int64_t head_size = resqRopeOpGetHeadSize(op);
   if (!resq_is_f32_rows(x) || !resq_same_type(x, y))
     return resq_refuse(
         op, "C1: x is %s and y is %s: allowed is one type, [R, heads * head_size] of f32",
@@ -131,10 +131,6 @@ bool resqVerifyGate(MlirOperation op) {
   if (!resq_same_type(gate, up) || !resq_same_type(gate, y))
     return resq_refuse(op, "C1: gate is %s, up is %s and y is %s: allowed is one type for all",
                        RESQ_TYPE(gate), RESQ_TYPE(up), RESQ_TYPE(y));
-  MlirStringRef activation = resq_op_str(op, "activation");
-  if (!resq_str_eq(activation, "silu"))
-    return resq_refuse(op, "C2: activation is \"%.*s\": allowed is \"silu\"",
-                       (int)activation.length, activation.data);
   return true;
 }
 
@@ -153,7 +149,7 @@ bool resqVerifyGatherRows(MlirOperation op) {
 
 bool resqVerifyObserve(MlirOperation op) {
   MlirValue x = resq_operand(op, 0);
-  int64_t block = resq_op_i64(op, "block");
+  int64_t block = resqObserveOpGetBlock(op);
   if (!resq_is_f32_rows(x))
     return resq_refuse(op, "C1: x is %s: allowed is [R, width] of f32", RESQ_TYPE(x));
   if (block < 1 || resq_width(x) % block)
@@ -161,7 +157,7 @@ bool resqVerifyObserve(MlirOperation op) {
                        "C2: block is %" PRId64 ", but x is %" PRId64
                        " wide: allowed is a block of at least 1 that divides the width",
                        block, resq_width(x));
-  if (!resq_op_str(op, "site").length)
+  if (!resqObserveOpGetSite(op).length)
     return resq_refuse(op, "C3: site is empty: allowed is a name");
   return true;
 }

@@ -55,8 +55,8 @@ bool resqVerifyClipRatio(MlirOperation op) {
                          "width] of a float",
                          i - 1, RESQ_TYPE(weight), RESQ_TYPE(samples));
   }
-  int64_t bits = resq_op_i64(op, "bits"), group = resq_op_i64(op, "group");
-  int64_t steps = resq_op_i64(op, "steps");
+  int64_t bits = resqClipRatioOpGetBits(op), group = resqClipRatioOpGetGroup(op);
+  int64_t steps = resqClipRatioOpGetSteps(op);
   if (bits < 2 || bits > 8 || group < 1 || width % group)
     return resq_refuse(op,
                        "C3: bits is %" PRId64 " and group is %" PRId64
@@ -81,8 +81,8 @@ bool resqVerifyDiagonalOrder(MlirOperation op) {
 
 bool resqVerifySumBlocks(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
-  bool groups = resq_op_has(op, "into");
-  int64_t into = groups ? resq_op_i64(op, "into") : 1;
+  bool groups = resqSumBlocksOpHasInto(op);
+  int64_t into = groups ? resqSumBlocksOpGetInto(op) : 1;
   if (!is_square(x, 3) || !is_square(y, groups ? 3 : 2) || resq_width(x) != resq_width(y) ||
       !same_element(x, y) || (groups && resq_dim(y, 0) != into))
     return resq_refuse(op,
@@ -96,13 +96,13 @@ bool resqVerifySumBlocks(MlirOperation op) {
   return true;
 }
 
-/// The op's list `name` cuts n `things` ("rows") into parts of at least one. constraint: "C1".
+/// A list of the op, which is called `name`, cuts n `things` ("rows") into parts of at least one.
+/// constraint: "C1".
 static bool verify_cuts(MlirOperation op, const char *constraint, const char *name,
-                        const char *things, int64_t n) {
-  MlirAttribute parts = resq_op_attr(op, name);
+                        intptr_t n_parts, const int64_t *parts, const char *things, int64_t n) {
   int64_t left = n;
-  for (intptr_t i = 0; i < mlirDenseArrayGetNumElements(parts); i++) {
-    int64_t part = mlirDenseI64ArrayGetElement(parts, i);
+  for (intptr_t i = 0; i < n_parts; i++) {
+    int64_t part = parts[i];
     if (part < 1 || part > left)
       return resq_refuse(op,
                          "%s: %s[%" PRIdPTR "] is %" PRId64 " where %" PRId64 " of %" PRId64
@@ -117,27 +117,24 @@ static bool verify_cuts(MlirOperation op, const char *constraint, const char *na
 }
 
 /// C1 of the random block-diagonal matrices.
-static bool verify_blocks(MlirOperation op) {
+static bool verify_blocks(MlirOperation op, intptr_t n_sizes, const int64_t *sizes) {
   MlirValue v = resq_result(op, 0);
   if (!is_square(v, 2) || !is_f64(v))
     return resq_refuse(op, "C1: the result is %s: allowed is [n, n] of f64", RESQ_TYPE(v));
-  return verify_cuts(op, "C1", "sizes", "rows", resq_width(v));
+  return verify_cuts(op, "C1", "sizes", n_sizes, sizes, "rows", resq_width(v));
 }
 
-bool resqVerifyRandomOrthogonal(MlirOperation op) { return verify_blocks(op); }
+bool resqVerifyRandomOrthogonal(MlirOperation op) {
+  return verify_blocks(op, resqRandomOrthogonalOpGetNumSizes(op),
+                       resqRandomOrthogonalOpGetSizes(op));
+}
 
 bool resqVerifyRandomMatrix(MlirOperation op) {
-  if (!verify_blocks(op))
+  if (!verify_blocks(op, resqRandomMatrixOpGetNumSizes(op), resqRandomMatrixOpGetSizes(op)))
     return false;
-  MlirStringRef kind = resq_op_str(op, "kind");
-  if (!resq_str_eq(kind, "hadamard") && !resq_str_eq(kind, "gaussian") &&
-      !resq_str_eq(kind, "bernoulli"))
-    return resq_refuse(
-        op, "C2: kind is \"%.*s\": allowed are \"hadamard\", \"gaussian\" and \"bernoulli\"",
-        (int)(kind.length < 64 ? kind.length : 64), kind.data);
-  if (resq_op_has(op, "departure") && !(resq_op_f64(op, "departure") > 0))
-    return resq_refuse(op, "C3: departure is %g: allowed is more than 0",
-                       resq_op_f64(op, "departure"));
+  if (resqRandomMatrixOpHasDeparture(op) && !(resqRandomMatrixOpGetDeparture(op) > 0))
+    return resq_refuse(op, "C2: departure is %g: allowed is more than 0",
+                       resqRandomMatrixOpGetDeparture(op));
   return true;
 }
 
@@ -154,7 +151,7 @@ bool resqVerifyHadamardMatrix(MlirOperation op) {
   MlirValue v = resq_result(op, 0);
   if (!is_square(v, 2) || !is_f64(v))
     return resq_refuse(op, "C1: the result is %s: allowed is [n, n] of f64", RESQ_TYPE(v));
-  if (!resq_op_has(op, "or_orthogonal") && !resqHadamardOrder(resq_width(v)))
+  if (!resqHadamardMatrixOpGetOrOrthogonal(op) && !resqHadamardOrder(resq_width(v)))
     return resq_refuse(op,
                        "C1: no Hadamard matrix of order %" PRId64
                        " is known here: allowed is K * 2^n for K = 1 or a Paley order "
@@ -256,7 +253,7 @@ bool resqVerifyScaleColumns(MlirOperation op) {
 
 bool resqVerifyDeinterleave(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
-  int64_t heads = resq_op_i64(op, "heads"), rows = resq_rank(x) < 1 ? 0 : resq_dim(x, 0);
+  int64_t heads = resqDeinterleaveOpGetHeads(op), rows = resq_rank(x) < 1 ? 0 : resq_dim(x, 0);
   if (heads < 1 || rows < 1 || rows % heads || rows / heads % 2)
     return resq_refuse(op,
                        "C1: heads is %" PRId64
@@ -282,19 +279,19 @@ bool resqVerifyCast(MlirOperation op) {
 static bool is_codes_of(MlirValue y, MlirValue x) {
   MlirType quant = resq_element(y);
   return resqTypeIsQuant(quant) && resq_is_static(y) && resq_shapes_agree(x, y, -1) &&
-         !resqQuantTypeGetZero(quant) && resq_str_eq(resqQuantTypeGetLayout(quant), "row");
+         !resqQuantTypeGetZero(quant) && !resqQuantTypeIsPacked(quant);
 }
 
 bool resqVerifyQuantizeWeight(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), y = resq_result(op, 0);
-  int64_t steps = resq_op_i64(op, "steps");
+  int64_t steps = resqQuantizeWeightOpGetSteps(op);
   if (resq_rank(x) != 2 || !resq_is_static(x) || !resq_is_float(x))
     return resq_refuse(op, "C1: x is %s: allowed is [out, in] of a float", RESQ_TYPE(x));
   MlirType quant = resq_element(y);
   if (!is_codes_of(y, x))
     return resq_refuse(op,
                        "C2: y is %s, but x is %s: allowed is x's shape of quant with zero = false, "
-                       "layout = \"row\"",
+                       "layout = row",
                        RESQ_TYPE(y), RESQ_TYPE(x));
   if (resq_width(x) % resqQuantTypeGetGroup(quant))
     return resq_refuse(
@@ -315,11 +312,12 @@ static bool is_order_and_factor(MlirValue order, MlirValue factor, int64_t n) {
 
 bool resqVerifyGptqFactor(MlirOperation op) {
   MlirValue moment = resq_operand(op, 0), order = resq_result(op, 0), factor = resq_result(op, 1);
-  double damping = resq_op_f64(op, "damping");
+  double damping = resqGptqFactorOpGetDamping(op);
   if (!is_square(moment, 2) || !is_f64(moment))
     return resq_refuse(op, "C1: moment is %s: allowed is [n, n] of f64", RESQ_TYPE(moment));
   int64_t n = resq_width(moment);
-  if (!verify_cuts(op, "C2", "parts", "columns", n))
+  if (!verify_cuts(op, "C2", "parts", resqGptqFactorOpGetNumParts(op), resqGptqFactorOpGetParts(op),
+                   "columns", n))
     return false;
   if (!is_order_and_factor(order, factor, n))
     return resq_refuse(op,
@@ -333,7 +331,7 @@ bool resqVerifyGptqFactor(MlirOperation op) {
 
 bool resqVerifyGptqWeight(MlirOperation op) {
   intptr_t n_weights = mlirOperationGetNumOperands(op) - 2;
-  int64_t steps = resq_op_i64(op, "steps"), width = 0;
+  int64_t steps = resqGptqWeightOpGetSteps(op), width = 0;
   for (intptr_t i = 0; i < n_weights; i++) {
     MlirValue w = resq_operand(op, i);
     if (resq_rank(w) != 2 || !resq_is_static(w) || !resq_is_float(w) ||
@@ -355,7 +353,7 @@ bool resqVerifyGptqWeight(MlirOperation op) {
       return resq_refuse(op,
                          "C2: codes %" PRIdPTR
                          " are %s, but the weight is %s: allowed is its shape "
-                         "of quant with zero = false, layout = \"row\"",
+                         "of quant with zero = false, layout = row",
                          i, RESQ_TYPE(y), RESQ_TYPE(w));
     int64_t group = resqQuantTypeGetGroup(resq_element(y));
     if (resq_width(w) % group)
@@ -377,11 +375,11 @@ bool resqVerifyGptqWeight(MlirOperation op) {
 
 //===-- Packing -----------------------------------------------------------===//
 
-/// The same quant type but for its layout, row to n16k4.
+/// The same quant type but for its layout, row to a packed one.
 static bool is_retiled(MlirType row, MlirType tiled) {
-  return resqTypeIsQuant(row) && resqTypeIsQuant(tiled) &&
-         resq_str_eq(resqQuantTypeGetLayout(row), "row") &&
-         mlirTypeEqual(resqQuantTypeWithLayout(row, resq_str("n16k4")), tiled);
+  return resqTypeIsQuant(row) && resqTypeIsQuant(tiled) && !resqQuantTypeIsPacked(row) &&
+         !resqQuantTypeGetZero(row) && resqQuantTypeIsPacked(tiled) &&
+         mlirTypeEqual(resqQuantTypePack(row, resqQuantTypeGetPacking(tiled).group), tiled);
 }
 
 bool resqVerifyPack(MlirOperation op) {
@@ -392,16 +390,17 @@ bool resqVerifyPack(MlirOperation op) {
   bool to_panel = resq_is_float(x) && resqTypeIsPanel(resq_element(y));
   if (!to_panel && !is_retiled(resq_element(x), resq_element(y)))
     return resq_refuse(op,
-                       "C2: x is %s and y is %s: allowed is a float to a panel, or quant \"row\" "
-                       "to the same quant \"n16k4\"",
+                       "C2: x is %s and y is %s: allowed is a float to a panel, or quant in "
+                       "layout row to the same quant in layout n16k4",
                        RESQ_TYPE(x), RESQ_TYPE(y));
-  if (!resq_op_has(op, "group"))
+  if (to_panel)
     return true;
-  int64_t group = resq_op_i64(op, "group"), in = resq_width(x);
-  int64_t own = to_panel ? in : resqQuantTypeGetGroup(resq_element(x));
-  if (group < 1 || in % group || (own != group && own != in))
+  int64_t group = resqQuantTypeGetPacking(resq_element(y)).group, in = resq_width(x);
+  int64_t own = resqQuantTypeGetGroup(resq_element(x));
+  if (in % group || (own != group && own != in))
     return resq_refuse(op,
-                       "C3: group is %" PRId64 ", but x is %s: allowed is a divisor of %" PRId64
+                       "C3: y is packed for groups of %" PRId64
+                       ", but x is %s: allowed is a divisor of %" PRId64
                        ", where the weight's own group is that or the whole row",
                        group, RESQ_TYPE(x), in);
   return true;

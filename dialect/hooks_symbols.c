@@ -6,32 +6,28 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-// A file of an older version would be upgraded here; there is none yet.
+// What version 1 wrote as text is upgraded where it is parsed. Its bytecode holds strings where ops
+// have enums now, which MLIR's reader refuses before anything here is asked.
 bool resqCheckVersion(MlirLocation loc, uint64_t version) {
   if (version == RESQ_DIALECT_VERSION)
     return true;
-  resq_emit_error_at(loc, "the bytecode holds resq dialect version %" PRIu64 ": allowed is %d",
-                     version, RESQ_DIALECT_VERSION);
+  resq_emit_error_at(loc, "the bytecode holds resq dialect version %" PRIu64 ": allowed is %d%s",
+                     version, RESQ_DIALECT_VERSION,
+                     version < RESQ_DIALECT_VERSION
+                         ? ". Print it as text with the resq that wrote it: that is upgraded"
+                         : "");
   return false;
 }
 
-bool resqVerifyCheckpoint(MlirOperation op) {
-  MlirStringRef format = resq_op_str(op, "format");
-  if (!resq_str_eq(format, "gguf"))
-    return resq_refuse(op, "C1: format is \"%.*s\": allowed is \"gguf\"", (int)format.length,
-                       format.data);
-  return true;
-}
-
 bool resqVerifyKvCache(MlirOperation op) {
-  int64_t heads = resq_op_i64(op, "heads"), head_size = resq_op_i64(op, "head_size");
+  int64_t heads = resqKvCacheOpGetHeads(op), head_size = resqKvCacheOpGetHeadSize(op);
   if (heads < 1 || head_size < 1)
     return resq_refuse(
         op, "C1: heads is %" PRId64 " and head_size is %" PRId64 ": allowed is 1 or more", heads,
         head_size);
   static const char *const sides[] = {"keys", "values"};
   for (int i = 0; i < 2; i++) {
-    MlirAttribute code = resq_op_attr(op, sides[i]);
+    MlirAttribute code = i ? resqKvCacheOpGetValues(op) : resqKvCacheOpGetKeys(op);
     unsigned high = resqKvCodeAttrGetHigh(code), outliers = resqKvCodeAttrGetOutliers(code);
     if (high >= head_size || outliers >= head_size)
       return resq_refuse(
@@ -43,70 +39,34 @@ bool resqVerifyKvCache(MlirOperation op) {
                          ": allowed is 1 to 256",
                          sides[i], head_size);
   }
-  if (resqKvCodeHasSketch(resq_op_attr(op, "values"))) {
-    MlirStringRef kind = resqKvCodeAttrGetKind(resq_op_attr(op, "values"));
-    return resq_refuse(op, "C3: values are of kind \"%.*s\": allowed is any but those of signs",
-                       (int)kind.length, kind.data);
+  if (resqKvCodeHasSketch(resqKvCacheOpGetValues(op))) {
+    return resq_refuse(op, "C3: values are of kind %s: allowed is any but those of signs",
+                       resqKvKindName(resqKvCodeAttrGetKind(resqKvCacheOpGetValues(op))));
   }
   return true;
 }
 
 // The checkpoint is looked up among the siblings: ODS gives this op no symbol-use interface.
 bool resqVerifyTokenizer(MlirOperation op) {
-  MlirStringRef kind = resq_op_str(op, "kind"), checkpoint = resq_op_str(op, "checkpoint");
-  if (!resq_str_eq(kind, "bpe"))
-    return resq_refuse(op, "C1: kind is \"%.*s\": allowed is \"bpe\"", (int)kind.length, kind.data);
+  MlirStringRef checkpoint = resqTokenizerOpGetCheckpoint(op);
   MlirOperation module = mlirOperationGetParentOperation(op);
-  if (!resq_op_is(resq_symbol(module, checkpoint), "resq.checkpoint"))
-    return resq_refuse(op, "C2: @%.*s is not a resq.checkpoint: allowed is the name of one",
+  if (!resqOpIsCheckpoint(resq_symbol(module, checkpoint)))
+    return resq_refuse(op, "C1: @%.*s is not a resq.checkpoint: allowed is the name of one",
                        (int)checkpoint.length, checkpoint.data);
-  static const char *const ids[] = {"bos", "eos"};
+  static const char *const names[] = {"bos", "eos"};
+  const int64_t ids[] = {resqTokenizerOpGetBos(op), resqTokenizerOpGetEos(op)};
   for (int i = 0; i < 2; i++)
-    if (resq_op_i64(op, ids[i]) < -1)
-      return resq_refuse(op, "C3: %s is %" PRId64 ": allowed is a token id, or -1 for none", ids[i],
-                         resq_op_i64(op, ids[i]));
+    if (ids[i] < -1)
+      return resq_refuse(op, "C2: %s is %" PRId64 ": allowed is a token id, or -1 for none",
+                         names[i], ids[i]);
   return true;
 }
 
 //===-- Parameters --------------------------------------------------------===//
 
-static const char *const recipe_ops[] = {"arith.constant",
-                                         "resq.dequantize",
-                                         "resq.leaf",
-                                         "resq.get",
-                                         "resq.moment",
-                                         "resq.samples",
-                                         "resq.clip_ratio",
-                                         "resq.diagonal_order",
-                                         "resq.normalize_trace",
-                                         "resq.sum_blocks",
-                                         "resq.eigenbasis",
-                                         "resq.random_orthogonal",
-                                         "resq.hadamard_matrix",
-                                         "resq.balanced_basis",
-                                         "resq.inverse_transpose",
-                                         "resq.random_matrix",
-                                         "resq.sketch_matrix",
-                                         "resq.matmul",
-                                         "resq.transpose",
-                                         "resq.kron",
-                                         "resq.eye",
-                                         "resq.scale_columns",
-                                         "resq.deinterleave",
-                                         "resq.cast",
-                                         "resq.quantize_weight",
-                                         "resq.gptq_factor",
-                                         "resq.gptq_weight",
-                                         "resq.pack",
-                                         "resq.add",
-                                         "resq.rotate",
-                                         "resq.permute",
-                                         "resq.hadamard",
-                                         "resq.split",
-                                         "resq.join",
-                                         "resq.slice",
-                                         "resq.concat",
-                                         "resq.yield"};
+#define ROW(op) "resq." #op,
+static const char *const recipe_ops[] = {"arith.constant", RESQ_RECIPE_OPS(ROW)};
+#undef ROW
 
 static bool is_recipe_op(MlirOperation op) {
   for (size_t i = 0; i < sizeof recipe_ops / sizeof *recipe_ops; i++)
@@ -120,7 +80,7 @@ static MlirBlock recipe_of(MlirOperation param) {
 }
 
 bool resqVerifyParam(MlirOperation op) {
-  MlirType type = mlirTypeAttrGetValue(resq_op_attr(op, "type"));
+  MlirType type = resqParamOpGetType(op);
   if (!mlirTypeIsARankedTensor(type) || !mlirShapedTypeHasStaticShape(type))
     return resq_refuse(op, "C4: the type is %s: allowed is a tensor of static shape",
                        resq_print_type(type).text);
@@ -138,7 +98,7 @@ bool resqVerifyParam(MlirOperation op) {
                          "C2: %.*s stands in a recipe: allowed are recipe ops (docs/dialect.md)",
                          (int)name.length, name.data);
   }
-  if (!resq_op_is(last, "resq.yield"))
+  if (!resqOpIsYield(last))
     return resq_refuse(op, "C1: the recipe does not end in resq.yield: allowed is one of %s",
                        resq_print_type(type).text);
   MlirType yielded = mlirValueGetType(resq_operand(last, 0));
@@ -185,14 +145,14 @@ static bool verify_acyclic(MlirOperation get, MlirOperation user, MlirOperation 
       continue;
     MlirOperation at = mlirBlockGetFirstOperation(recipe);
     for (; ok && !mlirOperationIsNull(at); at = mlirOperationGetNextInBlock(at)) {
-      if (!resq_op_is(at, "resq.get"))
+      if (!resqOpIsGet(at))
         continue;
-      MlirOperation next = symbols.find(symbols.scope, resq_op_str(at, "param"));
-      ok = !resq_op_is(next, "resq.param") || reach(s, next);
+      MlirOperation next = symbols.find(symbols.scope, resqGetOpGetParam(at));
+      ok = !resqOpIsParam(next) || reach(s, next);
     }
   }
   free(s);
-  MlirStringRef name = resq_op_str(user, "sym_name");
+  MlirStringRef name = resq_symbol_name(user);
   if (cyclic)
     return resq_refuse(
         get, "C3: @%.*s depends on itself through this get: allowed are params that do not",
@@ -204,23 +164,23 @@ static bool verify_acyclic(MlirOperation get, MlirOperation user, MlirOperation 
 }
 
 bool resqVerifyUsesGet(MlirOperation op, resq_lookup symbols) {
-  MlirStringRef name = resq_op_str(op, "param");
+  MlirStringRef name = resqGetOpGetParam(op);
   MlirOperation param = symbols.find(symbols.scope, name);
-  if (!resq_op_is(param, "resq.param"))
+  if (!resqOpIsParam(param))
     return resq_refuse(op, "C1: @%.*s is not a resq.param: allowed is the name of one",
                        (int)name.length, name.data);
-  MlirType declared = mlirTypeAttrGetValue(resq_op_attr(param, "type"));
+  MlirType declared = resqParamOpGetType(param);
   if (!mlirTypeEqual(declared, mlirValueGetType(resq_result(op, 0))))
     return resq_refuse(op, "C2: the result is %s: allowed is @%.*s's type, %s",
                        RESQ_TYPE(resq_result(op, 0)), (int)name.length, name.data,
                        resq_print_type(declared).text);
   MlirOperation user = mlirOperationGetParentOperation(op);
-  return !resq_op_is(user, "resq.param") || verify_acyclic(op, user, param, symbols);
+  return !resqOpIsParam(user) || verify_acyclic(op, user, param, symbols);
 }
 
 bool resqVerifyUsesLeaf(MlirOperation op, resq_lookup symbols) {
-  MlirStringRef name = resq_op_str(op, "checkpoint");
-  if (!resq_op_is(symbols.find(symbols.scope, name), "resq.checkpoint"))
+  MlirStringRef name = resqLeafOpGetCheckpoint(op);
+  if (!resqOpIsCheckpoint(symbols.find(symbols.scope, name)))
     return resq_refuse(op, "C1: @%.*s is not a resq.checkpoint: allowed is the name of one",
                        (int)name.length, name.data);
   return true;
@@ -230,13 +190,13 @@ bool resqVerifyUsesLeaf(MlirOperation op, resq_lookup symbols) {
 
 /// The heads of the cache that op names, and the width of their vectors side by side; C1.
 static bool cache_shape(MlirOperation op, resq_lookup symbols, int64_t *heads, int64_t *head_size) {
-  MlirStringRef name = resq_op_str(op, "cache");
+  MlirStringRef name = resq_cache_name(op);
   MlirOperation cache = symbols.find(symbols.scope, name);
-  if (!resq_op_is(cache, "resq.kv_cache"))
+  if (!resqOpIsKvCache(cache))
     return resq_refuse(op, "C1: @%.*s is not a resq.kv_cache: allowed is the name of one",
                        (int)name.length, name.data);
-  *heads = resq_op_i64(cache, "heads");
-  *head_size = resq_op_i64(cache, "head_size");
+  *heads = resqKvCacheOpGetHeads(cache);
+  *head_size = resqKvCacheOpGetHeadSize(cache);
   return true;
 }
 
@@ -252,8 +212,8 @@ static bool verify_places(MlirOperation op, MlirValue x, MlirValue positions) {
 /// C4: the sketch of op, its operand `index`, is there where the cache's keys are signs, and only
 /// there.
 static bool verify_sketch(MlirOperation op, resq_lookup symbols, intptr_t index) {
-  MlirOperation cache = symbols.find(symbols.scope, resq_op_str(op, "cache"));
-  MlirAttribute keys = resq_op_attr(cache, "keys");
+  MlirOperation cache = symbols.find(symbols.scope, resq_cache_name(op));
+  MlirAttribute keys = resqKvCacheOpGetKeys(cache);
   bool wanted = resqKvCodeHasSketch(keys);
   MlirValue sketch = resq_operand(op, index);
   if (mlirValueIsNull(sketch)) {
@@ -265,7 +225,7 @@ static bool verify_sketch(MlirOperation op, resq_lookup symbols, intptr_t index)
   if (!wanted)
     return resq_refuse(op, "C4: there is a sketch, but keys are no signs: allowed is none");
   int64_t rows = resqKvCodeAttrGetRows(keys);
-  int64_t low = resq_op_i64(cache, "head_size") - resqKvCodeAttrGetHigh(keys);
+  int64_t low = resqKvCacheOpGetHeadSize(cache) - resqKvCodeAttrGetHigh(keys);
   MlirType element = resq_element(sketch);
   bool is_f32 =
       mlirTypeIsAF32(resqTypeIsPanel(element) ? resqPanelTypeGetElement(element) : element);

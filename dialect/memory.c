@@ -50,9 +50,9 @@ char *resq_print_text(const char *format, ...) {
   return text;
 }
 
-//===-- Everything that is linked into libresq ----------------------------===//
+//===-- Everything that is linked into the compiler -----------------------===//
 //
-// The linker sends calls of malloc, calloc and realloc here (--wrap, dialect/CMakeLists.txt):
+// The linker sends calls of malloc, calloc and realloc here (--wrap, lowering/CMakeLists.txt):
 // MLIR's C interface and the code that its headers bring write to what they get without looking.
 // Arrays of numbers are large, and their makers look.
 

@@ -28,10 +28,18 @@ def Resq_Dialect : Dialect {
     a checkpoint, and `--resq-materialize` evaluates it.
   }];
   let useDefaultTypePrinterParser = 1;
-  let useDefaultAttributePrinterParser = 1;
+  let extraClassDeclaration = [{
+    ::mlir::Attribute parseAttribute(::mlir::DialectAsmParser &parser, ::mlir::Type type) const override;
+    void printAttribute(::mlir::Attribute attr, ::mlir::DialectAsmPrinter &printer) const override;
+  }];
   let hasOperationAttrVerify = 1;
   let hasRegionArgAttrVerify = 1;
   let hasRegionResultAttrVerify = 1;
+}
+
+// In text bare words: `row`.
+class Resq_Enum<string name, string summary, list<EnumCase> cases> : I32Enum<name, summary, cases> {
+  let cppNamespace = "::resq";
 }
 
 //===-- Types -------------------------------------------------------------===//
@@ -40,30 +48,47 @@ class Resq_Type<string name, string mnem> : TypeDef<Resq_Dialect, name> {
   let mnemonic = mnem;
 }
 
+// The numbers are those of resq_code_kind and resq_layout (runtime/kernels/layout/quant_codes.h): dialect.cpp checks it.
+def Resq_CodeKind : Resq_Enum<"CodeKind", "a family of codes", [
+  I32EnumCase<"Integer", 0, "integer">, I32EnumCase<"E4M3", 1, "e4m3">, I32EnumCase<"Table", 2, "table">,
+  I32EnumCase<"Trellis", 3, "trellis">]>;
+def Resq_Layout : Resq_Enum<"Layout", "an order in which codes are stored", [
+  I32EnumCase<"Row", 0, "row">, I32EnumCase<"N16K4", 1, "n16k4">]>;
+
 def Resq_QuantType : Resq_Type<"Quant", "quant"> {
-  let summary = "a short code with a scale a group of the last dimension";
+  let summary = "short codes with one scale per group of the last dimension";
   let description = [{
-    Element type of a quantised tensor. `bits` wide codes; every `group`
+    Element type of a quantized tensor. Codes are `bits` wide; every `group`
     consecutive elements of the last dimension share one scale, and one zero
-    point where `zero` is true. x ~= scale * (code - zero_point). Activations are asymmetric (zero = true)
-    and made by `resq.quantize`, weights symmetric and made by
-    `resq.quantize_weight`. `layout` names the storage order:
-    "row" (activations, unpacked weights) or "n16k4" (tiles of 16 output
-    channels by 4 inputs: docs/artifact-format.md).
-    Codes are integers, or numbers of the float type `storage`: f8E4M3FN (OCP E4M3: no infinities, NaN 0x7f and 0xff, 448 the
-    largest, subnormals down to 2^-9). To that, rounding is to nearest even, saturating; NaN stays NaN.
-    C1: bits is 2..8. C2: group >= 1. C3: layout is "row" or "n16k4". C4: storage, if any, is f8E4M3FN, with bits = 8 and zero = false.
-    With `codebook` = "tcq" they are trellis codes, for weights: a code c of 4 bits and the state s in which it is stand for g[16 s + c], an integer
-    (runtime/kernels/layout/trellis_weights.h lists g). Along each 16 channels from a multiple of 16 on, which are a ring, and in each column by itself, s has the
-    last bit of the code one channel before, plus twice that of the code two before. Channels past the last have codes, too. In "row" layout an element
-    is 16 s + c, in "n16k4" c alone. There is no code of 0.
-    C5: codebook, if any, is "tcq", with bits = 4, zero = false and no storage.
+    point where `zero` is true: x ~= scale * (code - zero_point). Activations are asymmetric (`zero = true`)
+    and made by `resq.quantize`, weights are symmetric and made by `resq.quantize_weight`.
+
+    `codebook` is the family of the codes, in text left out where it is `integer`; with `bits` and `states` it says what a code stands for:
+    - `integer`: itself.
+    - `e4m3`: a number of f8E4M3FN (OCP E4M3: no infinities, NaN 0x7f and 0xff, 448 the largest, subnormals down to 2^-9). Rounding to it is to nearest even,
+      saturating; NaN stays NaN.
+    - `table`: an entry of a table, such as Lloyd-Max centroids.
+    - `trellis`, of weights, with 4 bits and 4 `states`: a code c and the state s in which it is stand for g[16 s + c], an integer
+      (runtime/kernels/layout/trellis_weights.h lists g). Along each 16 channels from a multiple of 16 on, which are a ring, and in each column by itself, s has the
+      last bit of the code one channel before, plus twice that of the code two before. Channels past the last have codes, too. In `row` layout an element
+      is 16 s + c, in `n16k4` c alone. There is no code of 0.
+
+    `layout` is the storage order: `row` (activations, and weights that are not packed yet) or `n16k4` (tiles of 16 output channels by 4 inputs:
+    docs/artifact-format.md). A packed type says how its codes are stored: `pack_group` is the group of the activation that the weight meets, each of which is padded to a multiple
+    of 8 inputs; the lowest `base` bits of the codes stand together, the others in `planes` of one bit behind them.
+
+    In text: `!resq.quant<bits = 5, group = 36, zero = false, layout = n16k4, pack_group = 12, base = 4, planes = 1>`. Numbers that are 0 are left out.
+    Of dialect version 1, types in `row` layout are read as what they are now; packed ones did not say their pack group and are refused.
+
+    C1: bits is 2..8. C2: group >= 1. C3: zero = true is for codebook `integer`.
+    C4: there are kernels for the codebook: `integer`, `e4m3` of 8 bits, `trellis` of 4 bits and 4 states.
+    C5: in layout `row`, pack_group, base and planes are 0. C6: in layout `n16k4`, zero is false and pack_group >= 1.
+    C7: there are kernels for the stored form: base is 8 for codes of 8 bits, else 4; planes is bits - 4 for those of 5 to 7 bits, else 0.
   }];
-  let parameters = (ins "unsigned":$bits, "int64_t":$group, "bool":$zero,
-                        StringRefParameter<"storage order">:$layout,
-                        OptionalParameter<"::mlir::Type", "float type of codes; integers where absent">:$storage,
-                        StringRefParameter<"what codes stand for, where not themselves", "\"\"">:$codebook);
-  let assemblyFormat = "`<` struct(params) `>`";
+  let parameters = (ins "unsigned":$bits, "int64_t":$group, "bool":$zero, EnumParameter<Resq_Layout>:$layout,
+                        EnumParameter<Resq_CodeKind>:$codebook, "unsigned":$states,
+                        "int64_t":$pack_group, "int64_t":$base, "int64_t":$planes);
+  let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
 
@@ -81,41 +106,104 @@ def Resq_PanelType : Resq_Type<"Panel", "panel"> {
 
 //===-- Attributes --------------------------------------------------------===//
 
-def Resq_KvCodeAttr : AttrDef<Resq_Dialect, "KvCode"> {
-  let mnemonic = "kv_code";
-  let summary = "how one head vector is held in a cache";
-  let description = [{
-    `kind`: "f32", "f16" (as is; the other fields are 0), or, per token and head, a code of the low part, the first
-    head_size - high elements, with the last `high` in `high_bits`, asymmetric with an f16 scale and a u8 zero point:
-    "int": `bits` bits an element, asymmetric likewise. "lm": `bits` bits an element, which select a Lloyd-Max centroid
-    of N(0, 1), times an f16 scale: for keys the one without bias in scores, for values that of the least squared error.
-    "qjl": `rows` bits, the signs of S times the low part (1: above 0), S the `sketch` of those who use the cache, and the
-    low part's norm in f16 (QJL, arXiv 2406.03482); keys only.
-    "qjl_groups": keys as QJL's authors hold them. Of each 32 consecutive tokens of a head, the `outliers` channels of
-    the largest L2 norm are apart: a key is `rows` signs of S times the other channels, `outlier_rows` signs of the first
-    rows of S times the outliers, and the norms of both in f16. The row at position p reads the key of token t exactly, in
-    f16, when t >= buffer * floor((p + 1) / buffer), else from signs; the last `window` keys are kept in f16 for that.
-    C1: kind is one of them; f32 and f16: no other field. C2: int: bits in 2 to 8, high_bits = 8, 0 <= high < head_size.
-    C3: lm: bits in 1 to 4, high as int's. C4: qjl: rows in 1 to 1024, bits = 0, high as int's.
-    C5: a field that the kind does not use is 0. C6: qjl_groups: rows in 1 to 1024, outlier_rows in 1 to rows, outliers >= 1,
-    buffer a multiple of 32 and not 0, window a multiple of 32 above buffer.
-  }];
-  let parameters = (ins StringRefParameter<"kind">:$kind, DefaultValuedParameter<"unsigned", "0">:$bits,
-                        DefaultValuedParameter<"unsigned", "0">:$high, DefaultValuedParameter<"unsigned", "0">:$high_bits,
-                        DefaultValuedParameter<"unsigned", "0">:$rows, DefaultValuedParameter<"unsigned", "0">:$outliers,
-                        DefaultValuedParameter<"unsigned", "0">:$outlier_rows, DefaultValuedParameter<"unsigned", "0">:$buffer,
-                        DefaultValuedParameter<"unsigned", "0">:$window);
+// How one head vector is held in a cache: one attribute for each kind of code. C code reads them all by
+// resqKvCodeAttr* (resq/dialect.h), and switches on resq_kv_kind.
+class Resq_KvCode<string name, string mnem> : AttrDef<Resq_Dialect, name> {
+  let mnemonic = mnem;
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }
 
+def Resq_KvElement : Resq_Enum<"KvElement", "a float type of cached elements", [
+  I32EnumCase<"F32", 0, "f32">, I32EnumCase<"F16", 1, "f16">]>;
+
+def Resq_KvFloatAttr : Resq_KvCode<"KvFloat", "kv_float"> {
+  let summary = "a cache code: the elements as floats";
+  let description = [{ Of `f32` or `f16`, as in `#resq.kv_float<f16>`. }];
+  let parameters = (ins EnumParameter<Resq_KvElement>:$element);
+  let assemblyFormat = "`<` $element `>`";
+  let genVerifyDecl = 0;
+}
+
+def Resq_KvIntAttr : Resq_KvCode<"KvInt", "kv_int"> {
+  let summary = "a cache code: asymmetric integers";
+  let description = [{
+    Per token and head, a code of the low part, the first head_size - high elements, of `bits` bits an element with an f16 scale and a
+    u8 zero point; and one of the high part, the last `high` elements, in 8 bits likewise.
+    C1: bits is 2 to 8.
+  }];
+  let parameters = (ins "unsigned":$bits, DefaultValuedParameter<"unsigned", "0">:$high);
+}
+
+def Resq_KvLmAttr : Resq_KvCode<"KvLm", "kv_lm"> {
+  let summary = "a cache code: Lloyd-Max centroids";
+  let description = [{
+    The low part in `bits` bits an element, which select a Lloyd-Max centroid of N(0, 1), times an f16 scale: for keys the one
+    without bias in scores, for values that of the least squared error. The high part as that of `kv_int`.
+    C1: bits is 1 to 4.
+  }];
+  let parameters = (ins "unsigned":$bits, DefaultValuedParameter<"unsigned", "0">:$high);
+}
+
+def Resq_KvQjlAttr : Resq_KvCode<"KvQjl", "kv_qjl"> {
+  let summary = "a cache code of keys: signs of a sketch";
+  let description = [{
+    The low part in `rows` bits, the signs of S times it (1: above 0), S the `sketch` of those who use the cache, and its norm in f16
+    (QJL, arXiv 2406.03482). The high part as that of `kv_int`.
+    C1: rows is 1 to 1024.
+  }];
+  let parameters = (ins "unsigned":$rows, DefaultValuedParameter<"unsigned", "0">:$high);
+}
+
+def Resq_KvQjlGroupsAttr : Resq_KvCode<"KvQjlGroups", "kv_qjl_groups"> {
+  let summary = "a cache code of keys: signs of a sketch, outlier channels apart";
+  let description = [{
+    Keys as QJL's authors hold them. Of each 32 consecutive tokens of a head, the `outliers` channels of
+    the largest L2 norm are apart: a key is `rows` signs of S times the other channels, `outlier_rows` signs of the first
+    rows of S times the outliers, and the norms of both in f16. The row at position p reads the key of token t exactly, in
+    f16, when t >= buffer * floor((p + 1) / buffer), else from signs; the last `window` keys are kept in f16 for that.
+    C1: rows is 1 to 1024, outlier_rows 1 to rows. C2: outliers >= 1. C3: buffer is a multiple of 32 and not 0, window a multiple of 32 above
+    buffer.
+  }];
+  let parameters = (ins "unsigned":$rows, "unsigned":$outliers, "unsigned":$outlier_rows, "unsigned":$buffer, "unsigned":$window);
+}
+
+def Resq_KvCodeAttr : AnyAttrOf<[Resq_KvFloatAttr, Resq_KvIntAttr, Resq_KvLmAttr, Resq_KvQjlAttr, Resq_KvQjlGroupsAttr], "a cache code"> {
+  let storageType = "::mlir::Attribute";
+}
+
+// Enums of op attributes. In text they are bare words: `gaussian`.
+// Read and printed by dialect.cpp, so that a wrong word is one error, not two.
+class Resq_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Resq_Dialect, info, mnemonic> {
+  let assemblyFormat = ?;
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Resq_CheckpointFormat : Resq_Enum<"CheckpointFormat", "a format of checkpoints", [I32EnumCase<"Gguf", 0, "gguf">]>;
+def Resq_CheckpointFormatAttr : Resq_EnumAttr<Resq_CheckpointFormat, "checkpoint_format">;
+
+def Resq_TokenizerKind : Resq_Enum<"TokenizerKind", "a kind of tokenizer", [I32EnumCase<"Bpe", 0, "bpe">]>;
+def Resq_TokenizerKindAttr : Resq_EnumAttr<Resq_TokenizerKind, "tokenizer_kind">;
+
+def Resq_Activation : Resq_Enum<"Activation", "an activation function", [I32EnumCase<"Silu", 0, "silu">]>;
+def Resq_ActivationAttr : Resq_EnumAttr<Resq_Activation, "activation">;
+
+def Resq_RandomKind : Resq_Enum<"RandomKind", "a distribution of random matrices", [
+  I32EnumCase<"Hadamard", 0, "hadamard">, I32EnumCase<"Gaussian", 1, "gaussian">, I32EnumCase<"Bernoulli", 2, "bernoulli">]>;
+def Resq_RandomKindAttr : Resq_EnumAttr<Resq_RandomKind, "random_kind">;
+
 //===-- Base classes ------------------------------------------------------===//
 
-// The result type follows from operands and attributes (hooks_infer.c). It is printed all the same,
-// and may say more or fewer extents than what follows.
-def Resq_Inferred : DeclareOpInterfaceMethods<InferTypeOpInterface, ["refineReturnTypes"]>;
+// The result type follows from operands and attributes, by the function resqInfer<rule> of hooks_infer.c. It is
+// printed nevertheless, and may say more or fewer extents than what follows. `First`: the type of the first operand.
+class Resq_Infer<string cRule> : DeclareOpInterfaceMethods<InferTypeOpInterface, ["refineReturnTypes"]> {
+  string rule = cRule;
+}
 
+// Ops of modules and functions; ops of functions and recipes; ops of recipes alone.
 class Resq_Op<string mnemonic, list<Trait> traits = []> : Op<Resq_Dialect, mnemonic, traits>;
+class Resq_SharedOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, traits>;
+class Resq_RecipeOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, !listconcat(traits, [HasParent<"ParamOp">])>;
 
 // Row tensors: [rows, width]; rows may be dynamic, width is static.
 class Rows<string what> : Type<CPred<"::llvm::isa<::mlir::RankedTensorType>($_self)">, what>;
@@ -128,12 +216,11 @@ def Resq_Param : Rows<"parameter tensor">;
 def Resq_CheckpointOp : Resq_Op<"checkpoint", [Symbol, HasParent<"::mlir::ModuleOp">]> {
   let summary = "the file that leaves are read from";
   let description = [{
-    C1: format is "gguf". `digest` (xxh3-128 hex of the file) is empty when unknown.
+    `digest` (xxh3-128 hex of the file) is empty when unknown.
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$path, StrAttr:$format,
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$path, Resq_CheckpointFormatAttr:$format,
                        DefaultValuedStrAttr<StrAttr, "">:$digest);
   let assemblyFormat = "$sym_name $path `,` $format attr-dict";
-  let hasVerifier = 1;
 }
 
 def Resq_ParamOp : Resq_Op<"param", [Symbol, HasParent<"::mlir::ModuleOp">, IsolatedFromAbove, NoRegionArguments]> {
@@ -159,28 +246,28 @@ def Resq_KvCacheOp : Resq_Op<"kv_cache", [Symbol, HasParent<"::mlir::ModuleOp">]
     Holds, for every sequence and position, `heads` key and value vectors of
     `head_size`. Capacity and the number of sequences are chosen when a session opens.
     C1: heads and head_size >= 1. C2: the codes fit head_size: high and outliers are below it; with outliers it is
-    at most 256. C3: values are not of kind qjl or qjl_groups.
+    at most 256. C3: values are not `kv_qjl` or `kv_qjl_groups`.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$head_size,
                        Resq_KvCodeAttr:$keys, Resq_KvCodeAttr:$values);
-  let assemblyFormat = "$sym_name `heads` $heads `size` $head_size `keys` $keys `values` $values attr-dict";
+  let assemblyFormat = "$sym_name `heads` $heads `size` $head_size `keys` custom<KvCode>($keys) `values` custom<KvCode>($values) attr-dict";
   let hasVerifier = 1;
 }
 
 def Resq_TokenizerOp : Resq_Op<"tokenizer", [Symbol, HasParent<"::mlir::ModuleOp">]> {
   let summary = "byte-level BPE: tables in the checkpoint, rules here";
   let description = [{
-    `kind` "bpe"; `pre` names the pre-tokenizer (smollm, gpt2, llama3, qwen2, ...);
+    `pre` names the pre-tokenizer (smollm, gpt2, llama3, qwen2, ...);
     vocabulary, merges and token types are read from @checkpoint's metadata.
-    C1: kind is "bpe". C2: checkpoint names a resq.checkpoint. C3: token ids are >= -1 (-1: none).
+    C1: checkpoint names a resq.checkpoint. C2: token ids are >= -1 (-1: none).
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$checkpoint, StrAttr:$kind, StrAttr:$pre,
+  let arguments = (ins SymbolNameAttr:$sym_name, FlatSymbolRefAttr:$checkpoint, Resq_TokenizerKindAttr:$kind, StrAttr:$pre,
                        I64Attr:$bos, I64Attr:$eos, BoolAttr:$add_bos, StrAttr:$chat_template);
   let assemblyFormat = "$sym_name `from` $checkpoint $kind $pre attr-dict";
   let hasVerifier = 1;
 }
 
-def Resq_YieldOp : Resq_Op<"yield", [Pure, Terminator, HasParent<"ParamOp">]> {
+def Resq_YieldOp : Resq_RecipeOp<"yield", [Pure, Terminator]> {
   let summary = "the value of a parameter";
   let arguments = (ins Resq_Param:$value);
   let assemblyFormat = "$value attr-dict `:` type($value)";
@@ -188,7 +275,7 @@ def Resq_YieldOp : Resq_Op<"yield", [Pure, Terminator, HasParent<"ParamOp">]> {
 
 //===-- Model ops: rows in, rows out --------------------------------------===//
 
-def Resq_GetOp : Resq_Op<"get", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Resq_GetOp : Resq_SharedOp<"get", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "the value of a parameter, in a function or in another recipe";
   let description = [{ C1: the symbol is a resq.param. C2: of this type. }];
   let arguments = (ins FlatSymbolRefAttr:$param);
@@ -196,7 +283,7 @@ def Resq_GetOp : Resq_Op<"get", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInt
   let assemblyFormat = "$param attr-dict `:` type($value)";
 }
 
-def Resq_EmbedOp : Resq_Op<"embed", [Pure, Resq_Inferred]> {
+def Resq_EmbedOp : Resq_Op<"embed", [Pure, Resq_Infer<"Embed">]> {
   let summary = "y[r, :] = table[token[r], :]";
   let description = [{
     Ids outside the table are clamped into it (the runtime rejects them earlier). Of a quantised table, a weight that a head may
@@ -210,7 +297,7 @@ def Resq_EmbedOp : Resq_Op<"embed", [Pure, Resq_Inferred]> {
   let hasVerifier = 1;
 }
 
-def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure, Resq_Inferred]> {
+def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure, Resq_Infer<"First">]> {
   let summary = "y = x / sqrt(mean(x^2) + eps) * gain";
   let description = [{ C1: x and y have the same type, [R, width] of f32. C2: gain, if any, is [width] of f32. C3: eps >= 0 }];
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$gain, F32Attr:$eps);
@@ -219,7 +306,7 @@ def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure, Resq_Inferred]> {
   let hasVerifier = 1;
 }
 
-def Resq_LinearOp : Resq_Op<"linear", [Pure, Resq_Inferred]> {
+def Resq_LinearOp : Resq_Op<"linear", [Pure, Resq_Infer<"Product">]> {
   let summary = "y = x W^T + b";
   let description = [{
     W is [out, in]: f32, bf16, f16 or a panel of them, widened to f32.
@@ -232,7 +319,7 @@ def Resq_LinearOp : Resq_Op<"linear", [Pure, Resq_Inferred]> {
   let hasVerifier = 1;
 }
 
-def Resq_HeadOp : Resq_Op<"head", [Pure, Resq_Inferred]> {
+def Resq_HeadOp : Resq_Op<"head", [Pure, Resq_Infer<"Product">]> {
   let summary = "logits = x W^T: a linear that schemes treat apart";
   let description = [{ C1..C2 as linear, without a bias. }];
   let arguments = (ins Resq_Rows:$x, Resq_Param:$weight);
@@ -254,7 +341,7 @@ def Resq_RopeAnglesOp : Resq_Op<"rope_angles", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_RopeOp : Resq_Op<"rope", [Pure, Resq_Inferred]> {
+def Resq_RopeOp : Resq_Op<"rope", [Pure, Resq_Infer<"First">]> {
   let summary = "rotary embedding of each head, half-split pairs (i, i + size/2)";
   let description = [{
     The first `angles` width elements of each head turn, the others pass.
@@ -272,21 +359,21 @@ def Resq_KvAppendOp : Resq_Op<"kv_append", [AllTypesMatch<["positions", "sequenc
   let description = [{
     Row r goes to position[r] of sequence[r].
     C1: cache names a resq.kv_cache. C2: keys and values are [R, heads * head_size] of f32. C3: positions and sequences are tensor<Rxi32>.
-    With keys of kind qjl_groups, the codes of a group of 32 tokens are made when its last token is appended.
-    C4: with keys of kind qjl or qjl_groups there is a sketch, [rows, head_size - high] of f32 (or a panel of it), and else none.
+    With keys of `kv_qjl_groups`, the codes of a group of 32 tokens are made when its last token is appended.
+    C4: with keys of `kv_qjl` or `kv_qjl_groups` there is a sketch, [rows, head_size - high] of f32 (or a panel of it), and else none.
   }];
   let arguments = (ins Resq_Rows:$keys, Resq_Rows:$values, Resq_Ids:$positions, Resq_Ids:$sequences, Optional<Resq_Param>:$sketch, FlatSymbolRefAttr:$cache);
   let assemblyFormat = "$cache `,` $keys `,` $values `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($keys) `,` type($values) `,` type($positions)";
 }
 
-def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequences"]>, Resq_Inferred, MemoryEffects<[MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequences"]>, Resq_Infer<"First">, MemoryEffects<[MemRead]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "causal softmax attention of each row over its sequence's cache";
   let description = [{
     Row r, query head h reads positions 0..position[r] of sequence[r], kv head h / (heads / kv_heads):
     p = softmax(scale * q . k), y = sum p v, on decoded f32 keys and values.
-    Keys of kind qjl are not decoded: q . k = q_high . k_high + sqrt(pi / 2) / rows * |k_low| * (S q_low . sign(S k_low)),
+    Keys of `kv_qjl` are not decoded: q . k = q_high . k_high + sqrt(pi / 2) / rows * |k_low| * (S q_low . sign(S k_low)),
     unbiased over S with rows of N(0, 1), or orthogonal and of norm sqrt(low) * c, c = sqrt(2) G((low + 1) / 2) /
-    (sqrt(low) G(low / 2)) with the gamma function G (S's scale does not change its signs, so c belongs in S's recipe). Of kind qjl_groups, with the outlier channels of
+    (sqrt(low) G(low / 2)) with the gamma function G (S's scale does not change its signs, so c belongs in S's recipe). Of `kv_qjl_groups`, with the outlier channels of
     the token's group: q . k = sqrt(pi / 2) (|k_in| / rows * (S q_in . sign(S k_in)) + |k_out| / outlier_rows * (S' q_out .
     sign(S' k_out))), S' the first outlier_rows rows of S.
     C1: cache names a resq.kv_cache. C2: q and y are [R, heads * head_size] of f32, heads a multiple of the cache's.
@@ -297,23 +384,23 @@ def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequen
   let assemblyFormat = "$cache `,` $q `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($q) `,` type($positions) `->` type($y)";
 }
 
-def Resq_GateOp : Resq_Op<"gate", [Pure, Resq_Inferred]> {
-  let summary = "y = silu(gate) * up";
-  let description = [{ C1: gate, up and y have the same type. C2: activation is "silu". }];
-  let arguments = (ins Resq_Rows:$gate, Resq_Rows:$up, DefaultValuedStrAttr<StrAttr, "silu">:$activation);
+def Resq_GateOp : Resq_Op<"gate", [Pure, Resq_Infer<"First">]> {
+  let summary = "y = activation(gate) * up";
+  let description = [{ C1: gate, up and y have the same type. }];
+  let arguments = (ins Resq_Rows:$gate, Resq_Rows:$up, DefaultValuedAttr<Resq_ActivationAttr, "::resq::Activation::Silu">:$activation);
   let results = (outs Resq_Rows:$y);
-  let assemblyFormat = "$gate `,` $up attr-dict `:` type($gate) `,` type($up) `->` type($y)";
+  let assemblyFormat = "$gate `,` $up (`activation` $activation^)? attr-dict `:` type($gate) `,` type($up) `->` type($y)";
   let hasVerifier = 1;
 }
 
-def Resq_AddOp : Resq_Op<"add", [Pure, Commutative, SameOperandsAndResultType]> {
+def Resq_AddOp : Resq_SharedOp<"add", [Pure, Commutative, SameOperandsAndResultType]> {
   let summary = "y = a + b, in functions and recipes";
   let arguments = (ins Resq_Rows:$a, Resq_Rows:$b);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$a `,` $b attr-dict `:` type($y)";
 }
 
-def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure, Resq_Inferred]> {
+def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure, Resq_Infer<"GatherRows">]> {
   let summary = "y[i, :] = x[rows[i], :]";
   let description = [{ C1: rows is tensor<Nxi32>. C2: y is [N, width] of x's element type. }];
   let arguments = (ins Resq_Rows:$x, Resq_Ids:$rows);
@@ -324,7 +411,7 @@ def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure, Resq_Inferred]> {
 
 //===-- Method ops: on the last dimension, in functions and in recipes ----===//
 
-def Resq_RotateOp : Resq_Op<"rotate", [Pure, Resq_Inferred]> {
+def Resq_RotateOp : Resq_SharedOp<"rotate", [Pure, Resq_Infer<"First">]> {
   let summary = "x times a matrix, block by block of the last dimension";
   let description = [{
     matrix is [blocks, size, size] or [size, size]. The last dimension of x is g * size long;
@@ -342,7 +429,7 @@ def Resq_RotateOp : Resq_Op<"rotate", [Pure, Resq_Inferred]> {
   let hasFolder = 1;
 }
 
-def Resq_PermuteOp : Resq_Op<"permute", [Pure, Resq_Inferred]> {
+def Resq_PermuteOp : Resq_SharedOp<"permute", [Pure, Resq_Infer<"First">]> {
   let summary = "y[.., i] = x[.., order[i]]";
   let description = [{ `order` is a constant list, or empty and `indices` a param of i32.
     C1: exactly one of order and indices is given. C2: order is a permutation of the last dimension. C3: y has x's type. }];
@@ -352,7 +439,7 @@ def Resq_PermuteOp : Resq_Op<"permute", [Pure, Resq_Inferred]> {
   let hasVerifier = 1;
 }
 
-def Resq_HadamardOp : Resq_Op<"hadamard", [Pure, Resq_Inferred]> {
+def Resq_HadamardOp : Resq_SharedOp<"hadamard", [Pure, Resq_Infer<"First">]> {
   let summary = "orthonormal Hadamard transform of blocks of the last dimension";
   let description = [{
     Each block of `size` elements is viewed as [K, size / K], size / K a power of two: y = (H_K (x) Sylvester) x / sqrt(size).
@@ -366,7 +453,7 @@ def Resq_HadamardOp : Resq_Op<"hadamard", [Pure, Resq_Inferred]> {
   let hasFolder = 1;
 }
 
-def Resq_SplitOp : Resq_Op<"split", [Pure, Resq_Inferred]> {
+def Resq_SplitOp : Resq_SharedOp<"split", [Pure, Resq_Infer<"Split">]> {
   let summary = "the low and the high part of each block of the last dimension";
   let description = [{
     The last dimension is made of blocks of `block` elements, the last `high` of which are the high part:
@@ -379,7 +466,7 @@ def Resq_SplitOp : Resq_Op<"split", [Pure, Resq_Inferred]> {
   let hasVerifier = 1;
 }
 
-def Resq_JoinOp : Resq_Op<"join", [Pure, Resq_Inferred]> {
+def Resq_JoinOp : Resq_SharedOp<"join", [Pure, Resq_Infer<"Join">]> {
   let summary = "the inverse of split";
   let description = [{ C1..C3 as split. }];
   let arguments = (ins Resq_Rows:$low, Resq_Rows:$high_part, I64Attr:$block, I64Attr:$high);
@@ -389,7 +476,7 @@ def Resq_JoinOp : Resq_Op<"join", [Pure, Resq_Inferred]> {
   let hasFolder = 1;
 }
 
-def Resq_SliceOp : Resq_Op<"slice", [Pure]> {
+def Resq_SliceOp : Resq_SharedOp<"slice", [Pure]> {
   let summary = "a range of one dimension";
   let description = [{ C1: 0 <= dim < rank. C2: begin and the result's extent stay inside. C3: other extents agree. }];
   let arguments = (ins Resq_Rows:$x, I64Attr:$dim, I64Attr:$begin);
@@ -398,7 +485,7 @@ def Resq_SliceOp : Resq_Op<"slice", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_ConcatOp : Resq_Op<"concat", [Pure, Resq_Inferred]> {
+def Resq_ConcatOp : Resq_SharedOp<"concat", [Pure, Resq_Infer<"Concat">]> {
   let summary = "tensors side by side along one dimension";
   let description = [{ C1: at least one operand. C2: extents agree but along dim, where they add up. }];
   let arguments = (ins Variadic<Resq_Rows>:$parts, I64Attr:$dim);
@@ -414,10 +501,10 @@ def Resq_QuantizeOp : Resq_Op<"quantize", [Pure]> {
     z = rne(-lo / s); code = clamp(rne(x / s) + z, 0, 2^bits - 1). Division is IEEE f32; rne rounds half to even.
     With `clip_by`, a param in (0, 1], clip is its one element (`resq.clip_ratio` makes it). With `range`, that many elements, several groups, share lo, hi
     and so s and z: groups are then what a weight with finer scales needs.
-    With E4M3 storage: s = max(max |x| / 448, 1e-8), code = e4m3(x / s); a NaN is no extreme, and codes as NaN.
-    C1: x is [R, width] f32. C2: the result has x's shape and a quant element, layout "row", zero = true or E4M3 storage. C3: group divides width. C4: 0 < clip <= 1.
+    With E4M3 codes: s = max(max |x| / 448, 1e-8), code = e4m3(x / s); a NaN is no extreme, and codes as NaN.
+    C1: x is [R, width] f32. C2: the result has x's shape and a quant element, layout `row`, zero = true or E4M3 codes. C3: group divides width. C4: 0 < clip <= 1.
     C5: clip_by, if any, is [1] of f32, and clip is 1. C6: range, if any, is a multiple of the group and divides width.
-    C7: with E4M3 storage, clip is 1, without clip_by, and range, if any, is the group.
+    C7: with E4M3 codes, clip is 1, without clip_by, and range, if any, is the group.
   }];
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$clip_by, DefaultValuedAttr<F32Attr, "1.0f">:$clip, OptionalAttr<I64Attr>:$range);
   let results = (outs Resq_Rows:$q);
@@ -425,7 +512,7 @@ def Resq_QuantizeOp : Resq_Op<"quantize", [Pure]> {
   let hasVerifier = 1;
 }
 
-def Resq_DequantizeOp : Resq_Op<"dequantize", [Pure, Resq_Inferred]> {
+def Resq_DequantizeOp : Resq_SharedOp<"dequantize", [Pure, Resq_Infer<"Dequantize">]> {
   let summary = "x = scale * (code - zero), or scale * what the code stands for";
   let description = [{ C1: q has a quant element, y its shape and f32. }];
   let arguments = (ins Resq_Rows:$q);
@@ -434,15 +521,16 @@ def Resq_DequantizeOp : Resq_Op<"dequantize", [Pure, Resq_Inferred]> {
   let hasVerifier = 1;
 }
 
-def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, Resq_Inferred, AttrSizedOperandSegments]> {
+def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, Resq_Infer<"QLinear">, AttrSizedOperandSegments]> {
   let summary = "the sum over branches of matrix products of codes";
   let description = [{
-    acc_i[r, g, n] = sum over k in group g of (qx - z) qw, exact in int32; of E4M3 codes, qx qw in f32, k rising (products are exact). Of a weight with a codebook, qw is what the code stands for.
+    acc_i[r, g, n] = sum over k in group g of (qx - z) qw, exact in int32; of E4M3 codes, qx qw in f32, k rising (products are exact). Of trellis codes, qw is what the code stands for.
     t[g] = f32(acc) * sx_i[r, g]. In f32, products and sums rounded apart:
     y = bias[n], or 0; then for each branch i in order, where the weight has one scale a row: p = t[0], p += t[1], ..., y += sw_i[n] * p;
     where it has one a group: y += sw_i[g, n] * t[g], g in order.
-    C1: as many activations as weights, at least one. C2: activations are [R, in_i] quant with zero or E4M3 storage, row layout. C3: weights are [out, in_i] quant without zero, their group the whole row or the activation's.
-    C4: bias, if any, is [out] f32. C5: y is [R, out] f32. C6: a weight has the storage of its activation; E4M3 weights hold no NaN.
+    C1: as many activations as weights, at least one. C2: activations are [R, in_i] quant with zero or of E4M3 codes, layout `row`. C3: weights are [out, in_i] quant without zero, their group the whole row or the activation's.
+    C4: bias, if any, is [out] f32. C5: y is [R, out] f32. C6: a weight has E4M3 codes where its activation has, which hold no NaN, and nowhere else.
+    C7: a packed weight is packed for the group of its activation.
   }];
   let arguments = (ins Variadic<Resq_Rows>:$activations, Variadic<Resq_Param>:$weights, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name);
   let results = (outs Resq_Rows:$y);
@@ -460,7 +548,7 @@ def Resq_ObserveOp : Resq_Op<"observe", [MemoryEffects<[MemWrite]>]> {
 
 //===-- Recipe ops: evaluated once, by --resq-materialize -----------------===//
 
-def Resq_LeafOp : Resq_Op<"leaf", [Pure, HasParent<"ParamOp">, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Resq_LeafOp : Resq_RecipeOp<"leaf", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a tensor of a checkpoint, decoded to the result type";
   let description = [{ Shapes are outermost first ([out, in]).
     C1: checkpoint names a resq.checkpoint. C2: the tensor exists with this shape (checked by materialize). }];
@@ -469,7 +557,7 @@ def Resq_LeafOp : Resq_Op<"leaf", [Pure, HasParent<"ParamOp">, DeclareOpInterfac
   let assemblyFormat = "$checkpoint $tensor attr-dict `:` type($value)";
 }
 
-def Resq_MomentOp : Resq_Op<"moment", [Pure, HasParent<"ParamOp">]> {
+def Resq_MomentOp : Resq_RecipeOp<"moment", [Pure]> {
   let summary = "the calibrated second moment of a site: sum over tokens of x^T x";
   let description = [{ C1: the result is f64, [n, n] or [blocks, n, n]. }];
   let arguments = (ins StrAttr:$site);
@@ -478,7 +566,7 @@ def Resq_MomentOp : Resq_Op<"moment", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_SamplesOp : Resq_Op<"samples", [Pure, HasParent<"ParamOp">]> {
+def Resq_SamplesOp : Resq_RecipeOp<"samples", [Pure]> {
   let summary = "rows that calibration sampled at a site";
   let description = [{
     Row i of R is row floor(i * kept / R) of those that calibration kept, in the order of arrival: spread over all of
@@ -491,7 +579,7 @@ def Resq_SamplesOp : Resq_Op<"samples", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_ClipRatioOp : Resq_Op<"clip_ratio", [Pure, HasParent<"ParamOp">]> {
+def Resq_ClipRatioOp : Resq_RecipeOp<"clip_ratio", [Pure]> {
   let summary = "the clip of an activation quantiser that costs its linears least";
   let description = [{
     Of c = 1 - 0.03 i, i < `steps`, the first with the least sum over rows x and weights W of |(Q_c(x) - x) W^T|^2, Q_c being
@@ -505,7 +593,7 @@ def Resq_ClipRatioOp : Resq_Op<"clip_ratio", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_DiagonalOrderOp : Resq_Op<"diagonal_order", [Pure, HasParent<"ParamOp">]> {
+def Resq_DiagonalOrderOp : Resq_RecipeOp<"diagonal_order", [Pure]> {
   let summary = "indices of a matrix's diagonal, its elements ascending";
   let description = [{
     Of a second moment: channels by their mean square, for `resq.permute`. Equal elements keep their order.
@@ -517,7 +605,7 @@ def Resq_DiagonalOrderOp : Resq_Op<"diagonal_order", [Pure, HasParent<"ParamOp">
   let hasVerifier = 1;
 }
 
-def Resq_NormalizeTraceOp : Resq_Op<"normalize_trace", [Pure, HasParent<"ParamOp">, SameOperandsAndResultType]> {
+def Resq_NormalizeTraceOp : Resq_RecipeOp<"normalize_trace", [Pure, SameOperandsAndResultType]> {
   let summary = "each matrix divided by its trace";
   let description = [{ A matrix of zeros, of a site that calibration saw as zeros alone, stays. }];
   let arguments = (ins Resq_Param:$x);
@@ -525,7 +613,7 @@ def Resq_NormalizeTraceOp : Resq_Op<"normalize_trace", [Pure, HasParent<"ParamOp
   let assemblyFormat = "$x attr-dict `:` type($y)";
 }
 
-def Resq_SumBlocksOp : Resq_Op<"sum_blocks", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_SumBlocksOp : Resq_RecipeOp<"sum_blocks", [Pure, Resq_Infer<"SumBlocks">]> {
   let summary = "[blocks, n, n] summed to [n, n], or to [into, n, n]";
   let description = [{
     With `into`, each blocks / into neighbours are summed: what the query heads of a kv head say together.
@@ -537,7 +625,7 @@ def Resq_SumBlocksOp : Resq_Op<"sum_blocks", [Pure, Resq_Inferred, HasParent<"Pa
   let hasVerifier = 1;
 }
 
-def Resq_EigenbasisOp : Resq_Op<"eigenbasis", [Pure, HasParent<"ParamOp">, SameOperandsAndResultType]> {
+def Resq_EigenbasisOp : Resq_RecipeOp<"eigenbasis", [Pure, SameOperandsAndResultType]> {
   let summary = "orthonormal eigenvectors as columns, eigenvalues ascending";
   let description = [{ Per matrix of [.., n, n] f64. Sign rule: the entry of largest magnitude (first on ties) of each column is positive. }];
   let arguments = (ins Resq_Param:$moment);
@@ -545,7 +633,7 @@ def Resq_EigenbasisOp : Resq_Op<"eigenbasis", [Pure, HasParent<"ParamOp">, SameO
   let assemblyFormat = "$moment attr-dict `:` type($basis)";
 }
 
-def Resq_RandomOrthogonalOp : Resq_Op<"random_orthogonal", [Pure, HasParent<"ParamOp">]> {
+def Resq_RandomOrthogonalOp : Resq_RecipeOp<"random_orthogonal", [Pure]> {
   let summary = "a seeded block-diagonal orthogonal matrix";
   let description = [{ [n, n] f64; diagonal blocks of `sizes`, each Haar (QR of a Philox Gaussian, R's diagonal positive). C1: sizes sum to n. }];
   let arguments = (ins DenseI64ArrayAttr:$sizes, I64Attr:$seed);
@@ -554,7 +642,7 @@ def Resq_RandomOrthogonalOp : Resq_Op<"random_orthogonal", [Pure, HasParent<"Par
   let hasVerifier = 1;
 }
 
-def Resq_HadamardMatrixOp : Resq_Op<"hadamard_matrix", [Pure, HasParent<"ParamOp">]> {
+def Resq_HadamardMatrixOp : Resq_RecipeOp<"hadamard_matrix", [Pure]> {
   let summary = "the orthonormal Hadamard matrix of resq.hadamard, rows by random signs";
   let description = [{ [n, n] f64: diag(signs of `seed`) times H; seed 0 means no signs. Where no Hadamard matrix is known and `or_orthogonal` stands, a Haar matrix of the seed. C1: n has a known factorisation, or or_orthogonal. }];
   let arguments = (ins I64Attr:$seed, UnitAttr:$or_orthogonal);
@@ -563,7 +651,7 @@ def Resq_HadamardMatrixOp : Resq_Op<"hadamard_matrix", [Pure, HasParent<"ParamOp
   let hasVerifier = 1;
 }
 
-def Resq_BalancedBasisOp : Resq_Op<"balanced_basis", [Pure, HasParent<"ParamOp">, SameOperandsAndResultType]> {
+def Resq_BalancedBasisOp : Resq_RecipeOp<"balanced_basis", [Pure, SameOperandsAndResultType]> {
   let summary = "the basis in which keys and queries have one diagonal second moment";
   let description = [{
     Per matrix of [.., n, n] f64, keys C_k and queries C_q: with C_k = L L^T and L^T C_q L = V S^2 V^T, S ascending, T = L^-T V S^(1/2).
@@ -579,7 +667,7 @@ def Resq_BalancedBasisOp : Resq_Op<"balanced_basis", [Pure, HasParent<"ParamOp">
   let hasVerifier = 1;
 }
 
-def Resq_InverseTransposeOp : Resq_Op<"inverse_transpose", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_InverseTransposeOp : Resq_RecipeOp<"inverse_transpose", [Pure, Resq_Infer<"InverseTranspose">]> {
   let summary = "the inverse transpose of each matrix, in f64";
   let description = [{
     (x M)(w M^-T)^T = x w^T: what meets a value that M turned is turned by it. Materialize reports the matrices' condition numbers and refuses singular ones.
@@ -591,21 +679,21 @@ def Resq_InverseTransposeOp : Resq_Op<"inverse_transpose", [Pure, Resq_Inferred,
   let hasVerifier = 1;
 }
 
-def Resq_RandomMatrixOp : Resq_Op<"random_matrix", [Pure, HasParent<"ParamOp">]> {
+def Resq_RandomMatrixOp : Resq_RecipeOp<"random_matrix", [Pure]> {
   let summary = "a seeded block-diagonal random matrix that need not be orthogonal";
   let description = [{
-    [n, n] f64; diagonal blocks of `sizes`, each of m = its size, `kind`: "hadamard", as hadamard_matrix (Haar where none is known of
-    the size); "gaussian", entries N(0, 1 / m); "bernoulli", entries +-1 / sqrt(m). Philox element i * n + j of `seed` makes entry (i, j) of the last two.
+    [n, n] f64; diagonal blocks of `sizes`, each of m = its size, `kind`: `hadamard`, as hadamard_matrix (Haar where none is known of
+    the size); `gaussian`, entries N(0, 1 / m); `bernoulli`, entries +-1 / sqrt(m). Philox element i * n + j of `seed` makes entry (i, j) of the last two.
     Only the first is orthogonal. Of the others materialize reports the departure |M^T M - 1| (largest singular value) and refuses one above `departure`, if given.
-    C1: sizes sum to n. C2: kind is one of them. C3: departure, if any, is positive.
+    C1: sizes sum to n. C2: departure, if any, is positive.
   }];
-  let arguments = (ins DenseI64ArrayAttr:$sizes, StrAttr:$kind, I64Attr:$seed, OptionalAttr<F64Attr>:$departure);
+  let arguments = (ins DenseI64ArrayAttr:$sizes, Resq_RandomKindAttr:$kind, I64Attr:$seed, OptionalAttr<F64Attr>:$departure);
   let results = (outs Resq_Param:$value);
   let assemblyFormat = "$sizes $kind `seed` $seed (`departure` $departure^)? attr-dict `:` type($value)";
   let hasVerifier = 1;
 }
 
-def Resq_SketchMatrixOp : Resq_Op<"sketch_matrix", [Pure, HasParent<"ParamOp">]> {
+def Resq_SketchMatrixOp : Resq_RecipeOp<"sketch_matrix", [Pure]> {
   let summary = "the random rows of a sign sketch (QJL, arXiv 2406.03482)";
   let description = [{
     [rows, n] f64. Blocks of n rows (fewer in the last), each the first rows of a Haar matrix as random_orthogonal makes it, times
@@ -619,7 +707,7 @@ def Resq_SketchMatrixOp : Resq_Op<"sketch_matrix", [Pure, HasParent<"ParamOp">]>
   let hasVerifier = 1;
 }
 
-def Resq_MatmulOp : Resq_Op<"matmul", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_MatmulOp : Resq_RecipeOp<"matmul", [Pure, Resq_Infer<"Matmul">]> {
   let summary = "a b, in f64; a leading batch of either is kept, a 2-D operand serves all";
   let description = [{ The inferred element is the finer of a's and b's. C1: shapes agree. }];
   let arguments = (ins Resq_Param:$a, Resq_Param:$b);
@@ -628,7 +716,7 @@ def Resq_MatmulOp : Resq_Op<"matmul", [Pure, Resq_Inferred, HasParent<"ParamOp">
   let hasVerifier = 1;
 }
 
-def Resq_TransposeOp : Resq_Op<"transpose", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_TransposeOp : Resq_RecipeOp<"transpose", [Pure, Resq_Infer<"Transpose">]> {
   let summary = "the last two dimensions swapped";
   let description = [{ C1: shapes follow. }];
   let arguments = (ins Resq_Param:$x);
@@ -638,7 +726,7 @@ def Resq_TransposeOp : Resq_Op<"transpose", [Pure, Resq_Inferred, HasParent<"Par
   let hasFolder = 1;
 }
 
-def Resq_KronOp : Resq_Op<"kron", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_KronOp : Resq_RecipeOp<"kron", [Pure, Resq_Infer<"Kron">]> {
   let summary = "the Kronecker product a (x) b of two matrices";
   let description = [{ C1: shapes follow. }];
   let arguments = (ins Resq_Param:$a, Resq_Param:$b);
@@ -647,7 +735,7 @@ def Resq_KronOp : Resq_Op<"kron", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_EyeOp : Resq_Op<"eye", [Pure, HasParent<"ParamOp">]> {
+def Resq_EyeOp : Resq_RecipeOp<"eye", [Pure]> {
   let summary = "the identity matrix";
   let description = [{ C1: [n, n] of f64 or f32. }];
   let arguments = (ins);
@@ -656,7 +744,7 @@ def Resq_EyeOp : Resq_Op<"eye", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_ScaleColumnsOp : Resq_Op<"scale_columns", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_ScaleColumnsOp : Resq_RecipeOp<"scale_columns", [Pure, Resq_Infer<"First">]> {
   let summary = "x[.., i] * gain[i]: a norm's gain folded into a weight";
   let description = [{ C1: gain is [width]. C2: y has x's type. }];
   let arguments = (ins Resq_Param:$x, Resq_Param:$gain);
@@ -665,7 +753,7 @@ def Resq_ScaleColumnsOp : Resq_Op<"scale_columns", [Pure, Resq_Inferred, HasPare
   let hasVerifier = 1;
 }
 
-def Resq_DeinterleaveOp : Resq_Op<"deinterleave", [Pure, Resq_Inferred, HasParent<"ParamOp">]> {
+def Resq_DeinterleaveOp : Resq_RecipeOp<"deinterleave", [Pure, Resq_Infer<"First">]> {
   let summary = "rows of each head from interleaved to half-split RoPE order";
   let description = [{ [heads * size, in] (or [heads * size]); within a head new row i = old row 2i, new row size/2 + i = old row 2i + 1. C1: rows is a multiple of 2 * heads. C2: y has x's type. }];
   let arguments = (ins Resq_Param:$x, I64Attr:$heads);
@@ -674,7 +762,7 @@ def Resq_DeinterleaveOp : Resq_Op<"deinterleave", [Pure, Resq_Inferred, HasParen
   let hasVerifier = 1;
 }
 
-def Resq_CastOp : Resq_Op<"cast", [Pure, HasParent<"ParamOp">]> {
+def Resq_CastOp : Resq_RecipeOp<"cast", [Pure]> {
   let summary = "element type changed, rounding to nearest even";
   let description = [{ C1: shapes agree. C2: float element types. }];
   let arguments = (ins Resq_Param:$x);
@@ -684,15 +772,15 @@ def Resq_CastOp : Resq_Op<"cast", [Pure, HasParent<"ParamOp">]> {
   let hasFolder = 1;
 }
 
-def Resq_QuantizeWeightOp : Resq_Op<"quantize_weight", [Pure, HasParent<"ParamOp">]> {
+def Resq_QuantizeWeightOp : Resq_RecipeOp<"quantize_weight", [Pure]> {
   let summary = "symmetric codes, a scale per output channel and group";
   let description = [{
     Per row and group: of scales bf16(p * max|w| / (2^(bits-1) - 1)), p = 1 - i * 0.025, i < `steps`, the first with the least
-    sum |w - s * clamp(rne(w / s), -2^(bits-1), 2^(bits-1) - 1)|^norm; steps = 1 means no search. With E4M3 storage, of scales
-    bf16(p * max|w| / 448) the first with the least sum |w - s * e4m3(w / s)|^norm; weights must be finite. With a codebook, of scales
+    sum |w - s * clamp(rne(w / s), -2^(bits-1), 2^(bits-1) - 1)|^norm; steps = 1 means no search. With E4M3 codes, of scales
+    bf16(p * max|w| / 448) the first with the least sum |w - s * e4m3(w / s)|^norm; weights must be finite. With trellis codes, of scales
     bf16(p * rms(w) / 38.368), p = 1, 1.025, 0.975, 1.05, ... of at most 9 steps, the first with the least sum of squares (whatever `norm` says), all rows of 16
     channels taking the same p; then codes are the path with the least sum of (w / s - g)^2 over the channels of a ring, the first start on ties.
-    C1: x is [out, in] float. C2: y is [out, in] quant without zero, layout "row". C3: group divides in. C4: steps is 1..39.
+    C1: x is [out, in] float. C2: y is [out, in] quant without zero, layout `row`. C3: group divides in. C4: steps is 1..39.
   }];
   let arguments = (ins Resq_Param:$x, DefaultValuedAttr<I64Attr, "28">:$steps, DefaultValuedAttr<F32Attr, "2.4f">:$norm);
   let results = (outs Resq_Param:$y);
@@ -700,7 +788,7 @@ def Resq_QuantizeWeightOp : Resq_Op<"quantize_weight", [Pure, HasParent<"ParamOp
   let hasVerifier = 1;
 }
 
-def Resq_GptqFactorOp : Resq_Op<"gptq_factor", [Pure, HasParent<"ParamOp">]> {
+def Resq_GptqFactorOp : Resq_RecipeOp<"gptq_factor", [Pure]> {
   let summary = "in which order GPTQ quantises columns, and how errors move on: a function of the inputs alone";
   let description = [{
     moment is C = x^T x of the inputs of a linear, whose columns lie side by side in `parts` (branches). order: part by part, by falling C[i, i], the
@@ -715,13 +803,13 @@ def Resq_GptqFactorOp : Resq_Op<"gptq_factor", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_GptqWeightOp : Resq_Op<"gptq_weight", [Pure, HasParent<"ParamOp">]> {
+def Resq_GptqWeightOp : Resq_RecipeOp<"gptq_weight", [Pure]> {
   let summary = "symmetric codes of all branches of a linear, each column making up for those before it";
   let description = [{
     Scales are those of `quantize_weight` (`steps`, `norm`) on each weight as it is. Then, in the order and with the factor U of `gptq_factor`,
     on W = the weights side by side: column c = order[i] gets code = clamp(rne(W[:, c] / s), -2^(bits-1), 2^(bits-1) - 1), or e4m3(W[:, c] / s), or, for each 16 channels, those of the best path (`quantize_weight`), and with
-    e = (W[:, c] - s * what the code stands for) / U[i, i] later columns become W[:, order[j]] - e * U[i, j]. In f32; a zero scale gives code 0, or any of a codebook.
-    C1: weights are [out, in_i] of a float, one out. C2: as many codes as weights, code i of weight i's shape, quant without zero, layout "row".
+    e = (W[:, c] - s * what the code stands for) / U[i, i] later columns become W[:, order[j]] - e * U[i, j]. In f32; a zero scale gives code 0, or any trellis code.
+    C1: weights are [out, in_i] of a float, one out. C2: as many codes as weights, code i of weight i's shape, quant without zero, layout `row`.
     C3: group i divides in_i. C4: order is [n] of i32, factor [n, n] of f32, n the sum of in_i. C5: steps is 1..39.
   }];
   let arguments = (ins Variadic<Resq_Param>:$weights, Resq_Param:$order, Resq_Param:$factor,
@@ -731,15 +819,14 @@ def Resq_GptqWeightOp : Resq_Op<"gptq_weight", [Pure, HasParent<"ParamOp">]> {
   let hasVerifier = 1;
 }
 
-def Resq_PackOp : Resq_Op<"pack", [Pure, HasParent<"ParamOp">]> {
-  let summary = "the stored order: float to panel, or quant row to quant n16k4";
+def Resq_PackOp : Resq_RecipeOp<"pack", [Pure]> {
+  let summary = "the stored order: float to panel, or quant in row layout to n16k4";
   let description = [{
-    `group` is the group of the activation that the weight meets (default: the weight's own group): each of its groups is
-    padded to a multiple of 8 inputs in the stored order, as the activation's codes are.
-    C1: [out, in]. C2: x float and y a panel (rounded to its element), or x quant "row" and y the same quant "n16k4".
-    C3: group, if any, divides in; the weight's own group is it or the whole row.
+    The result type of a quant weight says for which group of activations it is packed.
+    C1: [out, in]. C2: x float and y a panel (rounded to its element), or x quant in layout `row` and y the same quant in layout `n16k4`.
+    C3: y's pack group divides in; the weight's own group is it or the whole row.
   }];
-  let arguments = (ins Resq_Param:$x, OptionalAttr<I64Attr>:$group);
+  let arguments = (ins Resq_Param:$x);
   let results = (outs Resq_Param:$y);
   let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
   let hasVerifier = 1;

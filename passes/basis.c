@@ -53,21 +53,17 @@ static MlirType square(const resq_builder *b, const resq_basis *basis, bool bloc
 static MlirValue random_part(const resq_builder *b, const resq_basis *basis) {
   int64_t sizes[] = {basis->size - basis->high, basis->high};
   const resq_rotation *r = &basis->rotation;
-  static const char *const kinds[] = {[RESQ_ROTATION_HADAMARD] = "hadamard",
-                                      [RESQ_ROTATION_GAUSSIAN] = "gaussian",
-                                      [RESQ_ROTATION_BERNOULLI] = "bernoulli"};
-  MlirNamedAttribute attrs[4] = {
-      resq_attr(b->ctx, "sizes", mlirDenseI64ArrayGet(b->ctx, basis->high ? 2 : 1, sizes)),
-      resq_attr_i64(b->ctx, "seed", basis->seed)};
   MlirType type = square(b, basis, false);
+  const intptr_t n = basis->high ? 2 : 1;
   if (r->kind == RESQ_ROTATION_HAAR)
-    return resq_build_value(b, "resq.random_orthogonal", 0, NULL, type, 2, attrs);
-  intptr_t n = 2;
-  attrs[n++] = resq_attr_str(b->ctx, "kind", kinds[r->kind]);
+    return resqRandomOrthogonalOpBuild(b, n, sizes, basis->seed, type);
+  static const resq_random_kind kinds[] = {[RESQ_ROTATION_HADAMARD] = RESQ_RANDOM_KIND_HADAMARD,
+                                           [RESQ_ROTATION_GAUSSIAN] = RESQ_RANDOM_KIND_GAUSSIAN,
+                                           [RESQ_ROTATION_BERNOULLI] = RESQ_RANDOM_KIND_BERNOULLI};
+  MlirValue random = resqRandomMatrixOpBuild(b, n, sizes, kinds[r->kind], basis->seed, type);
   if (r->kind != RESQ_ROTATION_HADAMARD && r->departure > 0)
-    attrs[n++] = resq_attr(b->ctx, "departure",
-                           mlirFloatAttrDoubleGet(b->ctx, mlirF64TypeGet(b->ctx), r->departure));
-  return resq_build_value(b, "resq.random_matrix", 0, NULL, type, n, attrs);
+    resqRandomMatrixOpSetDeparture(resq_defining_op(random), r->departure);
+  return random;
 }
 
 /// x's shape with another element type.
@@ -80,8 +76,7 @@ static MlirType retyped(MlirValue x, MlirType element) {
 }
 
 static MlirValue moment_of(const resq_builder *b, const char *site, MlirType type) {
-  MlirNamedAttribute attr = resq_attr_str(b->ctx, "site", site);
-  return resq_build_value(b, "resq.moment", 0, NULL, type, 1, &attr);
+  return resqMomentOpBuild(b, resq_str(site), type);
 }
 
 /// The sum over sites, each divided by its trace when asked, and over blocks.
@@ -91,12 +86,11 @@ static MlirValue summed_moments(const resq_builder *b, const resq_basis *basis) 
   for (intptr_t i = 0; i < basis->n_sites; i++) {
     MlirValue m = moment_of(b, basis->sites[i], type);
     if (basis->normalize)
-      m = resq_make_unary(b, "resq.normalize_trace", m, type);
-    MlirValue both[] = {sum, m};
-    sum = i ? resq_build_value(b, "resq.add", 2, both, type, 0, NULL) : m;
+      m = resqNormalizeTraceOpBuild(b, m, type);
+    sum = i ? resqAddOpBuild(b, sum, m, type) : m;
   }
   if (basis->blocks > 0 && basis->sum_blocks)
-    return resq_make_unary(b, "resq.sum_blocks", sum, square(b, basis, false));
+    return resqSumBlocksOpBuild(b, sum, square(b, basis, false));
   return sum;
 }
 
@@ -105,28 +99,28 @@ static MlirValue summed_queries(const resq_builder *b, const resq_basis *basis) 
   int64_t shape[] = {basis->query_blocks, basis->size, basis->size};
   MlirValue m = moment_of(b, basis->queries, resq_tensor(mlirF64TypeGet(b->ctx), 3, shape));
   if (basis->sum_blocks)
-    return resq_make_unary(b, "resq.sum_blocks", m, square(b, basis, false));
+    return resqSumBlocksOpBuild(b, m, square(b, basis, false));
   if (basis->query_blocks == basis->blocks)
     return m;
-  MlirNamedAttribute into = resq_attr_i64(b->ctx, "into", basis->blocks);
-  return resq_build_value(b, "resq.sum_blocks", 1, &m, square(b, basis, true), 1, &into);
+  MlirValue sums = resqSumBlocksOpBuild(b, m, square(b, basis, true));
+  resqSumBlocksOpSetInto(resq_defining_op(sums), basis->blocks);
+  return sums;
 }
 
 static MlirValue ordered_part(const resq_builder *b, const resq_basis *basis) {
   MlirValue moment = summed_moments(b, basis);
   MlirType type = mlirValueGetType(moment);
   if (basis->kind == RESQ_BASIS_PCA)
-    return resq_make_unary(b, "resq.eigenbasis", moment, type);
-  MlirValue both[] = {moment, summed_queries(b, basis)};
-  return resq_build_value(b, "resq.balanced_basis", 2, both, type, 0, NULL);
+    return resqEigenbasisOpBuild(b, moment, type);
+  return resqBalancedBasisOpBuild(b, moment, summed_queries(b, basis), type);
 }
 
 static MlirValue make_basis(const resq_builder *b, void *user) {
   const resq_basis *basis = user;
   if (basis->kind == RESQ_BASIS_HADAMARD) {
-    MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "seed", basis->seed),
-                                  resq_attr_unit(b->ctx, "or_orthogonal")};
-    return resq_build_value(b, "resq.hadamard_matrix", 0, NULL, square(b, basis, false), 2, attrs);
+    MlirValue h = resqHadamardMatrixOpBuild(b, basis->seed, square(b, basis, false));
+    resqHadamardMatrixOpSetOrOrthogonal(resq_defining_op(h), true);
+    return h;
   }
   bool ordered = basis->kind != RESQ_BASIS_RANDOM;
   MlirValue p = ordered ? ordered_part(b, basis) : (MlirValue){NULL};
@@ -135,13 +129,13 @@ static MlirValue make_basis(const resq_builder *b, void *user) {
     m = resq_make_matmul(b, p, m);
   if (is_orthogonal(basis))
     return m;
-  return resq_make_unary(b, "resq.cast", m, retyped(m, mlirF32TypeGet(b->ctx)));
+  return resqCastOpBuild(b, m, retyped(m, mlirF32TypeGet(b->ctx)));
 }
 
 static MlirValue make_dual(const resq_builder *b, void *user) {
   MlirOperation *matrix = user;
   MlirValue m = resq_get_param(b, *matrix);
-  return resq_make_unary(b, "resq.inverse_transpose", m, retyped(m, mlirF64TypeGet(b->ctx)));
+  return resqInverseTransposeOpBuild(b, m, retyped(m, mlirF64TypeGet(b->ctx)));
 }
 
 resq_basis_pair resq_basis_params(MlirOperation module, MlirOperation anchor, const char *name,

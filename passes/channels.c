@@ -29,11 +29,10 @@ typedef struct channels {
 static MlirValue make_order(const resq_builder *b, void *user) {
   const channels *c = user;
   int64_t square[] = {c->width, c->width};
-  MlirNamedAttribute site = resq_attr_str(b->ctx, "site", c->site);
-  MlirValue moment = resq_build_value(b, "resq.moment", 0, NULL,
-                                      resq_tensor(mlirF64TypeGet(b->ctx), 2, square), 1, &site);
+  MlirValue moment =
+      resqMomentOpBuild(b, resq_str(c->site), resq_tensor(mlirF64TypeGet(b->ctx), 2, square));
   MlirType order = resq_tensor(mlirIntegerTypeGet(b->ctx, 32), 1, square);
-  return resq_make_unary(b, "resq.diagonal_order", moment, order);
+  return resqDiagonalOrderOpBuild(b, moment, order);
 }
 
 MlirOperation resq_channel_order_param(MlirOperation module, MlirOperation anchor, const char *site,

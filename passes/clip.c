@@ -22,9 +22,8 @@ typedef struct sampling {
 static MlirValue make_samples(const resq_builder *b, void *user) {
   sampling *s = user;
   int64_t shape[] = {RESQ_CLIP_SAMPLES, s->width};
-  MlirNamedAttribute site = resq_attr_str(b->ctx, "site", s->site);
-  MlirValue samples = resq_build_value(b, "resq.samples", 0, NULL,
-                                       resq_tensor(mlirF32TypeGet(b->ctx), 2, shape), 1, &site);
+  MlirValue samples =
+      resqSamplesOpBuild(b, resq_str(s->site), resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));
   MlirValue turned = samples;
   s->ok = resq_replay_columns(b, s->weight, samples, &turned);
   return turned;
@@ -62,21 +61,19 @@ typedef struct searching {
 
 /// The codes that meet q in its reader, as f32.
 static MlirValue read_weight(const searching *s, const resq_builder *b, MlirOperation qlinear) {
-  int branches = mlirDenseI32ArrayGetElement(resq_op_attr(qlinear, "operandSegmentSizes"), 0);
-  int i = 0;
-  while (!mlirValueEqual(mlirOperationGetOperand(qlinear, i), s->q))
+  intptr_t branches = resqQLinearOpGetNumActivations(qlinear), i = 0;
+  while (!mlirValueEqual(resqQLinearOpGetActivations(qlinear, i), s->q))
     i++;
   MlirValue codes = resq_get_param(b, resq_operand_param(s->module, qlinear, branches + i));
   int64_t shape[] = {resq_dim(codes, 0), resq_width(codes)};
-  return resq_make_unary(b, "resq.dequantize", codes,
-                         resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));
+  return resqDequantizeOpBuild(b, codes, resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));
 }
 
 /// What shares a clip's scale: the op's range, else the group.
 static int64_t range_of(MlirValue q) {
   MlirOperation quantize = resq_defining_op(q);
-  return resq_op_has(quantize, "range") ? resq_op_i64(quantize, "range")
-                                        : resqQuantTypeGetGroup(resq_element(q));
+  return resqQuantizeOpHasRange(quantize) ? resqQuantizeOpGetRange(quantize)
+                                          : resqQuantTypeGetGroup(resq_element(q));
 }
 
 static MlirValue append_search(const resq_builder *b, MlirValue samples, void *user) {
@@ -84,16 +81,14 @@ static MlirValue append_search(const resq_builder *b, MlirValue samples, void *u
   MlirType code = resq_element(s->q);
   intptr_t n;
   MlirOperation *readers = resq_users(s->q, &n);
-  MlirValue *operands = resq_new((size_t)(n + 1), sizeof *operands);
-  operands[0] = samples;
+  MlirValue *weights = resq_new((size_t)n, sizeof *weights);
   for (intptr_t i = 0; i < n; i++)
-    operands[i + 1] = read_weight(s, b, readers[i]);
+    weights[i] = read_weight(s, b, readers[i]);
   int64_t one = 1;
-  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "bits", resqQuantTypeGetBits(code)),
-                                resq_attr_i64(b->ctx, "group", range_of(s->q))};
-  MlirValue ratio = resq_build_value(b, "resq.clip_ratio", n + 1, operands,
-                                     resq_tensor(mlirF32TypeGet(b->ctx), 1, &one), 2, attrs);
-  free(operands);
+  MlirValue ratio =
+      resqClipRatioOpBuild(b, samples, n, weights, resqQuantTypeGetBits(code), range_of(s->q),
+                           resq_tensor(mlirF32TypeGet(b->ctx), 1, &one));
+  free(weights);
   free(readers);
   return ratio;
 }
@@ -102,12 +97,11 @@ MlirOperation resq_clip_by(MlirOperation module, MlirOperation quantize, MlirOpe
   searching s = {module, mlirOperationGetResult(quantize, 0)};
   resq_edit_recipe(module, param, append_search, &s);
   resq_builder b = resq_build_before(quantize);
-  MlirValue operands[] = {mlirOperationGetOperand(quantize, 0), resq_get_param(&b, param)};
-  MlirType type = mlirValueGetType(s.q);
-  MlirNamedAttribute range = resq_attr_i64(b.ctx, "range", range_of(s.q));
-  MlirOperation clipped = resq_build_op(&b, "resq.quantize", 2, operands, 1, &type,
-                                        resq_op_has(quantize, "range"), &range);
-  MlirValue q = mlirOperationGetResult(clipped, 0);
+  MlirValue q = resqQuantizeOpBuild(&b, resqQuantizeOpGetX(quantize), resq_get_param(&b, param),
+                                    mlirValueGetType(s.q));
+  MlirOperation clipped = resq_defining_op(q);
+  if (resqQuantizeOpHasRange(quantize))
+    resqQuantizeOpSetRange(clipped, resqQuantizeOpGetRange(quantize));
   resq_replace(quantize, 1, &q);
   return clipped;
 }

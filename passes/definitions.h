@@ -8,7 +8,7 @@
 #ifndef RESQ_PASSES_DEFINITIONS_H
 #define RESQ_PASSES_DEFINITIONS_H
 
-#include "dialect/build.h"
+#include "dialect/ops.h"
 
 typedef struct resq_definitions {
   MlirModule module; ///< null when it did not parse

@@ -18,13 +18,11 @@ bool resq_pass_fold_norm(MlirOperation module, resq_pass *pass);
 
 enum { WEIGHT = 1, GAIN = 1 }; ///< operands of a linear or head, and of a norm
 
-static bool has_weight(MlirOperation op) {
-  return resq_op_is(op, "resq.linear") || resq_op_is(op, "resq.head");
-}
+static bool has_weight(MlirOperation op) { return resqOpIsLinear(op) || resqOpIsHead(op); }
 
 /// Why this norm's gain cannot go into its readers; NULL when it can.
 static const char *obstacle(MlirOperation module, MlirOperation norm) {
-  if (!resq_value_is_from(mlirOperationGetOperand(norm, GAIN), "resq.get"))
+  if (!resq_value_is_from(mlirOperationGetOperand(norm, GAIN), RESQ_OP_GET))
     return "the gain is not a parameter";
   MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(norm, 0));
   if (mlirOpOperandIsNull(use))
@@ -33,7 +31,7 @@ static const char *obstacle(MlirOperation module, MlirOperation norm) {
     MlirOperation reader = mlirOpOperandGetOwner(use);
     if (!has_weight(reader) || mlirOpOperandGetOperandNumber(use) != 0)
       return "a reader is neither resq.linear nor resq.head";
-    if (!resq_value_is_from(mlirOperationGetOperand(reader, WEIGHT), "resq.get"))
+    if (!resq_value_is_from(mlirOperationGetOperand(reader, WEIGHT), RESQ_OP_GET))
       return "a reader's weight is not a parameter";
     if (mlirOperationIsNull(resq_operand_param(module, reader, WEIGHT)))
       return "a reader's weight is external: it has no recipe to fold into";
@@ -52,7 +50,7 @@ typedef struct sharing {
 
 static void note_get(MlirOperation get, void *user) {
   sharing *s = user;
-  if (!mlirStringRefEqual(resq_op_str(get, "param"), s->param))
+  if (!mlirStringRefEqual(resqGetOpGetParam(get), s->param))
     return;
   MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(get, 0));
   for (; !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
@@ -67,11 +65,11 @@ static MlirOperation param_to_scale(MlirOperation module, MlirOperation linear) 
   MlirOperation param = resq_operand_param(module, linear, WEIGHT);
   MlirStringRef name = resq_param_name(param);
   sharing s = {name, mlirOperationGetOperand(linear, 0), false};
-  resq_for_each(module, "resq.get", note_get, &s);
+  resq_for_each(module, RESQ_OP_GET, note_get, &s);
   if (!s.found)
     return param;
   char base[256] = "head";
-  if (!resq_op_is(linear, "resq.head"))
+  if (!resqOpIsHead(linear))
     snprintf(base, sizeof base, "%.*s_folded", (int)name.length, name.data);
   return resq_clone_param(module, param, base);
 }
@@ -80,8 +78,7 @@ static MlirOperation param_to_scale(MlirOperation module, MlirOperation linear) 
 
 static MlirValue scale_columns(const resq_builder *b, MlirValue weight, void *user) {
   const MlirOperation *gain = user;
-  MlirValue operands[] = {weight, resq_get_param(b, *gain)};
-  return resq_build_value(b, "resq.scale_columns", 2, operands, mlirValueGetType(weight), 0, NULL);
+  return resqScaleColumnsOpBuild(b, weight, resq_get_param(b, *gain), mlirValueGetType(weight));
 }
 
 /// A weight that has taken the gain.
@@ -92,8 +89,8 @@ typedef struct folded_weight {
 
 /// Folds the gain into the weight of each reader; a weight that two readers share is scaled once.
 static void fold_into_readers(MlirOperation module, MlirOperation norm) {
-  MlirOperation gain = resq_symbol(
-      module, resq_op_str(resq_defining_op(mlirOperationGetOperand(norm, GAIN)), "param"));
+  MlirOperation gain =
+      resq_symbol(module, resqGetOpGetParam(resq_defining_op(mlirOperationGetOperand(norm, GAIN))));
   intptr_t n, n_done = 0;
   MlirOperation *readers = resq_users(mlirOperationGetResult(norm, 0), &n);
   folded_weight *done = resq_new((size_t)n, sizeof *done);
@@ -127,6 +124,6 @@ static void fold_one(MlirOperation norm, void *user) {
 
 bool resq_pass_fold_norm(MlirOperation module, resq_pass *pass) {
   (void)pass;
-  resq_for_each(module, "resq.rms_norm", fold_one, &module);
+  resq_for_each(module, RESQ_OP_RMS_NORM, fold_one, &module);
   return true;
 }

@@ -63,7 +63,7 @@ enum { max_depth = 64 };
 
 /// Both operands take the turn in place of the op's result: adds, and gates of permutations.
 static bool passes_on(MlirOperation def, const turn *t) {
-  return resq_op_is(def, "resq.add") || (t->permutes && resq_op_is(def, "resq.gate"));
+  return resqOpIsAdd(def) || (t->permutes && resqOpIsGate(def));
 }
 
 /// True when a rotation or permutation of v can be taken by the weights that make it; v's only
@@ -77,7 +77,7 @@ static bool can_turn_output(MlirOperation module, MlirValue v, const turn *t, in
   if (passes_on(def, t))
     return can_turn_output(module, mlirOperationGetOperand(def, 0), t, depth + 1) &&
            can_turn_output(module, mlirOperationGetOperand(def, 1), t, depth + 1);
-  return resq_op_is(def, "resq.linear") && can_turn_linear(module, def);
+  return resqOpIsLinear(def) && can_turn_linear(module, def);
 }
 
 static void turn_linear_output(MlirOperation module, MlirOperation linear, turn *t) {
@@ -111,7 +111,7 @@ static void remove_rotate(MlirOperation rotate) {
 
 /// A permutation by a param in a function: --resq-split{channels=true}'s.
 static bool is_channel_order(MlirOperation permute) {
-  return resq_op_is(permute, "resq.permute") && mlirOperationGetNumOperands(permute) > 1 &&
+  return resqOpIsPermute(permute) && mlirOperationGetNumOperands(permute) > 1 &&
          resq_op_is(mlirOperationGetParentOperation(permute), "func.func");
 }
 
@@ -120,11 +120,12 @@ static void visit_output(MlirOperation rotate, void *user) {
   MlirOperation module = *(MlirOperation *)user;
   bool permutes = is_channel_order(rotate);
   if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func") ||
-      (!permutes && !resq_op_is(rotate, "resq.rotate")))
+      (!permutes && !resqOpIsRotate(rotate)))
     return;
   MlirOperation matrix = matrix_param(module, rotate);
   MlirValue x = mlirOperationGetOperand(rotate, 0);
-  turn t = {matrix, resq_op_has(rotate, "transposed"), permutes, resq_op_has(rotate, "pair")};
+  turn t = {matrix, !permutes && resqRotateOpGetTransposed(rotate), permutes,
+            !permutes && resqRotateOpGetPair(rotate)};
   if (mlirOperationIsNull(matrix) || !can_turn_output(module, x, &t, 0))
     return;
   turn_output(module, x, &t);
@@ -136,18 +137,18 @@ static void visit_output(MlirOperation rotate, void *user) {
 static void visit_input(MlirOperation rotate, void *user) {
   MlirOperation module = *(MlirOperation *)user;
   if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func") ||
-      !resq_op_has(rotate, "transposed"))
+      !resqRotateOpGetTransposed(rotate))
     return;
   MlirOperation matrix = matrix_param(module, rotate);
   intptr_t n;
   MlirOperation *users = resq_users(mlirOperationGetResult(rotate, 0), &n);
   bool ok = n > 0 && !mlirOperationIsNull(matrix);
   for (intptr_t i = 0; i < n; i++)
-    ok = ok && resq_op_is(users[i], "resq.linear") &&
+    ok = ok && resqOpIsLinear(users[i]) &&
          !mlirOperationIsNull(resq_operand_param(module, users[i], 1));
   if (ok) {
     // x M^T W^T = x (W M)^T
-    turn t = {.matrix = matrix, .pair = resq_op_has(rotate, "pair")};
+    turn t = {.matrix = matrix, .pair = resqRotateOpGetPair(rotate)};
     for (intptr_t i = 0; i < n; i++)
       resq_edit_recipe(module, resq_own_param(module, users[i], 1, "turned"), turn_columns, &t);
     remove_rotate(rotate);
@@ -165,7 +166,7 @@ typedef struct cache_use {
 
 static void note_append(MlirOperation op, void *user) {
   cache_use *u = user;
-  if (mlirStringRefEqual(resq_op_str(op, "cache"), u->cache)) {
+  if (mlirStringRefEqual(resqKvAppendOpGetCache(op), u->cache)) {
     u->append = op;
     u->appends++;
   }
@@ -173,7 +174,7 @@ static void note_append(MlirOperation op, void *user) {
 
 static void note_attention(MlirOperation op, void *user) {
   cache_use *u = user;
-  if (mlirStringRefEqual(resq_op_str(op, "cache"), u->cache)) {
+  if (mlirStringRefEqual(resqAttentionOpGetCache(op), u->cache)) {
     u->attention = op;
     u->attentions++;
   }
@@ -185,23 +186,23 @@ static void visit_attention(MlirOperation rotate, void *user) {
   // An inverse rotation takes back what the values have got already: the linear that reads it folds
   // it.
   if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func") ||
-      resq_op_has(rotate, "transposed") || !resq_value_is_from(x, "resq.attention") ||
+      resqRotateOpGetTransposed(rotate) || !resq_value_is_from(x, RESQ_OP_ATTENTION) ||
       !resq_has_one_use(x) || mlirOperationIsNull(matrix_param(module, rotate)))
     return;
-  cache_use u = {.cache = resq_op_str(resq_defining_op(x), "cache")};
-  resq_for_each(module, "resq.kv_append", note_append, &u);
-  resq_for_each(module, "resq.attention", note_attention, &u);
+  cache_use u = {.cache = resqAttentionOpGetCache(resq_defining_op(x))};
+  resq_for_each(module, RESQ_OP_KV_APPEND, note_append, &u);
+  resq_for_each(module, RESQ_OP_ATTENTION, note_attention, &u);
   MlirOperation cache = resq_symbol(module, u.cache);
   if (u.appends != 1 || u.attentions != 1 ||
-      resq_width(mlirOperationGetOperand(rotate, 1)) != resq_op_i64(cache, "head_size"))
+      resq_width(mlirOperationGetOperand(rotate, 1)) != resqKvCacheOpGetHeadSize(cache))
     return;
   // Move the rotation to the values: visit_output then folds it into what makes them.
   resq_builder b = resq_build_before(u.append);
-  MlirValue values = mlirOperationGetOperand(u.append, 1);
+  MlirValue values = resqKvAppendOpGetValues(u.append);
   MlirValue turned =
       resq_make_rotate_pair(&b, values, resq_get_param(&b, matrix_param(module, rotate)), false,
-                            resq_op_has(rotate, "pair"));
-  mlirOperationSetOperand(u.append, 1, turned);
+                            resqRotateOpGetPair(rotate));
+  mlirOperationSetOperand(u.append, RESQ_KV_APPEND_VALUES, turned);
   remove_rotate(rotate);
 }
 
@@ -214,12 +215,11 @@ typedef struct streaming {
 
 /// A norm's gain, as a matrix before the head that reads it: --resq-tie-head's.
 static bool is_head_gain(MlirOperation op) {
-  if (!resq_op_is(op, "resq.rotate") || !resq_op_has(op, "pair") ||
+  if (!resqOpIsRotate(op) || !resqRotateOpGetPair(op) ||
       !resq_has_one_use(mlirOperationGetResult(op, 0)))
     return false;
   MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(op, 0));
-  return resq_op_is(mlirOpOperandGetOwner(use), "resq.head") &&
-         mlirOpOperandGetOperandNumber(use) == 0;
+  return resqOpIsHead(mlirOpOperandGetOwner(use)) && mlirOpOperandGetOperandNumber(use) == 0;
 }
 
 /// The head behind a gain; the reader itself otherwise.
@@ -238,9 +238,9 @@ static MlirOperation common_matrix(MlirOperation module, MlirOperation *norms, i
     MlirOperation *users = resq_users(mlirOperationGetResult(norms[i], 0), &n);
     bool mixed = false;
     for (intptr_t j = 0; j < n; j++)
-      if (resq_op_is(users[j], "resq.rotate") && !is_head_gain(users[j])) {
+      if (resqOpIsRotate(users[j]) && !is_head_gain(users[j])) {
         MlirOperation matrix = matrix_param(module, users[j]);
-        if (mlirOperationIsNull(matrix) || resq_op_has(users[j], "transposed") ||
+        if (mlirOperationIsNull(matrix) || resqRotateOpGetTransposed(users[j]) ||
             mlirShapedTypeGetRank(resq_param_type(matrix)) != 2 ||
             (!mlirOperationIsNull(found) && !mlirOperationEqual(found, matrix)))
           mixed = true;
@@ -260,19 +260,18 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
     MlirOperation def = resq_defining_op(s->values[i]);
     if (mlirOperationIsNull(def))
       return "a function argument is part of it";
-    bool weighted = resq_op_is(def, "resq.linear") || resq_op_is(def, "resq.embed");
-    if (!weighted && !resq_op_is(def, "resq.add") && !resq_op_is(def, "resq.gather_rows"))
+    bool weighted = resqOpIsLinear(def) || resqOpIsEmbed(def);
+    if (!weighted && !resqOpIsAdd(def) && !resqOpIsGatherRows(def))
       return "something other than an embedding or a linear is added to it";
-    if (weighted &&
-        (resq_op_is(def, "resq.linear") ? !can_turn_linear(module, def)
-                                        : mlirOperationIsNull(resq_operand_param(module, def, 1))))
+    if (weighted && (resqOpIsLinear(def) ? !can_turn_linear(module, def)
+                                         : mlirOperationIsNull(resq_operand_param(module, def, 1))))
       return "a weight or a bias that writes to it has no recipe";
     intptr_t n;
     MlirOperation *users = resq_users(s->values[i], &n);
     bool ok = true;
     for (intptr_t j = 0; j < n; j++)
-      ok = ok && (resq_op_is(users[j], "resq.add") || resq_op_is(users[j], "resq.gather_rows") ||
-                  resq_op_is(users[j], "resq.rms_norm"));
+      ok = ok &&
+           (resqOpIsAdd(users[j]) || resqOpIsGatherRows(users[j]) || resqOpIsRmsNorm(users[j]));
     free(users);
     if (!ok)
       return "something other than a norm reads it";
@@ -285,9 +284,9 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
     bool ok = true, pair = false;
     for (intptr_t j = 0; j < n; j++) {
       MlirOperation reader = behind_gain(users[j]);
-      bool rotates = resq_op_is(reader, "resq.rotate");
-      pair = pair || (rotates && resq_op_has(reader, "pair"));
-      ok = ok && (rotates || resq_op_is(reader, "resq.linear") || resq_op_is(reader, "resq.head"));
+      bool rotates = resqOpIsRotate(reader);
+      pair = pair || (rotates && resqRotateOpGetPair(reader));
+      ok = ok && (rotates || resqOpIsLinear(reader) || resqOpIsHead(reader));
       ok = ok && !mlirOperationIsNull(resq_operand_param(module, reader, 1)) &&
            !mlirOperationIsNull(resq_operand_param(module, users[j], 1));
     }
@@ -303,7 +302,7 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
 /// The embedding of the stream whose table this reader of a norm shares, a head; else null.
 static MlirOperation tied_embed(MlirOperation module, const resq_stream *s, MlirOperation reader) {
   MlirOperation head = behind_gain(reader), none = {NULL};
-  if (!resq_op_is(head, "resq.head"))
+  if (!resqOpIsHead(head))
     return none;
   MlirOperation embed = resq_embed_of(module, resq_operand_param(module, head, 1));
   bool here = !mlirOperationIsNull(embed) && resq_stream_holds(s, mlirOperationGetResult(embed, 0));
@@ -331,7 +330,7 @@ static void turn_reader(MlirOperation module, const resq_stream *s, MlirOperatio
     resq_edit_recipe(module, gain, turn_columns, t);
     resq_edit_recipe(module, gain, turn_rows, t);
     reader = behind_gain(reader);
-  } else if (resq_op_is(reader, "resq.rotate")) {
+  } else if (resqOpIsRotate(reader)) {
     remove_rotate(reader);
     return;
   }
@@ -354,9 +353,9 @@ static void rotate_stream(MlirOperation module, const resq_stream *s, MlirOperat
   }
   for (intptr_t i = 0; i < s->count; i++) {
     MlirOperation def = resq_defining_op(s->values[i]);
-    if (resq_op_is(def, "resq.linear"))
+    if (resqOpIsLinear(def))
       turn_linear_output(module, def, &t);
-    else if (resq_op_is(def, "resq.embed") && !has_tied_head(module, s, norms, n_norms, def))
+    else if (resqOpIsEmbed(def) && !has_tied_head(module, s, norms, n_norms, def))
       resq_edit_recipe(module, resq_own_param(module, def, 1, "turned"), turn_columns, &t);
   }
 }
@@ -388,8 +387,8 @@ static void report_online(MlirOperation rotate, void *user) {
   if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func"))
     return;
   MlirValue x = mlirOperationGetOperand(rotate, 0);
-  const char *why = resq_value_is_from(x, "resq.rope") ? "it stands behind a rotary embedding"
-                    : resq_value_is_from(x, "resq.rms_norm")
+  const char *why = resq_value_is_from(x, RESQ_OP_ROPE) ? "it stands behind a rotary embedding"
+                    : resq_value_is_from(x, RESQ_OP_RMS_NORM)
                         ? "its residual stream cannot take it"
                         : "what makes its input cannot take it";
   resq_emit_remark(rotate, "this rotation of %lld stays online: %s",
@@ -408,12 +407,12 @@ static void report_online_order(MlirOperation permute, void *user) {
 bool resq_pass_fold_rotations(MlirOperation module, resq_pass *pass) {
   (void)pass;
   streaming st = {module, false};
-  resq_for_each(module, "resq.rms_norm", visit_stream, &st);
-  resq_for_each(module, "resq.rotate", visit_attention, &module);
-  resq_for_each(module, "resq.rotate", visit_input, &module);
-  resq_for_each(module, "resq.permute", visit_output, &module);
-  resq_for_each(module, "resq.rotate", visit_output, &module);
-  resq_for_each(module, "resq.rotate", report_online, NULL);
-  resq_for_each(module, "resq.permute", report_online_order, NULL);
+  resq_for_each(module, RESQ_OP_RMS_NORM, visit_stream, &st);
+  resq_for_each(module, RESQ_OP_ROTATE, visit_attention, &module);
+  resq_for_each(module, RESQ_OP_ROTATE, visit_input, &module);
+  resq_for_each(module, RESQ_OP_PERMUTE, visit_output, &module);
+  resq_for_each(module, RESQ_OP_ROTATE, visit_output, &module);
+  resq_for_each(module, RESQ_OP_ROTATE, report_online, NULL);
+  resq_for_each(module, RESQ_OP_PERMUTE, report_online_order, NULL);
   return true;
 }

@@ -23,11 +23,10 @@ typedef struct shape_of_op {
 } shape_of_op;
 
 static shape_of_op shape_of(MlirOperation op) {
-  if (resq_op_is(op, "resq.linear"))
-    return (shape_of_op){1, mlirOperationGetNumOperands(op) > 2};
-  MlirAttribute segments = resq_op_attr(op, "operandSegmentSizes");
-  return (shape_of_op){mlirDenseI32ArrayGetElement(segments, 0),
-                       mlirDenseI32ArrayGetElement(segments, 2) != 0};
+  if (resqOpIsLinear(op))
+    return (shape_of_op){1, !mlirValueIsNull(resqLinearOpGetBias(op))};
+  return (shape_of_op){(int)resqQLinearOpGetNumActivations(op),
+                       !mlirValueIsNull(resqQLinearOpGetBias(op))};
 }
 
 static bool weights_have_recipes(MlirOperation module, MlirOperation op) {
@@ -80,9 +79,7 @@ static MlirValue make_concat(const resq_builder *b, void *user) {
     shape[0] += resq_dim(parts[i], 0);
     shape[1] = resq_width(parts[i]);
   }
-  MlirNamedAttribute dim = resq_attr_i64(b->ctx, "dim", 0);
-  return resq_build_value(b, "resq.concat", g->count, parts,
-                          resq_tensor(resq_element(parts[0]), rank, shape), 1, &dim);
+  return resqConcatOpBuild(b, g->count, parts, 0, resq_tensor(resq_element(parts[0]), rank, shape));
 }
 
 /// "l0.q", "l0.k", "l0.v" -> "l0.q+k+v".
@@ -90,7 +87,7 @@ static void fused_name(const group *g, char *out, size_t size) {
   int n = 0;
   out[0] = 0;
   for (int i = 0; i < g->count && n < (int)size - 1; i++) {
-    MlirStringRef name = resq_op_str(g->ops[i], "name");
+    MlirStringRef name = resq_linear_name(g->ops[i]);
     const char *text = name.data ? name.data : "linear";
     size_t length = name.data ? name.length : 6, from = 0;
     for (size_t k = 0; i && k < length; k++)
@@ -138,21 +135,23 @@ static void fuse_group(group *g) {
   }
   int64_t shape[] = {resq_dim(operands[0], 0), resq_dim(operands[s.activations], 0)};
   MlirType type = resq_tensor(mlirF32TypeGet(b.ctx), 2, shape);
-  int32_t segments[] = {s.activations, s.activations, s.bias};
-  MlirNamedAttribute attrs[] = {resq_attr_str(b.ctx, "name", name),
-                                resq_attr_segments(b.ctx, 3, segments)};
-  bool quantized = resq_op_is(first, "resq.qlinear");
-  MlirValue y = resq_build_value(&b, quantized ? "resq.qlinear" : "resq.linear", count, operands,
-                                 type, quantized ? 2 : 1, attrs);
+  const MlirValue *weights = operands + s.activations;
+  const MlirValue bias = s.bias ? weights[s.activations] : (MlirValue){NULL};
+  const bool quantized = resqOpIsQLinear(first);
+  MlirValue y = quantized ? resqQLinearOpBuild(&b, s.activations, operands, s.activations, weights,
+                                               bias, type)
+                          : resqLinearOpBuild(&b, operands[0], weights[0], bias, type);
+  if (quantized)
+    resqQLinearOpSetName(resq_defining_op(y), resq_str(name));
+  else
+    resqLinearOpSetName(resq_defining_op(y), resq_str(name));
   // All slices before anything is erased: they stand before the first op.
   MlirValue slices[MAX_FUSED];
   int64_t begin = 0;
   for (int i = 0; i < g->count; i++) {
     MlirType part = mlirValueGetType(mlirOperationGetResult(g->ops[i], 0));
-    MlirNamedAttribute where[] = {resq_attr_i64(b.ctx, "dim", 1),
-                                  resq_attr_i64(b.ctx, "begin", begin)};
+    slices[i] = resqSliceOpBuild(&b, y, 1, begin, part);
     begin += mlirShapedTypeGetDimSize(part, 1);
-    slices[i] = resq_build_value(&b, "resq.slice", 1, &y, part, 2, where);
   }
   for (int i = 0; i < g->count; i++) {
     resq_replace_uses(mlirOperationGetResult(g->ops[i], 0), slices[i]);
@@ -175,7 +174,7 @@ static void collect(MlirOperation op, void *user) {
 
 bool resq_pass_fuse(MlirOperation module, resq_pass *pass) {
   (void)pass;
-  static const char *const names[] = {"resq.linear", "resq.qlinear"};
+  static const char *const names[] = {RESQ_OP_LINEAR, RESQ_OP_QLINEAR};
   for (size_t k = 0; k < 2; k++) {
     op_list l = {NULL, 0};
     resq_for_each(module, names[k], collect, &l);

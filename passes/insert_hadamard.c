@@ -24,17 +24,17 @@ typedef struct inserting {
 } inserting;
 
 static bool wants_hadamard(const inserting *in, MlirValue x) {
-  if (resq_value_is_from(x, "resq.gate"))
+  if (resq_value_is_from(x, RESQ_OP_GATE))
     return true;
-  if (resq_value_is_from(x, "resq.split")) {
+  if (resq_value_is_from(x, RESQ_OP_SPLIT)) {
     MlirOperation split = resq_defining_op(x);
     return mlirValueEqual(x, mlirOperationGetResult(split, 0)) &&
            wants_hadamard(in, mlirOperationGetOperand(split, 0));
   }
-  if (resq_value_is_from(x, "resq.permute"))
+  if (resq_value_is_from(x, RESQ_OP_PERMUTE))
     return wants_hadamard(in, mlirOperationGetOperand(resq_defining_op(x), 0));
-  return in->all && !resq_value_is_from(x, "resq.rotate") &&
-         !resq_value_is_from(x, "resq.hadamard");
+  return in->all && !resq_value_is_from(x, RESQ_OP_ROTATE) &&
+         !resq_value_is_from(x, RESQ_OP_HADAMARD);
 }
 
 static MlirValue append_hadamard(const resq_builder *b, MlirValue w, void *user) {
@@ -49,7 +49,7 @@ static void transform_input(inserting *in, MlirValue x) {
   MlirOperation *users = resq_users(x, &n);
   MlirOperation first = {NULL};
   for (intptr_t i = 0; i < n && in->ok; i++) {
-    if (!resq_op_is(users[i], "resq.linear"))
+    if (!resqOpIsLinear(users[i]))
       continue;
     if (mlirOperationIsNull(first)) {
       first = users[i];
@@ -76,7 +76,7 @@ static void transform_input(inserting *in, MlirValue x) {
             : resq_build_after(resq_defining_op(x));
     MlirValue turned = resq_make_hadamard(&b, x, size, false);
     for (intptr_t i = 0; i < n; i++) {
-      if (!resq_op_is(users[i], "resq.linear"))
+      if (!resqOpIsLinear(users[i]))
         continue;
       mlirOperationSetOperand(users[i], 0, turned);
       MlirOperation param = resq_own_param(in->module, users[i], 1, "hadamard");
@@ -103,9 +103,9 @@ typedef struct mixing {
 } mixing;
 
 static MlirValue permute(const resq_builder *b, MlirValue x, const mixing *m) {
-  MlirNamedAttribute order =
-      resq_attr(b->ctx, "order", mlirDenseI64ArrayGet(b->ctx, m->width, m->order));
-  return resq_build_value(b, "resq.permute", 1, &x, mlirValueGetType(x), 1, &order);
+  MlirValue y = resqPermuteOpBuild(b, x, (MlirValue){NULL}, mlirValueGetType(x));
+  resqPermuteOpSetOrder(resq_defining_op(y), m->width, m->order);
+  return y;
 }
 
 static MlirValue mix(const resq_builder *b, MlirValue x, void *user) {
@@ -116,11 +116,11 @@ static MlirValue mix(const resq_builder *b, MlirValue x, void *user) {
 static void visit_reader_of_attention(MlirOperation linear, void *user) {
   mixing *m = user;
   MlirValue x = mlirOperationGetOperand(linear, 0);
-  if (!resq_value_is_from(x, "resq.attention") ||
+  if (!resq_value_is_from(x, RESQ_OP_ATTENTION) ||
       mlirOperationIsNull(resq_operand_param(m->module, linear, 1)))
     return;
-  MlirOperation cache = resq_symbol(m->module, resq_op_str(resq_defining_op(x), "cache"));
-  int64_t size = resq_op_i64(cache, "head_size"), width = resq_width(x), heads = width / size;
+  MlirOperation cache = resq_symbol(m->module, resqAttentionOpGetCache(resq_defining_op(x)));
+  int64_t size = resqKvCacheOpGetHeadSize(cache), width = resq_width(x), heads = width / size;
   if (heads < 2)
     return;
   if (heads != m->heads || width != m->width) {
@@ -147,11 +147,11 @@ bool resq_pass_insert_hadamard(MlirOperation module, resq_pass *pass) {
     return false;
   }
   if (resq_pass_bool(pass, "across-heads")) {
-    mixing m = {.module = module, .seed = resq_pass_int(pass, "seed") + 3};
+    mixing m = {.module = module, .seed = resq_seed_apart(resq_pass_int(pass, "seed"), 3)};
     m.anchor = resq_first_function(module);
-    resq_for_each(module, "resq.linear", visit_reader_of_attention, &m);
+    resq_for_each(module, RESQ_OP_LINEAR, visit_reader_of_attention, &m);
     free(m.order);
   }
-  resq_for_each(module, "resq.linear", visit_linear, &in);
+  resq_for_each(module, RESQ_OP_LINEAR, visit_linear, &in);
   return in.ok;
 }

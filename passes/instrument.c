@@ -48,9 +48,7 @@ static void observe(instrumenting *in, MlirOperation before, MlirValue x, const 
   if (!*site || !is_wanted(in, site))
     return;
   resq_builder b = resq_build_before(before);
-  MlirNamedAttribute attrs[] = {resq_attr_str(b.ctx, "site", site),
-                                resq_attr_i64(b.ctx, "block", block)};
-  resq_build_op(&b, "resq.observe", 1, &x, 0, NULL, 2, attrs);
+  resqObserveOpBuild(&b, x, resq_str(site), block);
   in->found++;
 }
 
@@ -58,7 +56,7 @@ static void visit_linear(MlirOperation op, void *user) {
   MlirValue x = mlirOperationGetOperand(op, 0);
   char *site = resq_site_of(x);
   // Once a value: at the reader that names the site.
-  MlirStringRef name = resq_op_str(op, "name");
+  MlirStringRef name = resqLinearOpGetName(op);
   if (name.data && strlen(site) == name.length + 3 && !memcmp(site, name.data, name.length))
     observe(user, op, x, site, resq_width(x));
   free(site);
@@ -66,29 +64,29 @@ static void visit_linear(MlirOperation op, void *user) {
 
 static void visit_append(MlirOperation op, void *user) {
   instrumenting *in = user;
-  MlirStringRef cache = resq_op_str(op, "cache");
-  int64_t size = resq_op_i64(resq_symbol(in->module, cache), "head_size");
+  MlirStringRef cache = resqKvAppendOpGetCache(op);
+  int64_t size = resqKvCacheOpGetHeadSize(resq_symbol(in->module, cache));
   char site[256];
   snprintf(site, sizeof site, "%.*s.keys", (int)cache.length, cache.data);
-  observe(in, op, mlirOperationGetOperand(op, 0), site, size);
+  observe(in, op, resqKvAppendOpGetKeys(op), site, size);
   snprintf(site, sizeof site, "%.*s.values", (int)cache.length, cache.data);
-  observe(in, op, mlirOperationGetOperand(op, 1), site, size);
+  observe(in, op, resqKvAppendOpGetValues(op), site, size);
 }
 
 static void visit_attention(MlirOperation op, void *user) {
   instrumenting *in = user;
-  MlirStringRef cache = resq_op_str(op, "cache");
+  MlirStringRef cache = resqAttentionOpGetCache(op);
   char site[256];
   snprintf(site, sizeof site, "%.*s.queries", (int)cache.length, cache.data);
-  observe(in, op, mlirOperationGetOperand(op, 0), site,
-          resq_op_i64(resq_symbol(in->module, cache), "head_size"));
+  observe(in, op, resqAttentionOpGetQ(op), site,
+          resqKvCacheOpGetHeadSize(resq_symbol(in->module, cache)));
 }
 
 bool resq_pass_instrument(MlirOperation module, resq_pass *pass) {
   instrumenting in = {module, resq_pass_string(pass, "sites"), 0};
-  resq_for_each(module, "resq.linear", visit_linear, &in);
-  resq_for_each(module, "resq.kv_append", visit_append, &in);
-  resq_for_each(module, "resq.attention", visit_attention, &in);
+  resq_for_each(module, RESQ_OP_LINEAR, visit_linear, &in);
+  resq_for_each(module, RESQ_OP_KV_APPEND, visit_append, &in);
+  resq_for_each(module, RESQ_OP_ATTENTION, visit_attention, &in);
   if (in.found >= count_wanted(in.wanted))
     return true;
   resq_emit_error(

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SIGN_ROWS = 1024, MAX_GROUP_SIZE = 256 }; ///< of #resq.kv_code
+enum { MAX_SIGN_ROWS = 1024, MAX_GROUP_SIZE = 256 }; ///< of a cache code
 
 typedef struct caching {
   MlirOperation module, anchor;
@@ -42,13 +42,23 @@ static int64_t outliers_of(const resq_kv_spec *s, int64_t head_size) {
 
 static MlirAttribute code_of(const caching *c, MlirContext ctx, const resq_kv_spec *s,
                              int64_t head_size) {
-  if (s->groups)
-    return resqKvGroupsAttrGet(ctx, (unsigned)sign_rows_of(c, s, head_size),
-                               (unsigned)outliers_of(s, head_size),
-                               (unsigned)(s->outlier_signs * head_size), s->buffer, s->window);
-  bool is_float = !strcmp(s->kind, "f32") || !strcmp(s->kind, "f16");
-  return resqKvCodeAttrGet(ctx, resq_str(s->kind), s->bits, (unsigned)high_of(c, s, head_size),
-                           is_float ? 0 : 8, (unsigned)sign_rows_of(c, s, head_size));
+  const unsigned high = (unsigned)high_of(c, s, head_size);
+  const unsigned rows = (unsigned)sign_rows_of(c, s, head_size);
+  switch (s->kind) {
+  case RESQ_KV_F32:
+  case RESQ_KV_F16:
+    return resqKvFloatAttrGet(ctx, s->kind);
+  case RESQ_KV_INT:
+    return resqKvIntAttrGet(ctx, s->bits, high);
+  case RESQ_KV_LM:
+    return resqKvLmAttrGet(ctx, s->bits, high);
+  case RESQ_KV_QJL:
+    return resqKvQjlAttrGet(ctx, rows, high);
+  case RESQ_KV_QJL_GROUPS:
+    break;
+  }
+  return resqKvQjlGroupsAttrGet(ctx, rows, (unsigned)outliers_of(s, head_size),
+                                (unsigned)(s->outlier_signs * head_size), s->buffer, s->window);
 }
 
 //===-- The ops that touch a cache ----------------------------------------===//
@@ -61,17 +71,17 @@ typedef struct cache_users {
 
 static void note_user(MlirOperation op, void *user) {
   cache_users *u = user;
-  if (!mlirStringRefEqual(resq_op_str(op, "cache"), u->cache))
+  if (!mlirStringRefEqual(resq_cache_name(op), u->cache))
     return;
   u->ops = RESQ_GROW(u->ops, u->count);
   u->ops[u->count++] = op;
-  u->appends += resq_op_is(op, "resq.kv_append");
+  u->appends += resqOpIsKvAppend(op);
 }
 
 static cache_users users_of(MlirOperation module, MlirOperation cache) {
-  cache_users u = {.cache = resq_op_str(cache, "sym_name")};
-  resq_for_each(module, "resq.kv_append", note_user, &u);
-  resq_for_each(module, "resq.attention", note_user, &u);
+  cache_users u = {.cache = resq_symbol_name(cache)};
+  resq_for_each(module, RESQ_OP_KV_APPEND, note_user, &u);
+  resq_for_each(module, RESQ_OP_ATTENTION, note_user, &u);
   return u;
 }
 
@@ -79,7 +89,7 @@ static cache_users users_of(MlirOperation module, MlirOperation cache) {
 static bool has_value_basis(MlirOperation attention) {
   intptr_t n;
   MlirOperation *users = resq_users(mlirOperationGetResult(attention, 0), &n);
-  bool found = n == 1 && resq_op_is(users[0], "resq.rotate");
+  bool found = n == 1 && resqOpIsRotate(users[0]);
   free(users);
   return found;
 }
@@ -109,7 +119,7 @@ static turning make_turning(caching *c, MlirOperation cache, const cache_users *
                             resq_kv_side side) {
   bool keys = side == RESQ_KV_KEYS;
   const resq_kv_spec *s = keys ? c->options->keys : c->options->values;
-  int64_t size = resq_op_i64(cache, "head_size");
+  int64_t size = resqKvCacheOpGetHeadSize(cache);
   turning t = {.hadamard = s->basis == RESQ_KV_HADAMARD, .size = size};
   if (t.hadamard)
     return t;
@@ -127,9 +137,9 @@ static turning make_turning(caching *c, MlirOperation cache, const cache_users *
                   .rotation = c->options->rotation,
                   .size = size,
                   .high = high_of(c, s, size),
-                  .blocks = resq_op_i64(cache, "heads"),
+                  .blocks = resqKvCacheOpGetHeads(cache),
                   .sum_blocks = !s->per_head,
-                  .seed = c->options->seed + 1,
+                  .seed = resq_seed_apart(c->options->seed, 1),
                   .sites = sites,
                   .n_sites = 1,
                   .queries = queries,
@@ -185,8 +195,8 @@ static void turn_values(caching *c, MlirOperation cache, const cache_users *u) {
       continue;
     }
     resq_builder b = resq_build_before(u->ops[i]);
-    MlirValue values = mlirOperationGetOperand(u->ops[i], 1);
-    mlirOperationSetOperand(u->ops[i], 1, turn_to(&b, values, &t));
+    mlirOperationSetOperand(u->ops[i], RESQ_KV_APPEND_VALUES,
+                            turn_to(&b, resqKvAppendOpGetValues(u->ops[i]), &t));
   }
 }
 
@@ -196,12 +206,10 @@ static MlirValue make_sketch(const resq_builder *b, void *user) {
   const caching *c = user;
   int64_t shape[] = {c->sketch_rows, c->sketch_size};
   // The basis's random part takes seed + 1 of the same generator: signs must not depend on it.
-  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "seed", c->options->seed + 4),
-                                resq_attr_unit(b->ctx, "gaussian")};
-  MlirValue s = resq_build_value(b, "resq.sketch_matrix", 0, NULL,
-                                 resq_tensor(mlirF64TypeGet(b->ctx), 2, shape),
-                                 c->options->keys->gaussian ? 2 : 1, attrs);
-  return resq_make_unary(b, "resq.cast", s, resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));
+  MlirValue s = resqSketchMatrixOpBuild(b, resq_seed_apart(c->options->seed, 4),
+                                        resq_tensor(mlirF64TypeGet(b->ctx), 2, shape));
+  resqSketchMatrixOpSetGaussian(resq_defining_op(s), c->options->keys->gaussian);
+  return resqCastOpBuild(b, s, resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));
 }
 
 /// One sketch for all layers and heads of a size (as published), among the operands of all users;
@@ -232,14 +240,14 @@ static void set_sketch(caching *c, const cache_users *u, int64_t head_size) {
 
 /// What the head size must allow, of one side.
 static bool check_side(const caching *c, MlirOperation cache, const resq_kv_spec *s) {
-  int64_t size = resq_op_i64(cache, "head_size");
+  int64_t size = resqKvCacheOpGetHeadSize(cache);
   if (s->split && size / c->options->fraction < 1)
     resq_emit_error(cache, "%s: head_size %lld is smaller than fraction %lld", c->flag,
                     (long long)size, (long long)c->options->fraction);
   else if (s->basis == RESQ_KV_HADAMARD && !resqHadamardOrder(size))
     resq_emit_error(cache, "%s: no Hadamard matrix of size %lld is known (docs/dialect.md)",
                     c->flag, (long long)size);
-  else if (s->groups && (outliers_of(s, size) >= size || size > MAX_GROUP_SIZE))
+  else if (s->kind == RESQ_KV_QJL_GROUPS && (outliers_of(s, size) >= size || size > MAX_GROUP_SIZE))
     resq_emit_error(cache,
                     "%s: %lld outlier channels of %lld elements, allowed: fewer than all, of at "
                     "most %d elements",
@@ -259,7 +267,7 @@ static bool check_cache(const caching *c, MlirOperation cache, const cache_users
       (o->values && !check_side(c, cache, o->values)))
     return false;
   if (!o->keys || o->keys->basis != RESQ_KV_BALANCED || u->count == u->appends ||
-      query_heads(u, resq_op_i64(cache, "head_size")))
+      query_heads(u, resqKvCacheOpGetHeadSize(cache)))
     return true;
   resq_emit_error(cache,
                   "%s: basis=balanced needs one second moment of queries, but attentions of "
@@ -274,7 +282,7 @@ static void visit_cache(MlirOperation cache, void *user) {
     return;
   const resq_kv_options *o = c->options;
   MlirContext ctx = mlirOperationGetContext(cache);
-  int64_t size = resq_op_i64(cache, "head_size");
+  int64_t size = resqKvCacheOpGetHeadSize(cache);
   cache_users u = users_of(c->module, cache);
   c->ok = check_cache(c, cache, &u);
   bool is_read = u.appends && u.count > u.appends;
@@ -282,14 +290,12 @@ static void visit_cache(MlirOperation cache, void *user) {
     if (is_read && o->keys->basis != RESQ_KV_NONE)
       turn_keys(c, cache, &u);
     set_sketch(c, &u, size);
-    mlirOperationSetInherentAttributeByName(cache, resq_str("keys"),
-                                            code_of(c, ctx, o->keys, size));
+    resqKvCacheOpSetKeys(cache, code_of(c, ctx, o->keys, size));
   }
   if (c->ok && o->values) {
     if (is_read && o->values->basis != RESQ_KV_NONE)
       turn_values(c, cache, &u);
-    mlirOperationSetInherentAttributeByName(cache, resq_str("values"),
-                                            code_of(c, ctx, o->values, size));
+    resqKvCacheOpSetValues(cache, code_of(c, ctx, o->values, size));
   }
   free(u.ops);
 }
@@ -305,7 +311,7 @@ bool resq_kv_apply(MlirOperation module, const char *flag, const resq_kv_options
                .flag = flag,
                .options = options,
                .ok = true};
-  resq_for_each(module, "resq.kv_cache", visit_cache, &c);
+  resq_for_each(module, RESQ_OP_KV_CACHE, visit_cache, &c);
   return c.ok;
 }
 

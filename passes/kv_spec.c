@@ -73,16 +73,19 @@ static bool is_numbered(word w, const char *name, unsigned *out) {
          parse_number((word){w.at + n, w.length - n}, 2, out);
 }
 
+static bool is_groups(const resq_kv_spec *s) { return s->kind == RESQ_KV_QJL_GROUPS; }
+
 /// intN, lmN, qjlN, qjlgN.
 static bool parse_low(word w, resq_kv_spec *out) {
   static const struct {
-    const char *name, *kind;
+    const char *name;
+    resq_kv_kind kind;
     unsigned least, most;
     bool signs, gaussian;
-  } codes[] = {{"int", "int", 2, 8, false, false},
-               {"lm", "lm", 1, 4, false, false},
-               {"qjl", "qjl", 1, 16, true, false},
-               {"qjlg", "qjl", 1, 16, true, true}};
+  } codes[] = {{"int", RESQ_KV_INT, 2, 8, false, false},
+               {"lm", RESQ_KV_LM, 1, 4, false, false},
+               {"qjl", RESQ_KV_QJL, 1, 16, true, false},
+               {"qjlg", RESQ_KV_QJL, 1, 16, true, true}};
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
     unsigned n;
     if (!is_numbered(w, codes[i].name, &n))
@@ -104,7 +107,7 @@ static const char *low_codes(const parser *p) {
 }
 
 static bool check_side(const parser *p, word w, const resq_kv_spec *spec) {
-  if (p->side == RESQ_KV_KEYS || !(spec->signs || spec->groups))
+  if (p->side == RESQ_KV_KEYS || !spec->signs)
     return true;
   return refuse(p, ": '%.*s' is a sketch, which is for keys, allowed: %s", shown(w), w.at,
                 low_codes(p));
@@ -114,12 +117,12 @@ static bool is_option(word w) { return w.length && memchr(w.at, '=', w.length); 
 
 static bool parse_code(parser *p, word w, resq_kv_spec *out) {
   if (is(w, "f32") || is(w, "f16")) {
-    out->kind = is(w, "f32") ? "f32" : "f16";
+    out->kind = is(w, "f32") ? RESQ_KV_F32 : RESQ_KV_F16;
     return true;
   }
   if (is(w, "qjl") || is(w, "qjlg")) {
     *out = (resq_kv_spec){
-        .kind = "qjl_groups", .groups = true, .gaussian = is(w, "qjlg"), .signs = 2, .buffer = 128};
+        .kind = RESQ_KV_QJL_GROUPS, .gaussian = is(w, "qjlg"), .signs = 2, .buffer = 128};
     return check_side(p, w, out);
   }
   if (!is(w, "resq"))
@@ -129,7 +132,7 @@ static bool parse_code(parser *p, word w, resq_kv_spec *out) {
                         low_codes(p), p->side == RESQ_KV_KEYS ? "qjl, qjlg, " : "");
   out->split = true;
   out->basis = RESQ_KV_PCA;
-  out->kind = "int";
+  out->kind = RESQ_KV_INT;
   out->bits = 4;
   parser ahead = *p;
   word low;
@@ -213,11 +216,11 @@ static bool parse_option(const parser *p, word w, resq_kv_spec *out) {
            refuse(p, ": per is '%.*s', allowed: head, layer", shown(value), value.at);
   }
   bool ok = true;
-  if (sign && out->groups && parse_group_option(p, name, value, out, &ok))
+  if (sign && is_groups(out) && parse_group_option(p, name, value, out, &ok))
     return ok;
-  return refuse(p, ": option '%.*s' is not known, allowed: %sbasis=..., per=...", shown(w), w.at,
-                out->groups ? "rows=..., outlier-rows=..., outliers=..., buffer=..., window=..., "
-                            : "");
+  return refuse(
+      p, ": option '%.*s' is not known, allowed: %sbasis=..., per=...", shown(w), w.at,
+      is_groups(out) ? "rows=..., outlier-rows=..., outliers=..., buffer=..., window=..., " : "");
 }
 
 bool resq_kv_parse(resq_kv_side side, const char *text, size_t length, resq_kv_spec *out,
@@ -232,5 +235,5 @@ bool resq_kv_parse(resq_kv_side side, const char *text, size_t length, resq_kv_s
   bool ok = parse_code(&p, code, out);
   for (word w; ok && next(&p, &w);)
     ok = parse_option(&p, w, out);
-  return ok && (!out->groups || finish_groups(&p, out));
+  return ok && (!is_groups(out) || finish_groups(&p, out));
 }

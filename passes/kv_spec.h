@@ -24,6 +24,8 @@
 #ifndef RESQ_PASSES_KV_SPEC_H
 #define RESQ_PASSES_KV_SPEC_H
 
+#include "kernels/layout/kv_kinds.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -38,13 +40,12 @@ typedef enum resq_kv_basis {
 typedef enum resq_kv_side { RESQ_KV_KEYS, RESQ_KV_VALUES } resq_kv_side;
 
 typedef struct resq_kv_spec {
-  const char *kind; ///< of #resq.kv_code: "f32", "f16", "int", "lm", "qjl", "qjl_groups"
-  unsigned bits;    ///< int, lm: of the low part
-  unsigned signs;   ///< qjl: sign rows an element of the low part
-  bool gaussian;    ///< qjl: rows of N(0, 1), not of orthogonal blocks
-  bool split;       ///< resq: the high part apart
-  bool groups;      ///< kind "qjl_groups", and then:
-  unsigned outlier_signs, outliers, buffer, window; ///< outliers 0: by the head size
+  resq_kv_kind kind;
+  unsigned bits;  ///< int, lm: of the low part
+  unsigned signs; ///< qjl: sign rows an element of the low part
+  bool gaussian;  ///< qjl: rows of N(0, 1), not of orthogonal blocks
+  bool split;     ///< resq: the high part apart
+  unsigned outlier_signs, outliers, buffer, window; ///< qjl_groups; outliers 0: by the head size
   resq_kv_basis basis;
   bool per_head; ///< a basis a kv head; else one a layer
 } resq_kv_spec;

@@ -8,11 +8,15 @@
 //       they are, a panel as tensor<tiles x k x 16 x element>, n16k4 as tensor<bytes x i8>;
 //   {resq.cache = "c", resq.index, resq.sequence_bytes, resq.token_bytes}  memref<?xi8>, in the
 //       definition's layout: sequences times (capacity * token_bytes + sequence_bytes);
-//   {resq.capacity}                                index, last, where there is a cache.
+//   {resq.capacity}                                index, last, where there is a cache
+// (generic_argument.h has them as a structure).
 // resq.observe is dropped, recipes are erased.
 //===----------------------------------------------------------------------===//
 #include "passes/lower_generic.h"
+#include "dialect/attributes.h"
+#include "passes/recipe.h"
 #include "dialect/memory.h"
+#include "passes/generic_argument.h"
 #include "mlir-c/Pass.h"
 #include "mlir-c/Transforms.h"
 #include "passes/pass.h"
@@ -47,7 +51,7 @@ static MlirWalkResult collect(MlirOperation op, void *user) {
 
 MlirValue generic_argument(const generic *g, MlirStringRef name) {
   for (intptr_t i = 0; i < g->n_symbols; i++)
-    if (mlirStringRefEqual(resq_op_str(g->symbols[i].op, "sym_name"), name))
+    if (mlirStringRefEqual(resq_symbol_name(g->symbols[i].op), name))
       return g->symbols[i].argument;
   return (MlirValue){NULL};
 }
@@ -65,45 +69,42 @@ static MlirType stored_type(MlirOperation get) {
   }
   if (!resqTypeIsQuant(element))
     return type;
-  if (!resq_str_eq(resqQuantTypeGetLayout(element), "n16k4")) {
-    resq_emit_error(
-        get, "a quantised param has a stored form in layout \"n16k4\" only: run --resq-pack");
+  if (!resqQuantTypeIsPacked(element)) {
+    resq_emit_error(get,
+                    "a quantized param has a stored form in layout n16k4 only: run --resq-pack");
     return (MlirType){NULL};
   }
-  int64_t group = generic_activation_group(value), n = resq_dim(value, 0), k = resq_dim(value, 1);
-  if (group < 1 || k % group != 0) {
-    resq_emit_error(get, "the activation's group %lld does not divide the weight's %lld columns",
-                    (long long)group, (long long)k);
+  int64_t bytes = resqPackedTensorBytes(type);
+  if (bytes < 0) {
+    resq_emit_error(get,
+                    "the param is packed for groups of %lld with scales of groups of %lld: both "
+                    "must divide its %lld columns",
+                    (long long)resqQuantTypeGetPacking(element).group,
+                    (long long)resqQuantTypeGetGroup(element), (long long)resq_width(value));
     return (MlirType){NULL};
   }
-  int64_t bytes = generic_code_bytes(type, group) +
-                  k / resqQuantTypeGetGroup(element) * ((n + 15) / 16 * 16) * 2;
   return resq_tensor(mlirIntegerTypeGet(ctx, 8), 1, &bytes);
 }
 
 static MlirAttribute param_facts(generic *g, MlirOperation param) {
-  MlirNamedAttribute facts[2];
-  intptr_t n = 0;
-  facts[n++] =
-      resq_attr(g->ctx, "resq.param", mlirStringAttrGet(g->ctx, resq_op_str(param, "sym_name")));
-  if (resq_op_has(param, "offset"))
-    facts[n++] = resq_attr_i64(g->ctx, "resq.offset", resq_op_i64(param, "offset"));
-  return mlirDictionaryAttrGet(g->ctx, n, facts);
+  const resq_generic_argument argument = {
+      .kind = RESQ_GENERIC_PARAM,
+      .name = resq_symbol_name(param),
+      .offset = resqParamOpHasOffset(param) ? resqParamOpGetOffset(param) : -1};
+  return resq_generic_argument_write(g->ctx, &argument);
 }
 
 /// `index` is the cache's place among all of the module's: that of the ABI.
 static MlirAttribute cache_facts(generic *g, MlirOperation cache) {
-  int64_t index = 0;
+  resq_generic_argument argument = {.kind = RESQ_GENERIC_CACHE,
+                                    .name = resq_symbol_name(cache),
+                                    .token_bytes = resqKvCacheTokenBytes(cache),
+                                    .sequence_bytes = resqKvCacheSequenceBytes(cache)};
   MlirBlock body = mlirOperationGetBlock(cache);
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationEqual(op, cache);
        op = mlirOperationGetNextInBlock(op))
-    index += resq_op_is(op, "resq.kv_cache");
-  MlirNamedAttribute facts[] = {
-      resq_attr(g->ctx, "resq.cache", mlirStringAttrGet(g->ctx, resq_op_str(cache, "sym_name"))),
-      resq_attr_i64(g->ctx, "resq.index", index),
-      resq_attr_i64(g->ctx, "resq.sequence_bytes", generic_sequence_bytes(cache)),
-      resq_attr_i64(g->ctx, "resq.token_bytes", generic_token_bytes(cache))};
-  return mlirDictionaryAttrGet(g->ctx, 4, facts);
+    argument.index += resqOpIsKvCache(op);
+  return resq_generic_argument_write(g->ctx, &argument);
 }
 
 static MlirType bytes_type(MlirContext ctx) {
@@ -121,8 +122,10 @@ static void add_symbol(generic *g, MlirOperation op, MlirType stored, MlirAttrib
 /// for all.
 static bool add_arguments(generic *g, const op_list *list) {
   for (size_t i = 0; i < list->n; i++) {
-    MlirStringRef name = resq_op_str(list->ops[i], "param");
-    if (!resq_op_is(list->ops[i], "resq.get") || !mlirValueIsNull(generic_argument(g, name)))
+    if (!resqOpIsGet(list->ops[i]))
+      continue;
+    MlirStringRef name = resqGetOpGetParam(list->ops[i]);
+    if (!mlirValueIsNull(generic_argument(g, name)))
       continue;
     MlirType stored = stored_type(list->ops[i]);
     if (mlirTypeIsNull(stored))
@@ -131,7 +134,7 @@ static bool add_arguments(generic *g, const op_list *list) {
     add_symbol(g, param, stored, param_facts(g, param));
   }
   for (size_t i = 0; i < list->n; i++) {
-    MlirStringRef name = resq_op_str(list->ops[i], "cache");
+    MlirStringRef name = resq_cache_name(list->ops[i]);
     if (!name.data || !mlirValueIsNull(generic_argument(g, name)))
       continue;
     MlirOperation cache = resq_symbol(g->module, name);
@@ -163,10 +166,9 @@ static void set_signature(generic *g, intptr_t n_own) {
       facts[i] = mlirArrayAttrGetElement(old, i);
     else if (i >= n_own && i - n_own < g->n_symbols)
       facts[i] = g->symbols[i - n_own].facts;
-    else if (i >= n_own) {
-      MlirNamedAttribute capacity = resq_attr_unit(g->ctx, "resq.capacity");
-      facts[i] = mlirDictionaryAttrGet(g->ctx, 1, &capacity);
-    }
+    else if (i >= n_own)
+      facts[i] = resq_generic_argument_write(
+          g->ctx, &(resq_generic_argument){.kind = RESQ_GENERIC_CAPACITY});
   }
   for (intptr_t i = 0; i < n_results; i++)
     results[i] = mlirFunctionTypeGetResult(function, i);

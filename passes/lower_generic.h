@@ -38,15 +38,6 @@ typedef struct generic_rule {
 /// Tables, ended by a null name.
 extern const generic_rule generic_model_rules[], generic_method_rules[];
 
-/// The group of the activation that meets a quantised weight: k is padded by it in storage.
-int64_t generic_activation_group(MlirValue weight);
-/// Bytes of n16k4 codes of a [n, k] weight, before the scales.
-int64_t generic_code_bytes(MlirType weight, int64_t group);
-/// Bytes of a token of a cache, keys and values.
-int64_t generic_token_bytes(MlirOperation cache);
-/// Bytes of a sequence of a cache besides those of its tokens.
-int64_t generic_sequence_bytes(MlirOperation cache);
-
 //===-- lower_generic_values.c --------------------------------------------===//
 
 static inline MlirValue generic_operand(MlirOperation op, intptr_t i) {
@@ -55,8 +46,7 @@ static inline MlirValue generic_operand(MlirOperation op, intptr_t i) {
 MlirValue generic_constant(generic *g, MlirType type, MlirAttribute value);
 MlirValue generic_index(generic *g, int64_t value);
 MlirValue generic_integer(generic *g, unsigned width, int64_t value);
-/// The op's f32 attribute.
-MlirValue generic_real(generic *g, MlirOperation op, const char *name);
+MlirValue generic_real(generic *g, float value);
 /// A vector of n equal numbers: what stands for an absent gain, bias or factor.
 MlirValue generic_splat(generic *g, int64_t n, double value);
 MlirValue generic_extent(generic *g, MlirValue v, int64_t dim);

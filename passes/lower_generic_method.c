@@ -28,16 +28,17 @@ static bool rotation(generic *g, MlirValue m, MlirValue *out) {
 
 static bool lower_rotate(generic *g, MlirOperation op) {
   MlirValue args[] = {
-      generic_operand(op, 0), {NULL}, generic_integer(g, 1, resq_op_has(op, "transposed"))};
+      generic_operand(op, 0), {NULL}, generic_integer(g, 1, resqRotateOpGetTransposed(op))};
   return rotation(g, generic_operand(op, 1), &args[1]) && generic_define(g, op, "rotate", 3, args);
 }
 
 /// The constant order of a permute as tensor<width x i32>.
-static MlirValue order_constant(generic *g, MlirAttribute order) {
-  int64_t n = mlirDenseArrayGetNumElements(order);
+static MlirValue order_constant(generic *g, MlirOperation permute) {
+  int64_t n = resqPermuteOpGetNumOrder(permute);
+  const int64_t *order = resqPermuteOpGetOrder(permute);
   int32_t *columns = resq_new((size_t)(n ? n : 1), sizeof *columns);
   for (int64_t i = 0; i < n; i++)
-    columns[i] = (int32_t)mlirDenseI64ArrayGetElement(order, i);
+    columns[i] = (int32_t)order[i];
   MlirType type = resq_tensor(mlirIntegerTypeGet(g->ctx, 32), 1, &n);
   MlirValue value = generic_constant(g, type, mlirDenseElementsAttrInt32Get(type, n, columns));
   free(columns);
@@ -45,9 +46,9 @@ static MlirValue order_constant(generic *g, MlirAttribute order) {
 }
 
 static bool lower_permute(generic *g, MlirOperation op) {
-  bool given = mlirOperationGetNumOperands(op) > 1;
-  MlirValue args[] = {generic_operand(op, 0), given ? generic_operand(op, 1)
-                                                    : order_constant(g, resq_op_attr(op, "order"))};
+  MlirValue indices = resqPermuteOpGetIndices(op);
+  MlirValue args[] = {resqPermuteOpGetX(op),
+                      mlirValueIsNull(indices) ? order_constant(g, op) : indices};
   return generic_define(g, op, "permute", 2, args);
 }
 
@@ -68,12 +69,12 @@ static MlirValue sign_constant(generic *g, int64_t order, bool transposed) {
 }
 
 static bool lower_hadamard(generic *g, MlirOperation op) {
-  int64_t size = resq_op_i64(op, "size"), order = resqHadamardOrder(size), stages = 0;
+  int64_t size = resqHadamardOpGetSize(op), order = resqHadamardOrder(size), stages = 0;
   while (order > 0 && order << stages < size)
     stages++;
   MlirValue signs = {NULL};
   if (order > 0)
-    signs = sign_constant(g, order, resq_op_has(op, "transposed"));
+    signs = sign_constant(g, order, resqHadamardOpGetTransposed(op));
   if (mlirValueIsNull(signs)) {
     resq_emit_error(op, "no Hadamard matrix of size %lld", (long long)size);
     return false;
@@ -84,7 +85,7 @@ static bool lower_hadamard(generic *g, MlirOperation op) {
 }
 
 static bool lower_split(generic *g, MlirOperation op) {
-  int64_t block = resq_op_i64(op, "block"), high = resq_op_i64(op, "high");
+  int64_t block = resqSplitOpGetBlock(op), high = resqSplitOpGetHigh(op);
   MlirValue results[2];
   for (int part = 0; part < 2; part++) {
     MlirValue args[] = {generic_operand(op, 0), generic_index(g, block),
@@ -101,14 +102,14 @@ static bool lower_split(generic *g, MlirOperation op) {
 
 static bool lower_join(generic *g, MlirOperation op) {
   MlirValue args[] = {generic_operand(op, 0), generic_operand(op, 1),
-                      generic_index(g, resq_op_i64(op, "block")),
-                      generic_index(g, resq_op_i64(op, "high"))};
+                      generic_index(g, resqJoinOpGetBlock(op)),
+                      generic_index(g, resqJoinOpGetHigh(op))};
   return generic_define(g, op, "join", 4, args);
 }
 
 static bool lower_slice(generic *g, MlirOperation op) {
   MlirValue x = generic_operand(op, 0), y = mlirOperationGetResult(op, 0);
-  int64_t dim = resq_op_i64(op, "dim"), begin = resq_op_i64(op, "begin");
+  int64_t dim = resqSliceOpGetDim(op), begin = resqSliceOpGetBegin(op);
   MlirValue args[5] = {x};
   for (int64_t d = 0; d < 2; d++) {
     int64_t size = d < mlirShapedTypeGetRank(mlirValueGetType(y)) ? resq_dim(y, d) : 0;
@@ -123,7 +124,7 @@ static bool lower_slice(generic *g, MlirOperation op) {
 }
 
 static bool lower_concat(generic *g, MlirOperation op) {
-  const char *name = resq_op_i64(op, "dim") == 0 ? "concat_rows" : "concat_columns";
+  const char *name = resqConcatOpGetDim(op) == 0 ? "concat_rows" : "concat_columns";
   MlirValue y = generic_operand(op, 0);
   for (intptr_t i = 1; i < mlirOperationGetNumOperands(op); i++) {
     MlirValue args[] = {y, generic_operand(op, i)};
@@ -137,9 +138,10 @@ static bool lower_concat(generic *g, MlirOperation op) {
 
 /// The clip of a quantiser: its attribute, or the one element of its param.
 static MlirValue clip_of(generic *g, MlirOperation op) {
-  if (mlirOperationGetNumOperands(op) < 2)
-    return generic_real(g, op, "clip");
-  MlirValue operands[] = {generic_operand(op, 1), generic_index(g, 0)};
+  MlirValue by = resqQuantizeOpGetClipBy(op);
+  if (mlirValueIsNull(by))
+    return generic_real(g, resqQuantizeOpGetClip(op));
+  MlirValue operands[] = {by, generic_index(g, 0)};
   return resq_build_value(&g->b, "tensor.extract", 2, operands, mlirF32TypeGet(g->ctx), 0, NULL);
 }
 
@@ -169,7 +171,7 @@ static bool lower_quantize(generic *g, MlirOperation op) {
   int64_t group = resqQuantTypeGetGroup(code);
   if (resqQuantTypeIsE4M3(code))
     return lower_quantize_e4m3(g, op, type, group);
-  int64_t range = resq_op_has(op, "range") ? resq_op_i64(op, "range") : group;
+  int64_t range = resqQuantizeOpHasRange(op) ? resqQuantizeOpGetRange(op) : group;
   MlirValue args[] = {generic_operand(op, 0), generic_index(g, range),
                       generic_integer(g, 32, resqQuantTypeGetBits(code)), clip_of(g, op)};
   MlirValue parts[3];
@@ -210,19 +212,18 @@ static bool add_branch(generic *g, MlirValue x, MlirValue w, MlirValue *y) {
 }
 
 static bool lower_qlinear(generic *g, MlirOperation op) {
-  MlirAttribute segments = resq_op_attr(op, "operandSegmentSizes");
-  intptr_t branches = mlirDenseI32ArrayGetElement(segments, 0);
+  intptr_t branches = resqQLinearOpGetNumActivations(op);
   MlirValue result = mlirOperationGetResult(op, 0), first[3], y;
   if (!generic_parts(g, generic_operand(op, 0), activation_parts(generic_operand(op, 0)), first))
     return false;
-  MlirValue bias = mlirDenseI32ArrayGetElement(segments, 2)
-                       ? generic_operand(op, 2 * branches)
-                       : generic_splat(g, resq_width(result), 0);
+  MlirValue bias = resqQLinearOpGetBias(op);
+  if (mlirValueIsNull(bias))
+    bias = generic_splat(g, resq_width(result), 0);
   MlirValue start[] = {first[0], bias};
   if (!resq_define(&g->definitions, &g->b, "bias_rows", 2, start, 1, &y))
     return false;
   for (intptr_t i = 0; i < branches; i++)
-    if (!add_branch(g, generic_operand(op, i), generic_operand(op, branches + i), &y))
+    if (!add_branch(g, resqQLinearOpGetActivations(op, i), resqQLinearOpGetWeights(op, i), &y))
       return false;
   y = resq_cast_shape(&g->b, y, mlirValueGetType(result));
   resq_replace(op, 1, &y);
@@ -232,15 +233,15 @@ static bool lower_qlinear(generic *g, MlirOperation op) {
 //===-- The table ---------------------------------------------------------===//
 
 const generic_rule generic_method_rules[] = {
-    {"resq.rotate", lower_rotate},
-    {"resq.permute", lower_permute},
-    {"resq.hadamard", lower_hadamard},
-    {"resq.split", lower_split},
-    {"resq.join", lower_join},
-    {"resq.slice", lower_slice},
-    {"resq.concat", lower_concat},
-    {"resq.quantize", lower_quantize},
-    {"resq.dequantize", lower_dequantize},
-    {"resq.qlinear", lower_qlinear},
+    {RESQ_OP_ROTATE, lower_rotate},
+    {RESQ_OP_PERMUTE, lower_permute},
+    {RESQ_OP_HADAMARD, lower_hadamard},
+    {RESQ_OP_SPLIT, lower_split},
+    {RESQ_OP_JOIN, lower_join},
+    {RESQ_OP_SLICE, lower_slice},
+    {RESQ_OP_CONCAT, lower_concat},
+    {RESQ_OP_QUANTIZE, lower_quantize},
+    {RESQ_OP_DEQUANTIZE, lower_dequantize},
+    {RESQ_OP_QLINEAR, lower_qlinear},
     {NULL, NULL},
 };

@@ -7,55 +7,23 @@
 
 //===-- Parameters --------------------------------------------------------===//
 
-static bool is_first_weight_of(MlirOpOperand use, int64_t *group) {
-  MlirOperation op = mlirOpOperandGetOwner(use);
-  if (!resq_op_is(op, "resq.qlinear"))
-    return false;
-  intptr_t branches = mlirDenseI32ArrayGetElement(resq_op_attr(op, "operandSegmentSizes"), 0);
-  intptr_t branch = (intptr_t)mlirOpOperandGetOperandNumber(use) - branches;
-  if (branch < 0 || branch >= branches)
-    return false;
-  *group = resqQuantTypeGetGroup(resq_element(generic_operand(op, branch)));
-  return true;
-}
-
-int64_t generic_activation_group(MlirValue weight) {
-  int64_t group = resqQuantTypeGetGroup(resq_element(weight));
-  MlirOpOperand use = mlirValueGetFirstUse(weight);
-  for (; !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use))
-    if (is_first_weight_of(use, &group))
-      break;
-  return group;
-}
-
-/// Planes of the n16k4 order behind its nibbles (docs/artifact-format.md).
-static int64_t planes_of(int64_t bits) { return bits > 4 && bits < 8 ? bits - 4 : 0; }
-
-int64_t generic_code_bytes(MlirType weight, int64_t group) {
-  int64_t n = mlirShapedTypeGetDimSize(weight, 0), k = mlirShapedTypeGetDimSize(weight, 1);
-  int64_t bits = resqQuantTypeGetBits(mlirShapedTypeGetElementType(weight));
-  int64_t unit = bits == 8 ? 128 : 64 + 16 * planes_of(bits);
-  return (n + 15) / 16 * (k / group * ((group + 7) / 8)) * unit;
-}
-
 static bool unpack_quant(generic *g, MlirOperation get, MlirValue stored) {
   MlirValue value = mlirOperationGetResult(get, 0);
   MlirType type = mlirValueGetType(value), element = resq_element(value);
-  int64_t group = generic_activation_group(value), n = resq_dim(value, 0), k = resq_dim(value, 1);
-  int64_t groups = k / resqQuantTypeGetGroup(element);
+  const resq_quant q = resqQuantTypeRead(element);
+  int64_t n = resq_dim(value, 0), k = resq_dim(value, 1);
   MlirValue parts[2];
-  int64_t bits = resqQuantTypeGetBits(element);
-  MlirValue codes[] = {stored, generic_index(g, n), generic_index(g, k), generic_index(g, group),
-                       generic_index(g, planes_of(bits))};
-  MlirValue scales[] = {stored, generic_index(g, generic_code_bytes(type, group)), codes[1],
-                        generic_index(g, groups)};
-  // Products and dequantisation are of what codes stand for: of integers, themselves.
-  resq_code_kind kind = resqQuantTypeGetKind(element);
-  const char *name = kind == RESQ_CODE_E4M3      ? "unpack_codes_e4m3"
-                     : kind == RESQ_CODE_TRELLIS ? "trellis_values"
-                     : bits == 8                 ? "unpack_codes_8"
-                                                 : "unpack_codes_planes";
-  int arguments = kind == RESQ_CODE_INTEGER && bits < 8 ? 5 : 4;
+  MlirValue codes[] = {stored, generic_index(g, n), generic_index(g, k),
+                       generic_index(g, q.packing.group), generic_index(g, q.packing.planes)};
+  MlirValue scales[] = {stored, generic_index(g, resq_packing_code_bytes(q.packing, n, k)),
+                        codes[1], generic_index(g, k / q.group)};
+  // Products and dequantization are of what codes stand for: of integers, themselves.
+  bool nibbles = q.codebook.kind == RESQ_CODE_INTEGER && q.packing.base == 4;
+  const char *name = nibbles                                ? "unpack_codes_planes"
+                     : q.codebook.kind == RESQ_CODE_E4M3    ? "unpack_codes_e4m3"
+                     : q.codebook.kind == RESQ_CODE_TRELLIS ? "trellis_values"
+                                                            : "unpack_codes_8";
+  int arguments = nibbles ? 5 : 4;
   if (!resq_define(&g->definitions, &g->b, name, arguments, codes, 1, &parts[0]) ||
       !resq_define(&g->definitions, &g->b, "unpack_scales", 4, scales, 1, &parts[1]))
     return false;
@@ -79,7 +47,7 @@ static bool unpack_panel(generic *g, MlirOperation get, MlirValue stored) {
 }
 
 static bool lower_get(generic *g, MlirOperation op) {
-  MlirValue stored = generic_argument(g, resq_op_str(op, "param"));
+  MlirValue stored = generic_argument(g, resqGetOpGetParam(op));
   MlirType element = resq_element(mlirOperationGetResult(op, 0));
   if (resqTypeIsQuant(element))
     return unpack_quant(g, op, stored);
@@ -106,7 +74,7 @@ static bool lower_rms_norm(generic *g, MlirOperation op) {
   MlirValue x = generic_operand(op, 0);
   MlirValue gain = mlirOperationGetNumOperands(op) > 1 ? generic_operand(op, 1)
                                                        : generic_splat(g, resq_width(x), 1);
-  MlirValue args[] = {x, gain, generic_real(g, op, "eps")};
+  MlirValue args[] = {x, gain, generic_real(g, resqRmsNormOpGetEps(op))};
   return generic_define(g, op, "rms_norm", 3, args);
 }
 
@@ -122,13 +90,14 @@ static bool lower_rope_angles(generic *g, MlirOperation op) {
   int64_t half = resq_width(mlirOperationGetResult(op, 0)) / 2;
   MlirValue factors =
       mlirOperationGetNumOperands(op) > 1 ? generic_operand(op, 1) : generic_splat(g, half, 1);
-  MlirValue args[] = {generic_operand(op, 0), factors, generic_real(g, op, "base")};
+  MlirValue args[] = {generic_operand(op, 0), factors,
+                      generic_real(g, resqRopeAnglesOpGetBase(op))};
   return generic_define(g, op, "rope_angles", 3, args);
 }
 
 static bool lower_rope(generic *g, MlirOperation op) {
   MlirValue args[] = {generic_operand(op, 0), generic_operand(op, 1),
-                      generic_index(g, resq_op_i64(op, "head_size"))};
+                      generic_index(g, resqRopeOpGetHeadSize(op))};
   return generic_define(g, op, "rope", 3, args);
 }
 
@@ -155,30 +124,19 @@ static bool lower_observe(generic *g, MlirOperation op) {
 
 //===-- Caches ------------------------------------------------------------===//
 
-int64_t generic_token_bytes(MlirOperation cache) {
-  int64_t size = resq_op_i64(cache, "head_size");
-  return resq_op_i64(cache, "heads") * (resqKvCodeBytes(resq_op_attr(cache, "keys"), size) +
-                                        resqKvCodeBytes(resq_op_attr(cache, "values"), size));
-}
-
-int64_t generic_sequence_bytes(MlirOperation cache) {
-  return resq_op_i64(cache, "heads") *
-         resqKvCodeWindowBytes(resq_op_attr(cache, "keys"), resq_op_i64(cache, "head_size"));
-}
-
 enum { CODE_ARGUMENTS = 7, GROUP_ARGUMENTS = 8 };
 
 static bool has_groups(MlirOperation cache) {
-  return resq_str_eq(resqKvCodeAttrGetKind(resq_op_attr(cache, "keys")), "qjl_groups");
+  return resqKvCodeAttrGetKind(resqKvCacheOpGetKeys(cache)) == RESQ_KV_QJL_GROUPS;
 }
 
 /// rows, outliers, outlier_rows, buffer and window of keys, then kind, bits and high of values.
 static void group_arguments(generic *g, MlirOperation cache, MlirValue *out) {
-  MlirAttribute keys = resq_op_attr(cache, "keys"), values = resq_op_attr(cache, "values");
+  MlirAttribute keys = resqKvCacheOpGetKeys(cache), values = resqKvCacheOpGetValues(cache);
   const int64_t facts[GROUP_ARGUMENTS] = {
       resqKvCodeAttrGetRows(keys),        resqKvCodeAttrGetOutliers(keys),
       resqKvCodeAttrGetOutlierRows(keys), resqKvCodeAttrGetBuffer(keys),
-      resqKvCodeAttrGetWindow(keys),      resqKvCodeNumber(values),
+      resqKvCodeAttrGetWindow(keys),      resqKvCodeAttrGetKind(values),
       resqKvCodeAttrGetBits(values),      resqKvCodeAttrGetHigh(values)};
   for (int i = 0; i < GROUP_ARGUMENTS; i++)
     out[i] = generic_index(g, facts[i]);
@@ -186,21 +144,20 @@ static void group_arguments(generic *g, MlirOperation cache, MlirValue *out) {
 
 /// kind, bits, high and rows of keys, then kind, bits and high of values.
 static void code_arguments(generic *g, MlirOperation cache, MlirValue *out) {
-  MlirAttribute keys = resq_op_attr(cache, "keys"), values = resq_op_attr(cache, "values");
-  out[0] = generic_index(g, resqKvCodeNumber(keys));
+  MlirAttribute keys = resqKvCacheOpGetKeys(cache), values = resqKvCacheOpGetValues(cache);
+  out[0] = generic_index(g, resqKvCodeAttrGetKind(keys));
   out[1] = generic_index(g, resqKvCodeAttrGetBits(keys));
   out[2] = generic_index(g, resqKvCodeAttrGetHigh(keys));
   out[3] = generic_index(g, resqKvCodeAttrGetRows(keys));
-  out[4] = generic_index(g, resqKvCodeNumber(values));
+  out[4] = generic_index(g, resqKvCodeAttrGetKind(values));
   out[5] = generic_index(g, resqKvCodeAttrGetBits(values));
   out[6] = generic_index(g, resqKvCodeAttrGetHigh(values));
 }
 
-/// The sketch, operand `index` of op, as a matrix; a 1 x 1 zero where it has none, which is not
-/// read.
-static bool sketch_argument(generic *g, MlirOperation op, intptr_t index, MlirValue *out) {
-  if (mlirOperationGetNumOperands(op) > index)
-    return generic_matrix(g, generic_operand(op, index), out);
+/// The sketch as a matrix; where there is none, a 1 x 1 zero, which is not read.
+static bool sketch_argument(generic *g, MlirValue sketch, MlirValue *out) {
+  if (!mlirValueIsNull(sketch))
+    return generic_matrix(g, sketch, out);
   int64_t shape[] = {1, 1};
   MlirType type = resq_tensor(mlirF32TypeGet(g->ctx), 2, shape);
   MlirAttribute zero = mlirFloatAttrDoubleGet(g->ctx, mlirF32TypeGet(g->ctx), 0);
@@ -209,7 +166,7 @@ static bool sketch_argument(generic *g, MlirOperation op, intptr_t index, MlirVa
 }
 
 static bool lower_kv_append(generic *g, MlirOperation op) {
-  MlirStringRef name = resq_op_str(op, "cache");
+  MlirStringRef name = resqKvAppendOpGetCache(op);
   MlirOperation cache = resq_symbol(g->module, name);
   enum { OTHERS = 8 };
   bool groups = has_groups(cache);
@@ -220,9 +177,9 @@ static bool lower_kv_append(generic *g, MlirOperation op) {
                                               {NULL},
                                               generic_argument(g, name),
                                               g->capacity,
-                                              generic_index(g, resq_op_i64(cache, "head_size"))};
+                                              generic_index(g, resqKvCacheOpGetHeadSize(cache))};
   (groups ? group_arguments : code_arguments)(g, cache, args + OTHERS);
-  if (!sketch_argument(g, op, 4, &args[4]) ||
+  if (!sketch_argument(g, resqKvAppendOpGetSketch(op), &args[4]) ||
       !resq_define(&g->definitions, &g->b, groups ? "kv_append_groups" : "kv_append",
                    OTHERS + (groups ? GROUP_ARGUMENTS : CODE_ARGUMENTS), args, 0, NULL))
     return false;
@@ -231,7 +188,7 @@ static bool lower_kv_append(generic *g, MlirOperation op) {
 }
 
 static bool lower_attention(generic *g, MlirOperation op) {
-  MlirStringRef name = resq_op_str(op, "cache");
+  MlirStringRef name = resqAttentionOpGetCache(op);
   MlirOperation cache = resq_symbol(g->module, name);
   enum { OTHERS = 9 };
   bool groups = has_groups(cache);
@@ -241,11 +198,11 @@ static bool lower_attention(generic *g, MlirOperation op) {
                                               {NULL},
                                               generic_argument(g, name),
                                               g->capacity,
-                                              generic_real(g, op, "scale"),
-                                              generic_index(g, resq_op_i64(cache, "heads")),
-                                              generic_index(g, resq_op_i64(cache, "head_size"))};
+                                              generic_real(g, resqAttentionOpGetScale(op)),
+                                              generic_index(g, resqKvCacheOpGetHeads(cache)),
+                                              generic_index(g, resqKvCacheOpGetHeadSize(cache))};
   (groups ? group_arguments : code_arguments)(g, cache, args + OTHERS);
-  return sketch_argument(g, op, 3, &args[3]) &&
+  return sketch_argument(g, resqAttentionOpGetSketch(op), &args[3]) &&
          generic_define(g, op, groups ? "attention_groups" : "attention",
                         OTHERS + (groups ? GROUP_ARGUMENTS : CODE_ARGUMENTS), args);
 }
@@ -253,18 +210,18 @@ static bool lower_attention(generic *g, MlirOperation op) {
 //===-- The table ---------------------------------------------------------===//
 
 const generic_rule generic_model_rules[] = {
-    {"resq.get", lower_get},
-    {"resq.embed", lower_embed},
-    {"resq.rms_norm", lower_rms_norm},
-    {"resq.linear", lower_linear},
-    {"resq.head", lower_linear},
-    {"resq.rope_angles", lower_rope_angles},
-    {"resq.rope", lower_rope},
-    {"resq.kv_append", lower_kv_append},
-    {"resq.attention", lower_attention},
-    {"resq.gate", lower_gate},
-    {"resq.add", lower_add},
-    {"resq.gather_rows", lower_gather_rows},
-    {"resq.observe", lower_observe},
+    {RESQ_OP_GET, lower_get},
+    {RESQ_OP_EMBED, lower_embed},
+    {RESQ_OP_RMS_NORM, lower_rms_norm},
+    {RESQ_OP_LINEAR, lower_linear},
+    {RESQ_OP_HEAD, lower_linear},
+    {RESQ_OP_ROPE_ANGLES, lower_rope_angles},
+    {RESQ_OP_ROPE, lower_rope},
+    {RESQ_OP_KV_APPEND, lower_kv_append},
+    {RESQ_OP_ATTENTION, lower_attention},
+    {RESQ_OP_GATE, lower_gate},
+    {RESQ_OP_ADD, lower_add},
+    {RESQ_OP_GATHER_ROWS, lower_gather_rows},
+    {RESQ_OP_OBSERVE, lower_observe},
     {NULL, NULL},
 };

@@ -23,9 +23,9 @@ MlirValue generic_integer(generic *g, unsigned width, int64_t value) {
   return generic_constant(g, type, mlirIntegerAttrGet(type, value));
 }
 
-MlirValue generic_real(generic *g, MlirOperation op, const char *name) {
+MlirValue generic_real(generic *g, float value) {
   MlirType type = mlirF32TypeGet(g->ctx);
-  return generic_constant(g, type, mlirFloatAttrDoubleGet(g->ctx, type, resq_op_f64(op, name)));
+  return generic_constant(g, type, mlirFloatAttrDoubleGet(g->ctx, type, value));
 }
 
 /// A vector of n equal numbers: what stands for an absent gain, bias or factor.

@@ -20,7 +20,7 @@ typedef struct packing {
 static MlirValue pack_panel(const resq_builder *b, MlirValue value, void *user) {
   MlirType *element = user, type = mlirValueGetType(value);
   int64_t shape[] = {mlirShapedTypeGetDimSize(type, 0), mlirShapedTypeGetDimSize(type, 1)};
-  return resq_make_unary(b, "resq.pack", value, resq_tensor(resqPanelTypeGet(*element), 2, shape));
+  return resqPackOpBuild(b, value, resq_tensor(resqPanelTypeGet(*element), 2, shape));
 }
 
 /// Packed in place when only functions read the param (a head and an embedding may share it).
@@ -49,7 +49,7 @@ static void pack_head(MlirOperation op, void *user) {
 
 /// A sketch is a panel of f32, whatever weights are: its signs are those of the definition.
 static void pack_sketch(MlirOperation op, void *user) {
-  intptr_t index = resq_op_is(op, "resq.kv_append") ? 4 : 3;
+  intptr_t index = resqOpIsKvAppend(op) ? RESQ_KV_APPEND_SKETCH : RESQ_ATTENTION_SKETCH;
   if (mlirOperationGetNumOperands(op) > index)
     pack_float(user, op, index, mlirF32TypeGet(mlirOperationGetContext(op)));
 }
@@ -57,15 +57,12 @@ static void pack_sketch(MlirOperation op, void *user) {
 static MlirValue pack_codes(const resq_builder *b, MlirValue value, void *user) {
   packing *p = user;
   MlirType type = mlirValueGetType(value), codes = mlirShapedTypeGetElementType(type);
-  MlirType packed = resqQuantTypeWithLayout(codes, resq_str("n16k4"));
+  MlirType packed = resqQuantTypePack(codes, p->group);
   int64_t shape[] = {mlirShapedTypeGetDimSize(type, 0), mlirShapedTypeGetDimSize(type, 1)};
-  MlirNamedAttribute group = resq_attr_i64(b->ctx, "group", p->group);
-  return resq_build_value(b, "resq.pack", 1, &value, resq_tensor(packed, 2, shape), 1, &group);
+  return resqPackOpBuild(b, value, resq_tensor(packed, 2, shape));
 }
 
-static bool is_packed(MlirValue weight) {
-  return resq_str_eq(resqQuantTypeGetLayout(resq_element(weight)), "n16k4");
-}
+static bool is_packed(MlirValue weight) { return resqQuantTypeIsPacked(resq_element(weight)); }
 
 /// The embedding that reads the weight of a qlinear of one branch, a head; where the activation's
 /// groups are those of the weight, one packing serves both. Else null.
@@ -97,7 +94,7 @@ static void pack_shared(packing *p, intptr_t count, const MlirOperation *readers
 
 static void pack_qlinear(MlirOperation op, void *user) {
   packing *p = user;
-  int branches = mlirDenseI32ArrayGetElement(resq_op_attr(op, "operandSegmentSizes"), 0);
+  int branches = (int)resqQLinearOpGetNumActivations(op);
   MlirOperation readers[] = {op, sharing_embed(p, op, branches)};
   intptr_t count = mlirOperationIsNull(readers[1]) ? 1 : 2;
   for (int i = 0; i < branches; i++) {
@@ -124,7 +121,7 @@ static MlirValue to_f32(const resq_builder *b, MlirValue value, void *user) {
   int64_t shape[8];
   for (intptr_t i = 0; i < rank; i++)
     shape[i] = mlirShapedTypeGetDimSize(type, i);
-  return resq_make_unary(b, "resq.cast", value, resq_tensor(mlirF32TypeGet(b->ctx), rank, shape));
+  return resqCastOpBuild(b, value, resq_tensor(mlirF32TypeGet(b->ctx), rank, shape));
 }
 
 static MlirValue transpose(const resq_builder *b, MlirValue value, void *user) {
@@ -139,7 +136,7 @@ static void pack_rotate(MlirOperation op, void *user) {
   if (!resq_op_is(mlirOperationGetParentOperation(op), "func.func"))
     return;
   bool wide = mlirTypeIsAF64(resq_element(mlirOperationGetOperand(op, 1)));
-  bool turned = resq_op_has(op, "transposed");
+  bool turned = resqRotateOpGetTransposed(op);
   if (!wide && !turned)
     return;
   // A get of its own with other types than the recipes see: never edit a param that recipes share.
@@ -156,7 +153,7 @@ static void pack_rotate(MlirOperation op, void *user) {
     resq_builder b = resq_build_before(op);
     MlirValue y =
         resq_make_rotate_pair(&b, mlirOperationGetOperand(op, 0), mlirOperationGetOperand(op, 1),
-                              false, resq_op_has(op, "pair"));
+                              false, resqRotateOpGetPair(op));
     resq_replace(op, 1, &y);
   }
 }
@@ -182,12 +179,12 @@ bool resq_pass_pack(MlirOperation module, resq_pass *pass) {
   p.head = element_option(module, pass, "head");
   if (mlirTypeIsNull(p.weights) || mlirTypeIsNull(p.head))
     return false;
-  resq_for_each(module, "resq.linear", pack_linear, &p);
-  resq_for_each(module, "resq.head", pack_head, &p);
-  resq_for_each(module, "resq.kv_append", pack_sketch, &p);
-  resq_for_each(module, "resq.attention", pack_sketch, &p);
-  resq_for_each(module, "resq.qlinear", pack_qlinear, &p);
-  resq_for_each(module, "resq.embed", pack_embed, &p);
-  resq_for_each(module, "resq.rotate", pack_rotate, &p);
+  resq_for_each(module, RESQ_OP_LINEAR, pack_linear, &p);
+  resq_for_each(module, RESQ_OP_HEAD, pack_head, &p);
+  resq_for_each(module, RESQ_OP_KV_APPEND, pack_sketch, &p);
+  resq_for_each(module, RESQ_OP_ATTENTION, pack_sketch, &p);
+  resq_for_each(module, RESQ_OP_QLINEAR, pack_qlinear, &p);
+  resq_for_each(module, RESQ_OP_EMBED, pack_embed, &p);
+  resq_for_each(module, RESQ_OP_ROTATE, pack_rotate, &p);
   return p.ok;
 }

@@ -44,11 +44,11 @@ typedef struct quantizing {
 /// What shares a scale and zero point: a head's part where the split goes head by head, else the
 /// whole row.
 static int64_t range_of(MlirValue x) {
-  if (!resq_value_is_from(x, "resq.split"))
+  if (!resq_value_is_from(x, RESQ_OP_SPLIT))
     return resq_width(x);
   MlirOperation split = resq_defining_op(x);
-  int64_t block = resq_op_i64(split, "block"), high = resq_op_i64(split, "high");
-  return mlirValueEqual(x, mlirOperationGetResult(split, 0)) ? block - high : high;
+  int64_t block = resqSplitOpGetBlock(split), high = resqSplitOpGetHigh(split);
+  return mlirValueEqual(x, resqSplitOpGetLow(split)) ? block - high : high;
 }
 
 typedef struct branch {
@@ -87,7 +87,7 @@ static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_
   unsigned bits = br->activations;
   bool e4m3 = br->kind == RESQ_CODE_E4M3;
   // A head's activation has scales as fine as the weight's.
-  int64_t range = resq_op_is(br->linear, "resq.head") ? weight_group : range_of(x);
+  int64_t range = resqOpIsHead(br->linear) ? weight_group : range_of(x);
   int64_t group = weight_group < range ? weight_group : range;
   for (intptr_t i = 0; i < z->n_values; i++)
     if (mlirValueEqual(z->values[i].x, x) && z->values[i].bits == bits &&
@@ -99,13 +99,15 @@ static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_
   // At the definition, so that it stands before every reader.
   MlirOperation def = resq_defining_op(x);
   resq_builder b = mlirOperationIsNull(def) ? resq_build_before(br->linear) : resq_build_after(def);
-  MlirType element = e4m3 ? resqQuantTypeGetSymmetric(b.ctx, br->kind, bits, group, resq_str("row"))
-                          : resqQuantTypeGet(b.ctx, bits, group, true, resq_str("row"));
+  MlirType element =
+      e4m3 ? resqQuantTypeGetSymmetric(b.ctx, resq_codebook_of(RESQ_CODE_E4M3, bits), group)
+           : resqQuantTypeGetAsymmetric(b.ctx, bits, group);
   int64_t shape[] = {resq_dim(x, 0), resq_width(x)};
-  MlirNamedAttribute attrs[] = {resq_attr_f32(b.ctx, "clip", bits < 8 ? z->clip : 1.0f),
-                                resq_attr_i64(b.ctx, "range", range)};
-  v.q = resq_build_value(&b, "resq.quantize", 1, &x, resq_tensor(element, 2, shape),
-                         group < range ? 2 : 1, attrs);
+  v.q = resqQuantizeOpBuild(&b, x, (MlirValue){NULL}, resq_tensor(element, 2, shape));
+  if (bits < 8)
+    resqQuantizeOpSetClip(resq_defining_op(v.q), z->clip);
+  if (group < range)
+    resqQuantizeOpSetRange(resq_defining_op(v.q), range);
   z->values = RESQ_GROW(z->values, z->n_values);
   z->values[z->n_values++] = v;
   return v.q;
@@ -114,31 +116,26 @@ static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_
 /// The value `op` gives, as one qlinear over the branches; op and the linears are erased.
 static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *codes,
                           const branch *branches, int n, MlirStringRef name) {
-  MlirValue operands[2 * RESQ_MAX_BRANCHES + 1];
+  MlirValue inputs[RESQ_MAX_BRANCHES], made[RESQ_MAX_BRANCHES];
   resq_weight_branch weights[RESQ_MAX_BRANCHES];
-  int count = 2 * n;
   for (int i = 0; i < n; i++) {
     weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights, branches[i].kind,
                                       weight_group(&branches[i]), branches[i].embed};
-    operands[i] = quantize_input(z, &branches[i], weights[i].group);
+    inputs[i] = quantize_input(z, &branches[i], weights[i].group);
   }
-  resq_make_weight_codes(codes, op, n, weights, operands + n);
-  bool bias = mlirOperationGetNumOperands(branches[0].linear) > 2;
-  if (bias)
-    operands[count++] = mlirOperationGetOperand(branches[0].linear, 2);
+  resq_make_weight_codes(codes, op, n, weights, made);
+  MlirOperation first = branches[0].linear;
+  MlirValue bias = resqOpIsLinear(first) ? resqLinearOpGetBias(first) : (MlirValue){NULL};
   resq_builder b = resq_build_before(op);
-  int32_t segments[] = {n, n, bias};
-  MlirNamedAttribute attrs[] = {resq_attr_segments(b.ctx, 3, segments),
-                                resq_attr(b.ctx, "name", mlirStringAttrGet(b.ctx, name))};
-  MlirValue y =
-      resq_build_value(&b, "resq.qlinear", count, operands,
-                       mlirValueGetType(mlirOperationGetResult(op, 0)), name.data ? 2 : 1, attrs);
+  MlirValue y = resqQLinearOpBuild(&b, n, inputs, n, made, bias,
+                                   mlirValueGetType(mlirOperationGetResult(op, 0)));
+  resqQLinearOpSetName(resq_defining_op(y), name);
   resq_replace_uses(mlirOperationGetResult(op, 0), y);
   resq_erase_dead(op); // with the linears and gets behind it
 }
 
 static bool quantizable(const quantizing *z, MlirOperation linear) {
-  return (resq_op_is(linear, "resq.linear") || resq_op_is(linear, "resq.head")) &&
+  return (resqOpIsLinear(linear) || resqOpIsHead(linear)) &&
          !mlirOperationIsNull(resq_operand_param(z->module, linear, 1));
 }
 
@@ -151,21 +148,21 @@ static void visit_add(MlirOperation add, void *user) {
   for (intptr_t i = 0; i < 2; i++) {
     MlirValue v = mlirOperationGetOperand(add, i);
     MlirOperation linear = resq_defining_op(v);
-    if (mlirOperationIsNull(linear) || !resq_op_is(linear, "resq.linear") || !resq_has_one_use(v) ||
+    if (mlirOperationIsNull(linear) || !resqOpIsLinear(linear) || !resq_has_one_use(v) ||
         !quantizable(z, linear))
       return;
     MlirValue x = mlirOperationGetOperand(linear, 0);
     MlirOperation from = resq_defining_op(x);
     // The low part may have gone through a Hadamard since.
-    if (!mlirOperationIsNull(from) && resq_op_is(from, "resq.hadamard")) {
+    if (!mlirOperationIsNull(from) && resqOpIsHadamard(from)) {
       x = mlirOperationGetOperand(from, 0);
       from = resq_defining_op(x);
     }
-    if (mlirOperationIsNull(from) || !resq_op_is(from, "resq.split") ||
+    if (mlirOperationIsNull(from) || !resqOpIsSplit(from) ||
         (i && !mlirOperationEqual(from, split)))
       return;
     split = from;
-    if (mlirValueEqual(x, mlirOperationGetResult(from, 0)))
+    if (mlirValueEqual(x, resqSplitOpGetLow(from)))
       low = linear;
     else
       high = linear;
@@ -175,7 +172,7 @@ static void visit_add(MlirOperation add, void *user) {
     return;
   branch branches[] = {{low, z->activations, z->weights, false, z->weights_kind, z->group, {NULL}},
                        {high, z->high, z->high, true, z->high_kind, 0, {NULL}}};
-  build_qlinear(z, add, &z->codes, branches, 2, resq_op_str(low, "name"));
+  build_qlinear(z, add, &z->codes, branches, 2, resqLinearOpGetName(low));
 }
 
 static void visit_linear(MlirOperation linear, void *user) {
@@ -185,7 +182,7 @@ static void visit_linear(MlirOperation linear, void *user) {
     return;
   }
   branch b = {linear, z->activations, z->weights, false, z->weights_kind, z->group, {NULL}};
-  build_qlinear(z, linear, &z->codes, &b, 1, resq_op_str(linear, "name"));
+  build_qlinear(z, linear, &z->codes, &b, 1, resqLinearOpGetName(linear));
 }
 
 /// What the clip search minimises where no option says: trellis codes are those of least squares.
@@ -348,12 +345,12 @@ bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
         (long long)head, (long long)embedding, (long long)z.group, (long long)z.head_group);
     return false;
   }
-  resq_for_each(module, "resq.add", visit_add, &z);
-  resq_for_each(module, "resq.linear", visit_linear, &z);
+  resq_for_each(module, RESQ_OP_ADD, visit_add, &z);
+  resq_for_each(module, RESQ_OP_LINEAR, visit_linear, &z);
   if (head)
-    resq_for_each(module, "resq.head", visit_head, &z);
+    resq_for_each(module, RESQ_OP_HEAD, visit_head, &z);
   if (embedding)
-    resq_for_each(module, "resq.embed", visit_embed, &z);
+    resq_for_each(module, RESQ_OP_EMBED, visit_embed, &z);
   finish_clips(&z);
   resq_weight_codes_free(&z.codes);
   free(z.values);

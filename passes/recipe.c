@@ -7,27 +7,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-MlirStringRef resq_param_name(MlirOperation param) { return resq_op_str(param, "sym_name"); }
+MlirStringRef resq_param_name(MlirOperation param) { return resqParamOpGetSymName(param); }
 
-MlirType resq_param_type(MlirOperation param) {
-  return mlirTypeAttrGetValue(resq_op_attr(param, "type"));
-}
+MlirType resq_param_type(MlirOperation param) { return resqParamOpGetType(param); }
 
 static bool has_recipe(MlirOperation param) {
   return !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(param, 0)));
 }
 
 MlirValue resq_get_param(const resq_builder *b, MlirOperation param) {
-  MlirNamedAttribute symbol =
-      resq_attr(b->ctx, "param", mlirFlatSymbolRefAttrGet(b->ctx, resq_param_name(param)));
-  return resq_build_value(b, "resq.get", 0, NULL, resq_param_type(param), 1, &symbol);
+  return resqGetOpBuild(b, resq_param_name(param), resq_param_type(param));
 }
 
 MlirOperation resq_operand_param(MlirOperation module, MlirOperation op, intptr_t index) {
   MlirOperation get = resq_defining_op(mlirOperationGetOperand(op, index));
-  if (mlirOperationIsNull(get) || !resq_op_is(get, "resq.get"))
+  if (mlirOperationIsNull(get) || !resqOpIsGet(get))
     return (MlirOperation){NULL};
-  MlirOperation param = resq_symbol(module, resq_op_str(get, "param"));
+  MlirOperation param = resq_symbol(module, resqGetOpGetParam(get));
   return mlirOperationIsNull(param) || !has_recipe(param) ? (MlirOperation){NULL} : param;
 }
 
@@ -48,16 +44,14 @@ static intptr_t count_uses(MlirValue v) {
 
 static void count_get(MlirOperation get, void *user) {
   get_search *s = user;
-  if (mlirStringRefEqual(resq_op_str(get, "param"), s->param))
+  if (mlirStringRefEqual(resqGetOpGetParam(get), s->param))
     s->uses += count_uses(mlirOperationGetResult(get, 0));
 }
 
 MlirOperation resq_clone_param(MlirOperation module, MlirOperation param, const char *base) {
   char *name = resq_fresh_symbol(module, base);
   MlirOperation copy = mlirOperationClone(param);
-  mlirOperationSetInherentAttributeByName(
-      copy, resq_str("sym_name"),
-      mlirStringAttrGet(mlirOperationGetContext(param), resq_str(name)));
+  resqParamOpSetSymName(copy, resq_str(name));
   mlirBlockInsertOwnedOperationAfter(mlirOperationGetBlock(param), param, copy);
   free(name);
   return copy;
@@ -65,7 +59,7 @@ MlirOperation resq_clone_param(MlirOperation module, MlirOperation param, const 
 
 void resq_read_param(MlirOperation op, intptr_t index, MlirOperation param) {
   MlirOperation get = resq_defining_op(mlirOperationGetOperand(op, index));
-  if (mlirStringRefEqual(resq_op_str(get, "param"), resq_param_name(param)))
+  if (mlirStringRefEqual(resqGetOpGetParam(get), resq_param_name(param)))
     return;
   resq_builder b = resq_build_before(op);
   mlirOperationSetOperand(op, index, resq_get_param(&b, param));
@@ -84,7 +78,7 @@ MlirOperation resq_own_shared_param(MlirOperation module, intptr_t count, const 
   if (mlirOperationIsNull(param))
     return param;
   get_search s = {resq_param_name(param), 0};
-  resq_for_each(module, "resq.get", count_get, &s);
+  resq_for_each(module, RESQ_OP_GET, count_get, &s);
   if (s.uses == count)
     return param;
   char base[256];
@@ -112,7 +106,7 @@ static void note_embed(MlirOperation embed, void *user) {
 
 MlirOperation resq_embed_of(MlirOperation module, MlirOperation param) {
   embed_search s = {module, param, {NULL}, 0};
-  resq_for_each(module, "resq.embed", note_embed, &s);
+  resq_for_each(module, RESQ_OP_EMBED, note_embed, &s);
   return s.found == 1 ? s.embed : (MlirOperation){NULL};
 }
 
@@ -123,14 +117,14 @@ typedef struct recipe_search {
 
 static void note_recipe_get(MlirOperation get, void *user) {
   recipe_search *s = user;
-  if (mlirStringRefEqual(resq_op_str(get, "param"), s->param) &&
-      resq_op_is(mlirOperationGetParentOperation(get), "resq.param"))
+  if (mlirStringRefEqual(resqGetOpGetParam(get), s->param) &&
+      resqOpIsParam(mlirOperationGetParentOperation(get)))
     s->found = true;
 }
 
 bool resq_read_by_recipes(MlirOperation module, MlirOperation param) {
   recipe_search s = {resq_param_name(param), false};
-  resq_for_each(module, "resq.get", note_recipe_get, &s);
+  resq_for_each(module, RESQ_OP_GET, note_recipe_get, &s);
   return s.found;
 }
 
@@ -141,7 +135,7 @@ typedef struct retype {
 
 static void retype_get(MlirOperation get, void *user) {
   retype *r = user;
-  if (mlirStringRefEqual(resq_op_str(get, "param"), r->param))
+  if (mlirStringRefEqual(resqGetOpGetParam(get), r->param))
     mlirValueSetType(mlirOperationGetResult(get, 0), r->type);
 }
 
@@ -155,9 +149,9 @@ void resq_edit_recipe(MlirOperation module, MlirOperation param, resq_recipe_edi
   MlirType type = mlirValueGetType(value);
   if (mlirTypeEqual(type, resq_param_type(param)))
     return;
-  mlirOperationSetInherentAttributeByName(param, resq_str("type"), mlirTypeAttrGet(type));
+  resqParamOpSetType(param, type);
   retype r = {resq_param_name(param), type};
-  resq_for_each(module, "resq.get", retype_get, &r);
+  resq_for_each(module, RESQ_OP_GET, retype_get, &r);
 }
 
 static void note_first(MlirOperation op, void *user) {
@@ -190,16 +184,11 @@ MlirOperation resq_new_param(MlirOperation module, MlirOperation anchor, const c
   resq_builder inner = resq_build_at_end(block, b.loc);
   MlirValue value = make(&inner, user);
   resq_build_yield(block, value);
-  mlirOperationSetInherentAttributeByName(param, resq_str("type"),
-                                          mlirTypeAttrGet(mlirValueGetType(value)));
+  resqParamOpSetType(param, mlirValueGetType(value));
   return param;
 }
 
 //===-- Recipe ops --------------------------------------------------------===//
-
-MlirValue resq_make_unary(const resq_builder *b, const char *name, MlirValue x, MlirType result) {
-  return resq_build_value(b, name, 1, &x, result, 0, NULL);
-}
 
 MlirValue resq_make_transpose(const resq_builder *b, MlirValue x) {
   MlirType type = mlirValueGetType(x);
@@ -210,8 +199,7 @@ MlirValue resq_make_transpose(const resq_builder *b, MlirValue x) {
   int64_t last = shape[rank - 1];
   shape[rank - 1] = shape[rank - 2];
   shape[rank - 2] = last;
-  return resq_make_unary(b, "resq.transpose", x,
-                         resq_tensor(mlirShapedTypeGetElementType(type), rank, shape));
+  return resqTransposeOpBuild(b, x, resq_tensor(mlirShapedTypeGetElementType(type), rank, shape));
 }
 
 MlirValue resq_make_matmul(const resq_builder *b, MlirValue a, MlirValue c) {
@@ -228,21 +216,15 @@ MlirValue resq_make_matmul(const resq_builder *b, MlirValue a, MlirValue c) {
   MlirType element = mlirTypeIsAF64(mlirShapedTypeGetElementType(left))
                          ? mlirShapedTypeGetElementType(left)
                          : mlirShapedTypeGetElementType(right);
-  MlirValue operands[] = {a, c};
-  return resq_build_value(b, "resq.matmul", 2, operands, resq_tensor(element, rank, shape), 0,
-                          NULL);
+  return resqMatmulOpBuild(b, a, c, resq_tensor(element, rank, shape));
 }
 
 MlirValue resq_make_rotate_pair(const resq_builder *b, MlirValue x, MlirValue matrix,
                                 bool transposed, bool pair) {
-  MlirValue operands[] = {x, matrix};
-  MlirNamedAttribute attrs[2];
-  intptr_t n = 0;
-  if (transposed)
-    attrs[n++] = resq_attr_unit(b->ctx, "transposed");
-  if (pair)
-    attrs[n++] = resq_attr_unit(b->ctx, "pair");
-  return resq_build_value(b, "resq.rotate", 2, operands, mlirValueGetType(x), n, attrs);
+  MlirValue y = resqRotateOpBuild(b, x, matrix, mlirValueGetType(x));
+  resqRotateOpSetTransposed(resq_defining_op(y), transposed);
+  resqRotateOpSetPair(resq_defining_op(y), pair);
+  return y;
 }
 
 MlirValue resq_make_rotate(const resq_builder *b, MlirValue x, MlirValue matrix, bool transposed) {
@@ -250,15 +232,13 @@ MlirValue resq_make_rotate(const resq_builder *b, MlirValue x, MlirValue matrix,
 }
 
 MlirValue resq_make_hadamard(const resq_builder *b, MlirValue x, int64_t size, bool transposed) {
-  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "size", size),
-                                resq_attr_unit(b->ctx, "transposed")};
-  return resq_build_value(b, "resq.hadamard", 1, &x, mlirValueGetType(x), transposed ? 2 : 1,
-                          attrs);
+  MlirValue y = resqHadamardOpBuild(b, x, size, mlirValueGetType(x));
+  resqHadamardOpSetTransposed(resq_defining_op(y), transposed);
+  return y;
 }
 
 MlirValue resq_make_permute_by(const resq_builder *b, MlirValue x, MlirValue order) {
-  MlirValue operands[] = {x, order};
-  return resq_build_value(b, "resq.permute", 2, operands, mlirValueGetType(x), 0, NULL);
+  return resqPermuteOpBuild(b, x, order, mlirValueGetType(x));
 }
 
 //===-- Norms -------------------------------------------------------------===//
@@ -308,8 +288,7 @@ void resq_erase_dead(MlirOperation op) {
       continue;
     MlirOperation def = mlirOpResultGetOwner(operands[i]);
     MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(def));
-    bool pure =
-        name.length > 5 && !strncmp(name.data, "resq.", 5) && !resq_op_is(def, "resq.attention");
+    bool pure = name.length > 5 && !strncmp(name.data, "resq.", 5) && !resqOpIsAttention(def);
     for (intptr_t r = 0; pure && r < mlirOperationGetNumResults(def); r++)
       pure = !resq_is_used(mlirOperationGetResult(def, r));
     if (pure)
@@ -331,14 +310,14 @@ char *resq_site_of(MlirValue v) {
   for (MlirOpOperand use = mlirValueGetFirstUse(v); !mlirOpOperandIsNull(use);
        use = mlirOpOperandGetNextUse(use)) {
     MlirOperation user = mlirOpOperandGetOwner(use);
-    if (resq_op_is(user, "resq.linear") && mlirOpOperandGetOperandNumber(use) == 0 &&
-        resq_op_str(user, "name").data &&
+    if (resqOpIsLinear(user) && mlirOpOperandGetOperandNumber(use) == 0 &&
+        resqLinearOpGetName(user).data &&
         (mlirOperationIsNull(first) || stands_before(user, first)))
       first = user;
   }
   if (mlirOperationIsNull(first))
     return resq_copy_text("");
-  MlirStringRef name = resq_op_str(first, "name");
+  MlirStringRef name = resqLinearOpGetName(first);
   char *site = resq_new(name.length + sizeof ".in", 1);
   memcpy(site, name.data, name.length);
   strcpy(site + name.length, ".in");
@@ -346,8 +325,8 @@ char *resq_site_of(MlirValue v) {
 }
 
 MlirValue resq_before_transforms(MlirValue x) {
-  static const char *const names[] = {"resq.quantize", "resq.hadamard", "resq.split", "resq.rotate",
-                                      "resq.permute"};
+  static const char *const names[] = {RESQ_OP_QUANTIZE, RESQ_OP_HADAMARD, RESQ_OP_SPLIT,
+                                      RESQ_OP_ROTATE, RESQ_OP_PERMUTE};
   for (size_t i = 0; i < sizeof names / sizeof *names;) {
     if (resq_value_is_from(x, names[i])) {
       x = mlirOperationGetOperand(resq_defining_op(x), 0);

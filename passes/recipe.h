@@ -8,7 +8,7 @@
 #ifndef RESQ_PASSES_RECIPE_H
 #define RESQ_PASSES_RECIPE_H
 
-#include "dialect/build.h"
+#include "dialect/ops.h"
 
 /// The param behind operand `index` of op; null unless it is a plain resq.get of a param with a
 /// recipe.
@@ -61,7 +61,6 @@ MlirType resq_param_type(MlirOperation param);
 MlirValue resq_get_param(const resq_builder *b, MlirOperation param);
 
 //===-- Small shapes of recipes -------------------------------------------===//
-MlirValue resq_make_unary(const resq_builder *b, const char *name, MlirValue x, MlirType result);
 MlirValue resq_make_transpose(const resq_builder *b, MlirValue x);
 MlirValue resq_make_matmul(const resq_builder *b, MlirValue a, MlirValue b2);
 /// y_j = x_j M (or M^T) over blocks of the last dimension: resq.rotate.

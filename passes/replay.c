@@ -64,16 +64,20 @@ static MlirOperation shared(MlirOperation made) {
   return op;
 }
 
+static MlirOperation insert(const resq_builder *b, MlirOperation op) {
+  if (mlirOperationIsNull(b->before))
+    mlirBlockAppendOwnedOperation(b->block, op);
+  else
+    mlirBlockInsertOwnedOperationBefore(b->block, b->before, op);
+  return op;
+}
+
 /// v, which belongs to another recipe, made again at r->b: recipe ops have no effects.
 static MlirValue copy_value(const replaying *r, MlirValue v) {
   MlirOperation copy = mlirOperationClone(resq_defining_op(v));
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(copy); i++)
     mlirOperationSetOperand(copy, i, copy_value(r, mlirOperationGetOperand(copy, i)));
-  if (mlirOperationIsNull(r->b->before))
-    mlirBlockAppendOwnedOperation(r->b->block, copy);
-  else
-    mlirBlockInsertOwnedOperationBefore(r->b->block, r->b->before, copy);
-  return mlirOperationGetResult(shared(copy), mlirOpResultGetResultNumber(v));
+  return mlirOperationGetResult(shared(insert(r->b, copy)), mlirOpResultGetResultNumber(v));
 }
 
 /// x's type with another width.
@@ -89,39 +93,31 @@ static MlirValue other_of_pair(const replaying *r, MlirValue matrix) {
   int64_t shape[3];
   for (intptr_t i = 0; i < rank; i++)
     shape[i] = resq_dim(matrix, i);
-  return resq_make_unary(r->b, "resq.inverse_transpose", matrix,
-                         resq_tensor(mlirF64TypeGet(r->b->ctx), rank, shape));
+  return resqInverseTransposeOpBuild(r->b, matrix,
+                                     resq_tensor(mlirF64TypeGet(r->b->ctx), rank, shape));
 }
 
 /// The op that makes weight value v, on x instead: `n` operands stand for weights, the others are
-/// copied. `dim` >= 0 replaces the attribute of that name.
+/// copied. `dim` >= 0 replaces the dimension of a concat or a slice.
 static MlirValue apply(const replaying *r, MlirValue v, intptr_t n, const MlirValue *xs,
                        int64_t width, int64_t dim) {
   if (!r->b)
     return (MlirValue){NULL};
-  MlirOperation op = resq_defining_op(v);
-  MlirValue operands[MAX_OPERANDS];
-  MlirType results[2];
-  MlirNamedAttribute attrs[8];
-  intptr_t n_operands = mlirOperationGetNumOperands(op), n_results = mlirOperationGetNumResults(op);
-  intptr_t n_attrs = mlirOperationGetNumAttributes(op);
-  for (intptr_t i = 0; i < n_operands; i++)
-    operands[i] = i < n ? xs[i] : copy_value(r, mlirOperationGetOperand(op, i));
-  if (resq_op_is(op, "resq.rotate") && resq_op_has(op, "pair"))
-    operands[1] = other_of_pair(r, operands[1]);
+  MlirOperation op = resq_defining_op(v), made = mlirOperationClone(op);
+  for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); i++)
+    mlirOperationSetOperand(made, i, i < n ? xs[i] : copy_value(r, mlirOperationGetOperand(op, i)));
+  if (resqOpIsRotate(made) && resqRotateOpGetPair(made))
+    mlirOperationSetOperand(made, RESQ_ROTATE_MATRIX,
+                            other_of_pair(r, resqRotateOpGetMatrix(made)));
+  const intptr_t n_results = mlirOperationGetNumResults(op);
   for (intptr_t i = 0; i < n_results; i++)
-    results[i] = rows_of(r, n_results > 1 ? resq_width(mlirOperationGetResult(op, i)) : width);
-  for (intptr_t i = 0; i < n_attrs; i++) {
-    attrs[i] = mlirOperationGetAttribute(op, i);
-    if (dim >= 0 && resq_str_eq(mlirIdentifierStr(attrs[i].name), "dim"))
-      attrs[i] = resq_attr_i64(r->b->ctx, "dim", dim);
-  }
-  char name[64];
-  MlirStringRef text = mlirIdentifierStr(mlirOperationGetName(op));
-  snprintf(name, sizeof name, "%.*s", (int)text.length, text.data);
-  MlirOperation made =
-      resq_build_op(r->b, name, n_operands, operands, n_results, results, n_attrs, attrs);
-  return mlirOperationGetResult(shared(made), mlirOpResultGetResultNumber(v));
+    mlirValueSetType(mlirOperationGetResult(made, i),
+                     rows_of(r, n_results > 1 ? resq_width(mlirOperationGetResult(op, i)) : width));
+  if (dim >= 0 && resqOpIsConcat(made))
+    resqConcatOpSetDim(made, dim);
+  else if (dim >= 0)
+    resqSliceOpSetDim(made, dim);
+  return mlirOperationGetResult(shared(insert(r->b, made)), mlirOpResultGetResultNumber(v));
 }
 
 //===-- Following ---------------------------------------------------------===//
@@ -139,7 +135,7 @@ static bool follow_leaf(replaying *r, MlirValue v, bool turned, MlirValue *out) 
 }
 
 static bool follow_get(replaying *r, MlirOperation get, bool turned, int depth, MlirValue *out) {
-  MlirStringRef name = resq_op_str(get, "param");
+  MlirStringRef name = resqGetOpGetParam(get);
   MlirOperation param = resq_symbol(r->module, name);
   MlirBlock block = {NULL};
   if (!mlirOperationIsNull(param))
@@ -158,7 +154,7 @@ static bool follow_columns(replaying *r, MlirValue v, bool turned, int depth, Ml
   for (intptr_t i = 0; i < n; i++)
     if (!follow(r, mlirOperationGetOperand(op, i), turned, depth + 1, &xs[i]))
       return false;
-  *out = apply(r, v, n, xs, columns_of(v, turned), resq_op_has(op, "dim") ? 1 : -1);
+  *out = apply(r, v, n, xs, columns_of(v, turned), resqOpIsConcat(op) ? 1 : -1);
   return true;
 }
 
@@ -190,7 +186,7 @@ static bool follow_slice(replaying *r, MlirValue v, bool turned, int depth, Mlir
   MlirValue x;
   if (!follow(r, mlirOperationGetOperand(op, 0), turned, depth + 1, &x))
     return false;
-  bool columns = resq_op_i64(op, "dim") == (turned ? 0 : 1);
+  bool columns = resqSliceOpGetDim(op) == (turned ? 0 : 1);
   *out = columns ? apply(r, v, 1, &x, columns_of(v, turned), 1) : x;
   return true;
 }
@@ -206,26 +202,25 @@ static bool follow_op(replaying *r, MlirValue v, bool turned, int depth, MlirVal
   MlirOperation op = resq_defining_op(v);
   MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
   MlirValue first = mlirOperationGetNumOperands(op) ? mlirOperationGetOperand(op, 0) : v;
-  if (resq_op_is(op, "resq.leaf"))
+  if (resqOpIsLeaf(op))
     return follow_leaf(r, v, turned, out);
-  if (resq_op_is(op, "resq.get"))
+  if (resqOpIsGet(op))
     return follow_get(r, op, turned, depth, out);
-  if (resq_op_is(op, "resq.transpose"))
+  if (resqOpIsTranspose(op))
     return follow(r, first, !turned, depth + 1, out);
-  if (resq_op_is(op, "resq.cast") || (resq_op_is(op, "resq.deinterleave") && !turned))
+  if (resqOpIsCast(op) || (resqOpIsDeinterleave(op) && !turned))
     return follow(r, first, turned, depth + 1, out);
-  if (resq_op_is(op, "resq.rotate") || resq_op_is(op, "resq.hadamard") ||
-      resq_op_is(op, "resq.permute") || resq_op_is(op, "resq.split"))
+  if (resqOpIsRotate(op) || resqOpIsHadamard(op) || resqOpIsPermute(op) || resqOpIsSplit(op))
     return follow_last(r, v, turned, depth, out);
-  if (resq_op_is(op, "resq.slice"))
+  if (resqOpIsSlice(op))
     return follow_slice(r, v, turned, depth, out);
-  if (resq_op_is(op, "resq.scale_columns"))
+  if (resqOpIsScaleColumns(op))
     return follow_scale(r, v, turned, depth, out);
-  if (resq_op_is(op, "resq.join"))
+  if (resqOpIsJoin(op))
     return turned ? follow_rows(r, v, turned, depth, out)
                   : follow_columns(r, v, turned, depth, out);
-  if (resq_op_is(op, "resq.concat"))
-    return resq_op_i64(op, "dim") == (turned ? 0 : 1) ? follow_columns(r, v, turned, depth, out)
+  if (resqOpIsConcat(op))
+    return resqConcatOpGetDim(op) == (turned ? 0 : 1) ? follow_columns(r, v, turned, depth, out)
                                                       : follow_rows(r, v, turned, depth, out);
   return REFUSE(r, "%.*s cannot be followed", (int)name.length, name.data);
 }
@@ -289,9 +284,7 @@ static MlirValue replay_all(const resq_builder *b, intptr_t n, const MlirOperati
   }
   if (n == 1)
     return parts[0];
-  MlirNamedAttribute dim = resq_attr_i64(b->ctx, "dim", 1);
-  return resq_build_value(b, "resq.concat", n, parts, resq_tensor(resq_element(x), 2, shape), 1,
-                          &dim);
+  return resqConcatOpBuild(b, n, parts, 1, resq_tensor(resq_element(x), 2, shape));
 }
 
 bool resq_replay_moment(const resq_builder *b, intptr_t n, const MlirOperation *params,

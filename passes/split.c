@@ -18,7 +18,7 @@
 //     that the high part is the largest of them (channels.h);
 //   any other: a basis of its own.
 // A linear that reads a split already is left alone: splitting twice changes nothing.
-// With `high` = none the basis is applied and nothing is split (QuaRot).
+// With the option rotate-only the basis is applied and nothing is split (QuaRot).
 //===----------------------------------------------------------------------===//
 #include "dialect/memory.h"
 #include "passes/basis.h"
@@ -114,13 +114,13 @@ static resq_basis_pair stream_basis(splitting *s, MlirValue norm_result) {
 
 /// The value basis of a cache: @<cache>.value_basis, made once.
 static resq_basis_pair value_basis(splitting *s, MlirOperation attention, int64_t *out_size) {
-  MlirStringRef name = resq_op_str(attention, "cache");
+  MlirStringRef name = resqAttentionOpGetCache(attention);
   MlirOperation cache = resq_symbol(s->module, name);
   char symbol[256], dual[256], site[256];
   snprintf(symbol, sizeof symbol, "%.*s.value_basis", (int)name.length, name.data);
   snprintf(dual, sizeof dual, "%.*s.value_basis.dual", (int)name.length, name.data);
   snprintf(site, sizeof site, "%.*s.values", (int)name.length, name.data);
-  *out_size = resq_op_i64(cache, "head_size");
+  *out_size = resqKvCacheOpGetHeadSize(cache);
   MlirOperation made = resq_symbol(s->module, resq_str(symbol));
   MlirOperation made_dual = resq_symbol(s->module, resq_str(dual));
   if (!mlirOperationIsNull(made))
@@ -131,8 +131,8 @@ static resq_basis_pair value_basis(splitting *s, MlirOperation attention, int64_
                   .rotation = s->rotation,
                   .size = *out_size,
                   .high = high_count(s, *out_size),
-                  .blocks = resq_op_i64(cache, "heads"),
-                  .seed = s->seed + 1,
+                  .blocks = resqKvCacheOpGetHeads(cache),
+                  .seed = resq_seed_apart(s->seed, 1),
                   .sites = sites,
                   .n_sites = 1};
   return resq_basis_params(s->module, s->anchor, symbol, dual, &b);
@@ -153,7 +153,7 @@ static resq_basis_pair own_basis(splitting *s, MlirOperation linear, MlirValue x
                   .rotation = s->rotation,
                   .size = size,
                   .high = high_count(s, size),
-                  .seed = s->seed + 2,
+                  .seed = resq_seed_apart(s->seed, 2),
                   .sites = sites,
                   .n_sites = 1};
   resq_basis_pair basis =
@@ -196,14 +196,14 @@ static MlirValue apply_basis(const resq_builder *b, MlirValue x, const split_val
 /// The basis that suits x, its blocks and high count; without effect on the function.
 static void choose_basis(splitting *s, MlirOperation linear, split_value *v) {
   v->block = resq_width(v->x);
-  v->by_channel = resq_value_is_from(v->x, "resq.gate");
+  v->by_channel = resq_value_is_from(v->x, RESQ_OP_GATE);
   if (v->by_channel) {
     v->order = channel_order(s, linear, v->x, &v->high_count);
     return;
   }
-  if (resq_value_is_from(v->x, "resq.rms_norm"))
+  if (resq_value_is_from(v->x, RESQ_OP_RMS_NORM))
     v->basis = stream_basis(s, v->x);
-  else if (resq_value_is_from(v->x, "resq.attention"))
+  else if (resq_value_is_from(v->x, RESQ_OP_ATTENTION))
     v->basis = value_basis(s, resq_defining_op(v->x), &v->block);
   else
     v->basis = own_basis(s, linear, v->x);
@@ -235,11 +235,9 @@ static split_value *split_of(splitting *s, MlirOperation linear, MlirValue x) {
     int64_t low_shape[] = {rows, blocks * (block - high)}, high_shape[] = {rows, blocks * high};
     MlirType results[] = {resq_tensor(mlirShapedTypeGetElementType(type), 2, low_shape),
                           resq_tensor(mlirShapedTypeGetElementType(type), 2, high_shape)};
-    MlirNamedAttribute attrs[] = {resq_attr_i64(b.ctx, "block", block),
-                                  resq_attr_i64(b.ctx, "high", high)};
-    MlirOperation op = resq_build_op(&b, "resq.split", 1, &v.low, 2, results, 2, attrs);
-    v.low = mlirOperationGetResult(op, 0);
-    v.high = mlirOperationGetResult(op, 1);
+    MlirOperation op = resqSplitOpBuild(&b, v.low, block, high, results[0], results[1]);
+    v.low = resqSplitOpGetLow(op);
+    v.high = resqSplitOpGetHighPart(op);
   }
   s->values = RESQ_GROW(s->values, s->n_values);
   s->values[s->n_values] = v;
@@ -263,10 +261,8 @@ static MlirValue make_branch(const resq_builder *b, void *user) {
   int64_t low_shape[] = {resq_dim(w, 0), blocks * (br->split->block - high)};
   int64_t high_shape[] = {resq_dim(w, 0), blocks * high};
   MlirType results[] = {resq_tensor(element, 2, low_shape), resq_tensor(element, 2, high_shape)};
-  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "block", br->split->block),
-                                resq_attr_i64(b->ctx, "high", high)};
-  MlirOperation op = resq_build_op(b, "resq.split", 1, &w, 2, results, 2, attrs);
-  return mlirOperationGetResult(op, br->high ? 1 : 0);
+  MlirOperation op = resqSplitOpBuild(b, w, br->split->block, high, results[0], results[1]);
+  return br->high ? resqSplitOpGetHighPart(op) : resqSplitOpGetLow(op);
 }
 
 static MlirValue build_branch(splitting *s, const resq_builder *b, MlirOperation linear,
@@ -280,23 +276,20 @@ static MlirValue build_branch(splitting *s, const resq_builder *b, MlirOperation
   branch br = {weight, v, high};
   // After what it reads: recipes may stand in any order, but people read from top to bottom.
   MlirOperation param = resq_new_param(s->module, s->anchor, name, make_branch, &br);
-  bool bias = !high && mlirOperationGetNumOperands(linear) > 2;
-  MlirValue operands[] = {high ? v->high : v->low, resq_get_param(b, param),
-                          bias ? mlirOperationGetOperand(linear, 2) : (MlirValue){NULL}};
-  MlirStringRef label = resq_op_str(linear, "name");
-  MlirNamedAttribute attr = resq_attr(b->ctx, "name", mlirStringAttrGet(b->ctx, label));
-  return resq_build_value(b, "resq.linear", bias ? 3 : 2, operands,
-                          mlirValueGetType(mlirOperationGetResult(linear, 0)), label.data ? 1 : 0,
-                          &attr);
+  MlirValue bias = high ? (MlirValue){NULL} : resqLinearOpGetBias(linear);
+  MlirValue y = resqLinearOpBuild(b, high ? v->high : v->low, resq_get_param(b, param), bias,
+                                  mlirValueGetType(resqLinearOpGetY(linear)));
+  resqLinearOpSetName(resq_defining_op(y), resqLinearOpGetName(linear));
+  return y;
 }
 
 static void split_linear(MlirOperation linear, void *user) {
   splitting *s = user;
   MlirValue x = mlirOperationGetOperand(linear, 0);
-  if (!s->ok || resq_value_is_from(x, "resq.split") || resq_value_is_from(x, "resq.rotate") ||
-      resq_value_is_from(x, "resq.hadamard"))
+  if (!s->ok || resq_value_is_from(x, RESQ_OP_SPLIT) || resq_value_is_from(x, RESQ_OP_ROTATE) ||
+      resq_value_is_from(x, RESQ_OP_HADAMARD))
     return;
-  if (!s->channels && resq_value_is_from(x, "resq.gate")) {
+  if (!s->channels && resq_value_is_from(x, RESQ_OP_GATE)) {
     resq_emit_remark(linear, "not split: no basis of a gate's output can merge "
                              "(channels=true, --resq-insert-hadamard)");
     return;
@@ -312,8 +305,8 @@ static void split_linear(MlirOperation linear, void *user) {
   resq_builder b = resq_build_before(linear);
   MlirValue y = build_branch(s, &b, linear, weight, v, false);
   if (v->high.ptr) {
-    MlirValue both[] = {y, build_branch(s, &b, linear, weight, v, true)};
-    y = resq_build_value(&b, "resq.add", 2, both, mlirValueGetType(y), 0, NULL);
+    MlirValue high = build_branch(s, &b, linear, weight, v, true);
+    y = resqAddOpBuild(&b, y, high, mlirValueGetType(y));
   }
   MlirOperation get = resq_defining_op(mlirOperationGetOperand(linear, 1));
   resq_replace(linear, 1, &y);
@@ -353,7 +346,7 @@ bool resq_pass_split(MlirOperation module, resq_pass *pass) {
   if (!resq_rotation_parse(module, pass, "resq-split", &s.rotation))
     return false;
   s.anchor = resq_first_function(module);
-  resq_for_each(module, "resq.linear", split_linear, &s);
+  resq_for_each(module, RESQ_OP_LINEAR, split_linear, &s);
   free(s.values);
   free(s.streams);
   return s.ok;

@@ -19,13 +19,11 @@ static void join(resq_stream *s, MlirValue v) {
   s->values[s->count++] = v;
 }
 
-static bool joins(MlirOperation op) {
-  return resq_op_is(op, "resq.add") || resq_op_is(op, "resq.gather_rows");
-}
+static bool joins(MlirOperation op) { return resqOpIsAdd(op) || resqOpIsGatherRows(op); }
 
 /// The operands of a joining op that are stream values: both of an add, the rows of a gather.
 static void join_all(resq_stream *s, MlirOperation op) {
-  intptr_t n = resq_op_is(op, "resq.add") ? 2 : 1;
+  intptr_t n = resqOpIsAdd(op) ? 2 : 1;
   for (intptr_t i = 0; i < n; i++)
     join(s, mlirOperationGetOperand(op, i));
   join(s, mlirOperationGetResult(op, 0));
@@ -41,8 +39,8 @@ resq_stream resq_stream_of(MlirValue v) {
     for (MlirOpOperand use = mlirValueGetFirstUse(s.values[i]); !mlirOpOperandIsNull(use);
          use = mlirOpOperandGetNextUse(use)) {
       MlirOperation user = mlirOpOperandGetOwner(use);
-      if (resq_op_is(user, "resq.add") ||
-          (resq_op_is(user, "resq.gather_rows") && mlirOpOperandGetOperandNumber(use) == 0))
+      if (resqOpIsAdd(user) ||
+          (resqOpIsGatherRows(user) && mlirOpOperandGetOperandNumber(use) == 0))
         join_all(&s, user);
     }
   }
@@ -65,7 +63,7 @@ MlirOperation *resq_stream_norms(const resq_stream *s, intptr_t *out_count) {
     block = mlirOperationGetBlock(mlirOpResultGetOwner(s->values[0]));
   for (MlirOperation op = mlirBlockGetFirstOperation(block); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    if (resq_op_is(op, "resq.rms_norm") && resq_stream_holds(s, mlirOperationGetOperand(op, 0))) {
+    if (resqOpIsRmsNorm(op) && resq_stream_holds(s, mlirOperationGetOperand(op, 0))) {
       norms = RESQ_GROW(norms, n);
       norms[n++] = op;
     }

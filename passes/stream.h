@@ -8,7 +8,7 @@
 #ifndef RESQ_PASSES_STREAM_H
 #define RESQ_PASSES_STREAM_H
 
-#include "dialect/build.h"
+#include "dialect/ops.h"
 
 typedef struct resq_stream {
   MlirValue *values; ///< members, in discovery order

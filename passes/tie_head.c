@@ -20,7 +20,7 @@ enum { WEIGHT = 1, GAIN = 1 }; ///< operands of a head, and of a norm
 
 /// Why the head cannot go on sharing the table behind this norm; NULL when it can.
 static const char *obstacle(MlirOperation module, MlirOperation norm) {
-  if (mlirOperationIsNull(norm) || !resq_op_is(norm, "resq.rms_norm"))
+  if (mlirOperationIsNull(norm) || !resqOpIsRmsNorm(norm))
     return "no norm stands before the head";
   if (!resq_has_one_use(mlirOperationGetResult(norm, 0)))
     return "others read the head's norm";
@@ -36,8 +36,7 @@ static MlirValue make_diagonal(const resq_builder *b, void *user) {
   MlirValue g = resq_get_param(b, *gain);
   int64_t shape[] = {resq_width(g), resq_width(g)};
   MlirType type = resq_tensor(mlirF64TypeGet(b->ctx), 2, shape);
-  MlirValue operands[] = {resq_build_value(b, "resq.eye", 0, NULL, type, 0, NULL), g};
-  return resq_build_value(b, "resq.scale_columns", 2, operands, type, 0, NULL);
+  return resqScaleColumnsOpBuild(b, resqEyeOpBuild(b, type), g, type);
 }
 
 static void visit_head(MlirOperation head, void *user) {
@@ -65,6 +64,6 @@ static void visit_head(MlirOperation head, void *user) {
 
 bool resq_pass_tie_head(MlirOperation module, resq_pass *pass) {
   (void)pass;
-  resq_for_each(module, "resq.head", visit_head, &module);
+  resq_for_each(module, RESQ_OP_HEAD, visit_head, &module);
   return true;
 }

@@ -12,8 +12,8 @@
 
 static MlirType codes_type(const resq_builder *b, MlirValue w, const resq_weight_branch *branch) {
   int64_t shape[] = {resq_dim(w, 0), resq_width(w)};
-  MlirType element =
-      resqQuantTypeGetSymmetric(b->ctx, branch->kind, branch->bits, branch->group, resq_str("row"));
+  MlirType element = resqQuantTypeGetSymmetric(b->ctx, resq_codebook_of(branch->kind, branch->bits),
+                                               branch->group);
   return resq_tensor(element, 2, shape);
 }
 
@@ -26,9 +26,10 @@ typedef struct nearest {
 
 static MlirValue quantize_weight(const resq_builder *b, MlirValue w, void *user) {
   const nearest *n = user;
-  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "steps", n->how->steps),
-                                resq_attr_f32(b->ctx, "norm", n->how->norm)};
-  return resq_build_value(b, "resq.quantize_weight", 1, &w, codes_type(b, w, n->branch), 2, attrs);
+  MlirValue codes = resqQuantizeWeightOpBuild(b, w, codes_type(b, w, n->branch));
+  resqQuantizeWeightOpSetSteps(resq_defining_op(codes), n->how->steps);
+  resqQuantizeWeightOpSetNorm(resq_defining_op(codes), n->how->norm);
+  return codes;
 }
 
 MlirOperation resq_round_weight(const resq_weight_codes *how, const resq_weight_branch *branch) {
@@ -61,9 +62,8 @@ static MlirValue make_moment(const resq_builder *b, void *user) {
   int64_t width = resq_replay_width(r->weights[0]), shape[] = {width, width};
   r->ok = width > 0;
   shape[0] = shape[1] = r->ok ? width : 1;
-  MlirNamedAttribute site = resq_attr_str(b->ctx, "site", r->site);
-  MlirValue m = resq_build_value(b, "resq.moment", 0, NULL,
-                                 resq_tensor(mlirF64TypeGet(b->ctx), 2, shape), 1, &site);
+  MlirValue m =
+      resqMomentOpBuild(b, resq_str(r->site), resq_tensor(mlirF64TypeGet(b->ctx), 2, shape));
   r->ok = r->ok && resq_replay_moment(b, r->n, r->weights, m, &m);
   return m;
 }
@@ -116,36 +116,33 @@ typedef struct codes_recipe {
   int n, branch; ///< whose codes are yielded
 } codes_recipe;
 
-/// The order and the factor, to operands[0] and [1].
-static void make_factor(const resq_builder *b, const codes_recipe *r, MlirValue *operands) {
+static void make_factor(const resq_builder *b, const codes_recipe *r, MlirValue *order,
+                        MlirValue *factor) {
   MlirValue moment = resq_get_param(b, r->moment);
   int64_t width = resq_width(moment), shape[] = {width, width}, parts[RESQ_MAX_BRANCHES];
   for (int i = 0; i < r->n; i++)
     parts[i] = mlirShapedTypeGetDimSize(resq_param_type(r->weights[i]), 1);
   MlirType results[] = {resq_tensor(mlirIntegerTypeGet(b->ctx, 32), 1, shape),
                         resq_tensor(mlirF32TypeGet(b->ctx), 2, shape)};
-  MlirNamedAttribute attrs[] = {
-      resq_attr(b->ctx, "parts", mlirDenseI64ArrayGet(b->ctx, r->n, parts)),
-      resq_attr_f32(b->ctx, "damping", r->how->damping)};
-  MlirOperation op = resq_build_op(b, "resq.gptq_factor", 1, &moment, 2, results, 2, attrs);
-  operands[0] = mlirOperationGetResult(op, 0);
-  operands[1] = mlirOperationGetResult(op, 1);
+  MlirOperation op = resqGptqFactorOpBuild(b, moment, r->n, parts, results[0], results[1]);
+  resqGptqFactorOpSetDamping(op, r->how->damping);
+  *order = resqGptqFactorOpGetOrder(op);
+  *factor = resqGptqFactorOpGetFactor(op);
 }
 
 static MlirValue make_codes(const resq_builder *b, void *user) {
   const codes_recipe *r = user;
-  MlirValue operands[RESQ_MAX_BRANCHES + 2];
+  MlirValue weights[RESQ_MAX_BRANCHES], order, factor;
   MlirType results[RESQ_MAX_BRANCHES];
   for (int i = 0; i < r->n; i++) {
-    operands[i] = resq_get_param(b, r->weights[i]);
-    results[i] = codes_type(b, operands[i], &r->branches[i]);
+    weights[i] = resq_get_param(b, r->weights[i]);
+    results[i] = codes_type(b, weights[i], &r->branches[i]);
   }
-  make_factor(b, r, operands + r->n);
-  MlirNamedAttribute attrs[] = {resq_attr_i64(b->ctx, "steps", r->how->steps),
-                                resq_attr_f32(b->ctx, "norm", r->how->norm)};
-  MlirOperation op =
-      resq_build_op(b, "resq.gptq_weight", r->n + 2, operands, r->n, results, 2, attrs);
-  return mlirOperationGetResult(op, r->branch);
+  make_factor(b, r, &order, &factor);
+  MlirOperation op = resqGptqWeightOpBuild(b, r->n, weights, order, factor, r->n, results);
+  resqGptqWeightOpSetSteps(op, r->how->steps);
+  resqGptqWeightOpSetNorm(op, r->how->norm);
+  return resqGptqWeightOpGetCodes(op, r->branch);
 }
 
 /// `last`: the param behind which the new one stands; it becomes that.

@@ -26,6 +26,7 @@ library = os.path.join(config.resq_lib, "libresq.so")
 plugin = f"--load-dialect-plugin={library} --load-pass-plugin={library}"
 config.substitutions += [
     ("%mlir_opt", f"{config.llvm_bin}/mlir-opt {plugin}"),
+    ("%library", library),
     ("%python", sys.executable),
     ("%root", config.resq_source),
 ]

@@ -1,5 +1,6 @@
 //===-- generation_settings.c - what a checkpoint says of sampling --------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/attributes.h"
 #include "dialect/import/generation_settings.h"
 
 #include "dialect/build.h"
@@ -52,7 +53,7 @@ bool resq_import_generation_settings(const resq_gguf *gguf, MlirOperation module
     found[n++] = resq_attr(ctx, s->name, mlirFloatAttrDoubleGet(ctx, f64, value));
   }
   if (n)
-    mlirOperationSetDiscardableAttributeByName(module, resq_str("resq.generation"),
+    mlirOperationSetDiscardableAttributeByName(module, resq_str(RESQ_ATTR_GENERATION),
                                                mlirDictionaryAttrGet(ctx, n, found));
   return true;
 }

@@ -6,12 +6,13 @@
 // interleaved for RoPE pairs (2i, 2i + 1); resq.rope turns pairs (i, i + size/2),
 // so those params put the rows back.
 //===----------------------------------------------------------------------===//
-#include "dialect/build.h"
+#include "dialect/attributes.h"
 #include "dialect/diagnostics.h"
 #include "dialect/import/decoder_config.h"
 #include "dialect/import/generation_settings.h"
 #include "dialect/import/import.h"
 #include "dialect/import/tokenizer_source.h"
+#include "dialect/ops.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@ enum { DYNAMIC = -1, MAX_SYMBOL = 64 };
 /// What every step needs. `values` are the function's, so far.
 typedef struct importer {
   MlirContext ctx;
-  const resq_gguf *gguf;
+  resq_checkpoint_file *checkpoint;
+  const resq_gguf *gguf; ///< the checkpoint's
   resq_decoder_config config;
   resq_decoder_tensor tensors[RESQ_DECODER_SITES];
   MlirLocation file;
@@ -58,6 +60,9 @@ static const char *symbol(char buffer[MAX_SYMBOL], int64_t layer, const char *si
   return buffer;
 }
 
+/// The symbol of the checkpoint.
+static const char checkpoint_name[] = "checkpoint";
+
 //===-- Params ------------------------------------------------------------===//
 
 /// resq.param @name, read from `tensor`; its rows put in half-split order when `deinterleaved_heads` is not 0.
@@ -67,13 +72,9 @@ static void add_param(const importer *im, const char *name, const char *tensor, 
   MlirBlock recipe;
   resq_build_param(&top, name, type, &recipe);
   resq_builder b = at(im, recipe, name);
-  const MlirNamedAttribute leaf[] = {resq_attr_sym(im->ctx, "checkpoint", "checkpoint"),
-                                     resq_attr_str(im->ctx, "tensor", tensor)};
-  MlirValue value = resq_build_value(&b, "resq.leaf", 0, NULL, type, 2, leaf);
-  if (deinterleaved_heads) {
-    MlirNamedAttribute heads = resq_attr_i64(im->ctx, "heads", deinterleaved_heads);
-    value = resq_build_value(&b, "resq.deinterleave", 1, &value, type, 1, &heads);
-  }
+  MlirValue value = resqLeafOpBuild(&b, resq_str(checkpoint_name), resq_str(tensor), type);
+  if (deinterleaved_heads)
+    value = resqDeinterleaveOpBuild(&b, value, deinterleaved_heads, type);
   resq_build_yield(recipe, value);
 }
 
@@ -126,10 +127,9 @@ static void add_rope_factors(const importer *im) {
   MlirNamedAttribute constant = resq_attr(im->ctx, "value", all);
   MlirValue value = resq_build_value(&b, "arith.constant", 0, NULL, type, 1, &constant);
   if (c->rope_factors) {
-    const MlirNamedAttribute leaf[] = {resq_attr_sym(im->ctx, "checkpoint", "checkpoint"),
-                                       resq_attr_str(im->ctx, "tensor", "rope_freqs.weight")};
-    const MlirValue both[] = {resq_build_value(&b, "resq.leaf", 0, NULL, type, 2, leaf), value};
-    value = resq_build_value(&b, "resq.scale_columns", 2, both, type, 0, NULL);
+    MlirValue leaf =
+        resqLeafOpBuild(&b, resq_str(checkpoint_name), resq_str("rope_freqs.weight"), type);
+    value = resqScaleColumnsOpBuild(&b, leaf, value, type);
   }
   resq_build_yield(recipe, value);
 }
@@ -156,16 +156,14 @@ static void add_params(const importer *im) {
 static void add_checkpoint(const importer *im) {
   // The digest names the weights: results cached under it can't be taken for another file's.
   XXH128_canonical_t digest;
-  XXH128_canonicalFromHash(&digest, resq_gguf_digest(im->gguf));
+  XXH128_canonicalFromHash(&digest, resq_checkpoint_file_digest(im->checkpoint));
   char hex[2 * sizeof digest.digest + 1];
   for (size_t i = 0; i < sizeof digest.digest; ++i)
     snprintf(hex + 2 * i, 3, "%02x", digest.digest[i]);
   resq_builder b = at(im, im->module, "checkpoint");
-  const MlirNamedAttribute attrs[] = {resq_attr_str(im->ctx, "sym_name", "checkpoint"),
-                                      resq_attr_str(im->ctx, "path", im->gguf->path),
-                                      resq_attr_str(im->ctx, "format", "gguf"),
-                                      resq_attr_str(im->ctx, "digest", hex)};
-  resq_build_op(&b, "resq.checkpoint", 0, NULL, 0, NULL, 4, attrs);
+  MlirOperation op = resqCheckpointOpBuild(&b, resq_str(checkpoint_name), resq_str(im->gguf->path),
+                                           RESQ_CHECKPOINT_FORMAT_GGUF);
+  resqCheckpointOpSetDigest(op, resq_str(hex));
 }
 
 static bool add_tokenizer(const importer *im, resq_error *err) {
@@ -175,33 +173,20 @@ static bool add_tokenizer(const importer *im, resq_error *err) {
   if (!resq_import_tokenizer_source(im->gguf, &source, err))
     return false;
   resq_builder b = at(im, im->module, "tokenizer");
-  const MlirNamedAttribute attrs[] = {
-      resq_attr_str(im->ctx, "sym_name", "tokenizer"),
-      resq_attr_sym(im->ctx, "checkpoint", "checkpoint"),
-      resq_attr_str(im->ctx, "kind", "bpe"),
-      resq_attr_str(im->ctx, "pre", source.pre),
-      resq_attr_i64(im->ctx, "bos", source.bos),
-      resq_attr_i64(im->ctx, "eos", source.eos),
-      resq_attr(im->ctx, "add_bos", mlirBoolAttrGet(im->ctx, source.add_bos)),
-      resq_attr_str(im->ctx, "chat_template", source.chat_template),
-  };
-  resq_build_op(&b, "resq.tokenizer", 0, NULL, 0, NULL, 8, attrs);
+  resqTokenizerOpBuild(&b, resq_str("tokenizer"), resq_str(checkpoint_name),
+                       RESQ_TOKENIZER_KIND_BPE, resq_str(source.pre), source.bos, source.eos,
+                       source.add_bos, resq_str(source.chat_template));
   resq_import_tokenizer_source_free(&source);
   return true;
 }
 
 static void add_caches(const importer *im) {
-  MlirAttribute code = resqKvCodeAttrGet(im->ctx, resq_str("f16"), 0, 0, 0, 0);
+  MlirAttribute code = resqKvFloatAttrGet(im->ctx, RESQ_KV_F16);
   for (int64_t layer = 0; layer < im->config.layers; ++layer) {
     char name[MAX_SYMBOL];
     snprintf(name, sizeof name, "l%" PRId64, layer);
     resq_builder b = at(im, im->module, name);
-    const MlirNamedAttribute attrs[] = {resq_attr_str(im->ctx, "sym_name", name),
-                                        resq_attr_i64(im->ctx, "heads", im->config.kv_heads),
-                                        resq_attr_i64(im->ctx, "head_size", im->config.head_size),
-                                        resq_attr(im->ctx, "keys", code),
-                                        resq_attr(im->ctx, "values", code)};
-    resq_build_op(&b, "resq.kv_cache", 0, NULL, 0, NULL, 5, attrs);
+    resqKvCacheOpBuild(&b, resq_str(name), im->config.kv_heads, im->config.head_size, code, code);
   }
 }
 
@@ -210,10 +195,8 @@ static void add_caches(const importer *im) {
 /// rms_norm of x by the gain param `name`; the op is called `name`, too.
 static MlirValue build_norm(const importer *im, const char *name, MlirValue x) {
   resq_builder b = at(im, im->body, name);
-  const MlirValue operands[] = {x, resq_build_get(&b, name, vector_type(im, im->config.width))};
-  MlirNamedAttribute eps = resq_attr_f32(im->ctx, "eps", im->config.eps);
-  return resq_build_value(&b, "resq.rms_norm", 2, operands, rows_type(im, im->config.width), 1,
-                          &eps);
+  MlirValue gain = resq_build_get(&b, name, vector_type(im, im->config.width));
+  return resqRmsNormOpBuild(&b, x, gain, im->config.eps, rows_type(im, im->config.width));
 }
 
 static MlirValue build_linear(const importer *im, int64_t layer, resq_decoder_site site,
@@ -221,29 +204,26 @@ static MlirValue build_linear(const importer *im, int64_t layer, resq_decoder_si
   const resq_decoder_tensor *tensor = &im->tensors[site];
   char name[MAX_SYMBOL], bias_site[32], bias_name[MAX_SYMBOL];
   resq_builder b = at(im, im->body, symbol(name, layer, tensor->site));
-  MlirValue operands[3] = {x, resq_build_get(&b, name, resq_tensor(im->f32, 2, tensor->shape))};
-  intptr_t count = 2;
+  MlirValue weight = resq_build_get(&b, name, resq_tensor(im->f32, 2, tensor->shape));
+  MlirValue bias = {NULL};
   if (has_bias(im, layer, tensor)) {
     snprintf(bias_site, sizeof bias_site, "%s_bias", tensor->site);
-    operands[count++] =
+    bias =
         resq_build_get(&b, symbol(bias_name, layer, bias_site), vector_type(im, tensor->shape[0]));
   }
-  MlirNamedAttribute attr = resq_attr_str(im->ctx, "name", name);
-  return resq_build_value(&b, "resq.linear", count, operands, rows_type(im, tensor->shape[0]), 1,
-                          &attr);
+  MlirValue y = resqLinearOpBuild(&b, x, weight, bias, rows_type(im, tensor->shape[0]));
+  resqLinearOpSetName(resq_defining_op(y), resq_str(name));
+  return y;
 }
 
 static MlirValue build_rope(const importer *im, const char *name, MlirValue x) {
   resq_builder b = at(im, im->body, name);
-  const MlirValue operands[] = {x, im->angles};
-  MlirNamedAttribute size = resq_attr_i64(im->ctx, "head_size", im->config.head_size);
-  return resq_build_value(&b, "resq.rope", 2, operands, mlirValueGetType(x), 1, &size);
+  return resqRopeOpBuild(&b, x, im->angles, im->config.head_size, mlirValueGetType(x));
 }
 
 static MlirValue build_add(const importer *im, const char *name, MlirValue a, MlirValue b) {
   resq_builder builder = at(im, im->body, name);
-  const MlirValue operands[] = {a, b};
-  return resq_build_value(&builder, "resq.add", 2, operands, mlirValueGetType(a), 0, NULL);
+  return resqAddOpBuild(&builder, a, b, mlirValueGetType(a));
 }
 
 /// Keys and values into the layer's cache, then queries over it.
@@ -252,13 +232,11 @@ static MlirValue build_cached_attention(const importer *im, int64_t layer, MlirV
   char cache[MAX_SYMBOL], name[MAX_SYMBOL];
   snprintf(cache, sizeof cache, "l%" PRId64, layer);
   resq_builder append = at(im, im->body, symbol(name, layer, "kv"));
-  const MlirValue stored[] = {k, v, im->positions, im->sequences};
-  const MlirNamedAttribute attrs[] = {resq_attr_sym(im->ctx, "cache", cache),
-                                      resq_attr_f32(im->ctx, "scale", im->config.attention_scale)};
-  resq_build_op(&append, "resq.kv_append", 4, stored, 0, NULL, 1, attrs);
+  const MlirValue no_sketch = {NULL};
+  resqKvAppendOpBuild(&append, k, v, im->positions, im->sequences, no_sketch, resq_str(cache));
   resq_builder attend = at(im, im->body, symbol(name, layer, "attention"));
-  const MlirValue asked[] = {q, im->positions, im->sequences};
-  return resq_build_value(&attend, "resq.attention", 3, asked, mlirValueGetType(q), 2, attrs);
+  return resqAttentionOpBuild(&attend, q, im->positions, im->sequences, no_sketch, resq_str(cache),
+                              im->config.attention_scale, mlirValueGetType(q));
 }
 
 static MlirValue build_layer(const importer *im, int64_t layer, MlirValue x) {
@@ -274,12 +252,10 @@ static MlirValue build_layer(const importer *im, int64_t layer, MlirValue x) {
   x = build_add(im, symbol(name, layer, "attn_add"), x, o);
 
   n = build_norm(im, symbol(name, layer, "mlp_norm"), x);
-  const MlirValue branches[] = {build_linear(im, layer, RESQ_DECODER_GATE, n),
-                                build_linear(im, layer, RESQ_DECODER_UP, n)};
+  MlirValue gate = build_linear(im, layer, RESQ_DECODER_GATE, n);
+  MlirValue up = build_linear(im, layer, RESQ_DECODER_UP, n);
   resq_builder b = at(im, im->body, symbol(name, layer, "act"));
-  MlirNamedAttribute silu = resq_attr_str(im->ctx, "activation", "silu");
-  MlirValue gated =
-      resq_build_value(&b, "resq.gate", 2, branches, rows_type(im, im->config.mlp_width), 1, &silu);
+  MlirValue gated = resqGateOpBuild(&b, gate, up, rows_type(im, im->config.mlp_width));
   MlirValue down = build_linear(im, layer, RESQ_DECODER_DOWN, gated);
   return build_add(im, symbol(name, layer, "mlp_add"), x, down);
 }
@@ -287,33 +263,30 @@ static MlirValue build_layer(const importer *im, int64_t layer, MlirValue x) {
 static MlirValue build_embed(const importer *im) {
   const resq_decoder_config *c = &im->config;
   resq_builder b = at(im, im->body, "embedding");
-  const MlirValue operands[] = {
-      im->tokens, resq_build_get(&b, "embedding", matrix_type(im, c->vocabulary, c->width))};
-  return resq_build_value(&b, "resq.embed", 2, operands, rows_type(im, c->width), 0, NULL);
+  MlirValue table = resq_build_get(&b, "embedding", matrix_type(im, c->vocabulary, c->width));
+  return resqEmbedOpBuild(&b, im->tokens, table, rows_type(im, c->width));
 }
 
 static MlirValue build_angles(const importer *im) {
   const resq_decoder_config *c = &im->config;
   resq_builder b = at(im, im->body, "rope_angles");
-  MlirValue operands[2] = {im->positions};
+  MlirValue factors = {NULL};
   if (has_rope_factors(c))
-    operands[1] = resq_build_get(&b, "rope_factors", vector_type(im, c->head_size / 2));
-  MlirNamedAttribute base = resq_attr_f32(im->ctx, "base", c->rope.base);
-  return resq_build_value(&b, "resq.rope_angles", has_rope_factors(c) ? 2 : 1, operands,
-                          rows_type(im, c->head_size), 1, &base);
+    factors = resq_build_get(&b, "rope_factors", vector_type(im, c->head_size / 2));
+  return resqRopeAnglesOpBuild(&b, im->positions, factors, c->rope.base,
+                               rows_type(im, c->head_size));
 }
 
 /// Only the rows whose logits were asked for go through the head, which is the model's largest matrix.
 static MlirValue build_logits(const importer *im, MlirValue x) {
   const resq_decoder_config *c = &im->config;
   resq_builder b = at(im, im->body, "logit_rows");
-  const MlirValue picked[] = {x, im->logit_rows};
-  x = resq_build_value(&b, "resq.gather_rows", 2, picked, rows_type(im, c->width), 0, NULL);
+  x = resqGatherRowsOpBuild(&b, x, im->logit_rows, rows_type(im, c->width));
   x = build_norm(im, "final_norm", x);
   b = at(im, im->body, "head");
-  const MlirValue operands[] = {x, resq_build_get(&b, c->tied ? "embedding" : "head",
-                                                  matrix_type(im, c->vocabulary, c->width))};
-  return resq_build_value(&b, "resq.head", 2, operands, rows_type(im, c->vocabulary), 0, NULL);
+  MlirValue weight =
+      resq_build_get(&b, c->tied ? "embedding" : "head", matrix_type(im, c->vocabulary, c->width));
+  return resqHeadOpBuild(&b, x, weight, rows_type(im, c->vocabulary));
 }
 
 static void add_forward(importer *im) {
@@ -357,17 +330,22 @@ static void add_forward(importer *im) {
 static void set_module_attributes(const importer *im, MlirOperation module) {
   MlirType i64 = mlirIntegerTypeGet(im->ctx, 64);
   MlirStringRef name = mlirStringRefCreate(im->config.name.data, im->config.name.size);
-  mlirOperationSetDiscardableAttributeByName(module, resq_str("resq.version"),
+  mlirOperationSetDiscardableAttributeByName(module, resq_str(RESQ_ATTR_VERSION),
                                              mlirIntegerAttrGet(i64, RESQ_DIALECT_VERSION));
-  mlirOperationSetDiscardableAttributeByName(module, resq_str("resq.context_length"),
+  mlirOperationSetDiscardableAttributeByName(module, resq_str(RESQ_ATTR_CONTEXT_LENGTH),
                                              mlirIntegerAttrGet(i64, im->config.context_length));
-  mlirOperationSetDiscardableAttributeByName(module, resq_str("resq.name"),
+  mlirOperationSetDiscardableAttributeByName(module, resq_str(RESQ_ATTR_NAME),
                                              mlirStringAttrGet(im->ctx, name));
 }
 
-static MlirModule build_module(MlirContext ctx, const resq_gguf *gguf,
+static MlirModule build_module(MlirContext ctx, resq_checkpoint_file *checkpoint,
                                const resq_decoder_config *config, resq_error *err) {
-  importer im = {.ctx = ctx, .gguf = gguf, .config = *config, .f32 = mlirF32TypeGet(ctx)};
+  const resq_gguf *gguf = &checkpoint->gguf;
+  importer im = {.ctx = ctx,
+                 .checkpoint = checkpoint,
+                 .gguf = gguf,
+                 .config = *config,
+                 .f32 = mlirF32TypeGet(ctx)};
   resq_decoder_layer_tensors(config, im.tensors);
   im.file = mlirLocationFileLineColGet(ctx, resq_str(gguf->path), 0, 0);
   MlirModule module = mlirModuleCreateEmpty(im.file);
@@ -396,15 +374,13 @@ static bool verify(MlirContext ctx, MlirModule module, resq_error *err) {
   return ok;
 }
 
-MlirModule resq_import_gguf(MlirContext ctx, const char *path, resq_error *err) {
+MlirModule resq_import_gguf(MlirContext ctx, const char *path, resq_checkpoints *checkpoints,
+                            resq_error *err) {
   MlirModule module = {NULL};
-  resq_gguf gguf;
   resq_decoder_config config;
-  if (!resq_gguf_open(&gguf, path, err))
-    return module;
-  if (resq_decoder_config_read(&gguf, &config, err))
-    module = build_module(ctx, &gguf, &config, err);
-  resq_gguf_close(&gguf);
+  resq_checkpoint_file *checkpoint = resq_checkpoints_open(checkpoints, path, err);
+  if (checkpoint && resq_decoder_config_read(&checkpoint->gguf, &config, err))
+    module = build_module(ctx, checkpoint, &config, err);
   if (!mlirModuleIsNull(module) && !verify(ctx, module, err)) {
     mlirModuleDestroy(module);
     module = (MlirModule){NULL};

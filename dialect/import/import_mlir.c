@@ -5,7 +5,9 @@
 // and some damaged bytecode aborts. Text is scanned before it is parsed; bytecode,
 // which can't be scanned, is parsed in a child process first.
 //===----------------------------------------------------------------------===//
+#define _GNU_SOURCE // pipe2
 #include "base/file.h"
+#include "dialect/attributes.h"
 #include "dialect/build.h"
 #include "dialect/check.h"
 #include "dialect/diagnostics.h"
@@ -63,9 +65,10 @@ static uint64_t memory_limit(uint64_t size) {
   return address_space() + (512ull << 20) + 64 * size; // size is at most max_file_size
 }
 
-/// What the child does: parse within bounds and say nothing. A refusal is told by the exit status, too: the parent parses
-/// again to get the message.
-static void try_bytecode(MlirContext ctx, const char *path, rlim_t seconds, rlim_t bytes) {
+/// What the child does: parse within bounds, print nothing, and report why the file was refused. MLIR's reader writes to
+/// memory that it freed when it gives up on some files; so the parent does not parse what the child refused.
+static void try_bytecode(MlirContext ctx, const char *path, rlim_t seconds, rlim_t bytes,
+                         int report) {
   const struct rlimit no_core = {0, 0}, cpu = {seconds, seconds}, memory = {bytes, bytes};
   setrlimit(RLIMIT_CORE, &no_core);
   setrlimit(RLIMIT_CPU, &cpu);
@@ -73,74 +76,110 @@ static void try_bytecode(MlirContext ctx, const char *path, rlim_t seconds, rlim
   int null = open("/dev/null", O_WRONLY);
   if (null >= 0)
     dup2(null, STDERR_FILENO); // LLVM's last words, with a stack trace
-  resq_error ignored;
-  parse(ctx, path, &ignored);
-  _exit(0);
+  resq_error refusal = {0};
+  const bool refused = mlirModuleIsNull(parse(ctx, path, &refusal));
+  // Less than a pipe's buffer: this does not wait for the parent, which reads at the end.
+  _Static_assert(sizeof refusal <= 4096, "what a pipe takes at once");
+  _exit(refused && write(report, &refusal, sizeof refusal) != sizeof refusal);
+}
+
+/// Waits for the child, and fails with what it reported or with what ended it.
+static bool judge_child(pid_t child, int report, const char *path, unsigned seconds,
+                        resq_error *err) {
+  int status;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR)
+      return resq_fail(err, RESQ_FAILED, "%s: can't wait for the check of bytecode: %s", path,
+                       strerror(errno));
+  resq_error refusal;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    return resq_fail(
+        err, RESQ_BAD_INPUT,
+        "%s: damaged MLIR bytecode: parsing it crashes, or takes longer than %u seconds or "
+        "far more memory than its size",
+        path, seconds);
+  if (read(report, &refusal, sizeof refusal) == sizeof refusal)
+    return resq_fail(err, refusal.code, "%s", refusal.message);
+  return true;
 }
 
 static bool bytecode_is_harmless(MlirContext ctx, const char *path, uint64_t size,
                                  resq_error *err) {
   // Some damaged files keep the reader busy for ever; a good one takes a fraction of a second per megabyte.
   const unsigned seconds = 2 + (unsigned)(size >> 20);
-  pid_t child = fork();
-  if (child < 0)
-    return resq_fail(err, RESQ_NO_MEMORY, "%s: can't start a process to check bytecode: %s", path,
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC))
+    return resq_fail(err, RESQ_IO, "%s: can't open a pipe to check bytecode: %s", path,
                      strerror(errno));
-  if (child == 0)
-    try_bytecode(ctx, path, seconds, memory_limit(size));
-  int status;
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR)
-      return resq_fail(err, RESQ_FAILED, "%s: can't wait for the check of bytecode: %s", path,
-                       strerror(errno));
-  return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
-         resq_fail(
-             err, RESQ_BAD_INPUT,
-             "%s: damaged MLIR bytecode: parsing it crashes, or takes longer than %u seconds or "
-             "far more memory than its size",
-             path, seconds);
+  pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    try_bytecode(ctx, path, seconds, memory_limit(size), ends[1]);
+  }
+  close(ends[1]);
+  bool ok = child < 0
+                ? resq_fail(err, RESQ_NO_MEMORY, "%s: can't start a process to check bytecode: %s",
+                            path, strerror(errno))
+                : judge_child(child, ends[0], path, seconds, err);
+  close(ends[0]);
+  return ok;
 }
 
 //===-- The module --------------------------------------------------------===//
 
-/// Modules of a later dialect may mean something else by the same words.
-static bool check_version(MlirModule module, const char *path, resq_error *err) {
-  MlirAttribute version = mlirOperationGetDiscardableAttributeByName(mlirModuleGetOperation(module),
-                                                                     resq_str("resq.version"));
+/// Modules of a later dialect may mean something else by the same words. One of an older dialect was
+/// upgraded where it was parsed, and says so from here on.
+static bool settle_version(MlirModule module, const char *path, resq_error *err) {
+  MlirOperation op = mlirModuleGetOperation(module);
+  const MlirStringRef name = resq_str(RESQ_ATTR_VERSION);
+  MlirAttribute version = mlirOperationGetDiscardableAttributeByName(op, name);
   if (mlirAttributeIsNull(version))
     return true;
   bool readable = mlirAttributeIsAInteger(version) &&
                   mlirIntegerTypeGetWidth(mlirAttributeGetType(version)) == 64;
   int64_t found = readable ? mlirIntegerAttrGetValueInt(version) : 0;
-  return (found >= 1 && found <= RESQ_DIALECT_VERSION) ||
-         resq_fail(err, RESQ_BAD_INPUT, "%s: resq.version is %" PRId64 "; this resq reads 1 to %d",
-                   path, found, RESQ_DIALECT_VERSION);
+  if (found < 1 || found > RESQ_DIALECT_VERSION)
+    return resq_fail(err, RESQ_BAD_INPUT,
+                     "%s: resq.version is %" PRId64 "; this resq reads 1 to %d", path, found,
+                     RESQ_DIALECT_VERSION);
+  mlirOperationSetDiscardableAttributeByName(
+      op, name, mlirIntegerAttrGet(mlirAttributeGetType(version), RESQ_DIALECT_VERSION));
+  return true;
 }
 
-static bool check_file(MlirContext ctx, const char *path, const resq_map *map, resq_error *err) {
+static bool check_file(MlirContext ctx, const char *path, const resq_map *map, bool here,
+                       resq_error *err) {
   if (!resq_check_is_mlir(map->data, map->size, path, err))
     return false;
   if (map->size > max_file_size)
     return resq_fail(err, RESQ_BAD_INPUT, "%s: %" PRIu64 " bytes; at most %" PRIu64 " are allowed",
                      path, map->size, max_file_size);
   if (memcmp(map->data, RESQ_BYTECODE_MAGIC, 4) == 0)
-    return bytecode_is_harmless(ctx, path, map->size, err);
+    return here || bytecode_is_harmless(ctx, path, map->size, err);
   return resq_text_scan((const char *)map->data, map->size, path, err);
 }
 
-MlirModule resq_import_mlir(MlirContext ctx, const char *path, resq_error *err) {
+static MlirModule import(MlirContext ctx, const char *path, bool here, resq_error *err) {
   MlirModule module = {NULL};
   resq_map map;
   if (!resq_map_open(&map, path, err))
     return module;
-  bool ok = check_file(ctx, path, &map, err);
+  bool ok = check_file(ctx, path, &map, here, err);
   resq_map_close(&map);
   if (!ok)
     return module;
   module = parse(ctx, path, err);
-  if (!mlirModuleIsNull(module) && !check_version(module, path, err)) {
+  if (!mlirModuleIsNull(module) && !settle_version(module, path, err)) {
     mlirModuleDestroy(module);
     module = (MlirModule){NULL};
   }
   return module;
+}
+
+MlirModule resq_import_mlir(MlirContext ctx, const char *path, resq_error *err) {
+  return import(ctx, path, false, err);
+}
+
+MlirModule resq_import_mlir_here(MlirContext ctx, const char *path, resq_error *err) {
+  return import(ctx, path, true, err);
 }

@@ -4,7 +4,7 @@
 // columns) in a low branch, the rest (8) in a high one. The same function; with --resq-quantize after it, 4 and 8 bits.
 // Weights are made from the checkpoint by recipes when the module is compiled: nothing here holds a number.
 module attributes {resq.name = "mlp"} {
-  resq.checkpoint @weights "weights.gguf", "gguf"
+  resq.checkpoint @weights "weights.gguf", gguf
 
   resq.param @gain : tensor<64xf32> {
     %0 = resq.leaf @weights "gain" : tensor<64xf32>

@@ -3,8 +3,8 @@
 //
 // Two query heads share a key/value head. The cache holds what earlier calls appended, for every sequence.
 module attributes {resq.name = "parallel block"} {
-  resq.checkpoint @weights "weights.gguf", "gguf"
-  resq.kv_cache @cache heads 2 size 16 keys <kind = "f32"> values <kind = "f32">
+  resq.checkpoint @weights "weights.gguf", gguf
+  resq.kv_cache @cache heads 2 size 16 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 
   resq.param @gain : tensor<48xf32> {
     %0 = resq.leaf @weights "gain" : tensor<48xf32>

@@ -3,7 +3,7 @@
 #include "module_chat_template.h"
 
 #include "base/file.h"
-#include "dialect/build.h"
+#include "dialect/ops.h"
 #include "text/chat_template.h"
 
 #include <stdlib.h>
@@ -51,22 +51,19 @@ static bool check(const char *text, const char *input, const char *option, resq_
 bool resq_module_chat_template(MlirOperation module, const char *input, const char *option,
                                resq_error *err) {
   MlirOperation op = {NULL};
-  resq_for_each(module, "resq.tokenizer", note_op, &op);
+  resq_for_each(module, RESQ_OP_TOKENIZER, note_op, &op);
   if (mlirOperationIsNull(op))
     return !option || resq_fail(err, RESQ_USAGE,
                                 "--chat-template=%s: %s has no tokenizer, which a template needs",
                                 option, input);
-  MlirStringRef own = resq_op_str(op, "chat_template");
+  MlirStringRef own = resqTokenizerOpGetChatTemplate(op);
   char *text = option ? read_option(option, err) : strndup(own.data ? own.data : "", own.length);
   if (!text)
     return option ? false
                   : resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for its chat template", input);
   bool ok = check(text, input, option, err);
-  if (ok && option) {
-    MlirContext ctx = mlirOperationGetContext(op);
-    mlirOperationSetAttributeByName(op, resq_str("chat_template"),
-                                    mlirStringAttrGet(ctx, resq_str(text)));
-  }
+  if (ok && option)
+    resqTokenizerOpSetChatTemplate(op, resq_str(text));
   free(text);
   return ok;
 }

@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "module_tokenizer.h"
 
-#include "dialect/build.h"
-#include "dialect/import/gguf.h"
+#include "dialect/ops.h"
 #include "dialect/import/tokenizer_source.h"
 #include "dialect/memory.h"
 #include "text/pretokenize.h"
@@ -23,46 +22,41 @@ static char *copy_text(MlirStringRef s) { return resq_copy_part(s.data, s.length
 
 static MlirOperation find_tokenizer(MlirOperation module) {
   MlirOperation op = {NULL};
-  resq_for_each(module, "resq.tokenizer", note_op, &op);
+  resq_for_each(module, RESQ_OP_TOKENIZER, note_op, &op);
   return op;
 }
 
-/// Opens the checkpoint that the tokenizer names. The caller closes it.
-static bool open_checkpoint(MlirOperation module, MlirOperation tokenizer, resq_gguf *out,
-                            resq_error *err) {
-  MlirStringRef name = resq_op_str(tokenizer, "checkpoint");
+/// The checkpoint that the tokenizer names; it belongs to `checkpoints`. NULL after filling err.
+static const resq_gguf *open_checkpoint(MlirOperation module, MlirOperation tokenizer,
+                                        resq_checkpoints *checkpoints, resq_error *err) {
+  MlirStringRef name = resqTokenizerOpGetCheckpoint(tokenizer);
   MlirOperation checkpoint = resq_symbol(module, name);
-  if (mlirOperationIsNull(checkpoint))
-    return resq_fail(err, RESQ_BAD_INPUT, "resq.tokenizer: no resq.checkpoint @%.*s",
-                     (int)name.length, name.data);
-  char *path = copy_text(resq_op_str(checkpoint, "path"));
-  bool ok = path ? resq_gguf_open(out, path, err)
-                 : resq_fail(err, RESQ_NO_MEMORY, "no memory for the checkpoint's path");
+  if (!resqOpIsCheckpoint(checkpoint)) {
+    resq_fail(err, RESQ_BAD_INPUT, "resq.tokenizer: no resq.checkpoint @%.*s", (int)name.length,
+              name.data);
+    return NULL;
+  }
+  char *path = copy_text(resqCheckpointOpGetPath(checkpoint));
+  const resq_checkpoint_file *file = resq_checkpoints_open(checkpoints, path, err);
   free(path);
-  return ok;
+  return file ? &file->gguf : NULL;
 }
 
-static void set_attribute(MlirOperation op, const char *name, MlirAttribute value) {
-  mlirOperationSetAttributeByName(op, resq_str(name), value);
-}
-
-bool resq_module_set_pretokenizer(MlirOperation module, const char *name, resq_error *err) {
+bool resq_module_set_pretokenizer(MlirOperation module, const char *name,
+                                  resq_checkpoints *checkpoints, resq_error *err) {
   if (!resq_pretokenizer_known(name))
     return resq_fail(err, RESQ_USAGE, "--pre-tokenizer=%.64s: allowed: %s", name,
                      resq_pretokenizer_names());
   MlirOperation op = find_tokenizer(module);
   if (mlirOperationIsNull(op))
     return resq_fail(err, RESQ_USAGE, "--pre-tokenizer=%s: the model has no tokenizer", name);
-  resq_gguf gguf;
-  if (!open_checkpoint(module, op, &gguf, err))
+  const resq_gguf *gguf = open_checkpoint(module, op, checkpoints, err);
+  if (!gguf)
     return false;
-  MlirContext ctx = mlirOperationGetContext(op);
-  set_attribute(op, "pre", mlirStringAttrGet(ctx, resq_str(name)));
-  if (!resq_gguf_get(&gguf, RESQ_IMPORT_ADD_BOS_KEY))
-    set_attribute(
-        op, "add_bos",
-        mlirBoolAttrGet(ctx, resq_op_i64(op, "bos") >= 0 && resq_pretokenizer_means_bos(name)));
-  resq_gguf_close(&gguf);
+  resqTokenizerOpSetPre(op, resq_str(name));
+  if (!resq_gguf_get(gguf, RESQ_IMPORT_ADD_BOS_KEY))
+    resqTokenizerOpSetAddBos(op,
+                             resqTokenizerOpGetBos(op) >= 0 && resq_pretokenizer_means_bos(name));
   return true;
 }
 
@@ -92,43 +86,41 @@ static void warn(const resq_tokenizer_warnings *w, const resq_gguf *gguf,
   }
 }
 
-bool resq_module_tokenizer(MlirOperation module, const resq_tokenizer_warnings *warnings,
-                           uint8_t **out_blob, uint64_t *out_size, resq_error *err) {
+bool resq_module_tokenizer(MlirOperation module, resq_checkpoints *checkpoints,
+                           const resq_tokenizer_warnings *warnings, uint8_t **out_blob,
+                           uint64_t *out_size, resq_error *err) {
   *out_blob = NULL;
   *out_size = 0;
   MlirOperation op = find_tokenizer(module);
   if (mlirOperationIsNull(op))
     return true;
-  resq_gguf gguf;
-  if (!open_checkpoint(module, op, &gguf, err))
+  const resq_gguf *gguf = open_checkpoint(module, op, checkpoints, err);
+  if (!gguf)
     return false;
   resq_tokenizer_source source = {0};
-  char *pre = copy_text(resq_op_str(op, "pre"));
-  char *chat = copy_text(resq_op_str(op, "chat_template"));
-  bool ok =
-      (pre && chat) || resq_fail(err, RESQ_NO_MEMORY, "no memory for the tokenizer's strings");
-  ok = ok && resq_import_tokenizer_source(&gguf, &source, err);
+  char *pre = copy_text(resqTokenizerOpGetPre(op));
+  char *chat = copy_text(resqTokenizerOpGetChatTemplate(op));
+  bool ok = resq_import_tokenizer_source(gguf, &source, err);
   if (ok && !resq_pretokenizer_known(pre))
     ok = resq_fail(
         err, RESQ_BAD_INPUT,
         "%s: the pre-tokenizer \"%.64s\" is not known; --pre-tokenizer=NAME chooses one of %s",
-        gguf.path, pre, resq_pretokenizer_names());
+        gguf->path, pre, resq_pretokenizer_names());
   if (ok) {
     resq_tokenizer_notes notes;
     resq_tokenizer_source edited = source;
     edited.pre = pre;
     edited.chat_template = chat;
-    edited.bos = resq_op_i64(op, "bos");
-    edited.eos = resq_op_i64(op, "eos");
-    edited.add_bos = mlirBoolAttrGetValue(resq_op_attr(op, "add_bos"));
+    edited.bos = resqTokenizerOpGetBos(op);
+    edited.eos = resqTokenizerOpGetEos(op);
+    edited.add_bos = resqTokenizerOpGetAddBos(op);
     edited.notes = &notes;
     *out_blob = resq_tokenizer_build(&edited, out_size, err);
-    ok = *out_blob || resq_fail_in(err, "%s", gguf.path);
+    ok = *out_blob || resq_fail_in(err, "%s", gguf->path);
     if (ok && warnings)
-      warn(warnings, &gguf, &edited);
+      warn(warnings, gguf, &edited);
   }
   resq_import_tokenizer_source_free(&source);
-  resq_gguf_close(&gguf);
   free(pre);
   free(chat);
   return ok;

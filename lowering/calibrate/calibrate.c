@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "calibrate.h"
 
-#include "dialect/build.h"
+#include "dialect/ops.h"
 #include "dialect/memory.h"
 #include "calibration_text.h"
 #include "lowering/artifact/module_tokenizer.h"
@@ -25,7 +25,7 @@ typedef struct site_text {
 
 static void collect_site(MlirOperation op, void *user) {
   site_text *t = user;
-  MlirStringRef site = resq_op_str(op, "site");
+  MlirStringRef site = resq_site_name(op);
   // Each once.
   for (const char *at = t->data; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
     if (strcspn(at, ",") == site.length && !memcmp(at, site.data, site.length))
@@ -40,8 +40,8 @@ static void collect_site(MlirOperation op, void *user) {
 
 char *resq_recipe_sites(MlirOperation module) {
   site_text t = {NULL, 0};
-  resq_for_each(module, "resq.moment", collect_site, &t);
-  resq_for_each(module, "resq.samples", collect_site, &t);
+  resq_for_each(module, RESQ_OP_MOMENT, collect_site, &t);
+  resq_for_each(module, RESQ_OP_SAMPLES, collect_site, &t);
   return t.data ? t.data : resq_copy_text("");
 }
 
@@ -55,7 +55,7 @@ typedef struct site_table {
 
 static void describe_site(MlirOperation op, void *user) {
   site_table *t = user;
-  MlirStringRef site = resq_op_str(op, "site");
+  MlirStringRef site = resqObserveOpGetSite(op);
   for (int32_t i = 0; i < t->count; i++)
     if (resq_str_eq(site, t->names[i]))
       return;
@@ -63,14 +63,14 @@ static void describe_site(MlirOperation op, void *user) {
   t->widths = RESQ_GROW(t->widths, t->count);
   t->blocks = RESQ_GROW(t->blocks, t->count);
   t->names[t->count] = resq_copy_part(site.data, site.length);
-  t->widths[t->count] = resq_width(mlirOperationGetOperand(op, 0));
-  t->blocks[t->count++] = resq_op_i64(op, "block");
+  t->widths[t->count] = resq_width(resqObserveOpGetX(op));
+  t->blocks[t->count++] = resqObserveOpGetBlock(op);
 }
 
 static resq_statistics *make_statistics(MlirOperation module, int threads, const resq_workdir *work,
                                         resq_error *err) {
   site_table t = {0};
-  resq_for_each(module, "resq.observe", describe_site, &t);
+  resq_for_each(module, RESQ_OP_OBSERVE, describe_site, &t);
   resq_statistics_options options = {
       .samples = RESQ_CALIBRATION_SAMPLES, .seed = 1, .threads = threads, .directory = work->path};
   resq_statistics *s = resq_statistics_create(t.count, (const char *const *)t.names, t.widths,
@@ -90,14 +90,14 @@ typedef struct observer {
   resq_statistics *statistics;
 } observer;
 
-/// Called by one thread, the others waiting. Parameters read so far go out of memory with every
-/// site: what is resident follows a layer.
+/// Called by the one thread that takes the op's only chunk; no other thread goes past the phase before it returns.
+/// Parameters read so far go out of memory with every site, so that what is resident follows a layer.
 static void observe(void *user, int32_t site, const float *x, int64_t rows, int64_t width,
                     int64_t ld) {
   (void)width;
   const observer *o = user;
   resq_statistics_add(o->statistics, site, x, rows, ld);
-  resq_probe_forget(o->probe);
+  resq_probe_drop_pages(o->probe);
 }
 
 /// Windows of a call, each a sequence. The moments of all sites pass through memory once a call, and
@@ -139,7 +139,8 @@ static resq_statistics *collect(MlirModule module, const resq_windows *windows,
                             .rows = WINDOWS_A_CALL * WINDOW,
                             .sequences = WINDOWS_A_CALL,
                             .capacity = WINDOW,
-                            .threads = options->threads};
+                            .threads = options->threads,
+                            .checkpoints = options->checkpoints};
   const char *what = options->text ? options->text : "sampled text";
   bool ok = resq_probe_open(&probe, module, &how, work, stages, err);
   if (ok) {
@@ -155,9 +156,7 @@ static resq_statistics *collect(MlirModule module, const resq_windows *windows,
 //===-- The whole ---------------------------------------------------------===//
 
 int64_t resq_calibration_windows(const resq_calibration_options *options) {
-  return options->windows ? options->windows
-         : options->text       ? 64
-                                      : 16;
+  return options->windows ? options->windows : options->text ? 64 : 16;
 }
 
 static bool instrument(MlirModule module, const char *sites, resq_error *err) {
@@ -170,9 +169,10 @@ static bool instrument(MlirModule module, const char *sites, resq_error *err) {
 }
 
 /// The module's tokenizer; NULL on failure. *blob is what it reads from, to be freed after it.
-static resq_tokenizer *open_tokenizer(MlirModule module, uint8_t **blob, resq_error *err) {
+static resq_tokenizer *open_tokenizer(MlirModule module, resq_checkpoints *checkpoints,
+                                      uint8_t **blob, resq_error *err) {
   uint64_t size = 0;
-  if (!resq_module_tokenizer(mlirModuleGetOperation(module), NULL, blob, &size, err))
+  if (!resq_module_tokenizer(mlirModuleGetOperation(module), checkpoints, NULL, blob, &size, err))
     return NULL;
   if (*blob)
     return resq_tokenizer_open(*blob, size, err);
@@ -181,18 +181,22 @@ static resq_tokenizer *open_tokenizer(MlirModule module, uint8_t **blob, resq_er
   return NULL;
 }
 
-static bool get_windows(resq_windows *out, MlirModule imported, const resq_calibration_options *options,
-                        const resq_workdir *work, resq_stages *stages, resq_error *err) {
+static bool get_windows(resq_windows *out, MlirModule imported,
+                        const resq_calibration_options *options, const resq_workdir *work,
+                        resq_stages *stages, resq_error *err) {
   *out = (resq_windows){NULL, 0};
   uint8_t *blob = NULL;
-  resq_tokenizer *tokenizer = open_tokenizer(imported, &blob, err);
+  resq_tokenizer *tokenizer = open_tokenizer(imported, options->checkpoints, &blob, err);
   int64_t count = resq_calibration_windows(options);
   bool ok = tokenizer != NULL;
   if (ok && options->text) {
     ok = resq_windows_read(out, tokenizer, options->text, count, err);
   } else if (ok) {
     resq_stage(stages, "sample");
-    resq_sampling how = {.windows = count, .seed = options->seed, .threads = options->threads};
+    resq_sampling how = {.windows = count,
+                         .seed = options->seed,
+                         .threads = options->threads,
+                         .checkpoints = options->checkpoints};
     ok = resq_windows_sample(out, imported, tokenizer, &how, work, stages, err);
   }
   if (tokenizer)

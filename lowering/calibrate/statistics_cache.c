@@ -19,8 +19,7 @@ bool resq_statistics_cache_path(MlirModule imported, const resq_calibration_opti
   XXH3_state_t *state = ok ? XXH3_createState() : NULL;
   if (state) {
     const int64_t numbers[] = {RESQ_CALIBRATION_VERSION, RESQ_CALIBRATION_SAMPLES,
-                               resq_calibration_windows(options),
-                               options->text ? 0 : options->seed,
+                               resq_calibration_windows(options), options->text ? 0 : options->seed,
                                options->text ? 0 : RESQ_SAMPLING_VERSION};
     XXH3_128bits_reset(state);
     XXH3_128bits_update(state, module.data, module.size);

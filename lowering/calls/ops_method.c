@@ -3,6 +3,7 @@
 #include "dialect/memory.h"
 #include "kernels/kernels.h"
 #include "emit.h"
+#include "lowering/entries/sites.h"
 
 #include <stdlib.h>
 
@@ -266,13 +267,10 @@ static bool check_branches(lowering *l, MlirOperation op, int branches, int *int
   *integers = 0;
   for (int i = 0; i < branches; i++) {
     MlirType weight = resq_element(operand(op, branches + i));
-    if (!resq_str_eq(resqQuantTypeGetLayout(weight), "n16k4")) {
+    if (!resqQuantTypeIsPacked(weight)) {
       lower_fail(l, op, "weight %d is not stored as n16k4: run --resq-pack first", i);
       return false;
     }
-    if (!check_packed(l, op, operand(op, branches + i),
-                      resqQuantTypeGetGroup(resq_element(operand(op, i)))))
-      return false;
     if (resqQuantTypeIsE4M3(weight))
       continue;
     if (i > (*integers)++) {

@@ -42,12 +42,18 @@ static void emit_get(lowering *l, MlirOperation op) {
 static void emit_embed(lowering *l, MlirOperation op) {
   MlirType table = resq_element(operand(op, 1));
   bool codes = resqTypeIsQuant(table);
-  if (codes && !resq_str_eq(resqQuantTypeGetLayout(table), "n16k4")) {
+  if (codes && !resqQuantTypeIsPacked(table)) {
     lower_fail(l, op, "table is not packed: run --resq-pack first");
     return;
   }
-  if (codes && !check_packed(l, op, operand(op, 1), resqQuantTypeGetGroup(table)))
+  if (codes && resqQuantTypeGetPacking(table).group != resqQuantTypeGetGroup(table)) {
+    lower_fail(l, op,
+               "the table is packed for groups of %lld, but its scales are of groups of %lld: the "
+               "kernel reads one group for both",
+               (long long)resqQuantTypeGetPacking(table).group,
+               (long long)resqQuantTypeGetGroup(table));
     return;
+  }
   const char *suffix = codes ? "codes" : panel_suffix(l, op, operand(op, 1), "table");
   if (!suffix)
     return;
@@ -125,7 +131,7 @@ static void emit_rope(lowering *l, MlirOperation op) {
 
 /// kind, bits, high of a code.
 static void kernel_code(kernel_call *k, MlirAttribute code) {
-  kernel_const(k, resqKvCodeNumber(code));
+  kernel_const(k, resqKvCodeAttrGetKind(code));
   kernel_const(k, resqKvCodeAttrGetBits(code));
   kernel_const(k, resqKvCodeAttrGetHigh(code));
 }
@@ -151,7 +157,7 @@ static void kernel_groups(kernel_call *k, MlirOperation cache) {
 }
 
 static bool has_groups(MlirOperation cache) {
-  return resq_str_eq(resqKvCodeAttrGetKind(resq_op_attr(cache, "keys")), "qjl_groups");
+  return resqKvCodeAttrGetKind(resq_op_attr(cache, "keys")) == RESQ_KV_QJL_GROUPS;
 }
 
 /// The panel of the sketch, operand `index` of the call's op, or null where it has none.

@@ -3,8 +3,11 @@
 #include "compile_files.h"
 
 #include "base/file.h"
+#include "dialect/ops.h"
+#include "base/levels.h"
 #include "dialect/build.h"
 #include "dialect/memory.h"
+#include "lowering/codegen/codegen.h"
 #include "lowering/entries/header.h"
 #include "lowering/codegen/link.h"
 
@@ -44,7 +47,8 @@ static bool add_linked(const resq_compile_options *o, resq_file_uses *uses, resq
   char folder[PATH_MAX], path[PATH_MAX + 64];
   if (!links(o))
     return true;
-  if (!resq_runtime_folder(folder, sizeof folder, err))
+  const char *levels = o->levels ? o->levels : resq_level_default();
+  if (!resq_runtime_folder(resq_codegen_architecture(levels), folder, sizeof folder, err))
     return false;
   bool ok = true;
   for (size_t i = 0; ok && i < sizeof archives / sizeof *archives; i++) {
@@ -108,9 +112,9 @@ bool resq_compile_check_module(MlirOperation module, resq_file_uses *uses, resq_
   bool ok = true;
   for (MlirOperation op = mlirBlockGetFirstOperation(body); ok && !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
-    if (!resq_op_is(op, "resq.checkpoint"))
+    if (!resqOpIsCheckpoint(op))
       continue;
-    MlirStringRef text = resq_op_str(op, "path");
+    MlirStringRef text = resqCheckpointOpGetPath(op);
     char *path = resq_copy_part(text.data, text.length);
     ok = resq_file_use_add(uses, RESQ_READS, "the checkpoint of the module,", path, err);
     free(path);

@@ -10,7 +10,7 @@
 
 // Each pass's function and options; the options end in an empty one, which is not counted.
 #define RESQ_PASS(name, flag, summary, options)                                                    \
-  bool resq_pass_##name(MlirOperation module, resq_pass *pass);                  \
+  bool resq_pass_##name(MlirOperation module, resq_pass *pass);                                    \
   static const resq_option name##_options[] = {options{NULL, RESQ_OPTION_INT, NULL, NULL}};
 #include "passes/passes.def"
 #undef RESQ_PASS

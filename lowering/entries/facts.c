@@ -9,6 +9,7 @@
 #include "facts_internal.h"
 
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,23 +25,6 @@ const char *resq_row_roles(MlirStringRef op) {
 }
 
 //===-- Values and their classes ------------------------------------------===//
-
-bool facts_no_memory(facts *f) {
-  resq_emit_error(f->func, "no memory for the facts of a function");
-  return false;
-}
-
-/// Makes room for one more; false after an error.
-static bool grow(facts *f, void **items, int *room, int n, size_t size) {
-  if (n < *room)
-    return true;
-  void *more = realloc(*items, (size_t)(2 * n + 16) * size);
-  if (!more)
-    return facts_no_memory(f);
-  *items = more;
-  *room = 2 * n + 16;
-  return true;
-}
 
 /// -1: no row value.
 int facts_find(const facts *f, MlirValue v) {
@@ -58,9 +42,8 @@ int facts_class(const facts *f, int i) {
   return i;
 }
 
-static bool add_value(facts *f, MlirValue v, bool computed) {
-  if (!grow(f, (void **)&f->values, &f->room, f->n_values, sizeof *f->values))
-    return false;
+static void add_value(facts *f, MlirValue v, bool computed) {
+  f->values = RESQ_GROW(f->values, f->n_values);
   MlirType type = mlirValueGetType(v);
   bool fixed = mlirTypeIsARankedTensor(type) && mlirShapedTypeGetRank(type) > 0 &&
                !mlirShapedTypeIsDynamicDim(type, 0);
@@ -69,7 +52,6 @@ static bool add_value(facts *f, MlirValue v, bool computed) {
                                        .fixed = fixed ? mlirShapedTypeGetDimSize(type, 0) : -1,
                                        .computed = computed};
   f->n_values++;
-  return true;
 }
 
 static bool unite(facts *f, MlirOperation op, int a, int b) {
@@ -92,6 +74,7 @@ static bool unite(facts *f, MlirOperation op, int a, int b) {
 
 //===-- Ops ---------------------------------------------------------------===//
 
+/// Always true.
 static bool add_rule(facts *f, int argument, resq_index_rule rule) {
   for (int i = 0; i < f->n_rules; i++) {
     const resq_index_rule *r = &f->rules[i].rule;
@@ -99,8 +82,7 @@ static bool add_rule(facts *f, int argument, resq_index_rule rule) {
         r->limit == rule.limit)
       return true;
   }
-  if (!grow(f, (void **)&f->rules, &f->rules_room, f->n_rules, sizeof *f->rules))
-    return false;
+  f->rules = RESQ_GROW(f->rules, f->n_rules);
   f->rules[f->n_rules++] = (row_rule){argument, rule};
   return true;
 }
@@ -127,13 +109,13 @@ static int rows_argument(facts *f, MlirOperation op, intptr_t operand) {
   return -1;
 }
 
-static int64_t cache_index(const facts *f, MlirStringRef name) {
-  int64_t index = 0;
+static int32_t cache_index(const facts *f, MlirStringRef name) {
+  int32_t index = 0;
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(f->module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    if (resq_op_is(op, "resq.kv_cache")) {
-      if (mlirStringRefEqual(resq_op_str(op, "sym_name"), name))
+    if (resqOpIsKvCache(op)) {
+      if (mlirStringRefEqual(resq_symbol_name(op), name))
         return index;
       index++;
     }
@@ -143,15 +125,14 @@ static int64_t cache_index(const facts *f, MlirStringRef name) {
 /// An op on a cache: `p` is the operand of its positions, before that of its sequences.
 static bool add_use(facts *f, MlirOperation op, intptr_t p) {
   int positions = argument_of(op, p), sequences = positions < 0 ? -1 : argument_of(op, p + 1);
-  int64_t cache = cache_index(f, resq_op_str(op, "cache"));
-  if (sequences < 0 || cache < 0 ||
-      !grow(f, (void **)&f->uses, &f->uses_room, 4 * f->n_uses + 3, sizeof *f->uses))
+  int32_t cache = cache_index(f, resq_cache_name(op));
+  if (sequences < 0 || cache < 0)
     return false;
-  int64_t *use = f->uses + 4 * f->n_uses++;
-  use[0] = cache;
-  use[1] = positions;
-  use[2] = sequences;
-  use[3] = resq_op_is(op, "resq.kv_append");
+  f->uses = RESQ_GROW(f->uses, f->n_uses);
+  f->uses[f->n_uses++] = (resq_cache_use){.cache = cache,
+                                          .positions = positions,
+                                          .sequences = sequences,
+                                          .is_append = resqOpIsKvAppend(op)};
   return true;
 }
 
@@ -216,14 +197,8 @@ static bool take_operand(facts *f, MlirOperation op, intptr_t operand, char role
 
 /// The letter of an operand.
 static char role_of(MlirOperation op, const char *roles, intptr_t operand) {
-  MlirAttribute segments = resq_op_attr(op, "operandSegmentSizes");
-  intptr_t last = (intptr_t)strlen(roles) - 1;
-  if (mlirAttributeIsNull(segments))
-    return roles[operand < last ? operand : last];
-  intptr_t segment = 0, end = mlirDenseI32ArrayGetElement(segments, 0);
-  while (operand >= end)
-    end += mlirDenseI32ArrayGetElement(segments, ++segment);
-  return roles[segment];
+  intptr_t last = (intptr_t)strlen(roles) - 1, segment = resq_operand_segment(op, operand);
+  return roles[segment < last ? segment : last];
 }
 
 static bool take_op(facts *f, MlirOperation op) {
@@ -235,8 +210,8 @@ static bool take_op(facts *f, MlirOperation op) {
         (int)name.length, name.data);
     return false;
   }
-  if ((resq_op_is(op, "resq.slice") || resq_op_is(op, "resq.concat")) &&
-      resq_op_i64(op, "dim") == 0) {
+  if ((resqOpIsSlice(op) && resqSliceOpGetDim(op) == 0) ||
+      (resqOpIsConcat(op) && resqConcatOpGetDim(op) == 0)) {
     resq_emit_error(op, "a %s of rows in a function: allowed are columns (dim 1)", name.data + 5);
     return false;
   }
@@ -246,16 +221,18 @@ static bool take_op(facts *f, MlirOperation op) {
       return false;
   if (strchr(roles, 'p') && !add_use(f, op, strchr(roles, 'p') - roles))
     return false;
-  for (intptr_t i = 0; *roles && i < mlirOperationGetNumResults(op); i++)
-    if (!add_value(f, mlirOperationGetResult(op, i), true) || !unite(f, op, rows, f->n_values - 1))
+  for (intptr_t i = 0; *roles && i < mlirOperationGetNumResults(op); i++) {
+    add_value(f, mlirOperationGetResult(op, i), true);
+    if (!unite(f, op, rows, f->n_values - 1))
       return false;
+  }
   return true;
 }
 
 //===-- The walk ----------------------------------------------------------===//
 
 static bool check_signature(facts *f, MlirBlock block, MlirOperation ret) {
-  MlirStringRef name = resq_op_str(f->func, "sym_name");
+  MlirStringRef name = resq_symbol_name(f->func);
   if (memchr(name.data, 0, name.length)) {
     resq_emit_error(f->func, "the name of a function that is compiled has a NUL");
     return false;
@@ -267,8 +244,9 @@ static bool check_signature(facts *f, MlirBlock block, MlirOperation ret) {
   }
   for (int i = 0; i < f->n_inputs; i++) {
     MlirValue v = mlirBlockGetArgument(block, i);
-    if (!facts_check_type(f, mlirValueGetType(v), false, i) || !add_value(f, v, false))
+    if (!facts_check_type(f, mlirValueGetType(v), false, i))
       return false;
+    add_value(f, v, false);
   }
   for (int i = 0; i < f->n_results; i++)
     if (!facts_check_type(f, mlirValueGetType(mlirOperationGetOperand(ret, i)), true, i))
@@ -276,7 +254,8 @@ static bool check_signature(facts *f, MlirBlock block, MlirOperation ret) {
   return true;
 }
 
-bool resq_function_facts(MlirOperation module, MlirOperation func) {
+bool resq_function_facts_derive(MlirOperation module, MlirOperation func, resq_arena *memory,
+                                resq_function_facts *out) {
   MlirRegion region = mlirOperationGetRegion(func, 0);
   MlirBlock block = mlirRegionGetFirstBlock(region);
   if (!mlirBlockIsNull(mlirBlockGetNextInRegion(block))) {
@@ -286,34 +265,28 @@ bool resq_function_facts(MlirOperation module, MlirOperation func) {
   MlirOperation ret = mlirBlockGetTerminator(block);
   facts f = {.module = module,
              .func = func,
-             .ctx = mlirOperationGetContext(module),
+             .memory = memory,
              .n_inputs = (int)mlirBlockGetNumArguments(block),
              .n_results = (int)mlirOperationGetNumOperands(ret)};
   bool ok = check_signature(&f, block, ret);
   for (MlirOperation op = mlirBlockGetFirstOperation(block); ok && !mlirOperationEqual(op, ret);
        op = mlirOperationGetNextInBlock(op))
     ok = take_op(&f, op);
-  ok = ok && facts_set(&f, ret);
+  ok = ok && facts_tabulate(&f, ret, out);
   free(f.values);
   free(f.rules);
   free(f.uses);
   return ok;
 }
 
-bool resq_is_public_function(MlirOperation op) {
-  return resq_op_is(op, "func.func") &&
-         !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))) &&
+bool resq_is_public(MlirOperation op) {
+  return !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))) &&
          (!resq_op_has(op, "sym_visibility") ||
           resq_str_eq(resq_op_str(op, "sym_visibility"), "public"));
 }
 
-bool resq_module_facts(MlirOperation module) {
-  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
-  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
-       op = mlirOperationGetNextInBlock(op))
-    if (resq_is_public_function(op) && !resq_function_facts(module, op))
-      return false;
-  return true;
+bool resq_is_public_function(MlirOperation op) {
+  return resq_op_is(op, "func.func") && resq_is_public(op);
 }
 
 char *resq_entry_symbol(MlirStringRef function, const char *level, int64_t rows) {

@@ -7,7 +7,7 @@
 #ifndef RESQ_LOWERING_PACK_H
 #define RESQ_LOWERING_PACK_H
 
-#include "resq/code_kind.h"
+#include "kernels/layout/quant_codes.h"
 
 #include <stdbool.h>
 #include <stdint.h>

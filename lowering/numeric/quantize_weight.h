@@ -3,7 +3,7 @@
 #ifndef RESQ_LOWERING_QUANTIZE_WEIGHT_H
 #define RESQ_LOWERING_QUANTIZE_WEIGHT_H
 
-#include "resq/code_kind.h"
+#include "kernels/layout/quant_codes.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -11,41 +11,41 @@
 
 #define ROWS(n) RESQ_MODE_ROWS, n, false
 static const resq_rule rules[] = {
-    {"resq.leaf", RESQ_MODE_SOURCE, 0, false, resq_evaluate_leaf},
-    {"resq.moment", RESQ_MODE_SOURCE, 0, false, resq_evaluate_moment},
-    {"resq.samples", RESQ_MODE_SOURCE, 0, false, resq_evaluate_samples},
-    {"resq.clip_ratio", RESQ_MODE_WHOLE, 0, true, resq_evaluate_clip_ratio},
-    {"resq.diagonal_order", RESQ_MODE_WHOLE, 0, false, resq_evaluate_diagonal_order},
+    {RESQ_OP_LEAF, RESQ_MODE_SOURCE, 0, false, resq_evaluate_leaf},
+    {RESQ_OP_MOMENT, RESQ_MODE_SOURCE, 0, false, resq_evaluate_moment},
+    {RESQ_OP_SAMPLES, RESQ_MODE_SOURCE, 0, false, resq_evaluate_samples},
+    {RESQ_OP_CLIP_RATIO, RESQ_MODE_WHOLE, 0, true, resq_evaluate_clip_ratio},
+    {RESQ_OP_DIAGONAL_ORDER, RESQ_MODE_WHOLE, 0, false, resq_evaluate_diagonal_order},
     {"arith.constant", RESQ_MODE_SOURCE, 0, false, resq_evaluate_constant},
-    {"resq.eye", RESQ_MODE_SOURCE, 0, false, resq_evaluate_eye},
-    {"resq.random_orthogonal", RESQ_MODE_WHOLE, 0, true, resq_evaluate_random_orthogonal},
-    {"resq.hadamard_matrix", RESQ_MODE_WHOLE, 0, false, resq_evaluate_hadamard_matrix},
-    {"resq.normalize_trace", RESQ_MODE_WHOLE, 0, false, resq_evaluate_normalize_trace},
-    {"resq.sum_blocks", RESQ_MODE_WHOLE, 0, false, resq_evaluate_sum_blocks},
-    {"resq.eigenbasis", RESQ_MODE_WHOLE, 0, true, resq_evaluate_eigenbasis},
-    {"resq.balanced_basis", RESQ_MODE_WHOLE, 0, true, resq_evaluate_balanced_basis},
-    {"resq.inverse_transpose", RESQ_MODE_WHOLE, 0, true, resq_evaluate_inverse_transpose},
-    {"resq.random_matrix", RESQ_MODE_WHOLE, 0, false, resq_evaluate_random_matrix},
-    {"resq.sketch_matrix", RESQ_MODE_WHOLE, 0, true, resq_evaluate_sketch_matrix},
-    {"resq.matmul", RESQ_MODE_WHOLE, 0, true, resq_evaluate_matmul},
-    {"resq.transpose", RESQ_MODE_WHOLE, 0, false, resq_evaluate_transpose},
-    {"resq.kron", RESQ_MODE_WHOLE, 0, false, resq_evaluate_kron},
-    {"resq.deinterleave", RESQ_MODE_WHOLE, 0, false, resq_evaluate_deinterleave},
-    {"resq.rotate", ROWS(1), resq_evaluate_rotate},
-    {"resq.hadamard", ROWS(1), resq_evaluate_hadamard},
-    {"resq.permute", ROWS(1), resq_evaluate_permute},
-    {"resq.split", ROWS(1), resq_evaluate_split},
-    {"resq.join", ROWS(-1), resq_evaluate_join},
-    {"resq.slice", ROWS(1), resq_evaluate_slice},
-    {"resq.concat", ROWS(-1), resq_evaluate_concat},
-    {"resq.add", ROWS(-1), resq_evaluate_add},
-    {"resq.scale_columns", ROWS(1), resq_evaluate_scale_columns},
-    {"resq.cast", ROWS(1), resq_evaluate_cast},
-    {"resq.quantize_weight", ROWS(1), resq_evaluate_quantize_weight},
-    {"resq.dequantize", ROWS(1), resq_evaluate_dequantize},
-    {"resq.gptq_factor", RESQ_MODE_JOINT, 0, false, resq_evaluate_gptq_factor},
-    {"resq.gptq_weight", RESQ_MODE_JOINT, 0, false, resq_evaluate_gptq_weight},
-    {"resq.pack", ROWS(1), NULL}, // done by store.c, which writes tiles as they come
+    {RESQ_OP_EYE, RESQ_MODE_SOURCE, 0, false, resq_evaluate_eye},
+    {RESQ_OP_RANDOM_ORTHOGONAL, RESQ_MODE_WHOLE, 0, true, resq_evaluate_random_orthogonal},
+    {RESQ_OP_HADAMARD_MATRIX, RESQ_MODE_WHOLE, 0, false, resq_evaluate_hadamard_matrix},
+    {RESQ_OP_NORMALIZE_TRACE, RESQ_MODE_WHOLE, 0, false, resq_evaluate_normalize_trace},
+    {RESQ_OP_SUM_BLOCKS, RESQ_MODE_WHOLE, 0, false, resq_evaluate_sum_blocks},
+    {RESQ_OP_EIGENBASIS, RESQ_MODE_WHOLE, 0, true, resq_evaluate_eigenbasis},
+    {RESQ_OP_BALANCED_BASIS, RESQ_MODE_WHOLE, 0, true, resq_evaluate_balanced_basis},
+    {RESQ_OP_INVERSE_TRANSPOSE, RESQ_MODE_WHOLE, 0, true, resq_evaluate_inverse_transpose},
+    {RESQ_OP_RANDOM_MATRIX, RESQ_MODE_WHOLE, 0, false, resq_evaluate_random_matrix},
+    {RESQ_OP_SKETCH_MATRIX, RESQ_MODE_WHOLE, 0, true, resq_evaluate_sketch_matrix},
+    {RESQ_OP_MATMUL, RESQ_MODE_WHOLE, 0, true, resq_evaluate_matmul},
+    {RESQ_OP_TRANSPOSE, RESQ_MODE_WHOLE, 0, false, resq_evaluate_transpose},
+    {RESQ_OP_KRON, RESQ_MODE_WHOLE, 0, false, resq_evaluate_kron},
+    {RESQ_OP_DEINTERLEAVE, RESQ_MODE_WHOLE, 0, false, resq_evaluate_deinterleave},
+    {RESQ_OP_ROTATE, ROWS(1), resq_evaluate_rotate},
+    {RESQ_OP_HADAMARD, ROWS(1), resq_evaluate_hadamard},
+    {RESQ_OP_PERMUTE, ROWS(1), resq_evaluate_permute},
+    {RESQ_OP_SPLIT, ROWS(1), resq_evaluate_split},
+    {RESQ_OP_JOIN, ROWS(-1), resq_evaluate_join},
+    {RESQ_OP_SLICE, ROWS(1), resq_evaluate_slice},
+    {RESQ_OP_CONCAT, ROWS(-1), resq_evaluate_concat},
+    {RESQ_OP_ADD, ROWS(-1), resq_evaluate_add},
+    {RESQ_OP_SCALE_COLUMNS, ROWS(1), resq_evaluate_scale_columns},
+    {RESQ_OP_CAST, ROWS(1), resq_evaluate_cast},
+    {RESQ_OP_QUANTIZE_WEIGHT, ROWS(1), resq_evaluate_quantize_weight},
+    {RESQ_OP_DEQUANTIZE, ROWS(1), resq_evaluate_dequantize},
+    {RESQ_OP_GPTQ_FACTOR, RESQ_MODE_JOINT, 0, false, resq_evaluate_gptq_factor},
+    {RESQ_OP_GPTQ_WEIGHT, RESQ_MODE_JOINT, 0, false, resq_evaluate_gptq_weight},
+    {RESQ_OP_PACK, ROWS(1), resq_evaluate_pack},
 };
 
 const resq_rule *resq_rule_find(MlirStringRef name) {
@@ -85,17 +85,8 @@ static bool round_to_type(const resq_tensor_info *info, resq_value *from, resq_v
     return *out || resq_out_of_memory(err, info);
   }
   resq_node cast = {.info = *info};
-  return resq_evaluate_cast(NULL, &cast, (resq_range){0, from->rows}, &from, out, err);
-}
-
-static bool run_rule(resq_evaluator *e, const resq_node *node, resq_range range,
-                     resq_value **operands, resq_value **out, resq_error *err) {
-  if (!node->rule)
-    return round_to_type(&node->info, operands[0], out, err);
-  if (!node->rule->run)
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "a packed value can only be yielded by a param that functions read");
-  return node->rule->run(e, node, range, operands, out, err);
+  return resq_evaluate_cast(
+      &(resq_rule_call){.node = &cast, .range = {0, from->rows}, .operands = &from}, out, err);
 }
 
 /// Operands, then the op, for a range. A JOINT op has room for all its results at out.
@@ -115,7 +106,8 @@ static bool compute(resq_evaluator *e, int32_t index, resq_range range, resq_val
                        err);
   }
   if (ok) {
-    ok = run_rule(e, node, range, operands, out, err);
+    ok = node->rule ? node->rule->run(&(resq_rule_call){e, node, range, operands}, out, err)
+                    : round_to_type(&node->info, operands[0], out, err);
     if (!ok && mlirOperationIsNull(e->culprit))
       e->culprit = node->op;
   }
@@ -198,4 +190,23 @@ bool resq_evaluate(resq_evaluator *e, int32_t index, resq_range range, bool keep
     return false;
   *out = resq_value_view(node->memo, range.begin, range.rows);
   return *out || resq_out_of_memory(err, &node->info);
+}
+
+//===-- Memory ------------------------------------------------------------===//
+
+void resq_mark_needed(const resq_evaluator *e, int32_t node, bool *needed) {
+  if (needed[node])
+    return;
+  needed[node] = true;
+  for (int32_t i = 0; !e->nodes[node].memo && i < e->nodes[node].n_operands; ++i)
+    resq_mark_needed(e, e->nodes[node].operands[i], needed);
+}
+
+void resq_release_unneeded(resq_evaluator *e, const bool *needed) {
+  for (int32_t i = 0; i < e->n_nodes; ++i)
+    if (e->nodes[i].memo && !needed[i]) {
+      resq_value_release(e->nodes[i].memo);
+      e->nodes[i].memo = NULL;
+    }
+  resq_checkpoints_forget(e);
 }

@@ -3,8 +3,9 @@
 //
 // Changes of element type: rounding to floats and to weight codes.
 //===----------------------------------------------------------------------===//
-#include "lowering/numeric/clip_ratio.h"
 #include "evaluate.h"
+#include "kernels/half.h"
+#include "lowering/numeric/clip_ratio.h"
 #include "lowering/numeric/quantize_weight.h"
 
 #include <stdlib.h>
@@ -12,30 +13,9 @@
 
 //===-- Floats ------------------------------------------------------------===//
 
-/// A 16-bit element back as the f32 it stands for.
-static float widen(resq_float element, uint16_t bits) {
-  if (element == RESQ_FLOAT_BF16) {
-    uint32_t wide = (uint32_t)bits << 16;
-    float x;
-    memcpy(&x, &wide, sizeof x);
-    return x;
-  }
-  uint32_t sign = (uint32_t)(bits & 0x8000u) << 16, magnitude = bits & 0x7fffu;
-  float x;
-  if (magnitude >= 0x7c00u) {
-    uint32_t wide = sign | 0x7f800000u | (magnitude & 0x3ffu) << 13;
-    memcpy(&x, &wide, sizeof x);
-    return x;
-  }
-  // The bits moved to f32's places are off by 2^112, exactly, subnormals included.
-  uint32_t wide = magnitude << 13;
-  memcpy(&x, &wide, sizeof x);
-  x *= 0x1p112f;
-  return sign ? -x : x;
-}
-
-RESQ_DECLARE_RULE(cast) {
-  (void)e, (void)range;
+bool resq_evaluate_cast(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   const resq_tensor_info *info = &node->info;
   resq_value *x = operands[0];
   if (!resq_value_is_float(x) || info->kind != RESQ_ELEMENT_FLOAT)
@@ -51,7 +31,8 @@ RESQ_DECLARE_RULE(cast) {
     uint16_t bits;
     resq_store_rows(info->element, (const char *)x->data + i * resq_value_element_size(x->kind),
                     x->kind == RESQ_VALUE_F64, 1, &bits);
-    resq_f32(*out)[i] = widen(info->element, bits);
+    resq_f32(*out)[i] =
+        info->element == RESQ_FLOAT_BF16 ? resq_f32_from_bf16(bits) : resq_f32_from_f16(bits);
   }
   return true;
 }
@@ -59,29 +40,34 @@ RESQ_DECLARE_RULE(cast) {
 //===-- Codes -------------------------------------------------------------===//
 
 bool resq_check_codes(const resq_value *q, resq_error *err) {
-  return q->code_kind != RESQ_CODE_E4M3 || resq_codes_are_numbers(q->data, q->rows * q->width) ||
+  return q->codebook.kind != RESQ_CODE_E4M3 ||
+         resq_codes_are_numbers(q->data, q->rows * q->width) ||
          resq_fail(err, RESQ_BAD_INPUT,
                    "a weight is NaN or infinite; what becomes E4M3 codes must be finite");
 }
 
-RESQ_DECLARE_RULE(quantize_weight) {
+bool resq_evaluate_quantize_weight(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_tensor_info *info = &node->info;
-  int64_t steps = resq_op_has(node->op, "steps") ? resq_op_i64(node->op, "steps") : 28;
-  double norm = resq_op_has(node->op, "norm") ? resq_op_f64(node->op, "norm") : 2.4;
-  if (info->kind != RESQ_ELEMENT_QUANT || info->zero || info->bits < 2 || info->bits > 8 ||
-      info->group < 1 || info->width % info->group != 0 || steps < 1 || steps > 39 ||
+  int64_t steps = resqQuantizeWeightOpGetSteps(node->op);
+  double norm = resqQuantizeWeightOpGetNorm(node->op);
+  if (info->kind != RESQ_ELEMENT_QUANT || info->quant.zero ||
+      info->width % info->quant.group != 0 || steps < 1 || steps > 39 ||
       !(norm > 0 && norm <= 16) || !resq_value_is_float(operands[0]) ||
       operands[0]->width != info->width)
     return resq_bad_shapes(node, err);
   resq_value *x = resq_value_convert(operands[0], RESQ_VALUE_F32);
+  const resq_codebook codes = info->quant.codebook;
   if (x)
-    *out =
-        resq_value_create_quant(range.rows, info->width, info->bits, info->code_kind, info->group);
+    *out = resq_value_create_quant(range.rows, info->width, codes, info->quant.group);
   if (!x || !*out) {
     resq_value_release(x);
     return resq_out_of_memory(err, info);
   }
-  resq_weight_code how = {info->bits, info->group, (int)steps, norm, info->code_kind};
+  resq_weight_code how = {(int)codes.bits, info->quant.group, (int)steps, norm, codes.kind};
   resq_quantize_weight(e->threads, resq_f32(x), x->rows, x->width, &how, (*out)->data,
                        (*out)->scales);
   resq_value_release(x);
@@ -105,10 +91,12 @@ static bool convert_all(const resq_node *node, resq_value *const *operands, resq
   return true;
 }
 
-RESQ_DECLARE_RULE(clip_ratio) {
-  (void)range;
-  int64_t steps = resq_op_has(node->op, "steps") ? resq_op_i64(node->op, "steps") : 15;
-  resq_clip_search how = {(int)resq_op_i64(node->op, "bits"), resq_op_i64(node->op, "group"),
+bool resq_evaluate_clip_ratio(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  int64_t steps = resqClipRatioOpGetSteps(node->op);
+  resq_clip_search how = {(int)resqClipRatioOpGetBits(node->op), resqClipRatioOpGetGroup(node->op),
                           (int)steps};
   int32_t n = node->n_operands;
   if (n < 2 || how.bits < 2 || how.bits > 8 || how.group < 1 || operands[0]->width % how.group ||
@@ -136,8 +124,10 @@ RESQ_DECLARE_RULE(clip_ratio) {
   return ok;
 }
 
-RESQ_DECLARE_RULE(dequantize) {
-  (void)e;
+bool resq_evaluate_dequantize(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *q = operands[0];
   if (q->kind != RESQ_VALUE_QUANT || q->width != node->info.width)
     return resq_bad_shapes(node, err);
@@ -145,6 +135,12 @@ RESQ_DECLARE_RULE(dequantize) {
     return false;
   for (int64_t i = 0; i < q->rows * q->width; ++i)
     resq_f32(*out)[i] =
-        q->scales[i / q->group] * resq_weight_value(q->code_kind, ((const int8_t *)q->data)[i]);
+        q->scales[i / q->group] * resq_weight_value(q->codebook.kind, ((const int8_t *)q->data)[i]);
   return true;
+}
+
+bool resq_evaluate_pack(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  (void)call, (void)out;
+  return resq_fail(err, RESQ_BAD_INPUT,
+                   "a packed value can only be yielded by a param that functions read");
 }

@@ -20,16 +20,16 @@ static void drop(resq_value **values, intptr_t n) {
 
 /// The attribute's parts, which sum to n; malloc'ed, NULL on failure.
 static int64_t *parts_of(const resq_node *node, int64_t n, int *count, resq_error *err) {
-  MlirAttribute attr = resq_op_attr(node->op, "parts");
-  bool ok = !mlirAttributeIsNull(attr) && mlirAttributeIsADenseI64Array(attr);
-  *count = ok ? (int)mlirDenseArrayGetNumElements(attr) : 0;
+  const int64_t *given = resqGptqFactorOpGetParts(node->op);
+  *count = (int)resqGptqFactorOpGetNumParts(node->op);
   int64_t *parts = calloc((size_t)*count + 1, sizeof *parts), left = n;
   if (!parts) {
     resq_out_of_memory(err, &node->info);
     return NULL;
   }
+  bool ok = true;
   for (int i = 0; ok && i < *count; ++i) {
-    parts[i] = mlirDenseI64ArrayGetElement(attr, i);
+    parts[i] = given[i];
     ok = parts[i] > 0 && parts[i] <= left;
     left -= parts[i];
   }
@@ -40,11 +40,13 @@ static int64_t *parts_of(const resq_node *node, int64_t n, int *count, resq_erro
   return NULL;
 }
 
-RESQ_DECLARE_RULE(gptq_factor) {
-  (void)range;
+bool resq_evaluate_gptq_factor(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t n = from->width;
-  float asked = resq_op_has(node->op, "damping") ? (float)resq_op_f64(node->op, "damping") : 0.01f;
+  float asked = resqGptqFactorOpGetDamping(node->op);
   if (from->rank != 2 || from->rows != n || !resq_value_is_float(operands[0]) ||
       node->info.kind != RESQ_ELEMENT_I32 || node->info.width != n || !(asked > 0 && asked <= 1))
     return resq_bad_shapes(node, err);
@@ -77,27 +79,30 @@ RESQ_DECLARE_RULE(gptq_factor) {
 static bool open_part(resq_evaluator *e, const resq_node *first, int i, resq_value *operand,
                       resq_value **w, resq_value **out, resq_gptq_part *part, resq_error *err) {
   const resq_tensor_info *info = &first[i].info, *from = resq_operand_info(e, first, i);
-  if (info->kind != RESQ_ELEMENT_QUANT || info->zero || info->bits < 2 || info->bits > 8 ||
-      info->group < 1 || info->width % info->group != 0 || !resq_value_is_float(operand) ||
+  if (info->kind != RESQ_ELEMENT_QUANT || info->quant.zero ||
+      info->width % info->quant.group != 0 || !resq_value_is_float(operand) ||
       from->width != info->width || from->rows != info->rows || info->rows != first->info.rows)
     return resq_bad_shapes(first, err);
   *w = resq_value_convert(operand, RESQ_VALUE_F32);
-  *out = resq_value_create_quant(info->rows, info->width, info->bits, info->code_kind, info->group);
+  const resq_codebook codes = info->quant.codebook;
+  *out = resq_value_create_quant(info->rows, info->width, codes, info->quant.group);
   if (!*w || !*out)
     return resq_out_of_memory(err, info);
-  MlirOperation op = first->op;
-  int64_t steps = resq_op_has(op, "steps") ? resq_op_i64(op, "steps") : 28;
-  double norm = resq_op_has(op, "norm") ? resq_op_f64(op, "norm") : 2.4;
-  *part = (resq_gptq_part){.w = resq_f32(*w),
-                           .width = info->width,
-                           .how = {info->bits, info->group, (int)steps, norm, info->code_kind},
-                           .codes = (*out)->data,
-                           .scales = (*out)->scales};
+  int64_t steps = resqGptqWeightOpGetSteps(first->op);
+  double norm = resqGptqWeightOpGetNorm(first->op);
+  *part =
+      (resq_gptq_part){.w = resq_f32(*w),
+                       .width = info->width,
+                       .how = {(int)codes.bits, info->quant.group, (int)steps, norm, codes.kind},
+                       .codes = (*out)->data,
+                       .scales = (*out)->scales};
   return (steps >= 1 && steps <= 39 && norm > 0 && norm <= 16) || resq_bad_shapes(first, err);
 }
 
-RESQ_DECLARE_RULE(gptq_weight) {
-  (void)range;
+bool resq_evaluate_gptq_weight(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   int n = node->n_operands - 2;
   if (n < 1 || n > RESQ_MAX_RESULTS || mlirOperationGetNumResults(node->op) != n)
     return resq_bad_shapes(node, err);

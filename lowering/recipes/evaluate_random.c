@@ -57,14 +57,14 @@ static bool make_hadamard(double *out, int64_t ld, int64_t n, const double *row_
   return true;
 }
 
-RESQ_DECLARE_RULE(hadamard_matrix) {
-  (void)e, (void)range, (void)operands;
+bool resq_evaluate_hadamard_matrix(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
   if (!create_square(node, "resq.hadamard_matrix", out, err))
     return false;
   int64_t n = node->info.width, order = resqHadamardOrder(n);
-  uint64_t seed = (uint64_t)resq_op_i64(node->op, "seed");
+  uint64_t seed = (uint64_t)resqHadamardMatrixOpGetSeed(node->op);
   bool ok;
-  if (order == 0 && !resq_op_has(node->op, "or_orthogonal")) {
+  if (order == 0 && !resqHadamardMatrixOpGetOrOrthogonal(node->op)) {
     ok = resq_fail(err, RESQ_BAD_INPUT, "no Hadamard matrix of order %lld is known", (long long)n);
   } else if (order == 0) {
     ok = resq_haar(resq_f64(*out), n, n, seed, 0, err);
@@ -93,23 +93,29 @@ typedef struct block {
 
 typedef bool (*make_block)(const resq_node *node, const block *b, uint64_t seed, resq_error *err);
 
+/// What the two ops of random blocks say.
+typedef struct random_blocks {
+  const char *name;
+  const int64_t *sizes;
+  intptr_t n;
+  int64_t seed;
+} random_blocks;
+
 /// Blocks take their normals from one stream, one after another; each starts at an even place.
-static bool make_blocks(const resq_node *node, const char *name, make_block make, resq_value **out,
-                        resq_error *err) {
-  MlirAttribute sizes = resq_op_attr(node->op, "sizes");
-  uint64_t seed = (uint64_t)resq_op_i64(node->op, "seed");
-  if (!create_square(node, name, out, err))
+static bool make_blocks(const resq_node *node, const random_blocks *blocks, make_block make,
+                        resq_value **out, resq_error *err) {
+  if (!create_square(node, blocks->name, out, err))
     return false;
   int64_t n = node->info.width;
   block b = {.ld = n};
-  bool ok = !mlirAttributeIsNull(sizes) && mlirAttributeIsADenseI64Array(sizes);
-  for (intptr_t i = 0; ok && i < mlirDenseArrayGetNumElements(sizes); ++i) {
-    b.size = mlirDenseI64ArrayGetElement(sizes, i);
+  bool ok = true;
+  for (intptr_t i = 0; ok && i < blocks->n; ++i) {
+    b.size = blocks->sizes[i];
     ok = b.size >= 0 && b.size <= n - b.at;
     if (!ok)
       break;
     b.data = resq_f64(*out) + b.at * n + b.at;
-    if (!make(node, &b, seed, err)) {
+    if (!make(node, &b, (uint64_t)blocks->seed, err)) {
       drop(out);
       return false;
     }
@@ -119,7 +125,7 @@ static bool make_blocks(const resq_node *node, const char *name, make_block make
   if (ok && b.at == n)
     return true;
   drop(out);
-  return resq_fail(err, RESQ_BAD_INPUT, "%s: sizes must sum to %lld", name, (long long)n);
+  return resq_fail(err, RESQ_BAD_INPUT, "%s: sizes must sum to %lld", blocks->name, (long long)n);
 }
 
 static bool haar_block(const resq_node *node, const block *b, uint64_t seed, resq_error *err) {
@@ -127,9 +133,13 @@ static bool haar_block(const resq_node *node, const block *b, uint64_t seed, res
   return resq_haar(b->data, b->ld, b->size, seed, b->first, err);
 }
 
-RESQ_DECLARE_RULE(random_orthogonal) {
-  (void)e, (void)range, (void)operands;
-  return make_blocks(node, "resq.random_orthogonal", haar_block, out, err);
+bool resq_evaluate_random_orthogonal(const resq_rule_call *call, resq_value **out,
+                                     resq_error *err) {
+  const resq_node *node = call->node;
+  const random_blocks blocks = {RESQ_OP_RANDOM_ORTHOGONAL, resqRandomOrthogonalOpGetSizes(node->op),
+                                resqRandomOrthogonalOpGetNumSizes(node->op),
+                                resqRandomOrthogonalOpGetSeed(node->op)};
+  return make_blocks(node, &blocks, haar_block, out, err);
 }
 
 static bool hadamard_block(const resq_node *node, const block *b, uint64_t seed, resq_error *err) {
@@ -167,23 +177,26 @@ static bool bernoulli_block(const resq_node *node, const block *b, uint64_t seed
   return true;
 }
 
-RESQ_DECLARE_RULE(random_matrix) {
-  (void)e, (void)range, (void)operands;
-  MlirStringRef kind = resq_op_str(node->op, "kind");
-  make_block make = resq_str_eq(kind, "gaussian")    ? gaussian_block
-                    : resq_str_eq(kind, "bernoulli") ? bernoulli_block
-                                                     : hadamard_block;
-  return make_blocks(node, "resq.random_matrix", make, out, err);
+bool resq_evaluate_random_matrix(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  static const make_block makers[] = {[RESQ_RANDOM_KIND_HADAMARD] = hadamard_block,
+                                      [RESQ_RANDOM_KIND_GAUSSIAN] = gaussian_block,
+                                      [RESQ_RANDOM_KIND_BERNOULLI] = bernoulli_block};
+  const random_blocks blocks = {RESQ_OP_RANDOM_MATRIX, resqRandomMatrixOpGetSizes(node->op),
+                                resqRandomMatrixOpGetNumSizes(node->op),
+                                resqRandomMatrixOpGetSeed(node->op)};
+  return make_blocks(node, &blocks, makers[resqRandomMatrixOpGetKind(node->op)], out, err);
 }
 
 //===-- Sketches ----------------------------------------------------------===//
 
-RESQ_DECLARE_RULE(sketch_matrix) {
-  (void)e, (void)range, (void)operands;
+bool resq_evaluate_sketch_matrix(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
   if (!resq_new_value(node, RESQ_VALUE_F64, node->info.rows, out, err))
     return false;
   if (resq_sketch(resq_f64(*out), node->info.rows, node->info.width,
-                  (uint64_t)resq_op_i64(node->op, "seed"), resq_op_has(node->op, "gaussian"), err))
+                  (uint64_t)resqSketchMatrixOpGetSeed(node->op),
+                  resqSketchMatrixOpGetGaussian(node->op), err))
     return true;
   drop(out);
   return false;

@@ -23,7 +23,11 @@ static void rotate_blocks(resq_evaluator *e, const resq_value *x, const resq_val
                     resq_f64(y) + j * size, y->width, x->rows, size, size);
 }
 
-RESQ_DECLARE_RULE(rotate) {
+bool resq_evaluate_rotate(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   int64_t size = operands[1]->width;
   if (!resq_value_is_float(operands[0]) || !resq_value_is_float(operands[1]) ||
       operands[1]->rows % size != 0 || operands[0]->width % size != 0 ||
@@ -37,15 +41,17 @@ RESQ_DECLARE_RULE(rotate) {
     resq_out_of_memory(err, &node->info);
   ok = ok && resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err);
   if (ok)
-    rotate_blocks(e, x, matrix, resq_op_has(node->op, "transposed"), *out);
+    rotate_blocks(e, x, matrix, resqRotateOpGetTransposed(node->op), *out);
   resq_value_release(x);
   resq_value_release(matrix);
   return ok;
 }
 
-RESQ_DECLARE_RULE(hadamard) {
-  (void)range;
-  int64_t size = resq_op_i64(node->op, "size");
+bool resq_evaluate_hadamard(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  int64_t size = resqHadamardOpGetSize(node->op);
   int64_t order = size > 0 ? resqHadamardOrder(size) : 0;
   if (order == 0 || node->info.width % size != 0 || !resq_value_is_float(operands[0]))
     return resq_fail(err, RESQ_BAD_INPUT,
@@ -64,7 +70,7 @@ RESQ_DECLARE_RULE(hadamard) {
   if (ok) {
     resqHadamardSigns(order, signs);
     ok = resq_hadamard_rows(e->threads, resq_f64(wide), wide->rows, wide->width, size, order, signs,
-                            resq_op_has(node->op, "transposed"));
+                            resqHadamardOpGetTransposed(node->op));
   }
   free(signs);
   if (ok) {
@@ -89,11 +95,10 @@ static void copy_columns(const resq_value *x, int64_t from, int64_t count, resq_
 /// The order as a list that is known to be a permutation; malloc'ed, NULL on failure.
 static int64_t *permutation(const resq_node *node, resq_value *const *operands, resq_error *err) {
   size_t width = (size_t)node->info.width;
-  MlirAttribute list = resq_op_attr(node->op, "order");
+  const int64_t *list = resqPermuteOpGetOrder(node->op);
   bool by_indices = node->n_operands > 1;
-  int64_t count = by_indices                  ? operands[1]->rows * operands[1]->width
-                  : mlirAttributeIsNull(list) ? 0
-                                              : mlirDenseArrayGetNumElements(list);
+  int64_t count =
+      by_indices ? operands[1]->rows * operands[1]->width : resqPermuteOpGetNumOrder(node->op);
   if (count != (int64_t)width || (by_indices && operands[1]->kind != RESQ_VALUE_I32)) {
     resq_fail(err, RESQ_BAD_INPUT, "resq.permute: the order must have %lld entries",
               (long long)width);
@@ -105,7 +110,7 @@ static int64_t *permutation(const resq_node *node, resq_value *const *operands, 
   if (!ok)
     resq_out_of_memory(err, &node->info);
   for (int64_t i = 0; ok && i < (int64_t)width; ++i) {
-    int64_t at = by_indices ? resq_i32(operands[1])[i] : mlirDenseI64ArrayGetElement(list, i);
+    int64_t at = by_indices ? resq_i32(operands[1])[i] : list[i];
     ok = at >= 0 && at < (int64_t)width && !seen[at];
     if (ok) {
       seen[at] = true;
@@ -123,8 +128,10 @@ static int64_t *permutation(const resq_node *node, resq_value *const *operands, 
   return NULL;
 }
 
-RESQ_DECLARE_RULE(permute) {
-  (void)e;
+bool resq_evaluate_permute(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *x = operands[0];
   if (x->width != node->info.width || x->kind == RESQ_VALUE_QUANT)
     return resq_bad_shapes(node, err);
@@ -143,10 +150,12 @@ RESQ_DECLARE_RULE(permute) {
   return ok;
 }
 
-RESQ_DECLARE_RULE(split) {
-  (void)e;
+bool resq_evaluate_split(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *x = operands[0];
-  int64_t block = resq_op_i64(node->op, "block"), high = resq_op_i64(node->op, "high");
+  int64_t block = resqSplitOpGetBlock(node->op), high = resqSplitOpGetHigh(node->op);
   if (block < 2 || high < 1 || high >= block || x->width % block != 0 ||
       x->kind == RESQ_VALUE_QUANT)
     return resq_bad_shapes(node, err);
@@ -200,7 +209,7 @@ static bool with_same_kind(resq_evaluator *e, const resq_node *node, resq_value 
 static bool join_parts(const resq_evaluator *e, const resq_node *node, resq_value *const *parts,
                        resq_value **out, resq_error *err) {
   (void)e;
-  int64_t block = resq_op_i64(node->op, "block"), high = resq_op_i64(node->op, "high");
+  int64_t block = resqJoinOpGetBlock(node->op), high = resqJoinOpGetHigh(node->op);
   int64_t width = node->info.width, low = block - high;
   if (block < 2 || high < 1 || low < 1 || width % block != 0 ||
       parts[0]->width != width / block * low || parts[1]->width != width / block * high)
@@ -214,8 +223,10 @@ static bool join_parts(const resq_evaluator *e, const resq_node *node, resq_valu
   return true;
 }
 
-RESQ_DECLARE_RULE(join) {
-  (void)range;
+bool resq_evaluate_join(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   return with_same_kind(e, node, operands, join_parts, out, err);
 }
 
@@ -230,10 +241,14 @@ static void around(const resq_tensor_info *info, int64_t dim, int64_t *outer, in
   }
 }
 
-RESQ_DECLARE_RULE(slice) {
+bool resq_evaluate_slice(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *x = operands[0];
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
-  int64_t dim = resq_op_i64(node->op, "dim"), begin = resq_op_i64(node->op, "begin");
+  int64_t dim = resqSliceOpGetDim(node->op), begin = resqSliceOpGetBegin(node->op);
   if (dim < 0 || dim >= node->info.rank || from->rank != node->info.rank || begin < 0 ||
       begin > from->shape[dim] - node->info.shape[dim] || x->kind == RESQ_VALUE_QUANT)
     return resq_bad_shapes(node, err);
@@ -254,7 +269,7 @@ RESQ_DECLARE_RULE(slice) {
 
 static bool concat_parts(const resq_evaluator *e, const resq_node *node, resq_value *const *parts,
                          resq_value **out, resq_error *err) {
-  int64_t dim = resq_op_i64(node->op, "dim"), sum = 0;
+  int64_t dim = resqConcatOpGetDim(node->op), sum = 0;
   for (int32_t i = 0; i < node->n_operands; ++i) {
     const resq_tensor_info *part = resq_operand_info(e, node, i);
     if (dim < 0 || dim >= node->info.rank || part->rank != node->info.rank)
@@ -289,15 +304,15 @@ static bool concat_parts(const resq_evaluator *e, const resq_node *node, resq_va
 static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_value **out,
                          resq_error *err) {
   const resq_tensor_info *info = &node->info;
-  if (resq_op_i64(node->op, "dim") != 0 || info->kind != RESQ_ELEMENT_QUANT || info->zero)
+  if (resqConcatOpGetDim(node->op) != 0 || info->kind != RESQ_ELEMENT_QUANT || info->quant.zero)
     return resq_bad_shapes(node, err);
   int64_t rows = 0;
   for (int32_t i = 0; i < node->n_operands; ++i) {
     if (parts[i]->kind != RESQ_VALUE_QUANT || parts[i]->width != info->width ||
-        parts[i]->bits != info->bits || parts[i]->code_kind != info->code_kind ||
-        parts[i]->group != info->group)
+        !resq_codebook_equal(parts[i]->codebook, info->quant.codebook) ||
+        parts[i]->group != info->quant.group)
       return resq_bad_shapes(node, err);
-    if (info->code_kind == RESQ_CODE_TRELLIS && rows % RESQ_TRELLIS_LENGTH != 0)
+    if (info->quant.codebook.kind == RESQ_CODE_TRELLIS && rows % RESQ_TRELLIS_LENGTH != 0)
       return resq_fail(err, RESQ_BAD_INPUT,
                        "resq.concat: trellis codes begin at row %lld, allowed: multiples of %d",
                        (long long)rows, RESQ_TRELLIS_LENGTH);
@@ -305,10 +320,10 @@ static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_v
   }
   if (rows != info->rows)
     return resq_bad_shapes(node, err);
-  *out = resq_value_create_quant(rows, info->width, info->bits, info->code_kind, info->group);
+  *out = resq_value_create_quant(rows, info->width, info->quant.codebook, info->quant.group);
   if (!*out)
     return resq_out_of_memory(err, info);
-  int64_t at = 0, groups = info->width / info->group;
+  int64_t at = 0, groups = info->width / info->quant.group;
   for (int32_t i = 0; i < node->n_operands; ++i) {
     memcpy((int8_t *)(*out)->data + at * info->width, parts[i]->data,
            (size_t)(parts[i]->rows * info->width));
@@ -319,8 +334,10 @@ static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_v
   return true;
 }
 
-RESQ_DECLARE_RULE(concat) {
-  (void)range;
+bool resq_evaluate_concat(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   if (operands[0]->kind == RESQ_VALUE_QUANT)
     return concat_codes(node, operands, out, err);
   return with_same_kind(e, node, operands, concat_parts, out, err);
@@ -347,14 +364,18 @@ static bool add_parts(const resq_evaluator *e, const resq_node *node, resq_value
   return true;
 }
 
-RESQ_DECLARE_RULE(add) {
-  (void)range;
+bool resq_evaluate_add(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   return with_same_kind(e, node, operands, add_parts, out, err);
 }
 
 /// In f64, like rotations: the product of two f32 is exact there.
-RESQ_DECLARE_RULE(scale_columns) {
-  (void)e;
+bool resq_evaluate_scale_columns(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *x = operands[0];
   if (!resq_value_is_float(x) || !resq_value_is_float(operands[1]) ||
       operands[1]->rows * operands[1]->width != x->width || x->width != node->info.width)

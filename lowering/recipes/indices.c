@@ -82,7 +82,7 @@ static bool check_use(checking *c, MlirOperation reader, intptr_t operand) {
 
 static void check_get(MlirOperation get, void *opaque) {
   checking *c = opaque;
-  if (!mlirStringRefEqual(resq_op_str(get, "param"), c->param))
+  if (!mlirStringRefEqual(resqGetOpGetParam(get), c->param))
     return;
   MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(get, 0));
   for (; c->ok && !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use))
@@ -91,11 +91,11 @@ static void check_get(MlirOperation get, void *opaque) {
 
 bool resq_check_indices(resq_evaluator *e, MlirOperation param, const int32_t *values, int64_t n,
                         resq_error *err) {
-  checking c = {e, resq_op_str(param, "sym_name"), values, n, true, err};
+  checking c = {e, resq_symbol_name(param), values, n, true, err};
   MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(e->module, 0));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); c.ok && !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    if (!resq_op_is(op, "resq.param"))
-      resq_for_each(op, "resq.get", check_get, &c);
+    if (!resqOpIsParam(op))
+      resq_for_each(op, RESQ_OP_GET, check_get, &c);
   return c.ok;
 }

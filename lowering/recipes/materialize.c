@@ -18,7 +18,7 @@ static void report(const resq_materialize_options *options, const resq_evaluator
     return;
   char name[256] = "";
   if (done < e->n_sinks) {
-    MlirStringRef text = resq_op_str(e->sinks[done].op, "sym_name");
+    MlirStringRef text = resq_symbol_name(e->sinks[done].op);
     resq_printable(name, sizeof name, text.data, text.length);
   }
   options->progress(options->progress_user, done, e->n_sinks, name);
@@ -54,22 +54,17 @@ static void empty_region(MlirOperation param) {
   }
 }
 
-static void set_i64(MlirOperation op, const char *name, uint64_t value) {
-  MlirType type = mlirIntegerTypeGet(mlirOperationGetContext(op), 64);
-  mlirOperationSetAttributeByName(op, resq_str(name), mlirIntegerAttrGet(type, (int64_t)value));
-}
-
 static void rewrite(resq_evaluator *e) {
   for (int32_t i = 0; i < e->n_sinks; ++i) {
-    set_i64(e->sinks[i].op, "offset", e->sinks[i].offset);
-    set_i64(e->sinks[i].op, "size", e->sinks[i].size);
+    resqParamOpSetOffset(e->sinks[i].op, (int64_t)e->sinks[i].offset);
+    resqParamOpSetSize(e->sinks[i].op, (int64_t)e->sinks[i].size);
   }
   MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(e->module, 0));
   int32_t sink = 0;
   for (MlirOperation op = mlirBlockGetFirstOperation(body), next; !mlirOperationIsNull(op);
        op = next) {
     next = mlirOperationGetNextInBlock(op);
-    if (!resq_op_is(op, "resq.param"))
+    if (!resqOpIsParam(op))
       continue;
     // Sinks are in module order. Params that only recipes read go, with all recipes.
     if (sink < e->n_sinks && mlirOperationEqual(op, e->sinks[sink].op)) {
@@ -86,8 +81,10 @@ bool resq_materialize(MlirOperation module, resq_out *out, const resq_materializ
   static const resq_materialize_options defaults = {0};
   if (!options)
     options = &defaults;
-  resq_evaluator e = {
-      .module = module, .statistics = options->statistics, .threads = options->threads};
+  resq_evaluator e = {.module = module,
+                      .statistics = options->statistics,
+                      .threads = options->threads,
+                      .files = options->checkpoints};
   if (options->cache_directory && !(e.cache = resq_param_cache_open(options->cache_directory, err)))
     return false;
   bool ok =
@@ -95,7 +92,7 @@ bool resq_materialize(MlirOperation module, resq_out *out, const resq_materializ
   if (ok)
     rewrite(&e);
   resq_plan_free(&e);
-  resq_checkpoints_close(&e);
+  resq_evaluator_close_checkpoints(&e);
   const char *complaint = resq_param_cache_complaint(e.cache);
   if (ok && complaint && options->warn)
     options->warn(options->warn_user, complaint);

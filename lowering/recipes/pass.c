@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/pass.h"
 #include "base/file_use.h"
-#include "dialect/build.h"
+#include "dialect/ops.h"
 #include "dialect/memory.h"
 #include "materialize.h"
 #include "lowering/numeric/statistics.h"
@@ -44,8 +44,8 @@ static bool check_files(MlirOperation module, const char *output, const char *st
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); ok && !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    if (resq_op_is(op, "resq.checkpoint"))
-      ok = add_part(&uses, "the checkpoint", resq_op_str(op, "path"), err);
+    if (resqOpIsCheckpoint(op))
+      ok = add_part(&uses, "the checkpoint", resqCheckpointOpGetPath(op), err);
   resq_file_uses_free(&uses);
   return ok;
 }

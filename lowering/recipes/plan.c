@@ -46,10 +46,10 @@ void resq_blame(resq_error *err, MlirOperation op) {
   char where[512];
   resq_location_text(mlirOperationGetLocation(op), where, sizeof where);
   MlirOperation owner = op;
-  while (!mlirOperationIsNull(owner) && !resq_op_is(owner, "resq.param"))
+  while (!mlirOperationIsNull(owner) && !resqOpIsParam(owner))
     owner = mlirOperationGetParentOperation(owner);
   MlirStringRef name =
-      mlirOperationIsNull(owner) ? (MlirStringRef){"?", 1} : resq_op_str(owner, "sym_name");
+      mlirOperationIsNull(owner) ? (MlirStringRef){"?", 1} : resq_symbol_name(owner);
   resq_fail_in(err, "%s%sparam @%.*s", where, where[0] ? ": " : "", (int)name.length, name.data);
 }
 
@@ -83,11 +83,7 @@ static void element_info(MlirType element, resq_tensor_info *info) {
     info->kind = info->kind == RESQ_ELEMENT_FLOAT ? RESQ_ELEMENT_PANEL : RESQ_ELEMENT_OTHER;
   } else if (resqTypeIsQuant(element)) {
     info->kind = RESQ_ELEMENT_QUANT;
-    info->bits = (int)resqQuantTypeGetBits(element);
-    info->code_kind = resqQuantTypeGetKind(element);
-    info->group = resqQuantTypeGetGroup(element);
-    info->zero = resqQuantTypeGetZero(element);
-    info->tiled = resq_str_eq(resqQuantTypeGetLayout(element), "n16k4");
+    info->quant = resqQuantTypeRead(element);
   } else {
     info->kind = RESQ_ELEMENT_OTHER;
   }
@@ -128,7 +124,7 @@ static int32_t find_param(const planner *p, MlirStringRef name) {
 }
 
 static bool plan_get(planner *p, MlirOperation op, int nesting, int32_t *out) {
-  MlirStringRef name = resq_op_str(op, "param");
+  MlirStringRef name = resqGetOpGetParam(op);
   int32_t index = find_param(p, name);
   if (index < 0)
     return resq_fail(p->err, RESQ_BAD_INPUT, "no resq.param @%.*s", (int)name.length, name.data);
@@ -150,9 +146,11 @@ static int32_t bound_node(const binding *bindings, int32_t n, MlirValue value) {
 
 /// slice and concat follow rows along the last dimension only.
 static resq_mode settle_mode(const resq_node *node) {
-  if (resq_op_is(node->op, "resq.slice") || resq_op_is(node->op, "resq.concat"))
-    return resq_op_i64(node->op, "dim") == node->info.rank - 1 ? RESQ_MODE_ROWS : RESQ_MODE_WHOLE;
-  return node->rule->mode;
+  const bool slices = resqOpIsSlice(node->op);
+  if (!slices && !resqOpIsConcat(node->op))
+    return node->rule->mode;
+  int64_t dim = slices ? resqSliceOpGetDim(node->op) : resqConcatOpGetDim(node->op);
+  return dim == node->info.rank - 1 ? RESQ_MODE_ROWS : RESQ_MODE_WHOLE;
 }
 
 static bool plan_result(planner *p, MlirOperation op, const resq_rule *rule, int result,
@@ -184,7 +182,7 @@ static bool plan_op(planner *p, MlirOperation op, int nesting, binding *bindings
     return resq_fail(p->err, RESQ_BAD_INPUT,
                      "a recipe has more than %d values, or one of its ops more than %d results",
                      2 * MAX_RECIPE_OPS, RESQ_MAX_RESULTS);
-  if (resq_op_is(op, "resq.get")) {
+  if (resqOpIsGet(op)) {
     bindings[*n].value = mlirOperationGetResult(op, 0).ptr;
     return plan_get(p, op, nesting, &bindings[(*n)++].node);
   }
@@ -203,7 +201,7 @@ static bool plan_op(planner *p, MlirOperation op, int nesting, binding *bindings
 }
 
 static bool plan_yield(planner *p, param *at, int32_t value) {
-  MlirType type = mlirTypeAttrGetValue(resq_op_attr(at->op, "type"));
+  MlirType type = resqParamOpGetType(at->op);
   resq_node node = {.op = at->op, .mode = RESQ_MODE_ROWS, .n_operands = 1};
   if (!resq_tensor_info_get(type, &node.info, p->err))
     return false;
@@ -215,14 +213,14 @@ static bool plan_yield(planner *p, param *at, int32_t value) {
   if (!node.operands)
     return no_memory(p->err);
   node.operands[0] = value;
-  return resq_intern(p->e, &node, "resq.param", type, &at->node, p->err);
+  return resq_intern(p->e, &node, RESQ_OP_PARAM, type, &at->node, p->err);
 }
 
 static bool plan_block(planner *p, param *at, MlirBlock block, int nesting, binding *bindings) {
   int32_t n = 0;
   for (MlirOperation op = mlirBlockGetFirstOperation(block); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
-    bool is_yield = resq_op_is(op, "resq.yield");
+    bool is_yield = resqOpIsYield(op);
     int32_t value = is_yield ? bound_node(bindings, n, mlirOperationGetOperand(op, 0)) : -1;
     bool ok =
         is_yield ? value >= 0 && plan_yield(p, at, value) : plan_op(p, op, nesting, bindings, &n);
@@ -246,7 +244,7 @@ static bool plan_param(planner *p, int32_t index, int nesting) {
   MlirBlock block = mlirRegionGetFirstBlock(region);
   if (mlirBlockIsNull(block)) {
     resq_fail(p->err, RESQ_BAD_INPUT,
-              resq_op_has(at->op, "offset")
+              resqParamOpHasOffset(at->op)
                   ? "it is materialized already"
                   : "it has no recipe; a param that is read must say how it is made");
     return fail_at(p, at->op);
@@ -263,7 +261,7 @@ static bool plan_param(planner *p, int32_t index, int nesting) {
 
 static void mark_used(MlirOperation get, void *opaque) {
   planner *p = opaque;
-  int32_t index = find_param(p, resq_op_str(get, "param"));
+  int32_t index = find_param(p, resqGetOpGetParam(get));
   if (index >= 0)
     p->params[index].used = true;
 }
@@ -273,19 +271,19 @@ static bool collect_params(planner *p) {
   int32_t count = 0;
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    count += resq_op_is(op, "resq.param");
+    count += resqOpIsParam(op);
   p->params = calloc((size_t)count + 1, sizeof *p->params);
   p->e->sinks = calloc((size_t)count + 1, sizeof *p->e->sinks);
   if (!p->params || !p->e->sinks)
     return no_memory(p->err);
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    if (resq_op_is(op, "resq.param"))
-      p->params[p->n_params++] = (param){.op = op, .name = resq_op_str(op, "sym_name")};
+    if (resqOpIsParam(op))
+      p->params[p->n_params++] = (param){.op = op, .name = resq_symbol_name(op)};
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    if (!resq_op_is(op, "resq.param"))
-      resq_for_each(op, "resq.get", mark_used, p);
+    if (!resqOpIsParam(op))
+      resq_for_each(op, RESQ_OP_GET, mark_used, p);
   return true;
 }
 

@@ -24,7 +24,7 @@ static void hash_end(XXH3_state_t *state) { XXH3_128bits_update(state, "\0;", 2)
 /// statistics fails when it is evaluated.
 static void hash_site(const resq_statistics *statistics, const resq_node *node, bool samples,
                       XXH3_state_t *state) {
-  MlirStringRef site = resq_op_str(node->op, "site");
+  MlirStringRef site = resq_site_name(node->op);
   char name[1024];
   snprintf(name, sizeof name, "%.*s", (int)site.length, site.data);
   int32_t index = resq_statistics_find(statistics, name);
@@ -60,14 +60,14 @@ static bool hash_op(resq_evaluator *e, const resq_node *node, const char *kind, 
     mlirAttributePrint(attr.attribute, hash_text, state);
     hash_end(state);
   }
-  if (strcmp(kind, "resq.leaf") == 0) {
-    resq_checkpoint *c = resq_checkpoint_get(e, resq_op_str(node->op, "checkpoint"), err);
+  if (strcmp(kind, RESQ_OP_LEAF) == 0) {
+    resq_checkpoint *c = resq_checkpoint_get(e, resqLeafOpGetCheckpoint(node->op), err);
     if (!c)
       return false;
     XXH3_128bits_update(state, c->digest, sizeof c->digest);
   }
-  bool samples = strcmp(kind, "resq.samples") == 0;
-  if (e->statistics && (samples || strcmp(kind, "resq.moment") == 0))
+  bool samples = strcmp(kind, RESQ_OP_SAMPLES) == 0;
+  if (e->statistics && (samples || strcmp(kind, RESQ_OP_MOMENT) == 0))
     hash_site(e->statistics, node, samples, state);
   return true;
 }

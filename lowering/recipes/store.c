@@ -19,7 +19,6 @@ enum { BLOCK_ELEMENTS = 1 << 22 };
 /// How a param's value is laid out in the file.
 typedef struct layout {
   resq_tensor_info info;
-  int64_t group; ///< quant: the activation's
   uint64_t size;
 } layout;
 
@@ -38,8 +37,9 @@ typedef struct stream {
 
 /// The size in *size; false when the type has no stored form. Element counts are below 2^41:
 /// nothing overflows.
-static bool stored_size(const resq_tensor_info *info, int64_t group, uint64_t *size) {
+static bool stored_size(const resq_tensor_info *info, uint64_t *size) {
   uint64_t rows = (uint64_t)info->rows, width = (uint64_t)info->width;
+  const resq_quant *q = &info->quant;
   switch (info->kind) {
   case RESQ_ELEMENT_FLOAT:
     *size = rows * width * (uint64_t)resq_float_size(info->element);
@@ -52,11 +52,10 @@ static bool stored_size(const resq_tensor_info *info, int64_t group, uint64_t *s
             (uint64_t)resq_float_size(info->element);
     return info->rank == 2;
   case RESQ_ELEMENT_QUANT:
-    if (info->rank != 2 || info->zero || !info->tiled || info->bits < 2 || info->bits > 8 ||
-        info->group < 1 || group < 1 || info->width % info->group || info->width % group)
+    if (info->rank != 2 || q->layout != RESQ_LAYOUT_N16K4 || info->width % q->group ||
+        info->width % q->packing.group)
       return false;
-    *size =
-        (uint64_t)resq_packed_weight_size(info->rows, info->width, group, info->group, info->bits);
+    *size = (uint64_t)resq_packing_weight_bytes(q->packing, info->rows, info->width, q->group);
     return true;
   case RESQ_ELEMENT_OTHER:
     break;
@@ -67,7 +66,7 @@ static bool stored_size(const resq_tensor_info *info, int64_t group, uint64_t *s
 int64_t resq_stored_size(MlirType tensor) {
   resq_tensor_info info;
   uint64_t size;
-  if (!resq_tensor_info_get(tensor, &info, NULL) || !stored_size(&info, info.group, &size))
+  if (!resq_tensor_info_get(tensor, &info, NULL) || !stored_size(&info, &size))
     return -1;
   return (int64_t)size;
 }
@@ -77,26 +76,14 @@ static const resq_node *find_pack(const resq_evaluator *e, const resq_node *para
   const resq_node *node = &e->nodes[param->operands[0]];
   while (!node->rule)
     node = &e->nodes[node->operands[0]];
-  return resq_op_is(node->op, "resq.pack") ? node : NULL;
-}
-
-static bool check_group(const resq_tensor_info *info, int64_t group, resq_error *err) {
-  if (group < 1 || info->width % group != 0)
-    return resq_fail(err, RESQ_BAD_INPUT, "resq.pack: group %lld does not divide a row of %lld",
-                     (long long)group, (long long)info->width);
-  if (info->group != info->width && info->group != group)
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "resq.pack: the weight has groups of %lld, which must be the whole row or the "
-                     "activation's %lld",
-                     (long long)info->group, (long long)group);
-  return true;
+  return resqOpIsPack(node->op) ? node : NULL;
 }
 
 /// The layout of a param and the node whose rows are to be written.
 static bool choose_layout(resq_evaluator *e, const resq_sink *sink, layout *to, int32_t *source,
                           resq_error *err) {
   const resq_node *param = &e->nodes[sink->node];
-  *to = (layout){.info = param->info, .group = param->info.group};
+  *to = (layout){.info = param->info};
   *source = sink->node;
   if (to->info.kind == RESQ_ELEMENT_PANEL || to->info.kind == RESQ_ELEMENT_QUANT) {
     const resq_node *pack = find_pack(e, param);
@@ -105,17 +92,12 @@ static bool choose_layout(resq_evaluator *e, const resq_sink *sink, layout *to, 
                        "a param that functions read is stored packed: yield "
                        "the result of resq.pack");
     *source = pack->operands[0];
-    if (to->info.kind == RESQ_ELEMENT_QUANT) {
-      if (resq_op_has(pack->op, "group"))
-        to->group = resq_op_i64(pack->op, "group");
-      if (!check_group(&to->info, to->group, err))
-        return false;
-    }
   }
-  if (!stored_size(&to->info, to->group, &to->size))
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "its type has no stored form; f32, f64, f16, bf16, i32, panels and symmetric "
-                     "\"n16k4\" codes have one");
+  if (!stored_size(&to->info, &to->size))
+    return resq_fail(
+        err, RESQ_BAD_INPUT,
+        "its type has no stored form; f32, f64, f16, bf16, i32, panels and codes in layout "
+        "n16k4 have one");
   return true;
 }
 
@@ -145,12 +127,13 @@ static bool emit_floats(stream *s, const resq_value *v) {
 
 static bool emit_codes(stream *s, const resq_value *v, int64_t first_row) {
   const resq_tensor_info *info = &s->to->info;
-  uint64_t size = (uint64_t)resq_packed_scales_offset(v->rows, v->width, s->to->group, v->bits);
+  const resq_quant *q = &info->quant;
+  uint64_t size = (uint64_t)resq_packing_code_bytes(q->packing, v->rows, v->width);
   uint8_t *bytes = malloc(size);
   if (!bytes)
     return resq_out_of_memory(s->err, info);
-  resq_pack_codes(s->e->threads, v->data, v->rows, v->width, s->to->group, v->bits, v->code_kind,
-                  bytes);
+  resq_pack_codes(s->e->threads, v->data, v->rows, v->width, q->packing.group,
+                  (int)q->codebook.bits, q->codebook.kind, bytes);
   resq_pack_scales(v->scales, v->rows, v->width / v->group, first_row, info->rows,
                    (uint16_t *)s->scales);
   bool ok = emit(s, bytes, size);
@@ -163,8 +146,8 @@ static bool emit_block(stream *s, const resq_value *v, int64_t first_row) {
   if (info->kind == RESQ_ELEMENT_I32 && v->kind == RESQ_VALUE_I32)
     return resq_check_indices(s->e, s->param, v->data, v->rows * v->width, s->err) &&
            emit(s, v->data, (uint64_t)(v->rows * v->width) * sizeof(int32_t));
-  if (info->kind == RESQ_ELEMENT_QUANT && v->kind == RESQ_VALUE_QUANT && v->bits == info->bits &&
-      v->code_kind == info->code_kind && v->group == info->group)
+  if (info->kind == RESQ_ELEMENT_QUANT && v->kind == RESQ_VALUE_QUANT &&
+      resq_codebook_equal(v->codebook, info->quant.codebook) && v->group == info->quant.group)
     return emit_codes(s, v, first_row);
   if ((info->kind == RESQ_ELEMENT_FLOAT || info->kind == RESQ_ELEMENT_PANEL) &&
       resq_value_is_float(v))
@@ -199,8 +182,8 @@ static bool write_evaluated(resq_evaluator *e, const resq_sink *sink, const layo
                             int32_t source, resq_out *out, resq_error *err) {
   stream s = {.e = e, .param = sink->op, .to = to, .out = out, .err = err};
   if (to->info.kind == RESQ_ELEMENT_QUANT) {
-    s.scales_size = to->size - (uint64_t)resq_packed_scales_offset(to->info.rows, to->info.width,
-                                                                   to->group, to->info.bits);
+    s.scales_size = to->size - (uint64_t)resq_packing_code_bytes(to->info.quant.packing,
+                                                                 to->info.rows, to->info.width);
     s.scales = calloc(1, s.scales_size);
     if (!s.scales)
       return resq_out_of_memory(err, &to->info);
@@ -216,29 +199,16 @@ static bool write_evaluated(resq_evaluator *e, const resq_sink *sink, const layo
   return ok;
 }
 
-/// What is yet to be read: nothing behind a value that is kept.
-static void mark_needed(const resq_evaluator *e, int32_t node, bool *needed) {
-  if (needed[node])
-    return;
-  needed[node] = true;
-  for (int32_t i = 0; !e->nodes[node].memo && i < e->nodes[node].n_operands; ++i)
-    mark_needed(e, e->nodes[node].operands[i], needed);
-}
-
 /// Memory of what no later sink reads. When there is none to find out with, all is kept.
 static void forget(resq_evaluator *e, int32_t sink) {
   bool *needed = calloc((size_t)e->n_nodes + 1, sizeof *needed);
   if (!needed)
     return;
   for (int32_t s = sink + 1; s < e->n_sinks; ++s)
-    mark_needed(e, e->sinks[s].node, needed);
-  for (int32_t i = 0; i < e->n_nodes; ++i)
-    if (e->nodes[i].memo && !needed[i]) {
-      resq_value_release(e->nodes[i].memo);
-      e->nodes[i].memo = NULL;
-    }
+    resq_mark_needed(e, e->sinks[s].node, needed);
+  resq_release_unneeded(e, needed);
   free(needed);
-  resq_checkpoints_forget(e);
+  resq_evaluator_drop_pages(e);
 }
 
 bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error *err) {

@@ -31,13 +31,12 @@ resq_value *resq_value_create(resq_value_kind kind, int64_t rows, int64_t width)
   return v;
 }
 
-resq_value *resq_value_create_quant(int64_t rows, int64_t width, int bits, resq_code_kind kind,
+resq_value *resq_value_create_quant(int64_t rows, int64_t width, resq_codebook codebook,
                                     int64_t group) {
   resq_value *v = resq_value_create(RESQ_VALUE_QUANT, rows, width);
   if (!v)
     return NULL;
-  v->bits = bits;
-  v->code_kind = kind;
+  v->codebook = codebook;
   v->group = group;
   v->scales = allocate(rows, width / group, sizeof *v->scales);
   if (!v->scales) {

@@ -8,7 +8,7 @@
 #ifndef RESQ_LOWERING_VALUE_H
 #define RESQ_LOWERING_VALUE_H
 
-#include "resq/code_kind.h"
+#include "kernels/layout/quant_codes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,15 +26,14 @@ typedef struct resq_value {
   int64_t rows, width;
   void *data;                ///< [rows, width], 64-byte aligned where not a view
   float *scales;             ///< QUANT: [rows, width / group]
-  int bits;                  ///< QUANT
-  resq_code_kind code_kind;  ///< QUANT
+  resq_codebook codebook;    ///< QUANT
   int64_t group;             ///< QUANT
   struct resq_value *parent; ///< of a view
 } resq_value;
 
 /// Uninitialised; NULL when out of memory or when the size overflows.
 resq_value *resq_value_create(resq_value_kind kind, int64_t rows, int64_t width);
-resq_value *resq_value_create_quant(int64_t rows, int64_t width, int bits, resq_code_kind kind,
+resq_value *resq_value_create_quant(int64_t rows, int64_t width, resq_codebook codebook,
                                     int64_t group);
 
 resq_value *resq_value_retain(resq_value *v);

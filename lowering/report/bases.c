@@ -8,6 +8,7 @@
 // balances them.
 //===----------------------------------------------------------------------===//
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 #include "lowering/report/collect.h"
 
 #include "lowering/numeric/linalg.h"
@@ -18,10 +19,10 @@
 #include <string.h>
 
 /// Ops that make P; operand 0 is M. A new one needs a row here.
-static const char *const ordering[] = {"resq.eigenbasis", "resq.balanced_basis"};
+static const char *const ordering[] = {RESQ_OP_EIGENBASIS, RESQ_OP_BALANCED_BASIS};
 /// Ops that make R.
-static const char *const drawing[] = {"resq.random_orthogonal", "resq.random_matrix",
-                                      "resq.hadamard_matrix"};
+static const char *const drawing[] = {RESQ_OP_RANDOM_ORTHOGONAL, RESQ_OP_RANDOM_MATRIX,
+                                      RESQ_OP_HADAMARD_MATRIX};
 enum {
   n_ordering = sizeof ordering / sizeof *ordering,
   n_drawing = sizeof drawing / sizeof *drawing
@@ -123,13 +124,16 @@ static bool measure_conditions(resq_collecting *c, int32_t node, resq_report_bas
 
 //===-- All ---------------------------------------------------------------===//
 
-/// The last of the sizes of R's blocks, when there are two.
+/// The last of n sizes of R's blocks, when there are two.
+static int64_t last_of(intptr_t n, const int64_t *sizes) { return n < 2 ? 0 : sizes[n - 1]; }
+
 static int64_t high_of(MlirOperation random) {
-  MlirAttribute sizes =
-      mlirOperationIsNull(random) ? (MlirAttribute){NULL} : resq_op_attr(random, "sizes");
-  if (mlirAttributeIsNull(sizes) || mlirDenseArrayGetNumElements(sizes) < 2)
-    return 0;
-  return mlirDenseI64ArrayGetElement(sizes, mlirDenseArrayGetNumElements(sizes) - 1);
+  if (resqOpIsRandomOrthogonal(random))
+    return last_of(resqRandomOrthogonalOpGetNumSizes(random),
+                   resqRandomOrthogonalOpGetSizes(random));
+  if (resqOpIsRandomMatrix(random))
+    return last_of(resqRandomMatrixOpGetNumSizes(random), resqRandomMatrixOpGetSizes(random));
+  return 0;
 }
 
 static bool add_basis(resq_collecting *c, int32_t node) {

@@ -4,9 +4,8 @@
 
 #include "dialect/diagnostics.h"
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 #include "dialect/text_buffer.h"
-#include "kernels/layout/pack_layout.h"
-#include "lowering/codegen/program.h"
 #include "lowering/report/measures.h"
 #include "passes/recipe.h"
 
@@ -48,40 +47,31 @@ resq_value *resq_report_floats(resq_collecting *c, MlirOperation param, resq_val
 
 //===-- Memory ------------------------------------------------------------===//
 
-/// What is yet to be computed: nothing behind a value that is kept.
-static void mark_needed(const resq_evaluator *e, int32_t node, bool *needed) {
-  if (node < 0 || needed[node])
-    return;
-  needed[node] = true;
-  for (int32_t i = 0; !e->nodes[node].memo && i < e->nodes[node].n_operands; ++i)
-    mark_needed(e, e->nodes[node].operands[i], needed);
+static void mark_param(const resq_collecting *c, MlirOperation param, bool *needed) {
+  int32_t node = resq_report_node(c, param);
+  if (node >= 0)
+    resq_mark_needed(&c->e, node, needed);
 }
 
 static void mark_linear(const resq_collecting *c, const resq_linear_recipes *l, bool *needed) {
-  mark_needed(&c->e, resq_report_node(c, l->moment), needed);
-  mark_needed(&c->e, resq_report_node(c, l->input), needed);
+  mark_param(c, l->moment, needed);
+  mark_param(c, l->input, needed);
   for (int i = 0; i < l->n_branches; ++i) {
     const resq_branch_recipes *b = &l->branches[i];
     const MlirOperation params[] = {b->codes, b->weight, b->clip, b->samples};
     for (int j = 0; j < 4; ++j)
-      mark_needed(&c->e, resq_report_node(c, params[j]), needed);
+      mark_param(c, params[j], needed);
   }
 }
 
 /// Lets go of what linears from `next` on do not read.
 static void forget(resq_collecting *c, int32_t next) {
-  bool *needed = resq_new((size_t)c->e.n_nodes + 1, sizeof *needed);
-  if (!needed)
-    return;
+  bool *needed = resq_new((size_t)c->e.n_nodes, sizeof *needed);
   for (int32_t i = next; i < c->recipes->n_linears; ++i)
     mark_linear(c, &c->recipes->linears[i], needed);
-  for (int32_t i = 0; i < c->e.n_nodes; ++i)
-    if (c->e.nodes[i].memo && !needed[i]) {
-      resq_value_release(c->e.nodes[i].memo);
-      c->e.nodes[i].memo = NULL;
-    }
+  resq_release_unneeded(&c->e, needed);
   free(needed);
-  resq_checkpoints_forget(&c->e);
+  resq_evaluator_drop_pages(&c->e);
 }
 
 //===-- Facts without numbers ---------------------------------------------===//
@@ -118,15 +108,15 @@ static void describe_branch(const resq_branch_recipes *r, resq_report_branch *b,
   b->activation_bits = (int)resqQuantTypeGetBits(activation);
   b->activation_group = resqQuantTypeGetGroup(activation);
   b->clip_found = !mlirOperationIsNull(r->clip);
-  b->clip = resq_op_has(r->quantize, "clip") ? resq_op_f64(r->quantize, "clip") : 1.0;
-  *stored +=
-      8 * (double)resq_packed_weight_size(rows, b->width, b->activation_group, b->group, b->bits);
+  b->clip = resqQuantizeOpGetClip(r->quantize);
+  const resq_packing packing = resq_packing_of(b->activation_group, b->bits);
+  *stored += 8 * (double)resq_packing_weight_bytes(packing, rows, b->width, b->group);
 }
 
 static void describe_linear(const resq_linear_recipes *r, resq_report_linear *l) {
-  MlirStringRef name = resq_op_str(r->op, "name");
+  MlirStringRef name = resq_linear_name(r->op);
   *l = (resq_report_linear){
-      .name = resq_op_is(r->op, "resq.head") ? resq_copy_text("head") : copy(name),
+      .name = resqOpIsHead(r->op) ? resq_copy_text("head") : copy(name),
       .site = resq_copy_text(r->site),
       .rows = resq_width(mlirOperationGetResult(r->op, 0)),
       .n_branches = r->n_branches,
@@ -162,14 +152,13 @@ static bool describe_linears(resq_collecting *c) {
 
 //===-- Caches ------------------------------------------------------------===//
 
-/// #resq.kv_code<kind = "int", ...>: what stands in the brackets.
-static char *code_of(MlirOperation cache, const char *side) {
+/// #resq.kv_int<bits = 4>: what stands behind the prefix of all cache codes.
+static char *text_of(MlirAttribute kv_code) {
   resq_text_buffer text = {0};
-  mlirAttributePrint(resq_op_attr(cache, side), resq_text_buffer_add, &text);
-  const char *all = resq_text_buffer_text(&text), *begin = strchr(all, '<');
-  const char *end = strrchr(all, '>');
-  char *code =
-      begin && end ? resq_copy_part(begin + 1, (size_t)(end - begin - 1)) : resq_copy_text(all);
+  mlirAttributePrint(kv_code, resq_text_buffer_add, &text);
+  static const char prefix[] = "#resq.kv_";
+  const char *all = resq_text_buffer_text(&text);
+  char *code = resq_copy_text(strncmp(all, prefix, strlen(prefix)) ? all : all + strlen(prefix));
   resq_text_buffer_free(&text);
   return code;
 }
@@ -178,12 +167,12 @@ static void describe_cache(MlirOperation cache, void *user) {
   resq_facts *facts = user;
   facts->caches = RESQ_GROW(facts->caches, facts->n_caches);
   facts->caches[facts->n_caches++] =
-      (resq_report_cache){.name = copy(resq_op_str(cache, "sym_name")),
-                          .keys = code_of(cache, "keys"),
-                          .values = code_of(cache, "values"),
-                          .heads = resq_op_i64(cache, "heads"),
-                          .head_size = resq_op_i64(cache, "head_size"),
-                          .bytes = resq_cache_token_bytes(cache)};
+      (resq_report_cache){.name = copy(resq_symbol_name(cache)),
+                          .keys = text_of(resqKvCacheOpGetKeys(cache)),
+                          .values = text_of(resqKvCacheOpGetValues(cache)),
+                          .heads = resqKvCacheOpGetHeads(cache),
+                          .head_size = resqKvCacheOpGetHeadSize(cache),
+                          .bytes = resqKvCacheTokenBytes(cache)};
 }
 
 //===-- Judging -----------------------------------------------------------===//
@@ -248,7 +237,7 @@ static bool collect(resq_collecting *c) {
   bool ok = resq_plan(e, c->err) && describe_linears(c) && resq_report_bases(c) &&
             measure_linears(c) && judge(c);
   resq_plan_free(e);
-  resq_checkpoints_close(e);
+  resq_evaluator_close_checkpoints(e);
   resq_param_cache_close(e->cache);
   return ok;
 }
@@ -265,7 +254,8 @@ bool resq_report_collect(MlirModule module, const resq_report_options *options, 
   resq_report_add_recipes(scratch, options->statistics, &recipes);
   resq_collecting c = {.e = {.module = mlirModuleGetOperation(scratch),
                              .statistics = options->statistics,
-                             .threads = options->threads},
+                             .threads = options->threads,
+                             .files = options->checkpoints},
                        .options = options,
                        .recipes = &recipes,
                        .facts = facts,
@@ -275,7 +265,7 @@ bool resq_report_collect(MlirModule module, const resq_report_options *options, 
   resq_report_recipes_free(&recipes);
   mlirModuleDestroy(scratch);
   if (ok)
-    resq_for_each(mlirModuleGetOperation(module), "resq.kv_cache", describe_cache, facts);
+    resq_for_each(mlirModuleGetOperation(module), RESQ_OP_KV_CACHE, describe_cache, facts);
   else
     resq_facts_free(facts);
   return ok;

@@ -14,7 +14,7 @@
 #ifndef RESQ_LOWERING_REPORT_FACTS_H
 #define RESQ_LOWERING_REPORT_FACTS_H
 
-#include "resq/code_kind.h"
+#include "kernels/layout/quant_codes.h"
 
 #include <stdbool.h>
 #include <stdint.h>

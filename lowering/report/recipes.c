@@ -3,6 +3,7 @@
 #include "lowering/report/recipes.h"
 
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 #include "passes/recipe.h"
 #include "passes/replay.h"
 
@@ -17,7 +18,7 @@ enum { SAMPLES = 512 };
 static const struct {
   const char *name;
   bool by_result; ///< result i is of operand i; else all of operand 0
-} quantisers[] = {{"resq.quantize_weight", false}, {"resq.gptq_weight", true}};
+} quantisers[] = {{RESQ_OP_QUANTIZE_WEIGHT, false}, {RESQ_OP_GPTQ_WEIGHT, true}};
 
 typedef struct adding {
   MlirOperation module, anchor;
@@ -29,8 +30,7 @@ typedef struct adding {
 
 static MlirWalkResult note_linear(MlirOperation op, void *user) {
   resq_report_recipes *out = user;
-  if (!resq_op_is(op, "resq.qlinear") && !resq_op_is(op, "resq.linear") &&
-      !resq_op_is(op, "resq.head"))
+  if (!resqOpIsQLinear(op) && !resqOpIsLinear(op) && !resqOpIsHead(op))
     return MlirWalkResultAdvance;
   out->linears = RESQ_GROW(out->linears, out->n_linears);
   out->linears[out->n_linears++] = (resq_linear_recipes){.op = op};
@@ -48,27 +48,26 @@ static char *site_of(const resq_report_recipes *r, int32_t index) {
   int32_t first = 0;
   while (!mlirValueEqual(input_of(r->linears[first].op), x))
     first++;
-  MlirStringRef name = resq_op_str(r->linears[first].op, "name");
+  MlirStringRef name = resq_linear_name(r->linears[first].op);
   char *site = resq_new(name.length + sizeof ".in", 1);
   sprintf(site, "%.*s%s", (int)name.length, name.data ? name.data : "", name.data ? ".in" : "");
   return site;
 }
 
 static void find_branches(const adding *a, resq_linear_recipes *l) {
-  bool quantised = resq_op_is(l->op, "resq.qlinear");
-  l->n_branches =
-      quantised ? mlirDenseI32ArrayGetElement(resq_op_attr(l->op, "operandSegmentSizes"), 0) : 1;
+  bool quantised = resqOpIsQLinear(l->op);
+  l->n_branches = quantised ? (int)resqQLinearOpGetNumActivations(l->op) : 1;
   if (l->n_branches > RESQ_REPORT_BRANCHES)
     l->n_branches = RESQ_REPORT_BRANCHES;
   for (int i = 0; i < l->n_branches; i++) {
     resq_branch_recipes *b = &l->branches[i];
     b->codes = resq_operand_param(a->module, l->op, quantised ? l->n_branches + i : 1);
     MlirValue x = mlirOperationGetOperand(l->op, i);
-    if (!quantised || !resq_value_is_from(x, "resq.quantize"))
+    if (!quantised || !resq_value_is_from(x, RESQ_OP_QUANTIZE))
       continue;
     b->quantize = resq_defining_op(x);
-    if (mlirOperationGetNumOperands(b->quantize) > 1)
-      b->clip = resq_operand_param(a->module, b->quantize, 1);
+    if (!mlirValueIsNull(resqQuantizeOpGetClipBy(b->quantize)))
+      b->clip = resq_operand_param(a->module, b->quantize, RESQ_QUANTIZE_CLIP_BY);
   }
 }
 
@@ -94,24 +93,21 @@ static MlirOperation float_param(const adding *a, MlirOperation codes) {
   MlirValue v = before_codes(mlirOperationGetOperand(yield_of(codes), 0));
   if (!v.ptr)
     return (MlirOperation){NULL};
-  if (resq_value_is_from(v, "resq.get"))
-    return resq_symbol(a->module, resq_op_str(resq_defining_op(v), "param"));
+  if (resq_value_is_from(v, RESQ_OP_GET))
+    return resq_symbol(a->module, resqGetOpGetParam(resq_defining_op(v)));
   MlirOperation copy = mlirOperationClone(codes), yield = yield_of(copy);
   MlirStringRef name = resq_param_name(codes);
   char base[280];
   snprintf(base, sizeof base, "%.*s.float", (int)(name.length < 256 ? name.length : 256),
            name.data);
   char *symbol = resq_fresh_symbol(a->module, base);
-  MlirContext ctx = mlirOperationGetContext(copy);
-  mlirOperationSetInherentAttributeByName(copy, resq_str("sym_name"),
-                                          mlirStringAttrGet(ctx, resq_str(symbol)));
+  resqParamOpSetSymName(copy, resq_str(symbol));
   free(symbol);
   MlirOperation quantiser = resq_defining_op(mlirOperationGetOperand(yield, 0));
   v = before_codes(mlirOperationGetOperand(yield, 0));
   mlirOperationSetOperand(yield, 0, v);
   resq_erase_dead(quantiser);
-  mlirOperationSetInherentAttributeByName(copy, resq_str("type"),
-                                          mlirTypeAttrGet(mlirValueGetType(v)));
+  resqParamOpSetType(copy, mlirValueGetType(v));
   mlirBlockInsertOwnedOperationBefore(mlirOperationGetBlock(a->anchor), a->anchor, copy);
   return copy;
 }
@@ -129,9 +125,8 @@ typedef struct replaying {
 static MlirValue make_samples(const resq_builder *b, void *user) {
   replaying *r = user;
   int64_t shape[] = {SAMPLES, r->width};
-  MlirNamedAttribute site = resq_attr_str(b->ctx, "site", r->site);
-  MlirValue x = resq_build_value(b, "resq.samples", 0, NULL,
-                                 resq_tensor(mlirF32TypeGet(b->ctx), 2, shape), 1, &site);
+  MlirValue x =
+      resqSamplesOpBuild(b, resq_str(r->site), resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));
   if (r->weights)
     r->ok = resq_replay_columns(b, r->weights[0], x, &x);
   return x;
@@ -140,9 +135,8 @@ static MlirValue make_samples(const resq_builder *b, void *user) {
 static MlirValue make_moment(const resq_builder *b, void *user) {
   replaying *r = user;
   int64_t shape[] = {r->width, r->width};
-  MlirNamedAttribute site = resq_attr_str(b->ctx, "site", r->site);
-  MlirValue m = resq_build_value(b, "resq.moment", 0, NULL,
-                                 resq_tensor(mlirF64TypeGet(b->ctx), 2, shape), 1, &site);
+  MlirValue m =
+      resqMomentOpBuild(b, resq_str(r->site), resq_tensor(mlirF64TypeGet(b->ctx), 2, shape));
   r->ok = resq_replay_moment(b, r->n, r->weights, m, &m);
   return m;
 }

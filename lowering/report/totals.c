@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/report/report.h"
 
-#include "dialect/build.h"
+#include "dialect/ops.h"
 
 typedef struct reading {
   MlirStringRef param;
@@ -11,11 +11,10 @@ typedef struct reading {
 
 /// By what reads it; a table that the head shares is the embedding's.
 static resq_report_group group_of(MlirOperation reader) {
-  bool linear = resq_op_is(reader, "resq.qlinear") || resq_op_is(reader, "resq.linear");
-  if (resq_op_is(reader, "resq.embed"))
+  bool linear = resqOpIsQLinear(reader) || resqOpIsLinear(reader);
+  if (resqOpIsEmbed(reader))
     return RESQ_GROUP_EMBEDDING;
-  if (resq_op_is(reader, "resq.head") ||
-      (linear && resq_str_eq(resq_op_str(reader, "name"), "head")))
+  if (resqOpIsHead(reader) || (linear && resq_str_eq(resq_linear_name(reader), "head")))
     return RESQ_GROUP_HEAD;
   return linear ? RESQ_GROUP_LINEARS : RESQ_GROUP_OTHER;
 }
@@ -24,7 +23,7 @@ static void note_reader(MlirOperation get, void *user) {
   reading *r = user;
   MlirValue value = mlirOperationGetResult(get, 0);
   // A bias stands behind the weights and is none.
-  if (!mlirStringRefEqual(resq_op_str(get, "param"), r->param) ||
+  if (!mlirStringRefEqual(resqGetOpGetParam(get), r->param) ||
       mlirShapedTypeGetRank(mlirValueGetType(value)) != 2)
     return;
   for (MlirOpOperand use = mlirValueGetFirstUse(value); !mlirOpOperandIsNull(use);
@@ -37,17 +36,17 @@ void resq_report_count(MlirOperation materialized, resq_facts *facts) {
   MlirBlock body = mlirRegionGetFirstBlock(mlirOperationGetRegion(materialized, 0));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
-    if (!resq_op_is(op, "resq.param") || !resq_op_has(op, "size"))
+    if (!resqOpIsParam(op) || !resqParamOpHasSize(op))
       continue;
-    reading r = {resq_op_str(op, "sym_name"), RESQ_GROUP_OTHER};
-    resq_for_each(materialized, "resq.get", note_reader, &r);
-    MlirType type = mlirTypeAttrGetValue(resq_op_attr(op, "type"));
+    reading r = {resq_symbol_name(op), RESQ_GROUP_OTHER};
+    resq_for_each(materialized, RESQ_OP_GET, note_reader, &r);
+    MlirType type = resqParamOpGetType(op);
     int64_t elements = 1;
     for (intptr_t i = 0; i < mlirShapedTypeGetRank(type); i++)
       elements *= mlirShapedTypeGetDimSize(type, i);
     resq_report_total *total = &facts->totals[r.group];
     total->params++;
     total->elements += elements;
-    total->bytes += resq_op_i64(op, "size");
+    total->bytes += resqParamOpGetSize(op);
   }
 }

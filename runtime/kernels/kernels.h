@@ -19,6 +19,7 @@
 #ifndef RESQ_KERNELS_H
 #define RESQ_KERNELS_H
 
+#include "kernels/layout/kv_kinds.h"
 #include "resq/abi.h"
 #include <stddef.h>
 
@@ -231,8 +232,6 @@ void RESQ_KERNEL(resq_qlinear_e4m3)(resq_worker *w, int32_t op, const uint8_t *c
 // lm: indices of Lloyd-Max centroids and an f16 scale: lloyd_max.h.
 // qjl (keys): `rows` signs of S times the low part, and its norm in f16; see resq.attention. Row j of S gives the
 //   sign of sum_i S[j, i] x[i], i rising, no FMA: bit 1 when it is above 0.
-
-enum { RESQ_KV_F32, RESQ_KV_F16, RESQ_KV_INT, RESQ_KV_LM, RESQ_KV_QJL };
 
 /// How a head's vector is coded; constants once specialised.
 typedef struct resq_kv_format {

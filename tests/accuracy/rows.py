@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass, replace
 
-SCHEMES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../passes/schemes.def")
+SCHEMES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lowering/driver/schemes.def")
 
 
 @dataclass(frozen=True)

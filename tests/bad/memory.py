@@ -41,11 +41,11 @@ def commands(resqc, opt, folder):
     yield Command("logits", [binary, "logits", "-p", "abc", "-t", "1"], 4)
     yield Command("logits to a file", [binary, "logits", "-p", "abc", "-t", "1", "--all", "-o", "OUT"], 2)
     short = [model, "--scheme=resq-w4a4kv4", "--threads=1"]
-    yield Command("compile to passes", [resqc, *short, "--emit=resq", "-o", "OUT"], 4, "libresq")
-    yield Command("compile to definitions", [resqc, model, "--scheme=none", "--emit=generic", "-o", "OUT"], 2, "libresq")
-    yield Command("compile", [resqc, model, "--scheme=none", "--levels=generic", "--threads=1", "-o", "OUT"], 2, "libresq")
+    yield Command("compile to passes", [resqc, *short, "--emit=resq", "-o", "OUT"], 4, "bin/resqc")
+    yield Command("compile to definitions", [resqc, model, "--scheme=none", "--emit=generic", "-o", "OUT"], 2, "bin/resqc")
+    yield Command("compile", [resqc, model, "--scheme=none", "--levels=generic", "--threads=1", "-o", "OUT"], 2, "bin/resqc")
     yield Command("compile, calibrated", [resqc, *short, "--levels=generic", "--calibration-windows=1", "--report=OUT.html",
-                                          "-o", "OUT"], 0, "libresq")
+                                          "-o", "OUT"], 0, "bin/resqc")
 
 
 class Runner:

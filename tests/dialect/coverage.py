@@ -7,13 +7,12 @@ td, ops, errors = (open(path).read() for path in sys.argv[1:4])
 # Constraints that no module in text can break alone, and why.
 EXEMPT = {
     ("leaf", 2): "checked by materialize, against the file",
-    ("kv_code", 2): "in part by kv_cache: high < head_size",
 }
 missing = []
 definitions = re.split(r"^def ", td, flags=re.M)[1:]
 for text in definitions:
-    op = re.match(r'\w+\s*:\s*Resq_Op<"(\w+)"', text)
-    kind = re.match(r'\w+\s*:\s*Resq_Type<"\w+", "(\w+)"', text) or re.search(r'mnemonic = "(\w+)"', text)
+    op = re.match(r'\w+\s*:\s*Resq_(?:Shared|Recipe)?Op<"(\w+)"', text)
+    kind = re.match(r'\w+\s*:\s*Resq_(?:Type|KvCode)<"\w+", "(\w+)"', text)
     if not op and not kind:
         continue
     name = (op or kind).group(1)

@@ -4,52 +4,99 @@
 // -----
 
 // expected-error@+1 {{C1: bits is 9: allowed is 2 to 8}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 9, group = 32, zero = true, layout = "row">>)
+func.func private @f(tensor<2x32x!resq.quant<bits = 9, group = 32, zero = true, layout = row>>)
 
 // -----
 
 // expected-error@+1 {{C2: group is 0: allowed is 1 or more}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 0, zero = true, layout = "row">>)
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 0, zero = true, layout = row>>)
 
 // -----
 
-// expected-error@+1 {{C3: layout is "col": allowed are "row" and "n16k4"}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "col">>)
+// expected-error@+1 {{expected one of [row, n16k4] for an order in which codes are stored, got: col}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = true, layout = col>>)
 
 // -----
 
-// expected-error@+1 {{C4: storage is f8E5M2, with bits = 8 and zero = false: allowed is f8E4M3FN with bits = 8 and zero = false}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E5M2>>)
+// expected-error@+1 {{C3: codebook is e4m3, with zero = true: allowed is zero = false}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 8, group = 32, zero = true, layout = row, codebook = e4m3>>)
 
 // -----
 
-// expected-error@+1 {{C4: storage is f8E4M3FN, with bits = 4 and zero = false: allowed is f8E4M3FN with bits = 8 and zero = false}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>)
+// expected-error@+1 {{C4: no kernel reads codebook e4m3 of 4 bits and 0 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 4 bits and 4 states}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = e4m3>>)
 
 // -----
 
-// expected-error@+1 {{C4: storage is f8E4M3FN, with bits = 8 and zero = true: allowed is f8E4M3FN with bits = 8 and zero = false}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 8, group = 32, zero = true, layout = "row", storage = f8E4M3FN>>)
+// expected-error@+1 {{C4: no kernel reads codebook table of 3 bits and 0 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 4 bits and 4 states}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 3, group = 32, zero = false, layout = row, codebook = table>>)
 
 // -----
 
-// expected-error@+1 {{C5: codebook is "nf4", with bits = 4, zero = false and no storage: allowed is "tcq" with bits = 4, zero = false and no storage}}
+// expected-error@+1 {{C4: no kernel reads codebook trellis of 5 bits and 4 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 4 bits and 4 states}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 5, group = 32, zero = false, layout = row, codebook = trellis, states = 4>>)
+
+// -----
+
+// expected-error@+1 {{C4: no kernel reads codebook trellis of 4 bits and 8 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 4 bits and 4 states}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = trellis, states = 8>>)
+
+// -----
+
+// expected-error@+1 {{C4: no kernel reads codebook integer of 4 bits and 4 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 4 bits and 4 states}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, states = 4>>)
+
+// -----
+
+// expected-error@+1 {{C5: layout is row, with pack_group = 16, base = 4 and planes = 0: allowed is none of them}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, pack_group = 16, base = 4>>)
+
+// -----
+
+// expected-error@+1 {{C6: layout is n16k4, with zero = true: allowed is zero = false}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = true, layout = n16k4, pack_group = 16, base = 4>>)
+
+// -----
+
+// As version 1 wrote a packed type.
+// expected-error@+1 {{C6: layout is n16k4, with pack_group = 0: allowed is 1 or more. A module packed by dialect version 1 does not say its pack group: compile its checkpoint, or its module before --resq-pack, again}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>)
+
+// -----
+
+// expected-error@+1 {{C7: no kernel reads codes of 3 bits stored with base = 2 and planes = 1: allowed is base = 4 and planes = 0}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 3, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 2, planes = 1>>)
+
+// -----
+
+// expected-error@+1 {{C7: no kernel reads codes of 5 bits stored with base = 4 and planes = 0: allowed is base = 4 and planes = 1}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 5, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 4>>)
+
+// -----
+
+// expected-error@+1 {{a quantized type has no depth: allowed are bits, group, zero, layout, codebook, states, pack_group, base and planes}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, depth = 4>>)
+
+// -----
+
+// expected-error@+1 {{a quantized type has no group: it must be given}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, zero = false, layout = row>>)
+
+// -----
+
+// expected-error@+1 {{bits is given twice}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 4, bits = 4, group = 32, zero = false, layout = row>>)
+
+// -----
+
+// As version 1 wrote codebooks.
+// expected-error@+1 {{codebook is "nf4": allowed is "tcq"}}
 func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "nf4">>)
 
 // -----
 
-// expected-error@+1 {{C5: codebook is "tcq", with bits = 5, zero = false and no storage: allowed is "tcq" with bits = 4, zero = false and no storage}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 5, group = 32, zero = false, layout = "row", codebook = "tcq">>)
-
-// -----
-
-// expected-error@+1 {{C5: codebook is "tcq", with bits = 4, zero = true and no storage: allowed is "tcq" with bits = 4, zero = false and no storage}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row", codebook = "tcq">>)
-
-// -----
-
-// expected-error@+1 {{C5: codebook is "tcq", with bits = 8, zero = false and a storage: allowed is "tcq" with bits = 4, zero = false and no storage}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN, codebook = "tcq">>)
+// expected-error@+1 {{storage is 'f8E5M2': allowed is f8E4M3FN}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E5M2>>)
 
 // -----
 
@@ -58,68 +105,64 @@ func.func private @f(tensor<2x32x!resq.panel<f64>>)
 
 // -----
 
-// expected-error@+1 {{C1: kind is "i4": allowed are "f32", "f16", "int", "lm", "qjl" and "qjl_groups"}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "i4"> values <kind = "f16">
+// expected-error@+1 {{a cache code of dialect version 1 is of kind "i4": allowed are f32, f16, int, lm, qjl and qjl_groups}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "i4"> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C1: bits is 4 with kind "f16": allowed is 0}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16", bits = 4> values <kind = "f16">
+// expected-error@+1 {{C1: bits is 9: allowed is 2 to 8}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_int<bits = 9> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C2: bits is 9: allowed is 2 to 8}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "int", bits = 9, high_bits = 8> values <kind = "f16">
+// expected-error@+1 {{C1: bits is 5: allowed is 1 to 4}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_lm<bits = 5> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C2: high_bits is 4: allowed is 8}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "int", bits = 4, high_bits = 4> values <kind = "f16">
+// expected-error@+1 {{C1: rows is 0: allowed is 1 to 1024}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl<rows = 0> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C3: bits is 5: allowed is 1 to 4}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 5, high_bits = 8> values <kind = "f16">
+// As version 1 wrote a cache code, with a field that its kind did not use.
+// expected-error@+1 {{a cache code of dialect version 1 and kind "lm" has a field that is not its own}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 3, high_bits = 8, rows = 16> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C3: high_bits is 0: allowed is 8}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 3> values <kind = "f16">
+// expected-error@+1 {{a cache code of dialect version 1 has no depth}}
+resq.kv_cache @c heads 2 size 16 keys <kind = "lm", depth = 3> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C4: rows is 0: allowed is 1 to 1024}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl", high_bits = 8> values <kind = "f16">
+// expected-error@+1 {{the resq dialect has no attribute kv_codes}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_codes<f16> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C5: rows is 16 with kind "lm": allowed is 0}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "lm", bits = 3, high_bits = 8, rows = 16> values <kind = "f16">
+// expected-error@+1 {{'resq.kv_cache' op attribute 'keys' failed to satisfy constraint: a cache code}}
+resq.kv_cache @c heads 2 size 16 keys 4 : i64 values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C5: high is 2 with kind "qjl_groups": allowed is 0}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", high = 2, rows = 16, outliers = 2, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
+// expected-error@+1 {{C1: rows is 16 and outlier_rows is 17: allowed are 1 to 1024, and 1 to rows}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 2, outlier_rows = 17, buffer = 32, window = 64> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C6: rows is 16 and outlier_rows is 17: allowed are 1 to 1024, and 1 to rows}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", rows = 16, outliers = 2, outlier_rows = 17, buffer = 32, window = 64> values <kind = "f16">
+// expected-error@+1 {{C2: outliers is 0: allowed is 1 or more}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 0, outlier_rows = 8, buffer = 32, window = 64> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C6: outliers is 0: allowed is 1 or more}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", rows = 16, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
+// expected-error@+1 {{C3: buffer is 48 and window is 64: allowed are multiples of 32, window above buffer, buffer above 0}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 2, outlier_rows = 8, buffer = 48, window = 64> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{C6: buffer is 48 and window is 64: allowed are multiples of 32, window above buffer, buffer above 0}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", rows = 16, outliers = 2, outlier_rows = 8, buffer = 48, window = 64> values <kind = "f16">
-
-// -----
-
-// expected-error@+1 {{'resq.checkpoint' op C1: format is "onnx": allowed is "gguf"}}
-resq.checkpoint @c "m.onnx", "onnx"
+// expected-error@+1 {{expected one of [gguf] for a format of checkpoints, got: onnx}}
+resq.checkpoint @c "m.onnx", onnx
 
 // -----
 
@@ -184,44 +227,44 @@ resq.param @p : i32
 // -----
 
 // expected-error@+1 {{'resq.kv_cache' op C1: heads is 0 and head_size is 16: allowed is 1 or more}}
-resq.kv_cache @c heads 0 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 0 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 
 // -----
 
 // expected-error@+1 {{'resq.kv_cache' op C2: values hold 16 high elements, but head_size is 16: allowed is 0 to 15}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "int", bits = 4, high = 16, high_bits = 8>
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_int<bits = 4, high = 16>
 
 // -----
 
 // expected-error@+1 {{'resq.kv_cache' op C2: keys hold 16 outlier elements, but head_size is 16: allowed is 0 to 15}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl_groups", rows = 16, outliers = 16, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 16, outlier_rows = 8, buffer = 32, window = 64> values #resq.kv_float<f16>
 
 // -----
 
 // expected-error@+1 {{'resq.kv_cache' op C2: keys have outliers by an index of a byte, but head_size is 260: allowed is 1 to 256}}
-resq.kv_cache @c heads 2 size 260 keys <kind = "qjl_groups", rows = 16, outliers = 2, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
+resq.kv_cache @c heads 2 size 260 keys #resq.kv_qjl_groups<rows = 16, outliers = 2, outlier_rows = 8, buffer = 32, window = 64> values #resq.kv_float<f16>
 
 // -----
 
-// expected-error@+1 {{'resq.kv_cache' op C3: values are of kind "qjl": allowed is any but those of signs}}
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "qjl", high_bits = 8, rows = 16>
+// expected-error@+1 {{'resq.kv_cache' op C3: values are of kind qjl: allowed is any but those of signs}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_qjl<rows = 16>
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
-// expected-error@+1 {{'resq.tokenizer' op C1: kind is "spm": allowed is "bpe"}}
-resq.tokenizer @t from @ckpt "spm" "gpt2" {bos = 1 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
+resq.checkpoint @ckpt "m.gguf", gguf
+// expected-error@+1 {{expected one of [bpe] for a kind of tokenizer, got: spm}}
+resq.tokenizer @t from @ckpt spm "gpt2" {bos = 1 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
 
 // -----
 
-// expected-error@+1 {{'resq.tokenizer' op C2: @ckpt is not a resq.checkpoint: allowed is the name of one}}
-resq.tokenizer @t from @ckpt "bpe" "gpt2" {bos = 1 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
+// expected-error@+1 {{'resq.tokenizer' op C1: @ckpt is not a resq.checkpoint: allowed is the name of one}}
+resq.tokenizer @t from @ckpt bpe "gpt2" {bos = 1 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
-// expected-error@+1 {{'resq.tokenizer' op C3: bos is -2: allowed is a token id, or -1 for none}}
-resq.tokenizer @t from @ckpt "bpe" "gpt2" {bos = -2 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
+resq.checkpoint @ckpt "m.gguf", gguf
+// expected-error@+1 {{'resq.tokenizer' op C2: bos is -2: allowed is a token id, or -1 for none}}
+resq.tokenizer @t from @ckpt bpe "gpt2" {bos = -2 : i64, eos = 2 : i64, add_bos = true, chat_template = ""}
 
 // -----
 
@@ -268,7 +311,7 @@ func.func @f(%t: tensor<4xi32>, %w: tensor<100x8xf64>) {
 
 // -----
 
-!codes = tensor<100x8x!resq.quant<bits = 8, group = 8, zero = true, layout = "row">>
+!codes = tensor<100x8x!resq.quant<bits = 8, group = 8, zero = true, layout = row>>
 func.func @f(%t: tensor<4xi32>, %w: !codes) {
   // expected-error@+1 {{or symmetric integer codes}}
   %y = resq.embed %t, %w : tensor<4xi32>, !codes -> tensor<4x8xf32>
@@ -277,7 +320,7 @@ func.func @f(%t: tensor<4xi32>, %w: !codes) {
 
 // -----
 
-!codes = tensor<100x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row", codebook = "tcq">>
+!codes = tensor<100x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row, codebook = trellis, states = 4>>
 func.func @f(%t: tensor<4xi32>, %w: !codes) {
   // expected-error@+1 {{or symmetric integer codes}}
   %y = resq.embed %t, %w : tensor<4xi32>, !codes -> tensor<4x8xf32>
@@ -286,7 +329,7 @@ func.func @f(%t: tensor<4xi32>, %w: !codes) {
 
 // -----
 
-!codes = tensor<100x8x!resq.quant<bits = 8, group = 3, zero = false, layout = "row">>
+!codes = tensor<100x8x!resq.quant<bits = 8, group = 3, zero = false, layout = row>>
 func.func @f(%t: tensor<4xi32>, %w: !codes) {
   // expected-error@+1 {{or symmetric integer codes}}
   %y = resq.embed %t, %w : tensor<4xi32>, !codes -> tensor<4x8xf32>
@@ -439,7 +482,7 @@ func.func @f(%x: tensor<4x32xf32>, %a: tensor<4x16xf32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>) {
   // expected-error@+1 {{'resq.kv_append' op C1: @d is not a resq.kv_cache: allowed is the name of one}}
   resq.kv_append @d, %k, %k at %p, %p : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4xi32>
@@ -448,7 +491,7 @@ func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%k: tensor<4x48xf32>, %p: tensor<4xi32>) {
   // expected-error@+1 {{'resq.kv_append' op C2: keys is tensor<4x48xf32> and values is tensor<4x48xf32>, but the cache has 2 heads of 16: allowed is [R, heads * head_size] of f32}}
   resq.kv_append @c, %k, %k at %p, %p : tensor<4x48xf32>, tensor<4x48xf32>, tensor<4xi32>
@@ -457,7 +500,7 @@ func.func @f(%k: tensor<4x48xf32>, %p: tensor<4xi32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%k: tensor<4x32xf32>, %p: tensor<3xi32>) {
   // expected-error@+1 {{'resq.kv_append' op C3: positions and sequences are tensor<3xi32>, but the rows are tensor<4x32xf32>: allowed is tensor<Rxi32>}}
   resq.kv_append @c, %k, %k at %p, %p : tensor<4x32xf32>, tensor<4x32xf32>, tensor<3xi32>
@@ -466,7 +509,7 @@ func.func @f(%k: tensor<4x32xf32>, %p: tensor<3xi32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl<rows = 28, high = 2> values #resq.kv_float<f16>
 func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>) {
   // expected-error@+1 {{'resq.kv_append' op C4: keys are signs and there is no sketch: allowed is one of [rows, head_size - high] of f32}}
   resq.kv_append @c, %k, %k at %p, %p : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4xi32>
@@ -475,7 +518,7 @@ func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>, %s: tensor<28x14xf32>) {
   // expected-error@+1 {{'resq.kv_append' op C4: there is a sketch, but keys are no signs: allowed is none}}
   resq.kv_append @c, %k, %k at %p, %p sketch %s : tensor<28x14xf32> : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4xi32>
@@ -484,7 +527,7 @@ func.func @f(%k: tensor<4x32xf32>, %p: tensor<4xi32>, %s: tensor<28x14xf32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>) {
   // expected-error@+1 {{'resq.attention' op C1: @d is not a resq.kv_cache: allowed is the name of one}}
   %y = resq.attention @d, %q at %p, %p {scale = 0.25 : f32} : tensor<4x64xf32>, tensor<4xi32> -> tensor<4x64xf32>
@@ -493,7 +536,7 @@ func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%q: tensor<4x48xf32>, %p: tensor<4xi32>) {
   // expected-error@+1 {{'resq.attention' op C2: q is tensor<4x48xf32> and y is tensor<4x48xf32>, but the cache has 2 heads of 16: allowed is [R, heads * head_size] of f32, heads a multiple of the cache's}}
   %y = resq.attention @c, %q at %p, %p {scale = 0.25 : f32} : tensor<4x48xf32>, tensor<4xi32> -> tensor<4x48xf32>
@@ -502,7 +545,7 @@ func.func @f(%q: tensor<4x48xf32>, %p: tensor<4xi32>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi64>) {
   // expected-error@+1 {{'resq.attention' op C3: positions and sequences are tensor<4xi64>, but the rows are tensor<4x64xf32>: allowed is tensor<Rxi32>}}
   %y = resq.attention @c, %q at %p, %p {scale = 0.25 : f32} : tensor<4x64xf32>, tensor<4xi64> -> tensor<4x64xf32>
@@ -511,7 +554,7 @@ func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi64>) {
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl<rows = 28, high = 2> values #resq.kv_float<f16>
 func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>, %s: tensor<14x28xf32>) {
   // expected-error@+1 {{'resq.attention' op C4: the sketch is tensor<14x28xf32>, but keys have 28 signs of 14 low elements: allowed is [rows, head_size - high] of f32, or a panel of it}}
   %y = resq.attention @c, %q at %p, %p sketch %s : tensor<14x28xf32> {scale = 0.25 : f32} : tensor<4x64xf32>, tensor<4xi32> -> tensor<4x64xf32>
@@ -529,14 +572,14 @@ func.func @f(%x: tensor<4x8xf32>, %z: tensor<4x9xf32>) {
 // -----
 
 func.func @f(%x: tensor<4x8xf32>) {
-  // expected-error@+1 {{'resq.gate' op C2: activation is "gelu": allowed is "silu"}}
-  %y = resq.gate %x, %x {activation = "gelu"} : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<4x8xf32>
+  // expected-error@+1 {{expected one of [silu] for an activation function, got: gelu}}
+  %y = resq.gate %x, %x activation gelu : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<4x8xf32>
   return
 }
 
 // -----
 
-resq.kv_cache @c heads 2 size 16 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>) {
   // expected-error@+2 {{'resq.attention' op results are 'tensor<4x32xf32>': allowed are 'tensor<4x64xf32>', which follow from its operands}}
   // expected-error@+1 {{'resq.attention' op failed to infer returned types}}
@@ -788,15 +831,15 @@ func.func @f(%x: tensor<3x8xf32>) {
 
 func.func @f(%x: tensor<?x32xf16>) {
   // expected-error@+1 {{'resq.quantize' op C1: x is tensor<?x32xf16>: allowed is [R, width] of f32}}
-  %q = resq.quantize %x : tensor<?x32xf16> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
+  %q = resq.quantize %x : tensor<?x32xf16> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = row>>
   return
 }
 
 // -----
 
 func.func @f(%x: tensor<?x32xf32>) {
-  // expected-error@+1 {{'resq.quantize' op C2: q is tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>, but x is tensor<?x32xf32>: allowed is x's shape of quant with zero = true or storage = f8E4M3FN, layout = "row"}}
-  %q = resq.quantize %x : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>
+  // expected-error@+1 {{'resq.quantize' op C2: q is tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row>>, but x is tensor<?x32xf32>: allowed is x's shape of quant with zero = true or codebook = e4m3, layout = row}}
+  %q = resq.quantize %x : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row>>
   return
 }
 
@@ -804,7 +847,7 @@ func.func @f(%x: tensor<?x32xf32>) {
 
 func.func @f(%x: tensor<?x32xf32>) {
   // expected-error@+1 {{'resq.quantize' op C3: group is 12, but x is 32 wide: allowed is a divisor of it}}
-  %q = resq.quantize %x : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 12, zero = true, layout = "row">>
+  %q = resq.quantize %x : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 12, zero = true, layout = row>>
   return
 }
 
@@ -812,7 +855,7 @@ func.func @f(%x: tensor<?x32xf32>) {
 
 func.func @f(%x: tensor<?x32xf32>) {
   // expected-error@+1 {{'resq.quantize' op C4: clip is 0: allowed is more than 0, at most 1}}
-  %q = resq.quantize %x {clip = 0.0 : f32} : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
+  %q = resq.quantize %x {clip = 0.0 : f32} : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = row>>
   return
 }
 
@@ -822,7 +865,7 @@ resq.param @clip : tensor<2xf32>
 func.func @f(%x: tensor<?x32xf32>) {
   %c = resq.get @clip : tensor<2xf32>
   // expected-error@+1 {{'resq.quantize' op C5: clip_by is tensor<2xf32> beside a clip of 1: allowed is [1] of f32, and no other clip}}
-  %q = resq.quantize %x clip_by %c : tensor<2xf32> : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
+  %q = resq.quantize %x clip_by %c : tensor<2xf32> : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = row>>
   return
 }
 
@@ -832,7 +875,7 @@ resq.param @clip : tensor<1xf32>
 func.func @f(%x: tensor<?x32xf32>) {
   %c = resq.get @clip : tensor<1xf32>
   // expected-error@+1 {{'resq.quantize' op C5: clip_by is tensor<1xf32> beside a clip of 0.5: allowed is [1] of f32, and no other clip}}
-  %q = resq.quantize %x clip_by %c : tensor<1xf32> {clip = 0.5 : f32} : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
+  %q = resq.quantize %x clip_by %c : tensor<1xf32> {clip = 0.5 : f32} : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = row>>
   return
 }
 
@@ -846,41 +889,41 @@ func.func @f(%x: tensor<?x32xf32>) {
 
 // -----
 
-func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>) {
+func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = row>>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row>>) {
   // expected-error@+1 {{'resq.qlinear' op C1: there are 1 activations and 2 weights: allowed is as many of both, at least one}}
-  %y = "resq.qlinear"(%x, %w, %w) <{operandSegmentSizes = array<i32: 1, 2, 0>}> : (tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>, tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>, tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>) -> tensor<?x64xf32>
+  %y = "resq.qlinear"(%x, %w, %w) <{operandSegmentSizes = array<i32: 1, 2, 0>}> : (tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = row>>, tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row>>, tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row>>) -> tensor<?x64xf32>
   return
 }
 
 // -----
 
-func.func @f(%x: tensor<?x32xf32>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>) {
-  // expected-error@+1 {{'resq.qlinear' op C2: activation 0 is tensor<?x32xf32>: allowed is [R, in] of quant with zero = true or storage = f8E4M3FN, layout = "row" and a group that divides in}}
-  %y = resq.qlinear %x by %w : tensor<?x32xf32> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">> -> tensor<?x64xf32>
+func.func @f(%x: tensor<?x32xf32>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row>>) {
+  // expected-error@+1 {{'resq.qlinear' op C2: activation 0 is tensor<?x32xf32>: allowed is [R, in] of quant with zero = true or codebook = e4m3, layout = row and a group that divides in}}
+  %y = resq.qlinear %x by %w : tensor<?x32xf32> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row>> -> tensor<?x64xf32>
   return
 }
 
 // -----
 
-func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>, %w: tensor<64x32x!resq.quant<bits = 4, group = 16, zero = false, layout = "row">>) {
-  // expected-error@+1 {{'resq.qlinear' op C3: weight 0 is tensor<64x32x!resq.quant<bits = 4, group = 16, zero = false, layout = "row">>: allowed is [64, 32] of quant with zero = false and group 32 or 32}}
-  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">> by tensor<64x32x!resq.quant<bits = 4, group = 16, zero = false, layout = "row">> -> tensor<?x64xf32>
+func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = row>>, %w: tensor<64x32x!resq.quant<bits = 4, group = 16, zero = false, layout = row>>) {
+  // expected-error@+1 {{'resq.qlinear' op C3: weight 0 is tensor<64x32x!resq.quant<bits = 4, group = 16, zero = false, layout = row>>: allowed is [64, 32] of quant with zero = false and group 32 or 32}}
+  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = row>> by tensor<64x32x!resq.quant<bits = 4, group = 16, zero = false, layout = row>> -> tensor<?x64xf32>
   return
 }
 
 // -----
 
-func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>, %b: tensor<32xf32>) {
+func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = row>>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row>>, %b: tensor<32xf32>) {
   // expected-error@+1 {{'resq.qlinear' op C4: bias is tensor<32xf32>, but y is 64 wide: allowed is [64] of f32}}
-  %y = resq.qlinear %x by %w bias %b : tensor<32xf32> : tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">> -> tensor<?x64xf32>
+  %y = resq.qlinear %x by %w bias %b : tensor<32xf32> : tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = row>> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row>> -> tensor<?x64xf32>
   return
 }
 
 // -----
 
-func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>) {
+func.func @f(%x: tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = row>>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row>>) {
   // expected-error@+1 {{'resq.qlinear' op C5: y is tensor<?x64xf16>: allowed is [R, out] of f32}}
-  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">> -> tensor<?x64xf16>
+  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 4, group = 32, zero = true, layout = row>> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row>> -> tensor<?x64xf16>
   return
 }
 
@@ -1104,23 +1147,23 @@ resq.param @p : tensor<8x8xf32> {
 
 resq.param @p : tensor<8x8xf64> {
   // expected-error@+1 {{'resq.random_matrix' op C1: sizes sum to 6: allowed is 8}}
-  %0 = resq.random_matrix [4, 2] "gaussian" seed 1 : tensor<8x8xf64>
+  %0 = resq.random_matrix [4, 2] gaussian seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
 }
 
 // -----
 
 resq.param @p : tensor<8x8xf64> {
-  // expected-error@+1 {{'resq.random_matrix' op C2: kind is "cauchy": allowed are "hadamard", "gaussian" and "bernoulli"}}
-  %0 = resq.random_matrix [8] "cauchy" seed 1 : tensor<8x8xf64>
+  // expected-error@+1 {{expected one of [hadamard, gaussian, bernoulli] for a distribution of random matrices, got: cauchy}}
+  %0 = resq.random_matrix [8] cauchy seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
 }
 
 // -----
 
 resq.param @p : tensor<8x8xf64> {
-  // expected-error@+1 {{'resq.random_matrix' op C3: departure is 0: allowed is more than 0}}
-  %0 = resq.random_matrix [8] "gaussian" seed 1 departure 0.0 : tensor<8x8xf64>
+  // expected-error@+1 {{'resq.random_matrix' op C2: departure is 0: allowed is more than 0}}
+  %0 = resq.random_matrix [8] gaussian seed 1 departure 0.0 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
 }
 
@@ -1253,7 +1296,7 @@ resq.param @v : tensor<8xf32>
 resq.param @p : tensor<8x8xf32> {
   %0 = resq.get @v : tensor<8xf32>
   // expected-error@+1 {{'resq.quantize_weight' op C1: x is tensor<8xf32>: allowed is [out, in] of a float}}
-  %1 = resq.quantize_weight %0 : tensor<8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %1 = resq.quantize_weight %0 : tensor<8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
 }
@@ -1263,8 +1306,8 @@ resq.param @ext : tensor<8x8xf32>
 
 resq.param @p : tensor<8x8xf32> {
   %0 = resq.eye : tensor<8x8xf32>
-  // expected-error@+1 {{'resq.quantize_weight' op C2: y is tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "n16k4">>, but x is tensor<8x8xf32>: allowed is x's shape of quant with zero = false, layout = "row"}}
-  %1 = resq.quantize_weight %0 : tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "n16k4">>
+  // expected-error@+1 {{'resq.quantize_weight' op C2: y is tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = n16k4, pack_group = 8, base = 4>>, but x is tensor<8x8xf32>: allowed is x's shape of quant with zero = false, layout = row}}
+  %1 = resq.quantize_weight %0 : tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = n16k4, pack_group = 8, base = 4>>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
 }
@@ -1275,7 +1318,7 @@ resq.param @ext : tensor<8x8xf32>
 resq.param @p : tensor<8x8xf32> {
   %0 = resq.eye : tensor<8x8xf32>
   // expected-error@+1 {{'resq.quantize_weight' op C3: group is 3, but x is 8 wide: allowed is a divisor of it}}
-  %1 = resq.quantize_weight %0 : tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 3, zero = false, layout = "row">>
+  %1 = resq.quantize_weight %0 : tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 3, zero = false, layout = row>>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
 }
@@ -1286,7 +1329,7 @@ resq.param @ext : tensor<8x8xf32>
 resq.param @p : tensor<8x8xf32> {
   %0 = resq.eye : tensor<8x8xf32>
   // expected-error@+1 {{'resq.quantize_weight' op C4: steps is 40: allowed is 1 to 39}}
-  %1 = resq.quantize_weight %0 {steps = 40 : i64} : tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %1 = resq.quantize_weight %0 {steps = 40 : i64} : tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
 }
@@ -1308,8 +1351,8 @@ resq.param @ext : tensor<8x8xf32>
 
 resq.param @p : tensor<8x8xf32> {
   %0 = resq.eye : tensor<8x8xf32>
-  // expected-error@+1 {{'resq.pack' op C2: x is tensor<8x8xf32> and y is tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>: allowed is a float to a panel, or quant "row" to the same quant "n16k4"}}
-  %1 = resq.pack %0 : tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  // expected-error@+1 {{'resq.pack' op C2: x is tensor<8x8xf32> and y is tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>: allowed is a float to a panel, or quant in layout row to the same quant in layout n16k4}}
+  %1 = resq.pack %0 : tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
 }
@@ -1317,11 +1360,11 @@ resq.param @ext : tensor<8x8xf32>
 
 // -----
 
-resq.param @c : tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+resq.param @c : tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>
 resq.param @p : tensor<8x8xf32> {
-  %0 = resq.get @c : tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
-  // expected-error@+1 {{'resq.pack' op C3: group is 3, but x is tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>: allowed is a divisor of 8, where the weight's own group is that or the whole row}}
-  %1 = resq.pack %0 {group = 3 : i64} : tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "n16k4">>
+  %0 = resq.get @c : tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>
+  // expected-error@+1 {{'resq.pack' op C3: y is packed for groups of 3, but x is tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>: allowed is a divisor of 8, where the weight's own group is that or the whole row}}
+  %1 = resq.pack %0 : tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = n16k4, pack_group = 3, base = 4>>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
 }
@@ -1391,7 +1434,7 @@ resq.param @p : tensor<8x8xf32> {
   %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
   %v = resq.slice %w dim 0 begin 0 : tensor<8x8xf32> -> tensor<4x8xf32>
   // expected-error@+1 {{'resq.gptq_weight' op C1: weight 1 is tensor<4x8xf32>: allowed is [out, in] of a float, out that of the first}}
-  %c:2 = resq.gptq_weight %w, %v by %o, %f : tensor<8x8xf32>, tensor<4x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>, tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %c:2 = resq.gptq_weight %w, %v by %o, %f : tensor<8x8xf32>, tensor<4x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>, tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
 }
@@ -1404,7 +1447,7 @@ resq.param @p : tensor<8x8xf32> {
   %w = resq.get @ext : tensor<8x8xf32>
   %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
   // expected-error@+1 {{'resq.gptq_weight' op C2: there are 1 weights and 2 codes: allowed is as many, at least one}}
-  %c:2 = resq.gptq_weight %w by %o, %f : tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>, tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %c:2 = resq.gptq_weight %w by %o, %f : tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>, tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
 }
@@ -1416,7 +1459,7 @@ resq.param @p : tensor<8x8xf32> {
   %m = resq.moment "a.in" : tensor<8x8xf64>
   %w = resq.get @ext : tensor<8x8xf32>
   %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
-  // expected-error@+1 {{'resq.gptq_weight' op C2: codes 0 are tensor<8x8xf32>, but the weight is tensor<8x8xf32>: allowed is its shape of quant with zero = false, layout = "row"}}
+  // expected-error@+1 {{'resq.gptq_weight' op C2: codes 0 are tensor<8x8xf32>, but the weight is tensor<8x8xf32>: allowed is its shape of quant with zero = false, layout = row}}
   %c = resq.gptq_weight %w by %o, %f : tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8xf32>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
@@ -1430,7 +1473,7 @@ resq.param @p : tensor<8x8xf32> {
   %w = resq.get @ext : tensor<8x8xf32>
   %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
   // expected-error@+1 {{'resq.gptq_weight' op C3: group 0 is 3, but the weight is 8 wide: allowed is a divisor of it}}
-  %c = resq.gptq_weight %w by %o, %f : tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 3, zero = false, layout = "row">>
+  %c = resq.gptq_weight %w by %o, %f : tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 3, zero = false, layout = row>>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
 }
@@ -1443,7 +1486,7 @@ resq.param @p : tensor<8x8xf32> {
   %w = resq.get @ext : tensor<8x8xf32>
   %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
   // expected-error@+1 {{'resq.gptq_weight' op C4: order is tensor<8xi32> and factor tensor<8x8xf32>: allowed is [16] of i32 and [16, 16] of f32}}
-  %c:2 = resq.gptq_weight %w, %w by %o, %f : tensor<8x8xf32>, tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>, tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %c:2 = resq.gptq_weight %w, %w by %o, %f : tensor<8x8xf32>, tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>, tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
 }
@@ -1456,7 +1499,7 @@ resq.param @p : tensor<8x8xf32> {
   %w = resq.get @ext : tensor<8x8xf32>
   %o, %f = resq.gptq_factor %m parts [8] : tensor<8x8xf64> -> tensor<8xi32>, tensor<8x8xf32>
   // expected-error@+1 {{'resq.gptq_weight' op C5: steps is 0: allowed is 1 to 39}}
-  %c = resq.gptq_weight %w by %o, %f {steps = 0 : i64} : tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+  %c = resq.gptq_weight %w by %o, %f {steps = 0 : i64} : tensor<8x8xf32> by tensor<8xi32>, tensor<8x8xf32> -> tensor<8x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>
   %y = resq.get @ext : tensor<8x8xf32>
   resq.yield %y : tensor<8x8xf32>
 }
@@ -1465,7 +1508,7 @@ resq.param @p : tensor<8x8xf32> {
 
 func.func @f(%x: tensor<?x12xf32>) {
   // expected-error@+1 {{'resq.quantize' op C6: range is 6, group 4, and x is 12 wide: allowed is a multiple of the group that divides the width}}
-  %q = resq.quantize %x {range = 6 : i64} : tensor<?x12xf32> -> tensor<?x12x!resq.quant<bits = 4, group = 4, zero = true, layout = "row">>
+  %q = resq.quantize %x {range = 6 : i64} : tensor<?x12xf32> -> tensor<?x12x!resq.quant<bits = 4, group = 4, zero = true, layout = row>>
   return
 }
 
@@ -1473,7 +1516,7 @@ func.func @f(%x: tensor<?x12xf32>) {
 
 func.func @f(%x: tensor<?x32xf32>) {
   // expected-error@+1 {{'resq.quantize' op C7: E4M3 codes of groups of 32 have clip = 0.5, no clip_by and a range of 32: allowed is clip = 1, no clip_by, and a group a range}}
-  %q = resq.quantize %x {clip = 0.5 : f32} : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>
+  %q = resq.quantize %x {clip = 0.5 : f32} : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>>
   return
 }
 
@@ -1481,7 +1524,7 @@ func.func @f(%x: tensor<?x32xf32>) {
 
 func.func @f(%x: tensor<?x32xf32>, %c: tensor<1xf32>) {
   // expected-error@+1 {{'resq.quantize' op C7: E4M3 codes of groups of 32 have clip = 1, a clip_by and a range of 32: allowed is clip = 1, no clip_by, and a group a range}}
-  %q = resq.quantize %x clip_by %c : tensor<1xf32> : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>
+  %q = resq.quantize %x clip_by %c : tensor<1xf32> : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>>
   return
 }
 
@@ -1489,55 +1532,66 @@ func.func @f(%x: tensor<?x32xf32>, %c: tensor<1xf32>) {
 
 func.func @f(%x: tensor<?x64xf32>) {
   // expected-error@+1 {{'resq.quantize' op C7: E4M3 codes of groups of 32 have clip = 1, no clip_by and a range of 64: allowed is clip = 1, no clip_by, and a group a range}}
-  %q = resq.quantize %x {range = 64 : i64} : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>
+  %q = resq.quantize %x {range = 64 : i64} : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>>
   return
 }
 
 // -----
 
-func.func @f(%x: tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>, %w: tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row">>) {
-  // expected-error@+1 {{'resq.qlinear' op C6: activation 0 is tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>, but its weight tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row">>: allowed is E4M3 for both, or for none}}
-  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>> by tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row">> -> tensor<?x64xf32>
+func.func @f(%x: tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>>, %w: tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row>>) {
+  // expected-error@+1 {{'resq.qlinear' op C6: activation 0 is tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>>, but its weight tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row>>: allowed is E4M3 for both, or for none}}
+  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>> by tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row>> -> tensor<?x64xf32>
   return
 }
 
 // -----
 
-// Packing keeps the storage.
-resq.param @c : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>
-resq.param @p : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "n16k4">> {
-  %0 = resq.get @c : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>
-  // expected-error@+1 {{'resq.pack' op C2: x is tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>> and y is tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "n16k4">>: allowed is a float to a panel, or quant "row" to the same quant "n16k4"}}
-  %1 = resq.pack %0 : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>> -> tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "n16k4">>
-  resq.yield %1 : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "n16k4">>
-}
-
-// -----
-
-// Lloyd-Max codes are for weights: they have no zero point.
-func.func @f(%x: tensor<?x32xf32>) {
-  // expected-error@+1 {{'resq.quantize' op C2: q is tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">>, but x is tensor<?x32xf32>: allowed is x's shape of quant with zero = true or storage = f8E4M3FN, layout = "row"}}
-  %q = resq.quantize %x : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">>
-  return
-}
-
-// -----
-
-func.func @f(%x: tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">>) {
-  // expected-error@+1 {{'resq.qlinear' op C6: activation 0 is tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>>, but its weight tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">>: allowed is E4M3 for both, or for none}}
-  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = "row", storage = f8E4M3FN>> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">> -> tensor<?x64xf32>
+// Both groups pad 36 inputs to 48: sizes tell nothing, types do.
+!packed = !resq.quant<bits = 4, group = 36, zero = false, layout = n16k4, pack_group = 12, base = 4>
+!read = !resq.quant<bits = 8, group = 18, zero = true, layout = row>
+func.func @f(%x: tensor<?x36x!read>, %w: tensor<64x36x!packed>) {
+  // expected-error@+1 {{'resq.qlinear' op C7: weight 0 is packed for an activation in groups of 12, but activation 0 has groups of 18: allowed is the same group for both}}
+  %y = resq.qlinear %x by %w : tensor<?x36x!read> by tensor<64x36x!packed> -> tensor<?x64xf32>
   return
 }
 
 // -----
 
 // Packing keeps the codebook.
-resq.param @c : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">>
-resq.param @p : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">> {
-  %0 = resq.get @c : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">>
-  // expected-error@+1 {{'resq.pack' op C2: x is tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">> and y is tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>: allowed is a float to a panel, or quant "row" to the same quant "n16k4"}}
-  %1 = resq.pack %0 : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "row", codebook = "tcq">> -> tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>
-  resq.yield %1 : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>
+resq.param @c : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>>
+resq.param @p : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 8>> {
+  %0 = resq.get @c : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>>
+  // expected-error@+1 {{'resq.pack' op C2: x is tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>> and y is tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 8>>: allowed is a float to a panel, or quant in layout row to the same quant in layout n16k4}}
+  %1 = resq.pack %0 : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>> -> tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 8>>
+  resq.yield %1 : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 8>>
+}
+
+// -----
+
+// Trellis codes are for weights: they have no zero point.
+func.func @f(%x: tensor<?x32xf32>) {
+  // expected-error@+1 {{'resq.quantize' op C2: q is tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = trellis, states = 4>>, but x is tensor<?x32xf32>: allowed is x's shape of quant with zero = true or codebook = e4m3, layout = row}}
+  %q = resq.quantize %x : tensor<?x32xf32> -> tensor<?x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = trellis, states = 4>>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>>, %w: tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = trellis, states = 4>>) {
+  // expected-error@+1 {{'resq.qlinear' op C6: activation 0 is tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>>, but its weight tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = trellis, states = 4>>: allowed is E4M3 for both, or for none}}
+  %y = resq.qlinear %x by %w : tensor<?x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>> by tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = trellis, states = 4>> -> tensor<?x64xf32>
+  return
+}
+
+// -----
+
+// Packing keeps the codebook.
+resq.param @c : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = trellis, states = 4>>
+resq.param @p : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 4>> {
+  %0 = resq.get @c : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = trellis, states = 4>>
+  // expected-error@+1 {{'resq.pack' op C2: x is tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = trellis, states = 4>> and y is tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 4>>: allowed is a float to a panel, or quant in layout row to the same quant in layout n16k4}}
+  %1 = resq.pack %0 : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = trellis, states = 4>> -> tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 4>>
+  resq.yield %1 : tensor<64x32x!resq.quant<bits = 4, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 4>>
 }
 
 // -----
@@ -1563,18 +1617,8 @@ func.func private @f(tensor<?x16xf32> {resq.names = "x"})
 
 // -----
 
-// expected-error@+1 {{'func.func' op resq.function is dense<1> : tensor<2xi32>: allowed is a string}}
-func.func private @f() attributes {resq.function = dense<1> : tensor<2xi32>}
-
-// -----
-
-// expected-error@+1 {{'func.func' op resq.args is "none": allowed is an array}}
-func.func private @f() attributes {resq.args = "none"}
-
-// -----
-
-// expected-error@+1 {{'func.func' op resq.uses is [1, 2]: allowed is array<i64: ...>}}
-func.func private @f() attributes {resq.uses = [1, 2]}
+// expected-error@+1 {{'func.func' op resq.entry is "none": allowed is a dictionary}}
+func.func private @f() attributes {resq.entry = "none"}
 
 // -----
 
@@ -1583,8 +1627,8 @@ module attributes {resq.generation = {temperature = "hot"}} {}
 
 // -----
 
-// expected-error@+1 {{'func.func' op resq.max_rows is -1 : i64: allowed is 0 to 9223372036854775807}}
-func.func private @f() attributes {resq.max_rows = -1 : i64}
+// expected-error@+1 {{'func.func' op argument 0: resq.index is -1 : i64: allowed is 0 to 9223372036854775807}}
+func.func private @f(memref<?xi8> {resq.index = -1 : i64})
 
 // -----
 

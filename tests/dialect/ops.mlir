@@ -7,34 +7,34 @@
 // RUN: resq-opt %t.bc | diff %t.mlir -
 // RUN: %mlir_opt %s | diff %t.mlir -
 
-!code4 = !resq.quant<bits = 4, group = 32, zero = true, layout = "row">
-!code8 = !resq.quant<bits = 8, group = 32, zero = true, layout = "row">
-!weight4 = !resq.quant<bits = 4, group = 32, zero = false, layout = "row">
-!weight8 = !resq.quant<bits = 8, group = 64, zero = false, layout = "row">
-!tiled4 = !resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">
-!float8 = !resq.quant<bits = 8, group = 64, zero = false, layout = "row", storage = f8E4M3FN>
-!tiled8 = !resq.quant<bits = 8, group = 64, zero = false, layout = "n16k4", storage = f8E4M3FN>
-!trellis4 = !resq.quant<bits = 4, group = 64, zero = false, layout = "row", codebook = "tcq">
-!tiled_trellis4 = !resq.quant<bits = 4, group = 64, zero = false, layout = "n16k4", codebook = "tcq">
+!code4 = !resq.quant<bits = 4, group = 32, zero = true, layout = row>
+!code8 = !resq.quant<bits = 8, group = 32, zero = true, layout = row>
+!weight4 = !resq.quant<bits = 4, group = 32, zero = false, layout = row>
+!weight8 = !resq.quant<bits = 8, group = 64, zero = false, layout = row>
+!tiled4 = !resq.quant<bits = 4, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 4>
+!float8 = !resq.quant<bits = 8, group = 64, zero = false, layout = row, codebook = e4m3>
+!tiled8 = !resq.quant<bits = 8, group = 64, zero = false, layout = n16k4, codebook = e4m3, pack_group = 64, base = 8>
+!trellis4 = !resq.quant<bits = 4, group = 64, zero = false, layout = row, codebook = trellis, states = 4>
+!tiled_trellis4 = !resq.quant<bits = 4, group = 64, zero = false, layout = n16k4, codebook = trellis, states = 4, pack_group = 32, base = 4>
 
-// CHECK: resq.checkpoint @ckpt "model.gguf", "gguf"
-resq.checkpoint @ckpt "model.gguf", "gguf"
-// CHECK: resq.checkpoint @other "b.gguf", "gguf" {digest = "0123"}
-resq.checkpoint @other "b.gguf", "gguf" {digest = "0123"}
+// CHECK: resq.checkpoint @ckpt "model.gguf", gguf
+resq.checkpoint @ckpt "model.gguf", gguf
+// CHECK: resq.checkpoint @other "b.gguf", gguf {digest = "0123"}
+resq.checkpoint @other "b.gguf", gguf {digest = "0123"}
 
-// CHECK: resq.kv_cache @c0 heads 2 size 16 keys <kind = "f16"> values <kind = "f32">
-resq.kv_cache @c0 heads 2 size 16 keys <kind = "f16"> values <kind = "f32">
-// CHECK: resq.kv_cache @c1 heads 2 size 16 keys <kind = "int", bits = 4, high = 2, high_bits = 8> values <kind = "int", bits = 2, high_bits = 8>
-resq.kv_cache @c1 heads 2 size 16 keys <kind = "int", bits = 4, high = 2, high_bits = 8> values <kind = "int", bits = 2, high_bits = 8>
-// CHECK: resq.kv_cache @c2 heads 2 size 16 keys <kind = "lm", bits = 3, high = 2, high_bits = 8> values <kind = "lm", bits = 1, high_bits = 8>
-resq.kv_cache @c2 heads 2 size 16 keys <kind = "lm", bits = 3, high = 2, high_bits = 8> values <kind = "lm", bits = 1, high_bits = 8>
-// CHECK: resq.kv_cache @c3 heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
-resq.kv_cache @c3 heads 2 size 16 keys <kind = "qjl", high = 2, high_bits = 8, rows = 28> values <kind = "f16">
-// CHECK: resq.kv_cache @c4 heads 2 size 16 keys <kind = "qjl_groups", rows = 32, outliers = 2, outlier_rows = 16, buffer = 32, window = 64> values <kind = "f16">
-resq.kv_cache @c4 heads 2 size 16 keys <kind = "qjl_groups", rows = 32, outliers = 2, outlier_rows = 16, buffer = 32, window = 64> values <kind = "f16">
+// CHECK: resq.kv_cache @c0 heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f32>
+resq.kv_cache @c0 heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f32>
+// CHECK: resq.kv_cache @c1 heads 2 size 16 keys #resq.kv_int<bits = 4, high = 2> values #resq.kv_int<bits = 2>
+resq.kv_cache @c1 heads 2 size 16 keys #resq.kv_int<bits = 4, high = 2> values #resq.kv_int<bits = 2>
+// CHECK: resq.kv_cache @c2 heads 2 size 16 keys #resq.kv_lm<bits = 3, high = 2> values #resq.kv_lm<bits = 1>
+resq.kv_cache @c2 heads 2 size 16 keys #resq.kv_lm<bits = 3, high = 2> values #resq.kv_lm<bits = 1>
+// CHECK: resq.kv_cache @c3 heads 2 size 16 keys #resq.kv_qjl<rows = 28, high = 2> values #resq.kv_float<f16>
+resq.kv_cache @c3 heads 2 size 16 keys #resq.kv_qjl<rows = 28, high = 2> values #resq.kv_float<f16>
+// CHECK: resq.kv_cache @c4 heads 2 size 16 keys #resq.kv_qjl_groups<rows = 32, outliers = 2, outlier_rows = 16, buffer = 32, window = 64> values #resq.kv_float<f16>
+resq.kv_cache @c4 heads 2 size 16 keys #resq.kv_qjl_groups<rows = 32, outliers = 2, outlier_rows = 16, buffer = 32, window = 64> values #resq.kv_float<f16>
 
-// CHECK: resq.tokenizer @tok from @ckpt "bpe" "smollm" {add_bos = false, bos = 1 : i64, chat_template = "{{.*}} x {{.*}}", eos = -1 : i64}
-resq.tokenizer @tok from @ckpt "bpe" "smollm" {bos = 1 : i64, eos = -1 : i64, add_bos = false, chat_template = "{{ x }}"}
+// CHECK: resq.tokenizer @tok from @ckpt bpe "smollm" {add_bos = false, bos = 1 : i64, chat_template = "{{.*}} x {{.*}}", eos = -1 : i64}
+resq.tokenizer @tok from @ckpt bpe "smollm" {bos = 1 : i64, eos = -1 : i64, add_bos = false, chat_template = "{{ x }}"}
 
 // CHECK: resq.param @bound : tensor<64xf32>
 resq.param @bound : tensor<64xf32>
@@ -88,10 +88,10 @@ resq.param @balanced : tensor<2x64x64xf64> {
   %2 = resq.sum_blocks %1 into 2 : tensor<6x64x64xf64> -> tensor<2x64x64xf64>
   // CHECK: resq.balanced_basis %{{.*}}, %{{.*}} : tensor<2x64x64xf64>
   %3 = resq.balanced_basis %0, %2 : tensor<2x64x64xf64>
-  // CHECK: resq.random_matrix [56, 8] "gaussian" seed 7 departure 1.000000e-03 : tensor<64x64xf64>
-  %4 = resq.random_matrix [56, 8] "gaussian" seed 7 departure 1.0e-3 : tensor<64x64xf64>
-  // CHECK: resq.random_matrix [56, 8] "hadamard" seed 7 : tensor<64x64xf64>
-  %5 = resq.random_matrix [56, 8] "hadamard" seed 7 : tensor<64x64xf64>
+  // CHECK: resq.random_matrix [56, 8] gaussian seed 7 departure 1.000000e-03 : tensor<64x64xf64>
+  %4 = resq.random_matrix [56, 8] gaussian seed 7 departure 1.0e-3 : tensor<64x64xf64>
+  // CHECK: resq.random_matrix [56, 8] hadamard seed 7 : tensor<64x64xf64>
+  %5 = resq.random_matrix [56, 8] hadamard seed 7 : tensor<64x64xf64>
   %6 = resq.matmul %3, %4 : tensor<2x64x64xf64>, tensor<64x64xf64> -> tensor<2x64x64xf64>
   %7 = resq.matmul %6, %5 : tensor<2x64x64xf64>, tensor<64x64xf64> -> tensor<2x64x64xf64>
   %8 = resq.cast %7 : tensor<2x64x64xf64> -> tensor<2x64x64xf32>
@@ -150,32 +150,30 @@ resq.param @w4 : tensor<64x64x!tiled4> {
   %1 = resq.get @u : tensor<64x64xf64>
   // CHECK: resq.rotate %{{.*}}, %{{.*}} : tensor<64x64xf32>, tensor<64x64xf64> -> tensor<64x64xf32>
   %2 = resq.rotate %0, %1 : tensor<64x64xf32>, tensor<64x64xf64> -> tensor<64x64xf32>
-  // CHECK: resq.quantize_weight %{{.*}} : tensor<64x64xf32> -> tensor<64x64x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>
+  // CHECK: resq.quantize_weight %{{.*}} : tensor<64x64xf32> -> tensor<64x64x!resq.quant<bits = 4, group = 32, zero = false, layout = row>>
   %3 = resq.quantize_weight %2 : tensor<64x64xf32> -> tensor<64x64x!weight4>
   // CHECK: resq.quantize_weight %{{.*}} {norm = 2.000000e+00 : f32, steps = 1 : i64}
   %4 = resq.quantize_weight %2 {steps = 1 : i64, norm = 2.0 : f32} : tensor<64x64xf32> -> tensor<64x64x!weight4>
-  // CHECK: resq.pack %{{.*}} : tensor<64x64x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">> -> tensor<64x64x!resq.quant<bits = 4, group = 32, zero = false, layout = "n16k4">>
+  // CHECK: resq.pack %{{.*}} : tensor<64x64x!resq.quant<bits = 4, group = 32, zero = false, layout = row>> -> tensor<64x64x!resq.quant<bits = 4, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 4>>
   %5 = resq.pack %3 : tensor<64x64x!weight4> -> tensor<64x64x!tiled4>
-  // CHECK: resq.pack %{{.*}} {group = 32 : i64}
-  %6 = resq.pack %3 {group = 32 : i64} : tensor<64x64x!weight4> -> tensor<64x64x!tiled4>
   resq.yield %5 : tensor<64x64x!tiled4>
 }
 resq.param @w8 : tensor<64x64x!weight8>
 // CHECK-LABEL: resq.param @w8f
 resq.param @w8f : tensor<64x64x!tiled8> {
   %0 = resq.get @w : tensor<64x64xf32>
-  // CHECK: resq.quantize_weight %{{.*}} : tensor<64x64xf32> -> tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "row", storage = f8E4M3FN>>
+  // CHECK: resq.quantize_weight %{{.*}} : tensor<64x64xf32> -> tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = row, codebook = e4m3>>
   %1 = resq.quantize_weight %0 : tensor<64x64xf32> -> tensor<64x64x!float8>
-  // CHECK: resq.pack %{{.*}} : {{.*}} -> tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "n16k4", storage = f8E4M3FN>>
+  // CHECK: resq.pack %{{.*}} : {{.*}} -> tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = n16k4, codebook = e4m3, pack_group = 64, base = 8>>
   %2 = resq.pack %1 : tensor<64x64x!float8> -> tensor<64x64x!tiled8>
   resq.yield %2 : tensor<64x64x!tiled8>
 }
 // CHECK-LABEL: resq.param @w4lm
 resq.param @w4lm : tensor<64x64x!tiled_trellis4> {
   %0 = resq.get @w : tensor<64x64xf32>
-  // CHECK: resq.quantize_weight %{{.*}} : tensor<64x64xf32> -> tensor<64x64x!resq.quant<bits = 4, group = 64, zero = false, layout = "row", codebook = "tcq">>
+  // CHECK: resq.quantize_weight %{{.*}} : tensor<64x64xf32> -> tensor<64x64x!resq.quant<bits = 4, group = 64, zero = false, layout = row, codebook = trellis, states = 4>>
   %1 = resq.quantize_weight %0 : tensor<64x64xf32> -> tensor<64x64x!trellis4>
-  // CHECK: resq.pack %{{.*}} : {{.*}} -> tensor<64x64x!resq.quant<bits = 4, group = 64, zero = false, layout = "n16k4", codebook = "tcq">>
+  // CHECK: resq.pack %{{.*}} : {{.*}} -> tensor<64x64x!resq.quant<bits = 4, group = 64, zero = false, layout = n16k4, codebook = trellis, states = 4, pack_group = 32, base = 4>>
   %2 = resq.pack %1 : tensor<64x64x!trellis4> -> tensor<64x64x!tiled_trellis4>
   resq.yield %2 : tensor<64x64x!tiled_trellis4>
 }
@@ -188,8 +186,8 @@ resq.param @gptq : tensor<64x64x!weight4> {
   %order, %factor = resq.gptq_factor %1 parts [64, 64] : tensor<128x128xf64> -> tensor<128xi32>, tensor<128x128xf32>
   // CHECK: resq.gptq_factor %{{.*}} parts [128] {damping = 1.000000e-01 : f32}
   %o, %f = resq.gptq_factor %1 parts [128] {damping = 0.1 : f32} : tensor<128x128xf64> -> tensor<128xi32>, tensor<128x128xf32>
-  // CHECK: resq.gptq_weight %{{.*}}, %{{.*}} by %[[ORDER]], %[[FACTOR]] : tensor<64x64xf32>, tensor<64x64xf32> by tensor<128xi32>, tensor<128x128xf32> -> tensor<64x64x!resq.quant<bits = 4, group = 32, zero = false, layout = "row">>, tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "row">>
-  %low, %high = resq.gptq_weight %0, %0 by %order, %factor : tensor<64x64xf32>, tensor<64x64xf32> by tensor<128xi32>, tensor<128x128xf32> -> tensor<64x64x!weight4>, tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "row">>
+  // CHECK: resq.gptq_weight %{{.*}}, %{{.*}} by %[[ORDER]], %[[FACTOR]] : tensor<64x64xf32>, tensor<64x64xf32> by tensor<128xi32>, tensor<128x128xf32> -> tensor<64x64x!resq.quant<bits = 4, group = 32, zero = false, layout = row>>, tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = row>>
+  %low, %high = resq.gptq_weight %0, %0 by %order, %factor : tensor<64x64xf32>, tensor<64x64xf32> by tensor<128xi32>, tensor<128x128xf32> -> tensor<64x64x!weight4>, tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = row>>
   resq.yield %low : tensor<64x64x!weight4>
 }
 
@@ -266,14 +264,14 @@ func.func @method(%x: tensor<?x64xf32>, %blocks: tensor<2x16x16xf32>, %order: te
   %6 = resq.concat %2, %4 dim 1 : tensor<?x56xf32>, tensor<?x8xf32> -> tensor<?x64xf32>
   // CHECK: resq.observe %{{.*}} "l0.down" block 16 : tensor<?x64xf32>
   resq.observe %5 "l0.down" block 16 : tensor<?x64xf32>
-  // CHECK: resq.quantize %{{.*}} : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
+  // CHECK: resq.quantize %{{.*}} : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 4, group = 32, zero = true, layout = row>>
   %7 = resq.quantize %5 : tensor<?x64xf32> -> tensor<?x64x!code4>
   // CHECK: resq.quantize %{{.*}} {range = 64 : i64}
   %ranged = resq.quantize %5 {range = 64 : i64} : tensor<?x64xf32> -> tensor<?x64x!code4>
   // CHECK: resq.quantize %{{.*}} {clip = 8.750000e-01 : f32}
   %8 = resq.quantize %6 {clip = 0.875 : f32} : tensor<?x64xf32> -> tensor<?x64x!code8>
   %clip = resq.get @clip : tensor<1xf32>
-  // CHECK: resq.quantize %{{.*}} clip_by %{{.*}} : tensor<1xf32> : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 4, group = 32, zero = true, layout = "row">>
+  // CHECK: resq.quantize %{{.*}} clip_by %{{.*}} : tensor<1xf32> : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 4, group = 32, zero = true, layout = row>>
   %clipped = resq.quantize %5 clip_by %clip : tensor<1xf32> : tensor<?x64xf32> -> tensor<?x64x!code4>
   // CHECK: resq.dequantize %{{.*}} : tensor<?x64x!resq.quant<{{.*}}>> -> tensor<?x64xf32>
   %9 = resq.dequantize %8 : tensor<?x64x!code8> -> tensor<?x64xf32>
@@ -284,13 +282,13 @@ func.func @method(%x: tensor<?x64xf32>, %blocks: tensor<2x16x16xf32>, %order: te
   %y = resq.qlinear %7, %8 by %w4, %w8 bias %bias : tensor<64xf32> {name = "l0.down"} : tensor<?x64x!code4>, tensor<?x64x!code8> by tensor<64x64x!tiled4>, tensor<64x64x!weight8> -> tensor<?x64xf32>
   // CHECK: resq.qlinear %{{.*}} by %{{.*}} : tensor<?x64x!{{.*}}> by tensor<64x64x!{{.*}}> -> tensor<?x64xf32>
   %z = resq.qlinear %7 by %w4 : tensor<?x64x!code4> by tensor<64x64x!tiled4> -> tensor<?x64xf32>
-  // CHECK: %[[E:.*]] = resq.quantize %{{.*}} : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "row", storage = f8E4M3FN>>
+  // CHECK: %[[E:.*]] = resq.quantize %{{.*}} : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 8, group = 64, zero = false, layout = row, codebook = e4m3>>
   %10 = resq.quantize %6 : tensor<?x64xf32> -> tensor<?x64x!float8>
   %w8f = resq.get @w8f : tensor<64x64x!tiled8>
-  // CHECK: resq.qlinear %{{.*}}, %[[E]] by %{{.*}}, %{{.*}} : {{.*}} by tensor<64x64x!{{.*}}>, tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = "n16k4", storage = f8E4M3FN>> -> tensor<?x64xf32>
+  // CHECK: resq.qlinear %{{.*}}, %[[E]] by %{{.*}}, %{{.*}} : {{.*}} by tensor<64x64x!{{.*}}>, tensor<64x64x!resq.quant<bits = 8, group = 64, zero = false, layout = n16k4, codebook = e4m3, pack_group = 64, base = 8>> -> tensor<?x64xf32>
   %mixed = resq.qlinear %7, %10 by %w4, %w8f : tensor<?x64x!code4>, tensor<?x64x!float8> by tensor<64x64x!tiled4>, tensor<64x64x!tiled8> -> tensor<?x64xf32>
   %w4lm = resq.get @w4lm : tensor<64x64x!tiled_trellis4>
-  // CHECK: resq.qlinear %{{.*}} by %{{.*}} : {{.*}} by tensor<64x64x!resq.quant<bits = 4, group = 64, zero = false, layout = "n16k4", codebook = "tcq">> -> tensor<?x64xf32>
+  // CHECK: resq.qlinear %{{.*}} by %{{.*}} : {{.*}} by tensor<64x64x!resq.quant<bits = 4, group = 64, zero = false, layout = n16k4, codebook = trellis, states = 4, pack_group = 32, base = 4>> -> tensor<?x64xf32>
   %lloyd = resq.qlinear %8 by %w4lm : tensor<?x64x!code8> by tensor<64x64x!tiled_trellis4> -> tensor<?x64xf32>
   %sum = resq.add %y, %z : tensor<?x64xf32>
   return %sum : tensor<?x64xf32>

@@ -75,7 +75,7 @@ class Module:
         self.cases.append(replace(last, name=name, bound=bound, calls=calls, function=last.function or last.name))
 
     def text(self, checkpoint):
-        return "module {\n" + f'  resq.checkpoint @data "{checkpoint}", "gguf"\n' + "\n".join(
+        return "module {\n" + f'  resq.checkpoint @data "{checkpoint}", gguf\n' + "\n".join(
             self.head + self.functions) + "\n}\n"
 
 
@@ -83,9 +83,12 @@ def rows(width):
     return f"tensor<?x{width}xf32>"
 
 
-def quant(width, bits, group, zero, layout="row", n=None):
+def quant(width, bits, group, zero=False, pack_group=None, n=None, codebook=""):
+    """Codes in rows, or packed for an activation in groups of `pack_group`; codebook: what the type says of it, if anything."""
+    planes = bits - 4 if 4 < bits < 8 else 0
+    stored = f", pack_group = {pack_group}, base = {8 if bits == 8 else 4}" + f", planes = {planes}" * bool(planes)
     return (f"tensor<{n or '?'}x{width}x!resq.quant<bits = {bits}, group = {group}, zero = {str(zero).lower()}, "
-            f'layout = "{layout}">>')
+            f"layout = {'n16k4' if pack_group else 'row'}{codebook}{stored if pack_group else ''}>>")
 
 
 # -- Float ops -----------------------------------------------------------------
@@ -119,9 +122,9 @@ def embed(m, vocabulary, width, kind, panel=None):
 
 
 def embed_codes(m, vocabulary, width, group, bits):
-    row, packed = (quant(width, bits, group, False, layout, vocabulary) for layout in ("row", "n16k4"))
+    row, packed = (quant(width, bits, group, False, packed_for, vocabulary) for packed_for in (None, group))
     t, _ = m.param([vocabulary, width], "F32", [("resq.quantize_weight {x} : {t} -> {r}", row),
-                                                (f"resq.pack {{x}} {{{{group = {group} : i64}}}} : {{t}} -> {{r}}", packed)])
+                                                ("resq.pack {x} : {t} -> {r}", packed)])
     calls = [Call(r, {0: [(7 * i + r) % vocabulary for i in range(r)]}) for r in ROWS]
     m.function(f"embed_{vocabulary}x{width}_codes_{bits}_{group}", [0], [
         f"%t = resq.get @{t} : {packed}", f"%y0 = resq.embed %a0, %t : tensor<?xi32>, {packed} -> {rows(width)}"],
@@ -130,9 +133,9 @@ def embed_codes(m, vocabulary, width, group, bits):
 
 def tied(m, vocabulary, width, group):
     """One table of codes for an embedding and a head."""
-    row, packed = (quant(width, 8, group, False, layout, vocabulary) for layout in ("row", "n16k4"))
+    row, packed = (quant(width, 8, group, False, packed_for, vocabulary) for packed_for in (None, group))
     t, _ = m.param([vocabulary, width], "F32", [("resq.quantize_weight {x} : {t} -> {r}", row),
-                                                (f"resq.pack {{x}} {{{{group = {group} : i64}}}} : {{t}} -> {{r}}", packed)])
+                                                ("resq.pack {x} : {t} -> {r}", packed)])
     a_type = quant(width, 8, group, True)
     calls = [Call(r, {0: [(5 * i + r) % vocabulary for i in range(r)]}) for r in ROWS]
     m.function(f"tied_{vocabulary}x{width}_{group}", [0], [
@@ -236,12 +239,12 @@ def method_module():
 
 # -- Quantised products --------------------------------------------------------
 
-def e4m3(width, group, layout="row", n=None):
-    return f'tensor<{n or "?"}x{width}x!resq.quant<bits = 8, group = {group}, zero = false, layout = "{layout}", storage = f8E4M3FN>>'
+def e4m3(width, group, pack_group=None, n=None):
+    return quant(width, 8, group, False, pack_group, n, ", codebook = e4m3")
 
 
-def trellis(width, group, layout, n):
-    return f'tensor<{n}x{width}x!resq.quant<bits = 4, group = {group}, zero = false, layout = "{layout}", codebook = "tcq">>'
+def trellis(width, group, pack_group, n):
+    return quant(width, 4, group, False, pack_group, n, ", codebook = trellis, states = 4")
 
 
 def quantised(m, n, branches, bias=False, bound=0, clip_by=False):
@@ -250,10 +253,10 @@ def quantised(m, n, branches, bias=False, bound=0, clip_by=False):
     body, activations, weights, a_types, w_types = [], [], [], [], []
     for i, (k, abits, group, wbits, wgroup, clip, *shared) in enumerate(branches):
         floats = wbits == "e"
-        row, packed = (e4m3(k, wgroup, layout, n) if floats else trellis(k, wgroup, layout, n) if wbits == "tcq"
-                       else quant(k, wbits, wgroup, False, layout, n) for layout in ("row", "n16k4"))
+        row, packed = (e4m3(k, wgroup, packed_for, n) if floats else trellis(k, wgroup, packed_for, n) if wbits == "tcq"
+                       else quant(k, wbits, wgroup, False, packed_for, n) for packed_for in (None, group))
         w, _ = m.param([n, k], "F32", [("resq.quantize_weight {x} : {t} -> {r}", row),
-                                       (f"resq.pack {{x}} {{{{group = {group} : i64}}}} : {{t}} -> {{r}}", packed)])
+                                       ("resq.pack {x} : {t} -> {r}", packed)])
         a_type = e4m3(k, group) if floats else quant(k, abits, group, True)
         spread = f"range = {shared[0]} : i64" if shared else ""
         if floats:
@@ -284,10 +287,10 @@ def quantised(m, n, branches, bias=False, bound=0, clip_by=False):
 def e4m3_by_identity(m, width, group):
     """Sums of one product each: codes and scales of E4M3, bit for bit."""
     name, floats = f"eye{width}", f"tensor<{width}x{width}xf32>"
-    row, packed = e4m3(width, width, "row", width), e4m3(width, width, "n16k4", width)
+    row, packed = e4m3(width, width, None, width), e4m3(width, width, group, width)
     m.head.append(f"  resq.param @{name} : {packed} {{\n    %0 = resq.eye : {floats}\n"
                   f"    %1 = resq.quantize_weight %0 : {floats} -> {row}\n"
-                  f"    %2 = resq.pack %1 {{group = {group} : i64}} : {row} -> {packed}\n    resq.yield %2 : {packed}\n  }}")
+                  f"    %2 = resq.pack %1 : {row} -> {packed}\n    resq.yield %2 : {packed}\n  }}")
     m.function(f"quantize_e4m3_{width}_{group}", [width], [
         f"%q = resq.quantize %a0 : {rows(width)} -> {e4m3(width, group)}", f"%w = resq.get @{name} : {packed}",
         f"%y0 = resq.qlinear %q by %w : {e4m3(width, group)} by {packed} -> {rows(width)}"], [width], 0, scale=3.0)
@@ -336,25 +339,24 @@ def quantised_module():
 
 # -- Caches --------------------------------------------------------------------
 
-CODES = {"f32": '<kind = "f32">', "f16": '<kind = "f16">', "int8": '<kind = "int", bits = 8, high_bits = 8>',
-         "int4": '<kind = "int", bits = 4, high_bits = 8>', "int3": '<kind = "int", bits = 3, high_bits = 8>',
-         "int2": '<kind = "int", bits = 2, high_bits = 8>', "int5": '<kind = "int", bits = 5, high_bits = 8>',
-         "int6": '<kind = "int", bits = 6, high_bits = 8>', "int7": '<kind = "int", bits = 7, high_bits = 8>',
-         "lm4": '<kind = "lm", bits = 4, high_bits = 8>', "lm3": '<kind = "lm", bits = 3, high_bits = 8>',
-         "lm2": '<kind = "lm", bits = 2, high_bits = 8>', "lm1": '<kind = "lm", bits = 1, high_bits = 8>'}
+CODES = {"f32": '#resq.kv_float<f32>', "f16": '#resq.kv_float<f16>', "int8": '#resq.kv_int<bits = 8>',
+         "int4": '#resq.kv_int<bits = 4>', "int3": '#resq.kv_int<bits = 3>',
+         "int2": '#resq.kv_int<bits = 2>', "int5": '#resq.kv_int<bits = 5>',
+         "int6": '#resq.kv_int<bits = 6>', "int7": '#resq.kv_int<bits = 7>',
+         "lm4": '#resq.kv_lm<bits = 4>', "lm3": '#resq.kv_lm<bits = 3>',
+         "lm2": '#resq.kv_lm<bits = 2>', "lm1": '#resq.kv_lm<bits = 1>'}
 
 
 def split_code(bits, high, kind="int"):
-    return f'<kind = "{kind}", bits = {bits}, high = {high}, high_bits = 8>'
+    return f'#resq.kv_{kind}<bits = {bits}, high = {high}>'
 
 
 def sign_code(count, high):
-    return f'<kind = "qjl", high = {high}, high_bits = 8, rows = {count}>'
+    return f'#resq.kv_qjl<rows = {count}, high = {high}>'
 
 
 def group_code(count, outliers, outlier_count, buffer, window):
-    return (f'<kind = "qjl_groups", rows = {count}, outliers = {outliers}, outlier_rows = {outlier_count}, '
-            f'buffer = {buffer}, window = {window}>')
+    return (f'#resq.kv_qjl_groups<rows = {count}, outliers = {outliers}, outlier_rows = {outlier_count}, buffer = {buffer}, window = {window}>')
 
 
 def long_schedule():

@@ -29,8 +29,8 @@ static void parse_code(resq_kv_side side, const char *text, size_t length) {
   if (!resq_kv_parse(side, exact, length, &spec, message, sizeof message)) {
     if (!message[0] || !memchr(message, 0, sizeof message))
       __builtin_trap();
-  } else if (!spec.kind || spec.bits > 8 || spec.signs > 16 ||
-             (side == RESQ_KV_VALUES && spec.groups)) {
+  } else if (spec.kind > RESQ_KV_QJL_GROUPS || spec.bits > 8 || spec.signs > 16 ||
+             (side == RESQ_KV_VALUES && spec.kind == RESQ_KV_QJL_GROUPS)) {
     __builtin_trap();
   }
   free(exact);

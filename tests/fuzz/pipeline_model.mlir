@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // What pipeline_fuzz.c runs pipelines on: a llama of one layer, as resqc --emit=import prints it, without a tokenizer.
-module attributes {resq.context_length = 256 : i64, resq.name = "tiny F32", resq.version = 1 : i64} {
-  resq.checkpoint @checkpoint "small.gguf", "gguf" {digest = "364811a68c156d0f510810e90e855a82"}
+module attributes {resq.context_length = 256 : i64, resq.name = "tiny F32", resq.version = 2 : i64} {
+  resq.checkpoint @checkpoint "small.gguf", gguf {digest = "364811a68c156d0f510810e90e855a82"}
   resq.param @embedding : tensor<260x32xf32> {
     %0 = resq.leaf @checkpoint "token_embd.weight" : tensor<260x32xf32>
     resq.yield %0 : tensor<260x32xf32>
@@ -48,7 +48,7 @@ module attributes {resq.context_length = 256 : i64, resq.name = "tiny F32", resq
     %0 = resq.leaf @checkpoint "output_norm.weight" : tensor<32xf32>
     resq.yield %0 : tensor<32xf32>
   }
-  resq.kv_cache @l0 heads 1 size 16 keys <kind = "f16"> values <kind = "f16">
+  resq.kv_cache @l0 heads 1 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
   func.func @forward(%arg0: tensor<?xi32>, %arg1: tensor<?xi32>, %arg2: tensor<?xi32>, %arg3: tensor<?xi32>) -> tensor<?x260xf32> {
     %0 = resq.get @embedding : tensor<260x32xf32>
     %1 = resq.embed %arg0, %0 : tensor<?xi32>, tensor<260x32xf32> -> tensor<?x32xf32>

@@ -76,17 +76,19 @@ static void ptx_assembles(void **state) {
   for (int i = 0; i < resq_n_gpu_targets; i++) {
     MlirModule module = mlirModuleCreateParse(ctx, resq_str(odd_shapes));
     assert_false(mlirModuleIsNull(module));
-    assert_true(resq_lower_gpu(mlirModuleGetOperation(module), 5));
+    resq_entries entries = {0};
+    assert_true(resq_lower_gpu(mlirModuleGetOperation(module), 5, &entries));
     resq_bytes ptx;
     resq_error err;
-    if (!resq_gpu_print(mlirModuleGetOperation(module), &resq_gpu_targets[i], RESQ_OBJECT_ASSEMBLY,
-                        &ptx, &err))
+    if (!resq_gpu_print(mlirModuleGetOperation(module), &entries, &resq_gpu_targets[i],
+                        RESQ_OBJECT_ASSEMBLY, &ptx, &err))
       fail_msg("%s", err.message);
     char target[32];
-    snprintf(target, sizeof target, ".target %s\n", resq_gpu_targets[i].chip);
+    snprintf(target, sizeof target, ".target %s\n", resq_gpu_targets[i].target.name);
     assert_non_null(strstr((char *)ptx.data, target));
-    assemble(ptxas, resq_gpu_targets[i].chip, &ptx);
+    assemble(ptxas, resq_gpu_targets[i].target.name, &ptx);
     resq_bytes_free(&ptx);
+    resq_entries_free(&entries);
     mlirModuleDestroy(module);
   }
   mlirContextDestroy(ctx);
@@ -120,7 +122,7 @@ static void table_holds_launches(void **state) {
     assert_true(resq_cuda_check_entry(e, p->n_caches, &err));
     assert_int_equal(e->gpu->n_images, resq_n_gpu_targets);
     for (int j = 0; j < resq_n_gpu_targets; j++) {
-      assert_string_equal(e->gpu->images[j].chip, resq_gpu_targets[j].chip);
+      assert_string_equal(e->gpu->images[j].chip, resq_gpu_targets[j].target.name);
       assert_int_equal(e->gpu->images[j].capability, resq_gpu_targets[j].capability);
       assert_int_equal(e->gpu->images[j].exact, resq_gpu_targets[j].exact);
       assert_non_null(strstr(e->gpu->images[j].ptx, e->gpu->launches[1].kernel));

@@ -7,7 +7,7 @@
 // ROWS: error: an entry of 34 rows is more than the window of cache @c allows: at most 33, window - buffer + 1
 // RUN: resq-opt --resq-lower-generic %s | FileCheck %s --check-prefix=GENERIC
 // GENERIC: {resq.cache = "c", resq.index = 0 : i64, resq.sequence_bytes = 1024 : i64, resq.token_bytes = 24 : i64}
-resq.kv_cache @c heads 1 size 8 keys <kind = "qjl_groups", rows = 16, outliers = 1, outlier_rows = 8, buffer = 32, window = 64> values <kind = "f16">
+resq.kv_cache @c heads 1 size 8 keys #resq.kv_qjl_groups<rows = 16, outliers = 1, outlier_rows = 8, buffer = 32, window = 64> values #resq.kv_float<f16>
 resq.param @s : tensor<16x8xf32> {
   %0 = resq.sketch_matrix seed 1 : tensor<16x8xf64>
   %1 = resq.cast %0 : tensor<16x8xf64> -> tensor<16x8xf32>

@@ -1,17 +1,17 @@
 // What has no definition or no stored form is refused where it stands.
 // RUN: resq-opt %s --resq-lower-generic --split-input-file --verify-diagnostics
 
-!w = tensor<20x6x!resq.quant<bits = 4, group = 6, zero = false, layout = "row">>
+!w = tensor<20x6x!resq.quant<bits = 4, group = 6, zero = false, layout = row>>
 resq.param @q : !w
 func.func @row_order() {
-  // expected-error@+1 {{a quantised param has a stored form in layout "n16k4" only: run --resq-pack}}
+  // expected-error@+1 {{a quantized param has a stored form in layout n16k4 only: run --resq-pack}}
   %q = resq.get @q : !w
   return
 }
 
 // -----
 
-!x = tensor<?x6x!resq.quant<bits = 4, group = 6, zero = true, layout = "row">>
+!x = tensor<?x6x!resq.quant<bits = 4, group = 6, zero = true, layout = row>>
 // expected-error@+1 {{argument 0 has a resq type: functions take and give float and integer tensors}}
 func.func @codes(%q: !x) -> tensor<?x6xf32> {
   %y = resq.dequantize %q : !x -> tensor<?x6xf32>

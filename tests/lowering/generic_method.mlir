@@ -65,8 +65,8 @@ func.func @moves(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
 // CHECK-NEXT: arith.sitofp
 // CHECK-NEXT: arith.mulf
 func.func @quantize(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
-  %q = resq.quantize %x {clip = 0.9 : f32} : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 4, group = 4, zero = true, layout = "row">>
-  %y = resq.dequantize %q : tensor<?x8x!resq.quant<bits = 4, group = 4, zero = true, layout = "row">> -> tensor<?x8xf32>
+  %q = resq.quantize %x {clip = 0.9 : f32} : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 4, group = 4, zero = true, layout = row>>
+  %y = resq.dequantize %q : tensor<?x8x!resq.quant<bits = 4, group = 4, zero = true, layout = row>> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
@@ -80,15 +80,15 @@ resq.param @clip : tensor<1xf32>
 // CHECK: arith.mulf %{{.*}}, %[[CLIP]]
 func.func @quantize_clip_by(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
   %c = resq.get @clip : tensor<1xf32>
-  %q = resq.quantize %x clip_by %c : tensor<1xf32> : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 4, group = 4, zero = true, layout = "row">>
-  %y = resq.dequantize %q : tensor<?x8x!resq.quant<bits = 4, group = 4, zero = true, layout = "row">> -> tensor<?x8xf32>
+  %q = resq.quantize %x clip_by %c : tensor<1xf32> : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 4, group = 4, zero = true, layout = row>>
+  %y = resq.dequantize %q : tensor<?x8x!resq.quant<bits = 4, group = 4, zero = true, layout = row>> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
 // E4M3: a symmetric scale, codes as bytes, products of floats in f32. Groups of 4 are stored as 8: 4 steps of 64 bytes, 16 scales.
-resq.param @w : tensor<3x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4", storage = f8E4M3FN>>
+resq.param @w : tensor<3x8x!resq.quant<bits = 8, group = 8, zero = false, layout = n16k4, codebook = e4m3, pack_group = 4, base = 8>>
 // CHECK-LABEL: func.func @e4m3(
 // CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<288xi8> {resq.param = "w"}
 // CHECK-DAG: arith.constant 4.480000e+02 : f32
@@ -97,10 +97,10 @@ resq.param @w : tensor<3x8x!resq.quant<bits = 8, group = 8, zero = false, layout
 // CHECK: %[[P:.*]] = arith.mulf %in, %in_{{[0-9]+}} : f32
 // CHECK-NEXT: arith.addf %out, %[[P]] : f32
 func.func @e4m3(%x: tensor<?x8xf32>) -> tensor<?x3xf32> {
-  %w = resq.get @w : tensor<3x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4", storage = f8E4M3FN>>
-  %q = resq.quantize %x : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 8, group = 4, zero = false, layout = "row", storage = f8E4M3FN>>
-  %d = resq.dequantize %q : tensor<?x8x!resq.quant<bits = 8, group = 4, zero = false, layout = "row", storage = f8E4M3FN>> -> tensor<?x8xf32>
-  %q2 = resq.quantize %d : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 8, group = 4, zero = false, layout = "row", storage = f8E4M3FN>>
-  %y = resq.qlinear %q2 by %w : tensor<?x8x!resq.quant<bits = 8, group = 4, zero = false, layout = "row", storage = f8E4M3FN>> by tensor<3x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4", storage = f8E4M3FN>> -> tensor<?x3xf32>
+  %w = resq.get @w : tensor<3x8x!resq.quant<bits = 8, group = 8, zero = false, layout = n16k4, codebook = e4m3, pack_group = 4, base = 8>>
+  %q = resq.quantize %x : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 8, group = 4, zero = false, layout = row, codebook = e4m3>>
+  %d = resq.dequantize %q : tensor<?x8x!resq.quant<bits = 8, group = 4, zero = false, layout = row, codebook = e4m3>> -> tensor<?x8xf32>
+  %q2 = resq.quantize %d : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 8, group = 4, zero = false, layout = row, codebook = e4m3>>
+  %y = resq.qlinear %q2 by %w : tensor<?x8x!resq.quant<bits = 8, group = 4, zero = false, layout = row, codebook = e4m3>> by tensor<3x8x!resq.quant<bits = 8, group = 8, zero = false, layout = n16k4, codebook = e4m3, pack_group = 4, base = 8>> -> tensor<?x3xf32>
   return %y : tensor<?x3xf32>
 }

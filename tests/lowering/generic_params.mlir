@@ -8,12 +8,12 @@
 // RUN:   --finalize-memref-to-llvm --convert-func-to-llvm --convert-cf-to-llvm --reconcile-unrealized-casts \
 // RUN:   | FileCheck %s --check-prefix=LLVM --implicit-check-not=unrealized
 
-!x = tensor<?x6x!resq.quant<bits = 4, group = 6, zero = true, layout = "row">>
-!w = tensor<20x6x!resq.quant<bits = 4, group = 6, zero = false, layout = "n16k4">>
+!x = tensor<?x6x!resq.quant<bits = 4, group = 6, zero = true, layout = row>>
+!w = tensor<20x6x!resq.quant<bits = 4, group = 6, zero = false, layout = n16k4, pack_group = 6, base = 4>>
 !p = tensor<20x6x!resq.panel<f16>>
 
-resq.kv_cache @l0 heads 1 size 6 keys <kind = "f32"> values <kind = "f16">
-resq.kv_cache @l1 heads 1 size 6 keys <kind = "int", bits = 3, high = 1, high_bits = 8> values <kind = "f16">
+resq.kv_cache @l0 heads 1 size 6 keys #resq.kv_float<f32> values #resq.kv_float<f16>
+resq.kv_cache @l1 heads 1 size 6 keys #resq.kv_int<bits = 3, high = 1> values #resq.kv_float<f16>
 resq.param @q : !w attributes {offset = 64 : i64, size = 256 : i64}
 resq.param @t : !p
 resq.param @unused : tensor<4xf32>
@@ -50,9 +50,9 @@ func.func @forward(%tokens: tensor<?xi32> {resq.name = "tokens"}, %at: tensor<?x
 // CHECK: arith.minsi {{.*}}, %c39
 // CHECK: arith.sitofp
 // CHECK: arith.mulf
-resq.param @table : tensor<40x8x!resq.quant<bits = 8, group = 4, zero = false, layout = "n16k4">>
+resq.param @table : tensor<40x8x!resq.quant<bits = 8, group = 4, zero = false, layout = n16k4, pack_group = 4, base = 8>>
 func.func @embed_codes(%ids: tensor<?xi32>) -> tensor<?x8xf32> {
-  %table = resq.get @table : tensor<40x8x!resq.quant<bits = 8, group = 4, zero = false, layout = "n16k4">>
-  %y = resq.embed %ids, %table : tensor<?xi32>, tensor<40x8x!resq.quant<bits = 8, group = 4, zero = false, layout = "n16k4">> -> tensor<?x8xf32>
+  %table = resq.get @table : tensor<40x8x!resq.quant<bits = 8, group = 4, zero = false, layout = n16k4, pack_group = 4, base = 8>>
+  %y = resq.embed %ids, %table : tensor<?xi32>, tensor<40x8x!resq.quant<bits = 8, group = 4, zero = false, layout = n16k4, pack_group = 4, base = 8>> -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }

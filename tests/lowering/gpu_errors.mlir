@@ -14,7 +14,7 @@ func.func @add(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
 // E4M3 is refused as all codes are, at its quantiser.
 func.func @e4m3(%x: tensor<?x8xf32>) {
   // expected-error @below {{no GPU kernel resq_quantize_e4m3 yet}}
-  %q = resq.quantize %x : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "row", storage = f8E4M3FN>>
+  %q = resq.quantize %x : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 8, group = 8, zero = false, layout = row, codebook = e4m3>>
   return
 }
 

@@ -2,7 +2,7 @@
 // RUN: resq-opt --resq-fold-norm --split-input-file %s | FileCheck %s
 // RUN: resq-opt --resq-fold-norm --split-input-file --verify-diagnostics %s -o /dev/null
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @gain : tensor<8xf32> {
   %0 = resq.leaf @ckpt "norm" : tensor<8xf32>
   resq.yield %0 : tensor<8xf32>
@@ -42,7 +42,7 @@ func.func @all_linear(%x: tensor<?x8xf32>) -> (tensor<?x16xf32>, tensor<?x16xf32
 // -----
 
 // A tied embedding: the head gets a copy, the table stays as it is.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @gain : tensor<8xf32>
 // CHECK-LABEL: resq.param @embedding
 // CHECK-NOT: resq.scale_columns
@@ -69,7 +69,7 @@ func.func @tied(%t: tensor<?xi32>) -> tensor<?x32xf32> {
 // -----
 
 // Two norms share a weight: each reads a scaled copy of its own or the original, never both gains.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @g1 : tensor<8xf32>
 resq.param @g2 : tensor<8xf32>
 // CHECK-LABEL: resq.param @w : tensor<8x8xf32>
@@ -122,7 +122,7 @@ func.func @stays(%x: tensor<?x8xf32>, %w: tensor<8x8xf32>) -> (tensor<?x8xf32>, 
 // -----
 
 // A bias is added behind the product: no gain reaches it.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @gain : tensor<8xf32> {
   %0 = resq.leaf @ckpt "norm" : tensor<8xf32>
   resq.yield %0 : tensor<8xf32>

@@ -7,7 +7,7 @@
 // RUN: diff %t.once %t.twice
 
 // The residual stream: embedding and writers turn, readers cancel; a head and an embedding that share a table share it turned.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<8x8xf64> {
   %0 = resq.random_orthogonal [8] seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
@@ -58,13 +58,13 @@ func.func @stream(%t: tensor<?xi32>, %rows: tensor<?xi32>) -> tensor<?x32xf32> {
 // -----
 
 // Attention is linear in the values: the rotation moves to them, and into both branches that make them.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<2x8x8xf64> {
   %0 = resq.moment "l0.values" : tensor<2x8x8xf64>
   %1 = resq.eigenbasis %0 : tensor<2x8x8xf64>
   resq.yield %1 : tensor<2x8x8xf64>
 }
-resq.kv_cache @l0 heads 2 size 8 keys <kind = "f32"> values <kind = "f32">
+resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 // CHECK-LABEL: resq.param @low
 // CHECK: resq.rotate %{{.*}}, %{{.*}} : tensor<4x16xf32>, tensor<2x8x8xf64>
 // CHECK-LABEL: resq.param @high
@@ -96,7 +96,7 @@ func.func @values(%q: tensor<?x32xf32>, %k: tensor<?x16xf32>, %lo: tensor<?x4xf3
 // -----
 
 // The bias of what writes to a stream turns by the stream's basis, that of the values head by head by theirs.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<2x8x8xf64> {
   %0 = resq.moment "l0.values" : tensor<2x8x8xf64>
   %1 = resq.eigenbasis %0 : tensor<2x8x8xf64>
@@ -106,7 +106,7 @@ resq.param @stream : tensor<4x4xf64> {
   %0 = resq.random_orthogonal [4] seed 1 : tensor<4x4xf64>
   resq.yield %0 : tensor<4x4xf64>
 }
-resq.kv_cache @l0 heads 2 size 8 keys <kind = "f32"> values <kind = "f32">
+resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 // CHECK-LABEL: resq.param @v_bias : tensor<16xf32>
 // CHECK: %[[B:.*]] = resq.leaf @ckpt "v.bias"
 // CHECK-NEXT: %[[U:.*]] = resq.get @u
@@ -155,13 +155,13 @@ func.func @biases(%q: tensor<?x32xf32>, %k: tensor<?x16xf32>, %x: tensor<?x4xf32
 // -----
 
 // --resq-kv's pair around a cache: the values keep their basis, the inverse goes into the columns that read it.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<1x8x8xf64> {
   %0 = resq.moment "l0.values" : tensor<1x8x8xf64>
   %1 = resq.eigenbasis %0 : tensor<1x8x8xf64>
   resq.yield %1 : tensor<1x8x8xf64>
 }
-resq.kv_cache @l0 heads 1 size 8 keys <kind = "f32"> values <kind = "f32">
+resq.kv_cache @l0 heads 1 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 // CHECK-LABEL: resq.param @v
 // CHECK: resq.transpose
 // CHECK: resq.rotate
@@ -196,7 +196,7 @@ func.func @pair(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %x: tensor<?x4xf32>, %
 // -----
 
 // A stream that starts at a function argument cannot be rotated; a gain stands in the way, too.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<8x8xf64> {
   %0 = resq.random_orthogonal [8] seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
@@ -214,7 +214,7 @@ func.func @argument(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<8x8xf64> {
   %0 = resq.random_orthogonal [8] seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
@@ -239,7 +239,7 @@ func.func @gain_stays(%a: tensor<?x8xf32>) -> tensor<?x8xf32> {
 // -----
 
 // An external bias cannot turn, so its linear cannot; keys behind RoPE cannot either.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<8x8xf64> {
   %0 = resq.random_orthogonal [8] seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>

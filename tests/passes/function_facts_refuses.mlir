@@ -66,7 +66,7 @@ func.func @rows_that_differ(%x: tensor<4x8xf32>, %y: tensor<5x8xf32>, %z: tensor
 
 // -----
 
-resq.kv_cache @c heads 1 size 8 keys <kind = "qjl_groups", rows = 32, outliers = 1, outlier_rows = 16, buffer = 32, window = 64> values <kind = "f16">
+resq.kv_cache @c heads 1 size 8 keys #resq.kv_qjl_groups<rows = 32, outliers = 1, outlier_rows = 16, buffer = 32, window = 64> values #resq.kv_float<f16>
 resq.param @s : tensor<32x8x!resq.panel<f32>> attributes {offset = 0 : i64, size = 1024 : i64}
 // expected-error @below {{60 rows in a function: allowed are 33, by the window of a cache}}
 func.func @more_than_the_window(%k: tensor<60x8xf32>, %p: tensor<60xi32>) {
@@ -78,7 +78,7 @@ func.func @more_than_the_window(%k: tensor<60x8xf32>, %p: tensor<60xi32>) {
 // -----
 
 // Every entry holds as many rows as a type fixes, of whatever they are.
-resq.kv_cache @c heads 1 size 8 keys <kind = "qjl_groups", rows = 32, outliers = 1, outlier_rows = 16, buffer = 32, window = 64> values <kind = "f16">
+resq.kv_cache @c heads 1 size 8 keys #resq.kv_qjl_groups<rows = 32, outliers = 1, outlier_rows = 16, buffer = 32, window = 64> values #resq.kv_float<f16>
 resq.param @s : tensor<32x8x!resq.panel<f32>> attributes {offset = 0 : i64, size = 1024 : i64}
 // expected-error @below {{60 rows in a function: allowed are 33, by the window of a cache}}
 func.func @others_than_the_window(%k: tensor<?x8xf32>, %p: tensor<?xi32>, %x: tensor<60x8xf32>) -> tensor<60x8xf32> {

@@ -2,7 +2,7 @@
 // RUN: resq-opt --resq-fuse --split-input-file %s | FileCheck %s
 // RUN: resq-opt --resq-fuse --resq-fuse --split-input-file %s | FileCheck %s
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @q : tensor<8x16xf32> {
   %0 = resq.leaf @ckpt "q" : tensor<8x16xf32>
   resq.yield %0 : tensor<8x16xf32>
@@ -41,9 +41,9 @@ func.func @same_input(%x: tensor<?x16xf32>, %z: tensor<?x16xf32>) -> (tensor<?x8
 // -----
 
 // Biases are put together like the weights, of linears and of qlinears.
-!a = tensor<?x16x!resq.quant<bits = 4, group = 16, zero = true, layout = "row">>
-!w = tensor<4x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "row">>
-resq.checkpoint @ckpt "m.gguf", "gguf"
+!a = tensor<?x16x!resq.quant<bits = 4, group = 16, zero = true, layout = row>>
+!w = tensor<4x16x!resq.quant<bits = 4, group = 16, zero = false, layout = row>>
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @q : tensor<8x16xf32> {
   %0 = resq.leaf @ckpt "q" : tensor<8x16xf32>
   resq.yield %0 : tensor<8x16xf32>
@@ -97,12 +97,12 @@ func.func @biases(%x: tensor<?x16xf32>) -> (tensor<?x8xf32>, tensor<?x4xf32>, te
 // -----
 
 // Quantised: branch by branch; other bits do not fuse, and an external weight does not.
-!a = tensor<?x16x!resq.quant<bits = 4, group = 16, zero = true, layout = "row">>
-!h = tensor<?x4x!resq.quant<bits = 8, group = 4, zero = true, layout = "row">>
-!w = tensor<4x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "row">>
-!wh = tensor<4x4x!resq.quant<bits = 8, group = 4, zero = false, layout = "row">>
-!w3 = tensor<4x16x!resq.quant<bits = 3, group = 16, zero = false, layout = "row">>
-resq.checkpoint @ckpt "m.gguf", "gguf"
+!a = tensor<?x16x!resq.quant<bits = 4, group = 16, zero = true, layout = row>>
+!h = tensor<?x4x!resq.quant<bits = 8, group = 4, zero = true, layout = row>>
+!w = tensor<4x16x!resq.quant<bits = 4, group = 16, zero = false, layout = row>>
+!wh = tensor<4x4x!resq.quant<bits = 8, group = 4, zero = false, layout = row>>
+!w3 = tensor<4x16x!resq.quant<bits = 3, group = 16, zero = false, layout = row>>
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @g : !w {
   %0 = resq.leaf @ckpt "g" : tensor<4x16xf32>
   %1 = resq.quantize_weight %0 : tensor<4x16xf32> -> !w
@@ -143,10 +143,10 @@ func.func @quantised(%x: tensor<?x16xf32>, %y: tensor<?x4xf32>) -> (tensor<?x4xf
 // -----
 
 // Trellis codes are rings of 16 channels: whole ones fuse, others stay apart.
-!a = tensor<?x16x!resq.quant<bits = 4, group = 16, zero = true, layout = "row">>
-!w32 = tensor<32x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "row", codebook = "tcq">>
-!w20 = tensor<20x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "row", codebook = "tcq">>
-resq.checkpoint @ckpt "m.gguf", "gguf"
+!a = tensor<?x16x!resq.quant<bits = 4, group = 16, zero = true, layout = row>>
+!w32 = tensor<32x16x!resq.quant<bits = 4, group = 16, zero = false, layout = row, codebook = trellis, states = 4>>
+!w20 = tensor<20x16x!resq.quant<bits = 4, group = 16, zero = false, layout = row, codebook = trellis, states = 4>>
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @g : !w32 {
   %0 = resq.leaf @ckpt "g" : tensor<32x16xf32>
   %1 = resq.quantize_weight %0 : tensor<32x16xf32> -> !w32

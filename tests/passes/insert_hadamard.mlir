@@ -6,7 +6,7 @@
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-insert-hadamard{sites=some})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=SITES
 // SITES: resq-insert-hadamard: sites is 'some', allowed: gate, all
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // CHECK-LABEL: resq.param @down
 // CHECK: %[[D:.*]] = resq.leaf
 // CHECK-NEXT: %[[H:.*]] = resq.hadamard %[[D]] size 24 : tensor<4x24xf32>
@@ -44,7 +44,7 @@ func.func @gate(%g: tensor<?x24xf32>, %x: tensor<?x16xf32>) -> (tensor<?x4xf32>,
 // -----
 
 // Of a split gate, the low part only.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @low : tensor<4x12xf32> {
   %0 = resq.leaf @ckpt "low" : tensor<4x12xf32>
   resq.yield %0 : tensor<4x12xf32>
@@ -72,12 +72,12 @@ func.func @split(%g: tensor<?x16xf32>) -> tensor<?x4xf32> {
 // -----
 
 // Across heads: heads innermost, then a rotation of as many; 3 heads have no Hadamard matrix, the recipe says what instead.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @o : tensor<4x12xf32> {
   %0 = resq.leaf @ckpt "o" : tensor<4x12xf32>
   resq.yield %0 : tensor<4x12xf32>
 }
-resq.kv_cache @l0 heads 1 size 4 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @l0 heads 1 size 4 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 // HEADS: resq.param @o : tensor<4x12xf32>
 // HEADS: %[[P:.*]] = resq.permute %{{.*}} order [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
 // HEADS: resq.rotate %[[P]]

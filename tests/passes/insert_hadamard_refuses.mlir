@@ -1,7 +1,7 @@
 // A width with no known Hadamard matrix is refused, with the sizes that are allowed.
 // RUN: resq-opt --resq-insert-hadamard --verify-diagnostics %s -o /dev/null
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @down : tensor<4x18xf32> {
   %0 = resq.leaf @ckpt "down" : tensor<4x18xf32>
   resq.yield %0 : tensor<4x18xf32>

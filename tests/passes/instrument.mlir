@@ -5,7 +5,7 @@
 // NONE: error: resq-instrument: 1 of the sites 'l0.o.in,l9.q.in' are in the module; sites are <linear>.in of named linears, <cache>.keys, <cache>.values and <cache>.queries
 
 resq.param @w : tensor<16x16xf32>
-resq.kv_cache @l0 heads 2 size 4 keys <kind = "f32"> values <kind = "f32">
+resq.kv_cache @l0 heads 2 size 4 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 // CHECK-LABEL: func.func @layer
 // CHECK-SAME: (%[[X:.*]]: tensor<?x16xf32>, %[[K:.*]]: tensor<?x8xf32>,
 // One site a value, named after its first reader; a linear without a name has none.

@@ -18,10 +18,10 @@
 // DEPARTURE: error: resq-kv: max-departure is 0, allowed: more than 0
 // FRACTION: kv.mlir:[[# @LINE + 5]]:1: error: resq-kv: head_size 8 is smaller than fraction 16
 
-// CHECK: resq.kv_cache @l0 heads 2 size 8 keys <kind = "int", bits = 4, high = 1, high_bits = 8> values <kind = "int", bits = 4, high = 1, high_bits = 8>
-// INT: resq.kv_cache @l0 heads 2 size 8 keys <kind = "int", bits = 4, high_bits = 8> values <kind = "int", bits = 8, high_bits = 8>
-// HEAD: keys <kind = "int", bits = 3, high = 2, high_bits = 8> values <kind = "f16">
-resq.kv_cache @l0 heads 2 size 8 keys <kind = "f32"> values <kind = "f32">
+// CHECK: resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_int<bits = 4, high = 1> values #resq.kv_int<bits = 4, high = 1>
+// INT: resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_int<bits = 4> values #resq.kv_int<bits = 8>
+// HEAD: keys #resq.kv_int<bits = 3, high = 2> values #resq.kv_float<f16>
+resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 // One key basis for all heads of a layer, a value basis a head.
 // CHECK: resq.param @l0.key_basis : tensor<8x8xf64>
 // CHECK-NEXT: %[[M:.*]] = resq.moment "l0.keys" : tensor<2x8x8xf64>
@@ -63,7 +63,7 @@ func.func @layer(%q: tensor<?x32xf32>, %k: tensor<?x16xf32>, %v: tensor<?x16xf32
 // -----
 
 // Every reader of a cache gets its query turned: two attentions read the same keys.
-resq.kv_cache @l0 heads 1 size 8 keys <kind = "f32"> values <kind = "f32">
+resq.kv_cache @l0 heads 1 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 // CHECK-LABEL: func.func @two_readers
 // CHECK-COUNT-2: resq.attention @l0, %{{.*}} at
 // CHECK-DAG: transposed
@@ -84,13 +84,13 @@ func.func @two_readers(%q: tensor<?x8xf32>, %q2: tensor<?x16xf32>, %k: tensor<?x
 // -----
 
 // Where --resq-split has put the reader into a value basis already, that one serves.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @l0.value_basis : tensor<1x8x8xf64> {
   %0 = resq.moment "l0.values" : tensor<1x8x8xf64>
   %1 = resq.eigenbasis %0 : tensor<1x8x8xf64>
   resq.yield %1 : tensor<1x8x8xf64>
 }
-resq.kv_cache @l0 heads 1 size 8 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @l0 heads 1 size 8 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 // CHECK-LABEL: func.func @already
 // CHECK-NOT: value_basis_1
 // CHECK: resq.kv_append @l0, %{{.*}}, %arg2

@@ -4,8 +4,8 @@
 // What stands behind a rotary embedding stays online; nothing takes its transpose for its inverse.
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-kv{keys=resq:lm3:basis=balanced values=f16},resq-fold-rotations,canonicalize,resq-pack)" %s 2>/dev/null | FileCheck %s --check-prefix=PACKED
 
-// CHECK: resq.kv_cache @l0 heads 2 size 8 keys <kind = "lm", bits = 3, high = 1, high_bits = 8> values <kind = "f16">
-resq.kv_cache @l0 heads 2 size 8 keys <kind = "f32"> values <kind = "f32">
+// CHECK: resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_lm<bits = 3, high = 1> values #resq.kv_float<f16>
+resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 
 // HEAD: resq.param @l0.key_basis : tensor<2x8x8xf32>
 // HEAD-NEXT: %[[K:.*]] = resq.moment "l0.keys" : tensor<2x8x8xf64>

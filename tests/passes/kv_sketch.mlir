@@ -17,15 +17,15 @@
 // LEAST: error: resq-insert-qjl: fraction is 1, allowed: 2 or more
 // ROWS: error: resq-kv: 9 sign rows for each of 128 elements are 1152, allowed: 1024
 
-// CHECK: resq.kv_cache @l0 heads 2 size 8 keys <kind = "qjl", high = 1, high_bits = 8, rows = 21> values <kind = "lm", bits = 2, high = 1, high_bits = 8>
-// CHECK: resq.kv_cache @l1 heads 2 size 8 keys <kind = "qjl", high = 1, high_bits = 8, rows = 21>
-// GROUPS: resq.kv_cache @l0 heads 2 size 8 keys <kind = "qjl_groups", rows = 16, outliers = 1, outlier_rows = 8, buffer = 32, window = 160> values <kind = "lm", bits = 2, high_bits = 8>
+// CHECK: resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_qjl<rows = 21, high = 1> values #resq.kv_lm<bits = 2, high = 1>
+// CHECK: resq.kv_cache @l1 heads 2 size 8 keys #resq.kv_qjl<rows = 21, high = 1>
+// GROUPS: resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_qjl_groups<rows = 16, outliers = 1, outlier_rows = 8, buffer = 32, window = 160> values #resq.kv_lm<bits = 2>
 // GROUPS: resq.sketch_matrix seed 5 : tensor<16x8xf64>
 // GROUPS-COUNT-2: resq.kv_append @l0, {{.*}} sketch %{{.*}} : tensor<16x8xf32>
-// GAUSSIAN: keys <kind = "qjl", high_bits = 8, rows = 16> values <kind = "f16">
-// FLAG: keys <kind = "qjl", high = 1, high_bits = 8, rows = 21> values <kind = "f32">
-resq.kv_cache @l0 heads 2 size 8 keys <kind = "f32"> values <kind = "f32">
-resq.kv_cache @l1 heads 2 size 8 keys <kind = "f32"> values <kind = "f32">
+// GAUSSIAN: keys #resq.kv_qjl<rows = 16> values #resq.kv_float<f16>
+// FLAG: keys #resq.kv_qjl<rows = 21, high = 1> values #resq.kv_float<f32>
+resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
+resq.kv_cache @l1 heads 2 size 8 keys #resq.kv_float<f32> values #resq.kv_float<f32>
 
 // CHECK: resq.param @key_sketch : tensor<21x7xf32>
 // CHECK-NEXT: %[[S:.*]] = resq.sketch_matrix seed 8 : tensor<21x7xf64>

@@ -4,10 +4,10 @@
 
 resq.param @w : tensor<4x8x!resq.panel<f32>> attributes {offset = 128 : i64, size = 512 : i64}
 // CHECK: func.func @layer__avx512__r16(%{{.*}}: !llvm.ptr) attributes {
-// CHECK-SAME: resq.args = [{dtype = 0 : i64, is_result = false, name = "arg0", rows = -1 : i64, rows_as = 0 : i64, rules = array<i64>, width = 8 : i64}, {dtype = 0 : i64, is_result = true, name = "result0", rows = -1 : i64, rows_as = 0 : i64, rules = array<i64>, width = 4 : i64}]
-// CHECK-SAME: resq.function = "layer"
-// CHECK-SAME: resq.level = "avx512"
-// CHECK-SAME: resq.max_rows = 16 : i64
+// CHECK-SAME: resq.entry = {args = [{dtype = "f32", is_result = false, name = "arg0", rows = -1 : i64, rows_as = 0 : i64, rules = [], width = 8 : i64}, {dtype = "f32", is_result = true, name = "result0", rows = -1 : i64, rows_as = 0 : i64, rules = [], width = 4 : i64}]
+// CHECK-SAME: function = "layer"
+// CHECK-SAME: level = "avx512"
+// CHECK-SAME: max_rows = 16 : i64
 // Every phase, the first too, is skipped by a thread that resq_barrier gives 0.
 // CHECK: %[[FIRST:.*]] = call @resq_barrier
 // CHECK: %[[ENTERS:.*]] = arith.cmpi ne, %[[FIRST]]
@@ -29,7 +29,7 @@ func.func @layer(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
 }
 
 // The kernels' last arguments are the codes: kind, bits, high and rows of keys, kind, bits and high of values.
-resq.kv_cache @c heads 1 size 10 keys <kind = "qjl", high = 2, high_bits = 8, rows = 24> values <kind = "lm", bits = 3, high_bits = 8>
+resq.kv_cache @c heads 1 size 10 keys #resq.kv_qjl<rows = 24, high = 2> values #resq.kv_lm<bits = 3>
 resq.param @s : tensor<24x8x!resq.panel<f32>> attributes {offset = 1024 : i64, size = 1024 : i64}
 // CHECK: func.func {{.*}}@resq_kv_append{{.*}}_1_10_4_0_2_24_3_3_0
 // CHECK: func.func {{.*}}@resq_attention{{.*}}_4_0_2_24_3_3_0
@@ -42,10 +42,10 @@ func.func @cached(%q: tensor<?x20xf32>, %k: tensor<?x10xf32>, %p: tensor<?xi32>)
 }
 
 // An E4M3 branch is a kernel of its own: 8 inputs in one group, added (the last 1) to what the integers gave; alone it starts from the bias.
-!a4 = tensor<?x8x!resq.quant<bits = 4, group = 8, zero = true, layout = "row">>
-!w4 = tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "n16k4">>
-!a8 = tensor<?x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "row", storage = f8E4M3FN>>
-!w8 = tensor<4x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4", storage = f8E4M3FN>>
+!a4 = tensor<?x8x!resq.quant<bits = 4, group = 8, zero = true, layout = row>>
+!w4 = tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = n16k4, pack_group = 8, base = 4>>
+!a8 = tensor<?x8x!resq.quant<bits = 8, group = 8, zero = false, layout = row, codebook = e4m3>>
+!w8 = tensor<4x8x!resq.quant<bits = 8, group = 8, zero = false, layout = n16k4, codebook = e4m3, pack_group = 8, base = 8>>
 resq.param @w4 : !w4 attributes {offset = 2048 : i64, size = 96 : i64}
 resq.param @w8 : !w8 attributes {offset = 2176 : i64, size = 160 : i64}
 // CHECK: func.func {{.*}}@resq_qlinear_e4m3{{.*}}_4_8_8_8_1(

@@ -2,7 +2,7 @@
 // RUN: resq-opt --resq-lower-cpu --split-input-file --verify-diagnostics %s -o /dev/null
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-lower-cpu{level=sse})" --split-input-file %s 2>&1 | FileCheck %s --check-prefix=LEVEL
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-lower-cpu{rows=0})" --split-input-file %s 2>&1 | FileCheck %s --check-prefix=ROWS
-// LEVEL: resq-lower-cpu: level is 'sse', allowed: generic, avx2, avx512, avx512vbmi
+// LEVEL: resq-lower-cpu: level 'sse' is not known; allowed: generic, avx2, avx512, avx512vbmi, aarch64
 // ROWS: resq-lower-cpu: rows is 0, allowed: 1 to 16384
 
 // expected-error @below {{argument 0: entry points take tensor<?xWxf32> or tensor<?xi32>}}
@@ -20,8 +20,8 @@ func.func @other_op(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
 
 // -----
 
-!a = tensor<?x8x!resq.quant<bits = 4, group = 8, zero = true, layout = "row">>
-!w = tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>
+!a = tensor<?x8x!resq.quant<bits = 4, group = 8, zero = true, layout = row>>
+!w = tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>
 resq.param @w : !w attributes {offset = 0 : i64, size = 64 : i64}
 func.func @not_packed(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
   %q = resq.quantize %x : tensor<?x8xf32> -> !a
@@ -34,10 +34,10 @@ func.func @not_packed(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
 // -----
 
 // Kernels of integers start from the bias; those of E4M3 add to what they gave.
-!a4 = tensor<?x8x!resq.quant<bits = 4, group = 8, zero = true, layout = "row">>
-!w4 = tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = "n16k4">>
-!a8 = tensor<?x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "row", storage = f8E4M3FN>>
-!w8 = tensor<4x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4", storage = f8E4M3FN>>
+!a4 = tensor<?x8x!resq.quant<bits = 4, group = 8, zero = true, layout = row>>
+!w4 = tensor<4x8x!resq.quant<bits = 4, group = 8, zero = false, layout = n16k4, pack_group = 8, base = 4>>
+!a8 = tensor<?x8x!resq.quant<bits = 8, group = 8, zero = false, layout = row, codebook = e4m3>>
+!w8 = tensor<4x8x!resq.quant<bits = 8, group = 8, zero = false, layout = n16k4, codebook = e4m3, pack_group = 8, base = 8>>
 resq.param @w4 : !w4 attributes {offset = 0 : i64, size = 96 : i64}
 resq.param @w8 : !w8 attributes {offset = 128 : i64, size = 160 : i64}
 func.func @floats_first(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
@@ -52,8 +52,8 @@ func.func @floats_first(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
 
 // -----
 
-!a = tensor<?x32768x!resq.quant<bits = 4, group = 32768, zero = true, layout = "row">>
-!w = tensor<4x32768x!resq.quant<bits = 4, group = 32768, zero = false, layout = "n16k4">>
+!a = tensor<?x32768x!resq.quant<bits = 4, group = 32768, zero = true, layout = row>>
+!w = tensor<4x32768x!resq.quant<bits = 4, group = 32768, zero = false, layout = n16k4, pack_group = 32768, base = 4>>
 resq.param @w : !w attributes {offset = 0 : i64, size = 262176 : i64}
 func.func @too_wide(%x: tensor<?x32768xf32>) -> tensor<?x4xf32> {
   %q = resq.quantize %x : tensor<?x32768xf32> -> !a
@@ -75,7 +75,7 @@ func.func @not_materialised(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
 
 // -----
 
-resq.kv_cache @c heads 1 size 10 keys <kind = "qjl", high = 2, high_bits = 8, rows = 24> values <kind = "f16">
+resq.kv_cache @c heads 1 size 10 keys #resq.kv_qjl<rows = 24, high = 2> values #resq.kv_float<f16>
 resq.param @s : tensor<24x8xf32> attributes {offset = 0 : i64, size = 768 : i64}
 func.func @sketch_not_packed(%k: tensor<?x10xf32>, %p: tensor<?xi32>) {
   %s = resq.get @s : tensor<24x8xf32>
@@ -96,14 +96,14 @@ func.func @short(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
 
 // -----
 
-// Packed for an activation in one group, read by one in four, each padded to 8.
-!a = tensor<?x8x!resq.quant<bits = 8, group = 2, zero = true, layout = "row">>
-!w = tensor<4x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4">>
+// As many bytes as a weight takes that is packed for an activation in one group.
+!a = tensor<?x8x!resq.quant<bits = 8, group = 2, zero = true, layout = row>>
+!w = tensor<4x8x!resq.quant<bits = 8, group = 8, zero = false, layout = n16k4, pack_group = 2, base = 8>>
 resq.param @w : !w attributes {offset = 0 : i64, size = 160 : i64}
-func.func @other_groups(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+func.func @other_size(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
   %q = resq.quantize %x : tensor<?x8xf32> -> !a
+  // expected-error @below {{param @w has 160 bytes, its type takes 544}}
   %w = resq.get @w : !w
-  // expected-error @below {{param @w has 160 bytes, but packed for an activation in groups of 2 it takes 544}}
   %y = resq.qlinear %q by %w : !a by !w -> tensor<?x4xf32>
   return %y : tensor<?x4xf32>
 }
@@ -111,18 +111,18 @@ func.func @other_groups(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
 // -----
 
 // Packed in groups of its own.
-!w = tensor<40x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4">>
+!w = tensor<40x8x!resq.quant<bits = 8, group = 8, zero = false, layout = n16k4, pack_group = 2, base = 8>>
 resq.param @w : !w attributes {offset = 0 : i64, size = 1632 : i64}
 func.func @embed_groups(%ids: tensor<?xi32>) -> tensor<?x8xf32> {
   %w = resq.get @w : !w
-  // expected-error @below {{param @w has 1632 bytes, but packed for an activation in groups of 8 it takes 480}}
+  // expected-error @below {{the table is packed for groups of 2, but its scales are of groups of 8: the kernel reads one group for both}}
   %y = resq.embed %ids, %w : tensor<?xi32>, !w -> tensor<?x8xf32>
   return %y : tensor<?x8xf32>
 }
 
 // -----
 
-!w = tensor<40x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "row">>
+!w = tensor<40x8x!resq.quant<bits = 8, group = 8, zero = false, layout = row>>
 resq.param @w : !w attributes {offset = 0 : i64, size = 480 : i64}
 func.func @embed_unpacked(%ids: tensor<?xi32>) -> tensor<?x8xf32> {
   %w = resq.get @w : !w

@@ -3,7 +3,7 @@
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-pack{head=f64})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=HEAD
 // HEAD: resq-pack: head is 'f64', allowed: f32, bf16, f16
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // A tied table is packed once; what another recipe reads is packed in a copy.
 // CHECK-LABEL: resq.param @table : tensor<32x8x!resq.panel<f16>>
 // CHECK: resq.pack %{{.*}} : tensor<32x8xf32> -> tensor<32x8x!resq.panel<f16>>
@@ -37,11 +37,11 @@ func.func @float(%t: tensor<?xi32>) -> tensor<?x32xf32> {
 // -----
 
 // The packed weight knows the group of the activation it meets; packing twice changes nothing.
-!a = tensor<?x12x!resq.quant<bits = 4, group = 6, zero = true, layout = "row">>
-!w = tensor<4x12x!resq.quant<bits = 4, group = 12, zero = false, layout = "row">>
-resq.checkpoint @ckpt "m.gguf", "gguf"
-// CHECK-LABEL: resq.param @codes : tensor<4x12x!resq.quant<bits = 4, group = 12, zero = false, layout = "n16k4">>
-// CHECK: resq.pack %{{.*}} {group = 6 : i64}
+!a = tensor<?x12x!resq.quant<bits = 4, group = 6, zero = true, layout = row>>
+!w = tensor<4x12x!resq.quant<bits = 4, group = 12, zero = false, layout = row>>
+resq.checkpoint @ckpt "m.gguf", gguf
+// CHECK-LABEL: resq.param @codes : tensor<4x12x!resq.quant<bits = 4, group = 12, zero = false, layout = n16k4, pack_group = 6, base = 4>>
+// CHECK: resq.pack %
 resq.param @codes : !w {
   %0 = resq.leaf @ckpt "w" : tensor<4x12xf32>
   %1 = resq.quantize_weight %0 : tensor<4x12xf32> -> !w
@@ -78,7 +78,7 @@ func.func @online(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
 // -----
 
 // A sketch is a panel of f32, whatever weights are; who appends and who attends share it.
-resq.kv_cache @c heads 1 size 10 keys <kind = "qjl", high = 2, high_bits = 8, rows = 24> values <kind = "f16">
+resq.kv_cache @c heads 1 size 10 keys #resq.kv_qjl<rows = 24, high = 2> values #resq.kv_float<f16>
 // CHECK: resq.param @s : tensor<24x8x!resq.panel<f32>>
 // CHECK: resq.pack %{{.*}} : tensor<24x8xf32> -> tensor<24x8x!resq.panel<f32>>
 // CHECK-NOT: resq.pack

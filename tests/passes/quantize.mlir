@@ -9,16 +9,16 @@
 // HIGH: resq-quantize: high is 'int9', allowed: int2 to int8, e4m3
 // STEPS: resq-quantize: steps is 40 (allowed: 1 to 39), clip is 1.5 (allowed: above 0 to 1, or auto)
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
-// CHECK-LABEL: resq.param @low : tensor<4x12x!resq.quant<bits = 4, group = 12, zero = false, layout = "row">>
+resq.checkpoint @ckpt "m.gguf", gguf
+// CHECK-LABEL: resq.param @low : tensor<4x12x!resq.quant<bits = 4, group = 12, zero = false, layout = row>>
 // CHECK: resq.quantize_weight {{.*}} : tensor<4x12xf32>
-// BITS: resq.param @low : tensor<4x12x!resq.quant<bits = 3, group = 12, zero = false, layout = "row">>
+// BITS: resq.param @low : tensor<4x12x!resq.quant<bits = 3, group = 12, zero = false, layout = row>>
 // BITS: resq.quantize_weight {{.*}} {norm = 2.000000e+00 : f32, steps = 1 : i64}
 resq.param @low : tensor<4x12xf32> {
   %0 = resq.leaf @ckpt "low" : tensor<4x12xf32>
   resq.yield %0 : tensor<4x12xf32>
 }
-// BITS: resq.param @high : tensor<4x4x!resq.quant<bits = 7, group = 4, zero = false, layout = "row">>
+// BITS: resq.param @high : tensor<4x4x!resq.quant<bits = 7, group = 4, zero = false, layout = row>>
 resq.param @high : tensor<4x4xf32> {
   %0 = resq.leaf @ckpt "high" : tensor<4x4xf32>
   resq.yield %0 : tensor<4x4xf32>
@@ -27,8 +27,8 @@ resq.param @b : tensor<4xf32>
 // Per head: the split's block is 8, so its parts have groups of 6 and 2.
 // CHECK-LABEL: func.func @branches
 // CHECK: %[[L:.*]], %[[H:.*]] = resq.split
-// CHECK-DAG: %[[QL:.*]] = resq.quantize %[[L]] : tensor<?x12xf32> -> tensor<?x12x!resq.quant<bits = 4, group = 6, zero = true, layout = "row">>
-// CHECK-DAG: %[[QH:.*]] = resq.quantize %[[H]] : tensor<?x4xf32> -> tensor<?x4x!resq.quant<bits = 8, group = 2, zero = true, layout = "row">>
+// CHECK-DAG: %[[QL:.*]] = resq.quantize %[[L]] : tensor<?x12xf32> -> tensor<?x12x!resq.quant<bits = 4, group = 6, zero = true, layout = row>>
+// CHECK-DAG: %[[QH:.*]] = resq.quantize %[[H]] : tensor<?x4xf32> -> tensor<?x4x!resq.quant<bits = 8, group = 2, zero = true, layout = row>>
 // CHECK: resq.qlinear %[[QL]], %[[QH]] by %{{.*}}, %{{.*}} bias %{{.*}} {name = "o"}
 // CHECK-NOT: resq.linear
 // CHECK-NOT: resq.add
@@ -49,7 +49,7 @@ func.func @branches(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
 // -----
 
 // Two readers of one value share its codes; a shared weight is quantised in copies, the head is left alone.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // CHECK: resq.param @w : tensor<4x16xf32>
 // CHECK: resq.param @w_codes : tensor<4x16x!resq.quant
 resq.param @w : tensor<4x16xf32> {

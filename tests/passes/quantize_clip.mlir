@@ -10,7 +10,7 @@
 
 // Two linears of a split read one low part; the rotation of the weight is done to the samples too, the
 // ratio is weighed by both codes. The high part is not clipped.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @u : tensor<16x16xf64> {
   %0 = resq.random_orthogonal [16] seed 1 : tensor<16x16xf64>
   resq.yield %0 : tensor<16x16xf64>
@@ -79,7 +79,7 @@ func.func @shared(%x: tensor<?x16xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
 // -----
 
 // A recipe that cannot be followed: quantised without a clip.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // expected-remark @below {{no activations in the coordinates of this recipe}}
 resq.param @w : tensor<4x16xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x16xf32>
@@ -96,7 +96,7 @@ func.func @sum(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x16xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x16xf32>
   resq.yield %0 : tensor<4x16xf32>

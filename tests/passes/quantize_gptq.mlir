@@ -13,7 +13,7 @@
 // ABOVE: resq-quantize: damping is 1.5, allowed: above 0 to 1
 
 // A stream's basis on the columns, gains and rotated rows skipped; q and k share the moment.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @gain : tensor<16xf32> {
   %0 = resq.leaf @ckpt "gain" : tensor<16xf32>
   resq.yield %0 : tensor<16xf32>
@@ -62,19 +62,19 @@ resq.param @q.high : tensor<8x2xf32> {
 // CHECK-NEXT: %[[L2:.*]], %[[H2:.*]] = resq.split %[[S]] block 16 high 2
 // CHECK-NEXT: %[[E:.*]] = resq.concat %[[L2]], %[[H2]] dim 1
 // CHECK-NEXT: resq.yield %[[E]]
-// CHECK: resq.param @q.low.codes : tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = "row">>
+// CHECK: resq.param @q.low.codes : tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = row>>
 // CHECK-DAG: %[[WL:.*]] = resq.get @q.low :
 // CHECK-DAG: %[[WH:.*]] = resq.get @q.high :
 // CHECK-DAG: %[[M:.*]] = resq.get @l0.q.in.moment
 // CHECK: %[[O:.*]], %[[F:.*]] = resq.gptq_factor %[[M]] parts [14, 2]
 // CHECK: %[[Y:.*]]:2 = resq.gptq_weight %[[WL]], %[[WH]] by %[[O]], %[[F]]
 // CHECK: resq.yield %[[Y]]#0
-// CHECK: resq.param @q.high.codes : tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "row">>
+// CHECK: resq.param @q.high.codes : tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = row>>
 // CHECK: resq.yield %{{.*}}#1
-// E4M3: resq.gptq_weight {{.*}} -> tensor<8x14x!resq.quant<bits = 4, {{.*}}>>, tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "row", storage = f8E4M3FN>>
-// E4M3: resq.pack {{.*}} -> tensor<{{.*}}x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "n16k4", storage = f8E4M3FN>>
-// TCQ4: resq.gptq_weight {{.*}} {norm = 2.000000e+00 : f32} : {{.*}} -> tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = "row", codebook = "tcq">>, tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = "row">>
-// TCQ4: resq.pack {{.*}} -> tensor<{{.*}}x14x!resq.quant<bits = 4, group = 14, zero = false, layout = "n16k4", codebook = "tcq">>
+// E4M3: resq.gptq_weight {{.*}} -> tensor<8x14x!resq.quant<bits = 4, {{.*}}>>, tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = row, codebook = e4m3>>
+// E4M3: resq.pack {{.*}} -> tensor<{{.*}}x2x!resq.quant<bits = 8, group = 2, zero = false, layout = n16k4, codebook = e4m3, pack_group = 2, base = 8>>
+// TCQ4: resq.gptq_weight {{.*}} {norm = 2.000000e+00 : f32} : {{.*}} -> tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = row, codebook = trellis, states = 4>>, tensor<8x2x!resq.quant<bits = 8, group = 2, zero = false, layout = row>>
+// TCQ4: resq.pack {{.*}} -> tensor<{{.*}}x14x!resq.quant<bits = 4, group = 14, zero = false, layout = n16k4, codebook = trellis, states = 4, pack_group = 14, base = 4>>
 // CHECK-NOT: resq.moment
 // CHECK-LABEL: func.func @shared
 // CHECK-DAG: resq.get @q.low.codes
@@ -97,7 +97,7 @@ func.func @shared(%x: tensor<?x16xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
 // -----
 
 // Per-head blocks with fewer matrices than heads, a permutation by a list and one by a param, a Hadamard transform, in order.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @heads : tensor<2x4x4xf64> {
   %0 = resq.moment "c.values" : tensor<2x4x4xf64>
   %1 = resq.eigenbasis %0 : tensor<2x4x4xf64>
@@ -139,7 +139,7 @@ func.func @of_heads(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
 // -----
 
 // A plain weight, lying on its side, joined again: nothing or little to replay.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @plain : tensor<4x16xf32> {
   %0 = resq.leaf @ckpt "plain" : tensor<4x16xf32>
   resq.yield %0 : tensor<4x16xf32>
@@ -174,7 +174,7 @@ func.func @plain_ones(%x: tensor<?x16xf32>, %z: tensor<?x16xf32>) -> (tensor<?x4
 // -----
 
 // What cannot be followed is rounded to nearest, and says why.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // expected-remark @below {{no activations in the coordinates of this recipe: resq.eye cannot be followed}}
 resq.param @no_leaf : tensor<16x16xf32> {
   %0 = resq.eye : tensor<16x16xf32>

@@ -12,10 +12,10 @@
 // CHECK-DAG: resq.quantize %[[L:.*]] {range = 24 : i64} : tensor<?x48xf32> -> tensor<?x48x!resq.quant<bits = 4, group = 8, zero = true
 // CHECK-DAG: resq.quantize %[[H:.*]] : tensor<?x16xf32> -> tensor<?x16x!resq.quant<bits = 8, group = 8, zero = true
 // CHECK-DAG: resq.qlinear {{.*}} by {{.*}}tensor<4x48x!resq.quant<bits = 4, group = 16, zero = false
-// CHECK-DAG: resq.qlinear {{.*}} by {{.*}}tensor<4x48x!resq.quant<bits = 4, group = 8, zero = false, layout = "row">>, tensor<4x16x!resq.quant<bits = 8, group = 16, zero = false
-// PACK: resq.pack {{.*}} {group = 16 : i64} : tensor<4x48x!resq.quant<bits = 4, group = 16
-// PACK: resq.pack {{.*}} {group = 8 : i64} : tensor<4x48x!resq.quant<bits = 4, group = 8
-resq.checkpoint @ckpt "m.gguf", "gguf"
+// CHECK-DAG: resq.qlinear {{.*}} by {{.*}}tensor<4x48x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>, tensor<4x16x!resq.quant<bits = 8, group = 16, zero = false
+// PACK: resq.pack {{.*}} : tensor<4x48x!resq.quant<bits = 4, group = 16, {{.*}} pack_group = 16, base = 4>>
+// PACK: resq.pack {{.*}} : tensor<4x48x!resq.quant<bits = 4, group = 8, {{.*}} pack_group = 8, base = 4>>
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x48xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x48xf32>
   resq.yield %0 : tensor<4x48xf32>
@@ -45,7 +45,7 @@ func.func @groups(%x: tensor<?x48xf32>, %z: tensor<?x64xf32>) -> (tensor<?x4xf32
 // No group without padding: one scale a row, and a remark.
 // CHECK-LABEL: func.func @odd
 // CHECK: resq.quantize %arg0 : tensor<?x20xf32> -> tensor<?x20x!resq.quant<bits = 4, group = 20, zero = true
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x20xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x20xf32>
   resq.yield %0 : tensor<4x20xf32>
@@ -61,12 +61,12 @@ func.func @odd(%x: tensor<?x20xf32>) -> tensor<?x4xf32> {
 
 // A tied head gets codes of its own, the embedding stays.
 // CHECK: resq.param @embed : tensor<32x16xf32>
-// CHECK: resq.param @embed_codes : tensor<32x16x!resq.quant<bits = 8, group = 16, zero = false, layout = "row">>
+// CHECK: resq.param @embed_codes : tensor<32x16x!resq.quant<bits = 8, group = 16, zero = false, layout = row>>
 // CHECK-LABEL: func.func @head
 // CHECK: %[[X:.*]] = resq.embed %arg0
 // CHECK: %[[Q:.*]] = resq.quantize %[[X]] : tensor<?x16xf32> -> tensor<?x16x!resq.quant<bits = 8, group = 16, zero = true
 // CHECK: resq.qlinear %[[Q]] by %{{.*}} {name = "head"}
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @embed : tensor<32x16xf32> {
   %0 = resq.leaf @ckpt "embed" : tensor<32x16xf32>
   resq.yield %0 : tensor<32x16xf32>

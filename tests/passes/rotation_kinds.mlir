@@ -21,7 +21,7 @@
 // REPORTED: remark: @c.key_basis: its random matrix departs from an orthogonal one by {{[0-9.]+}}
 // REPORTED: remark: @c.query_basis: condition number {{[0-9.]+}}
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @e : tensor<32x16xf32> {
   %0 = resq.leaf @ckpt "e" : tensor<32x16xf32>
   resq.yield %0 : tensor<32x16xf32>
@@ -34,13 +34,13 @@ resq.param @o : tensor<16x16xf32> {
   %0 = resq.leaf @ckpt "o" : tensor<16x16xf32>
   resq.yield %0 : tensor<16x16xf32>
 }
-resq.kv_cache @c heads 2 size 8 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @c heads 2 size 8 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 
 // HADAMARD: resq.param @stream.basis : tensor<16x16xf64>
-// HADAMARD-NEXT: resq.random_matrix [14, 2] "hadamard" seed 1 : tensor<16x16xf64>
+// HADAMARD-NEXT: resq.random_matrix [14, 2] hadamard seed 1 : tensor<16x16xf64>
 // HADAMARD-NOT: dual
 // GAUSSIAN: resq.param @stream.basis : tensor<16x16xf32>
-// GAUSSIAN: resq.random_matrix [14, 2] "gaussian" seed 1 departure 1.000000e-03 : tensor<16x16xf64>
+// GAUSSIAN: resq.random_matrix [14, 2] gaussian seed 1 departure 1.000000e-03 : tensor<16x16xf64>
 // GAUSSIAN: %[[M:.*]] = resq.matmul
 // GAUSSIAN-NEXT: resq.cast %[[M]] : tensor<16x16xf64> -> tensor<16x16xf32>
 // GAUSSIAN: resq.param @stream.basis.dual : tensor<16x16xf64>
@@ -52,9 +52,9 @@ resq.kv_cache @c heads 2 size 8 keys <kind = "f16"> values <kind = "f16">
 // GAUSSIAN-LABEL: func.func @block
 // GAUSSIAN: %[[U:.*]] = resq.get @stream.basis :
 // GAUSSIAN-NEXT: resq.rotate %{{.*}}, %[[U]] pair
-// BERNOULLI: resq.random_matrix [14, 2] "bernoulli" seed 3 departure 5.000000e-01
-// BERNOULLI: resq.random_matrix [7, 1] "bernoulli" seed 4 departure 5.000000e-01
-// FOLDED: resq.random_matrix [14, 2] "gaussian" seed 1 : tensor
+// BERNOULLI: resq.random_matrix [14, 2] bernoulli seed 3 departure 5.000000e-01
+// BERNOULLI: resq.random_matrix [7, 1] bernoulli seed 4 departure 5.000000e-01
+// FOLDED: resq.random_matrix [14, 2] gaussian seed 1 : tensor
 // FOLDED: resq.param @v.low
 // FOLDED: resq.get @c.value_basis :
 // FOLDED-NEXT: resq.rotate {{.*}} pair

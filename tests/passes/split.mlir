@@ -9,7 +9,7 @@
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-split{seed=5})" --split-input-file %s 2>/dev/null | sed -e 's/seed 5/seed 1/' -e 's/seed 6/seed 2/' -e 's/seed 7/seed 3/' | diff %t.once -
 
 // Two norms of one residual stream share one basis, of both sites' moments.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @a : tensor<16x16xf32> {
   %0 = resq.leaf @ckpt "a" : tensor<16x16xf32>
   resq.yield %0 : tensor<16x16xf32>
@@ -69,12 +69,12 @@ func.func @stream(%x: tensor<?x16xf32>) -> tensor<?x16xf32> {
 // -----
 
 // What reads attention is split head by head, in the basis of its kv head's values.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @o : tensor<16x32xf32> {
   %0 = resq.leaf @ckpt "o" : tensor<16x32xf32>
   resq.yield %0 : tensor<16x32xf32>
 }
-resq.kv_cache @l0 heads 2 size 8 keys <kind = "f16"> values <kind = "f16">
+resq.kv_cache @l0 heads 2 size 8 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 // CHECK-LABEL: resq.param @l0.value_basis : tensor<2x8x8xf64>
 // CHECK-NEXT: resq.moment "l0.values" : tensor<2x8x8xf64>
 // CHECK: resq.random_orthogonal [7, 1] seed 2 : tensor<8x8xf64>
@@ -92,7 +92,7 @@ func.func @heads(%q: tensor<?x32xf32>, %p: tensor<?xi32>, %s: tensor<?xi32>) -> 
 // -----
 
 // A linear of neither has a basis of its own; two that read one value share the rotation.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x16xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x16xf32>
   resq.yield %0 : tensor<4x16xf32>
@@ -115,7 +115,7 @@ func.func @own(%x: tensor<?x16xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
 // -----
 
 // What reads a gate stays as it is.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @down : tensor<4x16xf32> {
   %0 = resq.leaf @ckpt "down" : tensor<4x16xf32>
   resq.yield %0 : tensor<4x16xf32>

@@ -8,7 +8,7 @@
 // RUN: resq-opt --pass-pipeline="builtin.module(resq-split{channels=true},resq-fold-rotations,resq-insert-hadamard)" %t.once -o %t.twice 2>/dev/null
 // RUN: diff %t.once %t.twice
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 // SPLIT: resq.param @gate : tensor<16x8xf32>
 // SPLIT-NEXT: resq.leaf
 // SPLIT-NEXT: resq.yield

@@ -4,7 +4,7 @@
 // 1280 = 20 x 64.
 // CHECK-LABEL: func.func @smollm2
 // CHECK: resq.split {{.*}} block 1536 high 256
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x1536xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x1536xf32>
   resq.yield %0 : tensor<4x1536xf32>
@@ -21,7 +21,7 @@ func.func @smollm2(%g: tensor<?x1536xf32>, %u: tensor<?x1536xf32>) -> tensor<?x4
 // 4096 is a power of two.
 // CHECK-LABEL: func.func @qwen2
 // CHECK: resq.split {{.*}} block 4864 high 768
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x4864xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x4864xf32>
   resq.yield %0 : tensor<4x4864xf32>
@@ -38,7 +38,7 @@ func.func @qwen2(%g: tensor<?x4864xf32>, %u: tensor<?x4864xf32>) -> tensor<?x4xf
 // 12288 = 12 x 1024.
 // CHECK-LABEL: func.func @llama3
 // CHECK: resq.split {{.*}} block 14336 high 2048
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x14336xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x14336xf32>
   resq.yield %0 : tensor<4x14336xf32>

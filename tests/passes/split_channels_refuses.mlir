@@ -8,7 +8,7 @@
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-split{channels=true channel-high=24})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=WIDE
 // WIDE: error: resq-split: a high part of 24 in blocks of 24; allowed: 1 to 23
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x24xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x24xf32>
   resq.yield %0 : tensor<4x24xf32>
@@ -23,7 +23,7 @@ func.func @no_name(%g: tensor<?x24xf32>, %u: tensor<?x24xf32>) -> tensor<?x4xf32
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x13xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x13xf32>
   resq.yield %0 : tensor<4x13xf32>
@@ -39,7 +39,7 @@ func.func @no_count(%g: tensor<?x13xf32>, %u: tensor<?x13xf32>) -> tensor<?x4xf3
 // -----
 
 // The gate's inputs are arguments.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x24xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x24xf32>
   resq.yield %0 : tensor<4x24xf32>
@@ -55,7 +55,7 @@ func.func @arguments(%g: tensor<?x24xf32>, %u: tensor<?x24xf32>) -> tensor<?x4xf
 // -----
 
 // Another reads the gate.
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x24xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x24xf32>
   resq.yield %0 : tensor<4x24xf32>

@@ -18,7 +18,7 @@ func.func @no_recipe(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x16xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x16xf32>
   resq.yield %0 : tensor<4x16xf32>
@@ -33,7 +33,7 @@ func.func @behind_gate(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x16xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x16xf32>
   resq.yield %0 : tensor<4x16xf32>
@@ -47,7 +47,7 @@ func.func @no_name(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x16xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x16xf32>
   resq.yield %0 : tensor<4x16xf32>
@@ -62,7 +62,7 @@ func.func @no_name_behind_norm(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @w : tensor<4x6xf32> {
   %0 = resq.leaf @ckpt "w" : tensor<4x6xf32>
   resq.yield %0 : tensor<4x6xf32>

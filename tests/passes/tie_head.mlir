@@ -39,21 +39,21 @@
 // TURNED: return
 
 // One set of codes, packed once, read twice.
-// CODES: resq.param @table : tensor<32x16x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4">>
+// CODES: resq.param @table : tensor<32x16x!resq.quant<bits = 8, group = 8, zero = false, layout = n16k4, pack_group = 8, base = 8>>
 // CODES: resq.quantize_weight
-// CODES: resq.pack %{{.*}} {group = 8 : i64}
+// CODES: resq.pack %{{.*}} pack_group = 8, base = 8>>
 // CODES-NOT: resq.param @{{head|table}}
 // CODES-LABEL: func.func @tied
-// CODES: resq.embed %{{.*}} : tensor<?xi32>, tensor<32x16x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4">>
+// CODES: resq.embed %{{.*}} : tensor<?xi32>, tensor<32x16x!resq.quant<bits = 8, group = 8, zero = false, layout = n16k4, pack_group = 8, base = 8>>
 // CODES: resq.quantize %{{.*}} : tensor<?x16xf32> -> tensor<?x16x!resq.quant<bits = 8, group = 8, zero = true
 // CODES: resq.qlinear %{{.*}} {name = "head"}
 
 // A float head and an embedding of codes are two.
-// APART-DAG: resq.param @table_codes : tensor<32x16x!resq.quant<bits = 8, group = 16, zero = false, layout = "n16k4">>
+// APART-DAG: resq.param @table_codes : tensor<32x16x!resq.quant<bits = 8, group = 16, zero = false, layout = n16k4, pack_group = 16, base = 8>>
 // APART-DAG: resq.param @table : tensor<32x16x!resq.panel<f16>>
 // APART-LABEL: func.func @tied
 // APART: resq.head
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @table : tensor<32x16xf32> {
   %0 = resq.leaf @ckpt "e" : tensor<32x16xf32>
   resq.yield %0 : tensor<32x16xf32>
@@ -94,8 +94,8 @@ func.func @tied(%t: tensor<?xi32>, %rows: tensor<?xi32>) -> tensor<?x32xf32> {
 // CHECK-NOT: resq.rotate
 // CHECK: return
 // CODES-LABEL: func.func @untied
-// CODES: resq.embed %{{.*}} : tensor<?xi32>, tensor<32x16x!resq.quant<bits = 8, group = 8, zero = false, layout = "n16k4">>
-resq.checkpoint @ckpt "m.gguf", "gguf"
+// CODES: resq.embed %{{.*}} : tensor<?xi32>, tensor<32x16x!resq.quant<bits = 8, group = 8, zero = false, layout = n16k4, pack_group = 8, base = 8>>
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @table : tensor<32x16xf32> {
   %0 = resq.leaf @ckpt "e" : tensor<32x16xf32>
   resq.yield %0 : tensor<32x16xf32>
@@ -117,7 +117,7 @@ func.func @untied(%t: tensor<?xi32>) -> tensor<?x32xf32> {
 
 // -----
 
-resq.checkpoint @ckpt "m.gguf", "gguf"
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @table : tensor<32x16xf32> {
   %0 = resq.leaf @ckpt "e" : tensor<32x16xf32>
   resq.yield %0 : tensor<32x16xf32>

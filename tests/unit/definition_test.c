@@ -6,7 +6,7 @@
 // object, and are compared with plain C loops that follow dialect/resq.td.
 //===----------------------------------------------------------------------===//
 #include "lowering/codegen/definition.h"
-#include "lowering/entries/facts.h"
+#include "lowering/entries/entry.h"
 #include "lowering/codegen/object.h"
 #include "mlir-c/Pass.h"
 #include "kernels/layout/pack_layout.h"
@@ -57,7 +57,8 @@ static entry *compile(const char *text) {
   MlirContext ctx = resqContextCreate();
   MlirModule module = mlirModuleCreateParse(ctx, mlirStringRefCreateFromCString(text));
   assert_false(mlirModuleIsNull(module));
-  assert_true(resq_module_facts(mlirModuleGetOperation(module)));
+  resq_entries entries = {0};
+  assert_true(resq_entries_add(&entries, mlirModuleGetOperation(module), "definition", 16));
   MlirPassManager pm = mlirPassManagerCreate(ctx);
   assert_true(mlirLogicalResultIsSuccess(mlirOpPassManagerAddPipeline(
       mlirPassManagerGetAsOpPassManager(pm), resq_str("resq-lower-generic"), NULL, NULL)));
@@ -67,9 +68,10 @@ static entry *compile(const char *text) {
   resq_error err = {0};
   resq_bytes object = {NULL, 0};
   MlirOperation op = mlirModuleGetOperation(module);
-  if (!resq_lower_definition(op, 16, &err) ||
+  if (!resq_lower_definition(op, &entries, &err) ||
       !resq_object_emit(op, resq_level_find("definition"), RESQ_OBJECT_CODE, &object, &err))
     fail_msg("%s", err.message);
+  resq_entries_free(&entries);
   mlirModuleDestroy(module);
   mlirContextDestroy(ctx);
   entry *run = load(object);
@@ -315,10 +317,12 @@ static void random_weight(uint8_t *packed, int n, int k, int group, int wgroup, 
 }
 
 static const char branches[] =
-    "!xa = tensor<?x20x!resq.quant<bits = 4, group = 5, zero = true, layout = \"row\">>\n"
-    "!xb = tensor<?x6x!resq.quant<bits = 8, group = 3, zero = true, layout = \"row\">>\n"
-    "!wa = tensor<19x20x!resq.quant<bits = 4, group = 20, zero = false, layout = \"n16k4\">>\n"
-    "!wb = tensor<19x6x!resq.quant<bits = 8, group = 3, zero = false, layout = \"n16k4\">>\n"
+    "!xa = tensor<?x20x!resq.quant<bits = 4, group = 5, zero = true, layout = row>>\n"
+    "!xb = tensor<?x6x!resq.quant<bits = 8, group = 3, zero = true, layout = row>>\n"
+    "!wa = tensor<19x20x!resq.quant<bits = 4, group = 20, zero = false, layout = n16k4, pack_group "
+    "= 5, base = 4>>\n"
+    "!wb = tensor<19x6x!resq.quant<bits = 8, group = 3, zero = false, layout = n16k4, pack_group = "
+    "3, base = 8>>\n"
     "resq.param @a : !wa attributes {offset = 0 : i64, size = 0 : i64}\n"
     "resq.param @b : !wb attributes {offset = 8192 : i64, size = 0 : i64}\n"
     "resq.param @bias : tensor<19xf32> attributes {offset = 16384 : i64, size = 0 : i64}\n"
@@ -477,16 +481,12 @@ static void check_attention(const char *keys, const char *values, int k_bits, in
 
 static void attention_reads_what_was_appended(void **state) {
   (void)state;
-  check_attention("<kind = \"f32\">", "<kind = \"f16\">", 0, 0, 0);
-  check_attention("<kind = \"int\", bits = 3, high = 2, high_bits = 8>",
-                  "<kind = \"int\", bits = 4, high = 0, high_bits = 8>", 3, 2, 4);
-  check_attention("<kind = \"int\", bits = 2, high = 1, high_bits = 8>",
-                  "<kind = \"int\", bits = 8, high = 0, high_bits = 8>", 2, 1, 8);
-  check_attention("<kind = \"int\", bits = 5, high = 1, high_bits = 8>",
-                  "<kind = \"lm\", bits = 1, high = 0, high_bits = 8>", 5, 1, 1);
-  check_attention("<kind = \"lm\", bits = 3, high = 1, high_bits = 8>",
-                  "<kind = \"lm\", bits = 4, high = 0, high_bits = 8>", 3, 1, 4);
-  check_attention("<kind = \"lm\", bits = 2, high_bits = 8>", "<kind = \"f32\">", 2, 0, 0);
+  check_attention("#resq.kv_float<f32>", "#resq.kv_float<f16>", 0, 0, 0);
+  check_attention("#resq.kv_int<bits = 3, high = 2>", "#resq.kv_int<bits = 4>", 3, 2, 4);
+  check_attention("#resq.kv_int<bits = 2, high = 1>", "#resq.kv_int<bits = 8>", 2, 1, 8);
+  check_attention("#resq.kv_int<bits = 5, high = 1>", "#resq.kv_lm<bits = 1>", 5, 1, 1);
+  check_attention("#resq.kv_lm<bits = 3, high = 1>", "#resq.kv_lm<bits = 4>", 3, 1, 4);
+  check_attention("#resq.kv_lm<bits = 2>", "#resq.kv_float<f32>", 2, 0, 0);
 }
 
 /// Signs of S k_low against the estimator of the paper, by hand: S is an argument, rows are odd.
@@ -494,8 +494,8 @@ static void attention_estimates_from_signs(void **state) {
   (void)state;
   enum { SIZE = 6, HIGH = 1, LOW = SIZE - HIGH, SIGNS = 11, ROWS = 4 };
   entry *run = compile(
-      "resq.kv_cache @l0 heads 1 size 6 keys <kind = \"qjl\", high = 1, high_bits = 8, rows = 11> "
-      "values <kind = \"f32\">\n"
+      "resq.kv_cache @l0 heads 1 size 6 keys #resq.kv_qjl<rows = 11, high = 1> "
+      "values #resq.kv_float<f32>\n"
       "func.func @f(%q: tensor<?x6xf32>, %k: tensor<?x6xf32>, %s: tensor<11x5xf32>, "
       "%p: tensor<?xi32>, %o: tensor<?xi32>) -> tensor<?x6xf32> {\n"
       "  resq.kv_append @l0, %k, %k at %p, %o sketch %s : tensor<11x5xf32> : tensor<?x6xf32>, "

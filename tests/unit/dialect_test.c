@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "dialect/build.h"
-#include "kernels/kernels.h"
+#include "kernels/layout/pack_layout.h"
 #include "passes/pass.h"
 #include <stdlib.h>
 #include <string.h>
@@ -29,15 +29,41 @@ static int close_context(void **state) {
 
 static void quant_type_says_its_parts(void **state) {
   MlirContext ctx = *(MlirContext *)*state;
-  MlirType type = resqQuantTypeGet(ctx, 4, 32, true, resq_str("row"));
+  MlirType type = resqQuantTypeGetAsymmetric(ctx, 4, 32);
   assert_true(resqTypeIsQuant(type) && !resqTypeIsPanel(type));
   assert_int_equal(resqQuantTypeGetBits(type), 4);
   assert_int_equal(resqQuantTypeGetGroup(type), 32);
   assert_true(resqQuantTypeGetZero(type));
-  assert_true(resq_str_eq(resqQuantTypeGetLayout(type), "row"));
+  assert_false(resqQuantTypeIsPacked(type));
   MlirType parsed = mlirTypeParseGet(
-      ctx, resq_str("!resq.quant<bits = 4, group = 32, zero = true, layout = \"row\">"));
+      ctx, resq_str("!resq.quant<bits = 4, group = 32, zero = true, layout = row>"));
   assert_true(mlirTypeEqual(type, parsed));
+}
+
+static void packed_types_say_how_they_are_stored(void **state) {
+  MlirContext ctx = *(MlirContext *)*state;
+  static const struct {
+    resq_codebook codebook;
+    int64_t base, planes, bytes; // of [20, 36] with pack groups of 12, padded to 16
+  } cases[] = {{{RESQ_CODE_INTEGER, 3, 0}, 4, 0, 2 * 6 * 64 + 32 * 2},
+               {{RESQ_CODE_INTEGER, 6, 0}, 4, 2, 2 * 6 * 96 + 32 * 2},
+               {{RESQ_CODE_E4M3, 8, 0}, 8, 0, 2 * 6 * 128 + 32 * 2},
+               {{RESQ_CODE_TRELLIS, 4, 4}, 4, 0, 2 * 6 * 64 + 32 * 2}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    MlirType row = resqQuantTypeGetSymmetric(ctx, cases[i].codebook, 36);
+    MlirType packed = resqQuantTypePack(row, 12);
+    const resq_quant q = resqQuantTypeRead(packed);
+    assert_true(resq_codebook_equal(q.codebook, cases[i].codebook));
+    assert_true(q.group == 36 && !q.zero && q.layout == RESQ_LAYOUT_N16K4);
+    assert_true(q.packing.group == 12 && q.packing.base == cases[i].base &&
+                q.packing.planes == cases[i].planes);
+    const int64_t shape[] = {20, 36};
+    assert_int_equal(resqPackedTensorBytes(resq_tensor(packed, 2, shape)), cases[i].bytes);
+    assert_int_equal(resq_packed_weight_size(20, 36, 12, 36, cases[i].codebook.bits),
+                     cases[i].bytes);
+    assert_int_equal(resqPackedTensorBytes(resq_tensor(row, 2, shape)), -1);
+    assert_int_equal(resqPackedTensorBytes(resq_tensor(packed, 2, (int64_t[]){36, 20})), -1);
+  }
 }
 
 static MlirLogicalResult swallow(MlirDiagnostic diagnostic, void *count) {
@@ -50,9 +76,9 @@ static void bad_types_are_null_with_one_error(void **state) {
   MlirContext ctx = *(MlirContext *)*state;
   int errors = 0;
   MlirDiagnosticHandlerID id = mlirContextAttachDiagnosticHandler(ctx, swallow, &errors, NULL);
-  assert_null(resqQuantTypeGet(ctx, 1, 32, true, resq_str("row")).ptr);
+  assert_null(resqQuantTypeGetAsymmetric(ctx, 1, 32).ptr);
   assert_null(resqPanelTypeGet(mlirF64TypeGet(ctx)).ptr);
-  assert_null(resqKvCodeAttrGet(ctx, resq_str("int"), 9, 0, 8, 0).ptr);
+  assert_null(resqKvIntAttrGet(ctx, 9, 0).ptr);
   mlirContextDetachDiagnosticHandler(ctx, id);
   assert_int_equal(errors, 3);
 }
@@ -60,43 +86,40 @@ static void bad_types_are_null_with_one_error(void **state) {
 /// What the compiler says of a code's size is what the kernels lay out.
 static void kv_codes_cost_what_kernels_store(void **state) {
   MlirContext ctx = *(MlirContext *)*state;
-  static const struct {
-    const char *kind;
-    unsigned bits, high, rows;
+  const struct {
+    MlirAttribute code;
     int64_t size, bytes;
   } codes[] = {
-      {"f32", 0, 0, 0, 64, 256},        {"f16", 0, 0, 0, 64, 128},
-      {"int", 4, 8, 0, 64, 28 + 8 + 6}, {"int", 3, 0, 0, 64, 24 + 3},
-      {"int", 5, 3, 0, 13, 7 + 3 + 6},  {"lm", 3, 8, 0, 64, 21 + 8 + 2 + 3},
-      {"lm", 1, 0, 0, 64, 8 + 2},       {"qjl", 0, 8, 168, 64, 21 + 8 + 2 + 3},
-      {"qjl", 0, 0, 5, 64, 1 + 2},
+      {resqKvFloatAttrGet(ctx, RESQ_KV_F32), 64, 256},
+      {resqKvFloatAttrGet(ctx, RESQ_KV_F16), 64, 128},
+      {resqKvIntAttrGet(ctx, 4, 8), 64, 28 + 8 + 6},
+      {resqKvIntAttrGet(ctx, 3, 0), 64, 24 + 3},
+      {resqKvIntAttrGet(ctx, 5, 3), 13, 7 + 3 + 6},
+      {resqKvLmAttrGet(ctx, 3, 8), 64, 21 + 8 + 2 + 3},
+      {resqKvLmAttrGet(ctx, 1, 0), 64, 8 + 2},
+      {resqKvQjlAttrGet(ctx, 168, 8), 64, 21 + 8 + 2 + 3},
+      {resqKvQjlAttrGet(ctx, 5, 0), 64, 1 + 2},
   };
-  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
-    unsigned high_bits = *codes[i].kind == 'f' ? 0 : 8;
-    MlirAttribute code = resqKvCodeAttrGet(ctx, resq_str(codes[i].kind), codes[i].bits,
-                                           codes[i].high, high_bits, codes[i].rows);
-    resq_kv_format format = {codes[i].size, resqKvCodeNumber(code), codes[i].bits, codes[i].high,
-                             codes[i].rows};
-    assert_int_equal(resqKvCodeBytes(code, codes[i].size), codes[i].bytes);
-    assert_int_equal(resq_kv_vector_bytes(format), codes[i].bytes);
-  }
-  MlirAttribute groups = resqKvGroupsAttrGet(ctx, 37, 33, 10, 32, 96);
-  const resq_kv_groups same = {64, 37, 33, 10, 32, 96};
+  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+    assert_int_equal(resqKvCodeBytes(codes[i].code, codes[i].size), codes[i].bytes);
+  MlirAttribute groups = resqKvQjlGroupsAttrGet(ctx, 37, 33, 10, 32, 96);
   assert_int_equal(resqKvCodeBytes(groups, 64), 5 + 2 + 4 + 2);
-  assert_int_equal(resq_kv_groups_bytes(same), 5 + 2 + 4 + 2);
   assert_int_equal(resqKvCodeWindowBytes(groups, 64), 2 * 64 * 96);
   assert_int_equal(resqKvCodeMostRows(groups), 65);
 }
 
 static void kv_code_and_panel_say_their_parts(void **state) {
   MlirContext ctx = *(MlirContext *)*state;
-  MlirAttribute code = resqKvCodeAttrGet(ctx, resq_str("int"), 4, 8, 8, 0);
-  assert_true(resqAttrIsKvCode(code) && resq_str_eq(resqKvCodeAttrGetKind(code), "int"));
+  MlirAttribute code = resqKvIntAttrGet(ctx, 4, 8);
+  assert_true(resqAttrIsKvCode(code) && resqKvCodeAttrGetKind(code) == RESQ_KV_INT);
   assert_int_equal(resqKvCodeAttrGetBits(code), 4);
   assert_int_equal(resqKvCodeAttrGetHigh(code), 8);
-  assert_int_equal(resqKvCodeAttrGetHighBits(code), 8);
-  code = resqKvCodeAttrGet(ctx, resq_str("qjl"), 0, 8, 8, 168);
+  assert_int_equal(resqKvCodeAttrGetRows(code), 0);
+  code = resqKvQjlAttrGet(ctx, 168, 8);
   assert_int_equal(resqKvCodeAttrGetRows(code), 168);
+  code = resqKvFloatAttrGet(ctx, RESQ_KV_F16);
+  assert_true(resqAttrIsKvCode(code) && resqKvCodeAttrGetKind(code) == RESQ_KV_F16);
+  assert_false(resqAttrIsKvCode(mlirUnitAttrGet(ctx)));
   MlirType panel = resqPanelTypeGet(mlirBF16TypeGet(ctx));
   assert_true(resqTypeIsPanel(panel));
   assert_true(mlirTypeEqual(resqPanelTypeGetElement(panel), mlirBF16TypeGet(ctx)));
@@ -197,6 +220,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(quant_type_says_its_parts, open_context, close_context),
       cmocka_unit_test_setup_teardown(bad_types_are_null_with_one_error, open_context,
+                                      close_context),
+      cmocka_unit_test_setup_teardown(packed_types_say_how_they_are_stored, open_context,
                                       close_context),
       cmocka_unit_test_setup_teardown(kv_codes_cost_what_kernels_store, open_context,
                                       close_context),

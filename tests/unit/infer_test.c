@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CODE "!resq.quant<bits = 4, group = 32, zero = true, layout = \"row\">"
-#define WEIGHT "!resq.quant<bits = 4, group = 32, zero = false, layout = \"row\">"
+#define CODE "!resq.quant<bits = 4, group = 32, zero = true, layout = row>"
+#define WEIGHT "!resq.quant<bits = 4, group = 32, zero = false, layout = row>"
 
 enum { max_operands = 5 };
 
@@ -38,8 +38,8 @@ static const infer_case inferred[] = {
      {"tensor<4x8xf32>"},
      NULL},
     {"resq.embed",
-     {"tensor<4xi32>",
-      "tensor<100x8x!resq.quant<bits = 8, group = 8, zero = false, layout = \"n16k4\">>"},
+     {"tensor<4xi32>", "tensor<100x8x!resq.quant<bits = 8, group = 8, zero = false, layout = "
+                       "n16k4, pack_group = 8, base = 8>>"},
      NULL,
      {"tensor<4x8xf32>"},
      NULL},

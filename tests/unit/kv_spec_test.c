@@ -23,30 +23,26 @@ typedef struct spec_case {
 #define V RESQ_KV_VALUES
 
 static const spec_case good[] = {
-    {K, "f32", {.kind = "f32"}},
-    {K, "f16", {.kind = "f16"}},
-    {V, "f16", {.kind = "f16", .per_head = true}},
-    {K, "int2", {.kind = "int", .bits = 2}},
-    {V, "int8", {.kind = "int", .bits = 8, .per_head = true}},
-    {K, "lm1", {.kind = "lm", .bits = 1}},
-    {V, "lm4", {.kind = "lm", .bits = 4, .per_head = true}},
-    {K, "qjl2", {.kind = "qjl", .signs = 2}},
-    {K, "qjlg16", {.kind = "qjl", .signs = 16, .gaussian = true}},
-    {K, "resq", {.kind = "int", .bits = 4, .split = true, .basis = RESQ_KV_PCA}},
-    {V, "resq", {.kind = "int", .bits = 4, .split = true, .basis = RESQ_KV_PCA, .per_head = true}},
-    {K, "resq:int3", {.kind = "int", .bits = 3, .split = true, .basis = RESQ_KV_PCA}},
+    {K, "f32", {.kind = RESQ_KV_F32}},
+    {K, "f16", {.kind = RESQ_KV_F16}},
+    {V, "f16", {.kind = RESQ_KV_F16, .per_head = true}},
+    {K, "int2", {.kind = RESQ_KV_INT, .bits = 2}},
+    {V, "int8", {.kind = RESQ_KV_INT, .bits = 8, .per_head = true}},
+    {K, "lm1", {.kind = RESQ_KV_LM, .bits = 1}},
+    {V, "lm4", {.kind = RESQ_KV_LM, .bits = 4, .per_head = true}},
+    {K, "qjl2", {.kind = RESQ_KV_QJL, .signs = 2}},
+    {K, "qjlg16", {.kind = RESQ_KV_QJL, .signs = 16, .gaussian = true}},
+    {K, "resq", {.kind = RESQ_KV_INT, .bits = 4, .split = true, .basis = RESQ_KV_PCA}},
+    {V,
+     "resq",
+     {.kind = RESQ_KV_INT, .bits = 4, .split = true, .basis = RESQ_KV_PCA, .per_head = true}},
+    {K, "resq:int3", {.kind = RESQ_KV_INT, .bits = 3, .split = true, .basis = RESQ_KV_PCA}},
     {K,
      "qjl",
-     {.kind = "qjl_groups",
-      .groups = true,
-      .signs = 2,
-      .outlier_signs = 2,
-      .buffer = 128,
-      .window = 256}},
+     {.kind = RESQ_KV_QJL_GROUPS, .signs = 2, .outlier_signs = 2, .buffer = 128, .window = 256}},
     {K,
      "qjlg:rows=4d:outlier-rows=1d:outliers=8:buffer=64:window=128:basis=random",
-     {.kind = "qjl_groups",
-      .groups = true,
+     {.kind = RESQ_KV_QJL_GROUPS,
       .gaussian = true,
       .signs = 4,
       .outlier_signs = 1,
@@ -54,14 +50,16 @@ static const spec_case good[] = {
       .buffer = 64,
       .window = 128,
       .basis = RESQ_KV_RANDOM}},
-    {K, "resq:qjl3", {.kind = "qjl", .signs = 3, .split = true, .basis = RESQ_KV_PCA}},
+    {K, "resq:qjl3", {.kind = RESQ_KV_QJL, .signs = 3, .split = true, .basis = RESQ_KV_PCA}},
     {K,
      "resq:lm3:basis=balanced:per=head",
-     {.kind = "lm", .bits = 3, .split = true, .basis = RESQ_KV_BALANCED, .per_head = true}},
-    {K, "resq:basis=random", {.kind = "int", .bits = 4, .split = true, .basis = RESQ_KV_RANDOM}},
-    {V, "resq:per=layer:basis=none", {.kind = "int", .bits = 4, .split = true}},
-    {K, "int4:basis=hadamard", {.kind = "int", .bits = 4, .basis = RESQ_KV_HADAMARD}},
-    {K, "f32:basis=balanced", {.kind = "f32", .basis = RESQ_KV_BALANCED}},
+     {.kind = RESQ_KV_LM, .bits = 3, .split = true, .basis = RESQ_KV_BALANCED, .per_head = true}},
+    {K,
+     "resq:basis=random",
+     {.kind = RESQ_KV_INT, .bits = 4, .split = true, .basis = RESQ_KV_RANDOM}},
+    {V, "resq:per=layer:basis=none", {.kind = RESQ_KV_INT, .bits = 4, .split = true}},
+    {K, "int4:basis=hadamard", {.kind = RESQ_KV_INT, .bits = 4, .basis = RESQ_KV_HADAMARD}},
+    {K, "f32:basis=balanced", {.kind = RESQ_KV_F32, .basis = RESQ_KV_BALANCED}},
 };
 
 static void test_good(void **state) {
@@ -72,13 +70,12 @@ static void test_good(void **state) {
     char message[320] = "";
     if (!resq_kv_parse(c->side, c->text, strlen(c->text), &s, message, sizeof message))
       fail_msg("%s: %s", c->text, message);
-    if (strcmp(s.kind, c->spec.kind) || s.bits != c->spec.bits || s.signs != c->spec.signs ||
+    if (s.kind != c->spec.kind || s.bits != c->spec.bits || s.signs != c->spec.signs ||
         s.gaussian != c->spec.gaussian || s.split != c->spec.split || s.basis != c->spec.basis ||
-        s.per_head != c->spec.per_head || s.groups != c->spec.groups ||
-        s.outlier_signs != c->spec.outlier_signs || s.outliers != c->spec.outliers ||
-        s.buffer != c->spec.buffer || s.window != c->spec.window)
-      fail_msg("%s: %s %u %u %d %d %d %d", c->text, s.kind, s.bits, s.signs, s.gaussian, s.split,
-               s.basis, s.per_head);
+        s.per_head != c->spec.per_head || s.outlier_signs != c->spec.outlier_signs ||
+        s.outliers != c->spec.outliers || s.buffer != c->spec.buffer || s.window != c->spec.window)
+      fail_msg("%s: %d %u %u %d %d %d %d", c->text, (int)s.kind, s.bits, s.signs, s.gaussian,
+               s.split, s.basis, s.per_head);
   }
 }
 

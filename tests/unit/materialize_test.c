@@ -109,9 +109,8 @@ static void make_constant(MlirOperation leaf, void *user) {
 static result run_with(const char *params, const char *const *gets,
                        const resq_materialize_options *options) {
   char text[16384];
-  int at =
-      snprintf(text, sizeof text, "resq.checkpoint @m \"%s\", \"gguf\"\n%s\nfunc.func @f() {\n",
-               gguf_path, params);
+  int at = snprintf(text, sizeof text, "resq.checkpoint @m \"%s\", gguf\n%s\nfunc.func @f() {\n",
+                    gguf_path, params);
   for (int i = 0; gets[i]; ++i)
     at += snprintf(text + at, sizeof text - (size_t)at, "%%%d = resq.get @%s\n", i, gets[i]);
   snprintf(text + at, sizeof text - (size_t)at, "return\n}\n");
@@ -342,13 +341,13 @@ static void test_pair_ops(void **state) {
 static void test_random_matrix(void **state) {
   (void)state;
   result r = run("resq.param @h : tensor<17x17xf64> {\n" // 12 known, 5 not: Haar
-                 "%0 = resq.random_matrix [12, 5] \"hadamard\" seed 3 : tensor<17x17xf64>\n"
+                 "%0 = resq.random_matrix [12, 5] hadamard seed 3 : tensor<17x17xf64>\n"
                  "resq.yield %0 : tensor<17x17xf64> }\n"
                  "resq.param @g : tensor<17x17xf64> {\n"
-                 "%0 = resq.random_matrix [12, 5] \"gaussian\" seed 3 : tensor<17x17xf64>\n"
+                 "%0 = resq.random_matrix [12, 5] gaussian seed 3 : tensor<17x17xf64>\n"
                  "resq.yield %0 : tensor<17x17xf64> }\n"
                  "resq.param @b : tensor<17x17xf64> {\n"
-                 "%0 = resq.random_matrix [12, 5] \"bernoulli\" seed 3 : tensor<17x17xf64>\n"
+                 "%0 = resq.random_matrix [12, 5] bernoulli seed 3 : tensor<17x17xf64>\n"
                  "resq.yield %0 : tensor<17x17xf64> }\n",
                  (const char *const[]){"h : tensor<17x17xf64>", "g : tensor<17x17xf64>",
                                        "b : tensor<17x17xf64>", NULL});
@@ -400,7 +399,7 @@ static void test_condition(void **state) {
                "resq.yield %1 : tensor<2x2xf64> }\n",
                "p : tensor<2x2xf64>", "matrix 0 is singular");
   expect_error("resq.param @p : tensor<8x8xf64> {\n"
-               "%0 = resq.random_matrix [8] \"gaussian\" seed 1 departure 0.5 : tensor<8x8xf64>\n"
+               "%0 = resq.random_matrix [8] gaussian seed 1 departure 0.5 : tensor<8x8xf64>\n"
                "resq.yield %0 : tensor<8x8xf64> }\n",
                "p : tensor<8x8xf64>", "departs from an orthogonal one");
 }
@@ -427,23 +426,27 @@ static void test_hadamard_op_is_its_matrix(void **state) {
 
 //===-- Packed weights ----------------------------------------------------===//
 
-#define QUANT_RECIPE                                                                               \
-  "resq.param @p : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "         \
-  "\"n16k4\">> {\n"                                                                                \
-  "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"                                                  \
-  "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> tensor<24x16x!resq.quant<bits = 4, group "  \
-  "= 16, zero = false, layout = \"row\">>\n"                                                       \
-  "%2 = resq.pack %1 {group = 4} : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, "  \
-  "layout = \"row\">> -> tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "   \
-  "\"n16k4\">>\n"                                                                                  \
-  "resq.yield %2 : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = "         \
-  "\"n16k4\">> }\n"
-#define QUANT_GET                                                                                  \
-  "p : tensor<24x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"n16k4\">>"
+// Types of w's codes: in rows, and packed for an activation in groups of 4.
+#define CODES(rows, bits, codebook)                                                                \
+  "tensor<" rows "x16x!resq.quant<bits = " bits                                                    \
+  ", group = 16, zero = false, layout = row" codebook ">>"
+#define PACKED(rows, bits, codebook, base)                                                         \
+  "tensor<" rows "x16x!resq.quant<bits = " bits                                                    \
+  ", group = 16, zero = false, layout = n16k4" codebook ", pack_group = 4, base = " base ">>"
+
+/// A param of the packed codes of `value`, %0.
+#define QUANT_RECIPE(value, row, packed)                                                           \
+  "resq.param @p : " packed " {\n" value                                                           \
+  "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " row "\n%2 = resq.pack %1 : " row          \
+  " -> " packed "\nresq.yield %2 : " packed " }\n"
+#define LEAF "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
+
+#define PACK_INTEGERS QUANT_RECIPE(LEAF, CODES("24", "4", ""), PACKED("24", "4", "", "4"))
+#define QUANT_GET "p : " PACKED("24", "4", "", "4")
 
 static void test_packed_codes(void **state) {
   (void)state;
-  result r = run(QUANT_RECIPE, (const char *const[]){QUANT_GET, NULL});
+  result r = run(PACK_INTEGERS, (const char *const[]){QUANT_GET, NULL});
   int8_t codes[OUT * IN];
   float scales[OUT];
   resq_weight_code how = {4, IN, 28, 2.4f, RESQ_CODE_INTEGER};
@@ -463,24 +466,12 @@ static void test_packed_codes(void **state) {
   finish(&r);
 }
 
-#define E4M3(layout)                                                                               \
-  "tensor<24x16x!resq.quant<bits = 8, group = 16, zero = false, layout = \"" layout                \
-  "\", storage = f8E4M3FN>>"
-
-/// A recipe of E4M3 codes of `value`.
-#define E4M3_RECIPE(value)                                                                         \
-  "resq.param @p : " E4M3(                                                                         \
-      "n16k4") " {\n" value                                                                        \
-               "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " E4M3(                        \
-                   "row") "\n"                                                                     \
-                          "%2 = resq.pack %1 {group = 4} : " E4M3("row") " -> " E4M3(              \
-                              "n16k4") "\n"                                                        \
-                                       "resq.yield %2 : " E4M3("n16k4") " }\n"
+#define E4M3_PACKED PACKED("24", "8", ", codebook = e4m3", "8")
+#define E4M3_RECIPE(value) QUANT_RECIPE(value, CODES("24", "8", ", codebook = e4m3"), E4M3_PACKED)
 
 static void test_packed_e4m3(void **state) {
   (void)state;
-  result r = run(E4M3_RECIPE("%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"),
-                 (const char *const[]){"p : " E4M3("n16k4"), NULL});
+  result r = run(E4M3_RECIPE(LEAF), (const char *const[]){"p : " E4M3_PACKED, NULL});
   int8_t codes[OUT * IN];
   float scales[OUT];
   resq_weight_code how = {8, IN, 28, 2.4f, RESQ_CODE_E4M3};
@@ -499,31 +490,16 @@ static void test_packed_e4m3(void **state) {
 static void test_e4m3_of_no_numbers(void **state) {
   (void)state;
   expect_error(E4M3_RECIPE("%0 = resq.leaf @m \"=dense<0x7f800000>\" : tensor<24x16xf32>\n"),
-               "p : " E4M3("n16k4"), "must be finite");
+               "p : " E4M3_PACKED, "must be finite");
 }
 
-#define TRELLIS(rows, layout)                                                                      \
-  "tensor<" rows "x16x!resq.quant<bits = 4, group = 16, zero = false, layout = \"" layout          \
-  "\", codebook = \"tcq\">>"
+#define TRELLIS ", codebook = trellis, states = 4"
 
 /// Nibbles are the last bits of places; those of channels that do not exist close the ring.
 static void test_packed_trellis(void **state) {
   (void)state;
-  result r =
-      run("resq.param @p : " TRELLIS(
-              "24", "n16k4") " {\n"
-                             "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
-                             "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " TRELLIS(
-                                 "24", "row") "\n"
-                                              "%2 = resq.pack %1 {group = 4} : " TRELLIS(
-                                                  "24",
-                                                  "row") " -> " TRELLIS("24",
-                                                                        "n16k4") "\nresq.yield %2 "
-                                                                                 ": " TRELLIS(
-                                                                                     "24",
-                                                                                     "n16k4") " }"
-                                                                                              "\n",
-          (const char *const[]){"p : " TRELLIS("24", "n16k4"), NULL});
+  result r = run(QUANT_RECIPE(LEAF, CODES("24", "4", TRELLIS), PACKED("24", "4", TRELLIS, "4")),
+                 (const char *const[]){"p : " PACKED("24", "4", TRELLIS, "4"), NULL});
   int8_t places[OUT * IN];
   float scales[OUT];
   resq_weight_code how = {4, IN, 28, 2.0, RESQ_CODE_TRELLIS};
@@ -546,25 +522,25 @@ static void test_packed_trellis(void **state) {
 static void test_piled_trellis(void **state) {
   (void)state;
   expect_error(
-      "resq.param @p : " TRELLIS(
-          "48",
-          "n16k4") " {\n"
-                   "%0 = resq.leaf @m \"w\" : tensor<24x16xf32>\n"
-                   "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " TRELLIS(
-                       "24",
-                       "row") "\n"
-                              "%2 = resq.concat %1, %1 dim 0 : " TRELLIS("24", "row") ", " TRELLIS(
-                                  "24", "row") " -> " TRELLIS("48",
-                                                              "row") "\n"
-                                                                     "%3 = resq.pack %2 {group = "
-                                                                     "16} : " TRELLIS("48", "row") " -> " TRELLIS(
-                                                                         "48",
-                                                                         "n16k4") "\nresq.yield %3 "
-                                                                                  ": " TRELLIS(
-                                                                                      "48",
-                                                                                      "n16"
-                                                                                      "k4") " }\n",
-      "p : " TRELLIS("48", "n16k4"), "begin at row 24, allowed: multiples of 16");
+      "resq.param @p : " PACKED(
+          "48", "4", TRELLIS,
+          "4") " {\n" LEAF
+               "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " CODES(
+                   "24", "4",
+                   TRELLIS) "\n"
+                            "%2 = resq.concat %1, %1 dim 0 : " CODES("24", "4", TRELLIS) ", " CODES(
+                                "24",
+                                "4", TRELLIS) " -> " CODES("48", "4",
+                                                           TRELLIS) "\n"
+                                                                    "%3 = resq.pack %2 "
+                                                                    ": " CODES("48", "4", TRELLIS) " -> " PACKED(
+                                                                        "48", "4", TRELLIS,
+                                                                        "4") "\n"
+                                                                             "resq.yield %3 "
+                                                                             ": " PACKED(
+                                                                                 "48", "4", TRELLIS,
+                                                                                 "4") " }\n",
+      "p : " PACKED("48", "4", TRELLIS, "4"), "begin at row 24, allowed: multiples of 16");
 }
 
 static void test_panel(void **state) {
@@ -656,14 +632,14 @@ static void test_cache(void **state) {
   (void)state;
   int calls = 0;
   const char *gets[] = {QUANT_GET, NULL};
-  result plain = run(QUANT_RECIPE, gets);
+  result plain = run(PACK_INTEGERS, gets);
   resq_materialize_options options = {
       .cache_directory = cache_path, .progress = count_progress, .progress_user = &calls};
   const long damages[] = {0, 0, 10, -20, -3};
   for (int i = 0; i < 5; ++i) {
     if (i >= 2)
       damage_cache(damages[i]);
-    result r = run_with(QUANT_RECIPE, gets, &options);
+    result r = run_with(PACK_INTEGERS, gets, &options);
     if (!r.ok)
       fail_msg("%s", r.err.message);
     assert_int_equal(r.bytes.size, plain.bytes.size);
@@ -895,11 +871,14 @@ static void test_errors(void **state) {
 
 #define GPTQ_CODES(bits, group)                                                                    \
   "!resq.quant<bits = " bits ", group = " group ", zero = false, layout = "
+#define GPTQ_ROWS(bits, k) "tensor<24x" k "x" GPTQ_CODES(bits, k) "row>>"
+#define GPTQ_PACKED(bits, k)                                                                       \
+  "tensor<24x" k "x" GPTQ_CODES(bits, k) "n16k4, pack_group = " k ", base = " bits ">>"
 /// Codes of w's first 12 and last 4 columns, of which param `name` yields one.
 #define GPTQ_RECIPE(name, k, bits, pick)                                                           \
-  "resq.param @" name " : tensor<24x" k "x" GPTQ_CODES(                                            \
+  "resq.param @" name " : " GPTQ_PACKED(                                                           \
       bits,                                                                                        \
-      k) "\"n16k4\">> {\n"                                                                         \
+      k) " {\n"                                                                                    \
          "%w = resq.leaf @m \"w\" : tensor<24x16xf32>\n"                                           \
          "%a, %b = resq.split %w block 16 high 4 : tensor<24x16xf32> -> tensor<24x12xf32>, "       \
          "tensor<24x4xf32>\n"                                                                      \
@@ -907,18 +886,12 @@ static void test_errors(void **state) {
          "%o, %f = resq.gptq_factor %m parts [12, 4] : tensor<16x16xf64> -> tensor<16xi32>, "      \
          "tensor<16x16xf32>\n"                                                                     \
          "%c:2 = resq.gptq_weight %a, %b by %o, %f : tensor<24x12xf32>, tensor<24x4xf32> by "      \
-         "tensor<16xi32>, tensor<16x16xf32> -> tensor<24x12x" GPTQ_CODES(                          \
-             "4",                                                                                  \
-             "12") "\"row\">>, "                                                                   \
-                   "tensor<24x4x" GPTQ_CODES(                                                      \
-                       "8",                                                                        \
-                       "4") "\"row\">>\n"                                                          \
-                            "%p = resq.pack %c#" pick " : tensor<24x" k                            \
-                            "x" GPTQ_CODES(bits, k) "\"row\">> -> tensor<24x" k "x" GPTQ_CODES(    \
-                                bits, k) "\"n16k4\">>\n"                                           \
-                                         "resq.yield %p : tensor<24x" k                            \
-                                         "x" GPTQ_CODES(bits, k) "\"n16k4\">> }\n"
-#define GPTQ_GET(name, k, bits) name " : tensor<24x" k "x" GPTQ_CODES(bits, k) "\"n16k4\">>"
+         "tensor<16xi32>, tensor<16x16xf32> -> " GPTQ_ROWS("4", "12") ", " GPTQ_ROWS(              \
+             "8", "4") "\n"                                                                        \
+                       "%p = resq.pack %c#" pick " : " GPTQ_ROWS(bits, k) " -> " GPTQ_PACKED(      \
+                           bits, k) "\n"                                                           \
+                                    "resq.yield %p : " GPTQ_PACKED(bits, k) " }\n"
+#define GPTQ_GET(name, k, bits) name " : " GPTQ_PACKED(bits, k)
 
 static resq_statistics *observed(float scale) {
   resq_error err = {0};

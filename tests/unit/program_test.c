@@ -24,9 +24,9 @@
 
 static const char module_text[] =
     "module attributes {resq.context_length = 640 : i64} {\n"
-    "  resq.kv_cache @l0 heads 2 size 16 keys <kind = \"f16\"> values <kind = \"f32\">\n"
-    "  resq.kv_cache @l1 heads 2 size 16 keys <kind = \"qjl_groups\", rows = 32, outliers = 1, "
-    "outlier_rows = 16, buffer = 32, window = 96> values <kind = \"f16\">\n"
+    "  resq.kv_cache @l0 heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f32>\n"
+    "  resq.kv_cache @l1 heads 2 size 16 keys #resq.kv_qjl_groups<rows = 32, outliers = 1, "
+    "outlier_rows = 16, buffer = 32, window = 96> values #resq.kv_float<f16>\n"
     "  resq.param @w : tensor<24x32xf32> {\n"
     "    %0 = arith.constant dense<0.5> : tensor<24x32xf32>\n"
     "    resq.yield %0 : tensor<24x32xf32>\n"

@@ -23,10 +23,9 @@
 
 static const char calls_module[] =
     "module {\n"
-    "  resq.kv_cache @a heads 1 size 16 keys <kind = \"f16\"> values <kind = \"f32\">\n"
-    "  resq.kv_cache @w heads 1 size 16 keys <kind = \"qjl_groups\", rows = 32, outliers = 1, "
-    "outlier_rows = 16, "
-    "buffer = 32, window = 64> values <kind = \"f16\">\n"
+    "  resq.kv_cache @a heads 1 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f32>\n"
+    "  resq.kv_cache @w heads 1 size 16 keys #resq.kv_qjl_groups<rows = 32, outliers = 1, "
+    "outlier_rows = 16, buffer = 32, window = 64> values #resq.kv_float<f16>\n"
     "  resq.param @s : tensor<32x16xf32> {\n"
     "    %0 = resq.sketch_matrix seed 3 : tensor<32x16xf64>\n"
     "    %1 = resq.cast %0 : tensor<32x16xf64> -> tensor<32x16xf32>\n"

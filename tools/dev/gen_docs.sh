@@ -21,7 +21,7 @@ int main(void) {
   puts("");
 }
 C
-"${CC:-cc}" -std=gnu17 -O1 -I"$root/dialect/include" -I"$llvm/include" \
+"${CC:-cc}" -std=gnu17 -O1 -I"$root/dialect/include" -I"$root/runtime" -I"$llvm/include" \
   "$work/orders.c" "$root/dialect/hadamard.c" -o "$work/orders"
 
 {

@@ -76,7 +76,7 @@ static inline int64_t resq_next_chunk(resq_worker *w, int32_t op) {
 
 // The two functions that a runtime provides are pointers in the call, not symbols: compiled code refers to nothing
 // outside its own object, so any number of models and runtimes live in one process. The compiler puts the same
-// two bodies into every object (lowering/codegen/object.c).
+// two bodies into every object (lowering/codegen/kernel_library.c).
 
 /// An entry is a sequence of phases, the same on every thread, and each of them, the first too, begins with this. It
 /// ends the phase before: what was written there is seen after. 1: the phase is for this thread to work on. 0: the
@@ -179,7 +179,7 @@ typedef struct resq_gpu_code {
 /// One function at one ISA level for at most max_rows rows of dynamic extent a call (a longer one is cut by the runtime).
 typedef struct resq_entry {
   const char *function;       ///< func.func's name, "forward"
-  const char *level;          ///< "generic", "avx512", "cuda": runtime/exec/cpu.h
+  const char *level;          ///< "generic", "avx512", "cuda": runtime/base/levels.def
   void (*run)(resq_worker *); ///< NULL at level "cuda"
   int64_t max_rows;
   int64_t workspace_bytes;

@@ -14,19 +14,17 @@
 #define RESQ_PACK_LAYOUT_H
 
 #include "kernels/kernels.h"
+#include "quant_codes.h"
+
+_Static_assert(RESQ_UNIT_CHANNELS == RESQ_TILE_N, "a unit is as wide as a tile of kernels");
 
 /// Bits of a code that stand in planes of their own, its lowest 4 being a nibble: 0 for codes that
 /// are nibbles or bytes.
-static inline int64_t resq_packed_planes(int64_t bits) {
-  return bits > 4 && bits < 8 ? bits - 4 : 0;
-}
-
-/// Bytes of a plane: a bit for each weight of a unit.
-#define RESQ_PLANE_BYTES 16
+static inline int64_t resq_packed_planes(int64_t bits) { return resq_packing_of(0, bits).planes; }
 
 /// Bytes of a unit, 8 inputs by 16 channels: 64 of nibbles with the planes behind, or 128.
 static inline int64_t resq_packed_unit_bytes(int64_t bits) {
-  return bits == 8 ? 128 : 64 + RESQ_PLANE_BYTES * resq_packed_planes(bits);
+  return resq_packing_unit_bytes(resq_packing_of(0, bits));
 }
 
 /// What is added to a weight to store it unsigned.
@@ -34,19 +32,18 @@ static inline int32_t resq_packed_offset(int64_t bits) { return bits <= 4 ? 8 : 
 
 /// Bytes of the codes of one tile of 16 channels.
 static inline int64_t resq_packed_tile_bytes(int64_t k, int64_t group, int64_t bits) {
-  return resq_padded_k(k, group) / 8 * resq_packed_unit_bytes(bits);
+  return resq_packing_tile_bytes(resq_packing_of(group, bits), k);
 }
 
 /// Byte offset of the bf16 scales [k / wgroup, n padded to 16]: behind all codes.
 static inline int64_t resq_packed_scales_offset(int64_t n, int64_t k, int64_t group, int64_t bits) {
-  return resq_round_up(n, RESQ_TILE_N) / RESQ_TILE_N * resq_packed_tile_bytes(k, group, bits);
+  return resq_packing_code_bytes(resq_packing_of(group, bits), n, k);
 }
 
 /// Bytes of the whole packed weight, scales included.
 static inline int64_t resq_packed_weight_size(int64_t n, int64_t k, int64_t group, int64_t wgroup,
                                               int64_t bits) {
-  return resq_packed_scales_offset(n, k, group, bits) +
-         k / wgroup * resq_round_up(n, RESQ_TILE_N) * (int64_t)sizeof(resq_bf16);
+  return resq_packing_weight_bytes(resq_packing_of(group, bits), n, k, wgroup);
 }
 
 /// Byte `at` of codes that are all zero weights: those of a tile or of more.

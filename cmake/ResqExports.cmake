@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# resq_declared(<variable> <header>... [MARK <macro>]): the names of the functions that headers declare; with MARK, of those
+# whose declarations contain the macro. Configures again when a header changes. A header without any is an error.
+include_guard(GLOBAL)
+
+function(resq_declared variable)
+  cmake_parse_arguments(DECLARED "" "MARK" "" ${ARGN})
+  set(names)
+  foreach(header ${DECLARED_UNPARSED_ARGUMENTS})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${header})
+    file(READ ${header} text)
+    string(REGEX REPLACE "//[^\n]*" "" text "${text}")
+    string(REPLACE ";" "@" text "${text}")
+    # A declaration begins a line, and its name is followed by its parameters.
+    string(REGEX MATCHALL "\n[A-Za-z][^\n(@{}]*[ *]resq[A-Za-z_0-9]+\\(" declarations "\n${text}")
+    set(found)
+    foreach(declaration ${declarations})
+      if(declaration MATCHES "typedef|#" OR (DECLARED_MARK AND NOT declaration MATCHES "${DECLARED_MARK}"))
+        continue()
+      endif()
+      string(REGEX REPLACE "^.*[ *](resq[A-Za-z_0-9]+)\\($" "\\1" name "${declaration}")
+      list(APPEND found ${name})
+    endforeach()
+    if(NOT found)
+      message(FATAL_ERROR "${header} declares no function ${DECLARED_MARK}")
+    endif()
+    list(APPEND names ${found})
+  endforeach()
+  set(${variable} ${names} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,22 @@
+//===-- ops.c - what several ops have alike -------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/ops.h"
+
+MlirStringRef resq_linear_name(MlirOperation op) {
+  return resqOpIsLinear(op)    ? resqLinearOpGetName(op)
+         : resqOpIsQLinear(op) ? resqQLinearOpGetName(op)
+                               : (MlirStringRef){NULL, 0};
+}
+
+MlirStringRef resq_cache_name(MlirOperation op) {
+  return resqOpIsKvAppend(op)    ? resqKvAppendOpGetCache(op)
+         : resqOpIsAttention(op) ? resqAttentionOpGetCache(op)
+                                 : (MlirStringRef){NULL, 0};
+}
+
+MlirStringRef resq_site_name(MlirOperation op) {
+  return resqOpIsMoment(op)    ? resqMomentOpGetSite(op)
+         : resqOpIsSamples(op) ? resqSamplesOpGetSite(op)
+         : resqOpIsObserve(op) ? resqObserveOpGetSite(op)
+                               : (MlirStringRef){NULL, 0};
+}
