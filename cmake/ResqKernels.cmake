@@ -12,7 +12,8 @@ find_program(RESQ_CLANG NAMES clang-22 HINTS /usr/lib/llvm-22/bin REQUIRED)
 find_program(RESQ_LLVM_LINK NAMES llvm-link-22 llvm-link HINTS /usr/lib/llvm-22/bin REQUIRED)
 
 set(kernel_dir ${CMAKE_SOURCE_DIR}/runtime/kernels)
-set(kernel_flags -O3 -ffreestanding -fno-math-errno -ffp-contract=off -fno-strict-aliasing)
+# A kernel without a prototype is one that kernels.def does not list.
+set(kernel_flags -Wmissing-prototypes -O3 -ffreestanding -fno-math-errno -ffp-contract=off -fno-strict-aliasing)
 # The native library of a sanitizer build, which only unit tests use: instrumented and inlined, these files take the optimizer
 # most of a minute each, and a tenth of that without it. No fuzz target calls them, so they need no counters either.
 set(native_flags)
@@ -45,7 +46,7 @@ resq_level_sources(avx2 avx2)
 resq_level_sources(avx512 avx512)
 resq_level_sources(avx512vbmi avx512) # the same files; __AVX512VBMI__ tells them apart
 set(RESQ_CPU_LEVELS generic avx2 avx512 avx512vbmi)
-file(GLOB kernel_headers CONFIGURE_DEPENDS ${kernel_dir}/*.h ${kernel_dir}/layout/*.h ${kernel_dir}/templates/*.h
+file(GLOB kernel_headers CONFIGURE_DEPENDS ${kernel_dir}/*.h ${kernel_dir}/*.def ${kernel_dir}/layout/*.h ${kernel_dir}/templates/*.h
      ${kernel_dir}/templates/*.inc ${kernel_dir}/generic/*.h ${kernel_dir}/x86_64/*.h ${kernel_dir}/x86_64/*.inc
      ${CMAKE_SOURCE_DIR}/runtime/include/resq/abi.h)
 set(kernel_includes -I${CMAKE_BINARY_DIR}/layers/resq_kernel_headers -I${CMAKE_SOURCE_DIR}/runtime/include)
@@ -106,7 +107,7 @@ foreach(chip ${RESQ_CUDA_CHIPS})
     add_custom_command(OUTPUT ${bc}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels
       COMMAND ${RESQ_CLANG} --target=nvptx64-nvidia-cuda -march=${chip} -Xclang -target-feature -Xclang +ptx80 -nogpulib -std=gnu17 -O3 -ffreestanding
-              -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -fconvergent-functions -Xclang -disable-llvm-passes
+              -Wmissing-prototypes -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -fconvergent-functions -Xclang -disable-llvm-passes
               -DRESQ_SM=${number} -Wall -Wextra -Werror ${kernel_includes} -emit-llvm -c ${source} -o ${bc}
       DEPENDS ${source} ${cuda_headers} ${kernel_headers} VERBATIM)
     list(APPEND objects ${bc})

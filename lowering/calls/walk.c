@@ -1,10 +1,11 @@
 //===-- walk.c - a function's ops, one after the other, for any device ----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/memory.h"
-#include "emit.h"
+#include "dialect/ops.h"
+#include "kernel_call.h"
 #include "lowering/entries/facts.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ typedef struct site_list {
 
 static void collect_site(MlirOperation op, void *user) {
   site_list *sites = user;
-  MlirStringRef name = resq_op_str(op, "site");
+  MlirStringRef name = resqObserveOpGetSite(op);
   for (int32_t i = 0; i < sites->count; i++)
     if (mlirStringRefEqual(sites->names[i], name))
       return;
@@ -25,119 +26,116 @@ static void collect_site(MlirOperation op, void *user) {
 
 MlirStringRef *resq_sites(MlirOperation module, int32_t *out_count) {
   site_list sites = {NULL, 0};
-  resq_for_each(module, "resq.observe", collect_site, &sites);
+  resq_for_each(module, RESQ_OP_OBSERVE, collect_site, &sites);
   *out_count = sites.count;
   return sites.names;
 }
 
-//===-- The function's frame ----------------------------------------------===//
+//===-- One function ------------------------------------------------------===//
 
-/// Function arguments become places.
-static void place_arguments(lowering *l, MlirBlock source_block) {
-  for (int i = 0; i < l->n_inputs; i++) {
-    MlirValue v = mlirBlockGetArgument(source_block, i);
-    place base = {.kind = PLACE_ARGUMENT, .argument = i, .rows_of = i};
-    base.stride = mlirShapedTypeGetRank(mlirValueGetType(v)) == 2 ? resq_width(v) : 1;
-    place_view(l, v, &base, 0);
-  }
+static void place_inputs(resq_frame *f, MlirBlock block) {
+  for (int i = 0; i < f->n_inputs; i++)
+    resq_place_input(f, mlirBlockGetArgument(block, i), i);
 }
 
-static void copy_returned(lowering *l, MlirOperation ret) {
-  // A value returned from elsewhere (an argument, a view, twice) is copied to its result.
-  for (int i = 0; i < l->n_results; i++) {
+/// A value returned from elsewhere (an input, a view, twice) is copied to its result.
+static void copy_returned(resq_frame *f, MlirOperation ret) {
+  for (int i = 0; i < f->n_results && !f->failed; i++) {
     MlirValue v = mlirOperationGetOperand(ret, i);
-    const place *p = place_of(l, v);
-    int target = l->n_inputs + i;
-    if (p->kind == PLACE_ARGUMENT && p->argument == target)
+    const resq_place *p = resq_place_of(f, v);
+    if (p->kind == RESQ_PLACE_ARGUMENT && p->argument == f->n_inputs + i)
       continue;
-    place y = {
-        .kind = PLACE_ARGUMENT, .argument = target, .stride = resq_width(v), .rows_of = p->rows_of};
-    kernel_copy(l, ret, p, &y, y.stride);
+    const resq_place y = resq_place_of_result(f, i, resq_width(v), p->rows_of);
+    resq_call_copy(f, ret, p, &y, y.stride);
   }
 }
 
-static void lower_op(lowering *l, MlirOperation op) {
-  static const op_emitter *const tables[] = {model_op_emitters, method_op_emitters};
-  for (size_t t = 0; t < 2; t++)
-    for (const op_emitter *e = tables[t]; e->name; e++)
+static void lower_op(resq_frame *f, MlirOperation op) {
+  static const resq_emitter *const tables[] = {resq_model_emitters, resq_method_emitters};
+  for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+    for (const resq_emitter *e = tables[t]; e->name; e++)
       if (resq_op_is(op, e->name)) {
-        e->emit(l, op);
+        e->emit(f, op);
         return;
       }
   MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
-  lower_fail(l, op, "no %s kernel for %.*s", l->device->kind, (int)name.length, name.data);
+  resq_lower_fail(f, op, "no %s kernel for %.*s", f->device->kind, (int)name.length, name.data);
 }
 
-static void set_facts(lowering *l, MlirStringRef function) {
+static void set_facts(resq_frame *f, MlirStringRef function) {
   static const char *const kept[] = {"resq.args", "resq.uses"};
-  MlirOperation func = l->target;
-  MlirType i64 = mlirIntegerTypeGet(l->ctx, 64);
+  MlirOperation func = f->target;
+  MlirType i64 = mlirIntegerTypeGet(f->ctx, 64);
   const struct {
     const char *name;
     MlirAttribute value;
-  } facts[] = {{"resq.function", mlirStringAttrGet(l->ctx, function)},
-               {"resq.level", mlirStringAttrGet(l->ctx, resq_str(l->level))},
-               {"resq.max_rows", mlirIntegerAttrGet(i64, l->max_rows)},
-               {"resq.workspace", mlirIntegerAttrGet(i64, l->workspace_bytes)},
-               {"resq.op_names", mlirArrayAttrGet(l->ctx, l->ticket, l->op_names)}};
+  } facts[] = {{"resq.function", mlirStringAttrGet(f->ctx, function)},
+               {"resq.level", mlirStringAttrGet(f->ctx, resq_str(f->level))},
+               {"resq.max_rows", mlirIntegerAttrGet(i64, f->max_rows)},
+               {"resq.workspace", mlirIntegerAttrGet(i64, f->workspace.bytes)},
+               {"resq.op_names", mlirArrayAttrGet(f->ctx, f->n_calls, f->op_names)}};
   for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
     mlirOperationSetDiscardableAttributeByName(func, resq_str(facts[i].name), facts[i].value);
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
     mlirOperationSetDiscardableAttributeByName(func, resq_str(kept[i]),
-                                               resq_op_attr(l->source, kept[i]));
+                                               resq_op_attr(f->source, kept[i]));
 }
 
 /// All ops, then the results; false after an emitted error.
-static bool lower_body(lowering *l, MlirBlock block) {
+static bool lower_body(resq_frame *f, MlirBlock block) {
   MlirOperation op = mlirBlockGetFirstOperation(block);
-  for (; !l->failed && !mlirOperationIsNull(mlirOperationGetNextInBlock(op));
-       op = mlirOperationGetNextInBlock(op), l->op_index++) {
-    place_release(l);
-    l->b.loc = mlirOperationGetLocation(op);
-    lower_op(l, op);
+  for (; !f->failed && !mlirOperationIsNull(mlirOperationGetNextInBlock(op));
+       op = mlirOperationGetNextInBlock(op), f->op_index++) {
+    resq_workspace_release(&f->workspace, f->op_index);
+    lower_op(f, op);
   }
-  if (!l->failed)
-    copy_returned(l, op);
-  return !l->failed;
+  if (!f->failed)
+    copy_returned(f, op);
+  return !f->failed;
 }
 
-static bool lower_function(MlirOperation module, MlirOperation source, const lower_device *device,
+static void free_frame(resq_frame *f) {
+  assert(!f->device_state); // device->close has freed it
+  resq_places_free(f);
+  resq_workspace_free(&f->workspace);
+  resq_hazards_free(&f->hazards);
+  free(f->op_names);
+}
+
+static bool lower_function(MlirOperation module, MlirOperation source, const resq_device *device,
                            const char *level, int64_t max_rows) {
   if (!resq_function_facts(module, source))
     return false;
   MlirBlock source_block = mlirRegionGetFirstBlock(mlirOperationGetRegion(source, 0));
   int64_t fixed_rows = resq_op_i64(source, "resq.fixed_rows");
-  lowering l = {.ctx = mlirOperationGetContext(module),
-                .device = device,
-                .module = module,
-                .source = source,
-                .level = level,
-                .max_rows = fixed_rows > max_rows ? fixed_rows : max_rows,
-                .n_inputs = (int)mlirBlockGetNumArguments(source_block),
-                .n_results =
-                    (int)mlirOperationGetNumOperands(mlirBlockGetTerminator(source_block))};
+  resq_frame f = {.ctx = mlirOperationGetContext(module),
+                  .device = device,
+                  .module = module,
+                  .source = source,
+                  .level = level,
+                  .max_rows = fixed_rows > max_rows ? fixed_rows : max_rows,
+                  .n_inputs = (int)mlirBlockGetNumArguments(source_block),
+                  .n_results =
+                      (int)mlirOperationGetNumOperands(mlirBlockGetTerminator(source_block))};
   MlirStringRef name = resq_op_str(source, "sym_name");
   char *lowered = resq_entry_symbol(name, level, max_rows);
   if (!lowered) {
-    lower_fail(&l, source, "no memory for the name of a function");
+    resq_lower_fail(&f, source, "no memory for the name of a function");
     return false;
   }
-  place_arguments(&l, source_block);
-  l.target = device->open(&l, lowered);
-  bool ok = lower_body(&l, source_block);
-  device->close(&l);
+  place_inputs(&f, source_block);
+  device->open(&f, lowered);
+  bool ok = lower_body(&f, source_block);
+  device->close(&f);
   if (ok)
-    set_facts(&l, name);
+    set_facts(&f, name);
   free(lowered);
-  free(l.places);
-  free(l.live);
-  free(l.since_barrier);
-  free(l.op_names);
+  free_frame(&f);
   return ok;
 }
 
-bool lower_functions(MlirOperation module, const lower_device *device, const char *level,
-                     int64_t max_rows) {
+bool resq_lower_functions(MlirOperation module, const resq_device *device, const char *level,
+                          int64_t max_rows) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   MlirOperation next, op = mlirBlockGetFirstOperation(body);
   for (; !mlirOperationIsNull(op); op = next) {

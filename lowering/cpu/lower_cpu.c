@@ -1,13 +1,14 @@
 //===-- lower_cpu.c - --resq-lower-cpu ------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "lowering/calls/emit.h"
+#include "cpu_device.h"
+#include "lower_cpu.h"
 #include "lowering/support/levels.h"
 #include "passes/pass.h"
 
 #include <stdio.h>
 
 bool resq_lower_cpu(MlirOperation module, const char *level, int64_t max_rows) {
-  return lower_functions(module, &cpu_device, level, max_rows);
+  return resq_lower_functions(module, &resq_cpu_device, level, max_rows);
 }
 
 bool resq_pass_lower_cpu(MlirOperation module, resq_pass *pass) {

@@ -3,10 +3,11 @@
 #ifndef RESQ_LOWERING_GPU_LAUNCH_H
 #define RESQ_LOWERING_GPU_LAUNCH_H
 
-#include "lowering/calls/emit.h"
+#include "lowering/calls/frame.h"
 #include "resq/abi.h"
 
-extern const lower_device gpu_device;
+/// A function becomes a gpu.module and its launches: lower_gpu.h.
+extern const resq_device resq_gpu_device;
 
 /// The words for argument kinds in resq.launches, by resq_gpu_arg_kind; NULL ends them.
 extern const char *const gpu_arg_words[];
