@@ -295,8 +295,8 @@ static MlirAttribute op_label(const resq_kernel_call *k) {
   MlirStringRef name = {NULL, 0};
   if (mlirLocationIsAName(loc))
     name = mlirIdentifierStr(mlirLocationNameGetName(loc));
-  if (resq_linear_name(k->op).data)
-    name = resq_linear_name(k->op);
+  if (resq_op_str(k->op, "name").data) // of any op: of linears their own, else a discardable one
+    name = resq_op_str(k->op, "name");
   if (name.data)
     snprintf(place_name, sizeof place_name, "%.*s", (int)name.length, name.data);
   snprintf(text, sizeof text, "%s: %s", place_name, k->kernel->name + strlen("resq_"));

@@ -171,8 +171,8 @@ static inline int64_t resq_kv_groups_bytes(resq_kv_groups g) {
 #define WRITE_BEHIND(T, name, codes) , T *name
 #define CACHE_READ(name) , const uint8_t *name
 #define CACHE_WRITE(name) , uint8_t *name
-#define ROWS(name, of) , int64_t name
-#define STRIDE(name, of) , int64_t name
+#define ROWS_OF(name, of) , int64_t name
+#define STRIDE_OF(name, of) , int64_t name
 #define CAPACITY(name) , int64_t name
 #define CONSTANT(name) , int64_t name
 #define CONSTANT_F32(name) , float name
