@@ -63,8 +63,9 @@ bool resq_artifact_begin(resq_artifact_writer *w, resq_section_kind kind, resq_e
                        (unsigned)kind);
   if (!resq_out_align(w->out, RESQ_SECTION_ALIGNMENT, err))
     return false;
-  // Metadata informs people and tools; nothing is computed from it.
-  uint32_t flags = kind == RESQ_SECTION_METADATA ? RESQ_SECTION_OPTIONAL : 0;
+  // Metadata and the module inform people and tools; nothing is computed from them.
+  bool optional = kind == RESQ_SECTION_METADATA || kind == RESQ_SECTION_MODULE;
+  uint32_t flags = optional ? RESQ_SECTION_OPTIONAL : 0;
   w->table[w->count] =
       (resq_section){.kind = (uint32_t)kind, .flags = flags, .offset = resq_out_position(w->out)};
   w->hashed = 0;

@@ -12,9 +12,9 @@
 #ifndef RESQ_LOWERING_CALLS_FRAME_H
 #define RESQ_LOWERING_CALLS_FRAME_H
 
-#include "function_facts.h"
 #include "hazards.h"
 #include "kernel_table.h"
+#include "lowering/entries/entry.h"
 #include "workspace.h"
 
 typedef struct resq_frame resq_frame;
@@ -25,7 +25,7 @@ typedef struct resq_kernel_call resq_kernel_call;
 /// What a device adds to the walk.
 typedef struct resq_device {
   const char *kind; ///< "CPU", for messages
-  /// Makes f->target, the op that the function becomes and that facts go onto, and f->device_state.
+  /// Makes f->target, the op that the function becomes, and f->device_state.
   void (*open)(resq_frame *f, const char *symbol);
   /// A complete call, named f->op_names[call->ticket]. May report an error.
   void (*issue)(resq_kernel_call *call);
@@ -61,6 +61,8 @@ struct resq_frame {
   const char *level;
   int64_t max_rows; ///< of a call, at most
   int n_inputs, n_results;
+  resq_entries *entries;
+  resq_lowered_entry *entry; ///< of entries: what the program table will say of the function
 
   const resq_device *device;
   void *device_state;   ///< the device's own: opened and closed by it
@@ -71,9 +73,9 @@ struct resq_frame {
   resq_workspace workspace;
   resq_hazards hazards;
 
-  int op_index;            ///< position of the op being lowered in its block; only rises
-  MlirAttribute *op_names; ///< [n_calls]: what profiles show
-  int32_t n_calls;         ///< calls so far: the next one's op id in the ABI
+  int op_index;          ///< position of the op being lowered in its block; only rises
+  const char **op_names; ///< [n_calls], in the memory of entries: what profiles show
+  int32_t n_calls;       ///< calls so far: the next one's op id in the ABI
   int op_names_capacity;
   bool failed; ///< an error has been reported
 };
@@ -121,9 +123,9 @@ extern const resq_emitter resq_method_emitters[]; ///< ops_method.c
 
 //===-- walk.c ------------------------------------------------------------===//
 
-/// Lowers every public func.func of the module in place for one device and erases resq's symbols.
-/// False after an emitted error.
+/// Lowers every public func.func of the module in place for one device, adds an entry for each, and
+/// erases resq's symbols. False after an emitted error.
 bool resq_lower_functions(MlirOperation module, const resq_device *device, const char *level,
-                          int64_t max_rows);
+                          int64_t max_rows, resq_entries *entries);
 
 #endif // RESQ_LOWERING_CALLS_FRAME_H

@@ -289,7 +289,7 @@ static void complete(resq_kernel_call *k) {
 }
 
 /// "l0.q: linear_f32": the layer is the location's name, else the op's `name`; then the kernel.
-static MlirAttribute op_label(const resq_kernel_call *k) {
+static const char *op_label(const resq_kernel_call *k) {
   char text[160], place_name[96] = "";
   MlirLocation loc = mlirOperationGetLocation(k->op);
   MlirStringRef name = {NULL, 0};
@@ -300,7 +300,7 @@ static MlirAttribute op_label(const resq_kernel_call *k) {
   if (name.data)
     snprintf(place_name, sizeof place_name, "%.*s", (int)name.length, name.data);
   snprintf(text, sizeof text, "%s: %s", place_name, k->kernel->name + strlen("resq_"));
-  return mlirStringAttrGet(k->frame->ctx, resq_str(text));
+  return resq_arena_text(&k->frame->entries->memory, text, strlen(text));
 }
 
 void resq_call_end(resq_kernel_call *k) {

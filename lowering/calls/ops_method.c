@@ -4,6 +4,7 @@
 #include "dialect/ops.h"
 #include "kernels/kernels.h"
 #include "kernel_call.h"
+#include "lowering/entries/sites.h"
 
 #include <stdlib.h>
 

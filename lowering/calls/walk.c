@@ -1,35 +1,12 @@
 //===-- walk.c - a function's ops, one after the other, for any device ----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/attributes.h"
 #include "dialect/memory.h"
-#include "dialect/ops.h"
 #include "kernel_call.h"
-#include "lowering/entries/facts.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct site_list {
-  MlirStringRef *names;
-  int32_t count;
-} site_list;
-
-static void collect_site(MlirOperation op, void *user) {
-  site_list *sites = user;
-  MlirStringRef name = resqObserveOpGetSite(op);
-  for (int32_t i = 0; i < sites->count; i++)
-    if (mlirStringRefEqual(sites->names[i], name))
-      return;
-  sites->names = RESQ_GROW(sites->names, sites->count);
-  sites->names[sites->count++] = name;
-}
-
-MlirStringRef *resq_sites(MlirOperation module, int32_t *out_count) {
-  site_list sites = {NULL, 0};
-  resq_for_each(module, RESQ_OP_OBSERVE, collect_site, &sites);
-  *out_count = sites.count;
-  return sites.names;
-}
 
 //===-- One function ------------------------------------------------------===//
 
@@ -62,23 +39,14 @@ static void lower_op(resq_frame *f, MlirOperation op) {
   resq_lower_fail(f, op, "no %s kernel for %.*s", f->device->kind, (int)name.length, name.data);
 }
 
-static void set_facts(resq_frame *f, MlirStringRef function) {
-  static const char *const kept[] = {"resq.args", "resq.uses"};
-  MlirOperation func = f->target;
-  MlirType i64 = mlirIntegerTypeGet(f->ctx, 64);
-  const struct {
-    const char *name;
-    MlirAttribute value;
-  } facts[] = {{"resq.function", mlirStringAttrGet(f->ctx, function)},
-               {"resq.level", mlirStringAttrGet(f->ctx, resq_str(f->level))},
-               {"resq.max_rows", mlirIntegerAttrGet(i64, f->max_rows)},
-               {"resq.workspace", mlirIntegerAttrGet(i64, f->workspace.bytes)},
-               {"resq.op_names", mlirArrayAttrGet(f->ctx, f->n_calls, f->op_names)}};
-  for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-    mlirOperationSetDiscardableAttributeByName(func, resq_str(facts[i].name), facts[i].value);
-  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-    mlirOperationSetDiscardableAttributeByName(func, resq_str(kept[i]),
-                                               resq_op_attr(f->source, kept[i]));
+/// What the walk found out about the entry.
+static void finish_entry(resq_frame *f) {
+  const char **names = resq_arena_new(&f->entries->memory, (size_t)f->n_calls, sizeof *names);
+  for (int32_t i = 0; i < f->n_calls; i++)
+    names[i] = f->op_names[i];
+  f->entry->row.n_ops = f->n_calls;
+  f->entry->row.op_names = names;
+  f->entry->row.workspace_bytes = f->workspace.bytes;
 }
 
 /// All ops, then the results; false after an emitted error.
@@ -103,46 +71,42 @@ static void free_frame(resq_frame *f) {
 }
 
 static bool lower_function(MlirOperation module, MlirOperation source, const resq_device *device,
-                           const char *level, int64_t max_rows) {
-  if (!resq_function_facts(module, source))
+                           const char *level, int64_t max_rows, resq_entries *entries) {
+  resq_lowered_entry *entry = resq_entry_add(entries, module, source, level, max_rows);
+  if (!entry)
     return false;
   MlirBlock source_block = mlirRegionGetFirstBlock(mlirOperationGetRegion(source, 0));
-  int64_t fixed_rows = resq_op_i64(source, "resq.fixed_rows");
   resq_frame f = {.ctx = mlirOperationGetContext(module),
-                  .device = device,
                   .module = module,
                   .source = source,
+                  .entries = entries,
+                  .entry = entry,
                   .level = level,
-                  .max_rows = fixed_rows > max_rows ? fixed_rows : max_rows,
+                  .max_rows = entry->row.max_rows,
                   .n_inputs = (int)mlirBlockGetNumArguments(source_block),
                   .n_results =
-                      (int)mlirOperationGetNumOperands(mlirBlockGetTerminator(source_block))};
-  MlirStringRef name = resq_op_str(source, "sym_name");
-  char *lowered = resq_entry_symbol(name, level, max_rows);
-  if (!lowered) {
-    resq_lower_fail(&f, source, "no memory for the name of a function");
-    return false;
-  }
+                      (int)mlirOperationGetNumOperands(mlirBlockGetTerminator(source_block)),
+                  .device = device};
   place_inputs(&f, source_block);
-  device->open(&f, lowered);
+  device->open(&f, entry->symbol);
   bool ok = lower_body(&f, source_block);
   device->close(&f);
   if (ok)
-    set_facts(&f, name);
-  free(lowered);
+    finish_entry(&f);
   free_frame(&f);
   return ok;
 }
 
 bool resq_lower_functions(MlirOperation module, const resq_device *device, const char *level,
-                          int64_t max_rows) {
+                          int64_t max_rows, resq_entries *entries) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   MlirOperation next, op = mlirBlockGetFirstOperation(body);
   for (; !mlirOperationIsNull(op); op = next) {
     next = mlirOperationGetNextInBlock(op);
-    if (!resq_is_public_function(op) || resq_op_has(op, "resq.function"))
+    // What a pass has lowered and described before stays as it is.
+    if (!resq_is_public_function(op) || resq_op_has(op, RESQ_ATTR_ENTRY))
       continue;
-    if (!lower_function(module, op, device, level, max_rows))
+    if (!lower_function(module, op, device, level, max_rows, entries))
       return false;
     mlirOperationDestroy(op);
   }

@@ -15,12 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const gpu_arg_words[] = {"workspace", "argument", "param", "cache",
-                                     "rows",      "capacity", NULL};
-
 /// What the GPU keeps for a function: the device_state of its frame.
 typedef struct gpu_function {
-  MlirAttribute *launches; ///< [calls so far] rows of resq.launches
+  resq_gpu_launch *launches; ///< [calls so far]
   int capacity;
 } gpu_function;
 
@@ -140,35 +137,28 @@ static void make_wrapper(const resq_kernel_call *k, const char *name, int thread
 
 //===-- Launches ----------------------------------------------------------===//
 
-static MlirAttribute describe_arg(MlirContext ctx, const resq_actual *a) {
-  MlirType i64 = mlirIntegerTypeGet(ctx, 64);
-  MlirAttribute fields[] = {
-      mlirStringAttrGet(ctx, resq_str(gpu_arg_words[abi_kind(a)])),
-      mlirIntegerAttrGet(i64, a->index),
-      mlirIntegerAttrGet(i64, a->i),
-  };
-  return mlirArrayAttrGet(ctx, 3, fields);
-}
-
-static MlirAttribute describe_launch(const resq_kernel_call *k, const char *kernel,
-                                     const gpu_grid *grid) {
-  MlirContext ctx = k->frame->ctx;
-  MlirAttribute args[RESQ_MAX_FORMALS];
-  intptr_t n = 0;
-  for (int i = 0; i < k->kernel->n_formals; i++)
-    if (!is_inside(&k->actuals[i]))
-      args[n++] = describe_arg(ctx, &k->actuals[i]);
-  MlirNamedAttribute fields[] = {
-      resq_attr(ctx, "args", mlirArrayAttrGet(ctx, n, args)),
-      resq_attr_i64(ctx, "grid_y", grid->grid_y),
-      resq_attr_i64(ctx, "grid_z", grid->grid_z),
-      resq_attr_str(ctx, "kernel", kernel),
-      resq_attr_i64(ctx, "rows_of", grid->rows_of),
-      resq_attr_i64(ctx, "rows_per_block", grid->rows_per_block),
-      resq_attr_i64(ctx, "shared", grid->shared_bytes),
-      resq_attr_i64(ctx, "threads", grid->threads),
-  };
-  return mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);
+static resq_gpu_launch describe_launch(const resq_kernel_call *k, const char *kernel,
+                                       const gpu_grid *grid) {
+  resq_arena *memory = &k->frame->entries->memory;
+  resq_gpu_arg *args = resq_arena_new(memory, (size_t)k->kernel->n_formals, sizeof *args);
+  int32_t n = 0;
+  for (int i = 0; i < k->kernel->n_formals; i++) {
+    const resq_actual *a = &k->actuals[i];
+    if (is_inside(a))
+      continue;
+    assert(abi_kind(a) >= 0); // issue_launch has refused calls with others
+    args[n++] = (resq_gpu_arg){.kind = abi_kind(a), .index = a->index, .offset = a->i};
+  }
+  return (resq_gpu_launch){.kernel = resq_arena_text(memory, kernel, strlen(kernel)),
+                           .op = k->ticket,
+                           .rows_of = grid->rows_of,
+                           .rows_per_block = grid->rows_per_block,
+                           .grid_y = (int32_t)grid->grid_y,
+                           .grid_z = (int32_t)grid->grid_z,
+                           .threads = grid->threads,
+                           .shared_bytes = grid->shared_bytes,
+                           .n_args = n,
+                           .args = args};
 }
 
 //===-- The device --------------------------------------------------------===//
@@ -238,12 +228,17 @@ static void issue_launch(resq_kernel_call *k) {
 
 static void close_module(resq_frame *f) {
   gpu_function *g = f->device_state;
-  if (!f->failed)
-    mlirOperationSetDiscardableAttributeByName(f->target, resq_str("resq.launches"),
-                                               mlirArrayAttrGet(f->ctx, f->n_calls, g->launches));
+  resq_arena *memory = &f->entries->memory;
+  const int32_t n = f->failed ? 0 : f->n_calls; // of a call that failed there is no launch
+  resq_gpu_launch *launches = resq_arena_new(memory, (size_t)n, sizeof *launches);
+  for (int32_t i = 0; i < n; i++)
+    launches[i] = g->launches[i];
   free(g->launches);
   free(g);
   f->device_state = NULL;
+  f->entry->gpu = resq_arena_new(memory, 1, sizeof *f->entry->gpu);
+  *f->entry->gpu = (resq_gpu_code){.n_launches = n, .launches = launches};
+  f->entry->row.gpu = f->entry->gpu;
 }
 
 const resq_device resq_gpu_device = {"GPU", open_module, issue_launch, close_module};

@@ -4,12 +4,8 @@
 #define RESQ_LOWERING_GPU_LAUNCH_H
 
 #include "lowering/calls/frame.h"
-#include "resq/abi.h"
 
 /// A function becomes a gpu.module and its launches: lower_gpu.h.
 extern const resq_device resq_gpu_device;
-
-/// The words for argument kinds in resq.launches, by resq_gpu_arg_kind; NULL ends them.
-extern const char *const gpu_arg_words[];
 
 #endif // RESQ_LOWERING_GPU_LAUNCH_H

@@ -45,7 +45,7 @@ static const resq_rule rules[] = {
     {RESQ_OP_DEQUANTIZE, ROWS(1), resq_evaluate_dequantize},
     {RESQ_OP_GPTQ_FACTOR, RESQ_MODE_JOINT, 0, false, resq_evaluate_gptq_factor},
     {RESQ_OP_GPTQ_WEIGHT, RESQ_MODE_JOINT, 0, false, resq_evaluate_gptq_weight},
-    {RESQ_OP_PACK, ROWS(1), NULL}, // done by store.c, which writes tiles as they come
+    {RESQ_OP_PACK, ROWS(1), resq_evaluate_pack},
 };
 
 const resq_rule *resq_rule_find(MlirStringRef name) {
@@ -85,17 +85,8 @@ static bool round_to_type(const resq_tensor_info *info, resq_value *from, resq_v
     return *out || resq_out_of_memory(err, info);
   }
   resq_node cast = {.info = *info};
-  return resq_evaluate_cast(NULL, &cast, (resq_range){0, from->rows}, &from, out, err);
-}
-
-static bool run_rule(resq_evaluator *e, const resq_node *node, resq_range range,
-                     resq_value **operands, resq_value **out, resq_error *err) {
-  if (!node->rule)
-    return round_to_type(&node->info, operands[0], out, err);
-  if (!node->rule->run)
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "a packed value can only be yielded by a param that functions read");
-  return node->rule->run(e, node, range, operands, out, err);
+  return resq_evaluate_cast(
+      &(resq_rule_call){.node = &cast, .range = {0, from->rows}, .operands = &from}, out, err);
 }
 
 /// Operands, then the op, for a range. A JOINT op has room for all its results at out.
@@ -115,7 +106,8 @@ static bool compute(resq_evaluator *e, int32_t index, resq_range range, resq_val
                        err);
   }
   if (ok) {
-    ok = run_rule(e, node, range, operands, out, err);
+    ok = node->rule ? node->rule->run(&(resq_rule_call){e, node, range, operands}, out, err)
+                    : round_to_type(&node->info, operands[0], out, err);
     if (!ok && mlirOperationIsNull(e->culprit))
       e->culprit = node->op;
   }
@@ -198,4 +190,23 @@ bool resq_evaluate(resq_evaluator *e, int32_t index, resq_range range, bool keep
     return false;
   *out = resq_value_view(node->memo, range.begin, range.rows);
   return *out || resq_out_of_memory(err, &node->info);
+}
+
+//===-- Memory ------------------------------------------------------------===//
+
+void resq_mark_needed(const resq_evaluator *e, int32_t node, bool *needed) {
+  if (needed[node])
+    return;
+  needed[node] = true;
+  for (int32_t i = 0; !e->nodes[node].memo && i < e->nodes[node].n_operands; ++i)
+    resq_mark_needed(e, e->nodes[node].operands[i], needed);
+}
+
+void resq_release_unneeded(resq_evaluator *e, const bool *needed) {
+  for (int32_t i = 0; i < e->n_nodes; ++i)
+    if (e->nodes[i].memo && !needed[i]) {
+      resq_value_release(e->nodes[i].memo);
+      e->nodes[i].memo = NULL;
+    }
+  resq_checkpoints_forget(e);
 }

@@ -3,8 +3,9 @@
 //
 // Changes of element type: rounding to floats and to weight codes.
 //===----------------------------------------------------------------------===//
-#include "lowering/numeric/clip_ratio.h"
 #include "evaluate.h"
+#include "kernels/half.h"
+#include "lowering/numeric/clip_ratio.h"
 #include "lowering/numeric/quantize_weight.h"
 
 #include <stdlib.h>
@@ -12,30 +13,9 @@
 
 //===-- Floats ------------------------------------------------------------===//
 
-/// A 16-bit element back as the f32 it stands for.
-static float widen(resq_float element, uint16_t bits) {
-  if (element == RESQ_FLOAT_BF16) {
-    uint32_t wide = (uint32_t)bits << 16;
-    float x;
-    memcpy(&x, &wide, sizeof x);
-    return x;
-  }
-  uint32_t sign = (uint32_t)(bits & 0x8000u) << 16, magnitude = bits & 0x7fffu;
-  float x;
-  if (magnitude >= 0x7c00u) {
-    uint32_t wide = sign | 0x7f800000u | (magnitude & 0x3ffu) << 13;
-    memcpy(&x, &wide, sizeof x);
-    return x;
-  }
-  // The bits moved to f32's places are off by 2^112, exactly, subnormals included.
-  uint32_t wide = magnitude << 13;
-  memcpy(&x, &wide, sizeof x);
-  x *= 0x1p112f;
-  return sign ? -x : x;
-}
-
-RESQ_DECLARE_RULE(cast) {
-  (void)e, (void)range;
+bool resq_evaluate_cast(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   const resq_tensor_info *info = &node->info;
   resq_value *x = operands[0];
   if (!resq_value_is_float(x) || info->kind != RESQ_ELEMENT_FLOAT)
@@ -51,7 +31,8 @@ RESQ_DECLARE_RULE(cast) {
     uint16_t bits;
     resq_store_rows(info->element, (const char *)x->data + i * resq_value_element_size(x->kind),
                     x->kind == RESQ_VALUE_F64, 1, &bits);
-    resq_f32(*out)[i] = widen(info->element, bits);
+    resq_f32(*out)[i] =
+        info->element == RESQ_FLOAT_BF16 ? resq_f32_from_bf16(bits) : resq_f32_from_f16(bits);
   }
   return true;
 }
@@ -65,7 +46,11 @@ bool resq_check_codes(const resq_value *q, resq_error *err) {
                    "a weight is NaN or infinite; what becomes E4M3 codes must be finite");
 }
 
-RESQ_DECLARE_RULE(quantize_weight) {
+bool resq_evaluate_quantize_weight(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_tensor_info *info = &node->info;
   int64_t steps = resqQuantizeWeightOpGetSteps(node->op);
   double norm = resqQuantizeWeightOpGetNorm(node->op);
@@ -106,8 +91,10 @@ static bool convert_all(const resq_node *node, resq_value *const *operands, resq
   return true;
 }
 
-RESQ_DECLARE_RULE(clip_ratio) {
-  (void)range;
+bool resq_evaluate_clip_ratio(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   int64_t steps = resqClipRatioOpGetSteps(node->op);
   resq_clip_search how = {(int)resqClipRatioOpGetBits(node->op), resqClipRatioOpGetGroup(node->op),
                           (int)steps};
@@ -137,8 +124,10 @@ RESQ_DECLARE_RULE(clip_ratio) {
   return ok;
 }
 
-RESQ_DECLARE_RULE(dequantize) {
-  (void)e;
+bool resq_evaluate_dequantize(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *q = operands[0];
   if (q->kind != RESQ_VALUE_QUANT || q->width != node->info.width)
     return resq_bad_shapes(node, err);
@@ -148,4 +137,10 @@ RESQ_DECLARE_RULE(dequantize) {
     resq_f32(*out)[i] =
         q->scales[i / q->group] * resq_weight_value(q->codebook.kind, ((const int8_t *)q->data)[i]);
   return true;
+}
+
+bool resq_evaluate_pack(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  (void)call, (void)out;
+  return resq_fail(err, RESQ_BAD_INPUT,
+                   "a packed value can only be yielded by a param that functions read");
 }

@@ -40,8 +40,10 @@ static int64_t *parts_of(const resq_node *node, int64_t n, int *count, resq_erro
   return NULL;
 }
 
-RESQ_DECLARE_RULE(gptq_factor) {
-  (void)range;
+bool resq_evaluate_gptq_factor(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t n = from->width;
   float asked = resqGptqFactorOpGetDamping(node->op);
@@ -97,8 +99,10 @@ static bool open_part(resq_evaluator *e, const resq_node *first, int i, resq_val
   return (steps >= 1 && steps <= 39 && norm > 0 && norm <= 16) || resq_bad_shapes(first, err);
 }
 
-RESQ_DECLARE_RULE(gptq_weight) {
-  (void)range;
+bool resq_evaluate_gptq_weight(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   int n = node->n_operands - 2;
   if (n < 1 || n > RESQ_MAX_RESULTS || mlirOperationGetNumResults(node->op) != n)
     return resq_bad_shapes(node, err);

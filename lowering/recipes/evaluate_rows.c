@@ -23,7 +23,11 @@ static void rotate_blocks(resq_evaluator *e, const resq_value *x, const resq_val
                     resq_f64(y) + j * size, y->width, x->rows, size, size);
 }
 
-RESQ_DECLARE_RULE(rotate) {
+bool resq_evaluate_rotate(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   int64_t size = operands[1]->width;
   if (!resq_value_is_float(operands[0]) || !resq_value_is_float(operands[1]) ||
       operands[1]->rows % size != 0 || operands[0]->width % size != 0 ||
@@ -43,8 +47,10 @@ RESQ_DECLARE_RULE(rotate) {
   return ok;
 }
 
-RESQ_DECLARE_RULE(hadamard) {
-  (void)range;
+bool resq_evaluate_hadamard(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   int64_t size = resqHadamardOpGetSize(node->op);
   int64_t order = size > 0 ? resqHadamardOrder(size) : 0;
   if (order == 0 || node->info.width % size != 0 || !resq_value_is_float(operands[0]))
@@ -122,8 +128,10 @@ static int64_t *permutation(const resq_node *node, resq_value *const *operands, 
   return NULL;
 }
 
-RESQ_DECLARE_RULE(permute) {
-  (void)e;
+bool resq_evaluate_permute(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *x = operands[0];
   if (x->width != node->info.width || x->kind == RESQ_VALUE_QUANT)
     return resq_bad_shapes(node, err);
@@ -142,8 +150,10 @@ RESQ_DECLARE_RULE(permute) {
   return ok;
 }
 
-RESQ_DECLARE_RULE(split) {
-  (void)e;
+bool resq_evaluate_split(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *x = operands[0];
   int64_t block = resqSplitOpGetBlock(node->op), high = resqSplitOpGetHigh(node->op);
   if (block < 2 || high < 1 || high >= block || x->width % block != 0 ||
@@ -213,8 +223,10 @@ static bool join_parts(const resq_evaluator *e, const resq_node *node, resq_valu
   return true;
 }
 
-RESQ_DECLARE_RULE(join) {
-  (void)range;
+bool resq_evaluate_join(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   return with_same_kind(e, node, operands, join_parts, out, err);
 }
 
@@ -229,7 +241,11 @@ static void around(const resq_tensor_info *info, int64_t dim, int64_t *outer, in
   }
 }
 
-RESQ_DECLARE_RULE(slice) {
+bool resq_evaluate_slice(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *x = operands[0];
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t dim = resqSliceOpGetDim(node->op), begin = resqSliceOpGetBegin(node->op);
@@ -318,8 +334,10 @@ static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_v
   return true;
 }
 
-RESQ_DECLARE_RULE(concat) {
-  (void)range;
+bool resq_evaluate_concat(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   if (operands[0]->kind == RESQ_VALUE_QUANT)
     return concat_codes(node, operands, out, err);
   return with_same_kind(e, node, operands, concat_parts, out, err);
@@ -346,14 +364,18 @@ static bool add_parts(const resq_evaluator *e, const resq_node *node, resq_value
   return true;
 }
 
-RESQ_DECLARE_RULE(add) {
-  (void)range;
+bool resq_evaluate_add(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   return with_same_kind(e, node, operands, add_parts, out, err);
 }
 
 /// In f64, like rotations: the product of two f32 is exact there.
-RESQ_DECLARE_RULE(scale_columns) {
-  (void)e;
+bool resq_evaluate_scale_columns(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *x = operands[0];
   if (!resq_value_is_float(x) || !resq_value_is_float(operands[1]) ||
       operands[1]->rows * operands[1]->width != x->width || x->width != node->info.width)
