@@ -12,7 +12,8 @@ find_program(RESQ_CLANG NAMES clang-22 HINTS /usr/lib/llvm-22/bin REQUIRED)
 find_program(RESQ_LLVM_LINK NAMES llvm-link-22 llvm-link HINTS /usr/lib/llvm-22/bin REQUIRED)
 
 set(kernel_dir ${CMAKE_SOURCE_DIR}/runtime/kernels)
-set(kernel_flags -O3 -ffreestanding -fno-math-errno -ffp-contract=off -fno-strict-aliasing)
+# A kernel without a prototype is one that kernels.def does not list.
+set(kernel_flags -Wmissing-prototypes -O3 -ffreestanding -fno-math-errno -ffp-contract=off -fno-strict-aliasing)
 # The native library of a sanitizer build, which only unit tests use: instrumented and inlined, these files take the optimizer
 # most of a minute each, and a tenth of that without it. No fuzz target calls them, so they need no counters either.
 set(native_flags)
@@ -123,7 +124,7 @@ foreach(chip ${RESQ_GPU_CHIPS})
     add_custom_command(OUTPUT ${bc}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels/${chip}
       COMMAND ${RESQ_CLANG} --target=${RESQ_${chip}_TRIPLE} -march=${chip} ${features} -nogpulib -std=gnu17 -O3 -ffreestanding
-              -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -fconvergent-functions -Xclang -disable-llvm-passes
+              -Wmissing-prototypes -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -fconvergent-functions -Xclang -disable-llvm-passes
               -DRESQ_SM=${RESQ_${chip}_CAPABILITY} -Wall -Wextra -Werror ${kernel_includes} -emit-llvm -c ${source}
               -o ${bc} -MD -MF ${bc}.d
       DEPENDS ${source} DEPFILE ${bc}.d VERBATIM)

@@ -1,175 +1,331 @@
-//===-- kernel_call.c - a call's arguments, without a device ---------------===//
+//===-- kernel_call.c - a call's arguments against kernels.def ------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "dialect/memory.h"
-#include "emit.h"
+#include "kernel_call.h"
 
-#include <inttypes.h>
+#include "dialect/memory.h"
+#include "dialect/ops.h"
+
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void lower_fail(lowering *l, MlirOperation op, const char *format, ...) {
+void resq_lower_fail(resq_frame *f, MlirOperation op, const char *format, ...) {
   char text[512];
   va_list args;
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
   resq_emit_error(op, "%s", text);
-  l->failed = true;
+  f->failed = true;
 }
 
-//===-- Hazards -----------------------------------------------------------===//
+//===-- Errors ------------------------------------------------------------===//
 
-static void touch(kernel_call *k, place_kind kind, int key, int64_t begin, int64_t end,
-                  bool write) {
-  lowering *l = k->l;
-  if (l->n_since + 1 > l->since_capacity) {
-    l->since_capacity = l->n_since * 2 + 64;
-    l->since_barrier =
-        resq_resize(l->since_barrier, (size_t)l->since_capacity, sizeof *l->since_barrier);
+/// One error a call: what follows from it is not reported.
+__attribute__((format(printf, 2, 3))) static void fail(resq_kernel_call *k, const char *format,
+                                                       ...) {
+  if (k->frame->failed)
+    return;
+  char text[384];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  const MlirStringRef op = mlirIdentifierStr(mlirOperationGetName(k->op));
+  resq_lower_fail(k->frame, k->op, "%.*s calls kernel %s: %s", (int)op.length, op.data,
+                  k->kernel->name, text);
+}
+
+/// Argument `f` is given `found`, which it does not take.
+__attribute__((format(printf, 3, 4))) static void refuse(resq_kernel_call *k, const resq_formal *f,
+                                                         const char *format, ...) {
+  char found[160], allowed[120];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(found, sizeof found, format, args);
+  va_end(args);
+  fail(k, "argument '%s' is %s, allowed: %s", f->name, found,
+       resq_formal_describe(f, allowed, sizeof allowed));
+}
+
+static void refuse_name(resq_kernel_call *k, const char *name) {
+  char names[320] = "";
+  size_t used = 0;
+  for (int i = 0; i < k->kernel->n_formals && used < sizeof names; i++)
+    used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                             k->kernel->formals[i].name);
+  fail(k, "it has no argument '%s', allowed: %s", name, names);
+}
+
+/// Where an argument goes that is not given yet; NULL after an error. Sets *formal.
+static resq_actual *open_argument(resq_kernel_call *k, const char *name,
+                                  const resq_formal **formal) {
+  if (k->frame->failed)
+    return NULL;
+  const int i = resq_formal_find(k->kernel, name);
+  if (i < 0) {
+    refuse_name(k, name);
+    return NULL;
   }
-  l->since_barrier[l->n_since++] = (struct hazard){kind, key, begin, end, write};
-}
-
-bool needs_barrier(const kernel_call *k) {
-  const lowering *l = k->l;
-  for (int i = k->first; i < l->n_since; i++)
-    for (int j = 0; j < k->first; j++) {
-      const struct hazard *a = &l->since_barrier[i], *b = &l->since_barrier[j];
-      if ((a->write || b->write) && a->kind == b->kind && a->key == b->key && a->begin < b->end &&
-          b->begin < a->end)
-        return true;
-    }
-  return false;
-}
-
-void after_barrier(kernel_call *k) {
-  lowering *l = k->l;
-  int own = l->n_since - k->first;
-  memmove(l->since_barrier, l->since_barrier + k->first, (size_t)own * sizeof *l->since_barrier);
-  l->n_since = own;
+  *formal = &k->kernel->formals[i];
+  if (k->actuals[i].kind != RESQ_ACTUAL_MISSING) {
+    refuse(k, *formal, "given twice");
+    return NULL;
+  }
+  return &k->actuals[i];
 }
 
 //===-- Arguments ---------------------------------------------------------===//
 
-void kernel_begin(kernel_call *k, lowering *l, MlirOperation op, const char *name) {
+void resq_call_begin(resq_kernel_call *k, resq_frame *f, MlirOperation op, resq_kernel_id kernel) {
   memset(k, 0, sizeof *k);
-  k->l = l;
+  k->frame = f;
   k->op = op;
-  k->first = l->n_since;
-  snprintf(k->name, sizeof k->name, "%s", name);
+  k->kernel = resq_kernel_of(kernel);
+  resq_hazards_begin_call(&f->hazards);
 }
 
-static kernel_arg *push(kernel_call *k, kernel_arg_kind kind, int index, int64_t i) {
-  kernel_arg *a = &k->args[k->n_args++];
-  *a = (kernel_arg){.kind = kind, .index = index, .i = i};
-  return a;
+void resq_call_begin_rows(resq_kernel_call *k, resq_frame *f, MlirOperation op,
+                          resq_kernel_id kernel, intptr_t rows_from) {
+  resq_call_begin(k, f, op, kernel);
+  const resq_place *x = resq_place_of(f, mlirOperationGetOperand(op, rows_from));
+  assert(x); // the walk goes through ops in order, and each has placed its results
+  resq_place_rows(f, mlirOperationGetResult(op, 0), x->rows_of);
+  resq_call_result(k, "y", 0);
 }
 
-static void push_place(kernel_call *k, const place *p, bool write) {
-  switch (p->kind) {
-  case PLACE_WORKSPACE:
-    touch(k, PLACE_WORKSPACE, 0, p->begin, p->begin + p->size, write);
-    push(k, ARG_WORKSPACE, 0, p->offset);
+static void touch(resq_kernel_call *k, const resq_formal *f, const resq_actual *a) {
+  const resq_place *p = &a->place;
+  resq_access access = {.end = INT64_MAX, .write = resq_formal_is_written(f)};
+  switch (a->kind) {
+  case RESQ_ACTUAL_WORKSPACE: // the whole buffer: also what lies behind codes
+    access.begin = p->buffer.begin;
+    access.end = p->buffer.begin + p->buffer.size;
+    access.memory = RESQ_MEMORY_WORKSPACE;
     break;
-  case PLACE_ARGUMENT:
-    touch(k, PLACE_ARGUMENT, p->argument, 0, INT64_MAX, write);
-    push(k, ARG_ARGUMENT, p->argument, p->offset);
+  case RESQ_ACTUAL_ARGUMENT:
+    access.memory = RESQ_MEMORY_ARGUMENT;
+    access.index = a->index;
     break;
-  case PLACE_PARAM:
-    push(k, ARG_PARAM, 0, p->offset);
+  case RESQ_ACTUAL_CACHE:
+    access.memory = RESQ_MEMORY_CACHE;
+    access.index = a->index;
     break;
-  case PLACE_NONE:
-    push(k, ARG_NULL, 0, 0);
-    break;
+  default:
+    return; // parameters and constants are not written
+  }
+  resq_hazards_touch(&k->frame->hazards, access);
+}
+
+/// Gives a pointer to p. `what`, which p is, is written or read according to `write`.
+static void give_place(resq_kernel_call *k, const char *name, const resq_place *p, bool write,
+                       const char *what) {
+  const resq_formal *f;
+  resq_actual *a = open_argument(k, name, &f);
+  if (!a)
+    return;
+  const bool takes_rows =
+      f->kind == RESQ_FORMAL_READ || f->kind == RESQ_FORMAL_WRITE || f->kind == RESQ_FORMAL_UPDATE;
+  if (!p) {
+    refuse(k, f, "%s without a place", what);
+  } else if (!takes_rows || write != resq_formal_is_written(f)) {
+    refuse(k, f, "%s", what);
+  } else if (p->element != f->element) {
+    refuse(k, f, "%s of %s", what, resq_element_word(p->element));
+  } else if (write && (p->kind == RESQ_PLACE_PARAM ||
+                       (p->kind == RESQ_PLACE_ARGUMENT && p->argument < k->frame->n_inputs))) {
+    refuse(k, f, "%s in a parameter or an input, which nothing writes", what);
+  } else {
+    static const resq_actual_kind kinds[] = {
+        [RESQ_PLACE_WORKSPACE] = RESQ_ACTUAL_WORKSPACE,
+        [RESQ_PLACE_ARGUMENT] = RESQ_ACTUAL_ARGUMENT,
+        [RESQ_PLACE_PARAM] = RESQ_ACTUAL_PARAM,
+    };
+    *a = (resq_actual){.kind = kinds[p->kind], .index = p->argument, .i = p->offset, .place = *p};
+    touch(k, f, a);
   }
 }
 
-void kernel_read(kernel_call *k, const place *p) { push_place(k, p, false); }
-void kernel_write(kernel_call *k, const place *p) { push_place(k, p, true); }
-// The codes' hazard covers the meta behind them.
-void kernel_read_meta(kernel_call *k, const place *p) { push(k, ARG_WORKSPACE, 0, p->meta_offset); }
-void kernel_write_meta(kernel_call *k, const place *p) { kernel_read_meta(k, p); }
+void resq_call_operand(resq_kernel_call *k, const char *name, intptr_t index) {
+  if (index >= mlirOperationGetNumOperands(k->op)) {
+    resq_call_null(k, name);
+    return;
+  }
+  char what[32];
+  snprintf(what, sizeof what, "operand %d", (int)index);
+  give_place(k, name, resq_place_of(k->frame, mlirOperationGetOperand(k->op, index)), false, what);
+}
 
-void kernel_cache(kernel_call *k, MlirStringRef cache, bool write) {
-  lowering *l = k->l;
+void resq_call_result(resq_kernel_call *k, const char *name, intptr_t index) {
+  char what[32];
+  snprintf(what, sizeof what, "result %d", (int)index);
+  give_place(k, name, resq_place_of(k->frame, mlirOperationGetResult(k->op, index)), true, what);
+}
+
+void resq_call_read(resq_kernel_call *k, const char *name, const resq_place *p) {
+  give_place(k, name, p, false, "a place to read");
+}
+
+void resq_call_write(resq_kernel_call *k, const char *name, const resq_place *p) {
+  give_place(k, name, p, true, "a place to write");
+}
+
+void resq_call_null(resq_kernel_call *k, const char *name) {
+  const resq_formal *f;
+  resq_actual *a = open_argument(k, name, &f);
+  if (a && f->nullable)
+    a->kind = RESQ_ACTUAL_NULL;
+  else if (a)
+    refuse(k, f, "null");
+}
+
+void resq_call_cache(resq_kernel_call *k, const char *name, MlirStringRef cache) {
+  const resq_formal *f;
+  resq_actual *a = open_argument(k, name, &f);
+  if (!a)
+    return;
+  if (f->kind != RESQ_FORMAL_CACHE_READ && f->kind != RESQ_FORMAL_CACHE_WRITE) {
+    refuse(k, f, "a cache");
+    return;
+  }
   int index = 0;
-  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(l->module));
+  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(k->frame->module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
-    if (!resq_op_is(op, "resq.kv_cache"))
+    if (!resqOpIsKvCache(op))
       continue;
-    if (mlirStringRefEqual(resq_op_str(op, "sym_name"), cache)) {
-      touch(k, PLACE_NONE, index, 0, INT64_MAX, write);
-      push(k, ARG_CACHE, index, 0);
+    if (mlirStringRefEqual(resqKvCacheOpGetSymName(op), cache)) {
+      *a = (resq_actual){.kind = RESQ_ACTUAL_CACHE, .index = index};
+      touch(k, f, a);
       return;
     }
     index++;
   }
-  lower_fail(l, k->op, "no resq.kv_cache @%.*s", (int)cache.length, cache.data);
+  resq_lower_fail(k->frame, k->op, "no resq.kv_cache @%.*s", (int)cache.length, cache.data);
 }
 
-void kernel_table(kernel_call *k, const char *prefix, const void *data, int64_t bytes,
-                  table_kind kind) {
-  MlirContext ctx = k->l->ctx;
-  MlirType element =
-      kind == TABLE_F32 ? mlirF32TypeGet(ctx) : mlirIntegerTypeGet(ctx, kind == TABLE_I32 ? 32 : 8);
-  int64_t count = kind == TABLE_I8 ? bytes : bytes / 4;
-  kernel_arg *a = push(k, ARG_TABLE, 0, 0);
+void resq_call_table(resq_kernel_call *k, const char *name, const char *prefix, const void *data,
+                     int64_t count, resq_element_id element) {
+  const resq_formal *f;
+  resq_actual *a = open_argument(k, name, &f);
+  if (!a)
+    return;
+  if ((f->kind != RESQ_FORMAL_READ && f->kind != RESQ_FORMAL_TABLE) || f->element != element) {
+    refuse(k, f, "a constant array of %s", resq_element_word(element));
+    return;
+  }
+  MlirContext ctx = k->frame->ctx;
+  const unsigned bits = element == RESQ_ELEMENT_int8_t ? 8 : 32;
+  // The other elements have no constant arrays: an emitter that makes one adds its type here.
+  assert(element == RESQ_ELEMENT_float || element == RESQ_ELEMENT_int32_t || bits == 8);
+  MlirType type =
+      element == RESQ_ELEMENT_float ? mlirF32TypeGet(ctx) : mlirIntegerTypeGet(ctx, bits);
+  a->kind = RESQ_ACTUAL_TABLE;
   a->prefix = prefix;
-  a->table =
-      mlirDenseElementsAttrRawBufferGet(resq_tensor(element, 1, &count), (size_t)bytes, data);
+  a->table = mlirDenseElementsAttrRawBufferGet(resq_tensor(type, 1, &count),
+                                               (size_t)count * bits / 8, data);
 }
 
-void kernel_null(kernel_call *k) { push(k, ARG_NULL, 0, 0); }
-void kernel_rows(kernel_call *k, const place *p) { push(k, ARG_ROWS, p->rows_of, 0); }
-void kernel_capacity(kernel_call *k) { push(k, ARG_CAPACITY, 0, 0); }
-void kernel_const(kernel_call *k, int64_t value) { push(k, ARG_CONST, 0, value); }
-void kernel_float(kernel_call *k, float value) { push(k, ARG_FLOAT, 0, 0)->f = value; }
+void resq_call_i64(resq_kernel_call *k, const char *name, int64_t value) {
+  const resq_formal *f;
+  resq_actual *a = open_argument(k, name, &f);
+  if (a && f->kind == RESQ_FORMAL_CONSTANT)
+    *a = (resq_actual){.kind = RESQ_ACTUAL_I64, .i = value};
+  else if (a)
+    refuse(k, f, "the integer %lld", (long long)value);
+}
+
+void resq_call_f32(resq_kernel_call *k, const char *name, float value) {
+  const resq_formal *f;
+  resq_actual *a = open_argument(k, name, &f);
+  if (a && f->kind == RESQ_FORMAL_CONSTANT_F32)
+    *a = (resq_actual){.kind = RESQ_ACTUAL_F32, .f = value};
+  else if (a)
+    refuse(k, f, "the number %g", (double)value);
+}
 
 //===-- The whole ---------------------------------------------------------===//
 
-bool arg_is_constant(const kernel_arg *a) { return a->kind == ARG_CONST || a->kind == ARG_FLOAT; }
-
-void wrapper_name(const kernel_call *k, char *out, size_t size) {
-  int n = snprintf(out, size, "%s_%s_", k->name, k->l->level);
-  for (int i = 0; i < k->n_args && n < (int)size; i++) {
-    const kernel_arg *a = &k->args[i];
-    if (!arg_is_constant(a))
-      continue;
-    uint32_t bits;
-    memcpy(&bits, &a->f, sizeof bits);
-    n += a->kind == ARG_FLOAT ? snprintf(out + n, size - (size_t)n, "_f%08" PRIx32, bits)
-                              : snprintf(out + n, size - (size_t)n, "_%" PRId64, a->i);
+/// An argument that follows from the one that it belongs to, or missing still.
+static void derive(resq_kernel_call *k, const resq_formal *f, resq_actual *a) {
+  const int of = f->of ? resq_formal_find(k->kernel, f->of) : -1;
+  const resq_actual *base = of < 0 ? NULL : &k->actuals[of];
+  const bool is_rows =
+      base && (base->kind == RESQ_ACTUAL_WORKSPACE || base->kind == RESQ_ACTUAL_ARGUMENT);
+  switch (f->kind) {
+  case RESQ_FORMAL_CAPACITY:
+    *a = (resq_actual){.kind = RESQ_ACTUAL_CAPACITY};
+    break;
+  case RESQ_FORMAL_ROWS:
+    if (is_rows)
+      *a = (resq_actual){.kind = RESQ_ACTUAL_ROWS, .index = base->place.rows_of};
+    break;
+  case RESQ_FORMAL_STRIDE:
+    if (is_rows)
+      *a = (resq_actual){.kind = RESQ_ACTUAL_I64, .i = base->place.stride};
+    break;
+  case RESQ_FORMAL_READ_BEHIND:
+  case RESQ_FORMAL_WRITE_BEHIND:
+    if (base && base->kind == RESQ_ACTUAL_NULL)
+      *a = (resq_actual){.kind = RESQ_ACTUAL_NULL};
+    else if (is_rows && base->place.behind > 0)
+      *a = (resq_actual){.kind = RESQ_ACTUAL_WORKSPACE, .i = base->place.behind};
+    break;
+  default:
+    break;
   }
 }
 
-/// "l0.q: resq_linear_f32": what profiles show. The layer part is the location's name, else the
-/// op's `name`.
-static const char *op_label(const kernel_call *k) {
+static void complete(resq_kernel_call *k) {
+  for (int i = 0; i < k->kernel->n_formals; i++) {
+    const resq_formal *f = &k->kernel->formals[i];
+    if (k->actuals[i].kind == RESQ_ACTUAL_MISSING)
+      derive(k, f, &k->actuals[i]);
+    if (k->actuals[i].kind == RESQ_ACTUAL_MISSING)
+      refuse(k, f, f->of ? "not known: '%s' is no rows" : "missing", f->of);
+  }
+}
+
+/// "l0.q: linear_f32": the layer is the location's name, else the op's `name`; then the kernel.
+static const char *op_label(const resq_kernel_call *k) {
   char text[160], place_name[96] = "";
   MlirLocation loc = mlirOperationGetLocation(k->op);
   MlirStringRef name = {NULL, 0};
   if (mlirLocationIsAName(loc))
     name = mlirIdentifierStr(mlirLocationNameGetName(loc));
-  if (resq_op_str(k->op, "name").data)
+  if (resq_op_str(k->op, "name").data) // of any op: of linears their own, else a discardable one
     name = resq_op_str(k->op, "name");
   if (name.data)
     snprintf(place_name, sizeof place_name, "%.*s", (int)name.length, name.data);
-  snprintf(text, sizeof text, "%s: %s", place_name, k->name + strlen("resq_"));
-  return resq_arena_text(&k->l->entries->memory, text, strlen(text));
+  snprintf(text, sizeof text, "%s: %s", place_name, k->kernel->name + strlen("resq_"));
+  return resq_arena_text(&k->frame->entries->memory, text, strlen(text));
 }
 
-void kernel_end(kernel_call *k) {
-  lowering *l = k->l;
-  if (l->failed)
+void resq_call_end(resq_kernel_call *k) {
+  resq_frame *f = k->frame;
+  complete(k);
+  if (f->failed)
     return;
-  if (l->ticket + 1 > l->op_names_capacity) {
-    l->op_names_capacity = l->ticket * 2 + 64;
-    l->op_names = resq_resize(l->op_names, (size_t)l->op_names_capacity, sizeof *l->op_names);
+  if (f->n_calls == f->op_names_capacity) {
+    f->op_names_capacity = f->op_names_capacity * 2 + 64;
+    f->op_names = resq_resize(f->op_names, (size_t)f->op_names_capacity, sizeof *f->op_names);
   }
-  k->ticket = l->ticket++;
-  l->op_names[k->ticket] = op_label(k);
-  l->device->issue(k);
+  k->ticket = f->n_calls++;
+  f->op_names[k->ticket] = op_label(k);
+  f->device->issue(k);
+}
+
+void resq_call_copy(resq_frame *f, MlirOperation op, const resq_place *x, const resq_place *y,
+                    int64_t width) {
+  resq_place rows = *y;
+  rows.rows_of = x->rows_of;
+  resq_kernel_call k;
+  resq_call_begin(&k, f, op, KERNEL_resq_gather_rows);
+  resq_call_read(&k, "x", x);
+  resq_call_null(&k, "index"); // row i
+  resq_call_write(&k, "y", &rows);
+  resq_call_i64(&k, "width", width);
+  resq_call_end(&k);
 }

@@ -1,8 +1,9 @@
 //===-- ops_method.c - method ops to kernel calls -------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 #include "kernels/kernels.h"
-#include "emit.h"
+#include "kernel_call.h"
 #include "lowering/entries/sites.h"
 
 #include <stdlib.h>
@@ -10,244 +11,231 @@
 static MlirValue operand(MlirOperation op, intptr_t i) { return mlirOperationGetOperand(op, i); }
 static MlirValue result(MlirOperation op) { return mlirOperationGetResult(op, 0); }
 
-static void emit_rotate(lowering *l, MlirOperation op) {
-  if (resq_op_has(op, "transposed")) {
-    lower_fail(l, op, "an online rotate by a transposed matrix has no kernel: transpose the param");
+static void emit_rotate(resq_frame *f, MlirOperation op) {
+  if (resqRotateOpGetTransposed(op)) {
+    resq_lower_fail(f, op,
+                    "an online rotate by a transposed matrix has no kernel: transpose the param");
     return;
   }
   MlirType matrix = mlirValueGetType(operand(op, 1));
-  intptr_t rank = mlirShapedTypeGetRank(matrix);
+  const intptr_t rank = mlirShapedTypeGetRank(matrix);
   if (!mlirTypeIsAF32(mlirShapedTypeGetElementType(matrix))) {
-    lower_fail(l, op, "an online rotation matrix must be f32");
+    resq_lower_fail(f, op, "an online rotation matrix must be f32");
     return;
   }
-  int64_t size = mlirShapedTypeGetDimSize(matrix, rank - 1);
-  row_op r;
-  row_op_begin(&r, l, op, "resq_rotate", 1, 0);
-  kernel_operand(&r.k, 1);
-  row_op_result(&r);
-  kernel_const(&r.k, resq_width(result(op)) / size);
-  kernel_const(&r.k, size);
-  kernel_const(&r.k, rank == 3 ? mlirShapedTypeGetDimSize(matrix, 0) : 1);
-  kernel_end(&r.k);
+  const int64_t size = mlirShapedTypeGetDimSize(matrix, rank - 1);
+  resq_kernel_call k;
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_rotate, 0);
+  resq_call_operand(&k, "x", 0);
+  resq_call_operand(&k, "matrix", 1);
+  resq_call_i64(&k, "groups", resq_width(result(op)) / size);
+  resq_call_i64(&k, "size", size);
+  resq_call_i64(&k, "blocks", rank == 3 ? mlirShapedTypeGetDimSize(matrix, 0) : 1);
+  resq_call_end(&k);
 }
 
-static void emit_hadamard(lowering *l, MlirOperation op) {
-  int64_t size = resq_op_i64(op, "size"), order = resqHadamardOrder(size);
-  if (resq_op_has(op, "transposed") && order > 1) {
-    lower_fail(l, op, "an online transposed Hadamard of order %lld has no kernel",
-               (long long)order);
+static void emit_hadamard(resq_frame *f, MlirOperation op) {
+  const int64_t size = resqHadamardOpGetSize(op), order = resqHadamardOrder(size);
+  if (resqHadamardOpGetTransposed(op) && order > 1) {
+    resq_lower_fail(f, op, "an online transposed Hadamard of order %lld has no kernel",
+                    (long long)order);
     return;
   }
-  row_op r;
-  row_op_begin(&r, l, op, "resq_hadamard", 1, 0);
+  resq_kernel_call k;
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_hadamard, 0);
+  resq_call_operand(&k, "x", 0);
   if (order > 1) {
     int8_t *signs = resq_new((size_t)(order * order), 1);
     resqHadamardSigns(order, signs);
-    kernel_table(&r.k, "hadamard_signs", signs, order * order, TABLE_I8);
+    resq_call_table(&k, "signs", "hadamard_signs", signs, order * order, RESQ_ELEMENT_int8_t);
     free(signs);
   } else {
-    kernel_null(&r.k);
+    resq_call_null(&k, "signs");
   }
-  row_op_result(&r);
-  kernel_const(&r.k, resq_width(result(op)));
-  kernel_const(&r.k, size);
-  kernel_const(&r.k, order);
-  kernel_end(&r.k);
+  resq_call_i64(&k, "width", resq_width(result(op)));
+  resq_call_i64(&k, "size", size);
+  resq_call_i64(&k, "order", order);
+  resq_call_end(&k);
 }
 
-static void emit_permute(lowering *l, MlirOperation op) {
-  row_op r;
-  row_op_begin(&r, l, op, "resq_permute", 1, 0);
+static void emit_permute(resq_frame *f, MlirOperation op) {
+  const int64_t width = resq_width(result(op));
+  resq_kernel_call k;
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_permute, 0);
+  resq_call_operand(&k, "x", 0);
   if (mlirOperationGetNumOperands(op) > 1) {
-    kernel_operand(&r.k, 1);
+    resq_call_operand(&k, "order", 1);
   } else {
-    MlirAttribute order = resq_op_attr(op, "order");
-    int64_t width = resq_width(result(op));
+    const int64_t *order = resqPermuteOpGetOrder(op);
     int32_t *table = resq_new((size_t)width, sizeof *table);
     for (int64_t i = 0; i < width; i++)
-      table[i] = (int32_t)mlirDenseI64ArrayGetElement(order, i);
-    kernel_table(&r.k, "order", table, width * 4, TABLE_I32);
+      table[i] = (int32_t)order[i];
+    resq_call_table(&k, "order", "order", table, width, RESQ_ELEMENT_int32_t);
     free(table);
   }
-  row_op_result(&r);
-  kernel_const(&r.k, resq_width(result(op)));
-  kernel_end(&r.k);
+  resq_call_i64(&k, "width", width);
+  resq_call_end(&k);
 }
 
-/// One block: two views of the same rows, nothing to copy.
-static void emit_split(lowering *l, MlirOperation op) {
-  int64_t width = resq_width(operand(op, 0));
-  int64_t block = resq_op_i64(op, "block"), high = resq_op_i64(op, "high");
+static void emit_split(resq_frame *f, MlirOperation op) {
+  const int64_t width = resq_width(operand(op, 0));
+  const int64_t block = resqSplitOpGetBlock(op), high = resqSplitOpGetHigh(op);
   MlirValue low = mlirOperationGetResult(op, 0), top = mlirOperationGetResult(op, 1);
-  if (block == width) {
-    place x = *place_of(l, operand(op, 0));
-    place_view(l, low, &x, 0);
-    place_view(l, top, &x, width - high);
+  const resq_place *x = resq_place_of(f, operand(op, 0));
+  if (block == width) { // two views of the same rows, nothing to copy
+    resq_place_view(f, low, x, 0);
+    resq_place_view(f, top, x, width - high);
     return;
   }
-  kernel_call k;
-  kernel_begin(&k, l, op, "resq_split");
-  int rows_of = place_of(l, operand(op, 0))->rows_of;
-  place_rows(l, low, rows_of);
-  place_rows(l, top, rows_of);
-  const place *x = place_of(l, operand(op, 0)), *a = place_of(l, low), *b = place_of(l, top);
-  kernel_read(&k, x);
-  kernel_write(&k, a);
-  kernel_write(&k, b);
-  kernel_rows(&k, x);
-  kernel_const(&k, x->stride);
-  kernel_const(&k, a->stride);
-  kernel_const(&k, b->stride);
-  kernel_const(&k, width);
-  kernel_const(&k, block);
-  kernel_const(&k, high);
-  kernel_end(&k);
+  resq_kernel_call k;
+  resq_call_begin(&k, f, op, KERNEL_resq_split);
+  resq_place_rows(f, low, x->rows_of);
+  resq_place_rows(f, top, x->rows_of);
+  resq_call_operand(&k, "x", 0);
+  resq_call_result(&k, "low", 0);
+  resq_call_result(&k, "high_part", 1);
+  resq_call_i64(&k, "width", width);
+  resq_call_i64(&k, "block", block);
+  resq_call_i64(&k, "high", high);
+  resq_call_end(&k);
 }
 
-static void emit_join(lowering *l, MlirOperation op) {
-  row_op r;
-  row_op_begin(&r, l, op, "resq_join", 2, 0);
-  row_op_result(&r);
-  kernel_const(&r.k, resq_width(result(op)));
-  kernel_const(&r.k, resq_op_i64(op, "block"));
-  kernel_const(&r.k, resq_op_i64(op, "high"));
-  kernel_end(&r.k);
+static void emit_join(resq_frame *f, MlirOperation op) {
+  resq_kernel_call k;
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_join, 0);
+  resq_call_operand(&k, "low", 0);
+  resq_call_operand(&k, "high_part", 1);
+  resq_call_i64(&k, "width", resq_width(result(op)));
+  resq_call_i64(&k, "block", resqJoinOpGetBlock(op));
+  resq_call_i64(&k, "high", resqJoinOpGetHigh(op));
+  resq_call_end(&k);
 }
 
-static void emit_slice(lowering *l, MlirOperation op) {
-  if (resq_op_i64(op, "dim") != 1) {
-    lower_fail(l, op, "a slice of rows has no kernel: slice columns (dim 1) or gather rows");
+static void emit_slice(resq_frame *f, MlirOperation op) {
+  if (resqSliceOpGetDim(op) != 1) {
+    resq_lower_fail(f, op, "a slice of rows has no kernel: slice columns (dim 1) or gather rows");
     return;
   }
-  place x = *place_of(l, operand(op, 0));
-  place_view(l, result(op), &x, resq_op_i64(op, "begin"));
+  resq_place_view(f, result(op), resq_place_of(f, operand(op, 0)), resqSliceOpGetBegin(op));
 }
 
 /// Each part copied to its columns.
-static void emit_concat(lowering *l, MlirOperation op) {
-  if (resq_op_i64(op, "dim") != 1) {
-    lower_fail(l, op, "a concat of rows has no kernel: concat columns (dim 1)");
+static void emit_concat(resq_frame *f, MlirOperation op) {
+  if (resqConcatOpGetDim(op) != 1) {
+    resq_lower_fail(f, op, "a concat of rows has no kernel: concat columns (dim 1)");
     return;
   }
-  place y = *place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
+  const int rows_of = resq_place_of(f, operand(op, 0))->rows_of;
+  resq_place y = *resq_place_rows(f, result(op), rows_of);
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); i++) {
-    int64_t width = resq_width(operand(op, i));
-    kernel_copy(l, op, place_of(l, operand(op, i)), &y, width);
+    const int64_t width = resq_width(operand(op, i));
+    resq_call_copy(f, op, resq_place_of(f, operand(op, i)), &y, width);
     y.offset += width * 4;
   }
 }
 
-static void emit_quantize(lowering *l, MlirOperation op) {
+static void emit_quantize(resq_frame *f, MlirOperation op) {
   MlirType type = resq_element(result(op));
-  bool e4m3 = resqQuantTypeIsE4M3(type);
-  int64_t width = resq_width(result(op)), group = resqQuantTypeGetGroup(type);
-  int64_t stride = resq_code_stride(width, group);
-  int64_t code_bytes = resq_round_up(l->max_rows * stride, RESQ_ALIGNMENT);
-  int64_t meta = e4m3 ? (int64_t)sizeof(float) : (int64_t)sizeof(resq_quant_meta);
-  int64_t meta_bytes = l->max_rows * (width / group) * meta;
-  kernel_call k;
-  kernel_begin(&k, l, op, e4m3 ? "resq_quantize_e4m3" : "resq_quantize");
-  place *q = place_allocate(l, result(op), code_bytes + meta_bytes, stride,
-                            place_of(l, operand(op, 0))->rows_of);
-  q->meta_offset = q->offset + code_bytes;
-  const place *x = place_of(l, operand(op, 0));
-  kernel_read(&k, x);
-  if (!e4m3 && mlirOperationGetNumOperands(op) > 1)
-    kernel_read(&k, place_of(l, operand(op, 1)));
-  else if (!e4m3)
-    kernel_null(&k);
-  kernel_write(&k, q);
-  kernel_write_meta(&k, q);
-  kernel_rows(&k, x);
-  kernel_const(&k, x->stride);
-  kernel_const(&k, width);
-  kernel_const(&k, group);
+  const bool e4m3 = resqQuantTypeIsE4M3(type);
+  const int64_t width = resq_width(result(op)), group = resqQuantTypeGetGroup(type);
+  const size_t scale = e4m3 ? sizeof(float) : sizeof(resq_quant_meta);
+  resq_kernel_call k;
+  resq_call_begin(&k, f, op, e4m3 ? KERNEL_resq_quantize_e4m3 : KERNEL_resq_quantize);
+  resq_place_codes(f, result(op), resq_code_stride(width, group), width / group * (int64_t)scale,
+                   resq_place_of(f, operand(op, 0))->rows_of);
+  resq_call_operand(&k, "x", 0);
+  resq_call_result(&k, "codes", 0);
+  resq_call_i64(&k, "width", width);
+  resq_call_i64(&k, "group", group);
   if (!e4m3) {
-    kernel_const(&k, resq_op_has(op, "range") ? resq_op_i64(op, "range") : group);
-    kernel_const(&k, resqQuantTypeGetBits(type));
-    kernel_float(&k, (float)resq_op_f64(op, "clip"));
+    resq_call_operand(&k, "clip_by", 1);
+    resq_call_i64(&k, "range", resqQuantizeOpHasRange(op) ? resqQuantizeOpGetRange(op) : group);
+    resq_call_i64(&k, "bits", resqQuantTypeGetBits(type));
+    resq_call_f32(&k, "clip", resqQuantizeOpGetClip(op));
   }
-  kernel_end(&k);
+  resq_call_end(&k);
 }
 
-/// Codes of an activation, their metas or scales, and the weight.
-static void kernel_codes(kernel_call *k, MlirValue q, MlirValue weight) {
-  const place *codes = place_of(k->l, q);
-  kernel_read(k, codes);
-  kernel_read_meta(k, codes);
-  kernel_read(k, place_of(k->l, weight));
-}
-
-/// Constants of one branch of integer activations: k, activation group, weight group, activation
-/// bits, weight bits, whether weights are trellis codes.
-static void kernel_branch(kernel_call *k, MlirValue q, MlirValue weight) {
-  MlirType activation = resq_element(q), codes = resq_element(weight);
-  kernel_const(k, resq_width(q));
-  kernel_const(k, resqQuantTypeGetGroup(activation));
-  kernel_const(k, resqQuantTypeGetGroup(codes));
-  kernel_const(k, resqQuantTypeGetBits(activation));
-  kernel_const(k, resqQuantTypeGetBits(codes));
-  kernel_const(k, resqQuantTypeGetKind(codes) == RESQ_CODE_TRELLIS);
-}
-enum { BRANCH_CONSTANTS = 6 };
+//===-- Linears of codes --------------------------------------------------===//
 
 /// A qlinear being lowered.
 typedef struct qlinear {
   MlirOperation op;
   int branches, integers; ///< the first `integers` branches are of integers, the others E4M3
-  place *y;
 } qlinear;
 
-/// The bias where this is the op's first kernel, then the rows of y.
-static void kernel_output(kernel_call *k, const qlinear *q, bool first) {
-  MlirAttribute segments = resq_op_attr(q->op, "operandSegmentSizes");
-  if (first && mlirDenseI32ArrayGetElement(segments, 2))
-    kernel_read(k, place_of(k->l, operand(q->op, 2 * q->branches)));
+/// The bias, where this is the op's first kernel, and what all branches have in common.
+static void give_output(resq_kernel_call *k, const qlinear *q, bool first) {
+  if (first && !mlirValueIsNull(resqQLinearOpGetBias(q->op)))
+    resq_call_operand(k, "bias", 2 * q->branches);
   else
-    kernel_null(k);
-  kernel_write(k, q->y);
-  kernel_rows(k, q->y);
-  kernel_const(k, q->y->stride);
-  kernel_const(k, resq_width(result(q->op)));
+    resq_call_null(k, "bias");
+  resq_call_result(k, "y", 0);
+  resq_call_i64(k, "n", resq_width(result(q->op)));
+}
+
+/// What resq_qlinear calls the arguments of its branches.
+static const struct branch_names {
+  const char *codes, *weight, *k, *group, *wgroup, *abits, *wbits, *trellis;
+} branch_names[] = {
+    {"codes_a", "weight_a", "k_a", "group_a", "wgroup_a", "abits_a", "wbits_a", "trellis_a"},
+    {"codes_b", "weight_b", "k_b", "group_b", "wgroup_b", "abits_b", "wbits_b", "trellis_b"},
+};
+
+static void give_branch(resq_kernel_call *k, const qlinear *q, int branch) {
+  const struct branch_names *names = &branch_names[branch];
+  const bool is_there = branch < q->integers;
+  int64_t width = 0, group = 0, wgroup = 0, abits = 0, wbits = 0, trellis = 0;
+  if (is_there) {
+    resq_call_operand(k, names->codes, branch);
+    resq_call_operand(k, names->weight, q->branches + branch);
+    width = resq_width(operand(q->op, branch));
+    MlirType activation = resq_element(operand(q->op, branch));
+    MlirType weight = resq_element(operand(q->op, q->branches + branch));
+    group = resqQuantTypeGetGroup(activation);
+    wgroup = resqQuantTypeGetGroup(weight);
+    abits = resqQuantTypeGetBits(activation);
+    wbits = resqQuantTypeGetBits(weight);
+    trellis = resqQuantTypeGetKind(weight) == RESQ_CODE_TRELLIS;
+  } else {
+    resq_call_null(k, names->codes);
+    resq_call_null(k, names->weight);
+  }
+  resq_call_i64(k, names->k, width);
+  resq_call_i64(k, names->group, group);
+  resq_call_i64(k, names->wgroup, wgroup);
+  resq_call_i64(k, names->abits, abits);
+  resq_call_i64(k, names->wbits, wbits);
+  resq_call_i64(k, names->trellis, trellis);
 }
 
 /// All branches of integers.
-static void emit_integers(lowering *l, const qlinear *q) {
-  kernel_call k;
-  kernel_begin(&k, l, q->op, "resq_qlinear");
-  for (int i = 0; i < 2; i++)
-    if (i < q->integers)
-      kernel_codes(&k, operand(q->op, i), operand(q->op, q->branches + i));
-    else
-      for (int j = 0; j < 3; j++)
-        kernel_null(&k);
-  kernel_output(&k, q, true);
-  for (int i = 0; i < 2; i++)
-    if (i < q->integers)
-      kernel_branch(&k, operand(q->op, i), operand(q->op, q->branches + i));
-    else
-      for (int j = 0; j < BRANCH_CONSTANTS; j++)
-        kernel_const(&k, 0);
-  kernel_end(&k);
+static void emit_integers(resq_frame *f, const qlinear *q) {
+  resq_kernel_call k;
+  resq_call_begin(&k, f, q->op, KERNEL_resq_qlinear);
+  give_output(&k, q, true);
+  give_branch(&k, q, 0);
+  give_branch(&k, q, 1);
+  resq_call_end(&k);
 }
 
 /// One E4M3 branch, added to what those before it gave.
-static void emit_e4m3(lowering *l, const qlinear *q, int branch) {
+static void emit_e4m3(resq_frame *f, const qlinear *q, int branch) {
   MlirValue codes = operand(q->op, branch), weight = operand(q->op, q->branches + branch);
-  kernel_call k;
-  kernel_begin(&k, l, q->op, "resq_qlinear_e4m3");
-  kernel_codes(&k, codes, weight);
-  kernel_output(&k, q, branch == 0);
-  kernel_const(&k, resq_width(codes));
-  kernel_const(&k, resqQuantTypeGetGroup(resq_element(codes)));
-  kernel_const(&k, resqQuantTypeGetGroup(resq_element(weight)));
-  kernel_const(&k, branch > 0);
-  kernel_end(&k);
+  resq_kernel_call k;
+  resq_call_begin(&k, f, q->op, KERNEL_resq_qlinear_e4m3);
+  resq_call_operand(&k, "codes", branch);
+  resq_call_operand(&k, "weight", q->branches + branch);
+  give_output(&k, q, branch == 0);
+  resq_call_i64(&k, "k", resq_width(codes));
+  resq_call_i64(&k, "group", resqQuantTypeGetGroup(resq_element(codes)));
+  resq_call_i64(&k, "wgroup", resqQuantTypeGetGroup(resq_element(weight)));
+  resq_call_i64(&k, "add", branch > 0);
+  resq_call_end(&k);
 }
 
 /// Kernels keep a tile and a row of all branches in a thread's scratch.
-static bool check_scratch(lowering *l, MlirOperation op, int branches) {
+static bool check_scratch(resq_frame *f, MlirOperation op, int branches) {
   int64_t bytes = 0, inputs = 0;
   for (int i = 0; i < branches; i++) {
     const int64_t width = resq_width(operand(op, i));
@@ -255,74 +243,71 @@ static bool check_scratch(lowering *l, MlirOperation op, int branches) {
     inputs += width;
   }
   if (bytes > RESQ_SCRATCH_BYTES)
-    lower_fail(
-        l, op,
+    resq_lower_fail(
+        f, op,
         "a qlinear of %lld inputs is too wide for the kernels: %lld bytes of scratch, allowed %d",
         (long long)inputs, (long long)bytes, RESQ_SCRATCH_BYTES);
   return bytes <= RESQ_SCRATCH_BYTES;
 }
 
 /// Branches in kernels' order: how many are of integers in *integers; false after an error.
-static bool check_branches(lowering *l, MlirOperation op, int branches, int *integers) {
+static bool check_branches(resq_frame *f, MlirOperation op, int branches, int *integers) {
   *integers = 0;
   for (int i = 0; i < branches; i++) {
     MlirType weight = resq_element(operand(op, branches + i));
     if (!resqQuantTypeIsPacked(weight)) {
-      lower_fail(l, op, "weight %d is not stored as n16k4: run --resq-pack first", i);
+      resq_lower_fail(f, op, "weight %d is not stored as n16k4: run --resq-pack first", i);
       return false;
     }
     if (resqQuantTypeIsE4M3(weight))
       continue;
     if (i > (*integers)++) {
-      lower_fail(l, op, "branch %d is of integers and behind one of E4M3: no kernel adds it", i);
+      resq_lower_fail(f, op, "branch %d is of integers and behind one of E4M3: no kernel adds it",
+                      i);
       return false;
     }
   }
   if (*integers > 2)
-    lower_fail(l, op, "a qlinear of %d integer branches has no kernel: at most 2", *integers);
+    resq_lower_fail(f, op, "a qlinear of %d integer branches has no kernel: at most 2", *integers);
   return *integers <= 2;
 }
 
-static void emit_qlinear(lowering *l, MlirOperation op) {
-  int branches = mlirDenseI32ArrayGetElement(resq_op_attr(op, "operandSegmentSizes"), 0);
+static void emit_qlinear(resq_frame *f, MlirOperation op) {
+  const int branches = (int)resqQLinearOpGetNumActivations(op);
   qlinear q = {.op = op, .branches = branches};
-  if (!check_branches(l, op, branches, &q.integers) || !check_scratch(l, op, branches))
+  if (!check_branches(f, op, branches, &q.integers) || !check_scratch(f, op, branches))
     return;
-  q.y = place_rows(l, result(op), place_of(l, operand(op, 0))->rows_of);
+  resq_place_rows(f, result(op), resq_place_of(f, operand(op, 0))->rows_of);
   if (q.integers)
-    emit_integers(l, &q);
+    emit_integers(f, &q);
   for (int i = q.integers; i < branches; i++)
-    emit_e4m3(l, &q, i);
+    emit_e4m3(f, &q, i);
 }
 
-static void emit_observe(lowering *l, MlirOperation op) {
+static void emit_observe(resq_frame *f, MlirOperation op) {
   int32_t n_sites = 0, site = 0;
-  MlirStringRef *sites = resq_sites(l->module, &n_sites);
-  while (site < n_sites && !mlirStringRefEqual(sites[site], resq_op_str(op, "site")))
+  MlirStringRef *sites = resq_sites(f->module, &n_sites);
+  while (site < n_sites && !mlirStringRefEqual(sites[site], resqObserveOpGetSite(op)))
     site++;
   free(sites);
-  kernel_call k;
-  kernel_begin(&k, l, op, "resq_observe");
-  const place *x = place_of(l, operand(op, 0));
-  // A write to a place of its own: the call is ordered after what made x and before the next one.
-  kernel_read(&k, x);
-  kernel_rows(&k, x);
-  kernel_const(&k, site);
-  kernel_const(&k, resq_width(operand(op, 0)));
-  kernel_const(&k, x->stride);
-  kernel_end(&k);
+  resq_kernel_call k;
+  resq_call_begin(&k, f, op, KERNEL_resq_observe);
+  resq_call_operand(&k, "x", 0);
+  resq_call_i64(&k, "site", site);
+  resq_call_i64(&k, "width", resq_width(operand(op, 0)));
+  resq_call_end(&k);
 }
 
-const op_emitter method_op_emitters[] = {
-    {"resq.rotate", emit_rotate},
-    {"resq.hadamard", emit_hadamard},
-    {"resq.permute", emit_permute},
-    {"resq.split", emit_split},
-    {"resq.join", emit_join},
-    {"resq.slice", emit_slice},
-    {"resq.quantize", emit_quantize},
-    {"resq.qlinear", emit_qlinear},
-    {"resq.observe", emit_observe},
-    {"resq.concat", emit_concat},
+const resq_emitter resq_method_emitters[] = {
+    {RESQ_OP_ROTATE, emit_rotate},
+    {RESQ_OP_HADAMARD, emit_hadamard},
+    {RESQ_OP_PERMUTE, emit_permute},
+    {RESQ_OP_SPLIT, emit_split},
+    {RESQ_OP_JOIN, emit_join},
+    {RESQ_OP_SLICE, emit_slice},
+    {RESQ_OP_QUANTIZE, emit_quantize},
+    {RESQ_OP_QLINEAR, emit_qlinear},
+    {RESQ_OP_OBSERVE, emit_observe},
+    {RESQ_OP_CONCAT, emit_concat},
     {NULL, NULL},
 };

@@ -1,10 +1,9 @@
 //===-- ops_model.c - model ops to kernel calls ---------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-// Each emitter lists a kernel's arguments in the order of kernels.h.
 //===----------------------------------------------------------------------===//
 #include "dialect/memory.h"
-#include "emit.h"
+#include "dialect/ops.h"
+#include "kernel_call.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,233 +12,236 @@
 static MlirValue operand(MlirOperation op, intptr_t i) { return mlirOperationGetOperand(op, i); }
 static MlirValue result(MlirOperation op) { return mlirOperationGetResult(op, 0); }
 
-/// "f32", "bf16" or "f16" of a panel operand; NULL after an error, which calls it `what`.
-static const char *panel_suffix(lowering *l, MlirOperation op, MlirValue weight, const char *what) {
+typedef enum panel_element { PANEL_F32, PANEL_BF16, PANEL_F16, NO_PANEL } panel_element;
+
+/// What a panel operand has; NO_PANEL after an error, which calls it `what`.
+static panel_element panel_of(resq_frame *f, MlirOperation op, MlirValue weight, const char *what) {
   MlirType element = resq_element(weight);
   if (!resqTypeIsPanel(element)) {
-    lower_fail(l, op, "%s is not stored as a panel: run --resq-pack first", what);
-    return NULL;
+    resq_lower_fail(f, op, "%s is not stored as a panel: run --resq-pack first", what);
+    return NO_PANEL;
   }
   element = resqPanelTypeGetElement(element);
-  return mlirTypeIsABF16(element) ? "bf16" : mlirTypeIsAF16(element) ? "f16" : "f32";
+  return mlirTypeIsABF16(element) ? PANEL_BF16 : mlirTypeIsAF16(element) ? PANEL_F16 : PANEL_F32;
 }
 
-static void emit_get(lowering *l, MlirOperation op) {
-  MlirOperation param = resq_symbol(l->module, resq_op_str(op, "param"));
-  MlirStringRef name = resq_op_str(op, "param");
-  if (mlirOperationIsNull(param) || !resq_op_has(param, "offset")) {
-    lower_fail(l, op, "param @%.*s has no offset: run --resq-materialize first", (int)name.length,
-               name.data);
+static void emit_get(resq_frame *f, MlirOperation op) {
+  MlirStringRef name = resqGetOpGetParam(op);
+  MlirOperation param = resq_symbol(f->module, name);
+  if (mlirOperationIsNull(param) || !resqParamOpHasOffset(param)) {
+    resq_lower_fail(f, op, "param @%.*s has no offset: run --resq-materialize first",
+                    (int)name.length, name.data);
     return;
   }
-  if (!check_stored(l, op, param))
-    return;
-  // A param is no row value: its place is made here and its row fields stay unused.
-  place *p = place_view(l, result(op), &(place){.kind = PLACE_PARAM}, 0);
-  p->offset = resq_op_i64(param, "offset");
+  if (resq_check_stored(f, op, param))
+    resq_place_param(f, result(op), resqParamOpGetOffset(param));
 }
 
-static void emit_embed(lowering *l, MlirOperation op) {
+static void emit_embed(resq_frame *f, MlirOperation op) {
   MlirType table = resq_element(operand(op, 1));
   bool codes = resqTypeIsQuant(table);
   if (codes && !resqQuantTypeIsPacked(table)) {
-    lower_fail(l, op, "table is not packed: run --resq-pack first");
+    resq_lower_fail(f, op, "table is not packed: run --resq-pack first");
     return;
   }
   if (codes && resqQuantTypeGetPacking(table).group != resqQuantTypeGetGroup(table)) {
-    lower_fail(l, op,
-               "the table is packed for groups of %lld, but its scales are of groups of %lld: the "
-               "kernel reads one group for both",
-               (long long)resqQuantTypeGetPacking(table).group,
-               (long long)resqQuantTypeGetGroup(table));
+    resq_lower_fail(f, op,
+                    "the table is packed for groups of %lld, but its scales are of groups of %lld: "
+                    "the kernel reads one group for both",
+                    (long long)resqQuantTypeGetPacking(table).group,
+                    (long long)resqQuantTypeGetGroup(table));
     return;
   }
-  const char *suffix = codes ? "codes" : panel_suffix(l, op, operand(op, 1), "table");
-  if (!suffix)
+  static const resq_kernel_id kernels[] = {KERNEL_resq_embed_f32, KERNEL_resq_embed_bf16,
+                                           KERNEL_resq_embed_f16};
+  const panel_element panel = codes ? NO_PANEL : panel_of(f, op, operand(op, 1), "table");
+  if (!codes && panel == NO_PANEL)
     return;
-  char name[32];
-  snprintf(name, sizeof name, "resq_embed_%s", suffix);
-  row_op r;
-  row_op_begin(&r, l, op, name, 0, 0);
-  kernel_operand(&r.k, 0);
-  kernel_operand(&r.k, 1);
-  row_op_result(&r);
-  kernel_const(&r.k, resq_dim(operand(op, 1), 0));
-  kernel_const(&r.k, resq_width(result(op)));
+  resq_kernel_call k;
+  resq_call_begin_rows(&k, f, op, codes ? KERNEL_resq_embed_codes : kernels[panel], 0);
+  resq_call_operand(&k, "tokens", 0);
+  resq_call_operand(&k, codes ? "weight" : "panel", 1);
+  resq_call_i64(&k, "vocabulary", resq_dim(operand(op, 1), 0));
+  resq_call_i64(&k, "width", resq_width(result(op)));
   if (codes) {
-    kernel_const(&r.k, resqQuantTypeGetGroup(table));
-    kernel_const(&r.k, resqQuantTypeGetBits(table));
+    resq_call_i64(&k, "group", resqQuantTypeGetGroup(table));
+    resq_call_i64(&k, "bits", resqQuantTypeGetBits(table));
   }
-  kernel_end(&r.k);
+  resq_call_end(&k);
 }
 
-static void emit_rms_norm(lowering *l, MlirOperation op) {
-  row_op r;
-  row_op_begin(&r, l, op, "resq_rms_norm", 1, 0);
-  kernel_operand(&r.k, 1);
-  row_op_result(&r);
-  kernel_const(&r.k, resq_width(result(op)));
-  kernel_float(&r.k, (float)resq_op_f64(op, "eps"));
-  kernel_end(&r.k);
+static void emit_rms_norm(resq_frame *f, MlirOperation op) {
+  resq_kernel_call k;
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_rms_norm, 0);
+  resq_call_operand(&k, "x", 0);
+  resq_call_operand(&k, "gain", 1);
+  resq_call_i64(&k, "width", resq_width(result(op)));
+  resq_call_f32(&k, "eps", resqRmsNormOpGetEps(op));
+  resq_call_end(&k);
 }
 
-static void emit_linear(lowering *l, MlirOperation op) {
-  const char *suffix = panel_suffix(l, op, operand(op, 1), "weight");
-  if (!suffix)
+static void emit_linear(resq_frame *f, MlirOperation op) {
+  static const resq_kernel_id kernels[] = {KERNEL_resq_linear_f32, KERNEL_resq_linear_bf16,
+                                           KERNEL_resq_linear_f16};
+  const panel_element panel = panel_of(f, op, operand(op, 1), "weight");
+  if (panel == NO_PANEL)
     return;
-  char name[32];
-  snprintf(name, sizeof name, "resq_linear_%s", suffix);
-  row_op r;
-  row_op_begin(&r, l, op, name, 1, 0);
-  kernel_operand(&r.k, 1);
-  kernel_operand(&r.k, 2);
-  row_op_result(&r);
-  kernel_const(&r.k, resq_dim(operand(op, 1), 0));
-  kernel_const(&r.k, resq_dim(operand(op, 1), 1));
-  kernel_end(&r.k);
+  resq_kernel_call k;
+  resq_call_begin_rows(&k, f, op, kernels[panel], 0);
+  resq_call_operand(&k, "x", 0);
+  resq_call_operand(&k, "panel", 1);
+  resq_call_operand(&k, "bias", 2);
+  resq_call_i64(&k, "n", resq_dim(operand(op, 1), 0));
+  resq_call_i64(&k, "k", resq_dim(operand(op, 1), 1));
+  resq_call_end(&k);
 }
 
-static void emit_rope_angles(lowering *l, MlirOperation op) {
-  int64_t size = resq_width(result(op));
-  float base = (float)resq_op_f64(op, "base");
-  float *inv_freq = resq_new((size_t)size / 2 * sizeof *inv_freq, 1);
+static void emit_rope_angles(resq_frame *f, MlirOperation op) {
+  const int64_t size = resq_width(result(op));
+  const float base = resqRopeAnglesOpGetBase(op);
+  float *inv_freq = resq_new((size_t)size / 2, sizeof *inv_freq);
   for (int64_t i = 0; i < size / 2; i++)
     inv_freq[i] = (float)(1.0 / pow((double)base, (double)(2 * i) / (double)size));
-  row_op r;
-  row_op_begin(&r, l, op, "resq_rope_angles", 0, 0);
-  kernel_operand(&r.k, 0);
-  kernel_table(&r.k, "inv_freq", inv_freq, size / 2 * 4, TABLE_F32);
-  kernel_operand(&r.k, 1);
-  kernel_write(&r.k, &r.y);
-  kernel_rows(&r.k, &r.y);
-  kernel_const(&r.k, size);
-  kernel_end(&r.k);
+  resq_kernel_call k;
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_rope_angles, 0);
+  resq_call_operand(&k, "positions", 0);
+  resq_call_table(&k, "inv_freq", "inv_freq", inv_freq, size / 2, RESQ_ELEMENT_float);
+  resq_call_operand(&k, "factors", 1);
+  resq_call_i64(&k, "size", size);
+  resq_call_end(&k);
   free(inv_freq);
 }
 
-static void emit_rope(lowering *l, MlirOperation op) {
-  int64_t head_size = resq_op_i64(op, "head_size");
-  row_op r;
-  row_op_begin(&r, l, op, "resq_rope", 1, 0);
-  kernel_operand(&r.k, 1);
-  row_op_result(&r);
-  kernel_const(&r.k, resq_width(result(op)) / head_size);
-  kernel_const(&r.k, head_size);
-  kernel_const(&r.k, resq_width(operand(op, 1)));
-  kernel_end(&r.k);
+static void emit_rope(resq_frame *f, MlirOperation op) {
+  const int64_t head_size = resqRopeOpGetHeadSize(op);
+  resq_kernel_call k;
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_rope, 0);
+  resq_call_operand(&k, "x", 0);
+  resq_call_operand(&k, "angles", 1);
+  resq_call_i64(&k, "heads", resq_width(result(op)) / head_size);
+  resq_call_i64(&k, "head_size", head_size);
+  resq_call_i64(&k, "size", resq_width(operand(op, 1)));
+  resq_call_end(&k);
 }
 
-/// kind, bits, high of a code.
-static void kernel_code(kernel_call *k, MlirAttribute code) {
-  kernel_const(k, resqKvCodeAttrGetKind(code));
-  kernel_const(k, resqKvCodeAttrGetBits(code));
-  kernel_const(k, resqKvCodeAttrGetHigh(code));
+/// The code of a cache's values.
+static void give_values(resq_kernel_call *k, MlirOperation cache) {
+  MlirAttribute values = resqKvCacheOpGetValues(cache);
+  resq_call_i64(k, "v_kind", resqKvCodeAttrGetKind(values));
+  resq_call_i64(k, "v_bits", resqKvCodeAttrGetBits(values));
+  resq_call_i64(k, "v_high", resqKvCodeAttrGetHigh(values));
 }
 
-/// kind, bits, high, rows of the keys of a cache, and kind, bits, high of its values.
-static void kernel_codes(kernel_call *k, MlirOperation cache) {
-  MlirAttribute keys = resq_op_attr(cache, "keys");
-  kernel_code(k, keys);
-  kernel_const(k, resqKvCodeAttrGetRows(keys));
-  kernel_code(k, resq_op_attr(cache, "values"));
+/// The codes of a cache whose keys are coded one by one.
+static void give_codes(resq_kernel_call *k, MlirOperation cache) {
+  MlirAttribute keys = resqKvCacheOpGetKeys(cache);
+  resq_call_i64(k, "k_kind", resqKvCodeAttrGetKind(keys));
+  resq_call_i64(k, "k_bits", resqKvCodeAttrGetBits(keys));
+  resq_call_i64(k, "k_high", resqKvCodeAttrGetHigh(keys));
+  resq_call_i64(k, "k_rows", resqKvCodeAttrGetRows(keys));
+  give_values(k, cache);
 }
 
-/// rows, outliers, outlier_rows, buffer and window of grouped keys, and kind, bits, high of the
-/// values.
-static void kernel_groups(kernel_call *k, MlirOperation cache) {
-  MlirAttribute keys = resq_op_attr(cache, "keys");
-  kernel_const(k, resqKvCodeAttrGetRows(keys));
-  kernel_const(k, resqKvCodeAttrGetOutliers(keys));
-  kernel_const(k, resqKvCodeAttrGetOutlierRows(keys));
-  kernel_const(k, resqKvCodeAttrGetBuffer(keys));
-  kernel_const(k, resqKvCodeAttrGetWindow(keys));
-  kernel_code(k, resq_op_attr(cache, "values"));
+/// The codes of a cache whose keys are coded in groups.
+static void give_groups(resq_kernel_call *k, MlirOperation cache) {
+  MlirAttribute keys = resqKvCacheOpGetKeys(cache);
+  resq_call_i64(k, "k_rows", resqKvCodeAttrGetRows(keys));
+  resq_call_i64(k, "outliers", resqKvCodeAttrGetOutliers(keys));
+  resq_call_i64(k, "outlier_rows", resqKvCodeAttrGetOutlierRows(keys));
+  resq_call_i64(k, "buffer", resqKvCodeAttrGetBuffer(keys));
+  resq_call_i64(k, "window", resqKvCodeAttrGetWindow(keys));
+  give_values(k, cache);
 }
 
 static bool has_groups(MlirOperation cache) {
-  return resqKvCodeAttrGetKind(resq_op_attr(cache, "keys")) == RESQ_KV_QJL_GROUPS;
+  return resqKvCodeAttrGetKind(resqKvCacheOpGetKeys(cache)) == RESQ_KV_QJL_GROUPS;
 }
 
 /// The panel of the sketch, operand `index` of the call's op, or null where it has none.
-static void kernel_sketch(kernel_call *k, intptr_t index) {
+static void give_sketch(resq_kernel_call *k, intptr_t index) {
   if (index >= mlirOperationGetNumOperands(k->op) ||
-      panel_suffix(k->l, k->op, operand(k->op, index), "sketch"))
-    kernel_operand(k, index);
+      panel_of(k->frame, k->op, mlirOperationGetOperand(k->op, index), "sketch") != NO_PANEL)
+    resq_call_operand(k, "sketch", index);
 }
 
-static void emit_kv_append(lowering *l, MlirOperation op) {
-  MlirStringRef name = resq_op_str(op, "cache");
-  MlirOperation cache = resq_symbol(l->module, name);
-  const place *key = place_of(l, operand(op, 0)), *value = place_of(l, operand(op, 1));
-  kernel_call k;
-  kernel_begin(&k, l, op, has_groups(cache) ? "resq_kv_append_groups" : "resq_kv_append");
-  for (intptr_t i = 0; i < 4; i++)
-    kernel_operand(&k, i);
-  kernel_sketch(&k, 4);
-  kernel_cache(&k, name, true);
-  kernel_rows(&k, key);
-  kernel_const(&k, key->stride);
-  kernel_const(&k, value->stride);
-  kernel_capacity(&k);
-  kernel_const(&k, resq_op_i64(cache, "heads"));
-  kernel_const(&k, resq_op_i64(cache, "head_size"));
-  (has_groups(cache) ? kernel_groups : kernel_codes)(&k, cache);
-  kernel_end(&k);
+static void emit_kv_append(resq_frame *f, MlirOperation op) {
+  MlirStringRef name = resqKvAppendOpGetCache(op);
+  MlirOperation cache = resq_symbol(f->module, name);
+  const bool groups = has_groups(cache);
+  resq_kernel_call k;
+  resq_call_begin(&k, f, op, groups ? KERNEL_resq_kv_append_groups : KERNEL_resq_kv_append);
+  resq_call_operand(&k, "k", 0);
+  resq_call_operand(&k, "v", 1);
+  resq_call_operand(&k, "positions", 2);
+  resq_call_operand(&k, "sequences", 3);
+  give_sketch(&k, 4);
+  resq_call_cache(&k, "cache", name);
+  resq_call_i64(&k, "heads", resqKvCacheOpGetHeads(cache));
+  resq_call_i64(&k, "head_size", resqKvCacheOpGetHeadSize(cache));
+  (groups ? give_groups : give_codes)(&k, cache);
+  resq_call_end(&k);
 }
 
-static void emit_attention(lowering *l, MlirOperation op) {
-  MlirStringRef name = resq_op_str(op, "cache");
-  MlirOperation cache = resq_symbol(l->module, name);
-  int64_t head_size = resq_op_i64(cache, "head_size");
-  row_op r;
-  row_op_begin(&r, l, op, has_groups(cache) ? "resq_attention_groups" : "resq_attention", 1, 0);
-  kernel_operand(&r.k, 1);
-  kernel_operand(&r.k, 2);
-  kernel_sketch(&r.k, 3);
-  kernel_cache(&r.k, name, false);
-  row_op_result(&r);
-  kernel_capacity(&r.k);
-  kernel_const(&r.k, resq_width(operand(op, 0)) / head_size);
-  kernel_const(&r.k, resq_op_i64(cache, "heads"));
-  kernel_const(&r.k, head_size);
-  kernel_float(&r.k, (float)resq_op_f64(op, "scale"));
-  (has_groups(cache) ? kernel_groups : kernel_codes)(&r.k, cache);
-  kernel_end(&r.k);
+static void emit_attention(resq_frame *f, MlirOperation op) {
+  MlirStringRef name = resqAttentionOpGetCache(op);
+  MlirOperation cache = resq_symbol(f->module, name);
+  const int64_t head_size = resqKvCacheOpGetHeadSize(cache);
+  const bool groups = has_groups(cache);
+  resq_kernel_call k;
+  resq_call_begin_rows(&k, f, op, groups ? KERNEL_resq_attention_groups : KERNEL_resq_attention, 0);
+  resq_call_operand(&k, "q", 0);
+  resq_call_operand(&k, "positions", 1);
+  resq_call_operand(&k, "sequences", 2);
+  give_sketch(&k, 3);
+  resq_call_cache(&k, "cache", name);
+  resq_call_i64(&k, "heads", resq_width(operand(op, 0)) / head_size);
+  resq_call_i64(&k, "kv_heads", resqKvCacheOpGetHeads(cache));
+  resq_call_i64(&k, "head_size", head_size);
+  resq_call_f32(&k, "scale", resqAttentionOpGetScale(op));
+  (groups ? give_groups : give_codes)(&k, cache);
+  resq_call_end(&k);
 }
 
-/// y = f(a, b) on rows of one width: gate and add.
-static void emit_binary(lowering *l, MlirOperation op, const char *name) {
-  row_op r;
-  row_op_begin(&r, l, op, name, 2, 0);
-  row_op_result(&r);
-  kernel_const(&r.k, resq_width(result(op)));
-  kernel_end(&r.k);
+/// y = f(a, b) on rows of one width.
+static void emit_binary(resq_frame *f, MlirOperation op, resq_kernel_id kernel, const char *a,
+                        const char *b) {
+  resq_kernel_call k;
+  resq_call_begin_rows(&k, f, op, kernel, 0);
+  resq_call_operand(&k, a, 0);
+  resq_call_operand(&k, b, 1);
+  resq_call_i64(&k, "width", resq_width(result(op)));
+  resq_call_end(&k);
 }
 
-static void emit_gate(lowering *l, MlirOperation op) { emit_binary(l, op, "resq_silu_gate"); }
-static void emit_add(lowering *l, MlirOperation op) { emit_binary(l, op, "resq_add"); }
-
-static void emit_gather_rows(lowering *l, MlirOperation op) {
-  row_op r;
-  row_op_begin(&r, l, op, "resq_gather_rows", 1, 1);
-  kernel_operand(&r.k, 1);
-  row_op_result(&r);
-  kernel_const(&r.k, resq_width(result(op)));
-  kernel_end(&r.k);
+static void emit_gate(resq_frame *f, MlirOperation op) {
+  emit_binary(f, op, KERNEL_resq_silu_gate, "gate", "up");
 }
 
-const op_emitter model_op_emitters[] = {
-    {"resq.get", emit_get},
-    {"resq.embed", emit_embed},
-    {"resq.rms_norm", emit_rms_norm},
-    {"resq.linear", emit_linear},
-    {"resq.head", emit_linear},
-    {"resq.rope_angles", emit_rope_angles},
-    {"resq.rope", emit_rope},
-    {"resq.kv_append", emit_kv_append},
-    {"resq.attention", emit_attention},
-    {"resq.gate", emit_gate},
-    {"resq.add", emit_add},
-    {"resq.gather_rows", emit_gather_rows},
+static void emit_add(resq_frame *f, MlirOperation op) {
+  emit_binary(f, op, KERNEL_resq_add, "a", "b");
+}
+
+static void emit_gather_rows(resq_frame *f, MlirOperation op) {
+  resq_kernel_call k;
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_gather_rows, 1);
+  resq_call_operand(&k, "x", 0);
+  resq_call_operand(&k, "index", 1);
+  resq_call_i64(&k, "width", resq_width(result(op)));
+  resq_call_end(&k);
+}
+
+const resq_emitter resq_model_emitters[] = {
+    {RESQ_OP_GET, emit_get},
+    {RESQ_OP_EMBED, emit_embed},
+    {RESQ_OP_RMS_NORM, emit_rms_norm},
+    {RESQ_OP_LINEAR, emit_linear},
+    {RESQ_OP_HEAD, emit_linear},
+    {RESQ_OP_ROPE_ANGLES, emit_rope_angles},
+    {RESQ_OP_ROPE, emit_rope},
+    {RESQ_OP_KV_APPEND, emit_kv_append},
+    {RESQ_OP_ATTENTION, emit_attention},
+    {RESQ_OP_GATE, emit_gate},
+    {RESQ_OP_ADD, emit_add},
+    {RESQ_OP_GATHER_ROWS, emit_gather_rows},
     {NULL, NULL},
 };

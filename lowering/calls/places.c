@@ -1,22 +1,65 @@
 //===-- places.c - where the values of a function live --------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The workspace is planned by first fit over live ranges, in program order. Reusing
-// bytes is safe without regard to threads: kernel_end puts a barrier wherever byte
-// ranges of unsynchronised ops meet.
+// Bytes of the workspace are reused as soon as their value is dead in program order, without regard to threads: the
+// device puts a barrier in front of a call that meets an earlier one (hazards.h).
 //===----------------------------------------------------------------------===//
 #include "dialect/memory.h"
-#include "emit.h"
+#include "dialect/ops.h"
+#include "frame.h"
 
+#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
-static void *grow(void *array, int *capacity, int needed, size_t element) {
-  if (needed <= *capacity)
-    return array;
-  *capacity = needed * 2 + 16;
-  return resq_resize(array, (size_t)*capacity, element);
+/// What kernels have a pointer to where they read or write a value of this type.
+static resq_element_id element_of(MlirType type) {
+  MlirType element = mlirTypeIsAShaped(type) ? mlirShapedTypeGetElementType(type) : type;
+  if (resqTypeIsQuant(element)) {
+    const bool is_bytes = resqQuantTypeIsPacked(element) || resqQuantTypeIsE4M3(element);
+    return is_bytes ? RESQ_ELEMENT_uint8_t : RESQ_ELEMENT_int8_t;
+  }
+  if (resqTypeIsPanel(element)) {
+    element = resqPanelTypeGetElement(element);
+    if (mlirTypeIsABF16(element))
+      return RESQ_ELEMENT_resq_bf16;
+    if (mlirTypeIsAF16(element))
+      return RESQ_ELEMENT_resq_f16;
+  }
+  if (mlirTypeIsAF32(element))
+    return RESQ_ELEMENT_float;
+  const bool is_i32 = mlirTypeIsAInteger(element) && mlirIntegerTypeGetWidth(element) == 32;
+  return is_i32 ? RESQ_ELEMENT_int32_t : RESQ_ELEMENT_NONE;
 }
+
+static resq_place *add(resq_frame *f, MlirValue v, resq_place place) {
+  assert(!resq_place_of(f, v)); // values are in SSA form: only the op that makes v places it
+  if (f->n_places == f->places_capacity) {
+    f->places_capacity = f->places_capacity * 2 + 16;
+    f->places = resq_resize(f->places, (size_t)f->places_capacity, sizeof *f->places);
+  }
+  resq_place *p = f->places[f->n_places++] = resq_new(1, sizeof *p);
+  *p = place;
+  p->value = v;
+  p->element = element_of(mlirValueGetType(v));
+  return p;
+}
+
+void resq_places_free(resq_frame *f) {
+  for (int i = 0; i < f->n_places; i++)
+    free(f->places[i]);
+  free(f->places);
+  f->places = NULL;
+  f->n_places = f->places_capacity = 0;
+}
+
+const resq_place *resq_place_of(const resq_frame *f, MlirValue v) {
+  for (int i = f->n_places - 1; i >= 0; i--)
+    if (mlirValueEqual(f->places[i]->value, v))
+      return f->places[i];
+  return NULL;
+}
+
+//===-- The workspace -----------------------------------------------------===//
 
 /// The index, in the source block, of the last op that reads v or a view of it.
 static int last_use_of(MlirValue v, MlirBlock block) {
@@ -31,7 +74,7 @@ static int last_use_of(MlirValue v, MlirBlock block) {
     if (index > last)
       last = index;
     // split and slice may become views: their results keep this buffer alive.
-    if (resq_op_is(user, "resq.split") || resq_op_is(user, "resq.slice"))
+    if (resqOpIsSplit(user) || resqOpIsSlice(user))
       for (intptr_t i = 0; i < mlirOperationGetNumResults(user); i++) {
         int inner = last_use_of(mlirOperationGetResult(user, i), block);
         last = inner > last ? inner : last;
@@ -40,92 +83,76 @@ static int last_use_of(MlirValue v, MlirBlock block) {
   return last;
 }
 
-static place *place_add(lowering *l, MlirValue v) {
-  l->places = grow(l->places, &l->places_capacity, l->n_places + 1, sizeof *l->places);
-  place *p = &l->places[l->n_places];
-  memset(p, 0, sizeof *p);
-  p->value = v;
-  p->owner = l->n_places++;
-  return p;
-}
-
-place *place_of(lowering *l, MlirValue v) {
-  for (int i = l->n_places - 1; i >= 0; i--)
-    if (mlirValueEqual(l->places[i].value, v))
-      return &l->places[i];
-  return NULL;
-}
-
-place *place_allocate(lowering *l, MlirValue v, int64_t bytes, int64_t stride, int rows_of) {
-  bytes = (bytes + RESQ_ALIGNMENT - 1) / RESQ_ALIGNMENT * RESQ_ALIGNMENT;
-  int64_t begin = 0;
-  // First fit: live ranges are kept sorted by begin.
-  int at = 0;
-  for (; at < l->n_live; at++) {
-    if (l->live[at].begin >= begin + bytes)
-      break;
-    if (l->live[at].end > begin)
-      begin = l->live[at].end;
-  }
-  l->live = grow(l->live, &l->live_capacity, l->n_live + 1, sizeof *l->live);
-  memmove(l->live + at + 1, l->live + at, (size_t)(l->n_live - at) * sizeof *l->live);
-  l->n_live++;
-  place *p = place_add(l, v);
-  p->kind = PLACE_WORKSPACE;
-  p->offset = p->begin = begin;
-  p->size = bytes;
-  p->stride = stride;
-  p->rows_of = rows_of;
-  p->last_use = last_use_of(v, mlirOperationGetBlock(resq_defining_op(v)));
-  l->live[at].begin = begin;
-  l->live[at].end = begin + bytes;
-  l->live[at].last_use = p->last_use;
-  if (begin + bytes > l->workspace_bytes)
-    l->workspace_bytes = begin + bytes;
-  return p;
+static resq_place *allocate(resq_frame *f, MlirValue v, int64_t bytes, int64_t stride,
+                            int rows_of) {
+  const int last_use = last_use_of(v, mlirOperationGetBlock(resq_defining_op(v)));
+  const resq_range range = resq_workspace_allocate(&f->workspace, bytes, last_use);
+  return add(f, v,
+             (resq_place){.kind = RESQ_PLACE_WORKSPACE,
+                          .offset = range.begin,
+                          .buffer = range,
+                          .stride = stride,
+                          .rows_of = rows_of});
 }
 
 /// The result of the function that v is returned as, or -1; -1 too when v is returned twice.
-static int returned_as(lowering *l, MlirValue v) {
+static int returned_as(MlirValue v) {
   int found = -1;
   MlirOperation ret = mlirBlockGetTerminator(mlirOperationGetBlock(resq_defining_op(v)));
   for (intptr_t i = 0; i < mlirOperationGetNumOperands(ret); i++)
     if (mlirValueEqual(mlirOperationGetOperand(ret, i), v)) {
       if (found >= 0)
         return -1;
-      found = l->n_inputs + (int)i;
+      found = (int)i;
     }
   return found;
 }
 
-place *place_rows(lowering *l, MlirValue v, int rows_of) {
-  int64_t width = resq_width(v);
-  int result = returned_as(l, v);
+resq_place resq_place_of_result(const resq_frame *f, int result, int64_t stride, int rows_of) {
+  assert(result < f->n_results); // an operand of the function's return
+  return (resq_place){.kind = RESQ_PLACE_ARGUMENT,
+                      .element = RESQ_ELEMENT_float, // functions return rows of f32
+                      .argument = f->n_inputs + result,
+                      .stride = stride,
+                      .rows_of = rows_of};
+}
+
+const resq_place *resq_place_rows(resq_frame *f, MlirValue v, int rows_of) {
+  const int64_t width = resq_width(v);
+  const int result = returned_as(v);
   if (result < 0)
-    return place_allocate(l, v, l->max_rows * width * 4, width, rows_of);
-  place *p = place_add(l, v);
-  p->kind = PLACE_ARGUMENT;
-  p->argument = result;
-  p->stride = width;
-  p->rows_of = rows_of;
+    return allocate(f, v, f->max_rows * width * 4, width, rows_of);
+  return add(f, v, resq_place_of_result(f, result, width, rows_of));
+}
+
+const resq_place *resq_place_codes(resq_frame *f, MlirValue v, int64_t stride, int64_t behind,
+                                   int rows_of) {
+  const int64_t codes =
+      (f->max_rows * stride + RESQ_ALIGNMENT - 1) / RESQ_ALIGNMENT * RESQ_ALIGNMENT;
+  resq_place *p = allocate(f, v, codes + f->max_rows * behind, stride, rows_of);
+  p->behind = p->offset + codes;
   return p;
 }
 
-place *place_view(lowering *l, MlirValue v, const place *base, int64_t column) {
-  int owner = base->owner;
-  place copy = *base;
-  place *p = place_add(l, v);
-  *p = copy;
-  p->value = v;
-  p->owner = owner;
-  p->offset = copy.offset + column * 4;
-  return p;
+//===-- Other places ------------------------------------------------------===//
+
+const resq_place *resq_place_view(resq_frame *f, MlirValue v, const resq_place *base,
+                                  int64_t column) {
+  assert(column + resq_width(v) <= base->stride); // the op's verifier: columns of the base's rows
+  resq_place view = *base;
+  view.offset += column * 4;
+  return add(f, v, view);
 }
 
-void place_release(lowering *l) {
-  int kept = 0;
-  for (int i = 0; i < l->n_live; i++)
-    if (l->live[i].last_use >= l->op_index)
-      l->live[kept++] = l->live[i];
-  l->n_live = kept;
+void resq_place_input(resq_frame *f, MlirValue v, int argument) {
+  const bool is_matrix = mlirShapedTypeGetRank(mlirValueGetType(v)) == 2;
+  add(f, v,
+      (resq_place){.kind = RESQ_PLACE_ARGUMENT,
+                   .argument = argument,
+                   .stride = is_matrix ? resq_width(v) : 1,
+                   .rows_of = argument});
+}
+
+void resq_place_param(resq_frame *f, MlirValue v, int64_t offset) {
+  add(f, v, (resq_place){.kind = RESQ_PLACE_PARAM, .offset = offset});
 }

@@ -2,106 +2,103 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/attributes.h"
 #include "dialect/memory.h"
-#include "emit.h"
+#include "kernel_call.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-//===-- The function's frame ----------------------------------------------===//
+//===-- One function ------------------------------------------------------===//
 
-/// Function arguments become places.
-static void place_arguments(lowering *l, MlirBlock source_block) {
-  for (int i = 0; i < l->n_inputs; i++) {
-    MlirValue v = mlirBlockGetArgument(source_block, i);
-    place base = {.kind = PLACE_ARGUMENT, .argument = i, .rows_of = i};
-    base.stride = mlirShapedTypeGetRank(mlirValueGetType(v)) == 2 ? resq_width(v) : 1;
-    place_view(l, v, &base, 0);
-  }
+static void place_inputs(resq_frame *f, MlirBlock block) {
+  for (int i = 0; i < f->n_inputs; i++)
+    resq_place_input(f, mlirBlockGetArgument(block, i), i);
 }
 
-static void copy_returned(lowering *l, MlirOperation ret) {
-  // A value returned from elsewhere (an argument, a view, twice) is copied to its result.
-  for (int i = 0; i < l->n_results; i++) {
+/// A value returned from elsewhere (an input, a view, twice) is copied to its result.
+static void copy_returned(resq_frame *f, MlirOperation ret) {
+  for (int i = 0; i < f->n_results && !f->failed; i++) {
     MlirValue v = mlirOperationGetOperand(ret, i);
-    const place *p = place_of(l, v);
-    int target = l->n_inputs + i;
-    if (p->kind == PLACE_ARGUMENT && p->argument == target)
+    const resq_place *p = resq_place_of(f, v);
+    if (p->kind == RESQ_PLACE_ARGUMENT && p->argument == f->n_inputs + i)
       continue;
-    place y = {
-        .kind = PLACE_ARGUMENT, .argument = target, .stride = resq_width(v), .rows_of = p->rows_of};
-    kernel_copy(l, ret, p, &y, y.stride);
+    const resq_place y = resq_place_of_result(f, i, resq_width(v), p->rows_of);
+    resq_call_copy(f, ret, p, &y, y.stride);
   }
 }
 
-static void lower_op(lowering *l, MlirOperation op) {
-  static const op_emitter *const tables[] = {model_op_emitters, method_op_emitters};
-  for (size_t t = 0; t < 2; t++)
-    for (const op_emitter *e = tables[t]; e->name; e++)
+static void lower_op(resq_frame *f, MlirOperation op) {
+  static const resq_emitter *const tables[] = {resq_model_emitters, resq_method_emitters};
+  for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+    for (const resq_emitter *e = tables[t]; e->name; e++)
       if (resq_op_is(op, e->name)) {
-        e->emit(l, op);
+        e->emit(f, op);
         return;
       }
   MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
-  lower_fail(l, op, "no %s kernel for %.*s", l->device->kind, (int)name.length, name.data);
+  resq_lower_fail(f, op, "no %s kernel for %.*s", f->device->kind, (int)name.length, name.data);
 }
 
 /// What the walk found out about the entry.
-static void finish_entry(lowering *l) {
-  const char **names = resq_arena_new(&l->entries->memory, (size_t)l->ticket, sizeof *names);
-  for (int32_t i = 0; i < l->ticket; i++)
-    names[i] = l->op_names[i];
-  l->entry->row.n_ops = l->ticket;
-  l->entry->row.op_names = names;
-  l->entry->row.workspace_bytes = l->workspace_bytes;
+static void finish_entry(resq_frame *f) {
+  const char **names = resq_arena_new(&f->entries->memory, (size_t)f->n_calls, sizeof *names);
+  for (int32_t i = 0; i < f->n_calls; i++)
+    names[i] = f->op_names[i];
+  f->entry->row.n_ops = f->n_calls;
+  f->entry->row.op_names = names;
+  f->entry->row.workspace_bytes = f->workspace.bytes;
 }
 
 /// All ops, then the results; false after an emitted error.
-static bool lower_body(lowering *l, MlirBlock block) {
+static bool lower_body(resq_frame *f, MlirBlock block) {
   MlirOperation op = mlirBlockGetFirstOperation(block);
-  for (; !l->failed && !mlirOperationIsNull(mlirOperationGetNextInBlock(op));
-       op = mlirOperationGetNextInBlock(op), l->op_index++) {
-    place_release(l);
-    l->b.loc = mlirOperationGetLocation(op);
-    lower_op(l, op);
+  for (; !f->failed && !mlirOperationIsNull(mlirOperationGetNextInBlock(op));
+       op = mlirOperationGetNextInBlock(op), f->op_index++) {
+    resq_workspace_release(&f->workspace, f->op_index);
+    lower_op(f, op);
   }
-  if (!l->failed)
-    copy_returned(l, op);
-  return !l->failed;
+  if (!f->failed)
+    copy_returned(f, op);
+  return !f->failed;
 }
 
-static bool lower_function(MlirOperation module, MlirOperation source, const lower_device *device,
+static void free_frame(resq_frame *f) {
+  assert(!f->device_state); // device->close has freed it
+  resq_places_free(f);
+  resq_workspace_free(&f->workspace);
+  resq_hazards_free(&f->hazards);
+  free(f->op_names);
+}
+
+static bool lower_function(MlirOperation module, MlirOperation source, const resq_device *device,
                            const char *level, int64_t max_rows, resq_entries *entries) {
   resq_lowered_entry *entry = resq_entry_add(entries, module, source, level, max_rows);
   if (!entry)
     return false;
   MlirBlock source_block = mlirRegionGetFirstBlock(mlirOperationGetRegion(source, 0));
-  lowering l = {.ctx = mlirOperationGetContext(module),
-                .device = device,
-                .module = module,
-                .source = source,
-                .entries = entries,
-                .entry = entry,
-                .level = level,
-                .max_rows = entry->row.max_rows,
-                .n_inputs = (int)mlirBlockGetNumArguments(source_block),
-                .n_results =
-                    (int)mlirOperationGetNumOperands(mlirBlockGetTerminator(source_block))};
-  place_arguments(&l, source_block);
-  l.target = device->open(&l, entry->symbol);
-  bool ok = lower_body(&l, source_block);
-  device->close(&l);
+  resq_frame f = {.ctx = mlirOperationGetContext(module),
+                  .module = module,
+                  .source = source,
+                  .entries = entries,
+                  .entry = entry,
+                  .level = level,
+                  .max_rows = entry->row.max_rows,
+                  .n_inputs = (int)mlirBlockGetNumArguments(source_block),
+                  .n_results =
+                      (int)mlirOperationGetNumOperands(mlirBlockGetTerminator(source_block)),
+                  .device = device};
+  place_inputs(&f, source_block);
+  device->open(&f, entry->symbol);
+  bool ok = lower_body(&f, source_block);
+  device->close(&f);
   if (ok)
-    finish_entry(&l);
-  free(l.places);
-  free(l.live);
-  free(l.since_barrier);
-  free(l.op_names);
+    finish_entry(&f);
+  free_frame(&f);
   return ok;
 }
 
-bool lower_functions(MlirOperation module, const lower_device *device, const char *level,
-                     int64_t max_rows, resq_entries *entries) {
+bool resq_lower_functions(MlirOperation module, const resq_device *device, const char *level,
+                          int64_t max_rows, resq_entries *entries) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   MlirOperation next, op = mlirBlockGetFirstOperation(body);
   for (; !mlirOperationIsNull(op); op = next) {

@@ -4,6 +4,7 @@
 
 #include "dialect/build.h"
 #include "dialect/memory.h"
+#include "kernel_types.h"
 #include "resq/abi.h"
 
 #include <llvm-c/BitReader.h>
@@ -183,6 +184,10 @@ bool resq_link_kernels(LLVMModuleRef module, const resq_target *target, resq_err
   LLVMModuleRef kernels;
   if (!parse_kernels(LLVMGetModuleContext(module), target, &kernels, err))
     return false;
+  if (kernels && !resq_check_kernel_types(kernels, target, err)) {
+    LLVMDisposeModule(kernels);
+    return false;
+  }
   prepare_own(module, target, some_definition(kernels));
   if (!kernels)
     return true;

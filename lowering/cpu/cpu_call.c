@@ -5,58 +5,55 @@
 // of calls to wrappers. A new phase begins where bytes of one op meet another's in the current one.
 // A thread whom resq_barrier tells that a phase is not its own goes around it, to the next barrier.
 //===----------------------------------------------------------------------===//
-#include "lowering/calls/emit.h"
+#include "cpu_device.h"
 
 #include "dialect/memory.h"
+#include "lowering/calls/kernel_call.h"
 #include "mlir-c/Dialect/LLVM.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-static MlirType pointer_type(lowering *l) { return mlirLLVMPointerTypeGet(l->ctx, 0); }
-static MlirType i64_type(lowering *l) { return mlirIntegerTypeGet(l->ctx, 64); }
-static MlirType i32_type(lowering *l) { return mlirIntegerTypeGet(l->ctx, 32); }
+/// What the CPU keeps for a function: the device_state of its frame.
+typedef struct cpu_function {
+  resq_builder b;                                    ///< inside the new function
+  MlirValue worker, call, params, workspace, caches; ///< loaded once at entry
+  MlirValue *row_counts;                             ///< [inputs, then results] i64, likewise
+  MlirValue *arg_pointers;                           ///< [inputs, then results], likewise
+  MlirBlock after_phase; ///< behind the phase's ops; null before the first
+} cpu_function;
+
+static MlirType pointer_type(const resq_frame *f) { return mlirLLVMPointerTypeGet(f->ctx, 0); }
+static MlirType i64_type(const resq_frame *f) { return mlirIntegerTypeGet(f->ctx, 64); }
+static MlirType i32_type(const resq_frame *f) { return mlirIntegerTypeGet(f->ctx, 32); }
 
 //===-- Values ------------------------------------------------------------===//
 
-static MlirValue emit_constant(const resq_builder *b, MlirAttribute value, MlirType type) {
-  MlirNamedAttribute attr = resq_attr(b->ctx, "value", value);
-  return resq_build_value(b, "arith.constant", 0, NULL, type, 1, &attr);
+static MlirValue build_i32(const resq_builder *b, int32_t value) {
+  MlirType i32 = mlirIntegerTypeGet(b->ctx, 32);
+  MlirNamedAttribute attr = resq_attr(b->ctx, "value", mlirIntegerAttrGet(i32, value));
+  return resq_build_value(b, "arith.constant", 0, NULL, i32, 1, &attr);
 }
 
-static MlirValue emit_i64(const resq_builder *b, int64_t value) {
-  MlirType i64 = mlirIntegerTypeGet(b->ctx, 64);
-  return emit_constant(b, mlirIntegerAttrGet(i64, value), i64);
-}
-
-static MlirValue emit_i32(lowering *l, int32_t value) {
-  return emit_constant(&l->b, mlirIntegerAttrGet(i32_type(l), value), i32_type(l));
-}
-
-MlirValue emit_constant_arg(const resq_builder *b, const kernel_arg *a) {
-  if (a->kind == ARG_CONST)
-    return emit_i64(b, a->i);
-  MlirType f32 = mlirF32TypeGet(b->ctx);
-  return emit_constant(b, mlirFloatAttrDoubleGet(b->ctx, f32, (double)a->f), f32);
-}
-
-static MlirValue emit_offset(lowering *l, MlirValue pointer, int64_t bytes) {
+static MlirValue build_offset(const resq_builder *b, MlirValue pointer, int64_t bytes) {
   if (bytes == 0)
     return pointer;
   // A dynamic index: constant ones are 32 bits wide, parameter files are not.
-  MlirValue operands[] = {pointer, emit_i64(&l->b, bytes)};
+  MlirValue operands[] = {pointer, resq_build_i64(b, bytes)};
   int32_t dynamic = INT32_MIN;
   MlirNamedAttribute attrs[] = {
-      resq_attr(l->ctx, "rawConstantIndices", mlirDenseI32ArrayGet(l->ctx, 1, &dynamic)),
-      resq_attr(l->ctx, "elem_type", mlirTypeAttrGet(mlirIntegerTypeGet(l->ctx, 8))),
+      resq_attr(b->ctx, "rawConstantIndices", mlirDenseI32ArrayGet(b->ctx, 1, &dynamic)),
+      resq_attr(b->ctx, "elem_type", mlirTypeAttrGet(mlirIntegerTypeGet(b->ctx, 8))),
   };
-  return resq_build_value(&l->b, "llvm.getelementptr", 2, operands, pointer_type(l), 2, attrs);
+  return resq_build_value(b, "llvm.getelementptr", 2, operands, mlirLLVMPointerTypeGet(b->ctx, 0),
+                          2, attrs);
 }
 
-static MlirValue emit_load(lowering *l, MlirValue pointer, int64_t byte_offset, MlirType type) {
-  MlirValue at = emit_offset(l, pointer, byte_offset);
-  return resq_build_value(&l->b, "llvm.load", 1, &at, type, 0, NULL);
+static MlirValue build_load(const resq_builder *b, MlirValue pointer, int64_t byte_offset,
+                            MlirType type) {
+  MlirValue at = build_offset(b, pointer, byte_offset);
+  return resq_build_value(b, "llvm.load", 1, &at, type, 0, NULL);
 }
 
 /// The same table twice is one global: tables are found again by their uniqued attribute.
@@ -68,22 +65,22 @@ static MlirStringRef find_table(MlirBlock body, MlirAttribute value) {
   return (MlirStringRef){NULL, 0};
 }
 
-static MlirStringRef make_table(lowering *l, MlirBlock body, const kernel_arg *a) {
+static MlirStringRef make_table(const resq_frame *f, MlirBlock body, const resq_actual *a) {
   MlirType tensor = mlirAttributeGetType(a->table);
   MlirType array = mlirLLVMArrayTypeGet(mlirShapedTypeGetElementType(tensor),
                                         (unsigned)mlirShapedTypeGetDimSize(tensor, 0));
-  char *fresh = resq_fresh_symbol(l->module, a->prefix);
+  char *fresh = resq_fresh_symbol(f->module, a->prefix);
   MlirNamedAttribute attrs[] = {
-      resq_attr_str(l->ctx, "sym_name", fresh),
-      resq_attr(l->ctx, "global_type", mlirTypeAttrGet(array)),
-      resq_attr(l->ctx, "linkage", mlirLLVMLinkageAttrGet(l->ctx, MlirLLVMLinkageInternal)),
-      resq_attr_unit(l->ctx, "constant"),
-      resq_attr(l->ctx, "value", a->table),
-      resq_attr_i64(l->ctx, "alignment", RESQ_ALIGNMENT),
-      resq_attr(l->ctx, "addr_space", mlirIntegerAttrGet(i32_type(l), 0)),
+      resq_attr_str(f->ctx, "sym_name", fresh),
+      resq_attr(f->ctx, "global_type", mlirTypeAttrGet(array)),
+      resq_attr(f->ctx, "linkage", mlirLLVMLinkageAttrGet(f->ctx, MlirLLVMLinkageInternal)),
+      resq_attr_unit(f->ctx, "constant"),
+      resq_attr(f->ctx, "value", a->table),
+      resq_attr_i64(f->ctx, "alignment", RESQ_ALIGNMENT),
+      resq_attr(f->ctx, "addr_space", mlirIntegerAttrGet(i32_type(f), 0)),
   };
   MlirOperationState state =
-      mlirOperationStateGet(resq_str("llvm.mlir.global"), mlirOperationGetLocation(l->source));
+      mlirOperationStateGet(resq_str("llvm.mlir.global"), mlirOperationGetLocation(f->source));
   mlirOperationStateAddAttributes(&state, sizeof attrs / sizeof *attrs, attrs);
   MlirRegion region = mlirRegionCreate();
   mlirOperationStateAddOwnedRegions(&state, 1, &region);
@@ -93,51 +90,58 @@ static MlirStringRef make_table(lowering *l, MlirBlock body, const kernel_arg *a
   return resq_op_str(global, "sym_name");
 }
 
-static MlirValue emit_table(lowering *l, const kernel_arg *a) {
-  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(l->module));
+static MlirValue build_table(const resq_frame *f, const resq_builder *b, const resq_actual *a) {
+  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(f->module));
   MlirStringRef name = find_table(body, a->table);
   if (!name.data)
-    name = make_table(l, body, a);
+    name = make_table(f, body, a);
   MlirNamedAttribute attr =
-      resq_attr(l->ctx, "global_name", mlirFlatSymbolRefAttrGet(l->ctx, name));
-  return resq_build_value(&l->b, "llvm.mlir.addressof", 0, NULL, pointer_type(l), 1, &attr);
+      resq_attr(f->ctx, "global_name", mlirFlatSymbolRefAttrGet(f->ctx, name));
+  return resq_build_value(b, "llvm.mlir.addressof", 0, NULL, pointer_type(f), 1, &attr);
 }
 
 /// A run-time argument.
-static MlirValue emit_argument(lowering *l, const kernel_arg *a) {
+static MlirValue build_argument(const resq_frame *f, const resq_actual *a) {
+  const cpu_function *c = f->device_state;
   switch (a->kind) {
-  case ARG_WORKSPACE:
-    return emit_offset(l, l->workspace, a->i);
-  case ARG_ARGUMENT:
-    return emit_offset(l, l->arg_pointers[a->index], a->i);
-  case ARG_PARAM:
-    return emit_offset(l, l->params, a->i);
-  case ARG_CACHE:
-    return emit_load(l, l->caches, a->index * (int64_t)sizeof(uint8_t *), pointer_type(l));
-  case ARG_ROWS:
-    return l->row_counts[a->index];
-  case ARG_CAPACITY:
-    return emit_load(l, l->call, offsetof(resq_call, capacity), i64_type(l));
-  case ARG_TABLE:
-    return emit_table(l, a);
-  default:
-    return resq_build_value(&l->b, "llvm.mlir.zero", 0, NULL, pointer_type(l), 0, NULL);
+  case RESQ_ACTUAL_WORKSPACE:
+    return build_offset(&c->b, c->workspace, a->i);
+  case RESQ_ACTUAL_ARGUMENT:
+    return build_offset(&c->b, c->arg_pointers[a->index], a->i);
+  case RESQ_ACTUAL_PARAM:
+    return build_offset(&c->b, c->params, a->i);
+  case RESQ_ACTUAL_CACHE:
+    return build_load(&c->b, c->caches, a->index * (int64_t)sizeof(uint8_t *), pointer_type(f));
+  case RESQ_ACTUAL_ROWS:
+    return c->row_counts[a->index];
+  case RESQ_ACTUAL_CAPACITY:
+    return build_load(&c->b, c->call, offsetof(resq_call, capacity), i64_type(f));
+  case RESQ_ACTUAL_TABLE:
+    return build_table(f, &c->b, a);
+  case RESQ_ACTUAL_NULL:
+    return resq_build_null(&c->b);
+  case RESQ_ACTUAL_MISSING: // no call with a missing argument is issued
+  case RESQ_ACTUAL_I64:     // constants are the wrapper's
+  case RESQ_ACTUAL_F32:
+    break;
   }
+  assert(false);
+  return resq_build_null(&c->b);
 }
 
 //===-- Functions ---------------------------------------------------------===//
 
 /// func.func private @name(inputs), with one result where `result` is given and with a body block
 /// where out_block is.
-static MlirOperation make_function(lowering *l, const char *name, intptr_t n,
+static MlirOperation make_function(const resq_frame *f, const char *name, intptr_t n,
                                    const MlirType *inputs, const MlirType *result,
                                    MlirBlock *out_block) {
-  MlirLocation loc = mlirOperationGetLocation(l->source);
+  MlirLocation loc = mlirOperationGetLocation(f->source);
   MlirNamedAttribute attrs[] = {
-      resq_attr_str(l->ctx, "sym_name", name),
-      resq_attr(l->ctx, "function_type",
-                mlirTypeAttrGet(mlirFunctionTypeGet(l->ctx, n, inputs, result != NULL, result))),
-      resq_attr_str(l->ctx, "sym_visibility", "private"),
+      resq_attr_str(f->ctx, "sym_name", name),
+      resq_attr(f->ctx, "function_type",
+                mlirTypeAttrGet(mlirFunctionTypeGet(f->ctx, n, inputs, result != NULL, result))),
+      resq_attr_str(f->ctx, "sym_visibility", "private"),
   };
   MlirOperationState state = mlirOperationStateGet(resq_str("func.func"), loc);
   mlirOperationStateAddAttributes(&state, 3, attrs);
@@ -152,158 +156,157 @@ static MlirOperation make_function(lowering *l, const char *name, intptr_t n,
   }
   mlirOperationStateAddOwnedRegions(&state, 1, &region);
   MlirOperation func = mlirOperationCreate(&state);
-  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(l->module));
-  mlirBlockInsertOwnedOperationBefore(body, l->source, func);
+  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(f->module));
+  mlirBlockInsertOwnedOperationBefore(body, f->source, func);
   return func;
 }
 
-static void declare_function(lowering *l, const char *name, intptr_t n, const MlirType *inputs,
-                             const MlirType *result) {
-  if (mlirOperationIsNull(resq_symbol(l->module, resq_str(name))))
-    make_function(l, name, n, inputs, result, NULL);
+static void declare_function(const resq_frame *f, const char *name, intptr_t n,
+                             const MlirType *inputs, const MlirType *result) {
+  if (mlirOperationIsNull(resq_symbol(f->module, resq_str(name))))
+    make_function(f, name, n, inputs, result, NULL);
 }
 
-static void emit_call(const resq_builder *b, const char *name, intptr_t n, const MlirValue *args) {
+static void build_call(const resq_builder *b, const char *name, intptr_t n, const MlirValue *args) {
   MlirNamedAttribute attr = resq_attr_sym(b->ctx, "callee", name);
   resq_build_op(b, "func.call", n, args, 0, NULL, 1, &attr);
 }
 
-static MlirType argument_type(lowering *l, const kernel_arg *a) {
-  if (a->kind == ARG_FLOAT)
-    return mlirF32TypeGet(l->ctx);
-  bool is_number = a->kind == ARG_CONST || a->kind == ARG_ROWS || a->kind == ARG_CAPACITY;
-  return is_number ? i64_type(l) : pointer_type(l);
-}
-
 /// The wrapper: the kernel with its constants in place.
-static void make_wrapper(const kernel_call *k, const char *name) {
-  lowering *l = k->l;
-  MlirType all[48], dynamic[48];
+static void make_wrapper(const resq_kernel_call *k, const char *name) {
+  const resq_frame *f = k->frame;
+  MlirType all[RESQ_MAX_FORMALS + 2], dynamic[RESQ_MAX_FORMALS + 2];
   intptr_t n_all = 0, n_dynamic = 0;
-  all[n_all++] = dynamic[n_dynamic++] = pointer_type(l);
-  all[n_all++] = dynamic[n_dynamic++] = i32_type(l);
-  for (int i = 0; i < k->n_args; i++) {
-    all[n_all++] = argument_type(l, &k->args[i]);
-    if (!arg_is_constant(&k->args[i]))
+  all[n_all++] = dynamic[n_dynamic++] = pointer_type(f);
+  all[n_all++] = dynamic[n_dynamic++] = i32_type(f);
+  for (int i = 0; i < k->kernel->n_formals; i++) {
+    all[n_all++] = resq_formal_type(f->ctx, &k->kernel->formals[i]);
+    if (!resq_actual_is_constant(&k->actuals[i]))
       dynamic[n_dynamic++] = all[n_all - 1];
   }
   char kernel[96];
-  snprintf(kernel, sizeof kernel, "%s_%s", k->name, l->level);
-  declare_function(l, kernel, n_all, all, NULL);
+  snprintf(kernel, sizeof kernel, "%s_%s", k->kernel->name, f->level);
+  declare_function(f, kernel, n_all, all, NULL);
   MlirBlock block;
-  make_function(l, name, n_dynamic, dynamic, NULL, &block);
-  resq_builder b = resq_build_at_end(block, mlirOperationGetLocation(l->source));
-  MlirValue args[48];
+  make_function(f, name, n_dynamic, dynamic, NULL, &block);
+  resq_builder b = resq_build_at_end(block, mlirOperationGetLocation(f->source));
+  MlirValue args[RESQ_MAX_FORMALS + 2];
   intptr_t n = 0, argument = 0;
   args[n++] = mlirBlockGetArgument(block, argument++);
   args[n++] = mlirBlockGetArgument(block, argument++);
-  for (int i = 0; i < k->n_args; i++)
-    args[n++] = arg_is_constant(&k->args[i]) ? emit_constant_arg(&b, &k->args[i])
-                                             : mlirBlockGetArgument(block, argument++);
-  emit_call(&b, kernel, n, args);
+  for (int i = 0; i < k->kernel->n_formals; i++)
+    args[n++] = resq_actual_is_constant(&k->actuals[i]) ? resq_build_constant(&b, &k->actuals[i])
+                                                        : mlirBlockGetArgument(block, argument++);
+  build_call(&b, kernel, n, args);
   resq_build_op(&b, "func.return", 0, NULL, 0, NULL, 0, NULL);
 }
 
 //===-- The device --------------------------------------------------------===//
 
 /// func.func @symbol(%worker), extents, pointers and call fields loaded once.
-static MlirOperation open_function(lowering *l, const char *symbol) {
-  MlirType ptr = pointer_type(l);
+static void open_function(resq_frame *f, const char *symbol) {
+  cpu_function *c = f->device_state = resq_new(1, sizeof *c);
+  MlirType ptr = pointer_type(f);
   MlirBlock block;
-  MlirOperation func = make_function(l, symbol, 1, &ptr, NULL, &block);
-  mlirOperationRemoveAttributeByName(func, resq_str("sym_visibility"));
-  mlirOperationMoveAfter(func, l->source); // behind the functions that it calls
-  l->b = resq_build_at_end(block, mlirOperationGetLocation(l->source));
-  l->worker = mlirBlockGetArgument(block, 0);
-  l->call = emit_load(l, l->worker, offsetof(resq_worker, call), ptr);
-  l->params = emit_load(l, l->call, offsetof(resq_call, params), ptr);
-  l->workspace = emit_load(l, l->call, offsetof(resq_call, workspace), ptr);
-  l->caches = emit_load(l, l->call, offsetof(resq_call, caches), ptr);
-  MlirValue args = emit_load(l, l->call, offsetof(resq_call, args), ptr);
-  MlirValue rows = emit_load(l, l->call, offsetof(resq_call, rows), ptr);
-  int n = l->n_inputs + l->n_results;
-  l->arg_pointers = resq_new((size_t)n + 1, sizeof *l->arg_pointers);
-  l->row_counts = resq_new((size_t)n + 1, sizeof *l->row_counts);
+  f->target = make_function(f, symbol, 1, &ptr, NULL, &block);
+  mlirOperationRemoveAttributeByName(f->target, resq_str("sym_visibility"));
+  mlirOperationMoveAfter(f->target, f->source); // behind the functions that it calls
+  c->b = resq_build_at_end(block, mlirOperationGetLocation(f->source));
+  c->worker = mlirBlockGetArgument(block, 0);
+  c->call = build_load(&c->b, c->worker, offsetof(resq_worker, call), ptr);
+  c->params = build_load(&c->b, c->call, offsetof(resq_call, params), ptr);
+  c->workspace = build_load(&c->b, c->call, offsetof(resq_call, workspace), ptr);
+  c->caches = build_load(&c->b, c->call, offsetof(resq_call, caches), ptr);
+  MlirValue args = build_load(&c->b, c->call, offsetof(resq_call, args), ptr);
+  MlirValue rows = build_load(&c->b, c->call, offsetof(resq_call, rows), ptr);
+  const int n = f->n_inputs + f->n_results;
+  c->arg_pointers = resq_new((size_t)n + 1, sizeof *c->arg_pointers);
+  c->row_counts = resq_new((size_t)n + 1, sizeof *c->row_counts);
   for (int i = 0; i < n; i++) {
-    l->arg_pointers[i] = emit_load(l, args, i * (int64_t)sizeof(void *), ptr);
-    l->row_counts[i] = emit_load(l, rows, i * (int64_t)sizeof(int64_t), i64_type(l));
+    c->arg_pointers[i] = build_load(&c->b, args, i * (int64_t)sizeof(void *), ptr);
+    c->row_counts[i] = build_load(&c->b, rows, i * (int64_t)sizeof(int64_t), i64_type(f));
   }
-  return func;
 }
 
 /// A terminator without operands for its successors.
-static void emit_branch(lowering *l, const char *name, intptr_t n_operands,
-                        const MlirValue *operands, intptr_t n, const MlirBlock *to) {
-  MlirOperationState state = mlirOperationStateGet(resq_str(name), l->b.loc);
+static void build_branch(const resq_builder *b, const char *name, intptr_t n_operands,
+                         const MlirValue *operands, intptr_t n, const MlirBlock *to) {
+  MlirOperationState state = mlirOperationStateGet(resq_str(name), b->loc);
   mlirOperationStateAddOperands(&state, n_operands, operands);
   mlirOperationStateAddSuccessors(&state, n, to);
   static const int32_t segments[] = {1, 0, 0};
-  MlirNamedAttribute attr = resq_attr_segments(l->ctx, 3, segments);
+  MlirNamedAttribute attr = resq_attr_segments(b->ctx, 3, segments);
   if (n == 2)
     mlirOperationStateAddAttributes(&state, 1, &attr);
-  mlirBlockAppendOwnedOperation(l->b.block, mlirOperationCreate(&state));
+  mlirBlockAppendOwnedOperation(b->block, mlirOperationCreate(&state));
 }
 
-static MlirBlock append_block(lowering *l) {
+static MlirBlock append_block(const resq_frame *f) {
   MlirBlock block = mlirBlockCreate(0, NULL, NULL);
-  mlirRegionAppendOwnedBlock(mlirOperationGetRegion(l->target, 0), block);
+  mlirRegionAppendOwnedBlock(mlirOperationGetRegion(f->target, 0), block);
   return block;
 }
 
-static void end_phase(lowering *l) {
-  if (mlirBlockIsNull(l->after_phase))
+static void end_phase(cpu_function *c) {
+  if (mlirBlockIsNull(c->after_phase))
     return;
-  emit_branch(l, "llvm.br", 0, NULL, 1, &l->after_phase);
-  l->b = resq_build_at_end(l->after_phase, l->b.loc);
+  build_branch(&c->b, "llvm.br", 0, NULL, 1, &c->after_phase);
+  c->b = resq_build_at_end(c->after_phase, c->b.loc);
 }
 
 /// if (resq_barrier(worker) != 0), with the builder inside.
-static void begin_phase(lowering *l) {
-  end_phase(l);
-  MlirType ptr = pointer_type(l), i32 = i32_type(l);
-  declare_function(l, "resq_barrier", 1, &ptr, &i32);
-  MlirNamedAttribute callee = resq_attr_sym(l->ctx, "callee", "resq_barrier");
-  MlirValue compared[] = {resq_build_value(&l->b, "func.call", 1, &l->worker, i32, 1, &callee),
-                          emit_i32(l, 0)};
-  MlirNamedAttribute unequal = resq_attr_i64(l->ctx, "predicate", 1);
-  MlirValue enters = resq_build_value(&l->b, "arith.cmpi", 2, compared,
-                                      mlirIntegerTypeGet(l->ctx, 1), 1, &unequal);
-  MlirBlock to[] = {append_block(l), append_block(l)};
-  emit_branch(l, "llvm.cond_br", 1, &enters, 2, to);
-  l->b = resq_build_at_end(to[0], l->b.loc);
-  l->after_phase = to[1];
+static void begin_phase(const resq_frame *f) {
+  cpu_function *c = f->device_state;
+  end_phase(c);
+  MlirType ptr = pointer_type(f), i32 = i32_type(f);
+  declare_function(f, "resq_barrier", 1, &ptr, &i32);
+  MlirNamedAttribute callee = resq_attr_sym(f->ctx, "callee", "resq_barrier");
+  MlirValue compared[] = {resq_build_value(&c->b, "func.call", 1, &c->worker, i32, 1, &callee),
+                          build_i32(&c->b, 0)};
+  MlirNamedAttribute unequal = resq_attr_i64(f->ctx, "predicate", 1);
+  MlirValue enters = resq_build_value(&c->b, "arith.cmpi", 2, compared,
+                                      mlirIntegerTypeGet(f->ctx, 1), 1, &unequal);
+  MlirBlock to[] = {append_block(f), append_block(f)};
+  build_branch(&c->b, "llvm.cond_br", 1, &enters, 2, to);
+  c->b = resq_build_at_end(to[0], c->b.loc);
+  c->after_phase = to[1];
 }
 
 /// A new phase if needed, the call through its wrapper, resq_op_done.
-static void issue_call(kernel_call *k) {
-  lowering *l = k->l;
-  MlirType ptr = pointer_type(l), i32 = i32_type(l);
-  if (mlirBlockIsNull(l->after_phase) || needs_barrier(k)) {
-    begin_phase(l);
-    after_barrier(k);
+static void issue_call(resq_kernel_call *k) {
+  resq_frame *f = k->frame;
+  cpu_function *c = f->device_state;
+  c->b.loc = mlirOperationGetLocation(k->op);
+  MlirType ptr = pointer_type(f), i32 = i32_type(f);
+  if (mlirBlockIsNull(c->after_phase) || resq_hazards_meet(&f->hazards)) {
+    begin_phase(f);
+    resq_hazards_barrier(&f->hazards);
   }
   char name[256];
-  wrapper_name(k, name, sizeof name);
-  if (mlirOperationIsNull(resq_symbol(l->module, resq_str(name))))
+  resq_wrapper_name(k, name, sizeof name);
+  if (mlirOperationIsNull(resq_symbol(f->module, resq_str(name))))
     make_wrapper(k, name);
-  MlirValue args[48];
+  MlirValue args[RESQ_MAX_FORMALS + 2];
   intptr_t n = 0;
-  args[n++] = l->worker;
-  args[n++] = emit_i32(l, k->ticket);
-  for (int i = 0; i < k->n_args; i++)
-    if (!arg_is_constant(&k->args[i]))
-      args[n++] = emit_argument(l, &k->args[i]);
-  emit_call(&l->b, name, n, args);
+  args[n++] = c->worker;
+  args[n++] = build_i32(&c->b, k->ticket);
+  for (int i = 0; i < k->kernel->n_formals; i++)
+    if (!resq_actual_is_constant(&k->actuals[i]))
+      args[n++] = build_argument(f, &k->actuals[i]);
+  build_call(&c->b, name, n, args);
   MlirType done_types[] = {ptr, i32};
-  declare_function(l, "resq_op_done", 2, done_types, NULL);
-  emit_call(&l->b, "resq_op_done", 2, args);
+  declare_function(f, "resq_op_done", 2, done_types, NULL);
+  build_call(&c->b, "resq_op_done", 2, args);
 }
 
-static void close_function(lowering *l) {
-  end_phase(l);
-  resq_build_op(&l->b, "func.return", 0, NULL, 0, NULL, 0, NULL);
-  free(l->arg_pointers);
-  free(l->row_counts);
+static void close_function(resq_frame *f) {
+  cpu_function *c = f->device_state;
+  end_phase(c);
+  resq_build_op(&c->b, "func.return", 0, NULL, 0, NULL, 0, NULL);
+  free(c->arg_pointers);
+  free(c->row_counts);
+  free(c);
+  f->device_state = NULL;
 }
 
-const lower_device cpu_device = {"CPU", open_function, issue_call, close_function};
+const resq_device resq_cpu_device = {"CPU", open_function, issue_call, close_function};

@@ -1,6 +1,7 @@
 //===-- lower_cpu.c - --resq-lower-cpu ------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "lowering/calls/emit.h"
+#include "cpu_device.h"
+#include "lower_cpu.h"
 #include "base/levels.h"
 #include "passes/pass.h"
 
@@ -8,7 +9,7 @@
 
 bool resq_lower_cpu(MlirOperation module, const char *level, int64_t max_rows,
                     resq_entries *entries) {
-  return lower_functions(module, &cpu_device, level, max_rows, entries);
+  return resq_lower_functions(module, &resq_cpu_device, level, max_rows, entries);
 }
 
 bool resq_pass_lower_cpu(MlirOperation module, resq_pass *pass) {

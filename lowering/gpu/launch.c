@@ -7,7 +7,7 @@
 #include "lowering/gpu/launch.h"
 
 #include "dialect/memory.h"
-#include "lowering/gpu/geometry.h"
+#include "lowering/calls/kernel_call.h"
 #include "mlir-c/Dialect/LLVM.h"
 
 #include <assert.h>
@@ -15,20 +15,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/// What the GPU keeps for a function: the device_state of its frame.
+typedef struct gpu_function {
+  resq_gpu_launch *launches; ///< [calls so far]
+  int capacity;
+} gpu_function;
+
+/// The grid of one call: resq_gpu_launch of resq/abi.h.
+typedef struct gpu_grid {
+  int rows_of, rows_per_block;
+  int64_t grid_y, grid_z;
+  int threads, shared_bytes;
+} gpu_grid;
+
 /// -1: not what a launch can pass.
-static int32_t abi_kind(const kernel_arg *a) {
+static int32_t abi_kind(const resq_actual *a) {
   switch (a->kind) {
-  case ARG_WORKSPACE:
+  case RESQ_ACTUAL_WORKSPACE:
     return RESQ_GPU_WORKSPACE;
-  case ARG_ARGUMENT:
+  case RESQ_ACTUAL_ARGUMENT:
     return RESQ_GPU_ARGUMENT;
-  case ARG_PARAM:
+  case RESQ_ACTUAL_PARAM:
     return RESQ_GPU_PARAM;
-  case ARG_CACHE:
+  case RESQ_ACTUAL_CACHE:
     return RESQ_GPU_CACHE;
-  case ARG_ROWS:
+  case RESQ_ACTUAL_ROWS:
     return RESQ_GPU_ROWS;
-  case ARG_CAPACITY:
+  case RESQ_ACTUAL_CAPACITY:
     return RESQ_GPU_CAPACITY;
   default:
     return -1;
@@ -36,23 +49,18 @@ static int32_t abi_kind(const kernel_arg *a) {
 }
 
 /// A null pointer is a constant here: the wrapper then has no code for it.
-static bool is_inside(const kernel_arg *a) { return arg_is_constant(a) || a->kind == ARG_NULL; }
-
-static MlirType argument_type(MlirContext ctx, const kernel_arg *a) {
-  if (a->kind == ARG_FLOAT)
-    return mlirF32TypeGet(ctx);
-  bool is_number = a->kind == ARG_CONST || a->kind == ARG_ROWS || a->kind == ARG_CAPACITY;
-  return is_number ? mlirIntegerTypeGet(ctx, 64) : mlirLLVMPointerTypeGet(ctx, 0);
+static bool is_inside(const resq_actual *a) {
+  return resq_actual_is_constant(a) || a->kind == RESQ_ACTUAL_NULL;
 }
 
 //===-- Kernels -----------------------------------------------------------===//
 
-static MlirBlock device_body(const lowering *l) {
-  return mlirRegionGetFirstBlock(mlirOperationGetRegion(l->target, 0));
+static MlirBlock device_body(const resq_frame *f) {
+  return mlirRegionGetFirstBlock(mlirOperationGetRegion(f->target, 0));
 }
 
-static bool has_symbol(const lowering *l, const char *name) {
-  for (MlirOperation op = mlirBlockGetFirstOperation(device_body(l)); !mlirOperationIsNull(op);
+static bool has_symbol(const resq_frame *f, const char *name) {
+  for (MlirOperation op = mlirBlockGetFirstOperation(device_body(f)); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
     if (resq_str_eq(resq_op_str(op, "sym_name"), name))
       return true;
@@ -60,82 +68,82 @@ static bool has_symbol(const lowering *l, const char *name) {
 }
 
 /// A function op in the gpu.module; a null body declares.
-static void add_function(lowering *l, const char *op, const char *name, intptr_t n,
+static void add_function(resq_frame *f, const char *op, const char *name, intptr_t n,
                          const MlirType *types, MlirBlock body, intptr_t n_more,
                          const MlirNamedAttribute *more) {
   MlirNamedAttribute attrs[] = {
-      resq_attr_str(l->ctx, "sym_name", name),
-      resq_attr(l->ctx, "function_type",
-                mlirTypeAttrGet(mlirFunctionTypeGet(l->ctx, n, types, 0, NULL))),
+      resq_attr_str(f->ctx, "sym_name", name),
+      resq_attr(f->ctx, "function_type",
+                mlirTypeAttrGet(mlirFunctionTypeGet(f->ctx, n, types, 0, NULL))),
   };
   MlirOperationState state =
-      mlirOperationStateGet(resq_str(op), mlirOperationGetLocation(l->source));
+      mlirOperationStateGet(resq_str(op), mlirOperationGetLocation(f->source));
   mlirOperationStateAddAttributes(&state, 2, attrs);
   mlirOperationStateAddAttributes(&state, n_more, more);
   MlirRegion region = mlirRegionCreate();
   if (!mlirBlockIsNull(body))
     mlirRegionAppendOwnedBlock(region, body);
   mlirOperationStateAddOwnedRegions(&state, 1, &region);
-  mlirBlockAppendOwnedOperation(device_body(l), mlirOperationCreate(&state));
+  mlirBlockAppendOwnedOperation(device_body(f), mlirOperationCreate(&state));
 }
 
-static void declare_kernel(const kernel_call *k, const char *name) {
-  lowering *l = k->l;
-  if (has_symbol(l, name))
+static void declare_kernel(const resq_kernel_call *k, const char *name) {
+  resq_frame *f = k->frame;
+  if (has_symbol(f, name))
     return;
-  MlirType types[40];
-  for (int i = 0; i < k->n_args; i++)
-    types[i] = argument_type(l->ctx, &k->args[i]);
-  MlirNamedAttribute is_private = resq_attr_str(l->ctx, "sym_visibility", "private");
-  add_function(l, "func.func", name, k->n_args, types, (MlirBlock){NULL}, 1, &is_private);
+  MlirType types[RESQ_MAX_FORMALS];
+  for (int i = 0; i < k->kernel->n_formals; i++)
+    types[i] = resq_formal_type(f->ctx, &k->kernel->formals[i]);
+  MlirNamedAttribute is_private = resq_attr_str(f->ctx, "sym_visibility", "private");
+  add_function(f, "func.func", name, k->kernel->n_formals, types, (MlirBlock){NULL}, 1,
+               &is_private);
 }
 
-static void make_wrapper(const kernel_call *k, const char *name, int threads) {
-  lowering *l = k->l;
+static void make_wrapper(const resq_kernel_call *k, const char *name, int threads) {
+  resq_frame *f = k->frame;
   char kernel[96];
-  snprintf(kernel, sizeof kernel, "%s_%s", k->name, l->level);
+  snprintf(kernel, sizeof kernel, "%s_%s", k->kernel->name, f->level);
   declare_kernel(k, kernel);
-  MlirType types[40];
-  MlirLocation loc = mlirOperationGetLocation(l->source), locs[40];
+  MlirType types[RESQ_MAX_FORMALS];
+  MlirLocation loc = mlirOperationGetLocation(f->source), locs[RESQ_MAX_FORMALS];
   intptr_t n = 0;
-  for (int i = 0; i < k->n_args; i++)
-    if (!is_inside(&k->args[i])) {
+  for (int i = 0; i < k->kernel->n_formals; i++)
+    if (!is_inside(&k->actuals[i])) {
       locs[n] = loc;
-      types[n++] = argument_type(l->ctx, &k->args[i]);
+      types[n++] = resq_formal_type(f->ctx, &k->kernel->formals[i]);
     }
   MlirBlock body = mlirBlockCreate(n, types, locs);
   resq_builder b = resq_build_at_end(body, loc);
-  b.ctx = l->ctx;
-  MlirValue args[40];
+  b.ctx = f->ctx;
+  MlirValue args[RESQ_MAX_FORMALS];
   intptr_t next = 0;
-  for (int i = 0; i < k->n_args; i++) {
-    if (k->args[i].kind == ARG_NULL)
-      args[i] = resq_build_value(&b, "llvm.mlir.zero", 0, NULL, mlirLLVMPointerTypeGet(l->ctx, 0),
-                                 0, NULL);
+  for (int i = 0; i < k->kernel->n_formals; i++) {
+    if (k->actuals[i].kind == RESQ_ACTUAL_NULL)
+      args[i] = resq_build_null(&b);
     else
-      args[i] = is_inside(&k->args[i]) ? emit_constant_arg(&b, &k->args[i])
-                                       : mlirBlockGetArgument(body, next++);
+      args[i] = is_inside(&k->actuals[i]) ? resq_build_constant(&b, &k->actuals[i])
+                                          : mlirBlockGetArgument(body, next++);
   }
-  MlirNamedAttribute callee = resq_attr_sym(l->ctx, "callee", kernel);
-  resq_build_op(&b, "func.call", k->n_args, args, 0, NULL, 1, &callee);
+  MlirNamedAttribute callee = resq_attr_sym(f->ctx, "callee", kernel);
+  resq_build_op(&b, "func.call", k->kernel->n_formals, args, 0, NULL, 1, &callee);
   resq_build_op(&b, "gpu.return", 0, NULL, 0, NULL, 0, NULL);
   int32_t block[] = {threads, 1, 1};
   MlirNamedAttribute more[] = {
-      resq_attr_unit(l->ctx, "gpu.kernel"),
-      resq_attr(l->ctx, "known_block_size", mlirDenseI32ArrayGet(l->ctx, 3, block)),
+      resq_attr_unit(f->ctx, "gpu.kernel"),
+      resq_attr(f->ctx, "known_block_size", mlirDenseI32ArrayGet(f->ctx, 3, block)),
   };
-  add_function(l, "gpu.func", name, n, types, body, 2, more);
+  add_function(f, "gpu.func", name, n, types, body, 2, more);
 }
 
 //===-- Launches ----------------------------------------------------------===//
 
-static resq_gpu_launch describe_launch(const kernel_call *k, const char *kernel,
+static resq_gpu_launch describe_launch(const resq_kernel_call *k, const char *kernel,
                                        const gpu_grid *grid) {
-  resq_arena *memory = &k->l->entries->memory;
-  resq_gpu_arg *args = resq_arena_new(memory, (size_t)k->n_args, sizeof *args);
+  resq_arena *memory = &k->frame->entries->memory;
+  resq_gpu_arg *args = resq_arena_new(memory, (size_t)k->kernel->n_formals, sizeof *args);
   int32_t n = 0;
-  for (int i = 0; i < k->n_args; i++) {
-    const kernel_arg *a = &k->args[i];
+  for (int i = 0; i < k->kernel->n_formals; i++) {
+    const resq_actual *a = &k->actuals[i];
     if (is_inside(a))
       continue;
     assert(abi_kind(a) >= 0); // issue_launch has refused calls with others
@@ -155,58 +163,82 @@ static resq_gpu_launch describe_launch(const kernel_call *k, const char *kernel,
 
 //===-- The device --------------------------------------------------------===//
 
-static MlirOperation open_module(lowering *l, const char *symbol) {
-  MlirLocation loc = mlirOperationGetLocation(l->source);
+static void open_module(resq_frame *f, const char *symbol) {
+  f->device_state = resq_new(1, sizeof(gpu_function));
+  MlirLocation loc = mlirOperationGetLocation(f->source);
   MlirOperationState state = mlirOperationStateGet(resq_str("gpu.module"), loc);
-  MlirNamedAttribute name = resq_attr_str(l->ctx, "sym_name", symbol);
+  MlirNamedAttribute name = resq_attr_str(f->ctx, "sym_name", symbol);
   mlirOperationStateAddAttributes(&state, 1, &name);
   MlirRegion region = mlirRegionCreate();
   mlirRegionAppendOwnedBlock(region, mlirBlockCreate(0, NULL, NULL));
   mlirOperationStateAddOwnedRegions(&state, 1, &region);
-  MlirOperation module = mlirOperationCreate(&state);
-  mlirBlockInsertOwnedOperationAfter(mlirOperationGetBlock(l->source), l->source, module);
-  return module;
+  f->target = mlirOperationCreate(&state);
+  mlirBlockInsertOwnedOperationAfter(mlirOperationGetBlock(f->source), f->source, f->target);
 }
 
-static void issue_launch(kernel_call *k) {
-  lowering *l = k->l;
-  after_barrier(k); // a stream's order is a barrier after every launch
+/// False when the kernel has no variant for a GPU.
+static bool find_grid(const resq_kernel_call *k, gpu_grid *out) {
+  const resq_kernel_grid *g = &k->kernel->grid;
+  if (!g->threads)
+    return false;
+  *out = (gpu_grid){
+      .rows_per_block = g->rows_per_block, .grid_y = 1, .grid_z = 1, .threads = g->threads};
+  for (int i = 0; i < k->kernel->n_formals; i++)
+    if (k->actuals[i].kind == RESQ_ACTUAL_ROWS)
+      out->rows_of = k->actuals[i].index;
+  if (g->columns_of) {
+    const int columns = resq_formal_find(k->kernel, g->columns_of);
+    // kernel_table_test checks each row of kernels.def for it.
+    assert(columns >= 0 && k->actuals[columns].kind == RESQ_ACTUAL_I64);
+    out->grid_y = (k->actuals[columns].i + g->columns_per_block - 1) / g->columns_per_block;
+  }
+  return true;
+}
+
+static void issue_launch(resq_kernel_call *k) {
+  resq_frame *f = k->frame;
+  gpu_function *g = f->device_state;
+  resq_hazards_barrier(&f->hazards); // a stream's order is a barrier after every launch
   gpu_grid grid;
-  if (!gpu_grid_of(k, &grid)) {
-    lower_fail(l, k->op, "no GPU kernel %s yet", k->name);
+  if (!find_grid(k, &grid)) {
+    resq_lower_fail(f, k->op, "no GPU kernel %s yet", k->kernel->name);
     return;
   }
-  for (int i = 0; i < k->n_args; i++)
-    if (!is_inside(&k->args[i]) && abi_kind(&k->args[i]) < 0) {
-      lower_fail(l, k->op, "%s: constant tables are not lowered for a GPU yet", k->name);
+  for (int i = 0; i < k->kernel->n_formals; i++)
+    if (!is_inside(&k->actuals[i]) && abi_kind(&k->actuals[i]) < 0) {
+      resq_lower_fail(f, k->op, "%s: constant tables are not lowered for a GPU yet",
+                      k->kernel->name);
       return;
     }
   char name[256];
-  wrapper_name(k, name, sizeof name);
+  resq_wrapper_name(k, name, sizeof name);
   // Null pointers are constants: kernels with and without them are two.
   size_t used = strlen(name);
-  for (int i = 0; i < k->n_args && used + 8 < sizeof name; i++)
-    if (k->args[i].kind == ARG_NULL)
+  for (int i = 0; i < k->kernel->n_formals && used + 8 < sizeof name; i++)
+    if (k->actuals[i].kind == RESQ_ACTUAL_NULL)
       used += (size_t)snprintf(name + used, sizeof name - used, "_null%d", i);
-  if (!has_symbol(l, name))
+  if (!has_symbol(f, name))
     make_wrapper(k, name, grid.threads);
-  if (l->ticket > l->launches_capacity) {
-    l->launches_capacity = l->ticket * 2 + 64;
-    l->launches = resq_resize(l->launches, (size_t)l->launches_capacity, sizeof *l->launches);
+  if (f->n_calls > g->capacity) {
+    g->capacity = f->n_calls * 2 + 64;
+    g->launches = resq_resize(g->launches, (size_t)g->capacity, sizeof *g->launches);
   }
-  l->launches[k->ticket] = describe_launch(k, name, &grid);
+  g->launches[k->ticket] = describe_launch(k, name, &grid);
 }
 
-static void close_module(lowering *l) {
-  resq_arena *memory = &l->entries->memory;
-  int32_t n = l->failed ? 0 : l->ticket; // of a call that failed there is no launch
+static void close_module(resq_frame *f) {
+  gpu_function *g = f->device_state;
+  resq_arena *memory = &f->entries->memory;
+  const int32_t n = f->failed ? 0 : f->n_calls; // of a call that failed there is no launch
   resq_gpu_launch *launches = resq_arena_new(memory, (size_t)n, sizeof *launches);
   for (int32_t i = 0; i < n; i++)
-    launches[i] = l->launches[i];
-  free(l->launches);
-  l->entry->gpu = resq_arena_new(memory, 1, sizeof *l->entry->gpu);
-  *l->entry->gpu = (resq_gpu_code){.n_launches = n, .launches = launches};
-  l->entry->row.gpu = l->entry->gpu;
+    launches[i] = g->launches[i];
+  free(g->launches);
+  free(g);
+  f->device_state = NULL;
+  f->entry->gpu = resq_arena_new(memory, 1, sizeof *f->entry->gpu);
+  *f->entry->gpu = (resq_gpu_code){.n_launches = n, .launches = launches};
+  f->entry->row.gpu = f->entry->gpu;
 }
 
-const lower_device gpu_device = {"GPU", open_module, issue_launch, close_module};
+const resq_device resq_gpu_device = {"GPU", open_module, issue_launch, close_module};

@@ -3,8 +3,9 @@
 #ifndef RESQ_LOWERING_GPU_LAUNCH_H
 #define RESQ_LOWERING_GPU_LAUNCH_H
 
-#include "lowering/calls/emit.h"
+#include "lowering/calls/frame.h"
 
-extern const lower_device gpu_device;
+/// A function becomes a gpu.module and its launches: lower_gpu.h.
+extern const resq_device resq_gpu_device;
 
 #endif // RESQ_LOWERING_GPU_LAUNCH_H

@@ -6,7 +6,7 @@
 #include "passes/pass.h"
 
 bool resq_lower_gpu(MlirOperation module, int64_t max_rows, resq_entries *entries) {
-  return lower_functions(module, &gpu_device, "cuda", max_rows, entries);
+  return resq_lower_functions(module, &resq_gpu_device, "cuda", max_rows, entries);
 }
 
 bool resq_pass_lower_gpu(MlirOperation module, resq_pass *pass) {

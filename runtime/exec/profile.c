@@ -1,8 +1,8 @@
 //===-- profile.c - time per op and layer ---------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Op names come from locations, "l0.q: qlinear 576x576": the part before the first
-// dot names the layer, the rest is the same in every layer. Two tables an entry:
+// Op names are those that lowering/calls/kernel_call.c makes of locations and kernels, "l0.q: qlinear": the part before
+// the first dot names the layer, the rest is the same in every layer. Two tables for each entry:
 // by op over all layers, and by layer.
 //===----------------------------------------------------------------------===//
 #include "exec/session_internal.h"

@@ -1,17 +1,16 @@
-//===-- kernels.h - every microkernel, its arithmetic and its layouts -----===//
+//===-- kernels.h - the arithmetic and the layouts of all microkernels -----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Freestanding C, one file an op and ISA: kernels/<op>_generic.c and kernels/arch/x86_64/
-// <op>_avx2.c (where it is missing, AVX2 takes the generic one) and <op>_avx512.c; what the
-// last two have in common, on vec16.h, is <op>_wide.h. Each file is built twice a level: to LLVM
-// bitcode, embedded in the compiler and specialised per shape (every int64_t after `rows` is
-// a constant there), and natively, for tests and benchmarks. RESQ_KERNEL(name) adds
-// the level's suffix, so all levels link side by side: resq_linear_f32_generic.
+// kernels.def lists the kernels and their arguments; their prototypes are made of it at the end of this file. A kernel is
+// freestanding C, one file an op and ISA: generic/<op>_generic.c, x86_64/<op>_avx512.c, nvptx/<op>_cuda.c. Where a CPU
+// level has no file of its own it takes the generic one. A file is built twice for each CPU level: to LLVM bitcode,
+// embedded in the compiler and specialised per shape, and natively, for tests and benchmarks. RESQ_KERNEL(name) adds the
+// level's suffix, so all levels link side by side: resq_linear_f32_generic. A kernel that does not match its
+// prototype, or has none, does not compile.
 //
-// Contract of all: every thread of the call calls the kernel with the same
+// Contract of all on a CPU: every thread of the call calls the kernel with the same
 // arguments; chunks of work are handed out by resq_next_chunk(w, op); no barrier
-// inside. Pointers do not alias unless said. ld* are row strides in elements of
-// the matrix named. No libc (mem* builtins are fine), no allocation, no globals
+// inside. No libc (mem* builtins are fine), no allocation, no globals
 // with state. Generic kernels pin the arithmetic that the dialect documents:
 // compile with -ffp-contract=off; float kernels of other levels may use FMA and reorder
 // sums (bounds are stated in tests), integer results must agree exactly.
@@ -40,94 +39,6 @@ typedef uint16_t resq_f16; // IEEE half bits
 // Panel of [n, k]: element (n, k) at ((n / 16) * k_total + k) * 16 + n % 16 of T;
 // n padded with zeros to a multiple of 16. T is float, resq_bf16 or resq_f16.
 
-/// y[r, 0..width) = table[clamp(token[r], 0, vocabulary - 1)], widened to f32.
-#define RESQ_DECLARE_EMBED(T, suffix)                                                              \
-  void RESQ_KERNEL(resq_embed_##suffix)(resq_worker * w, int32_t op, const int32_t *tokens,        \
-                                        const T *panel, float *y, int64_t rows, int64_t ldy,       \
-                                        int64_t vocabulary, int64_t width)
-RESQ_DECLARE_EMBED(float, f32);
-RESQ_DECLARE_EMBED(resq_bf16, bf16);
-RESQ_DECLARE_EMBED(resq_f16, f16);
-
-/// y[r, 0..width) = scale * code of row clamp(token[r], 0, vocabulary - 1) of a packed weight of
-/// resq_qlinear (pack_layout.h): integer codes, `bits` wide, wgroup = group.
-void RESQ_KERNEL(resq_embed_codes)(resq_worker *w, int32_t op, const int32_t *tokens,
-                                   const uint8_t *weight, float *y, int64_t rows, int64_t ldy,
-                                   int64_t vocabulary, int64_t width, int64_t group, int64_t bits);
-
-/// y[r, 0..n) = x[r, 0..k) W^T + bias (NULL: none). Weights widened to f32.
-/// rows is small (decode, 1..16) or a prefill chunk: two loops, one result bound.
-#define RESQ_DECLARE_LINEAR(T, suffix)                                                             \
-  void RESQ_KERNEL(resq_linear_##suffix)(                                                          \
-      resq_worker * w, int32_t op, const float *x, const T *panel, const float *bias, float *y,    \
-      int64_t rows, int64_t ldx, int64_t ldy, int64_t n, int64_t k)
-RESQ_DECLARE_LINEAR(float, f32);
-RESQ_DECLARE_LINEAR(resq_bf16, bf16);
-RESQ_DECLARE_LINEAR(resq_f16, f16);
-
-//===-- Row ops -----------------------------------------------------------===//
-
-/// y = x / sqrt(mean(x^2) + eps) * gain (NULL: 1). y may be x.
-void RESQ_KERNEL(resq_rms_norm)(resq_worker *w, int32_t op, const float *x, const float *gain,
-                                float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t width,
-                                float eps);
-
-/// y[r, i] = cos a, y[r, size/2 + i] = sin a, a = (float)position * inv_freq[i];
-/// inv_freq[i] = 1 / base^(2i/size), divided by factors[i] (NULL: 1). a up to 2^20: |error| <= 1e-6.
-void RESQ_KERNEL(resq_rope_angles)(resq_worker *w, int32_t op, const int32_t *positions,
-                                   const float *inv_freq, const float *factors, float *y,
-                                   int64_t rows, int64_t size);
-
-/// Half-split rotation of the first `size` elements of each head, the rest copied. y may be x.
-void RESQ_KERNEL(resq_rope)(resq_worker *w, int32_t op, const float *x, const float *angles,
-                            float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t heads,
-                            int64_t head_size, int64_t size);
-
-/// y = silu(gate) * up = gate / (1 + exp(-gate)) * up. y may be either.
-void RESQ_KERNEL(resq_silu_gate)(resq_worker *w, int32_t op, const float *gate, const float *up,
-                                 float *y, int64_t rows, int64_t ldg, int64_t ldu, int64_t ldy,
-                                 int64_t width);
-
-/// y = a + b. y may be either.
-void RESQ_KERNEL(resq_add)(resq_worker *w, int32_t op, const float *a, const float *b, float *y,
-                           int64_t rows, int64_t lda, int64_t ldb, int64_t ldy, int64_t width);
-
-/// y[i] = x[index[i]] for i < rows; indices are valid (the runtime checks). index NULL: row i, to copy strided rows.
-void RESQ_KERNEL(resq_gather_rows)(resq_worker *w, int32_t op, const float *x, const int32_t *index,
-                                   float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t width);
-
-/// y[r, i] = x[r, order[i]]. y is not x. order is i32 [width].
-void RESQ_KERNEL(resq_permute)(resq_worker *w, int32_t op, const float *x, const int32_t *order,
-                               float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t width);
-
-/// low = first block - high elements of each block, high = the last: two dense outputs.
-void RESQ_KERNEL(resq_split)(resq_worker *w, int32_t op, const float *x, float *low,
-                             float *high_part, int64_t rows, int64_t ldx, int64_t ld_low,
-                             int64_t ld_high, int64_t width, int64_t block, int64_t high);
-/// The inverse of resq_split.
-void RESQ_KERNEL(resq_join)(resq_worker *w, int32_t op, const float *low, const float *high_part,
-                            float *y, int64_t rows, int64_t ld_low, int64_t ld_high, int64_t ldy,
-                            int64_t width, int64_t block, int64_t high);
-
-/// Thread 0 hands x to call->observe; others pass by. The next writer of x waits (a barrier of the compiler's).
-void RESQ_KERNEL(resq_observe)(resq_worker *w, int32_t op, const float *x, int64_t rows,
-                               int64_t site, int64_t width, int64_t ld);
-
-//===-- Rotations ---------------------------------------------------------===//
-
-/// Block j of x (groups blocks of size) times matrix[j * blocks / groups]:
-/// matrix is [blocks, size, size] f32 row-major, y_j = x_j M. y is not x.
-void RESQ_KERNEL(resq_rotate)(resq_worker *w, int32_t op, const float *x, const float *matrix,
-                              float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t groups,
-                              int64_t size, int64_t blocks);
-
-/// Orthonormal Hadamard of each block of `size` of the row: block viewed as [order, size / order]
-/// row-major, size / order a power of two: Sylvester butterflies along the last axis, the
-/// order x order matrix (signs, i8 row-major, NULL when order is 1) along the first, / sqrt(size). y may be x.
-void RESQ_KERNEL(resq_hadamard)(resq_worker *w, int32_t op, const float *x, const int8_t *signs,
-                                float *y, int64_t rows, int64_t ldx, int64_t ldy, int64_t width,
-                                int64_t size, int64_t order);
-
 //===-- Quantised activations and weights ---------------------------------===//
 // Activation row (bits b, groups of `group`, K = width): each group's codes padded to a
 // multiple of 8 with zeros: padded_k = (width / group) * round_up(group, 8); row stride of codes
@@ -155,14 +66,6 @@ static inline int64_t resq_code_stride(int64_t width, int64_t group) {
   return resq_round_up(resq_padded_k(width, group), 64);
 }
 
-/// The quantiser of resq.quantize. bits 2..8. `range` elements share a scale and a zero point: a
-/// multiple of `group` that divides width; the metas of its groups repeat them. clip_by: NULL, or the one clip that counts in place
-/// of `clip`, a parameter.
-void RESQ_KERNEL(resq_quantize)(resq_worker *w, int32_t op, const float *x, const float *clip_by,
-                                int8_t *codes, resq_quant_meta *meta, int64_t rows, int64_t ldx,
-                                int64_t width, int64_t group, int64_t range, int64_t bits,
-                                float clip);
-
 // Weight [n, k] symmetric, `bits` wide, groups along k (w_group = k or the activation's group):
 //   [tiles of 16 channels][padded_k / 8 units of 8 inputs] then bf16 scales [k / w_group, n padded to 16].
 // k is padded per ACTIVATION group as above (pad weights are zero). Channels past n hold zero weights and zero scales.
@@ -187,33 +90,10 @@ static inline int64_t resq_qlinear_scratch(int64_t k, int64_t group) {
   return 34 * resq_padded_k(k, group) + 64 * (k / group);
 }
 
-/// y = bias + sum over branches (1 or 2), see resq.qlinear. For branch i (a: first, b: second; k_b = 0: none):
-/// k, activation group, weight group, activation bits, weight bits, 1 where weights are trellis codes.
-/// Single rows and prefill alike.
-void RESQ_KERNEL(resq_qlinear)(resq_worker *w, int32_t op, const int8_t *codes_a,
-                               const resq_quant_meta *meta_a, const uint8_t *weight_a,
-                               const int8_t *codes_b, const resq_quant_meta *meta_b,
-                               const uint8_t *weight_b, const float *bias, float *y, int64_t rows,
-                               int64_t ldy, int64_t n, int64_t k_a, int64_t group_a,
-                               int64_t wgroup_a, int64_t abits_a, int64_t wbits_a,
-                               int64_t trellis_a, int64_t k_b, int64_t group_b, int64_t wgroup_b,
-                               int64_t abits_b, int64_t wbits_b, int64_t trellis_b);
-
 //===-- E4M3 activations and weights --------------------------------------===//
 // An activation row: codes (e4m3.h), placed, padded with zeros and strided as those of integers; behind all rows'
 // codes a scale a group: [rows_max, code_stride] bytes, then [rows_max, width / group] f32.
 // Weight [n, k]: as 8 bits above, but byte 4c + j is the code itself, padding 0. It holds no NaN.
-
-/// The quantiser of resq.quantize with E4M3 storage. Codes and scales are equal on all levels.
-void RESQ_KERNEL(resq_quantize_e4m3)(resq_worker *w, int32_t op, const float *x, uint8_t *codes,
-                                     float *scales, int64_t rows, int64_t ldx, int64_t width,
-                                     int64_t group);
-
-/// y = bias (NULL: 0), or y where `add`, + one E4M3 branch of resq.qlinear. wgroup is k or group.
-void RESQ_KERNEL(resq_qlinear_e4m3)(resq_worker *w, int32_t op, const uint8_t *codes,
-                                    const float *scales, const uint8_t *weight, const float *bias,
-                                    float *y, int64_t rows, int64_t ldy, int64_t n, int64_t k,
-                                    int64_t group, int64_t wgroup, int64_t add);
 
 //===-- Cache -------------------------------------------------------------===//
 // A cache holds sequences * capacity * bytes_per_token bytes (grouped keys: more, below); sequence s starts at
@@ -255,25 +135,6 @@ static inline int64_t resq_kv_vector_bytes(resq_kv_format f) {
   return resq_kv_low_bytes(f) + f.high + low_scales + high_scales;
 }
 
-/// Row r's k and v (heads vectors each) coded to positions[r] of sequences[r]. sketch: the panel of S, [k_rows, low
-/// elements]; NULL unless keys are qjl's.
-void RESQ_KERNEL(resq_kv_append)(resq_worker *w, int32_t op, const float *k, const float *v,
-                                 const int32_t *positions, const int32_t *sequences,
-                                 const float *sketch, uint8_t *cache, int64_t rows, int64_t ldk,
-                                 int64_t ldv, int64_t capacity, int64_t heads, int64_t head_size,
-                                 int64_t k_kind, int64_t k_bits, int64_t k_high, int64_t k_rows,
-                                 int64_t v_kind, int64_t v_bits, int64_t v_high);
-
-/// Causal attention over the cache: see resq.attention. Online softmax over blocks of positions is fine.
-/// Rows of the same sequence with consecutive positions may share the decoding of a block (prefill).
-void RESQ_KERNEL(resq_attention)(resq_worker *w, int32_t op, const float *q,
-                                 const int32_t *positions, const int32_t *sequences,
-                                 const float *sketch, const uint8_t *cache, float *y, int64_t rows,
-                                 int64_t ldq, int64_t ldy, int64_t capacity, int64_t heads,
-                                 int64_t kv_heads, int64_t head_size, float scale, int64_t k_kind,
-                                 int64_t k_bits, int64_t k_high, int64_t k_rows, int64_t v_kind,
-                                 int64_t v_bits, int64_t v_high);
-
 // Grouped keys (QJL as its authors hold them), 32 consecutive tokens of a head a group. `outliers` channels of a group
 // are apart: those whose sum of squares over its tokens (f16 keys, tokens rising, no FMA) is largest, lower indices first
 // among equals. A key is `rows` signs of S times the other channels (as above, outliers being zero), `outlier_rows` signs of
@@ -297,23 +158,31 @@ static inline int64_t resq_kv_groups_bytes(resq_kv_groups g) {
          (g.outliers + RESQ_KV_GROUP - 1) / RESQ_KV_GROUP;
 }
 
-/// resq_kv_append of grouped keys.
-void RESQ_KERNEL(resq_kv_append_groups)(resq_worker *w, int32_t op, const float *k, const float *v,
-                                        const int32_t *positions, const int32_t *sequences,
-                                        const float *sketch, uint8_t *cache, int64_t rows,
-                                        int64_t ldk, int64_t ldv, int64_t capacity, int64_t heads,
-                                        int64_t head_size, int64_t k_rows, int64_t outliers,
-                                        int64_t outlier_rows, int64_t buffer, int64_t window,
-                                        int64_t v_kind, int64_t v_bits, int64_t v_high);
+//===-- Prototypes --------------------------------------------------------===//
+// RESQ_GPU_KERNELS (nvptx/device.h): of the variants for a GPU, where no worker and op come before the arguments.
 
-/// resq_attention over grouped keys.
-void RESQ_KERNEL(resq_attention_groups)(resq_worker *w, int32_t op, const float *q,
-                                        const int32_t *positions, const int32_t *sequences,
-                                        const float *sketch, const uint8_t *cache, float *y,
-                                        int64_t rows, int64_t ldq, int64_t ldy, int64_t capacity,
-                                        int64_t heads, int64_t kv_heads, int64_t head_size,
-                                        float scale, int64_t k_rows, int64_t outliers,
-                                        int64_t outlier_rows, int64_t buffer, int64_t window,
-                                        int64_t v_kind, int64_t v_bits, int64_t v_high);
+#define READ(T, name) , const T *name
+#define READ_OR_NULL(T, name) , const T *name
+#define TABLE(T, name) , const T *name
+#define TABLE_OR_NULL(T, name) , const T *name
+#define WRITE(T, name) , T *name
+#define UPDATE(T, name) , T *name
+#define READ_BEHIND(T, name, codes) , const T *name
+#define WRITE_BEHIND(T, name, codes) , T *name
+#define CACHE_READ(name) , const uint8_t *name
+#define CACHE_WRITE(name) , uint8_t *name
+#define ROWS_OF(name, of) , int64_t name
+#define STRIDE_OF(name, of) , int64_t name
+#define CAPACITY(name) , int64_t name
+#define CONSTANT(name) , int64_t name
+#define CONSTANT_F32(name) , float name
+#ifdef RESQ_GPU_KERNELS
+#define RESQ_WITHOUT_FIRST(first, ...) __VA_ARGS__
+#define RESQ_GPU_ARGUMENTS(...) RESQ_WITHOUT_FIRST(__VA_ARGS__)
+#define GPU_KERNEL(name, grid, ...) void RESQ_KERNEL(name)(RESQ_GPU_ARGUMENTS(__VA_ARGS__));
+#else
+#define KERNEL(name, ...) void RESQ_KERNEL(name)(resq_worker * w, int32_t op __VA_ARGS__);
+#endif
+#include "kernels.def"
 
 #endif // RESQ_KERNELS_H

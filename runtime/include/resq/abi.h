@@ -24,8 +24,8 @@
 /// Every buffer of the workspace, every parameter and every cache is aligned to it.
 #define RESQ_ALIGNMENT 64
 
-/// Calibration and test hook: rows of a site, called by thread 0 only, which all
-/// threads then wait for. x is [rows, width] f32 with row stride ld (elements).
+/// Calibration and test hook: rows of a site, called by thread 0 only while the others pass by; only an op that
+/// writes x waits for it. x is [rows, width] f32 with row stride ld (elements).
 typedef void (*resq_observer)(void *user, int32_t site, const float *x, int64_t rows, int64_t width,
                               int64_t ld);
 
@@ -186,7 +186,7 @@ typedef struct resq_entry {
   int32_t n_args;
   int32_t n_ops;
   const resq_arg *args;
-  const char *const *op_names; ///< [n_ops] "l0.q: qlinear 576x576", from locations
+  const char *const *op_names; ///< [n_ops] "l0.q: qlinear": the op's location, its kernel
   const resq_gpu_code *gpu;    ///< at level "cuda" in place of run, else NULL
   const resq_cache_use *uses;  ///< [n_uses]
   int64_t n_uses;

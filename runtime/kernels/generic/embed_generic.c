@@ -25,15 +25,21 @@ RESQ_INLINE void embed(resq_worker *w, int32_t op, const int32_t *tokens, const 
   }
 }
 
-RESQ_DECLARE_EMBED(float, f32) {
+void RESQ_KERNEL(resq_embed_f32)(resq_worker *w, int32_t op, const int32_t *tokens,
+                                 const float *panel, float *y, int64_t rows, int64_t ldy,
+                                 int64_t vocabulary, int64_t width) {
   embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width, RESQ_AS_F32);
 }
 
-RESQ_DECLARE_EMBED(resq_bf16, bf16) {
+void RESQ_KERNEL(resq_embed_bf16)(resq_worker *w, int32_t op, const int32_t *tokens,
+                                  const resq_bf16 *panel, float *y, int64_t rows, int64_t ldy,
+                                  int64_t vocabulary, int64_t width) {
   embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width, RESQ_AS_BF16);
 }
 
-RESQ_DECLARE_EMBED(resq_f16, f16) {
+void RESQ_KERNEL(resq_embed_f16)(resq_worker *w, int32_t op, const int32_t *tokens,
+                                 const resq_f16 *panel, float *y, int64_t rows, int64_t ldy,
+                                 int64_t vocabulary, int64_t width) {
   embed(w, op, tokens, panel, y, rows, ldy, vocabulary, width, RESQ_AS_F16);
 }
 

@@ -8,18 +8,21 @@
 #include "device.h"
 
 enum {
+  THREADS = resq_linear_f32_threads,
+  BLOCK_ROWS = resq_linear_f32_rows,
+  CHANNELS = resq_linear_f32_columns,
   STEP = 32, ///< inputs a step
-  TILES = RESQ_LINEAR_CHANNELS / RESQ_TILE_N,
-  THREAD_ROWS = RESQ_LINEAR_ROWS * RESQ_LINEAR_CHANNELS / RESQ_LINEAR_THREADS,
+  TILES = CHANNELS / RESQ_TILE_N,
+  THREAD_ROWS = BLOCK_ROWS * CHANNELS / THREADS,
 };
 
-RESQ_SHARED float x_step[RESQ_LINEAR_ROWS][STEP];
+RESQ_SHARED float x_step[BLOCK_ROWS][STEP];
 RESQ_SHARED float w_step[TILES][STEP * RESQ_TILE_N];
 
 /// Inputs [begin, begin + STEP) of the block's rows; zeros past the end.
 static inline void stage_rows(const float *x, int64_t first_row, int64_t rows, int64_t ldx,
                               int64_t begin, int64_t k) {
-  for (int i = resq_thread(); i < RESQ_LINEAR_ROWS * STEP; i += RESQ_LINEAR_THREADS) {
+  for (int i = resq_thread(); i < BLOCK_ROWS * STEP; i += THREADS) {
     const int64_t r = first_row + i / STEP, column = begin + i % STEP;
     x_step[i / STEP][i % STEP] = r < rows && column < k ? x[r * ldx + column] : 0.0f;
   }
@@ -27,7 +30,7 @@ static inline void stage_rows(const float *x, int64_t first_row, int64_t rows, i
 
 static inline void stage_panel(const float *panel, int64_t first_channel, int64_t n, int64_t begin,
                                int64_t k) {
-  for (int i = resq_thread(); i < TILES * STEP * RESQ_TILE_N; i += RESQ_LINEAR_THREADS) {
+  for (int i = resq_thread(); i < TILES * STEP * RESQ_TILE_N; i += THREADS) {
     const int tile = i / (STEP * RESQ_TILE_N), at = i % (STEP * RESQ_TILE_N);
     const int64_t channel = first_channel + tile * RESQ_TILE_N;
     const bool inside = channel < n && begin + at / RESQ_TILE_N < k;
@@ -37,10 +40,10 @@ static inline void stage_panel(const float *panel, int64_t first_channel, int64_
 
 void RESQ_KERNEL(resq_linear_f32)(const float *x, const float *panel, const float *bias, float *y,
                                   int64_t rows, int64_t ldx, int64_t ldy, int64_t n, int64_t k) {
-  const int64_t first_row = resq_block_x() * RESQ_LINEAR_ROWS;
-  const int64_t first_channel = resq_block_y() * RESQ_LINEAR_CHANNELS;
-  const int c = resq_thread() % RESQ_LINEAR_CHANNELS;
-  const int own_row = resq_thread() / RESQ_LINEAR_CHANNELS * THREAD_ROWS;
+  const int64_t first_row = resq_block_x() * BLOCK_ROWS;
+  const int64_t first_channel = resq_block_y() * CHANNELS;
+  const int c = resq_thread() % CHANNELS;
+  const int own_row = resq_thread() / CHANNELS * THREAD_ROWS;
   float sums[THREAD_ROWS] = {0};
   for (int64_t begin = 0; begin < k; begin += STEP) {
     stage_rows(x, first_row, rows, ldx, begin, k);

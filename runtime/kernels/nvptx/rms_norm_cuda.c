@@ -9,7 +9,7 @@
 void RESQ_KERNEL(resq_rms_norm)(const float *x, const float *gain, float *y, int64_t rows,
                                 int64_t ldx, int64_t ldy, int64_t width, float eps) {
   const int lane = resq_thread() % RESQ_WARP;
-  const int64_t r = resq_block_x() * RESQ_NORM_ROWS + resq_thread() / RESQ_WARP;
+  const int64_t r = resq_block_x() * resq_rms_norm_rows + resq_thread() / RESQ_WARP;
   if (r >= rows)
     return; // whole warps leave: the sum below has all its lanes
   const float *in = x + r * ldx;

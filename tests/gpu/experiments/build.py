@@ -18,7 +18,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-KERNELS = sorted((ROOT / "runtime/kernels").glob("*_generic.c"))
+KERNELS = sorted((ROOT / "runtime/kernels/generic").glob("*_generic.c"))
 LLVM = pathlib.Path(os.environ.get("RESQ_LLVM_BIN", "/usr/lib/llvm-22/bin"))
 CUDA = pathlib.Path(os.environ.get("CUDA_HOME", "/usr/local/cuda"))
 INCLUDES = [f"-I{ROOT / p}" for p in ("runtime", "runtime/include", "runtime/kernels")]
