@@ -1,4 +1,4 @@
-//===-- hooks.h - the C bodies behind dialect.cpp -------------------------===//
+//===-- hooks.h - the C bodies behind dialect.cpp and types.cpp -----------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Which op has which hook is said in resq.td (hasVerifier, hasFolder, Resq_Infer,

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // One file says what a module may contain. Hook bodies (verifiers, folders,
-// inference) are C functions in dialect/hooks_*.c, behind dialect/dialect.cpp.
+// inference) are C functions in dialect/hooks_*.c, behind dialect/dialect.cpp and types.cpp.
 // Constraints are numbered per op (C1, C2, ...); verifiers cite the number and
 // say what was found and what is allowed; tests/dialect/errors.mlir covers each.
 //===----------------------------------------------------------------------===//
@@ -29,6 +29,7 @@ def Resq_Dialect : Dialect {
   }];
   let useDefaultTypePrinterParser = 1;
   let extraClassDeclaration = [{
+    void addTypesAndAttributes();
     ::mlir::Attribute parseAttribute(::mlir::DialectAsmParser &parser, ::mlir::Type type) const override;
     void printAttribute(::mlir::Attribute attr, ::mlir::DialectAsmPrinter &printer) const override;
   }];
@@ -48,7 +49,7 @@ class Resq_Type<string name, string mnem> : TypeDef<Resq_Dialect, name> {
   let mnemonic = mnem;
 }
 
-// The numbers are those of resq_code_kind and resq_layout (runtime/kernels/layout/quant_codes.h): dialect.cpp checks it.
+// The numbers are those of resq_code_kind and resq_layout (runtime/kernels/layout/quant_codes.h): types.cpp checks it.
 def Resq_CodeKind : Resq_Enum<"CodeKind", "a family of codes", [
   I32EnumCase<"Integer", 0, "integer">, I32EnumCase<"E4M3", 1, "e4m3">, I32EnumCase<"Table", 2, "table">,
   I32EnumCase<"Trellis", 3, "trellis">]>;

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "dialect/build.h"
+#include "dialect/ops.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,8 +329,9 @@ static void what_no_type_follows_from_is_refused(void **state) {
 //===-- No op is left out -------------------------------------------------===//
 
 static const char *const classes[] = {
-#define RESQ_INFER(op, rule) #op,
-#include "dialect/hooks.def"
+#define CLASS_NAME(op, rule) #op,
+    RESQ_OPS_WITH_INFERENCE(CLASS_NAME)
+#undef CLASS_NAME
 };
 
 /// "resq.rms_norm" is class "RmsNorm".
