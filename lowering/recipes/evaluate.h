@@ -41,8 +41,8 @@ typedef enum resq_mode {
 
 /// Computes rows `range` of node into *out (a new reference). Operands: ranged ones hold the range,
 /// others are whole.
-typedef bool (*resq_rule_run)(resq_evaluator *e, const resq_node *node, resq_range range,
-                              resq_value *const *operands, resq_value **out, resq_error *err);
+typedef bool resq_rule_run(resq_evaluator *e, const resq_node *node, resq_range range,
+                           resq_value *const *operands, resq_value **out, resq_error *err);
 
 /// How an op is evaluated.
 typedef struct resq_rule {
@@ -50,7 +50,7 @@ typedef struct resq_rule {
   resq_mode mode;
   int ranged;  ///< ROWS: operands that follow the range; -1: all
   bool costly; ///< worth a cache entry
-  resq_rule_run run;
+  resq_rule_run *run;
 } resq_rule;
 
 /// Static facts of a tensor type.
@@ -167,43 +167,9 @@ bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error
 /// An error where codes that a weight became are E4M3's NaN, which no kernel reads. evaluate_codes.c
 bool resq_check_codes(const resq_value *q, resq_error *err);
 
-//===-- One function an op: evaluate_{source,random,matrix,rows,codes,gptq}.c --===//
-#define RESQ_DECLARE_RULE(name)                                                                    \
-  bool resq_evaluate_##name(resq_evaluator *e, const resq_node *node, resq_range range,            \
-                            resq_value *const *operands, resq_value **out, resq_error *err)
-RESQ_DECLARE_RULE(leaf);
-RESQ_DECLARE_RULE(moment);
-RESQ_DECLARE_RULE(samples);
-RESQ_DECLARE_RULE(clip_ratio);
-RESQ_DECLARE_RULE(diagonal_order);
-RESQ_DECLARE_RULE(constant);
-RESQ_DECLARE_RULE(eye);
-RESQ_DECLARE_RULE(random_orthogonal);
-RESQ_DECLARE_RULE(hadamard_matrix);
-RESQ_DECLARE_RULE(normalize_trace);
-RESQ_DECLARE_RULE(sum_blocks);
-RESQ_DECLARE_RULE(eigenbasis);
-RESQ_DECLARE_RULE(balanced_basis);
-RESQ_DECLARE_RULE(inverse_transpose);
-RESQ_DECLARE_RULE(random_matrix);
-RESQ_DECLARE_RULE(sketch_matrix);
-RESQ_DECLARE_RULE(matmul);
-RESQ_DECLARE_RULE(transpose);
-RESQ_DECLARE_RULE(kron);
-RESQ_DECLARE_RULE(deinterleave);
-RESQ_DECLARE_RULE(rotate);
-RESQ_DECLARE_RULE(hadamard);
-RESQ_DECLARE_RULE(permute);
-RESQ_DECLARE_RULE(split);
-RESQ_DECLARE_RULE(join);
-RESQ_DECLARE_RULE(slice);
-RESQ_DECLARE_RULE(concat);
-RESQ_DECLARE_RULE(add);
-RESQ_DECLARE_RULE(scale_columns);
-RESQ_DECLARE_RULE(cast);
-RESQ_DECLARE_RULE(quantize_weight);
-RESQ_DECLARE_RULE(dequantize);
-RESQ_DECLARE_RULE(gptq_factor);
-RESQ_DECLARE_RULE(gptq_weight);
+//===-- One function per op: evaluate_{source,random,matrix,rows,codes,gptq}.c --===//
+#define RULE(op, mode, ranged, costly) resq_rule_run resq_evaluate_##op;
+#include "lowering/recipes/rules.def"
+resq_rule_run resq_evaluate_constant; // arith.constant
 
 #endif // RESQ_LOWERING_EVALUATE_H

@@ -34,7 +34,8 @@ static float widen(resq_float element, uint16_t bits) {
   return sign ? -x : x;
 }
 
-RESQ_DECLARE_RULE(cast) {
+bool resq_evaluate_cast(resq_evaluator *e, const resq_node *node, resq_range range,
+                        resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e, (void)range;
   const resq_tensor_info *info = &node->info;
   resq_value *x = operands[0];
@@ -65,7 +66,8 @@ bool resq_check_codes(const resq_value *q, resq_error *err) {
                    "a weight is NaN or infinite; what becomes E4M3 codes must be finite");
 }
 
-RESQ_DECLARE_RULE(quantize_weight) {
+bool resq_evaluate_quantize_weight(resq_evaluator *e, const resq_node *node, resq_range range,
+                                   resq_value *const *operands, resq_value **out, resq_error *err) {
   const resq_tensor_info *info = &node->info;
   int64_t steps = resqQuantizeWeightOpGetSteps(node->op);
   double norm = resqQuantizeWeightOpGetNorm(node->op);
@@ -106,7 +108,8 @@ static bool convert_all(const resq_node *node, resq_value *const *operands, resq
   return true;
 }
 
-RESQ_DECLARE_RULE(clip_ratio) {
+bool resq_evaluate_clip_ratio(resq_evaluator *e, const resq_node *node, resq_range range,
+                              resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)range;
   int64_t steps = resqClipRatioOpGetSteps(node->op);
   resq_clip_search how = {(int)resqClipRatioOpGetBits(node->op), resqClipRatioOpGetGroup(node->op),
@@ -137,7 +140,8 @@ RESQ_DECLARE_RULE(clip_ratio) {
   return ok;
 }
 
-RESQ_DECLARE_RULE(dequantize) {
+bool resq_evaluate_dequantize(resq_evaluator *e, const resq_node *node, resq_range range,
+                              resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e;
   const resq_value *q = operands[0];
   if (q->kind != RESQ_VALUE_QUANT || q->width != node->info.width)

@@ -40,7 +40,8 @@ static int64_t *parts_of(const resq_node *node, int64_t n, int *count, resq_erro
   return NULL;
 }
 
-RESQ_DECLARE_RULE(gptq_factor) {
+bool resq_evaluate_gptq_factor(resq_evaluator *e, const resq_node *node, resq_range range,
+                               resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)range;
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t n = from->width;
@@ -97,7 +98,8 @@ static bool open_part(resq_evaluator *e, const resq_node *first, int i, resq_val
   return (steps >= 1 && steps <= 39 && norm > 0 && norm <= 16) || resq_bad_shapes(first, err);
 }
 
-RESQ_DECLARE_RULE(gptq_weight) {
+bool resq_evaluate_gptq_weight(resq_evaluator *e, const resq_node *node, resq_range range,
+                               resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)range;
   int n = node->n_operands - 2;
   if (n < 1 || n > RESQ_MAX_RESULTS || mlirOperationGetNumResults(node->op) != n)

@@ -34,7 +34,8 @@ static bool copy_f64(const resq_node *node, resq_value *from, resq_value **out, 
   return *out || resq_out_of_memory(err, &node->info);
 }
 
-RESQ_DECLARE_RULE(normalize_trace) {
+bool resq_evaluate_normalize_trace(resq_evaluator *e, const resq_node *node, resq_range range,
+                                   resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e, (void)range;
   int64_t n = node->info.width;
   if (node->info.rows % n != 0)
@@ -57,7 +58,8 @@ RESQ_DECLARE_RULE(normalize_trace) {
 }
 
 /// Neighbours are summed: all blocks to one, or each group of them.
-RESQ_DECLARE_RULE(sum_blocks) {
+bool resq_evaluate_sum_blocks(resq_evaluator *e, const resq_node *node, resq_range range,
+                              resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)range;
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t n = node->info.width, block = n * n, groups = n ? node->info.rows / n : 0;
@@ -96,7 +98,8 @@ static int compare_channels(const void *a, const void *b) {
   return x->index < y->index ? -1 : x->index > y->index;
 }
 
-RESQ_DECLARE_RULE(diagonal_order) {
+bool resq_evaluate_diagonal_order(resq_evaluator *e, const resq_node *node, resq_range range,
+                                  resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e, (void)range;
   int64_t n = node->info.width;
   if (operands[0]->rows != n || operands[0]->width != n || !resq_value_is_float(operands[0]))
@@ -143,7 +146,8 @@ static void eigen_task(void *opaque, int64_t task) {
   __atomic_clear(&job->lock, __ATOMIC_RELEASE);
 }
 
-RESQ_DECLARE_RULE(eigenbasis) {
+bool resq_evaluate_eigenbasis(resq_evaluator *e, const resq_node *node, resq_range range,
+                              resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)range;
   int64_t n = node->info.width;
   if (node->info.rows % n != 0)
@@ -162,7 +166,8 @@ RESQ_DECLARE_RULE(eigenbasis) {
 
 //===-- Balanced bases and inverses ---------------------------------------===//
 
-RESQ_DECLARE_RULE(balanced_basis) {
+bool resq_evaluate_balanced_basis(resq_evaluator *e, const resq_node *node, resq_range range,
+                                  resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e, (void)range;
   int64_t n = node->info.width;
   if (node->info.rows % n != 0 || !resq_value_is_float(operands[1]) ||
@@ -187,7 +192,9 @@ RESQ_DECLARE_RULE(balanced_basis) {
   return ok;
 }
 
-RESQ_DECLARE_RULE(inverse_transpose) {
+bool resq_evaluate_inverse_transpose(resq_evaluator *e, const resq_node *node, resq_range range,
+                                     resq_value *const *operands, resq_value **out,
+                                     resq_error *err) {
   (void)e, (void)range;
   int64_t n = node->info.width;
   if (node->info.rows % n != 0)
@@ -223,7 +230,8 @@ static bool multiply(resq_evaluator *e, const resq_node *node, const resq_value 
   return true;
 }
 
-RESQ_DECLARE_RULE(matmul) {
+bool resq_evaluate_matmul(resq_evaluator *e, const resq_node *node, resq_range range,
+                          resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)range;
   if (!resq_value_is_float(operands[0]) || !resq_value_is_float(operands[1]))
     return resq_bad_shapes(node, err);
@@ -243,7 +251,8 @@ RESQ_DECLARE_RULE(matmul) {
   return ok;
 }
 
-RESQ_DECLARE_RULE(kron) {
+bool resq_evaluate_kron(resq_evaluator *e, const resq_node *node, resq_range range,
+                        resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)range;
   const resq_tensor_info *ia = resq_operand_info(e, node, 0), *ib = resq_operand_info(e, node, 1);
   if (!resq_value_is_float(operands[0]) || !resq_value_is_float(operands[1]) ||
@@ -278,7 +287,8 @@ RESQ_DECLARE_RULE(kron) {
             ((T *)(out))[c * (m) + r] = ((const T *)(in))[r * (n) + c];                            \
   } while (0)
 
-RESQ_DECLARE_RULE(transpose) {
+bool resq_evaluate_transpose(resq_evaluator *e, const resq_node *node, resq_range range,
+                             resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)range;
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t m = extent(from, 1), n = from->width;
@@ -300,7 +310,8 @@ RESQ_DECLARE_RULE(transpose) {
   return true;
 }
 
-RESQ_DECLARE_RULE(deinterleave) {
+bool resq_evaluate_deinterleave(resq_evaluator *e, const resq_node *node, resq_range range,
+                                resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e, (void)range;
   // A vector's elements move as the rows of a matrix would.
   bool is_vector = node->info.rank == 1;

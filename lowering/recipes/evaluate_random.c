@@ -57,7 +57,8 @@ static bool make_hadamard(double *out, int64_t ld, int64_t n, const double *row_
   return true;
 }
 
-RESQ_DECLARE_RULE(hadamard_matrix) {
+bool resq_evaluate_hadamard_matrix(resq_evaluator *e, const resq_node *node, resq_range range,
+                                   resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e, (void)range, (void)operands;
   if (!create_square(node, "resq.hadamard_matrix", out, err))
     return false;
@@ -133,7 +134,9 @@ static bool haar_block(const resq_node *node, const block *b, uint64_t seed, res
   return resq_haar(b->data, b->ld, b->size, seed, b->first, err);
 }
 
-RESQ_DECLARE_RULE(random_orthogonal) {
+bool resq_evaluate_random_orthogonal(resq_evaluator *e, const resq_node *node, resq_range range,
+                                     resq_value *const *operands, resq_value **out,
+                                     resq_error *err) {
   (void)e, (void)range, (void)operands;
   const random_blocks blocks = {RESQ_OP_RANDOM_ORTHOGONAL, resqRandomOrthogonalOpGetSizes(node->op),
                                 resqRandomOrthogonalOpGetNumSizes(node->op),
@@ -176,7 +179,8 @@ static bool bernoulli_block(const resq_node *node, const block *b, uint64_t seed
   return true;
 }
 
-RESQ_DECLARE_RULE(random_matrix) {
+bool resq_evaluate_random_matrix(resq_evaluator *e, const resq_node *node, resq_range range,
+                                 resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e, (void)range, (void)operands;
   static const make_block makers[] = {[RESQ_RANDOM_KIND_HADAMARD] = hadamard_block,
                                       [RESQ_RANDOM_KIND_GAUSSIAN] = gaussian_block,
@@ -189,7 +193,8 @@ RESQ_DECLARE_RULE(random_matrix) {
 
 //===-- Sketches ----------------------------------------------------------===//
 
-RESQ_DECLARE_RULE(sketch_matrix) {
+bool resq_evaluate_sketch_matrix(resq_evaluator *e, const resq_node *node, resq_range range,
+                                 resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e, (void)range, (void)operands;
   if (!resq_new_value(node, RESQ_VALUE_F64, node->info.rows, out, err))
     return false;

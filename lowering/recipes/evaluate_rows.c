@@ -23,7 +23,8 @@ static void rotate_blocks(resq_evaluator *e, const resq_value *x, const resq_val
                     resq_f64(y) + j * size, y->width, x->rows, size, size);
 }
 
-RESQ_DECLARE_RULE(rotate) {
+bool resq_evaluate_rotate(resq_evaluator *e, const resq_node *node, resq_range range,
+                          resq_value *const *operands, resq_value **out, resq_error *err) {
   int64_t size = operands[1]->width;
   if (!resq_value_is_float(operands[0]) || !resq_value_is_float(operands[1]) ||
       operands[1]->rows % size != 0 || operands[0]->width % size != 0 ||
@@ -43,7 +44,8 @@ RESQ_DECLARE_RULE(rotate) {
   return ok;
 }
 
-RESQ_DECLARE_RULE(hadamard) {
+bool resq_evaluate_hadamard(resq_evaluator *e, const resq_node *node, resq_range range,
+                            resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)range;
   int64_t size = resqHadamardOpGetSize(node->op);
   int64_t order = size > 0 ? resqHadamardOrder(size) : 0;
@@ -122,7 +124,8 @@ static int64_t *permutation(const resq_node *node, resq_value *const *operands, 
   return NULL;
 }
 
-RESQ_DECLARE_RULE(permute) {
+bool resq_evaluate_permute(resq_evaluator *e, const resq_node *node, resq_range range,
+                           resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e;
   const resq_value *x = operands[0];
   if (x->width != node->info.width || x->kind == RESQ_VALUE_QUANT)
@@ -142,7 +145,8 @@ RESQ_DECLARE_RULE(permute) {
   return ok;
 }
 
-RESQ_DECLARE_RULE(split) {
+bool resq_evaluate_split(resq_evaluator *e, const resq_node *node, resq_range range,
+                         resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e;
   const resq_value *x = operands[0];
   int64_t block = resqSplitOpGetBlock(node->op), high = resqSplitOpGetHigh(node->op);
@@ -213,7 +217,8 @@ static bool join_parts(const resq_evaluator *e, const resq_node *node, resq_valu
   return true;
 }
 
-RESQ_DECLARE_RULE(join) {
+bool resq_evaluate_join(resq_evaluator *e, const resq_node *node, resq_range range,
+                        resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)range;
   return with_same_kind(e, node, operands, join_parts, out, err);
 }
@@ -229,7 +234,8 @@ static void around(const resq_tensor_info *info, int64_t dim, int64_t *outer, in
   }
 }
 
-RESQ_DECLARE_RULE(slice) {
+bool resq_evaluate_slice(resq_evaluator *e, const resq_node *node, resq_range range,
+                         resq_value *const *operands, resq_value **out, resq_error *err) {
   const resq_value *x = operands[0];
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t dim = resqSliceOpGetDim(node->op), begin = resqSliceOpGetBegin(node->op);
@@ -318,7 +324,8 @@ static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_v
   return true;
 }
 
-RESQ_DECLARE_RULE(concat) {
+bool resq_evaluate_concat(resq_evaluator *e, const resq_node *node, resq_range range,
+                          resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)range;
   if (operands[0]->kind == RESQ_VALUE_QUANT)
     return concat_codes(node, operands, out, err);
@@ -346,13 +353,15 @@ static bool add_parts(const resq_evaluator *e, const resq_node *node, resq_value
   return true;
 }
 
-RESQ_DECLARE_RULE(add) {
+bool resq_evaluate_add(resq_evaluator *e, const resq_node *node, resq_range range,
+                       resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)range;
   return with_same_kind(e, node, operands, add_parts, out, err);
 }
 
 /// In f64, like rotations: the product of two f32 is exact there.
-RESQ_DECLARE_RULE(scale_columns) {
+bool resq_evaluate_scale_columns(resq_evaluator *e, const resq_node *node, resq_range range,
+                                 resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e;
   const resq_value *x = operands[0];
   if (!resq_value_is_float(x) || !resq_value_is_float(operands[1]) ||

@@ -42,7 +42,8 @@ static bool shape_tensor(const resq_checkpoint *c, const resq_gguf_tensor *tenso
                    extents_text(want, sizeof want, info->shape, info->rank));
 }
 
-RESQ_DECLARE_RULE(leaf) {
+bool resq_evaluate_leaf(resq_evaluator *e, const resq_node *node, resq_range range,
+                        resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)operands;
   resq_checkpoint *c = resq_checkpoint_get(e, resqLeafOpGetCheckpoint(node->op), err);
   if (!c)
@@ -86,7 +87,8 @@ static bool find_site(const resq_evaluator *e, const resq_node *node, char site[
                    site);
 }
 
-RESQ_DECLARE_RULE(moment) {
+bool resq_evaluate_moment(resq_evaluator *e, const resq_node *node, resq_range range,
+                          resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)operands;
   char site[MAX_SITE];
   if (!find_site(e, node, site, err))
@@ -102,7 +104,8 @@ RESQ_DECLARE_RULE(moment) {
 }
 
 /// Row i of R is kept row floor(i * kept / R).
-RESQ_DECLARE_RULE(samples) {
+bool resq_evaluate_samples(resq_evaluator *e, const resq_node *node, resq_range range,
+                           resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)operands;
   char site[MAX_SITE];
   if (!find_site(e, node, site, err))
@@ -138,7 +141,8 @@ static double constant_f64(MlirAttribute value, bool is_single, bool splat, int6
                : mlirDenseElementsAttrGetDoubleValue(value, i);
 }
 
-RESQ_DECLARE_RULE(constant) {
+bool resq_evaluate_constant(resq_evaluator *e, const resq_node *node, resq_range range,
+                            resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e, (void)operands;
   MlirAttribute value = resq_op_attr(node->op, "value");
   const resq_tensor_info *info = &node->info;
@@ -168,7 +172,8 @@ RESQ_DECLARE_RULE(constant) {
   return true;
 }
 
-RESQ_DECLARE_RULE(eye) {
+bool resq_evaluate_eye(resq_evaluator *e, const resq_node *node, resq_range range,
+                       resq_value *const *operands, resq_value **out, resq_error *err) {
   (void)e, (void)operands;
   if (node->info.kind != RESQ_ELEMENT_FLOAT || node->info.rank != 2 ||
       node->info.rows != node->info.width)
