@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# Builds runtime/kernels twice: a native library resq_kernels for tests and benchmarks, and one
-# bitcode file a level, ${RESQ_BITCODE_FOLDER}/<level>.linked.bc, which the compiler embeds. A build with that folder of
+# Builds runtime/kernels twice, for the levels of runtime/base/levels.def: a native library resq_kernels for tests and
+# benchmarks, and one bitcode file for each level, ${RESQ_BITCODE_FOLDER}/<level>.linked.bc, which the compiler embeds. A build with that folder of
 # another build takes the files from there: they depend on the sources and on clang, and not on a build's own flags.
 set(RESQ_BITCODE_FOLDER "" CACHE PATH "the folder 'kernels' of another build, to take the kernels' bitcode from")
 if(RESQ_BITCODE_FOLDER)
@@ -22,96 +22,114 @@ if(RESQ_SANITIZE)
     list(APPEND native_flags -fno-sanitize=fuzzer-no-link)
   endif()
 endif()
-set(RESQ_FLAGS_generic -march=x86-64)
-set(RESQ_FLAGS_avx2 -march=x86-64-v3)
-set(RESQ_FLAGS_avx512 -march=x86-64-v4 -mavx512vnni -mprefer-vector-width=512)
-set(RESQ_FLAGS_avx512vbmi ${RESQ_FLAGS_avx512} -mavx512vbmi)
-file(GLOB RESQ_SOURCES_generic CONFIGURE_DEPENDS ${kernel_dir}/generic/*_generic.c)
-# What a level has no file of its own for is the portable source, vectorised for that level.
-function(resq_level_sources level suffix)
-  file(GLOB own CONFIGURE_DEPENDS ${kernel_dir}/x86_64/*_${suffix}.c)
+include(ResqLevels)
+
+# resq_level_sources(<level> <out>): a file for each op: the level's own, else its fallback's, which is then compiled for
+# this level. Those that <out>_NATIVE lists are its own or portable; the others are tested at the level they are of.
+function(resq_level_sources level out)
   set(sources)
-  foreach(source ${RESQ_SOURCES_generic})
-    string(REGEX REPLACE "/generic/([a-z0-9_]+)_generic.c$" "/x86_64/\\1_${suffix}.c" special ${source})
-    if(special IN_LIST own)
-      list(APPEND sources ${special})
+  set(native)
+  if(RESQ_${level}_FALLBACK STREQUAL none)
+    set(ops)
+  else()
+    resq_level_sources(${RESQ_${level}_FALLBACK} inherited)
+    set(ops ${inherited_OPS})
+  endif()
+  if(RESQ_${level}_OWN)
+    string(REPLACE "/" ";" own "${RESQ_${level}_OWN}")
+    list(GET own 0 folder)
+    list(GET own 1 suffix)
+    file(GLOB files CONFIGURE_DEPENDS ${kernel_dir}/${folder}/*_${suffix}.c)
+    foreach(file ${files})
+      string(REGEX REPLACE "^.*/([a-z0-9_]+)_${suffix}\\.c$" "\\1" op ${file})
+      if(RESQ_${level}_FALLBACK STREQUAL none)
+        list(APPEND ops ${op})
+      elseif(NOT op IN_LIST ops)
+        message(FATAL_ERROR "${file}: level ${RESQ_${level}_FALLBACK}, the fallback of ${level}, has no kernel file of ${op}")
+      endif()
+      set(file_${op} ${file})
+    endforeach()
+  endif()
+  foreach(op ${ops})
+    if(file_${op})
+      list(APPEND native ${file_${op}})
     else()
-      list(APPEND sources ${source})
+      set(file_${op} ${inherited_${op}})
+      if(file_${op} MATCHES "_generic\\.c$")
+        list(APPEND native ${file_${op}})
+      endif()
     endif()
+    list(APPEND sources ${file_${op}})
+    set(${out}_${op} ${file_${op}} PARENT_SCOPE)
   endforeach()
-  set(RESQ_SOURCES_${level} ${sources} PARENT_SCOPE)
+  set(${out}_OPS ${ops} PARENT_SCOPE)
+  set(${out}_NATIVE ${native} PARENT_SCOPE)
+  set(${out} ${sources} PARENT_SCOPE)
 endfunction()
-resq_level_sources(avx2 avx2)
-resq_level_sources(avx512 avx512)
-resq_level_sources(avx512vbmi avx512) # the same files; __AVX512VBMI__ tells them apart
-set(RESQ_CPU_LEVELS generic avx2 avx512 avx512vbmi)
-file(GLOB kernel_headers CONFIGURE_DEPENDS ${kernel_dir}/*.h ${kernel_dir}/layout/*.h ${kernel_dir}/templates/*.h
-     ${kernel_dir}/templates/*.inc ${kernel_dir}/generic/*.h ${kernel_dir}/x86_64/*.h ${kernel_dir}/x86_64/*.inc
-     ${CMAKE_SOURCE_DIR}/runtime/include/resq/abi.h)
+
 set(kernel_includes -I${CMAKE_BINARY_DIR}/layers/resq_kernel_headers -I${CMAKE_SOURCE_DIR}/runtime/include)
 
 add_library(resq_kernels STATIC)
 target_link_libraries(resq_kernels PUBLIC resq_base resq_kernel_headers)
 set(RESQ_BITCODE)
-foreach(level ${RESQ_CPU_LEVELS})
-  set(objects)
-  set(native ${RESQ_SOURCES_${level}})
-  if(level STREQUAL avx512vbmi) # the only one that is not as in avx512
-    list(FILTER native INCLUDE REGEX "/qlinear_avx512.c$")
+foreach(level ${RESQ_LEVELS})
+  resq_level_sources(${level} sources)
+  if(RESQ_${level}_ARCHITECTURE STREQUAL CMAKE_SYSTEM_PROCESSOR)
+    add_library(resq_kernels_${level} OBJECT ${sources_NATIVE})
+    target_link_libraries(resq_kernels_${level} PRIVATE resq_kernel_headers)
+    target_compile_options(resq_kernels_${level} PRIVATE ${kernel_flags} ${native_flags} ${RESQ_${level}_FLAGS}
+                           -DRESQ_LEVEL=${level})
+    target_sources(resq_kernels PRIVATE $<TARGET_OBJECTS:resq_kernels_${level}>)
   endif()
-  add_library(resq_kernels_${level} OBJECT ${native})
-  target_link_libraries(resq_kernels_${level} PRIVATE resq_kernel_headers)
-  target_compile_options(resq_kernels_${level} PRIVATE ${kernel_flags} ${native_flags} ${RESQ_FLAGS_${level}}
-                         -DRESQ_LEVEL=${level})
-  target_sources(resq_kernels PRIVATE $<TARGET_OBJECTS:resq_kernels_${level}>)
   if(RESQ_BITCODE_FOLDER)
     continue()
   endif()
-  foreach(source ${RESQ_SOURCES_${level}})
+  set(objects)
+  foreach(source ${sources})
     get_filename_component(name ${source} NAME_WE)
     set(bc ${CMAKE_BINARY_DIR}/kernels/${level}/${name}.bc)
     # Vectorised after specialisation, when shapes are constants: no loop passes here.
     add_custom_command(OUTPUT ${bc}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels/${level}
-      COMMAND ${RESQ_CLANG} --target=x86_64-pc-linux-gnu -std=gnu17 ${kernel_flags} ${RESQ_FLAGS_${level}}
+      COMMAND ${RESQ_CLANG} --target=${RESQ_${level}_TRIPLE} -std=gnu17 ${kernel_flags} ${RESQ_${level}_FLAGS}
               -Xclang -disable-llvm-passes -DRESQ_LEVEL=${level} -Wall -Wextra -Werror
-              ${kernel_includes} -emit-llvm -c ${source} -o ${bc}
-      DEPENDS ${source} ${kernel_headers} VERBATIM)
+              ${kernel_includes} -emit-llvm -c ${source} -o ${bc} -MD -MF ${bc}.d
+      DEPENDS ${source} DEPFILE ${bc}.d VERBATIM)
     list(APPEND objects ${bc})
   endforeach()
-  if(objects)
-    set(linked ${CMAKE_BINARY_DIR}/kernels/${level}.linked.bc)
-    add_custom_command(OUTPUT ${linked} COMMAND ${RESQ_LLVM_LINK} ${objects} -o ${linked}
-                       DEPENDS ${objects} VERBATIM)
-    list(APPEND RESQ_BITCODE ${linked})
-  endif()
+  set(linked ${CMAKE_BINARY_DIR}/kernels/${level}.linked.bc)
+  add_custom_command(OUTPUT ${linked} COMMAND ${RESQ_LLVM_LINK} ${objects} -o ${linked}
+                     DEPENDS ${objects} VERBATIM)
+  list(APPEND RESQ_BITCODE ${linked})
 endforeach()
 
-# Device kernels, runtime/kernels/nvptx/<op>_cuda.c: bitcode only, kernels/cuda_<chip>.linked.bc, one a chip that
-# lowering/codegen/targets.c names, so that a kernel may use what a chip alone has (RESQ_SM: 80, 90).
-file(GLOB RESQ_SOURCES_cuda CONFIGURE_DEPENDS ${kernel_dir}/nvptx/*_cuda.c)
-file(GLOB cuda_headers CONFIGURE_DEPENDS ${kernel_dir}/nvptx/*.h)
-set(RESQ_CUDA_CHIPS sm_80 sm_90a)
-foreach(chip ${RESQ_CUDA_CHIPS})
+# Device kernels, runtime/kernels/nvptx/<op>_cuda.c: bitcode only, kernels/<chip>.linked.bc, one for each chip, so that a
+# kernel may use what a chip alone has (RESQ_SM: 80, 90).
+file(GLOB device_sources CONFIGURE_DEPENDS ${kernel_dir}/nvptx/*_cuda.c)
+foreach(chip ${RESQ_GPU_CHIPS})
   if(RESQ_BITCODE_FOLDER)
     break()
   endif()
-  string(REGEX REPLACE "[^0-9]" "" number ${chip})
+  set(features)
+  foreach(feature ${RESQ_${chip}_FEATURES})
+    list(APPEND features -Xclang -target-feature -Xclang ${feature})
+  endforeach()
   set(objects)
-  foreach(source ${RESQ_SOURCES_cuda})
+  foreach(source ${device_sources})
     get_filename_component(name ${source} NAME_WE)
-    set(bc ${CMAKE_BINARY_DIR}/kernels/${name}_${chip}.bc)
-    # AVX-512 float kernels may use FMA and so may these. The PTX version, that of lowering/codegen/targets.c, is given: clang
-    # takes it from an installed CUDA toolkit, and without one from a time before these chips.
+    set(bc ${CMAKE_BINARY_DIR}/kernels/${chip}/${name}.bc)
+    # AVX-512 float kernels may use FMA and so may these. The PTX version is given as a feature: clang takes it from an
+    # installed CUDA toolkit, and without one from a time before these chips.
     add_custom_command(OUTPUT ${bc}
-      COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels
-      COMMAND ${RESQ_CLANG} --target=nvptx64-nvidia-cuda -march=${chip} -Xclang -target-feature -Xclang +ptx80 -nogpulib -std=gnu17 -O3 -ffreestanding
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels/${chip}
+      COMMAND ${RESQ_CLANG} --target=${RESQ_${chip}_TRIPLE} -march=${chip} ${features} -nogpulib -std=gnu17 -O3 -ffreestanding
               -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -fconvergent-functions -Xclang -disable-llvm-passes
-              -DRESQ_SM=${number} -Wall -Wextra -Werror ${kernel_includes} -emit-llvm -c ${source} -o ${bc}
-      DEPENDS ${source} ${cuda_headers} ${kernel_headers} VERBATIM)
+              -DRESQ_SM=${RESQ_${chip}_CAPABILITY} -Wall -Wextra -Werror ${kernel_includes} -emit-llvm -c ${source}
+              -o ${bc} -MD -MF ${bc}.d
+      DEPENDS ${source} DEPFILE ${bc}.d VERBATIM)
     list(APPEND objects ${bc})
   endforeach()
-  set(linked ${CMAKE_BINARY_DIR}/kernels/cuda_${chip}.linked.bc)
+  set(linked ${CMAKE_BINARY_DIR}/kernels/${chip}.linked.bc)
   add_custom_command(OUTPUT ${linked} COMMAND ${RESQ_LLVM_LINK} ${objects} -o ${linked}
                      DEPENDS ${objects} VERBATIM)
   list(APPEND RESQ_BITCODE ${linked})

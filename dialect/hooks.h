@@ -15,7 +15,6 @@
 
 #include "dialect/ops.h"
 #include "mlir-c/IR.h"
-#include "resq/dialect.h"
 #include <stdbool.h>
 #include <stdint.h>
 

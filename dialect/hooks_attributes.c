@@ -14,16 +14,16 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum attribute_kind { TEXT, NUMBER, UNIT, LIST, NUMBERS, SETTINGS } attribute_kind;
-static const char *const kind_names[] = {"a string", "a 64-bit integer", "a unit",
-                                         "an array", "array<i64: ...>",  "a dictionary of f64"};
+typedef enum attribute_kind { TEXT, NUMBER, UNIT, FIELDS, SETTINGS } attribute_kind;
+static const char *const kind_names[] = {"a string", "a 64-bit integer", "a unit", "a dictionary",
+                                         "a dictionary of f64"};
 
 /// Who may carry it. A user's module has the attributes of MODULE and NAMED alone; all others are
 /// what passes and lowerings say to each other.
 typedef enum attribute_place {
   MODULE,   ///< the module
   NAMED,    ///< an argument or result of a function, or the module
-  LOWERED,  ///< what a function or gpu.module was lowered from
+  LOWERED,  ///< a lowered function or gpu.module
   ARGUMENT, ///< an argument of a lowered function
 } attribute_place;
 
@@ -82,10 +82,8 @@ static bool has_kind(MlirAttribute value, attribute_kind kind) {
            mlirIntegerTypeGetWidth(mlirAttributeGetType(value)) == 64;
   case UNIT:
     return mlirAttributeIsAUnit(value);
-  case LIST:
-    return mlirAttributeIsAArray(value);
-  case NUMBERS:
-    return mlirAttributeIsADenseI64Array(value);
+  case FIELDS:
+    return mlirAttributeIsADictionary(value);
   case SETTINGS:
     return is_settings(value);
   }

@@ -1,6 +1,5 @@
 //===-- hooks_kv_codes.c - cache codes ------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "dialect/build.h"
 #include "dialect/hooks.h"
 #include "kernels/kernels.h"
 #include <inttypes.h>

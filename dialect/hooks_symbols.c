@@ -6,13 +6,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-// What older versions wrote is upgraded where it is parsed, in text and in bytecode alike: types and
-// attributes stand in bytecode as text.
+// What version 1 wrote as text is upgraded where it is parsed. Its bytecode holds strings where ops
+// have enums now, which MLIR's reader refuses before anything here is asked.
 bool resqCheckVersion(MlirLocation loc, uint64_t version) {
-  if (version >= 1 && version <= RESQ_DIALECT_VERSION)
+  if (version == RESQ_DIALECT_VERSION)
     return true;
-  resq_emit_error_at(loc, "the bytecode holds resq dialect version %" PRIu64 ": allowed is 1 to %d",
-                     version, RESQ_DIALECT_VERSION);
+  resq_emit_error_at(loc, "the bytecode holds resq dialect version %" PRIu64 ": allowed is %d%s",
+                     version, RESQ_DIALECT_VERSION,
+                     version < RESQ_DIALECT_VERSION
+                         ? ". Print it as text with the resq that wrote it: that is upgraded"
+                         : "");
   return false;
 }
 

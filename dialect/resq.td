@@ -37,24 +37,23 @@ def Resq_Dialect : Dialect {
   let hasRegionResultAttrVerify = 1;
 }
 
+// In text bare words: `row`.
+class Resq_Enum<string name, string summary, list<EnumCase> cases> : I32Enum<name, summary, cases> {
+  let cppNamespace = "::resq";
+}
+
 //===-- Types -------------------------------------------------------------===//
 
 class Resq_Type<string name, string mnem> : TypeDef<Resq_Dialect, name> {
   let mnemonic = mnem;
 }
 
-def Resq_CodeKind : I32EnumAttr<"CodeKind", "a family of codes", [
-    I32EnumAttrCase<"Integer", 0, "integer">, I32EnumAttrCase<"E4M3", 1, "e4m3">,
-    I32EnumAttrCase<"Table", 2, "table">, I32EnumAttrCase<"Trellis", 3, "trellis">]> {
-  let cppNamespace = "::resq";
-  let genSpecializedAttr = 0;
-}
-
-def Resq_Layout : I32EnumAttr<"Layout", "an order in which codes are stored", [
-    I32EnumAttrCase<"Row", 0, "row">, I32EnumAttrCase<"N16K4", 1, "n16k4">]> {
-  let cppNamespace = "::resq";
-  let genSpecializedAttr = 0;
-}
+// The numbers are those of resq_code_kind and resq_layout (runtime/kernels/layout/quant_codes.h): dialect.cpp checks it.
+def Resq_CodeKind : Resq_Enum<"CodeKind", "a family of codes", [
+  I32EnumCase<"Integer", 0, "integer">, I32EnumCase<"E4M3", 1, "e4m3">, I32EnumCase<"Table", 2, "table">,
+  I32EnumCase<"Trellis", 3, "trellis">]>;
+def Resq_Layout : Resq_Enum<"Layout", "an order in which codes are stored", [
+  I32EnumCase<"Row", 0, "row">, I32EnumCase<"N16K4", 1, "n16k4">]>;
 
 def Resq_QuantType : Resq_Type<"Quant", "quant"> {
   let summary = "short codes with one scale per group of the last dimension";
@@ -115,34 +114,8 @@ class Resq_KvCode<string name, string mnem> : AttrDef<Resq_Dialect, name> {
   let genVerifyDecl = 1;
 }
 
-// Enums of op attributes. In text they are bare words: `gaussian`.
-class Resq_Enum<string name, string summary, list<EnumCase> cases> : I32Enum<name, summary, cases> {
-  let cppNamespace = "::resq";
-}
-// Read and printed by dialect.cpp, so that a wrong word is one error, not two.
-class Resq_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Resq_Dialect, info, mnemonic> {
-  let assemblyFormat = ?;
-  let hasCustomAssemblyFormat = 1;
-}
-
-def Resq_CheckpointFormat : Resq_Enum<"CheckpointFormat", "a format of checkpoints", [I32EnumCase<"Gguf", 0, "gguf">]>;
-def Resq_CheckpointFormatAttr : Resq_EnumAttr<Resq_CheckpointFormat, "checkpoint_format">;
-
-def Resq_TokenizerKind : Resq_Enum<"TokenizerKind", "a kind of tokenizer", [I32EnumCase<"Bpe", 0, "bpe">]>;
-def Resq_TokenizerKindAttr : Resq_EnumAttr<Resq_TokenizerKind, "tokenizer_kind">;
-
-def Resq_Activation : Resq_Enum<"Activation", "an activation function", [I32EnumCase<"Silu", 0, "silu">]>;
-def Resq_ActivationAttr : Resq_EnumAttr<Resq_Activation, "activation">;
-
-def Resq_RandomKind : Resq_Enum<"RandomKind", "a distribution of random matrices", [
-  I32EnumCase<"Hadamard", 0, "hadamard">, I32EnumCase<"Gaussian", 1, "gaussian">, I32EnumCase<"Bernoulli", 2, "bernoulli">]>;
-def Resq_RandomKindAttr : Resq_EnumAttr<Resq_RandomKind, "random_kind">;
-
-def Resq_KvElement : I32EnumAttr<"KvElement", "a float type of cached elements", [
-    I32EnumAttrCase<"F32", 0, "f32">, I32EnumAttrCase<"F16", 1, "f16">]> {
-  let cppNamespace = "::resq";
-  let genSpecializedAttr = 0;
-}
+def Resq_KvElement : Resq_Enum<"KvElement", "a float type of cached elements", [
+  I32EnumCase<"F32", 0, "f32">, I32EnumCase<"F16", 1, "f16">]>;
 
 def Resq_KvFloatAttr : Resq_KvCode<"KvFloat", "kv_float"> {
   let summary = "a cache code: the elements as floats";
@@ -195,7 +168,29 @@ def Resq_KvQjlGroupsAttr : Resq_KvCode<"KvQjlGroups", "kv_qjl_groups"> {
   let parameters = (ins "unsigned":$rows, "unsigned":$outliers, "unsigned":$outlier_rows, "unsigned":$buffer, "unsigned":$window);
 }
 
-def Resq_KvCodeAttr : AnyAttrOf<[Resq_KvFloatAttr, Resq_KvIntAttr, Resq_KvLmAttr, Resq_KvQjlAttr, Resq_KvQjlGroupsAttr], "a cache code">;
+def Resq_KvCodeAttr : AnyAttrOf<[Resq_KvFloatAttr, Resq_KvIntAttr, Resq_KvLmAttr, Resq_KvQjlAttr, Resq_KvQjlGroupsAttr], "a cache code"> {
+  let storageType = "::mlir::Attribute";
+}
+
+// Enums of op attributes. In text they are bare words: `gaussian`.
+// Read and printed by dialect.cpp, so that a wrong word is one error, not two.
+class Resq_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Resq_Dialect, info, mnemonic> {
+  let assemblyFormat = ?;
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Resq_CheckpointFormat : Resq_Enum<"CheckpointFormat", "a format of checkpoints", [I32EnumCase<"Gguf", 0, "gguf">]>;
+def Resq_CheckpointFormatAttr : Resq_EnumAttr<Resq_CheckpointFormat, "checkpoint_format">;
+
+def Resq_TokenizerKind : Resq_Enum<"TokenizerKind", "a kind of tokenizer", [I32EnumCase<"Bpe", 0, "bpe">]>;
+def Resq_TokenizerKindAttr : Resq_EnumAttr<Resq_TokenizerKind, "tokenizer_kind">;
+
+def Resq_Activation : Resq_Enum<"Activation", "an activation function", [I32EnumCase<"Silu", 0, "silu">]>;
+def Resq_ActivationAttr : Resq_EnumAttr<Resq_Activation, "activation">;
+
+def Resq_RandomKind : Resq_Enum<"RandomKind", "a distribution of random matrices", [
+  I32EnumCase<"Hadamard", 0, "hadamard">, I32EnumCase<"Gaussian", 1, "gaussian">, I32EnumCase<"Bernoulli", 2, "bernoulli">]>;
+def Resq_RandomKindAttr : Resq_EnumAttr<Resq_RandomKind, "random_kind">;
 
 //===-- Base classes ------------------------------------------------------===//
 

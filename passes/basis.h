@@ -35,6 +35,11 @@ typedef struct resq_rotation {
   double departure; ///< largest |R^T R - 1| that materialize lets pass; 0: any
 } resq_rotation;
 
+/// The seed of another stream of random numbers: `n` steps on, beginning anew behind the last one.
+static inline int64_t resq_seed_apart(int64_t seed, int n) {
+  return (int64_t)((uint64_t)seed + (uint64_t)n);
+}
+
 typedef struct resq_basis {
   resq_basis_kind kind;
   resq_rotation rotation;

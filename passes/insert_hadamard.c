@@ -147,7 +147,7 @@ bool resq_pass_insert_hadamard(MlirOperation module, resq_pass *pass) {
     return false;
   }
   if (resq_pass_bool(pass, "across-heads")) {
-    mixing m = {.module = module, .seed = resq_pass_int(pass, "seed") + 3};
+    mixing m = {.module = module, .seed = resq_seed_apart(resq_pass_int(pass, "seed"), 3)};
     m.anchor = resq_first_function(module);
     resq_for_each(module, RESQ_OP_LINEAR, visit_reader_of_attention, &m);
     free(m.order);

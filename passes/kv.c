@@ -139,7 +139,7 @@ static turning make_turning(caching *c, MlirOperation cache, const cache_users *
                   .high = high_of(c, s, size),
                   .blocks = resqKvCacheOpGetHeads(cache),
                   .sum_blocks = !s->per_head,
-                  .seed = c->options->seed + 1,
+                  .seed = resq_seed_apart(c->options->seed, 1),
                   .sites = sites,
                   .n_sites = 1,
                   .queries = queries,
@@ -206,7 +206,7 @@ static MlirValue make_sketch(const resq_builder *b, void *user) {
   const caching *c = user;
   int64_t shape[] = {c->sketch_rows, c->sketch_size};
   // The basis's random part takes seed + 1 of the same generator: signs must not depend on it.
-  MlirValue s = resqSketchMatrixOpBuild(b, c->options->seed + 4,
+  MlirValue s = resqSketchMatrixOpBuild(b, resq_seed_apart(c->options->seed, 4),
                                         resq_tensor(mlirF64TypeGet(b->ctx), 2, shape));
   resqSketchMatrixOpSetGaussian(resq_defining_op(s), c->options->keys->gaussian);
   return resqCastOpBuild(b, s, resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));

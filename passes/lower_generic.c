@@ -8,13 +8,15 @@
 //       they are, a panel as tensor<tiles x k x 16 x element>, n16k4 as tensor<bytes x i8>;
 //   {resq.cache = "c", resq.index, resq.sequence_bytes, resq.token_bytes}  memref<?xi8>, in the
 //       definition's layout: sequences times (capacity * token_bytes + sequence_bytes);
-//   {resq.capacity}                                index, last, where there is a cache.
+//   {resq.capacity}                                index, last, where there is a cache
+// (generic_argument.h has them as a structure).
 // resq.observe is dropped, recipes are erased.
 //===----------------------------------------------------------------------===//
 #include "passes/lower_generic.h"
 #include "dialect/attributes.h"
 #include "passes/recipe.h"
 #include "dialect/memory.h"
+#include "passes/generic_argument.h"
 #include "mlir-c/Pass.h"
 #include "mlir-c/Transforms.h"
 #include "passes/pass.h"
@@ -85,28 +87,24 @@ static MlirType stored_type(MlirOperation get) {
 }
 
 static MlirAttribute param_facts(generic *g, MlirOperation param) {
-  MlirNamedAttribute facts[2];
-  intptr_t n = 0;
-  facts[n++] =
-      resq_attr(g->ctx, RESQ_ATTR_PARAM, mlirStringAttrGet(g->ctx, resq_symbol_name(param)));
-  if (resqParamOpHasOffset(param))
-    facts[n++] = resq_attr_i64(g->ctx, RESQ_ATTR_OFFSET, resqParamOpGetOffset(param));
-  return mlirDictionaryAttrGet(g->ctx, n, facts);
+  const resq_generic_argument argument = {
+      .kind = RESQ_GENERIC_PARAM,
+      .name = resq_symbol_name(param),
+      .offset = resqParamOpHasOffset(param) ? resqParamOpGetOffset(param) : -1};
+  return resq_generic_argument_write(g->ctx, &argument);
 }
 
 /// `index` is the cache's place among all of the module's: that of the ABI.
 static MlirAttribute cache_facts(generic *g, MlirOperation cache) {
-  int64_t index = 0;
+  resq_generic_argument argument = {.kind = RESQ_GENERIC_CACHE,
+                                    .name = resq_symbol_name(cache),
+                                    .token_bytes = resqKvCacheTokenBytes(cache),
+                                    .sequence_bytes = resqKvCacheSequenceBytes(cache)};
   MlirBlock body = mlirOperationGetBlock(cache);
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationEqual(op, cache);
        op = mlirOperationGetNextInBlock(op))
-    index += resqOpIsKvCache(op);
-  MlirNamedAttribute facts[] = {
-      resq_attr(g->ctx, RESQ_ATTR_CACHE, mlirStringAttrGet(g->ctx, resq_symbol_name(cache))),
-      resq_attr_i64(g->ctx, RESQ_ATTR_INDEX, index),
-      resq_attr_i64(g->ctx, RESQ_ATTR_SEQUENCE_BYTES, resqKvCacheSequenceBytes(cache)),
-      resq_attr_i64(g->ctx, RESQ_ATTR_TOKEN_BYTES, resqKvCacheTokenBytes(cache))};
-  return mlirDictionaryAttrGet(g->ctx, 4, facts);
+    argument.index += resqOpIsKvCache(op);
+  return resq_generic_argument_write(g->ctx, &argument);
 }
 
 static MlirType bytes_type(MlirContext ctx) {
@@ -168,10 +166,9 @@ static void set_signature(generic *g, intptr_t n_own) {
       facts[i] = mlirArrayAttrGetElement(old, i);
     else if (i >= n_own && i - n_own < g->n_symbols)
       facts[i] = g->symbols[i - n_own].facts;
-    else if (i >= n_own) {
-      MlirNamedAttribute capacity = resq_attr_unit(g->ctx, RESQ_ATTR_CAPACITY);
-      facts[i] = mlirDictionaryAttrGet(g->ctx, 1, &capacity);
-    }
+    else if (i >= n_own)
+      facts[i] = resq_generic_argument_write(
+          g->ctx, &(resq_generic_argument){.kind = RESQ_GENERIC_CAPACITY});
   }
   for (intptr_t i = 0; i < n_results; i++)
     results[i] = mlirFunctionTypeGetResult(function, i);

@@ -132,7 +132,7 @@ static resq_basis_pair value_basis(splitting *s, MlirOperation attention, int64_
                   .size = *out_size,
                   .high = high_count(s, *out_size),
                   .blocks = resqKvCacheOpGetHeads(cache),
-                  .seed = s->seed + 1,
+                  .seed = resq_seed_apart(s->seed, 1),
                   .sites = sites,
                   .n_sites = 1};
   return resq_basis_params(s->module, s->anchor, symbol, dual, &b);
@@ -153,7 +153,7 @@ static resq_basis_pair own_basis(splitting *s, MlirOperation linear, MlirValue x
                   .rotation = s->rotation,
                   .size = size,
                   .high = high_count(s, size),
-                  .seed = s->seed + 2,
+                  .seed = resq_seed_apart(s->seed, 2),
                   .sites = sites,
                   .n_sites = 1};
   resq_basis_pair basis =

@@ -123,9 +123,7 @@ static void read_attribute(json_t *record, field *out) {
     out->form = NUMBERS;
     return;
   }
-  if (!*storage) // one of several attributes: what mlir-tblgen takes then
-    out->storage = "::mlir::Attribute";
-  if (!*storage || !strncmp(storage, "::resq::", 8)) {
+  if (!strncmp(storage, "::resq::", 8) || same_word(storage, "::mlir::Attribute")) {
     out->form = ATTRIBUTE;
     return;
   }

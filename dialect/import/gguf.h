@@ -98,7 +98,13 @@ bool resq_gguf_parse(resq_gguf *out, const void *data, uint64_t size, const char
 void resq_gguf_close(resq_gguf *gguf);
 
 /// Takes what was read of the file out of memory, until it is read again.
-void resq_gguf_forget(const resq_gguf *gguf);
+void resq_gguf_drop_pages(const resq_gguf *gguf);
+/// How often files were opened by path, and digests computed, in this process: for tests.
+typedef struct resq_gguf_counts {
+  int opened, digested;
+} resq_gguf_counts;
+resq_gguf_counts resq_gguf_counted(void);
+
 /// XXH3-128 of the whole file, read piece by piece.
 XXH128_hash_t resq_gguf_digest(const resq_gguf *gguf);
 

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "base/checked.h"
 #include "dialect/import/gguf.h"
+#include "kernels/half.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -25,23 +26,7 @@ static inline uint16_t load_u16(const uint8_t *bytes) {
   return value;
 }
 
-static inline float float_of_bits(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-/// Exact. Written out, because _Float16 would call into libgcc on the base x86-64 that this file is compiled for.
-static inline float load_f16(const uint8_t *bytes) {
-  uint32_t half = load_u16(bytes);
-  uint32_t sign = (half & 0x8000) << 16, exponent = half >> 10 & 31, mantissa = half & 1023;
-  if (exponent == 0) { // zero and denormals: an integer times 2^-24
-    float magnitude = (float)mantissa * 0x1p-24f;
-    return sign ? -magnitude : magnitude;
-  }
-  uint32_t wide = exponent == 31 ? 255 : exponent + (127 - 15);
-  return float_of_bits(sign | wide << 23 | mantissa << 13);
-}
+static inline float load_f16(const uint8_t *bytes) { return resq_f32_from_f16(load_u16(bytes)); }
 
 //===-- Plain types: blocks of one element --------------------------------===//
 
@@ -56,7 +41,7 @@ static void decode_f16(const uint8_t *in, uint64_t count, float *out) {
 
 static void decode_bf16(const uint8_t *in, uint64_t count, float *out) {
   for (uint64_t i = 0; i < count; ++i)
-    out[i] = float_of_bits((uint32_t)load_u16(in + 2 * i) << 16);
+    out[i] = resq_f32_from_bf16(load_u16(in + 2 * i));
 }
 
 //===-- Blocks of 32 ------------------------------------------------------===//

@@ -25,11 +25,12 @@ static bool check_not_folder(const char *path, resq_error *err) {
                               : "; give a file in it");
 }
 
-MlirModule resq_import(MlirContext ctx, const char *path, resq_error *err) {
+MlirModule resq_import(MlirContext ctx, const char *path, resq_checkpoints *checkpoints,
+                       resq_error *err) {
   resq_map map;
   if (!check_not_folder(path, err) || !resq_map_open(&map, path, err))
     return (MlirModule){NULL};
   bool is_gguf = map.size >= 4 && memcmp(map.data, "GGUF", 4) == 0;
   resq_map_close(&map);
-  return is_gguf ? resq_import_gguf(ctx, path, err) : resq_import_mlir(ctx, path, err);
+  return is_gguf ? resq_import_gguf(ctx, path, checkpoints, err) : resq_import_mlir(ctx, path, err);
 }

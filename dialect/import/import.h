@@ -4,6 +4,7 @@
 #define RESQ_DIALECT_IMPORT_H
 
 #include "base/error.h"
+#include "dialect/import/checkpoints.h"
 #include "mlir-c/IR.h"
 
 /// A GGUF v2/v3 file of architecture llama or qwen2 as a module: @forward(tokens, positions, sequences, logit_rows) -> logits,
@@ -13,7 +14,9 @@
 /// "l<i>.attn_norm", "l<i>.q", "l<i>.k", "l<i>.v", "l<i>.o", "l<i>.mlp_norm", "l<i>.gate", "l<i>.up", "l<i>.down";
 /// biases "l<i>.q_bias" etc.
 /// Every op's location is a NameLoc "l<i>.q" etc. over the file.
-MlirModule resq_import_gguf(MlirContext ctx, const char *path, resq_error *err);
+/// The file stays open in `checkpoints`.
+MlirModule resq_import_gguf(MlirContext ctx, const char *path, resq_checkpoints *checkpoints,
+                            resq_error *err);
 
 /// A .mlir or bytecode module, parsed with depth and size limits (docs/dialect.md), diagnostics into err.
 MlirModule resq_import_mlir(MlirContext ctx, const char *path, resq_error *err);
@@ -22,6 +25,7 @@ MlirModule resq_import_mlir(MlirContext ctx, const char *path, resq_error *err);
 MlirModule resq_import_mlir_here(MlirContext ctx, const char *path, resq_error *err);
 
 /// By content: "GGUF" magic, MLIR bytecode magic, or text.
-MlirModule resq_import(MlirContext ctx, const char *path, resq_error *err);
+MlirModule resq_import(MlirContext ctx, const char *path, resq_checkpoints *checkpoints,
+                       resq_error *err);
 
 #endif // RESQ_DIALECT_IMPORT_H

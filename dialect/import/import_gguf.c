@@ -24,7 +24,8 @@ enum { DYNAMIC = -1, MAX_SYMBOL = 64 };
 /// What every step needs. `values` are the function's, so far.
 typedef struct importer {
   MlirContext ctx;
-  const resq_gguf *gguf;
+  resq_checkpoint_file *checkpoint;
+  const resq_gguf *gguf; ///< the checkpoint's
   resq_decoder_config config;
   resq_decoder_tensor tensors[RESQ_DECODER_SITES];
   MlirLocation file;
@@ -155,7 +156,7 @@ static void add_params(const importer *im) {
 static void add_checkpoint(const importer *im) {
   // The digest names the weights: results cached under it can't be taken for another file's.
   XXH128_canonical_t digest;
-  XXH128_canonicalFromHash(&digest, resq_gguf_digest(im->gguf));
+  XXH128_canonicalFromHash(&digest, resq_checkpoint_file_digest(im->checkpoint));
   char hex[2 * sizeof digest.digest + 1];
   for (size_t i = 0; i < sizeof digest.digest; ++i)
     snprintf(hex + 2 * i, 3, "%02x", digest.digest[i]);
@@ -337,9 +338,14 @@ static void set_module_attributes(const importer *im, MlirOperation module) {
                                              mlirStringAttrGet(im->ctx, name));
 }
 
-static MlirModule build_module(MlirContext ctx, const resq_gguf *gguf,
+static MlirModule build_module(MlirContext ctx, resq_checkpoint_file *checkpoint,
                                const resq_decoder_config *config, resq_error *err) {
-  importer im = {.ctx = ctx, .gguf = gguf, .config = *config, .f32 = mlirF32TypeGet(ctx)};
+  const resq_gguf *gguf = &checkpoint->gguf;
+  importer im = {.ctx = ctx,
+                 .checkpoint = checkpoint,
+                 .gguf = gguf,
+                 .config = *config,
+                 .f32 = mlirF32TypeGet(ctx)};
   resq_decoder_layer_tensors(config, im.tensors);
   im.file = mlirLocationFileLineColGet(ctx, resq_str(gguf->path), 0, 0);
   MlirModule module = mlirModuleCreateEmpty(im.file);
@@ -368,15 +374,13 @@ static bool verify(MlirContext ctx, MlirModule module, resq_error *err) {
   return ok;
 }
 
-MlirModule resq_import_gguf(MlirContext ctx, const char *path, resq_error *err) {
+MlirModule resq_import_gguf(MlirContext ctx, const char *path, resq_checkpoints *checkpoints,
+                            resq_error *err) {
   MlirModule module = {NULL};
-  resq_gguf gguf;
   resq_decoder_config config;
-  if (!resq_gguf_open(&gguf, path, err))
-    return module;
-  if (resq_decoder_config_read(&gguf, &config, err))
-    module = build_module(ctx, &gguf, &config, err);
-  resq_gguf_close(&gguf);
+  resq_checkpoint_file *checkpoint = resq_checkpoints_open(checkpoints, path, err);
+  if (checkpoint && resq_decoder_config_read(&checkpoint->gguf, &config, err))
+    module = build_module(ctx, checkpoint, &config, err);
   if (!mlirModuleIsNull(module) && !verify(ctx, module, err)) {
     mlirModuleDestroy(module);
     module = (MlirModule){NULL};

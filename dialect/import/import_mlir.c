@@ -5,6 +5,7 @@
 // and some damaged bytecode aborts. Text is scanned before it is parsed; bytecode,
 // which can't be scanned, is parsed in a child process first.
 //===----------------------------------------------------------------------===//
+#define _GNU_SOURCE // pipe2
 #include "base/file.h"
 #include "dialect/attributes.h"
 #include "dialect/build.h"
@@ -64,9 +65,10 @@ static uint64_t memory_limit(uint64_t size) {
   return address_space() + (512ull << 20) + 64 * size; // size is at most max_file_size
 }
 
-/// What the child does: parse within bounds and say nothing. A refusal is told by the exit status, too: the parent parses
-/// again to get the message.
-static void try_bytecode(MlirContext ctx, const char *path, rlim_t seconds, rlim_t bytes) {
+/// What the child does: parse within bounds, print nothing, and report why the file was refused. MLIR's reader writes to
+/// memory that it freed when it gives up on some files; so the parent does not parse what the child refused.
+static void try_bytecode(MlirContext ctx, const char *path, rlim_t seconds, rlim_t bytes,
+                         int report) {
   const struct rlimit no_core = {0, 0}, cpu = {seconds, seconds}, memory = {bytes, bytes};
   setrlimit(RLIMIT_CORE, &no_core);
   setrlimit(RLIMIT_CPU, &cpu);
@@ -74,32 +76,53 @@ static void try_bytecode(MlirContext ctx, const char *path, rlim_t seconds, rlim
   int null = open("/dev/null", O_WRONLY);
   if (null >= 0)
     dup2(null, STDERR_FILENO); // LLVM's last words, with a stack trace
-  resq_error ignored;
-  parse(ctx, path, &ignored);
-  _exit(0);
+  resq_error refusal = {0};
+  const bool refused = mlirModuleIsNull(parse(ctx, path, &refusal));
+  // Less than a pipe's buffer: this does not wait for the parent, which reads at the end.
+  _Static_assert(sizeof refusal <= 4096, "what a pipe takes at once");
+  _exit(refused && write(report, &refusal, sizeof refusal) != sizeof refusal);
+}
+
+/// Waits for the child, and fails with what it reported or with what ended it.
+static bool judge_child(pid_t child, int report, const char *path, unsigned seconds,
+                        resq_error *err) {
+  int status;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR)
+      return resq_fail(err, RESQ_FAILED, "%s: can't wait for the check of bytecode: %s", path,
+                       strerror(errno));
+  resq_error refusal;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    return resq_fail(
+        err, RESQ_BAD_INPUT,
+        "%s: damaged MLIR bytecode: parsing it crashes, or takes longer than %u seconds or "
+        "far more memory than its size",
+        path, seconds);
+  if (read(report, &refusal, sizeof refusal) == sizeof refusal)
+    return resq_fail(err, refusal.code, "%s", refusal.message);
+  return true;
 }
 
 static bool bytecode_is_harmless(MlirContext ctx, const char *path, uint64_t size,
                                  resq_error *err) {
   // Some damaged files keep the reader busy for ever; a good one takes a fraction of a second per megabyte.
   const unsigned seconds = 2 + (unsigned)(size >> 20);
-  pid_t child = fork();
-  if (child < 0)
-    return resq_fail(err, RESQ_NO_MEMORY, "%s: can't start a process to check bytecode: %s", path,
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC))
+    return resq_fail(err, RESQ_IO, "%s: can't open a pipe to check bytecode: %s", path,
                      strerror(errno));
-  if (child == 0)
-    try_bytecode(ctx, path, seconds, memory_limit(size));
-  int status;
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR)
-      return resq_fail(err, RESQ_FAILED, "%s: can't wait for the check of bytecode: %s", path,
-                       strerror(errno));
-  return (WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
-         resq_fail(
-             err, RESQ_BAD_INPUT,
-             "%s: damaged MLIR bytecode: parsing it crashes, or takes longer than %u seconds or "
-             "far more memory than its size",
-             path, seconds);
+  pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    try_bytecode(ctx, path, seconds, memory_limit(size), ends[1]);
+  }
+  close(ends[1]);
+  bool ok = child < 0
+                ? resq_fail(err, RESQ_NO_MEMORY, "%s: can't start a process to check bytecode: %s",
+                            path, strerror(errno))
+                : judge_child(child, ends[0], path, seconds, err);
+  close(ends[0]);
+  return ok;
 }
 
 //===-- The module --------------------------------------------------------===//

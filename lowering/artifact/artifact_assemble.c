@@ -13,26 +13,29 @@ static bool write_params(resq_artifact_writer *w, const char *params, resq_error
   for (uint64_t at = 0, n; ok && at < map.size; at += n) {
     n = map.size - at < PIECE ? map.size - at : PIECE;
     ok = resq_artifact_bytes(w, map.data + at, n, err);
-    resq_map_forget(&map);
+    resq_map_drop_pages(&map);
   }
   resq_map_close(&map);
   return ok && resq_artifact_end(w, err);
 }
 
-resq_out *resq_artifact_assemble(const char *path, unsigned mode, const char *elf,
-                                 const char *params, const uint8_t *tokenizer,
-                                 uint64_t tokenizer_size, const char *metadata,
-                                 uint64_t metadata_size, resq_error *err) {
+static bool write_bytes(resq_artifact_writer *w, resq_section_kind kind,
+                        const resq_section_bytes *bytes, resq_error *err) {
+  return !bytes->data || resq_artifact_section_write(w, kind, bytes->data, bytes->size, err);
+}
+
+resq_out *resq_artifact_assemble(const char *path, unsigned mode, const resq_artifact_parts *parts,
+                                 resq_error *err) {
   resq_out *out = resq_out_create(path, mode, err);
   if (!out)
     return NULL;
   resq_artifact_writer *w = NULL;
-  bool ok = resq_artifact_write_elf(out, elf, err) && (w = resq_artifact_writer_create(out, err));
-  ok = ok && (!params || write_params(w, params, err));
-  ok = ok && (!tokenizer || resq_artifact_section_write(w, RESQ_SECTION_TOKENIZER, tokenizer,
-                                                        tokenizer_size, err));
-  ok = ok && (!metadata ||
-              resq_artifact_section_write(w, RESQ_SECTION_METADATA, metadata, metadata_size, err));
+  bool ok = resq_artifact_write_elf(out, parts->elf, err) &&
+            (w = resq_artifact_writer_create(out, err)) &&
+            (!parts->params || write_params(w, parts->params, err)) &&
+            write_bytes(w, RESQ_SECTION_TOKENIZER, &parts->tokenizer, err) &&
+            write_bytes(w, RESQ_SECTION_METADATA, &parts->metadata, err) &&
+            write_bytes(w, RESQ_SECTION_MODULE, &parts->module, err);
   if (ok)
     ok = resq_artifact_finish(w, err);
   else

@@ -4,6 +4,7 @@
 // The writer of the trailer; runtime/exec/artifact.c is its reader.
 //===----------------------------------------------------------------------===//
 #include "artifact_write.h"
+#include "dialect/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +39,9 @@ bool resq_artifact_write_elf(resq_out *out, const char *elf, resq_error *err) {
 }
 
 resq_artifact_writer *resq_artifact_writer_create(resq_out *out, resq_error *err) {
-  resq_artifact_writer *w = calloc(1, sizeof *w);
-  if (w)
-    w->hash = XXH3_createState();
-  if (!w || !w->hash) {
+  resq_artifact_writer *w = resq_new(1, sizeof *w);
+  w->hash = XXH3_createState();
+  if (!w->hash) {
     free(w);
     resq_fail(err, RESQ_NO_MEMORY, "no memory to write an artifact");
     return NULL;
@@ -63,8 +63,9 @@ bool resq_artifact_begin(resq_artifact_writer *w, resq_section_kind kind, resq_e
                        (unsigned)kind);
   if (!resq_out_align(w->out, RESQ_SECTION_ALIGNMENT, err))
     return false;
-  // Metadata informs people and tools; nothing is computed from it.
-  uint32_t flags = kind == RESQ_SECTION_METADATA ? RESQ_SECTION_OPTIONAL : 0;
+  // Metadata and the module inform people and tools; nothing is computed from them.
+  bool optional = kind == RESQ_SECTION_METADATA || kind == RESQ_SECTION_MODULE;
+  uint32_t flags = optional ? RESQ_SECTION_OPTIONAL : 0;
   w->table[w->count] =
       (resq_section){.kind = (uint32_t)kind, .flags = flags, .offset = resq_out_position(w->out)};
   w->hashed = 0;

@@ -46,11 +46,21 @@ bool resq_artifact_finish(resq_artifact_writer *w, resq_error *err);
 /// Frees w without finishing. NULL is fine.
 void resq_artifact_abandon(resq_artifact_writer *w);
 
-/// The whole: ELF, parameter file, tokenizer blob and metadata text (each may be absent: NULL) to
-/// `path`. The caller commits it; NULL on failure.
-resq_out *resq_artifact_assemble(const char *path, unsigned mode, const char *elf,
-                                 const char *params, const uint8_t *tokenizer,
-                                 uint64_t tokenizer_size, const char *metadata,
-                                 uint64_t metadata_size, resq_error *err);
+/// A section in memory; data NULL: absent.
+typedef struct resq_section_bytes {
+  const void *data;
+  uint64_t size;
+} resq_section_bytes;
+
+/// What an artifact is made of.
+typedef struct resq_artifact_parts {
+  const char *elf;    ///< file
+  const char *params; ///< file; NULL: absent
+  resq_section_bytes tokenizer, metadata, module;
+} resq_artifact_parts;
+
+/// All parts to `path`. The caller commits it; NULL on failure.
+resq_out *resq_artifact_assemble(const char *path, unsigned mode, const resq_artifact_parts *parts,
+                                 resq_error *err);
 
 #endif // RESQ_LOWERING_ARTIFACT_WRITE_H

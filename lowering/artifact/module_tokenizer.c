@@ -3,7 +3,6 @@
 #include "module_tokenizer.h"
 
 #include "dialect/ops.h"
-#include "dialect/import/gguf.h"
 #include "dialect/import/tokenizer_source.h"
 #include "dialect/memory.h"
 #include "text/pretokenize.h"
@@ -27,36 +26,37 @@ static MlirOperation find_tokenizer(MlirOperation module) {
   return op;
 }
 
-/// Opens the checkpoint that the tokenizer names. The caller closes it.
-static bool open_checkpoint(MlirOperation module, MlirOperation tokenizer, resq_gguf *out,
-                            resq_error *err) {
+/// The checkpoint that the tokenizer names; it belongs to `checkpoints`. NULL after filling err.
+static const resq_gguf *open_checkpoint(MlirOperation module, MlirOperation tokenizer,
+                                        resq_checkpoints *checkpoints, resq_error *err) {
   MlirStringRef name = resqTokenizerOpGetCheckpoint(tokenizer);
   MlirOperation checkpoint = resq_symbol(module, name);
-  if (!resqOpIsCheckpoint(checkpoint))
-    return resq_fail(err, RESQ_BAD_INPUT, "resq.tokenizer: no resq.checkpoint @%.*s",
-                     (int)name.length, name.data);
+  if (!resqOpIsCheckpoint(checkpoint)) {
+    resq_fail(err, RESQ_BAD_INPUT, "resq.tokenizer: no resq.checkpoint @%.*s", (int)name.length,
+              name.data);
+    return NULL;
+  }
   char *path = copy_text(resqCheckpointOpGetPath(checkpoint));
-  bool ok = path ? resq_gguf_open(out, path, err)
-                 : resq_fail(err, RESQ_NO_MEMORY, "no memory for the checkpoint's path");
+  const resq_checkpoint_file *file = resq_checkpoints_open(checkpoints, path, err);
   free(path);
-  return ok;
+  return file ? &file->gguf : NULL;
 }
 
-bool resq_module_set_pretokenizer(MlirOperation module, const char *name, resq_error *err) {
+bool resq_module_set_pretokenizer(MlirOperation module, const char *name,
+                                  resq_checkpoints *checkpoints, resq_error *err) {
   if (!resq_pretokenizer_known(name))
     return resq_fail(err, RESQ_USAGE, "--pre-tokenizer=%.64s: allowed: %s", name,
                      resq_pretokenizer_names());
   MlirOperation op = find_tokenizer(module);
   if (mlirOperationIsNull(op))
     return resq_fail(err, RESQ_USAGE, "--pre-tokenizer=%s: the model has no tokenizer", name);
-  resq_gguf gguf;
-  if (!open_checkpoint(module, op, &gguf, err))
+  const resq_gguf *gguf = open_checkpoint(module, op, checkpoints, err);
+  if (!gguf)
     return false;
   resqTokenizerOpSetPre(op, resq_str(name));
-  if (!resq_gguf_get(&gguf, RESQ_IMPORT_ADD_BOS_KEY))
+  if (!resq_gguf_get(gguf, RESQ_IMPORT_ADD_BOS_KEY))
     resqTokenizerOpSetAddBos(op,
                              resqTokenizerOpGetBos(op) >= 0 && resq_pretokenizer_means_bos(name));
-  resq_gguf_close(&gguf);
   return true;
 }
 
@@ -86,27 +86,26 @@ static void warn(const resq_tokenizer_warnings *w, const resq_gguf *gguf,
   }
 }
 
-bool resq_module_tokenizer(MlirOperation module, const resq_tokenizer_warnings *warnings,
-                           uint8_t **out_blob, uint64_t *out_size, resq_error *err) {
+bool resq_module_tokenizer(MlirOperation module, resq_checkpoints *checkpoints,
+                           const resq_tokenizer_warnings *warnings, uint8_t **out_blob,
+                           uint64_t *out_size, resq_error *err) {
   *out_blob = NULL;
   *out_size = 0;
   MlirOperation op = find_tokenizer(module);
   if (mlirOperationIsNull(op))
     return true;
-  resq_gguf gguf;
-  if (!open_checkpoint(module, op, &gguf, err))
+  const resq_gguf *gguf = open_checkpoint(module, op, checkpoints, err);
+  if (!gguf)
     return false;
   resq_tokenizer_source source = {0};
   char *pre = copy_text(resqTokenizerOpGetPre(op));
   char *chat = copy_text(resqTokenizerOpGetChatTemplate(op));
-  bool ok =
-      (pre && chat) || resq_fail(err, RESQ_NO_MEMORY, "no memory for the tokenizer's strings");
-  ok = ok && resq_import_tokenizer_source(&gguf, &source, err);
+  bool ok = resq_import_tokenizer_source(gguf, &source, err);
   if (ok && !resq_pretokenizer_known(pre))
     ok = resq_fail(
         err, RESQ_BAD_INPUT,
         "%s: the pre-tokenizer \"%.64s\" is not known; --pre-tokenizer=NAME chooses one of %s",
-        gguf.path, pre, resq_pretokenizer_names());
+        gguf->path, pre, resq_pretokenizer_names());
   if (ok) {
     resq_tokenizer_notes notes;
     resq_tokenizer_source edited = source;
@@ -117,12 +116,11 @@ bool resq_module_tokenizer(MlirOperation module, const resq_tokenizer_warnings *
     edited.add_bos = resqTokenizerOpGetAddBos(op);
     edited.notes = &notes;
     *out_blob = resq_tokenizer_build(&edited, out_size, err);
-    ok = *out_blob || resq_fail_in(err, "%s", gguf.path);
+    ok = *out_blob || resq_fail_in(err, "%s", gguf->path);
     if (ok && warnings)
-      warn(warnings, &gguf, &edited);
+      warn(warnings, gguf, &edited);
   }
   resq_import_tokenizer_source_free(&source);
-  resq_gguf_close(&gguf);
   free(pre);
   free(chat);
   return ok;

@@ -97,7 +97,7 @@ static void observe(void *user, int32_t site, const float *x, int64_t rows, int6
   (void)width;
   const observer *o = user;
   resq_statistics_add(o->statistics, site, x, rows, ld);
-  resq_probe_forget(o->probe);
+  resq_probe_drop_pages(o->probe);
 }
 
 /// Windows of a call, each a sequence. The moments of all sites pass through memory once a call, and
@@ -139,7 +139,8 @@ static resq_statistics *collect(MlirModule module, const resq_windows *windows,
                             .rows = WINDOWS_A_CALL * WINDOW,
                             .sequences = WINDOWS_A_CALL,
                             .capacity = WINDOW,
-                            .threads = options->threads};
+                            .threads = options->threads,
+                            .checkpoints = options->checkpoints};
   const char *what = options->text ? options->text : "sampled text";
   bool ok = resq_probe_open(&probe, module, &how, work, stages, err);
   if (ok) {
@@ -168,9 +169,10 @@ static bool instrument(MlirModule module, const char *sites, resq_error *err) {
 }
 
 /// The module's tokenizer; NULL on failure. *blob is what it reads from, to be freed after it.
-static resq_tokenizer *open_tokenizer(MlirModule module, uint8_t **blob, resq_error *err) {
+static resq_tokenizer *open_tokenizer(MlirModule module, resq_checkpoints *checkpoints,
+                                      uint8_t **blob, resq_error *err) {
   uint64_t size = 0;
-  if (!resq_module_tokenizer(mlirModuleGetOperation(module), NULL, blob, &size, err))
+  if (!resq_module_tokenizer(mlirModuleGetOperation(module), checkpoints, NULL, blob, &size, err))
     return NULL;
   if (*blob)
     return resq_tokenizer_open(*blob, size, err);
@@ -184,14 +186,17 @@ static bool get_windows(resq_windows *out, MlirModule imported,
                         resq_stages *stages, resq_error *err) {
   *out = (resq_windows){NULL, 0};
   uint8_t *blob = NULL;
-  resq_tokenizer *tokenizer = open_tokenizer(imported, &blob, err);
+  resq_tokenizer *tokenizer = open_tokenizer(imported, options->checkpoints, &blob, err);
   int64_t count = resq_calibration_windows(options);
   bool ok = tokenizer != NULL;
   if (ok && options->text) {
     ok = resq_windows_read(out, tokenizer, options->text, count, err);
   } else if (ok) {
     resq_stage(stages, "sample");
-    resq_sampling how = {.windows = count, .seed = options->seed, .threads = options->threads};
+    resq_sampling how = {.windows = count,
+                         .seed = options->seed,
+                         .threads = options->threads,
+                         .checkpoints = options->checkpoints};
     ok = resq_windows_sample(out, imported, tokenizer, &how, work, stages, err);
   }
   if (tokenizer)

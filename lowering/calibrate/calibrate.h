@@ -7,6 +7,7 @@
 #ifndef RESQ_LOWERING_CALIBRATE_H
 #define RESQ_LOWERING_CALIBRATE_H
 
+#include "dialect/import/checkpoints.h"
 #include "lowering/numeric/statistics.h"
 #include "lowering/support/stages.h"
 #include "lowering/support/workdir.h"
@@ -22,10 +23,11 @@
 char *resq_recipe_sites(MlirOperation module);
 
 typedef struct resq_calibration_options {
-  const char *text; ///< a file; NULL: text sampled from the model itself
-  int64_t windows;  ///< of 2,048 tokens; 0: 64 of a file, 16 when sampled
-  int64_t seed;     ///< of sampled text
-  int threads;      ///< 0: all
+  const char *text;              ///< a file; NULL: text sampled from the model itself
+  int64_t windows;               ///< of 2,048 tokens; 0: 64 of a file, 16 when sampled
+  int64_t seed;                  ///< of sampled text
+  int threads;                   ///< 0: all
+  resq_checkpoints *checkpoints; ///< of the compile
 } resq_calibration_options;
 
 /// Windows that these options mean: the text's first, or sampled.

@@ -135,7 +135,8 @@ bool resq_windows_sample(resq_windows *out, MlirModule imported, const resq_toke
                                 .rows = BATCH,
                                 .sequences = how->windows < BATCH ? how->windows : BATCH,
                                 .capacity = RESQ_DOCUMENT,
-                                .threads = how->threads};
+                                .threads = how->threads,
+                                .checkpoints = how->checkpoints};
   bool ok = !mlirModuleIsNull(module) &&
             resq_probe_open(&probe, module, &options, work, stages, err) &&
             sample_all(out, probe.session, tokenizer, how, stages, err);

@@ -3,6 +3,7 @@
 #ifndef RESQ_LOWERING_CALIBRATION_TEXT_H
 #define RESQ_LOWERING_CALIBRATION_TEXT_H
 
+#include "dialect/import/checkpoints.h"
 #include "lowering/support/stages.h"
 #include "lowering/support/workdir.h"
 #include "mlir-c/IR.h"
@@ -27,6 +28,7 @@ typedef struct resq_sampling {
   int64_t windows;
   int64_t seed;
   int threads;
+  resq_checkpoints *checkpoints; ///< that the module's recipes read
 } resq_sampling;
 
 /// Goes into the name of cached statistics: raised with the text that a model makes of a seed.

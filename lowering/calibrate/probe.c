@@ -4,7 +4,7 @@
 #include "probe.h"
 
 #include "exec/cpu.h"
-#include "exec/session_internal.h"
+#include "exec/session_access.h"
 #include "lowering/artifact/artifact_write.h"
 #include "lowering/codegen/codegen.h"
 #include "lowering/recipes/materialize.h"
@@ -30,7 +30,8 @@ static void name_file(const resq_workdir *work, const char *probe, const char *s
 static bool build(MlirOperation module, const resq_probe_options *options, const files *f,
                   const resq_workdir *work, resq_stages *stages, resq_error *err) {
   resq_out *parameters = resq_out_create(f->params, 0600, err);
-  resq_materialize_options materialize = {.cache_directory = NULL, .threads = options->threads};
+  resq_materialize_options materialize = {.threads = options->threads,
+                                          .checkpoints = options->checkpoints};
   if (!parameters || !resq_materialize(module, parameters, &materialize, err)) {
     resq_out_discard(parameters);
     return false;
@@ -42,8 +43,8 @@ static bool build(MlirOperation module, const resq_probe_options *options, const
   if (!resq_out_commit(parameters, err) ||
       !resq_codegen(module, &codegen, RESQ_LINK_SHARED, true, work, f->elf, stages, err))
     return false;
-  resq_out *artifact =
-      resq_artifact_assemble(f->artifact, 0700, f->elf, f->params, NULL, 0, NULL, 0, err);
+  const resq_artifact_parts parts = {.elf = f->elf, .params = f->params};
+  resq_out *artifact = resq_artifact_assemble(f->artifact, 0700, &parts, err);
   return artifact && resq_out_commit(artifact, err);
 }
 
@@ -80,7 +81,7 @@ bool resq_probe_open(resq_probe *p, MlirModule module, const resq_probe_options 
   return ok;
 }
 
-void resq_probe_forget(const resq_probe *p) { resq_model_forget(p->model); }
+void resq_probe_drop_pages(const resq_probe *p) { resq_model_drop_pages(p->model); }
 
 void resq_probe_close(resq_probe *p) {
   if (p->session)

@@ -9,7 +9,7 @@
 #ifndef RESQ_LOWERING_CALLS_EMIT_H
 #define RESQ_LOWERING_CALLS_EMIT_H
 
-#include "function_facts.h"
+#include "lowering/entries/entry.h"
 
 //===-- Where a value lives -----------------------------------------------===//
 
@@ -39,10 +39,9 @@ typedef struct kernel_call kernel_call;
 
 /// What a device adds to the walk.
 typedef struct lower_device {
-  const char *kind; ///< "CPU", for messages
-  MlirOperation (*open)(lowering *l,
-                        const char *symbol); ///< what the function becomes; facts go onto it
-  void (*issue)(kernel_call *k);             ///< a complete call, named l->op_names[k->ticket]
+  const char *kind;                                       ///< "CPU", for messages
+  MlirOperation (*open)(lowering *l, const char *symbol); ///< what the function becomes
+  void (*issue)(kernel_call *k); ///< a complete call, named l->op_names[k->ticket]
   void (*close)(lowering *l);
 } lower_device;
 
@@ -51,6 +50,8 @@ struct lowering {
   const lower_device *device;
   MlirOperation module, source; ///< source: the func.func being lowered
   MlirOperation target;         ///< what device->open made
+  resq_entries *entries;
+  resq_lowered_entry *entry; ///< of entries: what the program table will say of the function
   const char *level;
   int64_t max_rows;
   resq_builder b;                                    ///< inside the new function
@@ -58,14 +59,14 @@ struct lowering {
   MlirValue *row_counts;                             ///< CPU: [n_args] i64, loaded at entry
   MlirValue *arg_pointers;                           ///< CPU: [n_args]
   MlirBlock after_phase;                             ///< CPU: behind the phase's ops; null before
-  MlirAttribute *launches;                           ///< GPU: [ticket] rows of resq.launches
+  resq_gpu_launch *launches;                         ///< GPU: [ticket]
   int launches_capacity;
   int n_inputs, n_results;
   place *places;
   int n_places, places_capacity;
-  int op_index;            ///< position of the op being lowered in the source block
-  int32_t ticket;          ///< next op id of the ABI
-  MlirAttribute *op_names; ///< [ticket]
+  int op_index;          ///< position of the op being lowered in the source block
+  int32_t ticket;        ///< next op id of the ABI
+  const char **op_names; ///< [ticket] in the memory of entries
   int op_names_capacity;
   int64_t workspace_bytes;
   struct {
@@ -86,8 +87,9 @@ struct lowering {
 //===-- walk.c ------------------------------------------------------------===//
 
 /// Lowers every public func.func of the module in place for one device and erases resq's symbols.
+/// Adds an entry for each.
 bool lower_functions(MlirOperation module, const lower_device *device, const char *level,
-                     int64_t max_rows);
+                     int64_t max_rows, resq_entries *entries);
 
 //===-- places.c ----------------------------------------------------------===//
 

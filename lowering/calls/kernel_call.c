@@ -147,7 +147,7 @@ void wrapper_name(const kernel_call *k, char *out, size_t size) {
 
 /// "l0.q: resq_linear_f32": what profiles show. The layer part is the location's name, else the
 /// op's `name`.
-static MlirAttribute op_label(const kernel_call *k) {
+static const char *op_label(const kernel_call *k) {
   char text[160], place_name[96] = "";
   MlirLocation loc = mlirOperationGetLocation(k->op);
   MlirStringRef name = {NULL, 0};
@@ -158,7 +158,7 @@ static MlirAttribute op_label(const kernel_call *k) {
   if (name.data)
     snprintf(place_name, sizeof place_name, "%.*s", (int)name.length, name.data);
   snprintf(text, sizeof text, "%s: %s", place_name, k->name + strlen("resq_"));
-  return mlirStringAttrGet(k->l->ctx, resq_str(text));
+  return resq_arena_text(&k->l->entries->memory, text, strlen(text));
 }
 
 void kernel_end(kernel_call *k) {

@@ -3,6 +3,7 @@
 #include "dialect/memory.h"
 #include "kernels/kernels.h"
 #include "emit.h"
+#include "lowering/entries/sites.h"
 
 #include <stdlib.h>
 

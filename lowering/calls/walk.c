@@ -1,34 +1,12 @@
 //===-- walk.c - a function's ops, one after the other, for any device ----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "dialect/attributes.h"
 #include "dialect/memory.h"
 #include "emit.h"
-#include "lowering/entries/facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct site_list {
-  MlirStringRef *names;
-  int32_t count;
-} site_list;
-
-static void collect_site(MlirOperation op, void *user) {
-  site_list *sites = user;
-  MlirStringRef name = resq_op_str(op, "site");
-  for (int32_t i = 0; i < sites->count; i++)
-    if (mlirStringRefEqual(sites->names[i], name))
-      return;
-  sites->names = RESQ_GROW(sites->names, sites->count);
-  sites->names[sites->count++] = name;
-}
-
-MlirStringRef *resq_sites(MlirOperation module, int32_t *out_count) {
-  site_list sites = {NULL, 0};
-  resq_for_each(module, "resq.observe", collect_site, &sites);
-  *out_count = sites.count;
-  return sites.names;
-}
 
 //===-- The function's frame ----------------------------------------------===//
 
@@ -68,23 +46,14 @@ static void lower_op(lowering *l, MlirOperation op) {
   lower_fail(l, op, "no %s kernel for %.*s", l->device->kind, (int)name.length, name.data);
 }
 
-static void set_facts(lowering *l, MlirStringRef function) {
-  static const char *const kept[] = {"resq.args", "resq.uses"};
-  MlirOperation func = l->target;
-  MlirType i64 = mlirIntegerTypeGet(l->ctx, 64);
-  const struct {
-    const char *name;
-    MlirAttribute value;
-  } facts[] = {{"resq.function", mlirStringAttrGet(l->ctx, function)},
-               {"resq.level", mlirStringAttrGet(l->ctx, resq_str(l->level))},
-               {"resq.max_rows", mlirIntegerAttrGet(i64, l->max_rows)},
-               {"resq.workspace", mlirIntegerAttrGet(i64, l->workspace_bytes)},
-               {"resq.op_names", mlirArrayAttrGet(l->ctx, l->ticket, l->op_names)}};
-  for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-    mlirOperationSetDiscardableAttributeByName(func, resq_str(facts[i].name), facts[i].value);
-  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-    mlirOperationSetDiscardableAttributeByName(func, resq_str(kept[i]),
-                                               resq_op_attr(l->source, kept[i]));
+/// What the walk found out about the entry.
+static void finish_entry(lowering *l) {
+  const char **names = resq_arena_new(&l->entries->memory, (size_t)l->ticket, sizeof *names);
+  for (int32_t i = 0; i < l->ticket; i++)
+    names[i] = l->op_names[i];
+  l->entry->row.n_ops = l->ticket;
+  l->entry->row.op_names = names;
+  l->entry->row.workspace_bytes = l->workspace_bytes;
 }
 
 /// All ops, then the results; false after an emitted error.
@@ -102,33 +71,28 @@ static bool lower_body(lowering *l, MlirBlock block) {
 }
 
 static bool lower_function(MlirOperation module, MlirOperation source, const lower_device *device,
-                           const char *level, int64_t max_rows) {
-  if (!resq_function_facts(module, source))
+                           const char *level, int64_t max_rows, resq_entries *entries) {
+  resq_lowered_entry *entry = resq_entry_add(entries, module, source, level, max_rows);
+  if (!entry)
     return false;
   MlirBlock source_block = mlirRegionGetFirstBlock(mlirOperationGetRegion(source, 0));
-  int64_t fixed_rows = resq_op_i64(source, "resq.fixed_rows");
   lowering l = {.ctx = mlirOperationGetContext(module),
                 .device = device,
                 .module = module,
                 .source = source,
+                .entries = entries,
+                .entry = entry,
                 .level = level,
-                .max_rows = fixed_rows > max_rows ? fixed_rows : max_rows,
+                .max_rows = entry->row.max_rows,
                 .n_inputs = (int)mlirBlockGetNumArguments(source_block),
                 .n_results =
                     (int)mlirOperationGetNumOperands(mlirBlockGetTerminator(source_block))};
-  MlirStringRef name = resq_op_str(source, "sym_name");
-  char *lowered = resq_entry_symbol(name, level, max_rows);
-  if (!lowered) {
-    lower_fail(&l, source, "no memory for the name of a function");
-    return false;
-  }
   place_arguments(&l, source_block);
-  l.target = device->open(&l, lowered);
+  l.target = device->open(&l, entry->symbol);
   bool ok = lower_body(&l, source_block);
   device->close(&l);
   if (ok)
-    set_facts(&l, name);
-  free(lowered);
+    finish_entry(&l);
   free(l.places);
   free(l.live);
   free(l.since_barrier);
@@ -137,14 +101,15 @@ static bool lower_function(MlirOperation module, MlirOperation source, const low
 }
 
 bool lower_functions(MlirOperation module, const lower_device *device, const char *level,
-                     int64_t max_rows) {
+                     int64_t max_rows, resq_entries *entries) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   MlirOperation next, op = mlirBlockGetFirstOperation(body);
   for (; !mlirOperationIsNull(op); op = next) {
     next = mlirOperationGetNextInBlock(op);
-    if (!resq_is_public_function(op) || resq_op_has(op, "resq.function"))
+    // What a pass has lowered and described before stays as it is.
+    if (!resq_is_public_function(op) || resq_op_has(op, RESQ_ATTR_ENTRY))
       continue;
-    if (!lower_function(module, op, device, level, max_rows))
+    if (!lower_function(module, op, device, level, max_rows, entries))
       return false;
     mlirOperationDestroy(op);
   }

@@ -2,19 +2,21 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen.h"
 
-#include "dialect/build.h"
 #include "dialect/diagnostics.h"
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 #include "dialect/text_buffer.h"
+#include "base/machine.h"
 #include "lowering/cpu/lower_cpu.h"
+#include "lowering/gpu/lower_gpu.h"
 #include "definition.h"
-#include "lowering/entries/facts.h"
 #include "ptx.h"
 #include "lowering/support/parallel.h"
 #include "passes/pipeline.h"
 #include "program.h"
 #include "resq/abi.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,49 +44,73 @@ static bool next_name(const char **list, char *out, size_t size) {
 
 bool resq_codegen_check_levels(const char *levels, resq_error *err) {
   char name[64], seen[256] = ",";
+  const resq_level_row *first = NULL;
   if (!*levels)
-    return resq_fail(err, RESQ_USAGE, "--levels is empty; allowed: %s", resq_level_names());
+    return resq_fail(err, RESQ_USAGE, "--levels is empty; allowed: %s",
+                     resq_level_names(RESQ_LEVEL_ANY));
   for (const char *rest = levels; next_name(&rest, name, sizeof name);) {
-    if (!resq_level_find(name))
-      return resq_fail(err, RESQ_USAGE, "level '%s' is not known; allowed: %s", name,
-                       resq_level_names());
+    const resq_level_row *row = resq_level_row_find(name);
+    if (!row)
+      return resq_level_unknown(err, name, RESQ_LEVEL_ANY);
+    first = first ? first : row;
+    if (strcmp(row->architecture, first->architecture))
+      return resq_fail(err, RESQ_USAGE,
+                       "--levels: level '%s' is for %s and level '%s' for %s; one file runs on one "
+                       "architecture",
+                       first->name, first->architecture, name, row->architecture);
     char marked[80];
     snprintf(marked, sizeof marked, ",%s,", name);
     if (strstr(seen, marked))
-      return resq_fail(err, RESQ_USAGE, "level '%s' stands twice in --levels", name);
+      return resq_fail(err, RESQ_USAGE, "level '%s' appears twice in --levels", name);
     snprintf(seen + strlen(seen), sizeof seen - strlen(seen), "%s,", name);
   }
   return true;
 }
 
-/// The module lowered for one level and entry; null after an error.
-static MlirOperation lower_variant(MlirOperation module, const resq_level *level, int64_t rows,
-                                   resq_error *err) {
-  MlirOperation copy = mlirOperationClone(module);
-  bool ok;
-  if (level->gpu) {
-    char pipeline[64];
-    snprintf(pipeline, sizeof pipeline, "resq-lower-gpu{rows=%lld}", (long long)rows);
-    ok = resq_run_pipeline(mlirModuleFromOperation(copy), pipeline, NULL, NULL, err);
-  } else if (level->target.kernels) {
-    // Diagnostics of our own lowering say what is missing; they reach err through a pipeline's listener.
-    char pipeline[96];
-    snprintf(pipeline, sizeof pipeline, "resq-lower-cpu{level=%s rows=%lld}", level->name,
-             (long long)rows);
-    ok = resq_run_pipeline(mlirModuleFromOperation(copy), pipeline, NULL, NULL, err);
-  } else {
-    resq_listener listener;
-    resq_listen_begin(&listener, mlirOperationGetContext(copy), err);
-    ok = resq_module_facts(copy); // while the ops are there
-    ok = resq_listen_end(&listener) && ok;
-    ok = ok &&
-         resq_run_pipeline(mlirModuleFromOperation(copy), "resq-lower-generic", NULL, NULL, err) &&
-         resq_lower_definition(copy, rows, err);
-  }
-  if (ok)
-    return copy;
-  mlirOperationDestroy(copy);
-  return (MlirOperation){NULL};
+const char *resq_codegen_architecture(const char *levels) {
+  char name[64];
+  const resq_level_row *row =
+      next_name(&levels, name, sizeof name) ? resq_level_row_find(name) : NULL;
+  return row ? row->architecture : resq_cpu_architecture;
+}
+
+/// A module as code of one level, for calls of up to so many rows.
+typedef struct variant {
+  MlirOperation module;
+  resq_entries entries;
+} variant;
+
+static void free_variant(variant *v) {
+  mlirOperationDestroy(v->module);
+  resq_entries_free(&v->entries);
+}
+
+/// Calls the level's lowering on v->module; what it complains about is in *err.
+static bool lower_at(variant *v, const resq_level *level, int64_t rows, resq_error *err) {
+  resq_error said = {.code = RESQ_OK};
+  resq_listener listener;
+  resq_listen_begin(&listener, mlirOperationGetContext(v->module), &said);
+  bool ok = level->gpu              ? resq_lower_gpu(v->module, rows, &v->entries)
+            : level->target.kernels ? resq_lower_cpu(v->module, level->name, rows, &v->entries)
+                                    : resq_entries_add(&v->entries, v->module, level->name, rows);
+  bool silent = resq_listen_end(&listener);
+  if (ok && silent)
+    return level->gpu || level->target.kernels ||
+           (resq_run_pipeline(mlirModuleFromOperation(v->module), "resq-lower-generic", NULL, NULL,
+                              err) &&
+            resq_lower_definition(v->module, &v->entries, err));
+  assert(!silent); // a lowering that fails says why
+  return resq_fail(err, said.code, "%s", said.message);
+}
+
+/// The module lowered for one level and size of calls, to be freed; false after an error.
+static bool lower_variant(MlirOperation module, const resq_level *level, int64_t rows, variant *out,
+                          resq_error *err) {
+  *out = (variant){.module = mlirOperationClone(module)};
+  bool ok = lower_at(out, level, rows, err);
+  if (!ok)
+    free_variant(out);
+  return ok;
 }
 
 //===-- The whole ---------------------------------------------------------===//
@@ -156,26 +182,29 @@ static bool check_windows(MlirOperation module, int64_t rows, resq_error *err) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
-    if (!resq_op_is(op, "resq.kv_cache") || rows <= resqKvCodeMostRows(resq_op_attr(op, "keys")))
+    if (!resqOpIsKvCache(op) || rows <= resqKvCodeMostRows(resqKvCacheOpGetKeys(op)))
       continue;
-    MlirStringRef name = resq_op_str(op, "sym_name");
+    MlirStringRef name = resq_symbol_name(op);
     return resq_fail(err, RESQ_FAILED,
                      "an entry of %lld rows is more than the window of cache @%.*s allows: at most "
                      "%lld, window - buffer + 1",
                      (long long)rows, (int)name.length, name.data,
-                     (long long)resqKvCodeMostRows(resq_op_attr(op, "keys")));
+                     (long long)resqKvCodeMostRows(resqKvCacheOpGetKeys(op)));
   }
   return true;
 }
 
 /// One object of lowered modules, or one each where their functions are their own.
-static bool add_jobs(const MlirOperation *lowered, int count, const resq_level *level,
-                     job_list *jobs, resq_error *err) {
+static bool add_jobs(const variant *variants, int count, const resq_level *level, job_list *jobs,
+                     resq_error *err) {
+  MlirOperation modules[2];
   const int together = level->target.kernels ? count : 1;
+  for (int i = 0; i < count; i++)
+    modules[i] = variants[i].module;
   for (int i = 0; i < count; i += together) {
     jobs->at = RESQ_GROW(jobs->at, jobs->count);
     jobs->at[jobs->count] = (job){.ok = false};
-    if (!resq_object_translate(lowered + i, together, level, &jobs->at[jobs->count].source, err))
+    if (!resq_object_translate(modules + i, together, level, &jobs->at[jobs->count].source, err))
       return false;
     jobs->count++;
   }
@@ -185,30 +214,29 @@ static bool add_jobs(const MlirOperation *lowered, int count, const resq_level *
 /// Entries of up to rows[0], rows[1], ... rows of one level.
 static bool add_level(MlirOperation module, const resq_level *level, const int64_t *rows, int count,
                       resq_program_builder *program, job_list *jobs, resq_error *err) {
-  MlirOperation lowered[2];
+  variant variants[2];
   int done = 0;
   bool ok = true;
   while (ok && done < count) {
-    ok = check_windows(module, rows[done], err);
-    MlirOperation variant =
-        ok ? lower_variant(module, level, rows[done], err) : (MlirOperation){NULL};
-    if (!(ok = !mlirOperationIsNull(variant)))
+    ok = check_windows(module, rows[done], err) &&
+         lower_variant(module, level, rows[done], &variants[done], err);
+    if (!ok)
       break;
-    lowered[done++] = variant;
-    ok = !level->gpu || resq_gpu_compile(variant, err);
+    variant *v = &variants[done++];
+    ok = !level->gpu || resq_gpu_compile(v->module, &v->entries, err);
     if (ok)
-      resq_program_add_entries(program, variant);
+      resq_program_add_entries(program, &v->entries);
   }
   if (ok && !level->gpu) // a GPU's code is data in the program table
-    ok = add_jobs(lowered, done, level, jobs, err);
+    ok = add_jobs(variants, done, level, jobs, err);
   for (int i = 0; i < done; i++)
-    mlirOperationDestroy(lowered[i]);
+    free_variant(&variants[i]);
   return ok;
 }
 
 bool resq_codegen(MlirOperation module, const resq_codegen_options *options, resq_link_kind kind,
-                  bool loose, const resq_workdir *work, const char *output, resq_stages *stages,
-                  resq_error *err) {
+                  bool without_runtime, const resq_workdir *work, const char *output,
+                  resq_stages *stages, resq_error *err) {
   object_list objects = {NULL, 0};
   job_list jobs = {.stages = stages, .lock = PTHREAD_MUTEX_INITIALIZER};
   resq_program_builder *program = resq_program_begin(module, options->scheme);
@@ -220,16 +248,17 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
     rows[count++] = options->prefill_rows;
   char name[64];
   bool ok = true;
+  const resq_level *level = NULL; // any: all are of one architecture
   for (const char *rest = options->levels; ok && next_name(&rest, name, sizeof name);)
-    ok = add_level(module, resq_level_find(name), rows, count, program, &jobs, err);
+    ok = add_level(module, level = resq_level_find(name), rows, count, program, &jobs, err);
   ok = ok && compile_jobs(&jobs, options->threads, &objects, work, err);
   resq_bytes table = {NULL, 0};
-  ok = ok && resq_program_emit(program, options->program, &table, err) &&
+  ok = ok && resq_program_emit(program, level, options->program, &table, err) &&
        add_object(&objects, work, &table, err);
   resq_bytes_free(&table);
   free_jobs(&jobs);
-  ok = ok && resq_link(kind, loose, options->program, (const char *const *)objects.paths,
-                       objects.count, output, err);
+  ok = ok && resq_link(kind, without_runtime, level->row->architecture, options->program,
+                       (const char *const *)objects.paths, objects.count, output, err);
   resq_program_free(program);
   for (int i = 0; i < objects.count; i++)
     free(objects.paths[i]);
@@ -244,17 +273,19 @@ bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options,
   next_name(&rest, name, sizeof name);
   const resq_level *level = resq_level_find(name);
   int64_t rows = options->decode_rows ? options->decode_rows : options->prefill_rows;
-  MlirOperation lowered = lower_variant(module, level, rows, err);
-  if (mlirOperationIsNull(lowered))
+  variant v;
+  if (!lower_variant(module, level, rows, &v, err))
     return false;
   // Of a GPU's chips, the one that all later ones run, too.
   const resq_gpu_target *target = &resq_gpu_targets[resq_n_gpu_targets - 1];
   bool ok = true;
-  if (lowered_text)
-    resq_print_module(lowered, out);
-  else
-    ok = level->gpu ? resq_gpu_print(lowered, target, form, out, err)
-                    : resq_object_emit(lowered, level, form, out, err);
-  mlirOperationDestroy(lowered);
+  if (lowered_text) {
+    resq_entries_describe(&v.entries, v.module);
+    resq_print_module(v.module, out);
+  } else {
+    ok = level->gpu ? resq_gpu_print(v.module, &v.entries, target, form, out, err)
+                    : resq_object_emit(v.module, level, form, out, err);
+  }
+  free_variant(&v);
   return ok;
 }

@@ -17,14 +17,17 @@ typedef struct resq_codegen_options {
   int threads;
 } resq_codegen_options;
 
-/// Checks a list of levels: every name known, none twice, at least one.
+/// Checks a list of levels: every name known, none twice, at least one, all of one architecture.
 bool resq_codegen_check_levels(const char *levels, resq_error *err);
 
+/// The architecture that a list of levels is for; of a list that is not right, this machine's.
+const char *resq_codegen_architecture(const char *levels);
+
 /// Compiles every public function of `module` (materialised) for every level and links an ELF file at `output`.
-/// The module is not changed. `loose` links no runtime: for dlopen into a process that has it.
+/// The module is not changed. `without_runtime` links no runtime: for dlopen into a process that has it.
 bool resq_codegen(MlirOperation module, const resq_codegen_options *options, resq_link_kind kind,
-                  bool loose, const resq_workdir *work, const char *output, resq_stages *stages,
-                  resq_error *err);
+                  bool without_runtime, const resq_workdir *work, const char *output,
+                  resq_stages *stages, resq_error *err);
 
 /// One level and entry alone, as text or object: --emit=lowered|llvm|obj. level is the first of options->levels;
 /// the object of level cuda is PTX.

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "definition.h"
 
-#include "lowering/entries/facts.h"
 #include "dialect/memory.h"
+#include "passes/generic_argument.h"
 #include "passes/pipeline.h"
 
 #include <stdlib.h>
@@ -27,34 +27,12 @@ static const char to_llvm[] =
     "convert-math-to-libm,convert-arith-to-llvm,finalize-memref-to-llvm,convert-func-to-llvm,"
     "convert-cf-to-llvm,reconcile-unrealized-casts,canonicalize,cse";
 
-/// A function on its way: its entry gets the facts.
+/// A function on its way to its entry point.
 typedef struct definition {
   MlirOperation func;
+  const resq_lowered_entry *entry;
   intptr_t n_own; ///< arguments before params and caches
-  char *function, *entry;
-  MlirAttribute args, uses; ///< facts.h
 } definition;
-
-typedef struct definition_list {
-  definition *items;
-  size_t n;
-} definition_list;
-
-static void free_list(definition_list *list) {
-  for (size_t i = 0; i < list->n; i++) {
-    free(list->items[i].function);
-    free(list->items[i].entry);
-  }
-  free(list->items);
-}
-
-static bool is_ours(MlirAttribute facts) {
-  static const char *const names[] = {"resq.param", "resq.cache", "resq.capacity"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (!mlirAttributeIsNull(mlirDictionaryAttrGetElementByName(facts, resq_str(names[i]))))
-      return true;
-  return false;
-}
 
 /// Arguments are the caller's memory or mapped params: bufferisation must not write into them.
 static void protect_arguments(MlirOperation func, intptr_t *n_own) {
@@ -67,7 +45,7 @@ static void protect_arguments(MlirOperation func, intptr_t *n_own) {
   for (intptr_t i = 0; i < n; i++) {
     MlirAttribute facts = mlirAttributeIsNull(old) ? mlirDictionaryAttrGet(ctx, 0, NULL)
                                                    : mlirArrayAttrGetElement(old, i);
-    if (is_ours(facts) && i < *n_own)
+    if (i < *n_own && resq_generic_argument_read(func, i).kind != RESQ_GENERIC_OWN)
       *n_own = i;
     intptr_t count = mlirDictionaryAttrGetNumElements(facts);
     MlirNamedAttribute *named = resq_new((size_t)count + 1, sizeof *named);
@@ -84,66 +62,31 @@ static void protect_arguments(MlirOperation func, intptr_t *n_own) {
   free(all);
 }
 
-static bool add_definition(definition_list *list, MlirOperation func, int64_t max_rows,
-                           resq_error *err) {
-  list->items = RESQ_GROW(list->items, list->n);
-  definition *d = &list->items[list->n++];
-  *d = (definition){.func = func,
-                    .args = resq_op_attr(func, "resq.args"),
-                    .uses = resq_op_attr(func, "resq.uses")};
-  MlirStringRef name = resq_op_str(func, "sym_name");
-  if (mlirAttributeIsNull(d->args) || mlirAttributeIsNull(d->uses))
-    return resq_fail(err, RESQ_FAILED, "@%.*s has no facts", (int)name.length, name.data);
-  // Bufferization keeps what it does not know: these are the entry's from here on.
-  mlirOperationRemoveDiscardableAttributeByName(func, resq_str("resq.args"));
-  mlirOperationRemoveDiscardableAttributeByName(func, resq_str("resq.uses"));
-  d->function = resq_copy_part(name.data, name.length);
-  d->entry = resq_entry_symbol(name, "definition", max_rows);
-  protect_arguments(func, &d->n_own);
-  return true;
-}
-
-static void set(MlirOperation op, const char *name, MlirAttribute value) {
-  mlirOperationSetDiscardableAttributeByName(op, resq_str(name), value);
-}
-
-/// The facts that the program table is made of: see lowering/calls/function_facts.h.
-static void set_facts(const definition *d, MlirOperation entry, int64_t max_rows) {
-  MlirContext ctx = mlirOperationGetContext(entry);
-  MlirType i64 = mlirIntegerTypeGet(ctx, 64);
-  set(entry, "resq.function", mlirStringAttrGet(ctx, resq_str(d->function)));
-  set(entry, "resq.level", mlirStringAttrGet(ctx, resq_str("definition")));
-  set(entry, "resq.max_rows", mlirIntegerAttrGet(i64, max_rows));
-  set(entry, "resq.workspace", mlirIntegerAttrGet(i64, 0));
-  set(entry, "resq.args", d->args);
-  set(entry, "resq.uses", d->uses);
-  set(entry, "resq.op_names", mlirArrayAttrGet(ctx, 0, NULL));
-}
-
-/// Of the functions, bufferised by now, entries; what they call is nobody else's.
-static bool add_entries(const definition_list *list, int64_t max_rows, resq_error *err) {
-  for (size_t i = 0; i < list->n; i++) {
-    const definition *d = &list->items[i];
-    MlirOperation entry = resq_definition_entry(d->func, d->n_own, d->entry, err);
+/// Adds an entry point behind each function, bufferised by now; what they call becomes private.
+static bool add_entries(const definition *definitions, int count, resq_error *err) {
+  for (int i = 0; i < count; i++) {
+    const definition *d = &definitions[i];
+    MlirOperation entry = resq_definition_entry(d->func, d->n_own, d->entry->symbol, err);
     if (mlirOperationIsNull(entry))
       return false;
-    set_facts(d, entry, max_rows);
     MlirContext ctx = mlirOperationGetContext(entry);
     mlirOperationSetAttributeByName(d->func, resq_str("sym_visibility"),
                                     mlirStringAttrGet(ctx, resq_str("private")));
-    set(d->func, "llvm.linkage", mlirAttributeParseGet(ctx, resq_str("#llvm.linkage<internal>")));
+    mlirOperationSetDiscardableAttributeByName(
+        d->func, resq_str("llvm.linkage"),
+        mlirAttributeParseGet(ctx, resq_str("#llvm.linkage<internal>")));
   }
   return true;
 }
 
 /// Helpers that passes added, one name for all modules: no other object may see them.
-static void hide_helpers(MlirOperation module) {
+static void hide_helpers(MlirOperation module, const resq_entries *entries) {
   MlirContext ctx = mlirOperationGetContext(module);
   MlirAttribute internal = mlirAttributeParseGet(ctx, resq_str("#llvm.linkage<internal>"));
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    if (resq_op_is(op, "llvm.func") && !resq_op_has(op, "resq.function") &&
+    if (resq_op_is(op, "llvm.func") && !resq_entry_find(entries, resq_symbol_name(op)) &&
         !mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))))
       mlirOperationSetAttributeByName(op, resq_str("linkage"), internal);
 }
@@ -157,21 +100,29 @@ static bool run(MlirOperation module, const char *pipeline, resq_error *err) {
   return false;
 }
 
-bool resq_lower_definition(MlirOperation module, int64_t max_rows, resq_error *err) {
-  definition_list list = {NULL, 0};
-  bool ok = true;
-  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
-  MlirOperation op = mlirBlockGetFirstOperation(body);
-  for (; ok && !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op))
-    if (resq_is_public_function(op))
-      ok = add_definition(&list, op, max_rows, err);
-  ok = ok && run(module, to_buffers, err) && run(module, freed_early, err);
-  // Bufferisation may have replaced the ops: find them again by name.
-  for (size_t i = 0; ok && i < list.n; i++)
-    list.items[i].func = resq_symbol(module, resq_str(list.items[i].function));
-  ok = ok && add_entries(&list, max_rows, err) && run(module, to_llvm, err);
+/// The functions of the entries, by name: bufferisation may replace the ops.
+static bool find_functions(MlirOperation module, const resq_entries *entries, definition *out,
+                           resq_error *err) {
+  for (int i = 0; i < entries->count; i++) {
+    out[i].entry = &entries->items[i];
+    out[i].func = resq_symbol(module, resq_str(out[i].entry->row.function));
+    if (mlirOperationIsNull(out[i].func))
+      return resq_fail(err, RESQ_FAILED, "@%s is no longer in the module",
+                       out[i].entry->row.function);
+  }
+  return true;
+}
+
+bool resq_lower_definition(MlirOperation module, const resq_entries *entries, resq_error *err) {
+  definition *definitions = resq_new((size_t)entries->count, sizeof *definitions);
+  bool ok = find_functions(module, entries, definitions, err);
+  for (int i = 0; ok && i < entries->count; i++)
+    protect_arguments(definitions[i].func, &definitions[i].n_own);
+  ok = ok && run(module, to_buffers, err) && run(module, freed_early, err) &&
+       find_functions(module, entries, definitions, err) &&
+       add_entries(definitions, entries->count, err) && run(module, to_llvm, err);
   if (ok)
-    hide_helpers(module);
-  free_list(&list);
+    hide_helpers(module, entries);
+  free(definitions);
   return ok;
 }

@@ -10,13 +10,13 @@
 #define RESQ_LOWERING_DEFINITION_H
 
 #include "base/error.h"
-#include "dialect/build.h"
+#include "lowering/entries/entry.h"
 #include <stdio.h>
 
-/// Lowers a module that --resq-lower-generic left, params materialised before and facts derived
-/// (resq_module_facts), in place: each public func.func f becomes the LLVM function
-/// f__definition__r<max_rows>(worker), with the attributes that lowering/calls/function_facts.h lists.
-bool resq_lower_definition(MlirOperation module, int64_t max_rows, resq_error *err);
+/// Lowers a module that --resq-lower-generic left, params materialised before, in place: the function
+/// of each entry becomes the LLVM function `symbol`(worker). The entries are those of the module while
+/// its ops were there (resq_entries_add).
+bool resq_lower_definition(MlirOperation module, const resq_entries *entries, resq_error *err);
 
 //===-- definition_entry.c ------------------------------------------------===//
 

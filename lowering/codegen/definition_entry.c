@@ -7,17 +7,12 @@
 #include "dialect/memory.h"
 #include "dialect/text_buffer.h"
 #include "definition.h"
+#include "passes/generic_argument.h"
 #include "resq/abi.h"
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-static MlirAttribute arg_fact(MlirAttribute arg_attrs, intptr_t i, const char *name) {
-  if (mlirAttributeIsNull(arg_attrs))
-    return mlirAttributeGetNull();
-  return mlirDictionaryAttrGetElementByName(mlirArrayAttrGetElement(arg_attrs, i), resq_str(name));
-}
 
 //===-- Text --------------------------------------------------------------===//
 
@@ -99,34 +94,50 @@ static void print_own(FILE *out, const char *name, int index, intptr_t place, Ml
   print_memref(out, name, index, type);
 }
 
-static bool print_param(FILE *out, int index, MlirAttribute arg_attrs, MlirType type,
+static bool print_param(FILE *out, int index, const resq_generic_argument *param, MlirType type,
                         resq_error *err) {
-  MlirAttribute offset = arg_fact(arg_attrs, index, "resq.offset");
-  if (mlirAttributeIsNull(offset)) {
-    MlirStringRef name = mlirStringAttrGetValue(arg_fact(arg_attrs, index, "resq.param"));
+  if (param->offset < 0)
     return resq_fail(err, RESQ_BAD_INPUT,
                      "parameter @%.*s has no offset: materialise the module first",
-                     (int)name.length, name.data);
-  }
+                     (int)param->name.length, param->name.data);
   fprintf(out,
           "      %%m_p%d = llvm.getelementptr %%params0[%" PRId64
           "] : (!llvm.ptr) -> !llvm.ptr, i8\n",
-          index, mlirIntegerAttrGetValueInt(offset));
+          index, param->offset);
   print_memref(out, "m", index, type);
   return true;
 }
 
-static void print_cache(FILE *out, int index, MlirAttribute arg_attrs, MlirType type) {
-  int64_t place = mlirIntegerAttrGetValueInt(arg_fact(arg_attrs, index, "resq.index"));
-  int64_t bytes = mlirIntegerAttrGetValueInt(arg_fact(arg_attrs, index, "resq.token_bytes"));
-  int64_t fixed = mlirIntegerAttrGetValueInt(arg_fact(arg_attrs, index, "resq.sequence_bytes"));
-  print_load(out, "m_p", index, "caches0", (size_t)place * sizeof(void *), "!llvm.ptr");
-  fprintf(out, "      %%token%d = llvm.mlir.constant(%" PRId64 " : i64) : i64\n", index, bytes);
-  fprintf(out, "      %%fixed%d = llvm.mlir.constant(%" PRId64 " : i64) : i64\n", index, fixed);
+static void print_cache(FILE *out, int index, const resq_generic_argument *cache, MlirType type) {
+  print_load(out, "m_p", index, "caches0", (size_t)cache->index * sizeof(void *), "!llvm.ptr");
+  fprintf(out, "      %%token%d = llvm.mlir.constant(%" PRId64 " : i64) : i64\n", index,
+          cache->token_bytes);
+  fprintf(out, "      %%fixed%d = llvm.mlir.constant(%" PRId64 " : i64) : i64\n", index,
+          cache->sequence_bytes);
   fprintf(out, "      %%tokens%d = arith.muli %%capacity0, %%token%d : i64\n", index, index);
   fprintf(out, "      %%each%d = arith.addi %%tokens%d, %%fixed%d : i64\n", index, index, index);
   fprintf(out, "      %%m_n%d = arith.muli %%each%d, %%sequences0 : i64\n", index, index);
   print_memref(out, "m", index, type);
+}
+
+/// The memref, or number, that argument `index` of the function is.
+static bool print_argument(FILE *out, MlirOperation func, int index, MlirType type,
+                           resq_error *err) {
+  const resq_generic_argument argument = resq_generic_argument_read(func, index);
+  switch (argument.kind) {
+  case RESQ_GENERIC_OWN:
+    print_own(out, "m", index, index, type);
+    break;
+  case RESQ_GENERIC_PARAM:
+    return print_param(out, index, &argument, type, err);
+  case RESQ_GENERIC_CACHE:
+    print_cache(out, index, &argument, type);
+    break;
+  case RESQ_GENERIC_CAPACITY:
+    fprintf(out, "      %%m%d = arith.index_cast %%capacity0 : i64 to index\n", index);
+    break;
+  }
+  return true;
 }
 
 static void print_list(FILE *out, intptr_t n, const char *format) {
@@ -195,23 +206,13 @@ static void print_open(FILE *out, const char *entry) {
 /// The whole module text: a declaration of the function, and its entry.
 static bool print_entry(FILE *out, MlirOperation func, intptr_t n_own, const char *entry,
                         resq_error *err) {
-  MlirStringRef name = resq_op_str(func, "sym_name");
+  MlirStringRef name = resq_symbol_name(func);
   MlirType type = mlirTypeAttrGetValue(resq_op_attr(func, "function_type"));
-  MlirAttribute arg_attrs = resq_op_attr(func, "arg_attrs");
   fprintf(out, "module {\n");
   print_open(out, entry);
   bool ok = true;
-  for (int i = 0; ok && i < mlirFunctionTypeGetNumInputs(type); i++) {
-    MlirType t = mlirFunctionTypeGetInput(type, i);
-    if (!mlirAttributeIsNull(arg_fact(arg_attrs, i, "resq.param")))
-      ok = print_param(out, i, arg_attrs, t, err);
-    else if (!mlirAttributeIsNull(arg_fact(arg_attrs, i, "resq.cache")))
-      print_cache(out, i, arg_attrs, t);
-    else if (!mlirAttributeIsNull(arg_fact(arg_attrs, i, "resq.capacity")))
-      fprintf(out, "      %%m%d = arith.index_cast %%capacity0 : i64 to index\n", i);
-    else
-      print_own(out, "m", i, i, t);
-  }
+  for (int i = 0; ok && i < mlirFunctionTypeGetNumInputs(type); i++)
+    ok = print_argument(out, func, i, mlirFunctionTypeGetInput(type, i), err);
   print_call(out, name, type);
   print_results(out, type, n_own);
   fputs("    }\n    return\n  }\n  func.func private ", out);

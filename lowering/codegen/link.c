@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #define _GNU_SOURCE
 #include "lowering/codegen/link.h"
+#include "dialect/memory.h"
 
 #include "base/process.h"
+#include "base/machine.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -20,17 +22,25 @@
 
 extern char **environ;
 
-/// Where the archives are, below `root`: there or in its folder resq. An absolute path, since the
-/// linker takes a name that begins with - for an option.
-static bool find_runtime(const char *root, char *out, size_t size) {
+static bool is_foreign(const char *architecture) {
+  return strcmp(architecture, resq_cpu_architecture) != 0;
+}
+
+/// Where the archives are, below `root`: there or in its folder resq, and of those, for another
+/// architecture than this program's, in the folder of its name. An absolute path, since the linker takes
+/// a name that begins with - for an option.
+static bool find_runtime(const char *root, const char *architecture, char *out, size_t size) {
   static const char *const below[] = {"", "/resq"};
+  const bool foreign = is_foreign(architecture);
   char real[PATH_MAX], probe[PATH_MAX + 64];
   if (!realpath(root, real))
     return false;
   for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
-    snprintf(probe, sizeof probe, "%s%s/libresq_runtime.a", real, below[i]);
-    if (access(probe, R_OK) == 0)
-      return snprintf(out, size, "%s%s", real, below[i]) < (int)size;
+    int length = snprintf(out, size, "%s%s%s%s", real, below[i], foreign ? "/" : "",
+                          foreign ? architecture : "");
+    snprintf(probe, sizeof probe, "%s/libresq_runtime.a", out);
+    if (length < (int)size && access(probe, R_OK) == 0)
+      return true;
   }
   return false;
 }
@@ -51,39 +61,40 @@ static bool own_folder(char out[PATH_MAX]) {
   return slash != NULL;
 }
 
-bool resq_runtime_folder(char *out, size_t size, resq_error *err) {
+bool resq_runtime_folder(const char *architecture, char *out, size_t size, resq_error *err) {
   const char *given = getenv("RESQ_LIBRARY_PATH");
   // What was asked for is taken or refused, never replaced by something else.
   if (given && *given)
-    return find_runtime(given, out, size) ||
-           resq_fail(err, RESQ_FAILED,
-                     "RESQ_LIBRARY_PATH=%s: no libresq_runtime.a there or in its folder resq",
-                     given);
+    return find_runtime(given, architecture, out, size) ||
+           resq_fail(
+               err, RESQ_FAILED,
+               "RESQ_LIBRARY_PATH=%s: no libresq_runtime.a for %s there or in its folder resq",
+               given, architecture);
   char own[PATH_MAX] = "", beside[PATH_MAX + 8];
   if (own_folder(own))
     snprintf(beside, sizeof beside, "%s/../lib", own);
   else
     beside[0] = 0;
-  return find_runtime(own, out, size) || find_runtime(beside, out, size) ||
+  return find_runtime(own, architecture, out, size) ||
+         find_runtime(beside, architecture, out, size) ||
          resq_fail(
              err, RESQ_FAILED,
-             "libresq_runtime.a not found in %s or in lib beside it: set RESQ_LIBRARY_PATH to "
-             "the folder that holds it",
-             own);
+             "libresq_runtime.a for %s not found in %s or in lib beside it: set RESQ_LIBRARY_PATH "
+             "to the folder that holds it",
+             architecture, own);
 }
 
 /// This environment with another TMPDIR: what a linker that is killed leaves lies in our folder.
-/// NULL without memory; the caller frees the array, not its texts.
+/// The caller frees the array, not its texts.
 static char **child_environment(char *temporary) {
   size_t n = 0, out = 0;
   while (environ[n])
     n++;
-  char **copy = calloc(n + 2, sizeof *copy);
-  for (size_t i = 0; copy && i < n; i++)
+  char **copy = resq_new(n + 2, sizeof *copy);
+  for (size_t i = 0; i < n; i++)
     if (strncmp(environ[i], "TMPDIR=", strlen("TMPDIR=")))
       copy[out++] = environ[i];
-  if (copy)
-    copy[out] = temporary;
+  copy[out] = temporary;
   return copy;
 }
 
@@ -140,7 +151,7 @@ static bool run(char *const *argv, const char *log, int *out_status, bool *no_me
            slash ? log : ".");
   char **environment = child_environment(temporary);
   pid_t pid;
-  int status, failed = environment ? start(argv, environment, log, &pid) : ENOMEM;
+  int status, failed = start(argv, environment, log, &pid);
   free(environment);
   *no_memory = failed == ENOMEM || failed == EAGAIN;
   if (failed || !wait_for(pid, &status))
@@ -173,14 +184,15 @@ static const char *const session_roots[] = {
 enum { n_session_names = sizeof session_names / sizeof *session_names };
 
 /// A version script: these names, and no other of the archives that are linked in.
-static bool write_exports(const char *path, bool loose, const char *program, resq_error *err) {
+static bool write_exports(const char *path, bool without_runtime, const char *program,
+                          resq_error *err) {
   FILE *f = fopen(path, "we");
   if (!f)
     return resq_fail(err, RESQ_IO, "%s: cannot be written", path);
   fputs("{ global: resq_program_v1;", f);
   if (program)
     fprintf(f, " %s;", program);
-  for (int i = 0; !loose && i < n_session_names; i++)
+  for (int i = 0; !without_runtime && i < n_session_names; i++)
     fprintf(f, " %s;", session_names[i]);
   fputs(" local: *; };\n", f);
   bool failed = ferror(f);
@@ -189,11 +201,32 @@ static bool write_exports(const char *path, bool loose, const char *program, res
   return true;
 }
 
-bool resq_link(resq_link_kind kind, bool loose, const char *program, const char *const *objects,
-               int n_objects, const char *output, resq_error *err) {
-  char folder[PATH_MAX], runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8],
-      exports[PATH_MAX + 8], script[PATH_MAX + 64];
-  if (!resq_runtime_folder(folder, sizeof folder, err))
+/// C compiler drivers to link with, in the order in which they are tried; NULL ends them. `room` and
+/// `variable` hold what is made here.
+static void choose_drivers(const char *architecture, char room[64], char variable[64],
+                           const char *drivers[5]) {
+  if (is_foreign(architecture)) {
+    snprintf(variable, 64, "RESQ_CC_%s", architecture);
+    snprintf(room, 64, "%s-linux-gnu-gcc", architecture);
+  } else {
+    snprintf(variable, 64, "RESQ_CC");
+    snprintf(room, 64, "cc");
+  }
+  const char *chosen = getenv(variable);
+  const char *const usual[] = {room, "gcc", "clang", "clang-22"};
+  size_t n = chosen || is_foreign(architecture) ? 1 : sizeof usual / sizeof *usual;
+  for (size_t i = 0; i < n; i++)
+    drivers[i] = chosen ? chosen : usual[i];
+  drivers[n] = NULL;
+}
+
+bool resq_link(resq_link_kind kind, bool without_runtime, const char *architecture,
+               const char *program, const char *const *objects, int n_objects, const char *output,
+               resq_error *err) {
+  char folder[PATH_MAX] = "", runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8],
+       exports[PATH_MAX + 8], script[PATH_MAX + 64];
+  // Without a runtime of its own, a library's is the loading process's.
+  if (!without_runtime && !resq_runtime_folder(architecture, folder, sizeof folder, err))
     return false;
   snprintf(runtime, sizeof runtime, "%s/libresq_runtime.a", folder);
   snprintf(cli, sizeof cli, "%s/libresq_command_line.a", folder);
@@ -203,12 +236,10 @@ bool resq_link(resq_link_kind kind, bool loose, const char *program, const char 
   snprintf(script, sizeof script, "--version-script=%s",
            exports); // behind -Xlinker: a path may have commas
 
-  const char **argv = calloc((size_t)n_objects + 32 + n_session_names, sizeof *argv);
-  if (!argv)
-    return resq_fail(err, RESQ_NO_MEMORY, "%s: no memory to link it", output);
+  const char **argv = resq_new((size_t)n_objects + 32 + n_session_names, sizeof *argv);
   int n = 1;
   bool shared = kind == RESQ_LINK_SHARED;
-  if (shared && !write_exports(exports, loose, program, err)) {
+  if (shared && !write_exports(exports, without_runtime, program, err)) {
     free(argv);
     return false;
   }
@@ -220,14 +251,12 @@ bool resq_link(resq_link_kind kind, bool loose, const char *program, const char 
   }
   for (int i = 0; i < n_objects; i++)
     argv[n++] = objects[i];
-  if (loose) {
-    // Its runtime is the loading process's.
-  } else if (shared) {
+  if (!without_runtime && shared) {
     // The session API is what the library offers; nothing refers to it from inside.
     for (int i = 0; i < n_session_names; i++)
       argv[n++] = session_roots[i];
     argv[n++] = runtime;
-  } else {
+  } else if (!without_runtime) {
     argv[n++] = "-no-pie"; // libjansson.a of Debian is not position-independent
     argv[n++] = cli;
     argv[n++] = runtime;
@@ -245,11 +274,12 @@ bool resq_link(resq_link_kind kind, bool loose, const char *program, const char 
     argv[n++] = rest[i];
   argv[n++] = output;
 
-  const char *chosen = getenv("RESQ_CC");
-  const char *const drivers[] = {chosen ? chosen : "cc", "gcc", "clang", "clang-22"};
+  char usual[64], variable[64];
+  const char *drivers[5];
+  choose_drivers(architecture, usual, variable, drivers);
   bool started = false, no_memory = false;
   int status = 0;
-  for (size_t i = 0; i < (chosen ? 1 : 4) && !started && !no_memory; i++) {
+  for (size_t i = 0; drivers[i] && !started && !no_memory; i++) {
     argv[0] = drivers[i];
     started = run((char *const *)argv, log, &status, &no_memory);
   }
@@ -259,8 +289,8 @@ bool resq_link(resq_link_kind kind, bool loose, const char *program, const char 
     resq_fail(err, RESQ_NO_MEMORY, "%s: no memory to start a linker", output);
   else if (!started)
     resq_fail(err, RESQ_FAILED,
-              "no C compiler driver to link with (tried %s%s): install gcc, or set RESQ_CC",
-              drivers[0], chosen ? "" : ", gcc, clang, clang-22");
+              "no C compiler driver to link with for %s (tried %s%s): install one, or set %s",
+              architecture, drivers[0], drivers[1] ? ", gcc, clang, clang-22" : "", variable);
   else if (!ok) {
     char text[700];
     first_lines(log, text, sizeof text);

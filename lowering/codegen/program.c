@@ -1,17 +1,18 @@
 //===-- program.c - resq_program_v1 as LLVM constants ---------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Structures are unpacked LLVM structs of the same fields as resq/abi.h: natural alignment on both
-// sides, so the layouts agree; tests/unit/program_test.c checks it through the C declarations.
+// Structures of resq/abi.h become unpacked LLVM structs of the same fields: natural alignment on both
+// sides, so the layouts agree; tests/unit/program_test.c checks it through the C declarations. Entries
+// come from lowerings as those very structures (lowering/entries/entry.h): numbers pass through.
 //===----------------------------------------------------------------------===//
 #include "program.h"
 
-#include "dialect/build.h"
+#include "dialect/attributes.h"
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 #include "dialect/text_buffer.h"
 #include "kernels/kernels.h"
-#include "lowering/calls/function_facts.h"
-#include "lowering/gpu/launch.h"
+#include "lowering/entries/sites.h"
 #include "resq/abi.h"
 
 #include <llvm-c/Core.h>
@@ -62,6 +63,10 @@ static LLVMValueRef const_str(resq_program_builder *b, MlirStringRef s) {
   return const_text(b, s.data ? s.data : "", s.length);
 }
 
+static LLVMValueRef const_c_str(resq_program_builder *b, const char *s) {
+  return const_text(b, s, strlen(s));
+}
+
 /// A pointer to an array of the list's items; null when empty.
 static LLVMValueRef const_list(resq_program_builder *b, LLVMTypeRef type, const struct list *l) {
   if (!l->count)
@@ -81,34 +86,34 @@ static LLVMTypeRef list_type(resq_program_builder *b, const struct list *l) {
 
 /// The last `window` keys are kept exactly; a row reads up to `buffer` of them (resq.td, qjl_groups).
 static int64_t cache_rewind(MlirOperation op) {
-  MlirAttribute keys = resq_op_attr(op, "keys");
+  MlirAttribute keys = resqKvCacheOpGetKeys(op);
   return resqKvCodeAttrGetKind(keys) == RESQ_KV_QJL_GROUPS
              ? (int64_t)resqKvCodeAttrGetWindow(keys) - (int64_t)resqKvCodeAttrGetBuffer(keys)
              : -1;
 }
 
 static void add_cache(resq_program_builder *b, MlirOperation op) {
-  int64_t elements = 2 * resq_op_i64(op, "heads") * resq_op_i64(op, "head_size");
+  int64_t elements = 2 * resqKvCacheOpGetHeads(op) * resqKvCacheOpGetHeadSize(op);
   int64_t bytes = resqKvCacheTokenBytes(op);
   double bits = (double)bytes * 8 / (double)elements;
   int64_t fixed = resqKvCacheSequenceBytes(op);
-  LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")), const_i64(b, bytes),
+  LLVMValueRef fields[] = {const_str(b, resq_symbol_name(op)), const_i64(b, bytes),
                            const_i64(b, fixed), const_i64(b, cache_rewind(op)),
                            LLVMConstReal(b->f64, bits)};
   push(&b->caches, const_struct(b, fields, 5));
 }
 
 static void add_param(resq_program_builder *b, MlirOperation op) {
-  MlirType type = mlirTypeAttrGetValue(resq_op_attr(op, "type"));
+  MlirType type = resqParamOpGetType(op);
   resq_text_buffer text = {0};
   mlirTypePrint(type, resq_text_buffer_add, &text);
   int64_t elements = 1;
   for (intptr_t i = 0; i < mlirShapedTypeGetRank(type); i++)
     elements *= mlirShapedTypeGetDimSize(type, i);
-  LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")),
+  LLVMValueRef fields[] = {const_str(b, resq_symbol_name(op)),
                            const_text(b, resq_text_buffer_text(&text), text.size),
-                           const_i64(b, resq_op_i64(op, "offset")),
-                           const_i64(b, resq_op_i64(op, "size")), const_i64(b, elements)};
+                           const_i64(b, resqParamOpGetOffset(op)),
+                           const_i64(b, resqParamOpGetSize(op)), const_i64(b, elements)};
   push(&b->params, const_struct(b, fields, 5));
   resq_text_buffer_free(&text);
 }
@@ -122,14 +127,15 @@ resq_program_builder *resq_program_begin(MlirOperation module, const char *schem
   b->i64 = LLVMInt64TypeInContext(b->ctx);
   b->f64 = LLVMDoubleTypeInContext(b->ctx);
   b->scheme = const_text(b, scheme, strlen(scheme));
-  b->context_length =
-      resq_op_has(module, "resq.context_length") ? resq_op_i64(module, "resq.context_length") : 0;
+  b->context_length = resq_op_has(module, RESQ_ATTR_CONTEXT_LENGTH)
+                          ? resq_op_i64(module, RESQ_ATTR_CONTEXT_LENGTH)
+                          : 0;
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
-    if (resq_op_is(op, "resq.kv_cache"))
+    if (resqOpIsKvCache(op))
       add_cache(b, op);
-    else if (resq_op_is(op, "resq.param") && resq_op_has(op, "offset"))
+    else if (resqOpIsParam(op) && resqParamOpHasOffset(op))
       add_param(b, op);
   }
   int32_t n_sites;
@@ -140,169 +146,120 @@ resq_program_builder *resq_program_begin(MlirOperation module, const char *schem
   return b;
 }
 
-//===-- Arguments ---------------------------------------------------------===//
+//===-- Entries -----------------------------------------------------------===//
 
-static MlirAttribute field(MlirAttribute dict, const char *name) {
-  return mlirDictionaryAttrGetElementByName(dict, resq_str(name));
-}
-static int64_t field_i64(MlirAttribute dict, const char *name) {
-  return mlirIntegerAttrGetValueInt(field(dict, name));
-}
+/// A list of `n` values that `make` builds from items[0], items[1], ...; null when empty.
+typedef LLVMValueRef (*item_maker)(resq_program_builder *b, const void *items, int64_t i);
 
-/// Numbers n at a time, each n a struct that `make` builds.
-static LLVMValueRef const_tuples(resq_program_builder *b, MlirAttribute numbers, intptr_t n,
-                                 unsigned *out_count,
-                                 LLVMValueRef (*make)(resq_program_builder *, const int64_t *)) {
+static LLVMValueRef const_items(resq_program_builder *b, const void *items, int64_t n,
+                                item_maker make) {
   struct list all = {NULL, 0};
-  int64_t tuple[4];
-  for (intptr_t i = 0; i < mlirDenseArrayGetNumElements(numbers); i++) {
-    tuple[i % n] = mlirDenseI64ArrayGetElement(numbers, i);
-    if (i % n == n - 1)
-      push(&all, make(b, tuple));
-  }
+  for (int64_t i = 0; i < n; i++)
+    push(&all, make(b, items, i));
   LLVMValueRef list = const_list(b, list_type(b, &all), &all);
-  *out_count = all.count;
   free(all.items);
   return list;
 }
 
-static LLVMValueRef const_rule(resq_program_builder *b, const int64_t *rule) {
-  LLVMValueRef fields[] = {const_i32(b, rule[0]), const_i32(b, rule[1]), const_i64(b, rule[2])};
-  return const_struct(b, fields, 3);
-}
-
-static LLVMValueRef const_use(resq_program_builder *b, const int64_t *use) {
-  LLVMValueRef fields[] = {const_i32(b, use[0]), const_i32(b, use[1]), const_i32(b, use[2]),
-                           const_i32(b, use[3])};
-  return const_struct(b, fields, 4);
-}
-
-static LLVMValueRef const_argument(resq_program_builder *b, MlirAttribute arg) {
-  unsigned n_rules;
-  LLVMValueRef rules = const_tuples(b, field(arg, "rules"), 3, &n_rules, const_rule);
-  LLVMValueRef fields[] = {const_str(b, mlirStringAttrGetValue(field(arg, "name"))),
-                           const_i32(b, field_i64(arg, "dtype")),
-                           const_i32(b, mlirBoolAttrGetValue(field(arg, "is_result"))),
-                           const_i64(b, field_i64(arg, "rows")),
-                           const_i64(b, field_i64(arg, "width")),
-                           const_i32(b, field_i64(arg, "rows_as")),
-                           const_i32(b, n_rules),
-                           rules};
+static LLVMValueRef const_rule(resq_program_builder *b, const void *items, int64_t i) {
+  const resq_index_rule *rule = (const resq_index_rule *)items + i;
+  LLVMValueRef fields[] = {const_i32(b, rule->kind), const_i32(b, rule->argument),
+                           const_i64(b, rule->limit)};
   return const_struct(b, fields, sizeof fields / sizeof *fields);
+}
+
+static LLVMValueRef const_argument(resq_program_builder *b, const void *items, int64_t i) {
+  const resq_arg *arg = (const resq_arg *)items + i;
+  LLVMValueRef fields[] = {
+      const_c_str(b, arg->name),    const_i32(b, arg->dtype),
+      const_i32(b, arg->is_result), const_i64(b, arg->rows),
+      const_i64(b, arg->width),     const_i32(b, arg->rows_as),
+      const_i32(b, arg->n_rules),   const_items(b, arg->rules, arg->n_rules, const_rule)};
+  return const_struct(b, fields, sizeof fields / sizeof *fields);
+}
+
+static LLVMValueRef const_use(resq_program_builder *b, const void *items, int64_t i) {
+  const resq_cache_use *use = (const resq_cache_use *)items + i;
+  LLVMValueRef fields[] = {const_i32(b, use->cache), const_i32(b, use->positions),
+                           const_i32(b, use->sequences), const_i32(b, use->is_append)};
+  return const_struct(b, fields, sizeof fields / sizeof *fields);
+}
+
+static LLVMValueRef const_name(resq_program_builder *b, const void *items, int64_t i) {
+  return const_c_str(b, ((const char *const *)items)[i]);
 }
 
 //===-- GPU entries -------------------------------------------------------===//
 
-/// ["argument", 0, 0]
-static LLVMValueRef const_gpu_arg(resq_program_builder *b, MlirAttribute arg) {
-  MlirStringRef word = mlirStringAttrGetValue(mlirArrayAttrGetElement(arg, 0));
-  int kind = 0;
-  while (gpu_arg_words[kind] && !resq_str_eq(word, gpu_arg_words[kind]))
-    kind++;
-  LLVMValueRef fields[] = {
-      const_i32(b, kind), const_i32(b, mlirIntegerAttrGetValueInt(mlirArrayAttrGetElement(arg, 1))),
-      const_i64(b, mlirIntegerAttrGetValueInt(mlirArrayAttrGetElement(arg, 2)))};
-  return const_struct(b, fields, 3);
-}
-
-static LLVMValueRef const_launch(resq_program_builder *b, MlirAttribute launch, int64_t op) {
-  struct list args = {NULL, 0};
-  MlirAttribute all = field(launch, "args");
-  for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(all); i++)
-    push(&args, const_gpu_arg(b, mlirArrayAttrGetElement(all, i)));
-  LLVMValueRef fields[] = {const_str(b, mlirStringAttrGetValue(field(launch, "kernel"))),
-                           const_i32(b, op),
-                           const_i32(b, field_i64(launch, "rows_of")),
-                           const_i32(b, field_i64(launch, "rows_per_block")),
-                           const_i32(b, field_i64(launch, "grid_y")),
-                           const_i32(b, field_i64(launch, "grid_z")),
-                           const_i32(b, field_i64(launch, "threads")),
-                           const_i32(b, field_i64(launch, "shared")),
-                           const_i32(b, args.count),
-                           const_list(b, list_type(b, &args), &args)};
-  free(args.items);
+static LLVMValueRef const_gpu_arg(resq_program_builder *b, const void *items, int64_t i) {
+  const resq_gpu_arg *arg = (const resq_gpu_arg *)items + i;
+  LLVMValueRef fields[] = {const_i32(b, arg->kind), const_i32(b, arg->index),
+                           const_i64(b, arg->offset)};
   return const_struct(b, fields, sizeof fields / sizeof *fields);
 }
 
-/// resq_gpu_code of a gpu.module; null for any other op.
-static LLVMValueRef const_gpu(resq_program_builder *b, MlirOperation op) {
-  if (!resq_op_is(op, "gpu.module"))
+static LLVMValueRef const_launch(resq_program_builder *b, const void *items, int64_t i) {
+  const resq_gpu_launch *launch = (const resq_gpu_launch *)items + i;
+  LLVMValueRef fields[] = {
+      const_c_str(b, launch->kernel), const_i32(b, launch->op),
+      const_i32(b, launch->rows_of),  const_i32(b, launch->rows_per_block),
+      const_i32(b, launch->grid_y),   const_i32(b, launch->grid_z),
+      const_i32(b, launch->threads),  const_i32(b, launch->shared_bytes),
+      const_i32(b, launch->n_args),   const_items(b, launch->args, launch->n_args, const_gpu_arg)};
+  return const_struct(b, fields, sizeof fields / sizeof *fields);
+}
+
+static LLVMValueRef const_image(resq_program_builder *b, const void *items, int64_t i) {
+  const resq_gpu_image *image = (const resq_gpu_image *)items + i;
+  LLVMValueRef fields[] = {const_c_str(b, image->chip), const_i32(b, image->capability),
+                           const_i32(b, image->exact), const_c_str(b, image->ptx)};
+  return const_struct(b, fields, sizeof fields / sizeof *fields);
+}
+
+/// Null for an entry of a CPU.
+static LLVMValueRef const_gpu(resq_program_builder *b, const resq_gpu_code *gpu) {
+  if (!gpu)
     return LLVMConstNull(b->ptr);
-  struct list images = {NULL, 0}, launches = {NULL, 0};
-  MlirAttribute all = resq_op_attr(op, "resq.images");
-  for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(all); i++) {
-    MlirAttribute image = mlirArrayAttrGetElement(all, i);
-    LLVMValueRef fields[] = {const_str(b, mlirStringAttrGetValue(field(image, "chip"))),
-                             const_i32(b, field_i64(image, "capability")),
-                             const_i32(b, mlirBoolAttrGetValue(field(image, "exact"))),
-                             const_str(b, mlirStringAttrGetValue(field(image, "ptx")))};
-    push(&images, const_struct(b, fields, 4));
-  }
-  all = resq_op_attr(op, "resq.launches");
-  for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(all); i++)
-    push(&launches, const_launch(b, mlirArrayAttrGetElement(all, i), i));
-  LLVMValueRef fields[] = {const_i32(b, images.count), const_i32(b, launches.count),
-                           const_list(b, list_type(b, &images), &images),
-                           const_list(b, list_type(b, &launches), &launches)};
-  LLVMValueRef code = const_struct(b, fields, 4);
-  free(images.items);
-  free(launches.items);
+  LLVMValueRef fields[] = {const_i32(b, gpu->n_images), const_i32(b, gpu->n_launches),
+                           const_items(b, gpu->images, gpu->n_images, const_image),
+                           const_items(b, gpu->launches, gpu->n_launches, const_launch)};
+  LLVMValueRef code = const_struct(b, fields, sizeof fields / sizeof *fields);
   return global(b, LLVMTypeOf(code), code);
 }
 
-//===-- Entries -----------------------------------------------------------===//
+//===-- The table ---------------------------------------------------------===//
 
-/// The function that a CPU entry's object defines.
-static LLVMValueRef declare_run(resq_program_builder *b, MlirOperation func) {
-  if (resq_op_is(func, "gpu.module"))
+/// The function that a CPU entry's object defines; null for an entry of a GPU.
+static LLVMValueRef declare_run(resq_program_builder *b, const resq_lowered_entry *e) {
+  if (e->row.gpu)
     return LLVMConstNull(b->ptr);
-  MlirStringRef symbol = resq_op_str(func, "sym_name");
-  char *name = resq_copy_part(symbol.data, symbol.length);
   LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(b->ctx), &b->ptr, 1, 0);
-  LLVMValueRef run = LLVMAddFunction(b->module, name, type);
+  LLVMValueRef run = LLVMAddFunction(b->module, e->symbol, type);
   LLVMSetVisibility(run, LLVMHiddenVisibility);
-  free(name);
   return run;
 }
 
-static void add_entry(resq_program_builder *b, MlirOperation func) {
-  struct list args = {NULL, 0}, names = {NULL, 0};
-  MlirAttribute arg_attrs = resq_op_attr(func, "resq.args");
-  for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(arg_attrs); i++)
-    push(&args, const_argument(b, mlirArrayAttrGetElement(arg_attrs, i)));
-  MlirAttribute op_names = resq_op_attr(func, "resq.op_names");
-  for (intptr_t i = 0; i < mlirArrayAttrGetNumElements(op_names); i++)
-    push(&names, const_str(b, mlirStringAttrGetValue(mlirArrayAttrGetElement(op_names, i))));
-
-  unsigned n_uses;
-  LLVMValueRef uses = const_tuples(b, resq_op_attr(func, "resq.uses"), 4, &n_uses, const_use);
-  LLVMValueRef fields[] = {const_str(b, resq_op_str(func, "resq.function")),
-                           const_str(b, resq_op_str(func, "resq.level")),
-                           declare_run(b, func),
-                           const_i64(b, resq_op_i64(func, "resq.max_rows")),
-                           const_i64(b, resq_op_i64(func, "resq.workspace")),
-                           const_i32(b, args.count),
-                           const_i32(b, names.count),
-                           const_list(b, list_type(b, &args), &args),
-                           const_list(b, b->ptr, &names),
-                           const_gpu(b, func),
-                           uses,
-                           const_i64(b, n_uses)};
-  push(&b->entries, const_struct(b, fields, sizeof fields / sizeof *fields));
-  free(args.items);
-  free(names.items);
+void resq_program_add_entries(resq_program_builder *b, const resq_entries *entries) {
+  for (int i = 0; i < entries->count; i++) {
+    const resq_entry *row = &entries->items[i].row;
+    LLVMValueRef fields[] = {const_c_str(b, row->function),
+                             const_c_str(b, row->level),
+                             declare_run(b, &entries->items[i]),
+                             const_i64(b, row->max_rows),
+                             const_i64(b, row->workspace_bytes),
+                             const_i32(b, row->n_args),
+                             const_i32(b, row->n_ops),
+                             const_items(b, row->args, row->n_args, const_argument),
+                             const_items(b, row->op_names, row->n_ops, const_name),
+                             const_gpu(b, row->gpu),
+                             const_items(b, row->uses, row->n_uses, const_use),
+                             const_i64(b, row->n_uses)};
+    push(&b->entries, const_struct(b, fields, sizeof fields / sizeof *fields));
+  }
 }
 
-void resq_program_add_entries(resq_program_builder *b, MlirOperation lowered) {
-  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(lowered));
-  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
-       op = mlirOperationGetNextInBlock(op))
-    if (resq_op_has(op, "resq.function"))
-      add_entry(b, op);
-}
-
-bool resq_program_emit(resq_program_builder *b, const char *name, resq_bytes *out,
-                       resq_error *err) {
+bool resq_program_emit(resq_program_builder *b, const resq_level *level, const char *name,
+                       resq_bytes *out, resq_error *err) {
   LLVMValueRef fields[] = {const_i32(b, RESQ_ABI_VERSION),
                            const_i32(b, b->entries.count),
                            const_i32(b, b->caches.count),
@@ -320,7 +277,7 @@ bool resq_program_emit(resq_program_builder *b, const char *name, resq_bytes *ou
   LLVMSetGlobalConstant(g, 1);
   if (name)
     LLVMAddAlias2(b->module, LLVMTypeOf(program), 0, g, name);
-  return resq_object_from_llvm(b->module, resq_level_find("generic"), out, err);
+  return resq_object_from_llvm(b->module, level, out, err);
 }
 
 void resq_program_free(resq_program_builder *b) {

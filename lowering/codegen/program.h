@@ -3,6 +3,7 @@
 #ifndef RESQ_LOWERING_PROGRAM_H
 #define RESQ_LOWERING_PROGRAM_H
 
+#include "lowering/entries/entry.h"
 #include "object.h"
 
 /// Collects facts while modules are lowered, then emits the object that defines `resq_program_v1` (resq/abi.h).
@@ -10,11 +11,12 @@ typedef struct resq_program_builder resq_program_builder;
 
 /// Params, caches, sites and module attributes of the materialised module.
 resq_program_builder *resq_program_begin(MlirOperation module, const char *scheme);
-/// Entries of a module after resq_lower_cpu (functions with resq.function attributes), before object emission, or
-/// after resq_gpu_compile (gpu.modules with them).
-void resq_program_add_entries(resq_program_builder *b, MlirOperation lowered);
-/// `name`: a second name of the table, for programs that link several libraries; NULL: none.
-bool resq_program_emit(resq_program_builder *b, const char *name, resq_bytes *out, resq_error *err);
+/// Adds the rows of what a lowering made of a module, at level cuda with their images. Copies them.
+void resq_program_add_entries(resq_program_builder *b, const resq_entries *entries);
+/// For the architecture of `level`. `name`: a second name of the table, for programs that link several
+/// libraries; NULL: none.
+bool resq_program_emit(resq_program_builder *b, const resq_level *level, const char *name,
+                       resq_bytes *out, resq_error *err);
 void resq_program_free(resq_program_builder *b);
 
 #endif // RESQ_LOWERING_PROGRAM_H

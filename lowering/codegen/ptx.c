@@ -12,6 +12,8 @@
 
 #include <llvm-c/Core.h>
 
+#include <assert.h>
+
 static bool to_llvm_dialect(MlirOperation module, resq_error *err) {
   static const char pipeline[] =
       "builtin.module(gpu.module(convert-gpu-to-nvvm{use-bare-ptr-memref-call-conv=true},"
@@ -39,64 +41,49 @@ static bool compile(MlirOperation gpu_module, const resq_target *target, resq_ob
 
 //===-- All functions -----------------------------------------------------===//
 
-typedef bool (*gpu_visitor)(MlirOperation gpu_module, void *user, resq_error *err);
-
-static bool for_each_function(MlirOperation module, gpu_visitor visit, void *user,
-                              resq_error *err) {
-  bool ok = to_llvm_dialect(module, err);
-  MlirOperation op = mlirBlockGetFirstOperation(mlirModuleGetBody(mlirModuleFromOperation(module)));
-  for (; ok && !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op))
-    if (resq_op_is(op, "gpu.module") && resq_op_has(op, "resq.function"))
-      ok = visit(op, user, err);
-  return ok;
+/// The code of an entry: to_llvm_dialect has run, which keeps names.
+static MlirOperation code_of(MlirOperation module, const resq_lowered_entry *entry) {
+  MlirOperation op = resq_symbol(module, resq_str(entry->symbol));
+  assert(!mlirOperationIsNull(op) && resq_op_is(op, "gpu.module")); // the lowering made it
+  return op;
 }
 
-static bool add_images(MlirOperation gpu_module, void *user, resq_error *err) {
-  (void)user;
-  MlirContext ctx = mlirOperationGetContext(gpu_module);
-  MlirAttribute images[16];
+static bool add_images(MlirOperation module, resq_lowered_entry *entry, resq_arena *memory,
+                       resq_error *err) {
+  resq_gpu_image *images = resq_arena_new(memory, (size_t)resq_n_gpu_targets, sizeof *images);
   for (int i = 0; i < resq_n_gpu_targets; i++) {
     const resq_gpu_target *t = &resq_gpu_targets[i];
     resq_bytes ptx = {NULL, 0};
-    bool ok = compile(gpu_module, &t->target, RESQ_OBJECT_ASSEMBLY, &ptx, err);
-    if (ok) {
-      MlirNamedAttribute fields[] = {
-          resq_attr_i64(ctx, "capability", t->capability),
-          resq_attr_str(ctx, "chip", t->target.name),
-          resq_attr(ctx, "exact", mlirBoolAttrGet(ctx, t->exact)),
-          resq_attr(ctx, "ptx",
-                    mlirStringAttrGet(ctx, mlirStringRefCreate((const char *)ptx.data, ptx.size))),
-      };
-      images[i] = mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);
-    }
+    bool ok = compile(code_of(module, entry), &t->target, RESQ_OBJECT_ASSEMBLY, &ptx, err);
+    if (ok)
+      images[i] =
+          (resq_gpu_image){.chip = t->target.name,
+                           .capability = t->capability,
+                           .exact = t->exact,
+                           .ptx = resq_arena_text(memory, (const char *)ptx.data, ptx.size)};
     resq_bytes_free(&ptx);
     if (!ok)
       return false;
   }
-  mlirOperationSetDiscardableAttributeByName(gpu_module, resq_str("resq.images"),
-                                             mlirArrayAttrGet(ctx, resq_n_gpu_targets, images));
+  entry->gpu->images = images;
+  entry->gpu->n_images = resq_n_gpu_targets;
   return true;
 }
 
-bool resq_gpu_compile(MlirOperation module, resq_error *err) {
-  return for_each_function(module, add_images, NULL, err);
+bool resq_gpu_compile(MlirOperation module, resq_entries *entries, resq_error *err) {
+  bool ok = to_llvm_dialect(module, err);
+  for (int i = 0; ok && i < entries->count; i++)
+    ok = add_images(module, &entries->items[i], &entries->memory, err);
+  return ok;
 }
 
-typedef struct printing {
-  const resq_gpu_target *target;
-  resq_object_form form;
-  resq_bytes *out;
-} printing;
-
-static bool print_one(MlirOperation gpu_module, void *user, resq_error *err) {
-  const printing *p = user;
-  return compile(gpu_module, &p->target->target, p->form, p->out, err);
-}
-
-bool resq_gpu_print(MlirOperation module, const resq_gpu_target *target, resq_object_form form,
-                    resq_bytes *out, resq_error *err) {
+bool resq_gpu_print(MlirOperation module, const resq_entries *entries,
+                    const resq_gpu_target *target, resq_object_form form, resq_bytes *out,
+                    resq_error *err) {
   *out = (resq_bytes){NULL, 0};
-  bool ok = for_each_function(module, print_one, &(printing){target, form, out}, err);
+  bool ok = to_llvm_dialect(module, err);
+  for (int i = 0; ok && i < entries->count; i++)
+    ok = compile(code_of(module, &entries->items[i]), &target->target, form, out, err);
   if (!ok)
     resq_bytes_free(out);
   return ok;

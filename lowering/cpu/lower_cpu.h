@@ -7,17 +7,19 @@
 // barriers where a later op reads what an earlier one wrote. A kernel's shape
 // arguments are constants: each distinct (kernel, shape) becomes one wrapper function, which LLVM
 // specialises after the kernels' bitcode is linked. Results are func, arith and llvm ops only.
-// Facts stay on the function as attributes: lowering/calls/function_facts.h.
+// What the program table needs to know of them comes back as entries; the pass puts it onto the
+// functions as text (resq.entry).
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_LOWERING_CPU_LOWER_CPU_H
 #define RESQ_LOWERING_CPU_LOWER_CPU_H
 
-#include "dialect/build.h"
+#include "lowering/entries/entry.h"
 
 /// Lowers every public func.func of `module` in place, for calls of at most max_rows rows, to
 /// kernels of `level`
-/// ("generic", "avx2", "avx512", "avx512vbmi"). Params must be materialised (offset, size). Symbols of the
-/// resq dialect are erased. False after an emitted error.
-bool resq_lower_cpu(MlirOperation module, const char *level, int64_t max_rows);
+/// (a level of base/levels.def that has kernels). Params must be materialised (offset, size). Symbols of the
+/// resq dialect are erased. Adds an entry for each function. False after an emitted error.
+bool resq_lower_cpu(MlirOperation module, const char *level, int64_t max_rows,
+                    resq_entries *entries);
 
 #endif // RESQ_LOWERING_CPU_LOWER_CPU_H

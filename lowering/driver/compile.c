@@ -6,7 +6,9 @@
 #define _GNU_SOURCE
 #include "compile.h"
 
+#include "base/version.h"
 #include "dialect/attributes.h"
+#include "base/levels.h"
 #include "dialect/build.h"
 #include "dialect/import/import.h"
 #include "dialect/memory.h"
@@ -16,25 +18,23 @@
 #include "lowering/calibrate/statistics_cache.h"
 #include "lowering/codegen/codegen.h"
 #include "compile_files.h"
+#include "compile_metadata.h"
 #include "lowering/entries/header.h"
 #include "lowering/recipes/materialize.h"
 #include "lowering/artifact/module_chat_template.h"
+#include "lowering/artifact/module_section.h"
 #include "lowering/artifact/module_tokenizer.h"
 #include "passes/pipeline.h"
 #include "remarks.h"
 #include "lowering/report/report.h"
 #include "scheme.h"
-#include "text/utf8.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RESQ_COMPILER_VERSION "0.1.0"
 #define DEFAULT_SCHEME "best-w4a8kv4"
-#define DEFAULT_LEVELS "generic,avx2,avx512,avx512vbmi"
 
 /// What a compile may leave: the output, the header beside a library, the report.
 enum { OUT_MAIN, OUT_HEADER, OUT_REPORT, N_OUTS };
@@ -46,6 +46,7 @@ typedef struct compiling {
   resq_workdir work;
   MlirContext ctx;
   MlirModule module;
+  resq_checkpoints *checkpoints; ///< that the module names, open as long as the compile runs
   resq_statistics *statistics;
   uint8_t *tokenizer; ///< the artifact's section; NULL: none
   uint64_t tokenizer_size;
@@ -117,17 +118,19 @@ static bool check_report(const compiling *c, resq_error *err) {
 static bool build_tokenizer(compiling *c, resq_error *err) {
   const resq_compile_options *o = c->options;
   resq_tokenizer_warnings warnings = {print_warning, c, o->pretokenizer != NULL};
-  if (o->pretokenizer && !resq_module_set_pretokenizer(root(c), o->pretokenizer, err))
+  if (o->pretokenizer &&
+      !resq_module_set_pretokenizer(root(c), o->pretokenizer, c->checkpoints, err))
     return false;
   if (o->emit != RESQ_EMIT_EXE && o->emit != RESQ_EMIT_SHARED)
     return true;
-  return resq_module_tokenizer(root(c), &warnings, &c->tokenizer, &c->tokenizer_size, err);
+  return resq_module_tokenizer(root(c), c->checkpoints, &warnings, &c->tokenizer,
+                               &c->tokenizer_size, err);
 }
 
 static bool import_module(compiling *c, resq_error *err) {
   resq_stage(&c->stages, "import");
   c->ctx = resqContextCreate();
-  c->module = resq_import(c->ctx, c->options->input, err);
+  c->module = resq_import(c->ctx, c->options->input, c->checkpoints, err);
   return !mlirModuleIsNull(c->module) &&
          resq_module_chat_template(root(c), c->options->input, c->options->chat_template, err) &&
          build_tokenizer(c, err);
@@ -152,7 +155,8 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
   const resq_calibration_options how = {.text = o->calibration,
                                         .windows = o->calibration_windows,
                                         .seed = o->seed,
-                                        .threads = o->threads};
+                                        .threads = o->threads,
+                                        .checkpoints = c->checkpoints};
   char cached[PATH_MAX];
   bool cache = o->cache && resq_statistics_cache_path(imported, &how, o->cache, cached);
   if (c->options->statistics && !c->options->calibrate_only) {
@@ -228,6 +232,7 @@ static bool collect_report(compiling *c, resq_error *err) {
     return true;
   resq_stage(&c->stages, "report");
   resq_report_options options = {.statistics = c->statistics,
+                                 .checkpoints = c->checkpoints,
                                  .cache_directory = c->options->cache,
                                  .threads = c->options->threads,
                                  .progress = materialize_progress,
@@ -265,7 +270,7 @@ static bool write_report(compiling *c, resq_error *err) {
                                .pipeline = c->pipeline,
                                .calibration = base_name(calibration),
                                .seed = o->seed,
-                               .version = "resqc " RESQ_COMPILER_VERSION};
+                               .version = "resqc " RESQ_VERSION};
   if (c->statistics && resq_statistics_sites(c->statistics)) {
     origin.sites = resq_statistics_sites(c->statistics);
     origin.rows = resq_statistics_rows(c->statistics, 0);
@@ -284,6 +289,7 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_stage(&c->stages, "materialize");
   resq_out *out = resq_out_create(path, 0600, err);
   resq_materialize_options options = {.statistics = c->statistics,
+                                      .checkpoints = c->checkpoints,
                                       .cache_directory = c->options->cache,
                                       .threads = c->options->threads,
                                       .progress = materialize_progress,
@@ -291,6 +297,10 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
                                       .warn = print_warning,
                                       .warn_user = c};
   resq_remarks remarks = {0};
+  if (c->options->verbose) {
+    options.measured = resq_remarks_measure;
+    options.measured_user = &remarks;
+  }
   resq_listener listener;
   resq_error said = {.code = RESQ_OK};
   resq_listen_begin_remarks(&listener, c->ctx, &said, c->options->verbose ? resq_remarks_add : NULL,
@@ -312,48 +322,6 @@ static bool materialize(compiling *c, const char *path, resq_error *err) {
 
 //===-- Artifact ----------------------------------------------------------===//
 
-/// No fact is left out for lack of memory.
-static void put(json_t *object, const char *key, json_t *value) {
-  if (!value || json_object_set_new(object, key, value))
-    resq_process_out_of_memory();
-}
-
-/// resq.generation as an object; entries that are no numbers are left out.
-static json_t *generation_settings(MlirAttribute dictionary) {
-  json_t *out = json_object();
-  intptr_t n =
-      mlirAttributeIsADictionary(dictionary) ? mlirDictionaryAttrGetNumElements(dictionary) : 0;
-  for (intptr_t i = 0; i < n; i++) {
-    MlirNamedAttribute entry = mlirDictionaryAttrGetElement(dictionary, i);
-    MlirStringRef name = mlirIdentifierStr(entry.name); // ends in a NUL
-    if (mlirAttributeIsAFloat(entry.attribute))
-      put(out, name.data, json_real(mlirFloatAttrGetValueDouble(entry.attribute)));
-  }
-  return out;
-}
-
-/// Facts for `info` and the run time's settings: nothing that differs between two compiles of the same thing.
-static char *metadata_text(const compiling *c) {
-  json_t *m = json_object();
-  MlirStringRef name = resq_op_str(root(c), RESQ_ATTR_NAME);
-  if (resq_utf8_valid_prefix(name.data, name.length) == name.length) // JSON holds no other text
-    put(m, "name", json_stringn_nocheck(name.length ? name.data : "", name.length));
-  put(m, "scheme", json_string(c->scheme));
-  put(m, "seed", json_integer(c->options->seed));
-  put(m, "version", json_string(RESQ_COMPILER_VERSION));
-  put(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
-  if (resq_op_has(root(c), RESQ_ATTR_CONTEXT_LENGTH))
-    put(m, "context_length", json_integer(resq_op_i64(root(c), RESQ_ATTR_CONTEXT_LENGTH)));
-  MlirAttribute generation = resq_op_attr(root(c), RESQ_ATTR_GENERATION);
-  if (!mlirAttributeIsNull(generation))
-    put(m, "generation", generation_settings(generation));
-  char *text = json_dumps(m, JSON_SORT_KEYS | JSON_COMPACT);
-  if (!text)
-    resq_process_out_of_memory();
-  json_decref(m);
-  return text;
-}
-
 static resq_codegen_options codegen_options(const compiling *c) {
   const resq_compile_options *o = c->options;
   return (resq_codegen_options){.levels = c->levels,
@@ -369,7 +337,7 @@ static bool emit_artifact(compiling *c, resq_error *err) {
   char params[PATH_MAX], elf[PATH_MAX];
   resq_workdir_file(&c->work, "params", params);
   resq_workdir_file(&c->work, "elf", elf);
-  char *metadata = metadata_text(c);
+  char *metadata = resq_compile_metadata(root(c), c->scheme, c->options->seed);
   bool ok = materialize(c, params, err);
   if (ok) {
     resq_stage(&c->stages, "code");
@@ -384,9 +352,17 @@ static bool emit_artifact(compiling *c, resq_error *err) {
   }
   if (ok) {
     resq_stage(&c->stages, "write");
+    uint8_t *module;
+    uint64_t module_size;
+    resq_module_section_make(root(c), &module, &module_size);
+    const resq_artifact_parts parts = {.elf = elf,
+                                       .params = params,
+                                       .tokenizer = {c->tokenizer, c->tokenizer_size},
+                                       .metadata = {metadata, strlen(metadata)},
+                                       .module = {module, module_size}};
     resq_out *out = c->outs[OUT_MAIN] =
-        resq_artifact_assemble(o->output, shared ? 0644 : 0755, elf, params, c->tokenizer,
-                               c->tokenizer_size, metadata, strlen(metadata), err);
+        resq_artifact_assemble(o->output, shared ? 0644 : 0755, &parts, err);
+    free(module);
     ok = out && resq_out_complete(out, err);
     if (ok && shared)
       ok = (c->outs[OUT_HEADER] = resq_write_header(root(c), o->output, err)) != NULL;
@@ -457,9 +433,9 @@ static bool commit(compiling *c, resq_error *err) {
 }
 
 bool resq_compile(const resq_compile_options *options, resq_error *err) {
-  compiling c = {.options = options};
+  compiling c = {.options = options, .checkpoints = resq_checkpoints_create()};
   c.scheme = options->scheme ? options->scheme : DEFAULT_SCHEME;
-  c.levels = options->levels ? options->levels : DEFAULT_LEVELS;
+  c.levels = options->levels ? options->levels : resq_level_default();
   resq_stages_init(&c.stages, options->verbose);
   bool ok = run(&c, err);
   if (ok)
@@ -478,6 +454,7 @@ bool resq_compile(const resq_compile_options *options, resq_error *err) {
     mlirModuleDestroy(c.module);
   if (!mlirContextIsNull(c.ctx))
     mlirContextDestroy(c.ctx);
+  resq_checkpoints_destroy(c.checkpoints);
   resq_workdir_remove(&c.work);
   return ok;
 }

@@ -31,7 +31,7 @@ typedef struct resq_compile_options {
   const char *pipeline; ///< a pass pipeline instead of the scheme's method; NULL
   const char *weights;  ///< element of float linears (f32, bf16, f16); NULL: the scheme's
   resq_emit emit;
-  const char *levels;                ///< comma-separated; NULL: "generic,avx2,avx512,avx512vbmi"
+  const char *levels;                ///< comma-separated; NULL: resq_level_default()
   int64_t decode_rows, prefill_rows; ///< 0: 16 and 128
   const char *calibration;           ///< text file; NULL: text sampled from the model itself
   int64_t calibration_windows;       ///< of 2,048 tokens; 0: 64 (16 when sampled)
@@ -48,7 +48,7 @@ typedef struct resq_compile_options {
 } resq_compile_options;
 
 /// Compiles. On failure nothing is written and *err says why. Where memory ends in small pieces, or inside MLIR, the
-/// process ends instead, with RESQ_NO_MEMORY and nothing left behind (dialect/memory.h, docs/faults.md).
+/// process ends instead, with RESQ_NO_MEMORY and nothing left behind (dialect/memory.h, docs/failure-policy.md).
 bool resq_compile(const resq_compile_options *options, resq_error *err);
 
 /// Names and summaries of schemes, for --help: index i, or NULL past the end.

@@ -4,7 +4,10 @@
 
 #include "base/file.h"
 #include "dialect/ops.h"
+#include "base/levels.h"
+#include "dialect/build.h"
 #include "dialect/memory.h"
+#include "lowering/codegen/codegen.h"
 #include "lowering/entries/header.h"
 #include "lowering/codegen/link.h"
 
@@ -44,7 +47,8 @@ static bool add_linked(const resq_compile_options *o, resq_file_uses *uses, resq
   char folder[PATH_MAX], path[PATH_MAX + 64];
   if (!links(o))
     return true;
-  if (!resq_runtime_folder(folder, sizeof folder, err))
+  const char *levels = o->levels ? o->levels : resq_level_default();
+  if (!resq_runtime_folder(resq_codegen_architecture(levels), folder, sizeof folder, err))
     return false;
   bool ok = true;
   for (size_t i = 0; ok && i < sizeof archives / sizeof *archives; i++) {

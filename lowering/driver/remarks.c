@@ -1,6 +1,7 @@
 //===-- remarks.c ---------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "remarks.h"
+#include "dialect/diagnostics.h"
 #include "dialect/memory.h"
 
 #include <ctype.h>
@@ -10,102 +11,46 @@
 #include <string.h>
 #include <xxhash.h>
 
-/// Part of a text.
-typedef struct part {
-  const char *data;
-  size_t size;
-} part;
-
-/// "@symbol: BEFORE low .. high AFTER" in its parts; low and high are one where a single number is
-/// said, and symbol.size is 0 where a text is not of this form.
-typedef struct measure {
-  part symbol, before, after;
-  part low, high;
-} measure;
-
 struct resq_remark {
   char *key;          ///< what remarks that join it share
-  char *what, *first; ///< text and place, as they came first
+  char *what, *first; ///< text, NULL of a measure, and place, as they came first
   int places;
-  char *texts[3]; ///< of a measure: those of the lowest and highest value and of the last symbol
+  resq_measure measure;         ///< low and high over all that joined
+  char *param, *last, *largest; ///< of a measure: the first param, the last, that of the largest
+  bool joined;                  ///< params or values differ
 };
-
-enum { LOWEST, HIGHEST, LAST };
 
 //===-- Measures ----------------------------------------------------------===//
 
-static bool equal(part a, part b) { return a.size == b.size && !memcmp(a.data, b.data, a.size); }
-
-/// The number at `at`, empty when there is none.
-static part number_at(const char *at) {
-  char *end = (char *)(uintptr_t)at;
-  if (isdigit((unsigned char)*at))
-    strtod(at, &end);
-  return (part){at, (size_t)(end - at)};
-}
-
-static measure read_measure(const char *what) {
-  static const char dots[] = " .. ";
-  const measure none = {0};
-  const char *colon = *what == '@' ? strstr(what, ": ") : NULL;
-  if (!colon)
-    return none;
-  measure m = {.symbol = {what, (size_t)(colon - what)}};
-  const char *begin = colon + strcspn(colon, "0123456789");
-  m.before = (part){colon, (size_t)(begin - colon)};
-  m.low = m.high = number_at(begin);
-  const char *end = begin + m.low.size;
-  if (!strncmp(end, dots, strlen(dots)) && number_at(end + strlen(dots)).size) {
-    m.high = number_at(end + strlen(dots));
-    end = m.high.data + m.high.size;
+/// What measures that are told as one have in common, malloc'ed: their kind, and the param with '#'
+/// for its numbers. The first byte keeps them apart from texts.
+static char *key_of_measure(const resq_measure *m) {
+  char *key = resq_print_text("m%d%d", (int)m->kind, m->several);
+  size_t size = strlen(key);
+  key = resq_resize(key, size + strlen(m->param) + 1, 1);
+  for (const char *at = m->param; *at; at++) {
+    bool digit = isdigit((unsigned char)*at);
+    if (!digit || at == m->param || !isdigit((unsigned char)at[-1]))
+      key[size++] = digit ? '#' : *at;
   }
-  m.after = (part){end, strlen(end)};
-  // Another number may mean something else.
-  return m.low.size && !end[strcspn(end, "0123456789")] ? m : none;
-}
-
-/// What remarks that are told as one have in common, malloc'ed: a measure's text with '#' for the numbers in its
-/// symbol and for its value ("@l0.q" and "@l12.q" are alike); of other texts, all. The first byte keeps the two apart.
-static char *key_of(const char *what) {
-  const measure m = read_measure(what);
-  char *key = resq_new(strlen(what) + 4, 1), *out = key;
-  *out++ = m.symbol.size ? 'm' : 't';
-  if (!m.symbol.size) {
-    strcpy(out, what);
-    return key;
-  }
-  for (size_t i = 0; i < m.symbol.size; i++) {
-    bool digit = isdigit((unsigned char)m.symbol.data[i]);
-    if (!digit || !i || !isdigit((unsigned char)m.symbol.data[i - 1]))
-      *out++ = digit ? '#' : m.symbol.data[i];
-  }
-  out = (char *)memcpy(out, m.before.data, m.before.size) + m.before.size;
-  *out++ = '#';
-  strcpy(out, m.after.data);
+  key[size] = 0;
   return key;
 }
 
-static const char *text_of(const struct resq_remark *r, int which) {
-  return r->texts[which] ? r->texts[which] : r->what;
+static void replace_text(char **text, const char *with) {
+  free(*text);
+  *text = resq_copy_text(with);
 }
 
-static double value_of(const char *what, int which) {
-  const measure m = read_measure(what);
-  return strtod(which == LOWEST ? m.low.data : m.high.data, NULL);
-}
-
-static void replace_text(struct resq_remark *r, int which, const char *what) {
-  char *text = resq_copy_text(what);
-  free(r->texts[which]);
-  r->texts[which] = text;
-}
-
-static void join(struct resq_remark *r, const char *what) {
-  if (value_of(what, LOWEST) < value_of(text_of(r, LOWEST), LOWEST))
-    replace_text(r, LOWEST, what);
-  if (value_of(what, HIGHEST) > value_of(text_of(r, HIGHEST), HIGHEST))
-    replace_text(r, HIGHEST, what);
-  replace_text(r, LAST, what);
+static void join(struct resq_remark *r, const resq_measure *m) {
+  r->joined |= strcmp(r->param, m->param) || m->low != r->measure.low || m->high != r->measure.high;
+  if (m->low < r->measure.low)
+    r->measure.low = m->low;
+  if (m->high > r->measure.high) {
+    r->measure.high = m->high;
+    replace_text(&r->largest, m->param);
+  }
+  replace_text(&r->last, m->param);
 }
 
 //===-- Remarks -----------------------------------------------------------===//
@@ -136,61 +81,77 @@ static void grow(resq_remarks *r) {
     *find_slot(r, r->items[i].key) = i + 1;
 }
 
-void resq_remarks_add(const char *where, const char *what, void *user) {
-  resq_remarks *r = user;
-  char *key = key_of(what);
+/// The remark with `key`, which it takes: that of an earlier one, with one place more, or a new one.
+static struct resq_remark *find_or_add(resq_remarks *r, char *key, const char *where) {
   grow(r);
   int *slot = find_slot(r, key);
-  if (!*slot) {
-    r->items[r->count++] = (struct resq_remark){
-        .key = key, .what = resq_copy_text(what), .first = resq_copy_text(where), .places = 1};
-    *slot = r->count;
-    return;
+  if (*slot) {
+    free(key);
+    r->items[*slot - 1].places++;
+    return &r->items[*slot - 1];
   }
-  free(key);
-  struct resq_remark *said = &r->items[*slot - 1];
-  said->places++;
-  if (*said->key == 'm' && (said->texts[LAST] || strcmp(said->what, what)))
-    join(said, what);
+  r->items[r->count++] =
+      (struct resq_remark){.key = key, .first = resq_copy_text(where), .places = 1};
+  *slot = r->count;
+  return &r->items[r->count - 1];
 }
 
-#define PART(p) (int)(p).size, (p).data
+void resq_remarks_add(const char *where, const char *what, void *user) {
+  struct resq_remark *r = find_or_add(user, resq_print_text("t%s", what), where);
+  if (!r->what)
+    r->what = resq_copy_text(what);
+}
 
-/// @l0.q .. @l29.q (30): condition number 1.5 .. 9.5, largest of @l7.q
-static void print_measures(const struct resq_remark *r, FILE *out) {
-  const measure first = read_measure(r->what), last = read_measure(text_of(r, LAST));
-  const measure low = read_measure(text_of(r, LOWEST)), high = read_measure(text_of(r, HIGHEST));
-  fprintf(out, "%.*s .. %.*s (%d)%.*s%.*s", PART(first.symbol), PART(last.symbol), r->places,
-          PART(first.before), PART(low.low));
-  if (!equal(low.low, high.high))
-    fprintf(out, " .. %.*s", PART(high.high));
-  fprintf(out, "%.*s, largest of %.*s\n", PART(first.after), PART(high.symbol));
+void resq_remarks_measure(void *user, const resq_measure *measure) {
+  char raw[512], where[512];
+  resq_location_text(measure->location, raw, sizeof raw);
+  resq_printable(where, sizeof where, raw, strlen(raw));
+  struct resq_remark *r = find_or_add(user, key_of_measure(measure), where);
+  if (r->param) {
+    join(r, measure);
+    return;
+  }
+  r->measure = *measure;
+  r->measure.param = r->param = resq_copy_text(measure->param);
+  r->last = resq_copy_text(measure->param);
+  r->largest = resq_copy_text(measure->param);
+}
+
+/// l0.q .. l29.q (30): condition number 1.5 .. 9.5, largest of l7.q
+static void print_measure(const struct resq_remark *r, const char *others, FILE *out) {
+  char text[RESQ_MEASURE_TEXT];
+  resq_measure_text(&r->measure, text);
+  const char *colon = r->first[0] ? ": " : "";
+  if (r->joined)
+    fprintf(out, "  remark: %s%s@%s .. @%s (%d): %s, largest of @%s\n", r->first, colon, r->param,
+            r->last, r->places, text, r->largest);
+  else
+    fprintf(out, "  remark: %s%s%s@%s: %s\n", r->first, others, colon, r->param, text);
 }
 
 void resq_remarks_print(resq_remarks *remarks, FILE *out) {
   for (int i = 0; i < remarks->count; i++) {
     const struct resq_remark *r = &remarks->items[i];
-    const char *colon = r->first[0] ? ": " : "";
-    if (r->texts[LAST]) {
-      fprintf(out, "  remark: %s%s", r->first, colon);
-      print_measures(r, out);
-      continue;
-    }
     char others[48] = "";
     if (r->places > 1)
       snprintf(others, sizeof others, " and %d more", r->places - 1);
-    fprintf(out, "  remark: %s%s%s%s\n", r->first, others, colon, r->what);
+    if (r->param)
+      print_measure(r, others, out);
+    else
+      fprintf(out, "  remark: %s%s%s%s\n", r->first, others, r->first[0] ? ": " : "", r->what);
   }
   resq_remarks_free(remarks);
 }
 
 void resq_remarks_free(resq_remarks *remarks) {
   for (int i = 0; i < remarks->count; i++) {
-    free(remarks->items[i].key);
-    free(remarks->items[i].what);
-    free(remarks->items[i].first);
-    for (int j = 0; j < 3; j++)
-      free(remarks->items[i].texts[j]);
+    struct resq_remark *r = &remarks->items[i];
+    free(r->key);
+    free(r->what);
+    free(r->first);
+    free(r->param);
+    free(r->last);
+    free(r->largest);
   }
   free(remarks->items);
   free(remarks->slots);

@@ -3,12 +3,14 @@
 #ifndef RESQ_LOWERING_REMARKS_H
 #define RESQ_LOWERING_REMARKS_H
 
+#include "lowering/recipes/materialize.h"
+
 #include <stdint.h>
 #include <stdio.h>
 
-/// Remarks of a pipeline. Zero is empty. Equal texts are one remark, with the places they were said
-/// at. So are measures of symbols that differ in their numbers, "@l0.q: condition number 1.5" and
-/// "@l1.q: condition number 2.5" (or ranges, "1.5 .. 2.5"): one range of all, and where it ends.
+/// Remarks of a compile. Zero is empty. Equal texts are one remark, with the places they were said
+/// at. So are measures of one kind whose params differ in their numbers alone, @l0.q and @l12.q: one
+/// range of all, and where it ends.
 typedef struct resq_remarks {
   struct resq_remark *items;
   int count, capacity;
@@ -19,6 +21,8 @@ typedef struct resq_remarks {
 
 /// A resq_remark_handler; user is a resq_remarks.
 void resq_remarks_add(const char *where, const char *what, void *user);
+/// resq_materialize_options.measured; user is a resq_remarks.
+void resq_remarks_measure(void *user, const resq_measure *measure);
 /// Prints them, a line each, in the order in which they came, and forgets them.
 void resq_remarks_print(resq_remarks *remarks, FILE *out);
 void resq_remarks_free(resq_remarks *remarks);

@@ -27,23 +27,6 @@ const char *resq_row_roles(MlirStringRef op) {
 
 //===-- Values and their classes ------------------------------------------===//
 
-bool facts_no_memory(facts *f) {
-  resq_emit_error(f->func, "no memory for the facts of a function");
-  return false;
-}
-
-/// Makes room for one more; false after an error.
-static bool grow(facts *f, void **items, int *room, int n, size_t size) {
-  if (n < *room)
-    return true;
-  void *more = realloc(*items, (size_t)(2 * n + 16) * size);
-  if (!more)
-    return facts_no_memory(f);
-  *items = more;
-  *room = 2 * n + 16;
-  return true;
-}
-
 /// -1: no row value.
 int facts_find(const facts *f, MlirValue v) {
   if (mlirValueIsABlockArgument(v))
@@ -60,9 +43,8 @@ int facts_class(const facts *f, int i) {
   return i;
 }
 
-static bool add_value(facts *f, MlirValue v, bool computed) {
-  if (!grow(f, (void **)&f->values, &f->room, f->n_values, sizeof *f->values))
-    return false;
+static void add_value(facts *f, MlirValue v, bool computed) {
+  f->values = RESQ_GROW(f->values, f->n_values);
   MlirType type = mlirValueGetType(v);
   bool fixed = mlirTypeIsARankedTensor(type) && mlirShapedTypeGetRank(type) > 0 &&
                !mlirShapedTypeIsDynamicDim(type, 0);
@@ -71,7 +53,6 @@ static bool add_value(facts *f, MlirValue v, bool computed) {
                                        .fixed = fixed ? mlirShapedTypeGetDimSize(type, 0) : -1,
                                        .computed = computed};
   f->n_values++;
-  return true;
 }
 
 static bool unite(facts *f, MlirOperation op, int a, int b) {
@@ -94,6 +75,7 @@ static bool unite(facts *f, MlirOperation op, int a, int b) {
 
 //===-- Ops ---------------------------------------------------------------===//
 
+/// Always true.
 static bool add_rule(facts *f, int argument, resq_index_rule rule) {
   for (int i = 0; i < f->n_rules; i++) {
     const resq_index_rule *r = &f->rules[i].rule;
@@ -101,8 +83,7 @@ static bool add_rule(facts *f, int argument, resq_index_rule rule) {
         r->limit == rule.limit)
       return true;
   }
-  if (!grow(f, (void **)&f->rules, &f->rules_room, f->n_rules, sizeof *f->rules))
-    return false;
+  f->rules = RESQ_GROW(f->rules, f->n_rules);
   f->rules[f->n_rules++] = (row_rule){argument, rule};
   return true;
 }
@@ -129,8 +110,8 @@ static int rows_argument(facts *f, MlirOperation op, intptr_t operand) {
   return -1;
 }
 
-static int64_t cache_index(const facts *f, MlirStringRef name) {
-  int64_t index = 0;
+static int32_t cache_index(const facts *f, MlirStringRef name) {
+  int32_t index = 0;
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(f->module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
@@ -145,15 +126,14 @@ static int64_t cache_index(const facts *f, MlirStringRef name) {
 /// An op on a cache: `p` is the operand of its positions, before that of its sequences.
 static bool add_use(facts *f, MlirOperation op, intptr_t p) {
   int positions = argument_of(op, p), sequences = positions < 0 ? -1 : argument_of(op, p + 1);
-  int64_t cache = cache_index(f, resq_cache_name(op));
-  if (sequences < 0 || cache < 0 ||
-      !grow(f, (void **)&f->uses, &f->uses_room, 4 * f->n_uses + 3, sizeof *f->uses))
+  int32_t cache = cache_index(f, resq_cache_name(op));
+  if (sequences < 0 || cache < 0)
     return false;
-  int64_t *use = f->uses + 4 * f->n_uses++;
-  use[0] = cache;
-  use[1] = positions;
-  use[2] = sequences;
-  use[3] = resqOpIsKvAppend(op);
+  f->uses = RESQ_GROW(f->uses, f->n_uses);
+  f->uses[f->n_uses++] = (resq_cache_use){.cache = cache,
+                                          .positions = positions,
+                                          .sequences = sequences,
+                                          .is_append = resqOpIsKvAppend(op)};
   return true;
 }
 
@@ -242,9 +222,11 @@ static bool take_op(facts *f, MlirOperation op) {
       return false;
   if (strchr(roles, 'p') && !add_use(f, op, strchr(roles, 'p') - roles))
     return false;
-  for (intptr_t i = 0; *roles && i < mlirOperationGetNumResults(op); i++)
-    if (!add_value(f, mlirOperationGetResult(op, i), true) || !unite(f, op, rows, f->n_values - 1))
+  for (intptr_t i = 0; *roles && i < mlirOperationGetNumResults(op); i++) {
+    add_value(f, mlirOperationGetResult(op, i), true);
+    if (!unite(f, op, rows, f->n_values - 1))
       return false;
+  }
   return true;
 }
 
@@ -263,8 +245,9 @@ static bool check_signature(facts *f, MlirBlock block, MlirOperation ret) {
   }
   for (int i = 0; i < f->n_inputs; i++) {
     MlirValue v = mlirBlockGetArgument(block, i);
-    if (!facts_check_type(f, mlirValueGetType(v), false, i) || !add_value(f, v, false))
+    if (!facts_check_type(f, mlirValueGetType(v), false, i))
       return false;
+    add_value(f, v, false);
   }
   for (int i = 0; i < f->n_results; i++)
     if (!facts_check_type(f, mlirValueGetType(mlirOperationGetOperand(ret, i)), true, i))
@@ -272,7 +255,8 @@ static bool check_signature(facts *f, MlirBlock block, MlirOperation ret) {
   return true;
 }
 
-bool resq_function_facts(MlirOperation module, MlirOperation func) {
+bool resq_function_facts_derive(MlirOperation module, MlirOperation func, resq_arena *memory,
+                                resq_function_facts *out) {
   MlirRegion region = mlirOperationGetRegion(func, 0);
   MlirBlock block = mlirRegionGetFirstBlock(region);
   if (!mlirBlockIsNull(mlirBlockGetNextInRegion(block))) {
@@ -282,14 +266,14 @@ bool resq_function_facts(MlirOperation module, MlirOperation func) {
   MlirOperation ret = mlirBlockGetTerminator(block);
   facts f = {.module = module,
              .func = func,
-             .ctx = mlirOperationGetContext(module),
+             .memory = memory,
              .n_inputs = (int)mlirBlockGetNumArguments(block),
              .n_results = (int)mlirOperationGetNumOperands(ret)};
   bool ok = check_signature(&f, block, ret);
   for (MlirOperation op = mlirBlockGetFirstOperation(block); ok && !mlirOperationEqual(op, ret);
        op = mlirOperationGetNextInBlock(op))
     ok = take_op(&f, op);
-  ok = ok && facts_set(&f, ret);
+  ok = ok && facts_tabulate(&f, ret, out);
   free(f.values);
   free(f.rules);
   free(f.uses);
@@ -304,15 +288,6 @@ bool resq_is_public(MlirOperation op) {
 
 bool resq_is_public_function(MlirOperation op) {
   return resq_op_is(op, "func.func") && resq_is_public(op);
-}
-
-bool resq_module_facts(MlirOperation module) {
-  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
-  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
-       op = mlirOperationGetNextInBlock(op))
-    if (resq_is_public_function(op) && !resq_function_facts(module, op))
-      return false;
-  return true;
 }
 
 char *resq_entry_symbol(MlirStringRef function, const char *level, int64_t rows) {

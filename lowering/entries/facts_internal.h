@@ -24,18 +24,16 @@ typedef struct row_rule {
 
 typedef struct facts {
   MlirOperation module, func;
-  MlirContext ctx;
   row_value *values;
-  int n_values, room;
+  int n_values;
   int n_inputs, n_results;
   row_rule *rules;
-  int n_rules, rules_room;
-  int64_t *uses; ///< four numbers each
-  int n_uses, uses_room;
+  int n_rules;
+  resq_cache_use *uses;
+  int n_uses;
+  resq_arena *memory; ///< of what is handed out
 } facts;
 
-/// Emits an error; false.
-bool facts_no_memory(facts *f);
 /// Index of a row value; -1: none.
 int facts_find(const facts *f, MlirValue v);
 /// The first value of the class of value i.
@@ -43,7 +41,7 @@ int facts_class(const facts *f, int i);
 
 /// Refuses a type that a caller cannot pass: rows of f32 or, arguments only, ids of i32.
 bool facts_check_type(facts *f, MlirType type, bool is_result, int index);
-/// Sets the function's attributes from what the walk found; false after an emitted error.
-bool facts_set(facts *f, MlirOperation ret);
+/// The table of arguments and results from what the walk found; false after an emitted error.
+bool facts_tabulate(facts *f, MlirOperation ret, resq_function_facts *out);
 
 #endif // RESQ_LOWERING_FACTS_INTERNAL_H

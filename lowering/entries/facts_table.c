@@ -4,6 +4,8 @@
 #include "dialect/attributes.h"
 #include "dialect/ops.h"
 
+#include "dialect/memory.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,79 +29,73 @@ bool facts_check_type(facts *f, MlirType type, bool is_result, int index) {
   return ok;
 }
 
-/// {resq.name = "tokens"}, or what the importer called it, or arg0; null after an error.
-static MlirAttribute name_of(facts *f, MlirValue v, bool is_result, int index) {
+/// A copy of a name for the table; NULL for one that is empty or has a NUL.
+static const char *usable_name(facts *f, MlirStringRef text) {
+  if (!text.length || memchr(text.data, 0, text.length))
+    return NULL;
+  return resq_arena_text(f->memory, text.data, text.length);
+}
+
+/// {resq.name = "tokens"}, or what the importer called it, or arg0; NULL after an error.
+static const char *name_of(facts *f, MlirValue v, bool is_result, int index) {
   MlirAttribute all = resq_op_attr(f->func, is_result ? "res_attrs" : "arg_attrs");
   MlirAttribute given = mlirAttributeIsNull(all)
                             ? all
                             : mlirDictionaryAttrGetElementByName(
                                   mlirArrayAttrGetElement(all, index), resq_str(RESQ_ATTR_NAME));
   if (!mlirAttributeIsNull(given)) { // a string: the dialect sees to it
-    MlirStringRef text = mlirStringAttrGetValue(given);
-    if (text.length && !memchr(text.data, 0, text.length))
-      return given;
-    resq_emit_error(f->func, "%s %d: resq.name is %s: allowed is a name",
-                    is_result ? "result" : "argument", index,
-                    text.length ? "a string with NUL" : "empty");
-    return mlirAttributeGetNull();
+    const char *name = usable_name(f, mlirStringAttrGetValue(given));
+    if (!name)
+      resq_emit_error(f->func, "%s %d: resq.name is %s: allowed is a name",
+                      is_result ? "result" : "argument", index,
+                      mlirStringAttrGetValue(given).length ? "a string with NUL" : "empty");
+    return name;
   }
   MlirLocation loc = mlirValueGetLocation(v);
   if (!is_result && mlirLocationIsAName(loc)) {
-    MlirStringRef text = mlirIdentifierStr(mlirLocationNameGetName(loc));
-    if (text.length && !memchr(text.data, 0, text.length))
-      return mlirStringAttrGet(f->ctx, text);
+    const char *name = usable_name(f, mlirIdentifierStr(mlirLocationNameGetName(loc)));
+    if (name)
+      return name;
   }
   char name[32];
   snprintf(name, sizeof name, "%s%d", is_result ? "result" : "arg", index);
-  return mlirStringAttrGet(f->ctx, resq_str(name));
+  return resq_arena_text(f->memory, name, strlen(name));
 }
 
-static MlirAttribute rules_of(const facts *f, int argument) {
-  int64_t *numbers = calloc((size_t)f->n_rules * 3 + 1, sizeof *numbers);
-  intptr_t n = 0;
-  for (int i = 0; numbers && i < f->n_rules; i++) {
+/// What bounds the values of an argument.
+static void set_rules(facts *f, int argument, resq_arg *out) {
+  resq_index_rule *rules = resq_arena_new(f->memory, (size_t)f->n_rules, sizeof *rules);
+  out->rules = rules;
+  for (int i = 0; i < f->n_rules; i++) {
     if (f->rules[i].argument != argument)
       continue;
     // What bounds an index is named by its class's first argument, which later ops may have united.
-    const resq_index_rule *r = &f->rules[i].rule;
-    numbers[n++] = r->kind;
-    numbers[n++] = r->kind == RESQ_RULE_ROW ? facts_class(f, r->argument) : 0;
-    numbers[n++] = r->limit;
+    resq_index_rule rule = f->rules[i].rule;
+    if (rule.kind == RESQ_RULE_ROW)
+      rule.argument = facts_class(f, rule.argument);
+    rules[out->n_rules++] = rule;
   }
-  MlirAttribute attr = numbers ? mlirDenseI64ArrayGet(f->ctx, n, numbers) : mlirAttributeGetNull();
-  free(numbers);
-  return attr;
 }
 
-/// Of argument or result i, `value` among the row values; first[c]: the first argument or result of
-/// class c.
-static MlirAttribute describe(facts *f, int i, int value, int *first) {
+/// Argument or result i, `value` among the row values; first[c]: the first argument or result of
+/// class c. False after an error.
+static bool describe(facts *f, int i, int value, int *first, resq_arg *out) {
   bool is_result = i >= f->n_inputs;
-  int index = is_result ? i - f->n_inputs : i;
-  const row_value *v = &f->values[value], *class = &f->values[facts_class(f, value)];
+  int index = is_result ? i - f->n_inputs : i, class = facts_class(f, value);
+  const row_value *v = &f->values[value];
   MlirType type = mlirValueGetType(v->value);
   bool is_ids = mlirShapedTypeGetRank(type) == 1;
-  MlirAttribute name = name_of(f, v->value, is_result, index);
-  MlirAttribute rules = rules_of(f, is_result ? -1 : i);
-  if (mlirAttributeIsNull(name))
-    return name;
-  if (mlirAttributeIsNull(rules)) {
-    facts_no_memory(f);
-    return rules;
-  }
-  int *class_first = &first[class - f->values];
-  if (*class_first < 0)
-    *class_first = i;
-  MlirNamedAttribute fields[] = {
-      resq_attr_i64(f->ctx, "dtype", is_ids ? RESQ_I32 : RESQ_F32),
-      resq_attr(f->ctx, "is_result", mlirBoolAttrGet(f->ctx, is_result)),
-      resq_attr(f->ctx, "name", name),
-      resq_attr_i64(f->ctx, "rows", class->fixed),
-      resq_attr_i64(f->ctx, "rows_as", *class_first),
-      resq_attr(f->ctx, "rules", rules),
-      resq_attr_i64(f->ctx, "width", is_ids ? 0 : mlirShapedTypeGetDimSize(type, 1)),
-  };
-  return mlirDictionaryAttrGet(f->ctx, sizeof fields / sizeof *fields, fields);
+  if (first[class] < 0)
+    first[class] = i;
+  *out = (resq_arg){.name = name_of(f, v->value, is_result, index),
+                    .dtype = is_ids ? RESQ_I32 : RESQ_F32,
+                    .is_result = is_result,
+                    .rows = f->values[class].fixed,
+                    .width = is_ids ? 0 : mlirShapedTypeGetDimSize(type, 1),
+                    .rows_as = first[class]};
+  if (!is_result)
+    set_rules(f, i, out);
+  return out->name;
 }
 
 enum { MOST_FIXED_ROWS = 16384 };
@@ -113,7 +109,7 @@ static int returned(facts *f, MlirOperation ret, int i) {
 }
 
 /// Cache i of the module.
-static MlirOperation cache_at(const facts *f, int64_t i) {
+static MlirOperation cache_at(const facts *f, int32_t i) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(f->module));
   MlirOperation op = mlirBlockGetFirstOperation(body);
   while (!resqOpIsKvCache(op) || i--)
@@ -131,8 +127,8 @@ static int64_t fixed_rows(facts *f) {
   }
   int64_t allowed = MOST_FIXED_ROWS;
   for (int i = 0; i < f->n_uses; i++) {
-    int64_t window = resqKvCodeMostRows(resqKvCacheOpGetKeys(cache_at(f, f->uses[4 * i])));
-    int64_t rows = f->values[facts_class(f, (int)f->uses[4 * i + 1])].fixed;
+    int64_t window = resqKvCodeMostRows(resqKvCacheOpGetKeys(cache_at(f, f->uses[i].cache)));
+    int64_t rows = f->values[facts_class(f, f->uses[i].positions)].fixed;
     most = rows > most ? rows : most;
     allowed = window < allowed ? window : allowed;
   }
@@ -143,30 +139,27 @@ static int64_t fixed_rows(facts *f) {
   return -1;
 }
 
-bool facts_set(facts *f, MlirOperation ret) {
+bool facts_tabulate(facts *f, MlirOperation ret, resq_function_facts *out) {
+  int64_t most = fixed_rows(f);
+  if (most < 0)
+    return false;
   int n = f->n_inputs + f->n_results;
-  MlirAttribute *args = calloc((size_t)n + 1, sizeof *args);
-  int *first = malloc(((size_t)f->n_values + 1) * sizeof *first);
-  bool ok = (args && first) || facts_no_memory(f);
-  for (int i = 0; ok && i < f->n_values; i++)
+  *out =
+      (resq_function_facts){.args = resq_arena_new(f->memory, (size_t)n, sizeof *out->args),
+                            .n_args = n,
+                            .uses = resq_arena_new(f->memory, (size_t)f->n_uses, sizeof *out->uses),
+                            .n_uses = f->n_uses,
+                            .fixed_rows = most};
+  if (f->n_uses)
+    memcpy(out->uses, f->uses, (size_t)f->n_uses * sizeof *out->uses);
+  int *first = resq_new((size_t)f->n_values, sizeof *first);
+  for (int i = 0; i < f->n_values; i++)
     first[i] = -1;
-  int64_t most = ok ? fixed_rows(f) : -1;
-  ok = most >= 0;
+  bool ok = true;
   for (int i = 0; ok && i < n; i++) {
     int value = i < f->n_inputs ? i : returned(f, ret, i - f->n_inputs);
-    args[i] = value < 0 ? mlirAttributeGetNull() : describe(f, i, value, first);
-    ok = !mlirAttributeIsNull(args[i]);
+    ok = value >= 0 && describe(f, i, value, first, &out->args[i]);
   }
-  if (ok) {
-    mlirOperationSetDiscardableAttributeByName(
-        f->func, resq_str(RESQ_ATTR_FIXED_ROWS),
-        mlirIntegerAttrGet(mlirIntegerTypeGet(f->ctx, 64), most));
-    mlirOperationSetDiscardableAttributeByName(f->func, resq_str(RESQ_ATTR_ARGS),
-                                               mlirArrayAttrGet(f->ctx, n, args));
-    mlirOperationSetDiscardableAttributeByName(
-        f->func, resq_str(RESQ_ATTR_USES), mlirDenseI64ArrayGet(f->ctx, 4 * f->n_uses, f->uses));
-  }
-  free(args);
   free(first);
   return ok;
 }

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "dialect/attributes.h"
 #include "dialect/build.h"
+#include "dialect/memory.h"
 #include "dialect/diagnostics.h"
 #include "dialect/text_buffer.h"
 #include "facts.h"
@@ -39,20 +40,15 @@ char *resq_library_name(const char *output) {
   }
   char *name = resq_identifier(base, length);
   // The runtime's names begin with resq: a function of the module must not take one of them.
-  bool own = name && strncmp(name, "resq", 4) != 0;
-  char *more = NULL;
-  if (name && !own && asprintf(&more, "model_%s", name) < 0)
-    more = NULL;
-  if (own)
+  if (strncmp(name, "resq", 4) != 0)
     return name;
+  char *more = resq_print_text("model_%s", name);
   free(name);
   return more;
 }
 
 char *resq_library_program(const char *output) {
-  char *name = resq_library_name(output), *program = NULL;
-  if (name && asprintf(&program, "%s_program", name) < 0)
-    program = NULL;
+  char *name = resq_library_name(output), *program = resq_print_text("%s_program", name);
   free(name);
   return program;
 }
@@ -69,16 +65,8 @@ typedef struct header {
   resq_identifiers functions; ///< of the file, so far
 } header;
 
-static MlirAttribute field(MlirAttribute arg, const char *name) {
-  return mlirDictionaryAttrGetElementByName(arg, resq_str(name));
-}
-static int64_t field_i64(MlirAttribute arg, const char *name) {
-  return mlirIntegerAttrGetValueInt(field(arg, name));
-}
-static bool is_result(MlirAttribute arg) { return mlirBoolAttrGetValue(field(arg, "is_result")); }
-
-static const char *c_type(MlirAttribute arg) {
-  return field_i64(arg, "dtype") == RESQ_F32 ? "float" : "int32_t";
+static const char *c_type(const resq_arg *arg) {
+  return arg->dtype == RESQ_F32 ? "float" : "int32_t";
 }
 
 static void write_type(FILE *f, MlirType type) {
@@ -89,70 +77,65 @@ static void write_type(FILE *f, MlirType type) {
 }
 
 /// ", each 0 to 259, and a row of x": what the rules of an argument allow.
-static void write_rules(FILE *f, MlirAttribute arg, const resq_identifiers *names) {
-  MlirAttribute rules = field(arg, "rules");
-  for (intptr_t i = 0; i < mlirDenseArrayGetNumElements(rules); i += 3) {
-    int64_t limit = mlirDenseI64ArrayGetElement(rules, i + 2);
+static void write_rules(FILE *f, const resq_arg *arg, const resq_identifiers *names) {
+  for (int32_t i = 0; i < arg->n_rules; i++) {
+    const resq_index_rule *rule = &arg->rules[i];
     fputs(i ? ", and " : ", each ", f);
-    switch (mlirDenseI64ArrayGetElement(rules, i)) {
+    switch ((resq_index_rule_kind)rule->kind) {
     case RESQ_RULE_BELOW:
-      fprintf(f, "0 to %" PRId64, limit - 1);
+      fprintf(f, "0 to %" PRId64, rule->limit - 1);
       break;
     case RESQ_RULE_ROW:
-      fprintf(f, "the index of a row of %s",
-              names->items[mlirDenseI64ArrayGetElement(rules, i + 1)]);
+      fprintf(f, "the index of a row of %s", names->items[rule->argument]);
       break;
     case RESQ_RULE_POSITION:
       fputs("a position: the next of its sequence, or one before it to go back", f);
       break;
-    default:
+    case RESQ_RULE_SEQUENCE:
       fputs("a sequence of the session", f);
+      break;
     }
   }
 }
 
 /// One line an argument: its extents, then what its values must be.
-static void write_argument(FILE *f, MlirAttribute args, int i, const resq_identifiers *names) {
-  MlirAttribute arg = mlirArrayAttrGetElement(args, i);
-  int64_t rows = field_i64(arg, "rows"), width = field_i64(arg, "width");
-  int as = (int)field_i64(arg, "rows_as");
+static void write_argument(FILE *f, const resq_arg *arg, int i, const resq_identifiers *names) {
   fprintf(f, "///   %s: ", names->items[i]);
-  if (width)
-    fprintf(f, "rows[%d] x %" PRId64 " floats", i, width);
+  if (arg->width)
+    fprintf(f, "rows[%d] x %" PRId64 " floats", i, arg->width);
   else
     fprintf(f, "rows[%d] integers", i);
-  if (rows >= 0)
-    fprintf(f, ", rows[%d] is %" PRId64, i, rows);
-  else if (as != i)
-    fprintf(f, ", rows[%d] is rows[%d]", i, as);
+  if (arg->rows >= 0)
+    fprintf(f, ", rows[%d] is %" PRId64, i, arg->rows);
+  else if (arg->rows_as != i)
+    fprintf(f, ", rows[%d] is rows[%d]", i, arg->rows_as);
   write_rules(f, arg, names);
-  fputs(is_result(arg) ? "; written\n" : "\n", f);
+  fputs(arg->is_result ? "; written\n" : "\n", f);
 }
 
 /// Parameter names of a function, which meet neither each other nor what the wrapper has.
-static bool name_arguments(MlirAttribute args, resq_identifiers *names) {
+static bool name_arguments(const resq_function_facts *facts, resq_identifiers *names) {
   static const char *const own[] = {"session", "rows", "why", "args"};
   resq_identifiers taken = {NULL, 0};
   bool ok = true;
   for (size_t i = 0; ok && i < sizeof own / sizeof *own; i++)
     ok = resq_identifier_add(&taken, own[i], strlen(own[i])) != NULL;
-  for (intptr_t i = 0; ok && i < mlirArrayAttrGetNumElements(args); i++) {
-    MlirStringRef text = mlirStringAttrGetValue(field(mlirArrayAttrGetElement(args, i), "name"));
-    const char *name = resq_identifier_add(&taken, text.data, text.length);
+  for (int32_t i = 0; ok && i < facts->n_args; i++) {
+    const char *text = facts->args[i].name, *name = resq_identifier_add(&taken, text, strlen(text));
     ok = name && resq_identifier_add(names, name, strlen(name));
   }
   resq_identifiers_free(&taken);
   return ok;
 }
 
-static void write_wrapper(header *h, const char *function, MlirStringRef symbol, MlirAttribute args,
-                          const resq_identifiers *names) {
+static void write_wrapper(header *h, const char *function, MlirStringRef symbol,
+                          const resq_function_facts *facts, const resq_identifiers *names) {
   FILE *f = h->f;
-  int n = (int)mlirArrayAttrGetNumElements(args), room = n ? n : 1;
+  int n = facts->n_args, room = n ? n : 1;
   fprintf(f, "static inline bool %s(resq_session *session", function);
   for (int i = 0; i < n; i++) {
-    MlirAttribute arg = mlirArrayAttrGetElement(args, i);
-    fprintf(f, ", %s%s *%s", is_result(arg) ? "" : "const ", c_type(arg), names->items[i]);
+    const resq_arg *arg = &facts->args[i];
+    fprintf(f, ", %s%s *%s", arg->is_result ? "" : "const ", c_type(arg), names->items[i]);
   }
   fprintf(f, ", const int64_t rows[%d], resq_message *why) {\n  void *args[%d] = {", room, room);
   for (int i = 0; i < n; i++)
@@ -162,27 +145,33 @@ static void write_wrapper(header *h, const char *function, MlirStringRef symbol,
   fprintf(f, ", args, rows, %d, why);\n}\n\n", n);
 }
 
-static bool write_function(header *h, MlirOperation func) {
+static bool write_facts(header *h, MlirOperation func, const resq_function_facts *facts) {
   MlirStringRef symbol = resq_symbol_name(func);
-  MlirAttribute args = resq_op_attr(func, RESQ_ATTR_ARGS);
-  char *full = NULL;
-  if (asprintf(&full, "%s_%.*s", h->name, (int)symbol.length, symbol.data) < 0)
-    return false;
+  char *full = resq_print_text("%s_%.*s", h->name, (int)symbol.length, symbol.data);
   const char *function = resq_identifier_add(&h->functions, full, strlen(full));
   free(full);
   resq_identifiers names = {NULL, 0};
-  bool ok = function && name_arguments(args, &names);
+  bool ok = function && name_arguments(facts, &names);
   if (ok) {
     fputs("/// @", h->f);
     resq_print_in_comment(h->f, symbol.data, symbol.length);
     fputs(": ", h->f);
     write_type(h->f, mlirTypeAttrGetValue(resq_op_attr(func, "function_type")));
     fputc('\n', h->f);
-    for (int i = 0; i < (int)mlirArrayAttrGetNumElements(args); i++)
-      write_argument(h->f, args, i, &names);
-    write_wrapper(h, function, symbol, args, &names);
+    for (int i = 0; i < facts->n_args; i++)
+      write_argument(h->f, &facts->args[i], i, &names);
+    write_wrapper(h, function, symbol, facts, &names);
   }
   resq_identifiers_free(&names);
+  return ok;
+}
+
+static bool write_function(header *h, MlirOperation module, MlirOperation func) {
+  resq_arena memory = {NULL, 0};
+  resq_function_facts facts;
+  bool ok =
+      resq_function_facts_derive(module, func, &memory, &facts) && write_facts(h, func, &facts);
+  resq_arena_free(&memory);
   return ok;
 }
 
@@ -226,7 +215,7 @@ static bool write_all(header *h, MlirOperation module, const char *output) {
   for (MlirOperation op = mlirBlockGetFirstOperation(body); ok && !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
     if (resq_is_public_function(op))
-      ok = write_function(h, op);
+      ok = write_function(h, module, op);
   if (ok)
     fprintf(h->f, "#ifdef __cplusplus\n}\n#endif\n\n#endif // %s_H\n", program);
   free(program);
@@ -236,19 +225,16 @@ static bool write_all(header *h, MlirOperation module, const char *output) {
 static bool print_header(MlirOperation module, const char *output, char **text, size_t *size,
                          resq_error *err) {
   header h = {.f = open_memstream(text, size), .name = resq_library_name(output)};
-  // Facts are attributes of the functions: of a copy's.
-  MlirOperation copy = mlirOperationClone(module);
   resq_listener listener;
-  resq_listen_begin(&listener, mlirOperationGetContext(copy), err);
-  bool known = resq_module_facts(copy);
-  known = resq_listen_end(&listener) && known;
-  bool ok = known && h.f && h.name && write_all(&h, copy, output);
+  resq_listen_begin(&listener, mlirOperationGetContext(module), err);
+  bool written = h.f && h.name && write_all(&h, module, output);
+  bool silent = resq_listen_end(&listener);
   if (h.f)
-    ok = !fclose(h.f) && ok;
-  mlirOperationDestroy(copy);
+    written = !fclose(h.f) && written;
   free(h.name);
   resq_identifiers_free(&h.functions);
-  return ok || !known || resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for its header", output);
+  return silent &&
+         (written || resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for its header", output));
 }
 
 resq_out *resq_write_header(MlirOperation module, const char *output, resq_error *err) {

@@ -10,12 +10,10 @@
 #include "lowering/gpu/geometry.h"
 #include "mlir-c/Dialect/LLVM.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-const char *const gpu_arg_words[] = {"workspace", "argument", "param", "cache",
-                                     "rows",      "capacity", NULL};
 
 /// -1: not what a launch can pass.
 static int32_t abi_kind(const kernel_arg *a) {
@@ -131,35 +129,28 @@ static void make_wrapper(const kernel_call *k, const char *name, int threads) {
 
 //===-- Launches ----------------------------------------------------------===//
 
-static MlirAttribute describe_arg(MlirContext ctx, const kernel_arg *a) {
-  MlirType i64 = mlirIntegerTypeGet(ctx, 64);
-  MlirAttribute fields[] = {
-      mlirStringAttrGet(ctx, resq_str(gpu_arg_words[abi_kind(a)])),
-      mlirIntegerAttrGet(i64, a->index),
-      mlirIntegerAttrGet(i64, a->i),
-  };
-  return mlirArrayAttrGet(ctx, 3, fields);
-}
-
-static MlirAttribute describe_launch(const kernel_call *k, const char *kernel,
-                                     const gpu_grid *grid) {
-  MlirContext ctx = k->l->ctx;
-  MlirAttribute args[40];
-  intptr_t n = 0;
-  for (int i = 0; i < k->n_args; i++)
-    if (!is_inside(&k->args[i]))
-      args[n++] = describe_arg(ctx, &k->args[i]);
-  MlirNamedAttribute fields[] = {
-      resq_attr(ctx, "args", mlirArrayAttrGet(ctx, n, args)),
-      resq_attr_i64(ctx, "grid_y", grid->grid_y),
-      resq_attr_i64(ctx, "grid_z", grid->grid_z),
-      resq_attr_str(ctx, "kernel", kernel),
-      resq_attr_i64(ctx, "rows_of", grid->rows_of),
-      resq_attr_i64(ctx, "rows_per_block", grid->rows_per_block),
-      resq_attr_i64(ctx, "shared", grid->shared_bytes),
-      resq_attr_i64(ctx, "threads", grid->threads),
-  };
-  return mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);
+static resq_gpu_launch describe_launch(const kernel_call *k, const char *kernel,
+                                       const gpu_grid *grid) {
+  resq_arena *memory = &k->l->entries->memory;
+  resq_gpu_arg *args = resq_arena_new(memory, (size_t)k->n_args, sizeof *args);
+  int32_t n = 0;
+  for (int i = 0; i < k->n_args; i++) {
+    const kernel_arg *a = &k->args[i];
+    if (is_inside(a))
+      continue;
+    assert(abi_kind(a) >= 0); // issue_launch has refused calls with others
+    args[n++] = (resq_gpu_arg){.kind = abi_kind(a), .index = a->index, .offset = a->i};
+  }
+  return (resq_gpu_launch){.kernel = resq_arena_text(memory, kernel, strlen(kernel)),
+                           .op = k->ticket,
+                           .rows_of = grid->rows_of,
+                           .rows_per_block = grid->rows_per_block,
+                           .grid_y = (int32_t)grid->grid_y,
+                           .grid_z = (int32_t)grid->grid_z,
+                           .threads = grid->threads,
+                           .shared_bytes = grid->shared_bytes,
+                           .n_args = n,
+                           .args = args};
 }
 
 //===-- The device --------------------------------------------------------===//
@@ -207,10 +198,15 @@ static void issue_launch(kernel_call *k) {
 }
 
 static void close_module(lowering *l) {
-  if (!l->failed)
-    mlirOperationSetDiscardableAttributeByName(l->target, resq_str("resq.launches"),
-                                               mlirArrayAttrGet(l->ctx, l->ticket, l->launches));
+  resq_arena *memory = &l->entries->memory;
+  int32_t n = l->failed ? 0 : l->ticket; // of a call that failed there is no launch
+  resq_gpu_launch *launches = resq_arena_new(memory, (size_t)n, sizeof *launches);
+  for (int32_t i = 0; i < n; i++)
+    launches[i] = l->launches[i];
   free(l->launches);
+  l->entry->gpu = resq_arena_new(memory, 1, sizeof *l->entry->gpu);
+  *l->entry->gpu = (resq_gpu_code){.n_launches = n, .launches = launches};
+  l->entry->row.gpu = l->entry->gpu;
 }
 
 const lower_device gpu_device = {"GPU", open_module, issue_launch, close_module};

@@ -5,8 +5,8 @@
 #include "lowering/gpu/launch.h"
 #include "passes/pass.h"
 
-bool resq_lower_gpu(MlirOperation module, int64_t max_rows) {
-  return lower_functions(module, &gpu_device, "cuda", max_rows);
+bool resq_lower_gpu(MlirOperation module, int64_t max_rows, resq_entries *entries) {
+  return lower_functions(module, &gpu_device, "cuda", max_rows, entries);
 }
 
 bool resq_pass_lower_gpu(MlirOperation module, resq_pass *pass) {
@@ -15,5 +15,10 @@ bool resq_pass_lower_gpu(MlirOperation module, resq_pass *pass) {
     resq_emit_error(module, "resq-lower-gpu: rows is %lld, allowed: 1 to 4096", (long long)rows);
     return false;
   }
-  return resq_lower_gpu(module, rows);
+  resq_entries entries = {0};
+  bool ok = resq_lower_gpu(module, rows, &entries);
+  if (ok)
+    resq_entries_describe(&entries, module);
+  resq_entries_free(&entries);
+  return ok;
 }

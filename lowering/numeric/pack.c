@@ -5,11 +5,15 @@
 //===----------------------------------------------------------------------===//
 #include "pack.h"
 
+#include "kernels/half.h"
 #include "kernels/layout/pack_layout.h"
 #include "kernels/layout/trellis_weights.h"
 #include "lowering/support/parallel.h"
 
 #include <string.h>
+
+_Static_assert((int)RESQ_TRELLIS_STATES == (int)RESQ_TRELLIS_KERNEL_STATES,
+               "the type of trellis codes says how many states the table of kernels has");
 
 //===-- Elements ----------------------------------------------------------===//
 
@@ -43,35 +47,6 @@ static float round_to_odd(double x) {
   return near;
 }
 
-static uint16_t bf16_bits(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  if ((bits & 0x7fffffffu) > 0x7f800000u)
-    return (uint16_t)(bits >> 16 | 0x40);
-  return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
-}
-
-/// IEEE half, nearest even, written out so that it does not depend on the compiler's support
-/// library.
-static uint16_t f16_bits(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u)
-    return (uint16_t)(sign | 0x7e00u);
-  if (magnitude >= 0x477ff000u) // 65520 and more round to infinity
-    return (uint16_t)(sign | 0x7c00u);
-  if (magnitude <
-      0x38800000u) { // below 2^-14: a multiple of 2^-24, which adding 0.5 makes the last bit
-    float value;
-    memcpy(&value, &magnitude, sizeof value);
-    value += 0.5f;
-    memcpy(&magnitude, &value, sizeof magnitude);
-    return (uint16_t)(sign | (magnitude - 0x3f000000u));
-  }
-  return (uint16_t)(sign | (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1)) >> 13);
-}
-
 void resq_store_f64(resq_float element, double x, void *out) {
   float single = (float)x;
   uint16_t half;
@@ -83,10 +58,10 @@ void resq_store_f64(resq_float element, double x, void *out) {
     memcpy(out, &x, sizeof x);
     return;
   case RESQ_FLOAT_BF16:
-    half = bf16_bits(round_to_odd(x));
+    half = resq_bf16_from_f32(round_to_odd(x));
     break;
   case RESQ_FLOAT_F16:
-    half = f16_bits(round_to_odd(x));
+    half = resq_f16_from_f32(round_to_odd(x));
     break;
   default:
     return;
@@ -110,10 +85,10 @@ static inline void store(resq_float element, const void *x, bool is_double, int6
     ((double *)out)[j] = (double)value;
     return;
   case RESQ_FLOAT_BF16:
-    ((uint16_t *)out)[j] = bf16_bits(value);
+    ((uint16_t *)out)[j] = resq_bf16_from_f32(value);
     return;
   case RESQ_FLOAT_F16:
-    ((uint16_t *)out)[j] = f16_bits(value);
+    ((uint16_t *)out)[j] = resq_f16_from_f32(value);
     return;
   }
 }
@@ -223,5 +198,5 @@ void resq_pack_scales(const float *scales, int64_t rows, int64_t groups, int64_t
   int64_t stride = resq_round_up(n, RESQ_TILE_N);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t g = 0; g < groups; ++g)
-      out[g * stride + first_row + r] = bf16_bits(scales[r * groups + g]);
+      out[g * stride + first_row + r] = resq_bf16_from_f32(scales[r * groups + g]);
 }

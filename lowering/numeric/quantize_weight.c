@@ -9,6 +9,7 @@
 #include "quantize_weight.h"
 
 #include "kernels/e4m3.h"
+#include "kernels/half.h"
 #include "lowering/support/parallel.h"
 #include "trellis.h"
 
@@ -26,15 +27,7 @@ enum {
 /// 2^23 + 2^22: added and taken away again, it rounds |x| < 2^22 to an integer, ties to even.
 #define ROUNDER 12582912.0f
 
-float resq_round_bf16(float x) {
-  uint32_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  if ((bits & 0x7fffffffu) > 0x7f800000u)
-    return x;
-  bits = (bits + 0x7fffu + (bits >> 16 & 1)) & 0xffff0000u;
-  memcpy(&x, &bits, sizeof x);
-  return x;
-}
+float resq_round_bf16(float x) { return resq_f32_from_bf16(resq_bf16_from_f32(x)); }
 
 static inline __attribute__((always_inline)) float clamp_round(float t, float low, float high) {
   t = t < low ? low : t;

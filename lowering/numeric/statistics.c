@@ -19,7 +19,7 @@ static bool check_site(int32_t n, const char *const *names, int64_t width, int64
                      names[n], (long long)block, (long long)width, RESQ_STATISTICS_MAX_WIDTH);
   for (int32_t i = 0; i < n; ++i)
     if (strcmp(names[i], names[n]) == 0)
-      return resq_fail(err, RESQ_BAD_INPUT, "calibration site '%s' stands twice", names[n]);
+      return resq_fail(err, RESQ_BAD_INPUT, "calibration site '%s' appears twice", names[n]);
   return true;
 }
 

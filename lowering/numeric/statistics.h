@@ -29,7 +29,7 @@ typedef struct resq_statistics_options {
 } resq_statistics_options;
 
 /// The moment of site i is [widths[i] / blocks[i], blocks[i], blocks[i]]. options NULL: no sample.
-/// NULL on failure: a block that does not divide its width, a name that is empty or stands twice,
+/// NULL on failure: a block that does not divide its width, a name that is empty or appears twice,
 /// no room in the directory, no memory.
 resq_statistics *resq_statistics_create(int32_t n_sites, const char *const *names,
                                         const int64_t *widths, const int64_t *blocks,

@@ -1,9 +1,11 @@
 //===-- checkpoints.c -----------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The files behind resq.checkpoint, opened once, and what identifies their contents.
+// The files behind resq.checkpoint, and what identifies their contents.
 //===----------------------------------------------------------------------===//
 #include "evaluate.h"
+
+#include "dialect/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +16,9 @@
 
 /// The digest that the module states must be the file's: weights of another file would go
 /// unnoticed.
-static bool check_digest(resq_checkpoint *c, const char *path, MlirStringRef stated,
+static bool check_digest(resq_checkpoint *c, resq_checkpoint_file *file, MlirStringRef stated,
                          resq_error *err) {
-  XXH128_hash_t hash = resq_gguf_digest(&c->gguf);
+  XXH128_hash_t hash = resq_checkpoint_file_digest(file);
   char hex[33];
   snprintf(hex, sizeof hex, "%016llx%016llx", (unsigned long long)hash.high64,
            (unsigned long long)hash.low64);
@@ -24,8 +26,9 @@ static bool check_digest(resq_checkpoint *c, const char *path, MlirStringRef sta
   c->digest[1] = hash.high64;
   if (stated.length != 32 || strncasecmp(stated.data, hex, 32) != 0)
     return resq_fail(err, RESQ_BAD_INPUT,
-                     "'%s' has changed: its digest is %s, but the module was made from %.*s", path,
-                     hex, (int)(stated.length < 64 ? stated.length : 64), stated.data);
+                     "'%s' has changed: its digest is %s, but the module was made from %.*s",
+                     file->gguf.path, hex, (int)(stated.length < 64 ? stated.length : 64),
+                     stated.data);
   return true;
 }
 
@@ -45,18 +48,20 @@ static bool identify_by_name(resq_checkpoint *c, const char *path, resq_error *e
   return true;
 }
 
-static bool open_checkpoint(resq_checkpoint *c, MlirOperation op, resq_error *err) {
-  MlirStringRef path_text = resqCheckpointOpGetPath(op);
-  char *path = strndup(path_text.data, path_text.length);
-  if (!path)
-    return resq_fail(err, RESQ_NO_MEMORY, "no memory to open a checkpoint");
-  bool ok = resq_gguf_open(&c->gguf, path, err);
-  MlirStringRef digest = resqCheckpointOpGetDigest(op);
-  if (ok) {
-    ok = digest.length > 0 ? check_digest(c, path, digest, err) : identify_by_name(c, path, err);
-    if (!ok)
-      resq_gguf_close(&c->gguf);
+static bool open_checkpoint(resq_evaluator *e, resq_checkpoint *c, MlirOperation op,
+                            resq_error *err) {
+  if (!e->files) {
+    e->files = resq_checkpoints_create();
+    e->owns_files = true;
   }
+  MlirStringRef text = resqCheckpointOpGetPath(op);
+  char *path = resq_copy_part(text.data, text.length);
+  resq_checkpoint_file *file = resq_checkpoints_open(e->files, path, err);
+  MlirStringRef digest = resqCheckpointOpGetDigest(op);
+  bool ok = file && (digest.length > 0 ? check_digest(c, file, digest, err)
+                                       : identify_by_name(c, path, err));
+  if (ok)
+    c->gguf = &file->gguf;
   free(path);
   return ok;
 }
@@ -70,36 +75,25 @@ resq_checkpoint *resq_checkpoint_get(resq_evaluator *e, MlirStringRef name, resq
     resq_fail(err, RESQ_BAD_INPUT, "no resq.checkpoint @%.*s", (int)name.length, name.data);
     return NULL;
   }
-  resq_checkpoint *list =
-      realloc(e->checkpoints, (size_t)(e->n_checkpoints + 1) * sizeof *e->checkpoints);
-  char *symbol = strndup(name.data, name.length);
-  if (list)
-    e->checkpoints = list;
-  if (!list || !symbol) {
-    free(symbol);
-    resq_fail(err, RESQ_NO_MEMORY, "no memory to open a checkpoint");
+  resq_checkpoint c = {0};
+  if (!open_checkpoint(e, &c, op, err))
     return NULL;
-  }
-  resq_checkpoint *c = &list[e->n_checkpoints];
-  memset(c, 0, sizeof *c);
-  c->symbol = symbol;
-  if (!open_checkpoint(c, op, err)) {
-    free(symbol);
-    return NULL;
-  }
-  ++e->n_checkpoints;
-  return c;
+  c.symbol = resq_copy_part(name.data, name.length);
+  e->checkpoints = RESQ_GROW(e->checkpoints, e->n_checkpoints);
+  e->checkpoints[e->n_checkpoints] = c;
+  return &e->checkpoints[e->n_checkpoints++];
 }
 
-void resq_checkpoints_forget(const resq_evaluator *e) {
+void resq_evaluator_drop_pages(const resq_evaluator *e) {
+  if (e->files)
+    resq_checkpoints_drop_pages(e->files);
+}
+
+void resq_evaluator_close_checkpoints(resq_evaluator *e) {
   for (int32_t i = 0; i < e->n_checkpoints; ++i)
-    resq_gguf_forget(&e->checkpoints[i].gguf);
-}
-
-void resq_checkpoints_close(resq_evaluator *e) {
-  for (int32_t i = 0; i < e->n_checkpoints; ++i) {
-    resq_gguf_close(&e->checkpoints[i].gguf);
     free(e->checkpoints[i].symbol);
-  }
   free(e->checkpoints);
+  resq_evaluator_drop_pages(e);
+  if (e->owns_files)
+    resq_checkpoints_destroy(e->files);
 }

@@ -5,7 +5,9 @@
 // written param that needs it; all else lives while its reader runs.
 //===----------------------------------------------------------------------===//
 #include "evaluate.h"
+#include "dialect/memory.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,15 +16,12 @@ static const resq_rule rules[] = {
   {"resq." #op, RESQ_MODE_##mode, ranged, costly, resq_evaluate_##op},
 #include "lowering/recipes/rules.def"
     {"arith.constant", RESQ_MODE_SOURCE, 0, false, resq_evaluate_constant},
-    // Done by store.c, which writes tiles as they come.
-    {RESQ_OP_PACK, RESQ_MODE_ROWS, 1, false, NULL},
 };
 
 // Each op of recipes has a rule, or is known to need none: plan.c follows gets and yields.
 enum {
 #define RULE(op, mode, ranged, costly) HAS_RULE_##op,
 #include "lowering/recipes/rules.def"
-  HAS_RULE_pack,
   HAS_RULE_get,
   HAS_RULE_yield,
 #define RECIPE_OP(op) RECIPE_OP_##op = HAS_RULE_##op,
@@ -67,26 +66,17 @@ static bool round_to_type(const resq_tensor_info *info, resq_value *from, resq_v
     return *out || resq_out_of_memory(err, info);
   }
   resq_node cast = {.info = *info};
-  return resq_evaluate_cast(NULL, &cast, (resq_range){0, from->rows}, &from, out, err);
-}
-
-static bool run_rule(resq_evaluator *e, const resq_node *node, resq_range range,
-                     resq_value **operands, resq_value **out, resq_error *err) {
-  if (!node->rule)
-    return round_to_type(&node->info, operands[0], out, err);
-  if (!node->rule->run)
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "a packed value can only be yielded by a param that functions read");
-  return node->rule->run(e, node, range, operands, out, err);
+  return resq_evaluate_cast(
+      &(resq_rule_call){.node = &cast, .range = {0, from->rows}, .operands = &from}, out, err);
 }
 
 /// Operands, then the op, for a range. A JOINT op has room for all its results at out.
 static bool compute(resq_evaluator *e, int32_t index, resq_range range, resq_value **out,
                     resq_error *err) {
   const resq_node *node = &e->nodes[index];
-  resq_value **operands = calloc((size_t)node->n_operands + 1, sizeof *operands);
-  if (!operands)
-    return resq_out_of_memory(err, &node->info);
+  // Sinks ask for rows of their own type, and an op whose rows follow has an operand of as many rows.
+  assert(range.begin >= 0 && range.rows >= 0 && range.begin + range.rows <= node->info.rows);
+  resq_value **operands = resq_new((size_t)node->n_operands, sizeof *operands);
   int ranged = node->mode != RESQ_MODE_ROWS ? 0 : node->rule ? node->rule->ranged : 1;
   bool part = range.rows < node->info.rows, ok = true;
   for (int32_t i = 0; ok && i < node->n_operands; ++i) {
@@ -97,7 +87,8 @@ static bool compute(resq_evaluator *e, int32_t index, resq_range range, resq_val
                        err);
   }
   if (ok) {
-    ok = run_rule(e, node, range, operands, out, err);
+    ok = node->rule ? node->rule->run(&(resq_rule_call){e, node, range, operands}, out, err)
+                    : round_to_type(&node->info, operands[0], out, err);
     if (!ok && mlirOperationIsNull(e->culprit))
       e->culprit = node->op;
   }
@@ -180,4 +171,23 @@ bool resq_evaluate(resq_evaluator *e, int32_t index, resq_range range, bool keep
     return false;
   *out = resq_value_view(node->memo, range.begin, range.rows);
   return *out || resq_out_of_memory(err, &node->info);
+}
+
+//===-- Memory ------------------------------------------------------------===//
+
+void resq_mark_needed(const resq_evaluator *e, int32_t node, bool *needed) {
+  if (needed[node])
+    return;
+  needed[node] = true;
+  for (int32_t i = 0; !e->nodes[node].memo && i < e->nodes[node].n_operands; ++i)
+    resq_mark_needed(e, e->nodes[node].operands[i], needed);
+}
+
+void resq_release_unneeded(resq_evaluator *e, const bool *needed) {
+  for (int32_t i = 0; i < e->n_nodes; ++i)
+    if (e->nodes[i].memo && !needed[i]) {
+      resq_value_release(e->nodes[i].memo);
+      e->nodes[i].memo = NULL;
+    }
+  resq_evaluator_drop_pages(e);
 }

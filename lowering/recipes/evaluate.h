@@ -10,8 +10,8 @@
 #define RESQ_LOWERING_EVALUATE_H
 
 #include "base/error.h"
+#include "dialect/import/checkpoints.h"
 #include "dialect/ops.h"
-#include "dialect/import/gguf.h"
 #include "materialize.h"
 #include "lowering/numeric/pack.h"
 #include "param_cache.h"
@@ -39,10 +39,17 @@ typedef enum resq_mode {
   RESQ_MODE_JOINT,  ///< all rows of all results at once: `run` fills out[0 .. results)
 } resq_mode;
 
-/// Computes rows `range` of node into *out (a new reference). Operands: ranged ones hold the range,
-/// others are whole.
-typedef bool resq_rule_run(resq_evaluator *e, const resq_node *node, resq_range range,
-                           resq_value *const *operands, resq_value **out, resq_error *err);
+/// What a rule works on: it computes the rows `range` of `node`.
+typedef struct resq_rule_call {
+  resq_evaluator *e;
+  const resq_node *node;
+  resq_range range;
+  resq_value *const *operands; ///< those that follow the range hold its rows, the others all rows
+} resq_rule_call;
+
+/// Puts a new reference into *out. On failure *out is NULL, and `err` has a message that need not
+/// name the op.
+typedef bool resq_rule_run(const resq_rule_call *call, resq_value **out, resq_error *err);
 
 /// How an op is evaluated.
 typedef struct resq_rule {
@@ -89,10 +96,11 @@ struct resq_node {
   resq_value *memo; ///< whole value, once kept
 };
 
+/// What a resq.checkpoint names.
 typedef struct resq_checkpoint {
   char *symbol;
-  resq_gguf gguf;
-  uint64_t digest[2];
+  const resq_gguf *gguf; ///< of evaluator.files
+  uint64_t digest[2];    ///< identifies the contents in keys
 } resq_checkpoint;
 
 typedef struct resq_sink {
@@ -110,6 +118,8 @@ struct resq_evaluator {
   int32_t n_nodes, node_capacity;
   int32_t *by_key; ///< open addressing over nodes' keys, -1: empty
   int32_t by_key_capacity;
+  resq_checkpoints *files; ///< NULL: opened when asked for, closed with the evaluator
+  bool owns_files;
   resq_checkpoint *checkpoints;
   int32_t n_checkpoints;
   resq_sink *sinks; ///< params that functions read, in module order
@@ -136,14 +146,19 @@ void resq_blame(resq_error *err, MlirOperation op);
 /// The open file of checkpoint symbol `name`; NULL on failure.
 resq_checkpoint *resq_checkpoint_get(resq_evaluator *e, MlirStringRef name, resq_error *err);
 /// Takes what was read of the files out of memory.
-void resq_checkpoints_forget(const resq_evaluator *e);
-void resq_checkpoints_close(resq_evaluator *e);
+void resq_evaluator_drop_pages(const resq_evaluator *e);
+/// Frees what the evaluator knows of checkpoints; files that are somebody else's stay open.
+void resq_evaluator_close_checkpoints(resq_evaluator *e);
 
 //===-- evaluate.c --------------------------------------------------------===//
 const resq_rule *resq_rule_find(MlirStringRef name);
 /// Rows of a node. keep: the whole value stays until the current sink's last use of it.
 bool resq_evaluate(resq_evaluator *e, int32_t node, resq_range range, bool keep, resq_value **out,
                    resq_error *err);
+/// Sets needed[] of a node and of what it is computed from: nothing behind a value that is kept.
+void resq_mark_needed(const resq_evaluator *e, int32_t node, bool *needed);
+/// Releases the values that are kept and not needed, and the pages of the checkpoints.
+void resq_release_unneeded(resq_evaluator *e, const bool *needed);
 bool resq_out_of_memory(resq_error *err, const resq_tensor_info *info);
 /// "resq.x: the shapes of operands and result do not agree"; for what verifiers should have caught.
 bool resq_bad_shapes(const resq_node *node, resq_error *err);

@@ -3,40 +3,20 @@
 //
 // Changes of element type: rounding to floats and to weight codes.
 //===----------------------------------------------------------------------===//
-#include "lowering/numeric/clip_ratio.h"
 #include "evaluate.h"
+#include "kernels/half.h"
+#include "lowering/numeric/clip_ratio.h"
 #include "lowering/numeric/quantize_weight.h"
+#include "dialect/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 //===-- Floats ------------------------------------------------------------===//
 
-/// A 16-bit element back as the f32 it stands for.
-static float widen(resq_float element, uint16_t bits) {
-  if (element == RESQ_FLOAT_BF16) {
-    uint32_t wide = (uint32_t)bits << 16;
-    float x;
-    memcpy(&x, &wide, sizeof x);
-    return x;
-  }
-  uint32_t sign = (uint32_t)(bits & 0x8000u) << 16, magnitude = bits & 0x7fffu;
-  float x;
-  if (magnitude >= 0x7c00u) {
-    uint32_t wide = sign | 0x7f800000u | (magnitude & 0x3ffu) << 13;
-    memcpy(&x, &wide, sizeof x);
-    return x;
-  }
-  // The bits moved to f32's places are off by 2^112, exactly, subnormals included.
-  uint32_t wide = magnitude << 13;
-  memcpy(&x, &wide, sizeof x);
-  x *= 0x1p112f;
-  return sign ? -x : x;
-}
-
-bool resq_evaluate_cast(resq_evaluator *e, const resq_node *node, resq_range range,
-                        resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e, (void)range;
+bool resq_evaluate_cast(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   const resq_tensor_info *info = &node->info;
   resq_value *x = operands[0];
   if (!resq_value_is_float(x) || info->kind != RESQ_ELEMENT_FLOAT)
@@ -52,7 +32,8 @@ bool resq_evaluate_cast(resq_evaluator *e, const resq_node *node, resq_range ran
     uint16_t bits;
     resq_store_rows(info->element, (const char *)x->data + i * resq_value_element_size(x->kind),
                     x->kind == RESQ_VALUE_F64, 1, &bits);
-    resq_f32(*out)[i] = widen(info->element, bits);
+    resq_f32(*out)[i] =
+        info->element == RESQ_FLOAT_BF16 ? resq_f32_from_bf16(bits) : resq_f32_from_f16(bits);
   }
   return true;
 }
@@ -66,8 +47,11 @@ bool resq_check_codes(const resq_value *q, resq_error *err) {
                    "a weight is NaN or infinite; what becomes E4M3 codes must be finite");
 }
 
-bool resq_evaluate_quantize_weight(resq_evaluator *e, const resq_node *node, resq_range range,
-                                   resq_value *const *operands, resq_value **out, resq_error *err) {
+bool resq_evaluate_quantize_weight(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_tensor_info *info = &node->info;
   int64_t steps = resqQuantizeWeightOpGetSteps(node->op);
   double norm = resqQuantizeWeightOpGetNorm(node->op);
@@ -108,9 +92,10 @@ static bool convert_all(const resq_node *node, resq_value *const *operands, resq
   return true;
 }
 
-bool resq_evaluate_clip_ratio(resq_evaluator *e, const resq_node *node, resq_range range,
-                              resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)range;
+bool resq_evaluate_clip_ratio(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   int64_t steps = resqClipRatioOpGetSteps(node->op);
   resq_clip_search how = {(int)resqClipRatioOpGetBits(node->op), resqClipRatioOpGetGroup(node->op),
                           (int)steps};
@@ -118,11 +103,10 @@ bool resq_evaluate_clip_ratio(resq_evaluator *e, const resq_node *node, resq_ran
   if (n < 2 || how.bits < 2 || how.bits > 8 || how.group < 1 || operands[0]->width % how.group ||
       steps < 1 || steps > 33 || node->info.rows * node->info.width != 1)
     return resq_bad_shapes(node, err);
-  resq_value **parts = calloc((size_t)n, sizeof *parts);
-  resq_clip_weight *weights = calloc((size_t)n, sizeof *weights);
-  bool ok = (parts && weights) || resq_out_of_memory(err, &node->info);
-  ok = ok && convert_all(node, operands, parts, err) &&
-       resq_new_value(node, RESQ_VALUE_F32, 1, out, err);
+  resq_value **parts = resq_new((size_t)n, sizeof *parts);
+  resq_clip_weight *weights = resq_new((size_t)n, sizeof *weights);
+  bool ok =
+      convert_all(node, operands, parts, err) && resq_new_value(node, RESQ_VALUE_F32, 1, out, err);
   if (ok) {
     for (int32_t i = 1; i < n; ++i)
       weights[i - 1] = (resq_clip_weight){resq_f32(parts[i]), parts[i]->rows};
@@ -133,16 +117,17 @@ bool resq_evaluate_clip_ratio(resq_evaluator *e, const resq_node *node, resq_ran
       *out = NULL;
     }
   }
-  for (int32_t i = 0; parts && i < n; ++i)
+  for (int32_t i = 0; i < n; ++i)
     resq_value_release(parts[i]);
   free(parts);
   free(weights);
   return ok;
 }
 
-bool resq_evaluate_dequantize(resq_evaluator *e, const resq_node *node, resq_range range,
-                              resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e;
+bool resq_evaluate_dequantize(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *q = operands[0];
   if (q->kind != RESQ_VALUE_QUANT || q->width != node->info.width)
     return resq_bad_shapes(node, err);
@@ -152,4 +137,10 @@ bool resq_evaluate_dequantize(resq_evaluator *e, const resq_node *node, resq_ran
     resq_f32(*out)[i] =
         q->scales[i / q->group] * resq_weight_value(q->codebook.kind, ((const int8_t *)q->data)[i]);
   return true;
+}
+
+bool resq_evaluate_pack(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  (void)call, (void)out;
+  return resq_fail(err, RESQ_BAD_INPUT,
+                   "a packed value can only be yielded by a param that functions read");
 }

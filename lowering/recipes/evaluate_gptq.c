@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "evaluate.h"
 #include "lowering/numeric/gptq.h"
+#include "dialect/memory.h"
 
 #include <stdlib.h>
 
@@ -18,15 +19,11 @@ static void drop(resq_value **values, intptr_t n) {
 
 //===-- Factor ------------------------------------------------------------===//
 
-/// The attribute's parts, which sum to n; malloc'ed, NULL on failure.
+/// The attribute's parts, which sum to n, to be freed; NULL on failure.
 static int64_t *parts_of(const resq_node *node, int64_t n, int *count, resq_error *err) {
   const int64_t *given = resqGptqFactorOpGetParts(node->op);
   *count = (int)resqGptqFactorOpGetNumParts(node->op);
-  int64_t *parts = calloc((size_t)*count + 1, sizeof *parts), left = n;
-  if (!parts) {
-    resq_out_of_memory(err, &node->info);
-    return NULL;
-  }
+  int64_t *parts = resq_new((size_t)*count, sizeof *parts), left = n;
   bool ok = true;
   for (int i = 0; ok && i < *count; ++i) {
     parts[i] = given[i];
@@ -40,9 +37,10 @@ static int64_t *parts_of(const resq_node *node, int64_t n, int *count, resq_erro
   return NULL;
 }
 
-bool resq_evaluate_gptq_factor(resq_evaluator *e, const resq_node *node, resq_range range,
-                               resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)range;
+bool resq_evaluate_gptq_factor(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t n = from->width;
   float asked = resqGptqFactorOpGetDamping(node->op);
@@ -98,9 +96,10 @@ static bool open_part(resq_evaluator *e, const resq_node *first, int i, resq_val
   return (steps >= 1 && steps <= 39 && norm > 0 && norm <= 16) || resq_bad_shapes(first, err);
 }
 
-bool resq_evaluate_gptq_weight(resq_evaluator *e, const resq_node *node, resq_range range,
-                               resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)range;
+bool resq_evaluate_gptq_weight(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   int n = node->n_operands - 2;
   if (n < 1 || n > RESQ_MAX_RESULTS || mlirOperationGetNumResults(node->op) != n)
     return resq_bad_shapes(node, err);

@@ -34,9 +34,9 @@ static bool copy_f64(const resq_node *node, resq_value *from, resq_value **out, 
   return *out || resq_out_of_memory(err, &node->info);
 }
 
-bool resq_evaluate_normalize_trace(resq_evaluator *e, const resq_node *node, resq_range range,
-                                   resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e, (void)range;
+bool resq_evaluate_normalize_trace(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   int64_t n = node->info.width;
   if (node->info.rows % n != 0)
     return resq_bad_shapes(node, err);
@@ -58,9 +58,10 @@ bool resq_evaluate_normalize_trace(resq_evaluator *e, const resq_node *node, res
 }
 
 /// Neighbours are summed: all blocks to one, or each group of them.
-bool resq_evaluate_sum_blocks(resq_evaluator *e, const resq_node *node, resq_range range,
-                              resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)range;
+bool resq_evaluate_sum_blocks(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t n = node->info.width, block = n * n, groups = n ? node->info.rows / n : 0;
   if (from->width != n || groups < 1 || node->info.rows % n != 0 ||
@@ -98,9 +99,9 @@ static int compare_channels(const void *a, const void *b) {
   return x->index < y->index ? -1 : x->index > y->index;
 }
 
-bool resq_evaluate_diagonal_order(resq_evaluator *e, const resq_node *node, resq_range range,
-                                  resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e, (void)range;
+bool resq_evaluate_diagonal_order(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   int64_t n = node->info.width;
   if (operands[0]->rows != n || operands[0]->width != n || !resq_value_is_float(operands[0]))
     return resq_bad_shapes(node, err);
@@ -146,9 +147,10 @@ static void eigen_task(void *opaque, int64_t task) {
   __atomic_clear(&job->lock, __ATOMIC_RELEASE);
 }
 
-bool resq_evaluate_eigenbasis(resq_evaluator *e, const resq_node *node, resq_range range,
-                              resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)range;
+bool resq_evaluate_eigenbasis(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   int64_t n = node->info.width;
   if (node->info.rows % n != 0)
     return resq_bad_shapes(node, err);
@@ -166,9 +168,9 @@ bool resq_evaluate_eigenbasis(resq_evaluator *e, const resq_node *node, resq_ran
 
 //===-- Balanced bases and inverses ---------------------------------------===//
 
-bool resq_evaluate_balanced_basis(resq_evaluator *e, const resq_node *node, resq_range range,
-                                  resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e, (void)range;
+bool resq_evaluate_balanced_basis(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   int64_t n = node->info.width;
   if (node->info.rows % n != 0 || !resq_value_is_float(operands[1]) ||
       operands[1]->rows != node->info.rows || operands[1]->width != n)
@@ -192,10 +194,10 @@ bool resq_evaluate_balanced_basis(resq_evaluator *e, const resq_node *node, resq
   return ok;
 }
 
-bool resq_evaluate_inverse_transpose(resq_evaluator *e, const resq_node *node, resq_range range,
-                                     resq_value *const *operands, resq_value **out,
+bool resq_evaluate_inverse_transpose(const resq_rule_call *call, resq_value **out,
                                      resq_error *err) {
-  (void)e, (void)range;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   int64_t n = node->info.width;
   if (node->info.rows % n != 0)
     return resq_bad_shapes(node, err);
@@ -230,9 +232,10 @@ static bool multiply(resq_evaluator *e, const resq_node *node, const resq_value 
   return true;
 }
 
-bool resq_evaluate_matmul(resq_evaluator *e, const resq_node *node, resq_range range,
-                          resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)range;
+bool resq_evaluate_matmul(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   if (!resq_value_is_float(operands[0]) || !resq_value_is_float(operands[1]))
     return resq_bad_shapes(node, err);
   resq_value *a = resq_value_convert(operands[0], RESQ_VALUE_F64);
@@ -251,9 +254,10 @@ bool resq_evaluate_matmul(resq_evaluator *e, const resq_node *node, resq_range r
   return ok;
 }
 
-bool resq_evaluate_kron(resq_evaluator *e, const resq_node *node, resq_range range,
-                        resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)range;
+bool resq_evaluate_kron(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   const resq_tensor_info *ia = resq_operand_info(e, node, 0), *ib = resq_operand_info(e, node, 1);
   if (!resq_value_is_float(operands[0]) || !resq_value_is_float(operands[1]) ||
       node->info.rows != ia->rows * ib->rows || node->info.width != ia->width * ib->width)
@@ -287,9 +291,10 @@ bool resq_evaluate_kron(resq_evaluator *e, const resq_node *node, resq_range ran
             ((T *)(out))[c * (m) + r] = ((const T *)(in))[r * (n) + c];                            \
   } while (0)
 
-bool resq_evaluate_transpose(resq_evaluator *e, const resq_node *node, resq_range range,
-                             resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)range;
+bool resq_evaluate_transpose(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t m = extent(from, 1), n = from->width;
   if (from->rank < 2 || node->info.width != m || node->info.rows * m != from->rows * n ||
@@ -310,9 +315,9 @@ bool resq_evaluate_transpose(resq_evaluator *e, const resq_node *node, resq_rang
   return true;
 }
 
-bool resq_evaluate_deinterleave(resq_evaluator *e, const resq_node *node, resq_range range,
-                                resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e, (void)range;
+bool resq_evaluate_deinterleave(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   // A vector's elements move as the rows of a matrix would.
   bool is_vector = node->info.rank == 1;
   int64_t rows = is_vector ? node->info.width : node->info.rows;

@@ -57,9 +57,8 @@ static bool make_hadamard(double *out, int64_t ld, int64_t n, const double *row_
   return true;
 }
 
-bool resq_evaluate_hadamard_matrix(resq_evaluator *e, const resq_node *node, resq_range range,
-                                   resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e, (void)range, (void)operands;
+bool resq_evaluate_hadamard_matrix(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
   if (!create_square(node, "resq.hadamard_matrix", out, err))
     return false;
   int64_t n = node->info.width, order = resqHadamardOrder(n);
@@ -134,10 +133,9 @@ static bool haar_block(const resq_node *node, const block *b, uint64_t seed, res
   return resq_haar(b->data, b->ld, b->size, seed, b->first, err);
 }
 
-bool resq_evaluate_random_orthogonal(resq_evaluator *e, const resq_node *node, resq_range range,
-                                     resq_value *const *operands, resq_value **out,
+bool resq_evaluate_random_orthogonal(const resq_rule_call *call, resq_value **out,
                                      resq_error *err) {
-  (void)e, (void)range, (void)operands;
+  const resq_node *node = call->node;
   const random_blocks blocks = {RESQ_OP_RANDOM_ORTHOGONAL, resqRandomOrthogonalOpGetSizes(node->op),
                                 resqRandomOrthogonalOpGetNumSizes(node->op),
                                 resqRandomOrthogonalOpGetSeed(node->op)};
@@ -179,9 +177,8 @@ static bool bernoulli_block(const resq_node *node, const block *b, uint64_t seed
   return true;
 }
 
-bool resq_evaluate_random_matrix(resq_evaluator *e, const resq_node *node, resq_range range,
-                                 resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e, (void)range, (void)operands;
+bool resq_evaluate_random_matrix(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
   static const make_block makers[] = {[RESQ_RANDOM_KIND_HADAMARD] = hadamard_block,
                                       [RESQ_RANDOM_KIND_GAUSSIAN] = gaussian_block,
                                       [RESQ_RANDOM_KIND_BERNOULLI] = bernoulli_block};
@@ -193,9 +190,8 @@ bool resq_evaluate_random_matrix(resq_evaluator *e, const resq_node *node, resq_
 
 //===-- Sketches ----------------------------------------------------------===//
 
-bool resq_evaluate_sketch_matrix(resq_evaluator *e, const resq_node *node, resq_range range,
-                                 resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e, (void)range, (void)operands;
+bool resq_evaluate_sketch_matrix(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
   if (!resq_new_value(node, RESQ_VALUE_F64, node->info.rows, out, err))
     return false;
   if (resq_sketch(resq_f64(*out), node->info.rows, node->info.width,

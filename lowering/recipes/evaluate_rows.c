@@ -8,6 +8,7 @@
 #include "lowering/numeric/hadamard_rows.h"
 #include "kernels/layout/trellis_weights.h"
 #include "lowering/numeric/linalg.h"
+#include "dialect/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,11 @@ static void rotate_blocks(resq_evaluator *e, const resq_value *x, const resq_val
                     resq_f64(y) + j * size, y->width, x->rows, size, size);
 }
 
-bool resq_evaluate_rotate(resq_evaluator *e, const resq_node *node, resq_range range,
-                          resq_value *const *operands, resq_value **out, resq_error *err) {
+bool resq_evaluate_rotate(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   int64_t size = operands[1]->width;
   if (!resq_value_is_float(operands[0]) || !resq_value_is_float(operands[1]) ||
       operands[1]->rows % size != 0 || operands[0]->width % size != 0 ||
@@ -44,9 +48,10 @@ bool resq_evaluate_rotate(resq_evaluator *e, const resq_node *node, resq_range r
   return ok;
 }
 
-bool resq_evaluate_hadamard(resq_evaluator *e, const resq_node *node, resq_range range,
-                            resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)range;
+bool resq_evaluate_hadamard(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   int64_t size = resqHadamardOpGetSize(node->op);
   int64_t order = size > 0 ? resqHadamardOrder(size) : 0;
   if (order == 0 || node->info.width % size != 0 || !resq_value_is_float(operands[0]))
@@ -124,9 +129,10 @@ static int64_t *permutation(const resq_node *node, resq_value *const *operands, 
   return NULL;
 }
 
-bool resq_evaluate_permute(resq_evaluator *e, const resq_node *node, resq_range range,
-                           resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e;
+bool resq_evaluate_permute(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *x = operands[0];
   if (x->width != node->info.width || x->kind == RESQ_VALUE_QUANT)
     return resq_bad_shapes(node, err);
@@ -145,9 +151,10 @@ bool resq_evaluate_permute(resq_evaluator *e, const resq_node *node, resq_range 
   return ok;
 }
 
-bool resq_evaluate_split(resq_evaluator *e, const resq_node *node, resq_range range,
-                         resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e;
+bool resq_evaluate_split(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *x = operands[0];
   int64_t block = resqSplitOpGetBlock(node->op), high = resqSplitOpGetHigh(node->op);
   if (block < 2 || high < 1 || high >= block || x->width % block != 0 ||
@@ -191,10 +198,9 @@ static bool with_same_kind(resq_evaluator *e, const resq_node *node, resq_value 
                            combine run, resq_value **out, resq_error *err) {
   if (node->n_operands == 0)
     return resq_bad_shapes(node, err);
-  resq_value **parts = calloc((size_t)node->n_operands, sizeof *parts);
-  bool ok = parts || resq_out_of_memory(err, &node->info);
-  ok = ok && same_kind(node, operands, parts, err) && run(e, node, parts, out, err);
-  for (int32_t i = 0; parts && i < node->n_operands; ++i)
+  resq_value **parts = resq_new((size_t)node->n_operands, sizeof *parts);
+  bool ok = same_kind(node, operands, parts, err) && run(e, node, parts, out, err);
+  for (int32_t i = 0; i < node->n_operands; ++i)
     resq_value_release(parts[i]);
   free(parts);
   return ok;
@@ -217,9 +223,10 @@ static bool join_parts(const resq_evaluator *e, const resq_node *node, resq_valu
   return true;
 }
 
-bool resq_evaluate_join(resq_evaluator *e, const resq_node *node, resq_range range,
-                        resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)range;
+bool resq_evaluate_join(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   return with_same_kind(e, node, operands, join_parts, out, err);
 }
 
@@ -234,8 +241,11 @@ static void around(const resq_tensor_info *info, int64_t dim, int64_t *outer, in
   }
 }
 
-bool resq_evaluate_slice(resq_evaluator *e, const resq_node *node, resq_range range,
-                         resq_value *const *operands, resq_value **out, resq_error *err) {
+bool resq_evaluate_slice(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *x = operands[0];
   const resq_tensor_info *from = resq_operand_info(e, node, 0);
   int64_t dim = resqSliceOpGetDim(node->op), begin = resqSliceOpGetBegin(node->op);
@@ -324,9 +334,10 @@ static bool concat_codes(const resq_node *node, resq_value *const *parts, resq_v
   return true;
 }
 
-bool resq_evaluate_concat(resq_evaluator *e, const resq_node *node, resq_range range,
-                          resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)range;
+bool resq_evaluate_concat(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   if (operands[0]->kind == RESQ_VALUE_QUANT)
     return concat_codes(node, operands, out, err);
   return with_same_kind(e, node, operands, concat_parts, out, err);
@@ -353,16 +364,18 @@ static bool add_parts(const resq_evaluator *e, const resq_node *node, resq_value
   return true;
 }
 
-bool resq_evaluate_add(resq_evaluator *e, const resq_node *node, resq_range range,
-                       resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)range;
+bool resq_evaluate_add(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
   return with_same_kind(e, node, operands, add_parts, out, err);
 }
 
 /// In f64, like rotations: the product of two f32 is exact there.
-bool resq_evaluate_scale_columns(resq_evaluator *e, const resq_node *node, resq_range range,
-                                 resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e;
+bool resq_evaluate_scale_columns(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  resq_value *const *operands = call->operands;
+  const resq_range range = call->range;
   const resq_value *x = operands[0];
   if (!resq_value_is_float(x) || !resq_value_is_float(operands[1]) ||
       operands[1]->rows * operands[1]->width != x->width || x->width != node->info.width)

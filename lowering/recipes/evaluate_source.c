@@ -37,30 +37,31 @@ static bool shape_tensor(const resq_checkpoint *c, const resq_gguf_tensor *tenso
     found[i] = (int64_t)resq_gguf_outer_dim(tensor, i);
   char have[128], want[128];
   return resq_fail(err, RESQ_BAD_INPUT, "tensor '%s' of '%s' is %s, but the recipe says %s",
-                   tensor->name, c->gguf.path,
+                   tensor->name, c->gguf->path,
                    extents_text(have, sizeof have, found, (int)tensor->n_dims),
                    extents_text(want, sizeof want, info->shape, info->rank));
 }
 
-bool resq_evaluate_leaf(resq_evaluator *e, const resq_node *node, resq_range range,
-                        resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)operands;
+bool resq_evaluate_leaf(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  const resq_range range = call->range;
   resq_checkpoint *c = resq_checkpoint_get(e, resqLeafOpGetCheckpoint(node->op), err);
   if (!c)
     return false;
   MlirStringRef text = resqLeafOpGetTensor(node->op);
   char name[RESQ_GGUF_MAX_NAME + 2];
   snprintf(name, sizeof name, "%.*s", (int)text.length, text.data);
-  const resq_gguf_tensor *tensor = resq_gguf_find(&c->gguf, name);
+  const resq_gguf_tensor *tensor = resq_gguf_find(c->gguf, name);
   if (!tensor)
-    return resq_fail(err, RESQ_BAD_INPUT, "'%s' has no tensor '%s'", c->gguf.path, name);
+    return resq_fail(err, RESQ_BAD_INPUT, "'%s' has no tensor '%s'", c->gguf->path, name);
   if (node->info.kind != RESQ_ELEMENT_FLOAT)
     return resq_fail(err, RESQ_BAD_INPUT, "a leaf is decoded to a float type only");
   resq_gguf_tensor shaped;
   if (!shape_tensor(c, tensor, &node->info, &shaped, err) ||
       !resq_new_value(node, RESQ_VALUE_F32, range.rows, out, err))
     return false;
-  if (!resq_gguf_decode_rows(&c->gguf, &shaped, (uint64_t)range.begin,
+  if (!resq_gguf_decode_rows(c->gguf, &shaped, (uint64_t)range.begin,
                              (uint64_t)(range.begin + range.rows), resq_f32(*out), err)) {
     drop(out);
     return false;
@@ -68,7 +69,7 @@ bool resq_evaluate_leaf(resq_evaluator *e, const resq_node *node, resq_range ran
   if (node->info.element == RESQ_FLOAT_F32 || node->info.element == RESQ_FLOAT_F64)
     return true;
   resq_value *raw = *out;
-  bool ok = resq_evaluate_cast(e, node, range, &raw, out, err);
+  bool ok = resq_evaluate_cast(&(resq_rule_call){call->e, node, range, &raw}, out, err);
   resq_value_release(raw);
   return ok;
 }
@@ -87,9 +88,10 @@ static bool find_site(const resq_evaluator *e, const resq_node *node, char site[
                    site);
 }
 
-bool resq_evaluate_moment(resq_evaluator *e, const resq_node *node, resq_range range,
-                          resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)operands;
+bool resq_evaluate_moment(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  const resq_range range = call->range;
   char site[MAX_SITE];
   if (!find_site(e, node, site, err))
     return false;
@@ -104,9 +106,10 @@ bool resq_evaluate_moment(resq_evaluator *e, const resq_node *node, resq_range r
 }
 
 /// Row i of R is kept row floor(i * kept / R).
-bool resq_evaluate_samples(resq_evaluator *e, const resq_node *node, resq_range range,
-                           resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)operands;
+bool resq_evaluate_samples(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  resq_evaluator *e = call->e;
+  const resq_node *node = call->node;
+  const resq_range range = call->range;
   char site[MAX_SITE];
   if (!find_site(e, node, site, err))
     return false;
@@ -141,9 +144,9 @@ static double constant_f64(MlirAttribute value, bool is_single, bool splat, int6
                : mlirDenseElementsAttrGetDoubleValue(value, i);
 }
 
-bool resq_evaluate_constant(resq_evaluator *e, const resq_node *node, resq_range range,
-                            resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e, (void)operands;
+bool resq_evaluate_constant(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  const resq_range range = call->range;
   MlirAttribute value = resq_op_attr(node->op, "value");
   const resq_tensor_info *info = &node->info;
   bool is_float = info->kind == RESQ_ELEMENT_FLOAT &&
@@ -172,9 +175,9 @@ bool resq_evaluate_constant(resq_evaluator *e, const resq_node *node, resq_range
   return true;
 }
 
-bool resq_evaluate_eye(resq_evaluator *e, const resq_node *node, resq_range range,
-                       resq_value *const *operands, resq_value **out, resq_error *err) {
-  (void)e, (void)operands;
+bool resq_evaluate_eye(const resq_rule_call *call, resq_value **out, resq_error *err) {
+  const resq_node *node = call->node;
+  const resq_range range = call->range;
   if (node->info.kind != RESQ_ELEMENT_FLOAT || node->info.rank != 2 ||
       node->info.rows != node->info.width)
     return resq_fail(err, RESQ_BAD_INPUT, "resq.eye makes a square float matrix");

@@ -81,8 +81,10 @@ bool resq_materialize(MlirOperation module, resq_out *out, const resq_materializ
   static const resq_materialize_options defaults = {0};
   if (!options)
     options = &defaults;
-  resq_evaluator e = {
-      .module = module, .statistics = options->statistics, .threads = options->threads};
+  resq_evaluator e = {.module = module,
+                      .statistics = options->statistics,
+                      .threads = options->threads,
+                      .files = options->checkpoints};
   if (options->cache_directory && !(e.cache = resq_param_cache_open(options->cache_directory, err)))
     return false;
   bool ok =
@@ -90,7 +92,7 @@ bool resq_materialize(MlirOperation module, resq_out *out, const resq_materializ
   if (ok)
     rewrite(&e);
   resq_plan_free(&e);
-  resq_checkpoints_close(&e);
+  resq_evaluator_close_checkpoints(&e);
   const char *complaint = resq_param_cache_complaint(e.cache);
   if (ok && complaint && options->warn)
     options->warn(options->warn_user, complaint);

@@ -10,20 +10,43 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "dialect/import/checkpoints.h"
 #include "mlir-c/IR.h"
 #include <stdint.h>
 
 typedef struct resq_statistics resq_statistics; ///< calibration moments by site: statistics.h
 
+/// What is measured of a matrix in a recipe.
+typedef enum resq_measure_kind {
+  RESQ_MEASURE_CONDITION, ///< condition numbers of what is inverted
+  RESQ_MEASURE_DEPARTURE, ///< |M^T M - 1| of a random matrix that stands for an orthogonal one
+} resq_measure_kind;
+
+typedef struct resq_measure {
+  resq_measure_kind kind;
+  bool several;      ///< of the blocks of a matrix: their least and largest
+  double low, high;  ///< the same where there is one
+  const char *param; ///< symbol of the param, as a terminal may have it
+  MlirLocation location;
+} resq_measure;
+
+/// A measure in words, without the param: "condition numbers 12.3 .. 45.6".
+#define RESQ_MEASURE_TEXT 192
+void resq_measure_text(const resq_measure *measure, char out[RESQ_MEASURE_TEXT]);
+
 typedef struct resq_materialize_options {
   const resq_statistics
-      *statistics;             ///< NULL: a recipe with resq.moment is an error naming the site
-  const char *cache_directory; ///< NULL: no cache of evaluated params
-  int threads;                 ///< 0: all
+      *statistics;               ///< NULL: a recipe with resq.moment is an error naming the site
+  resq_checkpoints *checkpoints; ///< of the compile; NULL: files are opened, and closed at the end
+  const char *cache_directory;   ///< NULL: no cache of evaluated params
+  int threads;                   ///< 0: all
   void (*progress)(void *user, int64_t done, int64_t total, const char *param);
   void *progress_user;
-  /// What makes results doubtful, "@l0.query_basis: condition numbers ...". NULL: remarks say it.
-  /// Remarks are diagnostics of MLIR's.
+  /// Takes what was measured. NULL: remarks (diagnostics of MLIR's) say it.
+  void (*measured)(void *user, const resq_measure *measure);
+  void *measured_user;
+  /// What makes results doubtful, "@l0.query_basis: condition numbers ...: above ...", which is then
+  /// not given to `measured`. NULL: remarks say it.
   void (*warn)(void *user, const char *text);
   void *warn_user;
 } resq_materialize_options;

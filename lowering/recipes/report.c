@@ -22,17 +22,37 @@ typedef struct reporting {
   resq_error *err;
 } reporting;
 
-static void say(const reporting *r, MlirOperation op, bool is_warning, const char *text) {
+void resq_measure_text(const resq_measure *m, char out[RESQ_MEASURE_TEXT]) {
+  bool is_condition = m->kind == RESQ_MEASURE_CONDITION;
+  const char *what = !is_condition ? "its random matrix departs from an orthogonal one by"
+                     : m->several  ? "condition numbers"
+                                   : "condition number";
+  char low[32], high[32];
+  snprintf(low, sizeof low, is_condition ? "%.1f" : "%.3g", m->low);
+  snprintf(high, sizeof high, is_condition ? "%.1f" : "%.3g", m->high);
+  bool range = m->several || strcmp(low, high) != 0;
+  snprintf(out, RESQ_MEASURE_TEXT, "%s %s%s%s", what, low, range ? " .. " : "", range ? high : "");
+}
+
+/// Hands a measure on. `doubt` is why it makes results doubtful; NULL: it does not.
+static void say(const reporting *r, MlirOperation op, resq_measure measure, const char *doubt) {
   MlirOperation owner = op;
   while (!mlirOperationIsNull(owner) && !resqOpIsParam(owner))
     owner = mlirOperationGetParentOperation(owner);
   if (mlirOperationIsNull(owner))
     return;
   MlirStringRef name = resq_symbol_name(owner);
-  char raw[512], line[1024];
-  snprintf(raw, sizeof raw, "@%.*s: %s", (int)name.length, name.data, text);
-  resq_printable(line, sizeof line, raw, strlen(raw));
-  if (is_warning && r->options->warn)
+  char param[512], text[RESQ_MEASURE_TEXT], line[1024];
+  resq_printable(param, sizeof param, name.data, name.length);
+  measure.param = param;
+  measure.location = mlirOperationGetLocation(owner);
+  if (!doubt && r->options->measured) {
+    r->options->measured(r->options->measured_user, &measure);
+    return;
+  }
+  resq_measure_text(&measure, text);
+  snprintf(line, sizeof line, "@%s: %s%s%s", param, text, doubt ? ": " : "", doubt ? doubt : "");
+  if (doubt && r->options->warn)
     r->options->warn(r->options->warn_user, line);
   else
     resq_emit_remark(owner, "%s", line);
@@ -69,16 +89,12 @@ static bool report_inverse(const reporting *r, const resq_node *node, const resq
   free(square);
   if (!ok)
     return false;
-  char text[160];
-  if (blocks > 1)
-    snprintf(text, sizeof text, "condition numbers %.1f .. %.1f", least, most);
-  else
-    snprintf(text, sizeof text, "condition number %.1f", most);
-  bool large = most > LARGE_CONDITION;
-  if (large)
-    snprintf(text + strlen(text), sizeof text - strlen(text),
-             ": above %g its inverse is inexact in f32", LARGE_CONDITION);
-  say(r, node->op, large, text);
+  char doubt[64];
+  snprintf(doubt, sizeof doubt, "above %g its inverse is inexact in f32", LARGE_CONDITION);
+  say(r, node->op,
+      (resq_measure){
+          .kind = RESQ_MEASURE_CONDITION, .several = blocks > 1, .low = least, .high = most},
+      most > LARGE_CONDITION ? doubt : NULL);
   return true;
 }
 
@@ -104,10 +120,8 @@ static bool report_departure(const reporting *r, const resq_node *node, const re
                      "the random matrix departs from an orthogonal one by |M^T M - 1| = %.3g, "
                      "allowed: %g; allow-departure=true takes it all the same",
                      departure, resqRandomMatrixOpGetDeparture(node->op));
-  char text[160];
-  snprintf(text, sizeof text, "its random matrix departs from an orthogonal one by %.3g",
-           departure);
-  say(r, node->op, false, text);
+  say(r, node->op,
+      (resq_measure){.kind = RESQ_MEASURE_DEPARTURE, .low = departure, .high = departure}, NULL);
   return true;
 }
 

@@ -199,29 +199,15 @@ static bool write_evaluated(resq_evaluator *e, const resq_sink *sink, const layo
   return ok;
 }
 
-/// What is yet to be read: nothing behind a value that is kept.
-static void mark_needed(const resq_evaluator *e, int32_t node, bool *needed) {
-  if (needed[node])
-    return;
-  needed[node] = true;
-  for (int32_t i = 0; !e->nodes[node].memo && i < e->nodes[node].n_operands; ++i)
-    mark_needed(e, e->nodes[node].operands[i], needed);
-}
-
 /// Memory of what no later sink reads. When there is none to find out with, all is kept.
 static void forget(resq_evaluator *e, int32_t sink) {
   bool *needed = calloc((size_t)e->n_nodes + 1, sizeof *needed);
   if (!needed)
     return;
   for (int32_t s = sink + 1; s < e->n_sinks; ++s)
-    mark_needed(e, e->sinks[s].node, needed);
-  for (int32_t i = 0; i < e->n_nodes; ++i)
-    if (e->nodes[i].memo && !needed[i]) {
-      resq_value_release(e->nodes[i].memo);
-      e->nodes[i].memo = NULL;
-    }
+    resq_mark_needed(e, e->sinks[s].node, needed);
+  resq_release_unneeded(e, needed);
   free(needed);
-  resq_checkpoints_forget(e);
 }
 
 bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error *err) {

@@ -47,40 +47,30 @@ resq_value *resq_report_floats(resq_collecting *c, MlirOperation param, resq_val
 
 //===-- Memory ------------------------------------------------------------===//
 
-/// What is yet to be computed: nothing behind a value that is kept.
-static void mark_needed(const resq_evaluator *e, int32_t node, bool *needed) {
-  if (node < 0 || needed[node])
-    return;
-  needed[node] = true;
-  for (int32_t i = 0; !e->nodes[node].memo && i < e->nodes[node].n_operands; ++i)
-    mark_needed(e, e->nodes[node].operands[i], needed);
+static void mark_param(const resq_collecting *c, MlirOperation param, bool *needed) {
+  int32_t node = resq_report_node(c, param);
+  if (node >= 0)
+    resq_mark_needed(&c->e, node, needed);
 }
 
 static void mark_linear(const resq_collecting *c, const resq_linear_recipes *l, bool *needed) {
-  mark_needed(&c->e, resq_report_node(c, l->moment), needed);
-  mark_needed(&c->e, resq_report_node(c, l->input), needed);
+  mark_param(c, l->moment, needed);
+  mark_param(c, l->input, needed);
   for (int i = 0; i < l->n_branches; ++i) {
     const resq_branch_recipes *b = &l->branches[i];
     const MlirOperation params[] = {b->codes, b->weight, b->clip, b->samples};
     for (int j = 0; j < 4; ++j)
-      mark_needed(&c->e, resq_report_node(c, params[j]), needed);
+      mark_param(c, params[j], needed);
   }
 }
 
 /// Lets go of what linears from `next` on do not read.
 static void forget(resq_collecting *c, int32_t next) {
-  bool *needed = resq_new((size_t)c->e.n_nodes + 1, sizeof *needed);
-  if (!needed)
-    return;
+  bool *needed = resq_new((size_t)c->e.n_nodes, sizeof *needed);
   for (int32_t i = next; i < c->recipes->n_linears; ++i)
     mark_linear(c, &c->recipes->linears[i], needed);
-  for (int32_t i = 0; i < c->e.n_nodes; ++i)
-    if (c->e.nodes[i].memo && !needed[i]) {
-      resq_value_release(c->e.nodes[i].memo);
-      c->e.nodes[i].memo = NULL;
-    }
+  resq_release_unneeded(&c->e, needed);
   free(needed);
-  resq_checkpoints_forget(&c->e);
 }
 
 //===-- Facts without numbers ---------------------------------------------===//
@@ -246,7 +236,7 @@ static bool collect(resq_collecting *c) {
   bool ok = resq_plan(e, c->err) && describe_linears(c) && resq_report_bases(c) &&
             measure_linears(c) && judge(c);
   resq_plan_free(e);
-  resq_checkpoints_close(e);
+  resq_evaluator_close_checkpoints(e);
   resq_param_cache_close(e->cache);
   return ok;
 }
@@ -263,7 +253,8 @@ bool resq_report_collect(MlirModule module, const resq_report_options *options, 
   resq_report_add_recipes(scratch, options->statistics, &recipes);
   resq_collecting c = {.e = {.module = mlirModuleGetOperation(scratch),
                              .statistics = options->statistics,
-                             .threads = options->threads},
+                             .threads = options->threads,
+                             .files = options->checkpoints},
                        .options = options,
                        .recipes = &recipes,
                        .facts = facts,

@@ -8,14 +8,16 @@
 #define RESQ_LOWERING_REPORT_H
 
 #include "base/error.h"
+#include "dialect/import/checkpoints.h"
 #include "lowering/numeric/statistics.h"
 #include "lowering/report/facts.h"
 #include "mlir-c/IR.h"
 
 typedef struct resq_report_options {
   const resq_statistics *statistics; ///< NULL: nothing that needs calibration is told
-  const char *cache_directory;       ///< of evaluated params; NULL: none
-  int threads;                       ///< 0: all
+  resq_checkpoints *checkpoints; ///< of the compile; NULL: files are opened, and closed at the end
+  const char *cache_directory;   ///< of evaluated params; NULL: none
+  int threads;                   ///< 0: all
   void (*progress)(void *user, int64_t done, int64_t total, const char *what);
   void *progress_user;
 } resq_report_options;

@@ -4,33 +4,46 @@
 
 #include <string.h>
 
-extern const unsigned char resq_kernels_generic[], resq_kernels_generic_end[];
-extern const unsigned char resq_kernels_avx2[], resq_kernels_avx2_end[];
-extern const unsigned char resq_kernels_avx512[], resq_kernels_avx512_end[];
-extern const unsigned char resq_kernels_avx512vbmi[], resq_kernels_avx512vbmi_end[];
+#define RESQ_ARCHITECTURE(name, triple) static const char triple_##name[] = triple;
+#include "base/levels.def"
 
-// Features are those of cmake/ResqKernels.cmake: kernels bring them as function attributes too.
-#define AVX2 "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+movbe,+popcnt"
-#define AVX512 AVX2 ",+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,+avx512vnni"
+// lowering/CMakeLists.txt embeds the bitcode of the rows that have kernels.
+#define BITCODE_KERNELS(name) extern const unsigned char name[], name##_end[];
+#define BITCODE_DEFINITION(name)
+#define BITCODE_GPU(name)
+#define RESQ_LEVEL_ROW(name, kind, ...) BITCODE_##kind(resq_kernels_##name)
+#define RESQ_GPU_CHIP(chip, ...) BITCODE_KERNELS(resq_kernels_##chip)
+#include "base/levels.def"
 
-#define HOST "x86_64-pc-linux-gnu"
-#define KERNELS(level) resq_kernels_##level, resq_kernels_##level##_end
+#define RANGE_KERNELS(name) name, name##_end
+#define RANGE_DEFINITION(name) NULL, NULL
+#define RANGE_GPU(name) NULL, NULL
+
+enum {
+#define RESQ_LEVEL_ROW(name, ...) ROW_##name,
+#include "base/levels.def"
+};
+
+static const resq_level levels[] = {
+#define RESQ_LEVEL_ROW(name, kind, architecture, cpu, features, flags, needs, own, fallback,       \
+                       by_default, summary)                                                        \
+  {&resq_level_rows[ROW_##name],                                                                   \
+   #name,                                                                                          \
+   RESQ_LEVEL_##kind == RESQ_LEVEL_GPU,                                                            \
+   {#name, false, triple_##architecture, cpu, features, RANGE_##kind(resq_kernels_##name)}},
+#include "base/levels.def"
+};
 
 const resq_level *resq_level_find(const char *name) {
-  static const resq_level levels[] = {
-      {"definition", false, {"definition", false, HOST, "x86-64", "", NULL, NULL}},
-      {"generic", false, {"generic", false, HOST, "x86-64", "", KERNELS(generic)}},
-      {"avx2", false, {"avx2", false, HOST, "x86-64-v3", AVX2, KERNELS(avx2)}},
-      {"avx512", false, {"avx512", false, HOST, "x86-64-v4", AVX512, KERNELS(avx512)}},
-      {"avx512vbmi",
-       false,
-       {"avx512vbmi", false, HOST, "x86-64-v4", AVX512 ",+avx512vbmi", KERNELS(avx512vbmi)}},
-      {"cuda", true, {"cuda", false, HOST, "x86-64", "", NULL, NULL}},
-  };
-  for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
-    if (!strcmp(levels[i].name, name))
-      return &levels[i];
-  return NULL;
+  const resq_level_row *row = resq_level_row_find(name);
+  return row ? &levels[row - resq_level_rows] : NULL;
 }
 
-const char *resq_level_names(void) { return "definition, generic, avx2, avx512, avx512vbmi, cuda"; }
+const resq_gpu_target resq_gpu_targets[] = {
+#define RESQ_GPU_CHIP(chip, architecture, features, capability, exact)                             \
+  {{#chip, true, triple_##architecture, #chip, features, RANGE_KERNELS(resq_kernels_##chip)},      \
+   capability,                                                                                     \
+   exact},
+#include "base/levels.def"
+};
+const int resq_n_gpu_targets = sizeof resq_gpu_targets / sizeof *resq_gpu_targets;

@@ -1,10 +1,12 @@
-//===-- levels.h - the ISA levels that code is compiled for ---------------===//
+//===-- levels.h - levels and GPU chips as LLVM sees them -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The rows of runtime/base/levels.def with their kernels, which are embedded in the compiler.
+//===----------------------------------------------------------------------===//
 #ifndef RESQ_LOWERING_LEVELS_H
 #define RESQ_LOWERING_LEVELS_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "base/levels.h"
 
 /// What LLVM makes code for, and the kernels that are linked into it.
 typedef struct resq_target {
@@ -15,18 +17,25 @@ typedef struct resq_target {
   const unsigned char *kernels, *kernels_end; ///< their bitcode; NULL when there are none
 } resq_target;
 
-/// A level: kernels of its name, compiled for its CPU. The runtime knows what a CPU must have for
-/// it (runtime/exec/cpu.c).
 typedef struct resq_level {
-  const char *name;   ///< "avx512"
-  bool gpu;           ///< "cuda": code is data, for the chips of lowering/codegen/targets.h
-  resq_target target; ///< of the code that the CPU runs; "definition" and "cuda" have no kernels
+  const resq_level_row *row;
+  const char *name;   ///< the row's
+  bool gpu;           ///< code is data, for the chips below
+  resq_target target; ///< of the code that the CPU runs
 } resq_level;
 
 /// The level, or NULL. "definition" is the generic lowering itself, compiled: what fast kernels are
 /// tested against.
 const resq_level *resq_level_find(const char *name);
-/// "definition, generic, avx2, avx512, avx512vbmi, cuda", for messages.
-const char *resq_level_names(void);
+
+/// A chip that level "cuda" has code for; `target.name` is its name, other fields as in resq_gpu_image.
+typedef struct resq_gpu_target {
+  resq_target target;
+  int capability;
+  bool exact;
+} resq_gpu_target;
+
+extern const resq_gpu_target resq_gpu_targets[]; ///< best first, the one that runs everywhere last
+extern const int resq_n_gpu_targets;
 
 #endif // RESQ_LOWERING_LEVELS_H

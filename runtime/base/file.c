@@ -124,7 +124,7 @@ void resq_map_close(resq_map *map) {
   *map = (resq_map){0};
 }
 
-void resq_map_forget(const resq_map *map) {
+void resq_map_drop_pages(const resq_map *map) {
   // Never written to, so nothing is lost; a failure leaves the pages where they are.
   if (map->data)
     madvise((void *)(uintptr_t)map->data, (size_t)map->size, MADV_DONTNEED);

@@ -21,7 +21,7 @@ bool resq_map_open(resq_map *out_map, const char *path, resq_error *err);
 void resq_map_close(resq_map *map);
 /// Takes what was read so far out of this process's memory; it is read from the file again, usually from the system's
 /// cache, when touched. For passes over files larger than memory. Other threads may read meanwhile.
-void resq_map_forget(const resq_map *map);
+void resq_map_drop_pages(const resq_map *map);
 
 /// An output file, written under a temporary name beside `path` and renamed by commit. The temporary
 /// file is locked (flock) while its maker lives, and noted (base/process.h): an interrupt removes it,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "cli/cli.h"
 
+#include "base/levels.h"
 #include "base/notices.h"
 #include "base/process.h"
 
@@ -24,11 +25,11 @@ static void print_usage(const char *name, FILE *f) {
       "\n'%s COMMAND --help' lists a command's options; --version prints the version, --licenses "
       "the\n"
       "licenses of the libraries inside.\n"
-      "Environment: RESQ_LEVEL=generic|avx2|avx512|avx512vbmi chooses the instruction-set level,\n"
+      "Environment: RESQ_LEVEL=NAME chooses the instruction-set level (%s),\n"
       "RESQ_SPIN_US=N how long idle threads spin before they sleep (default 50).\n"
       "Exit codes: 0 done, 1 failed, 2 command line, 3 bad file contents, 4 CPU lacks\n"
       "what is needed, 5 cannot read or write, 6 no memory.\n",
-      name);
+      name, resq_level_names(RESQ_LEVEL_ANY));
 }
 
 static const resq_command *find_command(const char *name) {

@@ -9,15 +9,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/version.h"
 #include "cli/options.h"
 #include "resq/abi.h"
 #include "resq/session.h"
 #include "text/tokenizer.h"
 #include <stdint.h>
-
-#ifndef RESQ_VERSION
-#define RESQ_VERSION "0.1.0"
-#endif
 
 typedef struct resq_cli {
   const resq_program *program;
@@ -31,29 +28,30 @@ int resq_cli_main(const resq_program *program, const char *path, int argc, char 
 extern const resq_command resq_cmd_generate, resq_cmd_perplexity, resq_cmd_logits,
     resq_cmd_tokenize, resq_cmd_bench, resq_cmd_info;
 
-//===-- What commands share (run.c) ---------------------------------------===//
+//===-- What commands share (model_context.c) ---------------------------------------===//
 
 /// A model with what a command asked for.
-typedef struct resq_run {
+typedef struct resq_model_context {
   resq_model *model;
   resq_tokenizer *tokenizer; ///< NULL when the artifact has none
-  resq_session *session;     ///< NULL until resq_run_start
+  resq_session *session;     ///< NULL until resq_model_context_start
   int64_t context;           ///< tokens that the sequence may hold: what was asked for, which the
                              ///< session's capacity may exceed by rounding
-} resq_run;
+} resq_model_context;
 
-bool resq_run_open(resq_run *run, const resq_cli *cli, resq_error *err);
+bool resq_model_context_open(resq_model_context *context, const resq_cli *cli, resq_error *err);
 /// Starts a session of at least `capacity` tokens (0: --context or the model's) for one sequence. Warns when that
 /// is more than the model was trained for.
-bool resq_run_start(resq_run *run, const resq_run_options *options, int64_t capacity,
-                    resq_error *err);
+bool resq_model_context_start(resq_model_context *context, const resq_run_options *options,
+                              int64_t capacity, resq_error *err);
 /// Prints the profile when it was asked for, and frees everything.
-void resq_run_close(resq_run *run);
+void resq_model_context_close(resq_model_context *context);
 /// Refuses a model without a tokenizer.
-bool resq_run_need_tokenizer(const resq_run *run, resq_error *err);
+bool resq_model_context_need_tokenizer(const resq_model_context *context, resq_error *err);
 /// `n` tokens of sequence 0 from position `first`; logits of the last `n_logits` of them.
-bool resq_run_forward(const resq_run *run, const int32_t *tokens, int64_t first, int64_t n,
-                      int64_t n_logits, float *logits, resq_error *err);
+bool resq_model_context_forward(const resq_model_context *context, const int32_t *tokens,
+                                int64_t first, int64_t n, int64_t n_logits, float *logits,
+                                resq_error *err);
 /// As resq_fail with a session's message.
 bool resq_fail_message(resq_error *err, const resq_message *why);
 
@@ -75,7 +73,7 @@ bool resq_print(const void *data, size_t size, resq_error *err);
 bool resq_printf(resq_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool resq_print_flush(resq_error *err);
 
-//===-- Losses (loss.c) ---------------------------------------------------===//
+//===-- Losses (<architecture>/loss.c) ------------------------------------===//
 
 /// -log softmax(row)[target], summed in double.
 double resq_row_loss(const float *row, int64_t n, int32_t target);

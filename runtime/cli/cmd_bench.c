@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "cli/progress.h"
-#include "exec/session_internal.h"
+#include "exec/session_access.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -59,10 +59,10 @@ static void record(series *s, int64_t start_ns) {
   s->rates[s->n++] = (double)s->tokens * 1e9 / (double)(ns > 0 ? ns : 1);
 }
 
-static bool run_prefill(const resq_run *r, const int32_t *tokens, int64_t n, float *logits,
-                        series *s, resq_error *err) {
+static bool run_prefill(const resq_model_context *r, const int32_t *tokens, int64_t n,
+                        float *logits, series *s, resq_error *err) {
   int64_t start = resq_now_ns();
-  if (n && !resq_run_forward(r, tokens, 0, n, 1, logits, err))
+  if (n && !resq_model_context_forward(r, tokens, 0, n, 1, logits, err))
     return false;
   if (n && s)
     record(s, start);
@@ -71,29 +71,29 @@ static bool run_prefill(const resq_run *r, const int32_t *tokens, int64_t n, flo
 
 /// Tokens behind the first `depth`, which are read, untimed, unless the cache holds them from a
 /// prefill of `held` tokens.
-static bool run_decode(const resq_run *r, const int32_t *tokens, int64_t depth, int64_t held,
-                       int64_t n, float *logits, series *s, resq_error *err) {
-  const int64_t rewind = r->session->rewind;
+static bool run_decode(const resq_model_context *r, const int32_t *tokens, int64_t depth,
+                       int64_t held, int64_t n, float *logits, series *s, resq_error *err) {
+  const int64_t rewind = resq_session_rewind(r->session);
   const bool goes_back = held >= depth && (rewind < 0 || held - depth <= rewind);
   if (n && depth && !goes_back) {
-    const bool profiling = r->session->profiling; // no part of a profile either
-    r->session->profiling = false;
-    bool ok = resq_run_forward(r, tokens, 0, depth, 1, logits, err);
-    r->session->profiling = profiling;
+    // No part of a profile either.
+    const bool profiling = resq_session_profile_resume(r->session, false);
+    bool ok = resq_model_context_forward(r, tokens, 0, depth, 1, logits, err);
+    resq_session_profile_resume(r->session, profiling);
     if (!ok)
       return false;
   }
   int64_t start = resq_now_ns();
   for (int64_t i = 0; i < n; ++i)
-    if (!resq_run_forward(r, tokens + depth + i, depth + i, 1, 1, logits, err))
+    if (!resq_model_context_forward(r, tokens + depth + i, depth + i, 1, 1, logits, err))
       return false;
   if (n && s)
     record(s, start);
   return true;
 }
 
-static bool run_all(const resq_run *r, const bench_options *o, const int32_t *tokens, float *logits,
-                    series *prefill, series *decode, resq_error *err) {
+static bool run_all(const resq_model_context *r, const bench_options *o, const int32_t *tokens,
+                    float *logits, series *prefill, series *decode, resq_error *err) {
   // Once untimed: pages of parameters and caches are touched, and the cache filled to `depth`.
   int64_t warm = o->depth > o->prefill ? o->depth : o->prefill;
   bool ok = run_prefill(r, tokens, warm, logits, NULL, err) &&
@@ -122,13 +122,13 @@ static json_t *series_json(const series *s, const bench_options *o, bool is_deco
   return j;
 }
 
-static bool print_json(const resq_run *r, const bench_options *o, const series *prefill,
+static bool print_json(const resq_model_context *r, const bench_options *o, const series *prefill,
                        const series *decode, resq_error *err) {
-  const char *scheme = r->model->program->scheme;
+  const char *scheme = resq_model_program(r->model)->scheme;
   resq_json_begin();
-  json_t *j =
-      json_pack("{ss ss si}", "scheme", scheme ? scheme : "", "level",
-                resq_session_level(r->session), "threads", resq_pool_count(r->session->pool));
+  json_t *j = json_pack("{ss ss si}", "scheme", scheme ? scheme : "", "level",
+                        resq_session_level(r->session), "threads",
+                        resq_pool_count(resq_session_pool(r->session)));
   if (prefill->n)
     json_object_set_new(j, "prefill", series_json(prefill, o, false));
   if (decode->n)
@@ -136,12 +136,12 @@ static bool print_json(const resq_run *r, const bench_options *o, const series *
   return resq_json_print(j, JSON_INDENT(2) | JSON_REAL_PRECISION(6), err);
 }
 
-static bool print_text(const resq_run *r, const bench_options *o, const series *prefill,
+static bool print_text(const resq_model_context *r, const bench_options *o, const series *prefill,
                        const series *decode, resq_error *err) {
-  const char *scheme = r->model->program->scheme;
+  const char *scheme = resq_model_program(r->model)->scheme;
   bool ok = resq_printf(err, "scheme %s, level %s, %d threads, %" PRId64 " runs, tokens/s\n",
                         scheme ? scheme : "unknown", resq_session_level(r->session),
-                        resq_pool_count(r->session->pool), o->repeat);
+                        resq_pool_count(resq_session_pool(r->session)), o->repeat);
   if (ok && prefill->n)
     ok = resq_printf(err, "prefill %6" PRId64 " tokens              median %10.1f  best %10.1f\n",
                      prefill->tokens, prefill->median, prefill->best);
@@ -152,11 +152,11 @@ static bool print_text(const resq_run *r, const bench_options *o, const series *
   return ok;
 }
 
-static bool measure(resq_run *r, const bench_options *o, resq_error *err) {
+static bool measure(resq_model_context *r, const bench_options *o, resq_error *err) {
   int64_t decoded = o->depth + o->decode, tokens = decoded > o->prefill ? decoded : o->prefill;
   if (!o->prefill && !o->decode)
     return resq_fail(err, RESQ_USAGE, "bench: nothing to do, --prefill and --decode are 0");
-  if (!resq_run_start(r, &o->common, tokens, err))
+  if (!resq_model_context_start(r, &o->common, tokens, err))
     return false;
   int64_t width = resq_session_vocabulary(r->session);
   int32_t *ids = malloc((size_t)tokens * sizeof *ids);
@@ -184,11 +184,11 @@ static bool measure(resq_run *r, const bench_options *o, resq_error *err) {
 }
 
 static bool run(const resq_cli *cli, void *values, resq_error *err) {
-  resq_run r;
-  if (!resq_run_open(&r, cli, err))
+  resq_model_context r;
+  if (!resq_model_context_open(&r, cli, err))
     return false;
   bool ok = measure(&r, values, err);
-  resq_run_close(&r);
+  resq_model_context_close(&r);
   return ok;
 }
 

@@ -165,7 +165,7 @@ static bool prompt_ids(const resq_tokenizer *t, const generate_options *o, int32
 //===-- Generation --------------------------------------------------------===//
 
 typedef struct generation {
-  const resq_run *run;
+  const resq_model_context *context;
   const generate_options *options;
   resq_sampler *sampler;
   resq_stream *stream;
@@ -177,7 +177,7 @@ typedef struct generation {
 
 static bool show(generation *g, int32_t id, resq_error *err) {
   resq_text text;
-  if (!resq_stream_push(g->stream, resq_tokenizer_bytes(g->run->tokenizer, id), &text, err))
+  if (!resq_stream_push(g->stream, resq_tokenizer_bytes(g->context->tokenizer, id), &text, err))
     return false;
   bool ok = g->options->ids ? resq_printf(err, "%" PRId32 "\n", id)
                             : resq_print(text.data, text.size, err);
@@ -187,12 +187,12 @@ static bool show(generation *g, int32_t id, resq_error *err) {
 /// One token after another behind `position` tokens, the logits of the last of which are known.
 static bool decode(generation *g, int64_t position, resq_error *err) {
   const generate_options *o = g->options;
-  const int64_t capacity = g->run->context;
+  const int64_t capacity = g->context->context;
   for (;;) {
     int32_t id = resq_sampler_next(g->sampler, g->logits, g->candidates, err);
     if (id < 0)
       return false;
-    if (resq_tokenizer_is_end(g->run->tokenizer, id))
+    if (resq_tokenizer_is_end(g->context->tokenizer, id))
       return true;
     ++g->generated;
     if (!show(g, id, err))
@@ -205,14 +205,14 @@ static bool decode(generation *g, int64_t position, resq_error *err) {
               capacity);
       return true;
     }
-    if (!resq_run_forward(g->run, &id, position++, 1, 1, g->logits, err))
+    if (!resq_model_context_forward(g->context, &id, position++, 1, 1, g->logits, err))
       return false;
   }
 }
 
 static bool generate(generation *g, const int32_t *ids, int64_t n, resq_error *err) {
   int64_t start = resq_now_ns();
-  if (!resq_run_forward(g->run, ids, 0, n, 1, g->logits, err))
+  if (!resq_model_context_forward(g->context, ids, 0, n, 1, g->logits, err))
     return false;
   int64_t prompt_done = resq_now_ns();
   g->prompt_ns = prompt_done - start;
@@ -236,9 +236,9 @@ static void print_stats(const generation *g, int64_t n_prompt) {
           (double)g->generated * 1e9 / (double)(g->decode_ns + 1));
 }
 
-static bool generate_from(resq_run *r, const generate_options *o, const int32_t *ids, int64_t n,
-                          resq_error *err) {
-  if (!resq_run_start(r, &o->common, 0, err))
+static bool generate_from(resq_model_context *r, const generate_options *o, const int32_t *ids,
+                          int64_t n, resq_error *err) {
+  if (!resq_model_context_start(r, &o->common, 0, err))
     return false;
   if (n > r->context)
     return resq_fail(err, RESQ_USAGE,
@@ -248,7 +248,7 @@ static bool generate_from(resq_run *r, const generate_options *o, const int32_t 
   resq_sampler_options so;
   if (!resq_sampling_resolve(&o->sampling, r, &so, err))
     return false;
-  generation g = {.run = r, .options = o, .candidates = resq_tokenizer_size(r->tokenizer)};
+  generation g = {.context = r, .options = o, .candidates = resq_tokenizer_size(r->tokenizer)};
   g.sampler = resq_sampler_create(&so, err);
   g.stream = g.sampler ? resq_stream_create(o->stops.items, (size_t)o->stops.count, err) : NULL;
   g.logits = malloc((size_t)resq_session_vocabulary(r->session) * sizeof *g.logits);
@@ -268,15 +268,15 @@ static bool run(const resq_cli *cli, void *values, resq_error *err) {
   const generate_options *o = values;
   if (!!o->prompt + !!o->file + !!o->common.operand != 1)
     return resq_fail(err, RESQ_USAGE, "generate: give either -p TEXT or FILE");
-  resq_run r;
-  if (!resq_run_open(&r, cli, err))
+  resq_model_context r;
+  if (!resq_model_context_open(&r, cli, err))
     return false;
   int32_t *ids = NULL;
   int64_t n = 0;
-  bool ok = resq_run_need_tokenizer(&r, err) && prompt_ids(r.tokenizer, o, &ids, &n, err) &&
-            generate_from(&r, o, ids, n, err);
+  bool ok = resq_model_context_need_tokenizer(&r, err) &&
+            prompt_ids(r.tokenizer, o, &ids, &n, err) && generate_from(&r, o, ids, n, err);
   free(ids);
-  resq_run_close(&r);
+  resq_model_context_close(&r);
   return ok;
 }
 

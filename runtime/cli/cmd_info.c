@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "cli/json.h"
 #include "exec/cpu.h"
-#include "exec/session_internal.h"
+#include "exec/session_access.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -121,10 +121,10 @@ static void add_code(json_t *info, const resq_program *p) {
 
 /// The compiler's own description, whatever it holds; absent or damaged metadata is no reason to
 /// fail.
-static json_t *read_metadata(const resq_model *m) {
+static json_t *read_metadata(const resq_artifact *artifact) {
   const uint8_t *data;
   uint64_t size;
-  if (!m->has_artifact || !resq_artifact_section(&m->artifact, RESQ_SECTION_METADATA, &data, &size))
+  if (!artifact || !resq_artifact_section(artifact, RESQ_SECTION_METADATA, &data, &size))
     return NULL;
   json_t *j = json_loadb((const char *)data, size, 0, NULL);
   if (j && json_is_object(j))
@@ -133,10 +133,23 @@ static json_t *read_metadata(const resq_model *m) {
   return NULL;
 }
 
-static json_t *collect(const resq_run *r, const info_options *o) {
-  const resq_model *m = r->model;
-  const resq_program *p = m->program;
-  json_t *info = json_object(), *metadata = read_metadata(m);
+/// What the artifact says of the module that it was compiled from: it is there, and of what dialect.
+static json_t *module_info(const resq_artifact *artifact, const json_t *metadata) {
+  const uint8_t *data;
+  uint64_t size;
+  if (!artifact || !resq_artifact_section(artifact, RESQ_SECTION_MODULE, &data, &size))
+    return NULL;
+  json_t *out = json_pack("{sI}", "bytes", (json_int_t)size);
+  json_t *version = json_object_get(metadata, "dialect_version");
+  if (json_is_integer(version))
+    json_object_set(out, "dialect_version", version);
+  return out;
+}
+
+static json_t *collect(const resq_model_context *r, const info_options *o) {
+  const resq_artifact *artifact = resq_model_artifact(r->model);
+  const resq_program *p = resq_model_program(r->model);
+  json_t *info = json_object(), *metadata = read_metadata(artifact);
   json_t *name = json_object_get(metadata, "name");
   if (json_is_string(name))
     json_object_set(info, "model", name);
@@ -149,11 +162,14 @@ static json_t *collect(const resq_run *r, const info_options *o) {
   if (o->params)
     json_object_set_new(info, "param_list", param_list(p));
   json_object_set_new(info, "cache", cache_info(p));
-  if (m->has_artifact)
-    json_object_set_new(info, "file_bytes", json_integer((json_int_t)m->artifact.map.size));
+  if (artifact)
+    json_object_set_new(info, "file_bytes", json_integer((json_int_t)artifact->map.size));
   json_object_set_new(info, "versions",
                       json_pack("{ss si si}", "runtime", RESQ_VERSION, "abi", (int)p->abi_version,
                                 "artifact", (int)RESQ_ARTIFACT_VERSION));
+  json_t *module = module_info(artifact, metadata);
+  if (module)
+    json_object_set_new(info, "module", module);
   if (metadata)
     json_object_set_new(info, "metadata", metadata);
   return info;
@@ -214,6 +230,16 @@ static bool print_code(const json_t *info, resq_error *err) {
   return ok;
 }
 
+static bool print_module(const json_t *info, resq_error *err) {
+  const json_t *module = json_object_get(info, "module");
+  if (!module)
+    return true;
+  return resq_printf(err,
+                     "module     %" PRId64 " bytes, dialect version %" PRId64
+                     "; resqc --show-module prints it\n",
+                     integer_of(module, "bytes"), integer_of(module, "dialect_version"));
+}
+
 static bool print_text(const json_t *info, resq_error *err) {
   const json_t *cache = json_object_get(info, "cache"),
                *versions = json_object_get(info, "versions");
@@ -227,10 +253,11 @@ static bool print_text(const json_t *info, resq_error *err) {
          resq_printf(err, "cache      %" PRId64 " bytes a token in %" PRId64 " layers, %.3f bits\n",
                      integer_of(cache, "bytes_per_token"), integer_of(cache, "layers"),
                      json_number_value(json_object_get(cache, "bits"))) &&
+         print_module(info, err) &&
          resq_printf(err, "file       %" PRId64 " bytes\n", integer_of(info, "file_bytes"));
 }
 
-static bool print_info(const resq_run *r, const info_options *o, resq_error *err) {
+static bool print_info(const resq_model_context *r, const info_options *o, resq_error *err) {
   resq_json_begin();
   json_t *info = collect(r, o);
   if (o->json)
@@ -242,17 +269,18 @@ static bool print_info(const resq_run *r, const info_options *o, resq_error *err
 
 static bool run(const resq_cli *cli, void *values, resq_error *err) {
   const info_options *o = values;
-  resq_run r;
-  if (!resq_run_open(&r, cli, err))
+  resq_model_context r;
+  if (!resq_model_context_open(&r, cli, err))
     return false;
   bool ok = print_info(&r, o, err);
-  if (ok && o->verify && r.model->has_artifact) {
-    ok = resq_artifact_verify(&r.model->artifact, err);
+  const resq_artifact *artifact = resq_model_artifact(r.model);
+  if (ok && o->verify && artifact) {
+    ok = resq_artifact_verify(artifact, err);
     if (ok)
       fprintf(stderr, "all bytes match their hashes: code, tables and %" PRIu32 " sections\n",
-              r.model->artifact.count);
+              artifact->count);
   }
-  resq_run_close(&r);
+  resq_model_context_close(&r);
   return ok;
 }
 

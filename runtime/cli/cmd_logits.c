@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "cli/logits_stream.h"
 
-#include "exec/session_internal.h"
+#include "exec/session_access.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static const resq_flag flags[] = {
 };
 
 /// The K largest, largest first, equal values by id: position, id, logit, token text.
-static bool print_top(const resq_run *r, const float *row, int64_t width, int64_t k,
+static bool print_top(const resq_model_context *r, const float *row, int64_t width, int64_t k,
                       int64_t position, resq_error *err) {
   int64_t *best = malloc((size_t)k * sizeof *best);
   if (!best)
@@ -61,8 +61,8 @@ static bool print_top(const resq_run *r, const float *row, int64_t width, int64_
 }
 
 /// Pieces of an entry's size, so that --all of a long text needs little memory.
-static bool run_pieces(const resq_run *r, const logits_options *o, const int32_t *ids, int64_t n,
-                       resq_out *out, resq_error *err) {
+static bool run_pieces(const resq_model_context *r, const logits_options *o, const int32_t *ids,
+                       int64_t n, resq_out *out, resq_error *err) {
   int64_t width = resq_session_vocabulary(r->session), piece = resq_session_chunk(r->session);
   if (piece > n)
     piece = n;
@@ -73,7 +73,7 @@ static bool run_pieces(const resq_run *r, const logits_options *o, const int32_t
   for (int64_t done = 0; ok && done < n; done += piece) {
     int64_t rows = n - done < piece ? n - done : piece;
     int64_t wanted = o->all ? rows : done + rows == n;
-    ok = resq_run_forward(r, ids + done, done, rows, wanted, logits, err);
+    ok = resq_model_context_forward(r, ids + done, done, rows, wanted, logits, err);
     if (ok && out)
       ok = resq_out_write(out, logits, (uint64_t)wanted * (uint64_t)width * sizeof *logits, err);
     for (int64_t i = 0; ok && !out && i < wanted; ++i)
@@ -84,24 +84,24 @@ static bool run_pieces(const resq_run *r, const logits_options *o, const int32_t
   return ok;
 }
 
-static bool read_tokens(const resq_run *r, const logits_options *o, int32_t **ids, int64_t *n,
-                        resq_error *err) {
+static bool read_tokens(const resq_model_context *r, const logits_options *o, int32_t **ids,
+                        int64_t *n, resq_error *err) {
   if (o->ids)
     return resq_read_ids(o->ids, ids, n, err);
   resq_text text = {o->prompt, strlen(o->prompt)};
-  return resq_run_need_tokenizer(r, err) &&
+  return resq_model_context_need_tokenizer(r, err) &&
          resq_tokenizer_encode(r->tokenizer, text, false, ids, n, err) &&
          (*n > 0 || resq_fail(err, RESQ_USAGE, "the prompt has no tokens"));
 }
 
-static bool run_on_tokens(resq_run *r, const logits_options *o, const int32_t *ids, int64_t n,
-                          resq_error *err) {
+static bool run_on_tokens(resq_model_context *r, const logits_options *o, const int32_t *ids,
+                          int64_t n, resq_error *err) {
   if (o->count && o->count > n)
     return resq_fail(err, RESQ_USAGE, "--count=%" PRId64 ", the input has %" PRId64 " tokens",
                      o->count, n);
   if (o->count)
     n = o->count;
-  if (!resq_run_start(r, &o->common, n, err))
+  if (!resq_model_context_start(r, &o->common, n, err))
     return false;
   resq_out *out = o->output ? resq_out_create(o->output, 0644, err) : NULL;
   if (o->output && !out)
@@ -116,11 +116,11 @@ static bool run_on_tokens(resq_run *r, const logits_options *o, const int32_t *i
 static bool serve(const resq_cli *cli, const logits_options *o, resq_error *err) {
   if (o->prompt || o->ids || o->output)
     return resq_fail(err, RESQ_USAGE, "logits: --serve takes its input from the program it serves");
-  resq_run r;
-  if (!resq_run_open(&r, cli, err))
+  resq_model_context r;
+  if (!resq_model_context_open(&r, cli, err))
     return false;
-  bool ok = resq_run_start(&r, &o->common, 0, err) && resq_stream_serve(&r, err);
-  resq_run_close(&r);
+  bool ok = resq_model_context_start(&r, &o->common, 0, err) && resq_stream_serve(&r, err);
+  resq_model_context_close(&r);
   return ok;
 }
 
@@ -130,14 +130,14 @@ static bool run(const resq_cli *cli, void *values, resq_error *err) {
     return serve(cli, o, err);
   if (!o->prompt == !o->ids)
     return resq_fail(err, RESQ_USAGE, "logits: give either -p TEXT or --ids FILE");
-  resq_run r;
-  if (!resq_run_open(&r, cli, err))
+  resq_model_context r;
+  if (!resq_model_context_open(&r, cli, err))
     return false;
   int32_t *ids = NULL;
   int64_t n = 0;
   bool ok = read_tokens(&r, o, &ids, &n, err) && run_on_tokens(&r, o, ids, n, err);
   free(ids);
-  resq_run_close(&r);
+  resq_model_context_close(&r);
   return ok;
 }
 

@@ -11,7 +11,7 @@
 #include "cli/perplexity.h"
 #include "cli/progress.h"
 #include "cli/reference.h"
-#include "exec/session_internal.h"
+#include "exec/session_access.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -41,7 +41,7 @@ static const resq_flag flags[] = {
 
 /// What one text is measured with. A piece is what one call predicts: part of a window.
 typedef struct measuring {
-  const resq_run *run;
+  const resq_model_context *context;
   const perplexity_options *o;
   resq_reference *reference; ///< NULL: none
   int64_t piece;
@@ -89,16 +89,16 @@ static void add_prediction(const measuring *m, const resq_row_comparison *p) {
 /// Rows [first, first + rows) of a window; the window's last token predicts nothing.
 static bool score_piece(const measuring *m, const int32_t *window, int64_t first, int64_t rows,
                         resq_error *err) {
-  const resq_run *r = m->run;
+  const resq_model_context *r = m->context;
   int64_t predictions = first + rows == m->o->window ? rows - 1 : rows;
   // The last row's logits would be wasted, but rows are counted from the end: ask for all.
-  if (!resq_run_forward(r, window + first, first, rows, rows, m->logits, err))
+  if (!resq_model_context_forward(r, window + first, first, rows, rows, m->logits, err))
     return false;
   if (m->reference &&
       !resq_reference_forward(m->reference, window + first, first, rows, m->reference_logits, err))
     return false;
   loss_task t = {m, window + first + 1, predictions, resq_session_vocabulary(r->session), 0};
-  resq_pool_run(r->session->pool, compute_losses, &t);
+  resq_pool_run(resq_session_pool(r->session), compute_losses, &t);
   for (int64_t i = 0; i < predictions; ++i)
     add_prediction(m, &m->predictions[i]);
   return true;
@@ -150,7 +150,7 @@ static bool score_windows(const measuring *m, const int32_t *ids, resq_error *er
 
 /// Memory for pieces, and for what windows and predictions leave.
 static bool allocate(measuring *m, resq_error *err) {
-  size_t width = (size_t)resq_session_vocabulary(m->run->session), piece = (size_t)m->piece;
+  size_t width = (size_t)resq_session_vocabulary(m->context->session), piece = (size_t)m->piece;
   size_t predictions = (size_t)m->out->windows * (size_t)(m->o->window - 1);
   m->logits = malloc(piece * width * sizeof *m->logits);
   m->predictions = calloc(piece, sizeof *m->predictions);
@@ -164,10 +164,10 @@ static bool allocate(measuring *m, resq_error *err) {
          resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId64 " rows of logits", m->piece);
 }
 
-static bool score(const resq_run *r, const perplexity_options *o, const int32_t *ids,
+static bool score(const resq_model_context *r, const perplexity_options *o, const int32_t *ids,
                   resq_perplexity *out, resq_error *err) {
   int64_t chunk = resq_session_chunk(r->session);
-  measuring m = {.run = r, .o = o, .piece = chunk < o->window ? chunk : o->window, .out = out};
+  measuring m = {.context = r, .o = o, .piece = chunk < o->window ? chunk : o->window, .out = out};
   if (o->reference &&
       !(m.reference = resq_reference_open(o->reference, r, o->window, o->common.threads, err)))
     return false;
@@ -181,12 +181,12 @@ static bool score(const resq_run *r, const perplexity_options *o, const int32_t 
   return ok;
 }
 
-static bool read_tokens(const resq_run *r, const perplexity_options *o, int32_t **ids, int64_t *n,
-                        resq_error *err) {
+static bool read_tokens(const resq_model_context *r, const perplexity_options *o, int32_t **ids,
+                        int64_t *n, resq_error *err) {
   if (o->ids)
     return resq_read_ids(o->common.operand, ids, n, err);
   resq_input in;
-  if (!resq_run_need_tokenizer(r, err) || !resq_input_open(&in, o->common.operand, err))
+  if (!resq_model_context_need_tokenizer(r, err) || !resq_input_open(&in, o->common.operand, err))
     return false;
   bool ok = resq_tokenizer_encode(r->tokenizer, in.text, false, ids, n, err);
   resq_input_close(&in);
@@ -194,7 +194,7 @@ static bool read_tokens(const resq_run *r, const perplexity_options *o, int32_t 
 }
 
 /// Targets index rows of logits: all ids are checked before a loss sees one.
-static bool check_ids(const resq_run *r, const char *path, const int32_t *ids, int64_t n,
+static bool check_ids(const resq_model_context *r, const char *path, const int32_t *ids, int64_t n,
                       resq_error *err) {
   int64_t vocabulary = resq_session_vocabulary(r->session);
   for (int64_t i = 0; i < n; ++i)
@@ -205,8 +205,8 @@ static bool check_ids(const resq_run *r, const char *path, const int32_t *ids, i
   return true;
 }
 
-static bool measure(resq_run *r, const perplexity_options *o, const int32_t *ids, int64_t n,
-                    resq_error *err) {
+static bool measure(resq_model_context *r, const perplexity_options *o, const int32_t *ids,
+                    int64_t n, resq_error *err) {
   int64_t windows = n / o->window - o->skip;
   if (windows < 1)
     return resq_fail(err, RESQ_BAD_INPUT,
@@ -215,11 +215,11 @@ static bool measure(resq_run *r, const perplexity_options *o, const int32_t *ids
                      o->common.operand, n, n / o->window, o->window, o->skip);
   if (o->windows && o->windows < windows)
     windows = o->windows;
-  if (!resq_run_start(r, &o->common, o->window, err))
+  if (!resq_model_context_start(r, &o->common, o->window, err))
     return false;
   if (!check_ids(r, o->common.operand, ids, n, err))
     return false;
-  int64_t trained = r->model->program->context_length;
+  int64_t trained = resq_model_program(r->model)->context_length;
   if (trained && o->window > trained)
     fprintf(stderr, "note: windows of %" PRId64 " tokens, the model's context is %" PRId64 "\n",
             o->window, trained);
@@ -233,15 +233,15 @@ static bool measure(resq_run *r, const perplexity_options *o, const int32_t *ids
 
 static bool run(const resq_cli *cli, void *values, resq_error *err) {
   const perplexity_options *o = values;
-  resq_run r;
-  if (!resq_run_open(&r, cli, err))
+  resq_model_context r;
+  if (!resq_model_context_open(&r, cli, err))
     return false;
   int32_t *ids = NULL;
   int64_t n = 0;
   bool ok = read_tokens(&r, o, &ids, &n, err);
   ok = ok && measure(&r, o, ids, n, err);
   free(ids);
-  resq_run_close(&r);
+  resq_model_context_close(&r);
   return ok;
 }
 

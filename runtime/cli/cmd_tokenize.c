@@ -74,13 +74,13 @@ static bool run(const resq_cli *cli, void *values, resq_error *err) {
   const tokenize_options *o = values;
   if (!o->prompt == !o->common.operand)
     return resq_fail(err, RESQ_USAGE, "tokenize: give either -p TEXT or FILE");
-  resq_run r;
-  if (!resq_run_open(&r, cli, err))
+  resq_model_context r;
+  if (!resq_model_context_open(&r, cli, err))
     return false;
   resq_input in = {0};
   int32_t *ids = NULL;
   int64_t n = 0;
-  bool ok = resq_run_need_tokenizer(&r, err);
+  bool ok = resq_model_context_need_tokenizer(&r, err);
   if (ok && o->prompt)
     in.text = (resq_text){o->prompt, strlen(o->prompt)};
   else if (ok)
@@ -89,7 +89,7 @@ static bool run(const resq_cli *cli, void *values, resq_error *err) {
        print_ids(r.tokenizer, o, ids, n, err);
   free(ids);
   resq_input_close(&in);
-  resq_run_close(&r);
+  resq_model_context_close(&r);
   return ok;
 }
 

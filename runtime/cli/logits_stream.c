@@ -5,7 +5,7 @@
 #endif
 #include "cli/logits_stream.h"
 
-#include "exec/session_internal.h"
+#include "exec/session_access.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,13 +41,13 @@ bool resq_pipe_write(int fd, const void *data, uint64_t size) {
   return true;
 }
 
-void resq_stream_introduce(const resq_run *run, resq_stream_hello *hello) {
+void resq_stream_introduce(const resq_model_context *context, resq_stream_hello *hello) {
   memset(hello, 0, sizeof *hello);
   memcpy(hello->magic, RESQ_STREAM_MAGIC, sizeof hello->magic);
-  hello->vocabulary = resq_session_vocabulary(run->session);
-  hello->capacity = resq_session_capacity(run->session);
-  if (run->tokenizer)
-    hello->vocabulary_hash = resq_tokenizer_vocabulary_hash(run->tokenizer);
+  hello->vocabulary = resq_session_vocabulary(context->session);
+  hello->capacity = resq_session_capacity(context->session);
+  if (context->tokenizer)
+    hello->vocabulary_hash = resq_tokenizer_vocabulary_hash(context->tokenizer);
 }
 
 /// Memory of one request, grown to the largest.
@@ -75,7 +75,7 @@ static bool hung_up(resq_error *err, const char *doing) {
   return resq_fail(err, RESQ_IO, "logits --serve: %s: %s", doing, strerror(errno));
 }
 
-static bool answer(const resq_run *run, const resq_stream_hello *hello,
+static bool answer(const resq_model_context *context, const resq_stream_hello *hello,
                    const resq_stream_request *request, buffers *b, resq_error *err) {
   if (request->rows < 1 || request->first < 0 || request->first > hello->capacity ||
       request->rows > hello->capacity - request->first)
@@ -88,22 +88,22 @@ static bool answer(const resq_run *run, const resq_stream_hello *hello,
   uint64_t size = (uint64_t)request->rows * sizeof *b->ids;
   if (resq_pipe_read(STDIN_FILENO, b->ids, size) != (int64_t)size)
     return resq_fail(err, RESQ_IO, "logits --serve: the request ends before its ids");
-  return resq_run_forward(run, b->ids, request->first, request->rows, request->rows, b->logits,
-                          err) &&
+  return resq_model_context_forward(context, b->ids, request->first, request->rows, request->rows,
+                                    b->logits, err) &&
          (resq_pipe_write(STDOUT_FILENO, b->logits,
                           (uint64_t)request->rows * (uint64_t)hello->vocabulary *
                               sizeof *b->logits) ||
           hung_up(err, "answering"));
 }
 
-bool resq_stream_serve(const resq_run *run, resq_error *err) {
+bool resq_stream_serve(const resq_model_context *context, resq_error *err) {
   if (isatty(STDIN_FILENO) || isatty(STDOUT_FILENO))
     return resq_fail(err, RESQ_USAGE,
                      "logits --serve talks to a program (perplexity --reference) through pipes, "
                      "not to a terminal");
   (void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, RESQ_STREAM_PIPE); // no pipe, no room: as it is
   resq_stream_hello hello;
-  resq_stream_introduce(run, &hello);
+  resq_stream_introduce(context, &hello);
   if (!resq_pipe_write(STDOUT_FILENO, &hello, sizeof hello))
     return hung_up(err, "greeting");
   buffers b = {NULL, NULL, 0};
@@ -112,7 +112,7 @@ bool resq_stream_serve(const resq_run *run, resq_error *err) {
     int64_t got = resq_pipe_read(STDIN_FILENO, &request, sizeof request);
     if (got == 0)
       break;
-    ok = got == (int64_t)sizeof request ? answer(run, &hello, &request, &b, err)
+    ok = got == (int64_t)sizeof request ? answer(context, &hello, &request, &b, err)
          : got < 0                      ? hung_up(err, "reading")
                                         : resq_fail(err, RESQ_IO, "logits --serve: half a request");
   }

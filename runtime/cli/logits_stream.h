@@ -36,10 +36,10 @@ typedef struct resq_stream_request {
 } resq_stream_request;
 
 /// Fills *hello for a run that has been started.
-void resq_stream_introduce(const resq_run *run, resq_stream_hello *hello);
+void resq_stream_introduce(const resq_model_context *context, resq_stream_hello *hello);
 /// Answers requests from standard input until it ends. A client that went away is no error to
 /// report: RESQ_IO with an empty message.
-bool resq_stream_serve(const resq_run *run, resq_error *err);
+bool resq_stream_serve(const resq_model_context *context, resq_error *err);
 
 /// Whole buffers over a pipe. read: the bytes got, fewer than `size` at the end, -1 with errno.
 int64_t resq_pipe_read(int fd, void *data, uint64_t size);

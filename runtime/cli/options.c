@@ -21,14 +21,18 @@
 
 #define AT(member) offsetof(resq_run_options, member)
 
+static const char level_help[] = "instruction-set level (default: best):"
+#define RESQ_LEVEL_ROW(name, ...) " " #name
+#include "base/levels.def"
+    ;
+
 static const resq_flag common_flags[] = {
     {"help", 'h', RESQ_FLAG_BOOL, NULL, "show this help", 0, 0, AT(help)},
     {"threads", 't', RESQ_FLAG_INTEGER, "N",
      "threads; 0 (default): as many as CPU affinity and cgroup quota allow", 0, 1024, AT(threads)},
     {"context", 'c', RESQ_FLAG_INTEGER, "N",
      "tokens that the cache holds; 0: the model's (default)", 0, 1 << 30, AT(context)},
-    {"level", 0, RESQ_FLAG_TEXT, "NAME",
-     "instruction-set level: generic, avx2, avx512, avx512vbmi (default: best)", 0, 0, AT(level)},
+    {"level", 0, RESQ_FLAG_TEXT, "NAME", level_help, 0, 0, AT(level)},
     {"profile", 0, RESQ_FLAG_BOOL, NULL, "print the time per operation and layer to stderr", 0, 0,
      AT(profile)},
 };

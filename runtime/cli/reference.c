@@ -6,7 +6,7 @@
 #include "cli/reference.h"
 
 #include "cli/logits_stream.h"
-#include "exec/session_internal.h"
+#include "exec/session_access.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,7 +141,7 @@ static bool start(resq_reference *r, int64_t capacity, int64_t threads, resq_err
   return ok;
 }
 
-static bool greet(resq_reference *r, const resq_run *run, resq_error *err) {
+static bool greet(resq_reference *r, const resq_model_context *context, resq_error *err) {
   resq_stream_hello ours, theirs;
   int64_t got = resq_pipe_read(r->answers, &theirs, sizeof theirs);
   if (got != (int64_t)sizeof theirs)
@@ -151,7 +151,7 @@ static bool greet(resq_reference *r, const resq_run *run, resq_error *err) {
                      "--reference=%s: not a model compiled by this version of resq: it does not "
                      "answer 'logits --serve' as one",
                      r->path);
-  resq_stream_introduce(run, &ours);
+  resq_stream_introduce(context, &ours);
   if (theirs.vocabulary != ours.vocabulary)
     return resq_fail(err, RESQ_BAD_INPUT,
                      "--reference=%s: its vocabulary has %" PRId64 " tokens, this model's %" PRId64
@@ -170,8 +170,8 @@ static bool greet(resq_reference *r, const resq_run *run, resq_error *err) {
   return true;
 }
 
-resq_reference *resq_reference_open(const char *path, const resq_run *run, int64_t capacity,
-                                    int64_t threads, resq_error *err) {
+resq_reference *resq_reference_open(const char *path, const resq_model_context *context,
+                                    int64_t capacity, int64_t threads, resq_error *err) {
   resq_reference *r = calloc(1, sizeof *r);
   if (r)
     *r = (resq_reference){.path = strdup(path), .requests = -1, .answers = -1, .complaints = -1};
@@ -180,7 +180,7 @@ resq_reference *resq_reference_open(const char *path, const resq_run *run, int64
     resq_fail(err, RESQ_NO_MEMORY, "no memory");
     return NULL;
   }
-  if (start(r, capacity, threads, err) && greet(r, run, err))
+  if (start(r, capacity, threads, err) && greet(r, context, err))
     return r;
   resq_reference_close(r);
   return NULL;

@@ -3,17 +3,17 @@
 #include "cli/sampling.h"
 
 #include "cli/cli.h"
-#include "exec/session_internal.h"
+#include "exec/session_access.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 
 /// The metadata's object "generation", or NULL: a new reference.
-static json_t *model_settings(const resq_run *run) {
+static json_t *model_settings(const resq_model_context *context) {
   const uint8_t *data;
   uint64_t size;
-  if (!run->model->has_artifact ||
-      !resq_artifact_section(&run->model->artifact, RESQ_SECTION_METADATA, &data, &size))
+  const resq_artifact *artifact = resq_model_artifact(context->model);
+  if (!artifact || !resq_artifact_section(artifact, RESQ_SECTION_METADATA, &data, &size))
     return NULL;
   json_t *metadata = json_loadb((const char *)data, size, 0, NULL);
   json_t *settings = json_incref(json_object_get(metadata, "generation"));
@@ -64,7 +64,7 @@ static void note_missing(const json_t *settings) {
               all_settings[missing[i]].name);
 }
 
-bool resq_sampling_resolve(const resq_sampling_options *given, const resq_run *run,
+bool resq_sampling_resolve(const resq_sampling_options *given, const resq_model_context *context,
                            resq_sampler_options *out, resq_error *err) {
   *out = resq_sampler_defaults();
   out->seed = (uint64_t)given->seed.value;
@@ -85,7 +85,7 @@ bool resq_sampling_resolve(const resq_sampling_options *given, const resq_run *r
       {SETTING_repeat_penalty, given->repeat_penalty, 1, &penalty},
       {SETTING_repeat_window, (double)given->repeat_window, 64, &window},
   };
-  json_t *settings = model_settings(run);
+  json_t *settings = model_settings(context);
   bool ok = true;
   for (size_t i = 0; ok && i < sizeof all / sizeof all[0]; ++i)
     ok = choose(all[i].which, all[i].given, all[i].otherwise, settings, all[i].out, err);

@@ -13,7 +13,7 @@
 #include "text/sampler.h"
 #include <stdint.h>
 
-struct resq_run;
+struct resq_model_context;
 
 /// What the command line says; a negative number was not given.
 typedef struct resq_sampling_options {
@@ -30,7 +30,8 @@ typedef struct resq_sampling_options {
 
 /// Fills in what was not given. Says on stderr which seed the system drew, where it was asked to. RESQ_USAGE when
 /// options exclude each other; RESQ_BAD_INPUT when the model's own settings are out of range.
-bool resq_sampling_resolve(const resq_sampling_options *given, const struct resq_run *run,
-                           resq_sampler_options *out, resq_error *err);
+bool resq_sampling_resolve(const resq_sampling_options *given,
+                           const struct resq_model_context *context, resq_sampler_options *out,
+                           resq_error *err);
 
 #endif // RESQ_CLI_SAMPLING_H

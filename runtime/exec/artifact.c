@@ -35,6 +35,8 @@ static const char *kind_name(uint32_t kind) {
     return "tokenizer";
   case RESQ_SECTION_METADATA:
     return "metadata";
+  case RESQ_SECTION_MODULE:
+    return "module";
   default:
     return "unknown";
   }

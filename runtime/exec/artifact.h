@@ -38,8 +38,10 @@ typedef enum resq_section_kind {
   RESQ_SECTION_TOKENIZER = 2, ///< runtime/text/tokenizer.h's blob
   RESQ_SECTION_METADATA = 3, ///< JSON: model, scheme, versions, sizes; nothing that differs between
                              ///< two compiles of the same input
+  RESQ_SECTION_MODULE = 4, ///< the packed module as MLIR bytecode, without parameters; the runtime
+                           ///< reads none of it (lowering/artifact/module_section.h)
 } resq_section_kind;
-#define RESQ_LAST_SECTION_KIND RESQ_SECTION_METADATA
+#define RESQ_LAST_SECTION_KIND RESQ_SECTION_MODULE
 
 /// resq_section.flags.
 enum {

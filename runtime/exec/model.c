@@ -167,9 +167,15 @@ resq_model *resq_model_open(const resq_program *program, const char *path, resq_
   return NULL;
 }
 
-void resq_model_forget(const resq_model *model) {
+const resq_program *resq_model_program(const resq_model *model) { return model->program; }
+
+const resq_artifact *resq_model_artifact(const resq_model *model) {
+  return model->has_artifact ? &model->artifact : NULL;
+}
+
+void resq_model_drop_pages(const resq_model *model) {
   if (model->has_artifact)
-    resq_map_forget(&model->artifact.map);
+    resq_map_drop_pages(&model->artifact.map);
 }
 
 void resq_model_close(resq_model *model) {

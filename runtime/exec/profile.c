@@ -37,6 +37,12 @@ void resq_session_profile(resq_session *s, bool enable) {
   s->profiling = enable && resq_profile_start(s);
 }
 
+bool resq_session_profile_resume(resq_session *s, bool resume) {
+  bool before = s->profiling;
+  s->profiling = resume && s->times;
+  return before;
+}
+
 /// Length of the layer prefix with its dot ("l12." is 4), 0 when the op is in no layer.
 static size_t layer_prefix(const char *name) {
   size_t i = 0, digits = 0;

@@ -313,6 +313,10 @@ int64_t resq_session_chunk(const resq_session *s) {
 
 int64_t resq_session_capacity(const resq_session *s) { return s->capacity; }
 
+int64_t resq_session_rewind(const resq_session *s) { return s->rewind; }
+
+resq_pool *resq_session_pool(const resq_session *s) { return s->pool; }
+
 const char *resq_session_level(const resq_session *s) { return s->level; }
 
 void resq_session_observe(resq_session *s, resq_site_observer observe, void *user) {

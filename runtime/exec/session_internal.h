@@ -1,8 +1,8 @@
 //===-- session_internal.h - what the parts of a session share ------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Behind resq/session.h: the structures, and what the command line needs beyond the
-// public API (sections of the artifact, the pool for its own parallel loops).
+// Behind resq/session.h: the structures. Internal to runtime/exec, and to tests of it; what is above
+// has session_access.h.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_EXEC_SESSION_INTERNAL_H
 #define RESQ_EXEC_SESSION_INTERNAL_H
@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "exec/artifact.h"
 #include "exec/cuda.h"
+#include "exec/session_access.h"
 #include "exec/threads.h"
 #include "resq/abi.h"
 #include "resq/session.h"
@@ -80,9 +81,6 @@ bool resq_program_file(const resq_program *program, char *out, size_t size, resq
 /// Refuses a program whose tables do not hold together: a compiler's defect or another version.
 bool resq_program_check(const resq_program *program, resq_error *err);
 
-/// Takes parameters out of this process's memory until they are read again.
-void resq_model_forget(const resq_model *model);
-
 /// The entries of `function`, smallest first; *count = 0 when the program has none.
 const resq_entry **resq_session_entries(const resq_session *s, const char *function, int *count);
 //===-- call.c: what compiled code calls ----------------------------------===//
@@ -109,8 +107,6 @@ void resq_find_alike_caches(resq_session *s);
 /// Refuses facts of an entry that do not hold together.
 bool resq_check_facts(const resq_entry *e, int32_t n_caches, resq_error *err);
 
-/// Rows that one call of @forward takes at most; 0 when the module has none.
-int64_t resq_session_chunk(const resq_session *s);
 bool resq_profile_start(resq_session *s);
 
 /// Zeroed pages, given when touched; NULL when refused. size 0 gives one page.

@@ -10,6 +10,7 @@
 #endif
 #include "exec/threads.h"
 #include "base/cpus.h"
+#include "base/machine.h"
 #include "exec/pace.h"
 
 #include <errno.h>
@@ -40,14 +41,6 @@ int64_t resq_now_ns(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static void relax(void) {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
 static void futex(event *e, int operation, uint32_t value) {
   syscall(SYS_futex, &e->word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
 }
@@ -72,7 +65,7 @@ static bool event_spin(event *e, uint64_t old, uint64_t mask, int64_t spin_ns) {
       return true;
     if (spin_ns <= 0)
       return false;
-    relax();
+    resq_cpu_relax();
     if (i % 64)
       continue;
     int64_t now = resq_now_ns();

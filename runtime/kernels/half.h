@@ -1,8 +1,9 @@
 //===-- half.h - f16 and bf16 bits to and from f32 ------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Branch-free where a loop over it should vectorise; exact for every input, rounding to
-// nearest even, and independent of the denormal modes for f16 subnormals.
+// For kernels and compiler alike. Branch-free where a loop over it should vectorise; exact for
+// every input, rounding to nearest even, and independent of the denormal modes for f16 subnormals.
+// Written out, because _Float16 would call into libgcc on the base x86-64.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_KERNELS_HALF_H
 #define RESQ_KERNELS_HALF_H
@@ -54,8 +55,15 @@ RESQ_INLINE uint16_t resq_f16_from_f32(float x) {
   return (uint16_t)(sign | ((bits - ((127u - 15u) << 23)) >> 13));
 }
 
+RESQ_INLINE uint16_t resq_bf16_from_f32(float x) {
+  uint32_t bits = resq_bits_of(x);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) // a NaN stays one
+    return (uint16_t)(bits >> 16 | 0x40);
+  return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
+}
+
 /// Element i of p, widened.
-RESQ_INLINE float resq_element(const void *p, int64_t i, int as) {
+RESQ_INLINE float resq_float_element(const void *p, int64_t i, int as) {
   if (as == RESQ_AS_F32)
     return ((const float *)p)[i];
   uint16_t h = ((const uint16_t *)p)[i];

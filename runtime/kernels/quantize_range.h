@@ -8,16 +8,11 @@
 #define RESQ_QUANTIZE_RANGE_H
 
 #include "kernels.h"
+#include "scalar_math.h"
 
 /// Beyond this, x / scale is clamped before rounding: far outside every code, and
 /// inside what the rounding below can do.
 #define RESQ_QUOTIENT_LIMIT 1024.0f
-
-/// Nearest even integer of |x| <= 2^22, without libm: 1.5 * 2^23 has unit 1.
-static inline float resq_rne(float x) {
-  const float magic = 12582912.0f;
-  return (x + magic) - magic;
-}
 
 /// x limited to +-RESQ_QUOTIENT_LIMIT, NaN to the lower one.
 static inline float resq_limit_quotient(float x) {

@@ -9,7 +9,7 @@
 
 #include "half.h"
 
-/// x rounded to an integer, half to even, for |x| < 2^22.
+/// x rounded to an integer, half to even, for |x| <= 2^22: 1.5 * 2^23 has unit 1.
 RESQ_INLINE float resq_rne(float x) {
   const float magic = 0x1.8p23f;
   return (x + magic) - magic;

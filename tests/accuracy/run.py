@@ -9,7 +9,7 @@ the section peers are llama.cpp's files, measured by llama.cpp on the same token
 Results are kept in BUILD/accuracy/results.json as they come: a stopped run resumes, and what stands there is not measured again
 (delete the file, or --again REGEX). Hours on two cores for everything: --published takes what docs/accuracy-results.json has and
 measures only the rest. --check only judges what was measured: exit 1 where a bar is missed,
-and the last line says `N passed, N failed`, with `, N skipped` where the text of the figures is missing.
+and the last line says `N passed, N failed`, with `, N skipped` where the text of the figures is missing or a row was not measured.
 """
 import argparse
 import json
@@ -236,8 +236,8 @@ def main():
                 if seed in row.seeds:
                     (m.measure_peer if isinstance(row, Peer) else m.measure)(row, seed)
         table.write(m.results, DOCS)
-    passed, failed = table.judge(rows, m.results)
-    print(f"{passed} passed, {failed} failed")
+    passed, failed, skipped = table.judge(rows, m.results)
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0
 
 

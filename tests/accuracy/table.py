@@ -27,18 +27,21 @@ def allowed(row, results):
 
 
 def judge(rows, results):
-    """Prints a line a row with a bar; counts those that hold and those that don't."""
-    passed = failed = 0
+    """Prints one line for each row with a bar; counts those that hold, those that do not, and those that were not measured."""
+    passed = failed = skipped = 0
     for row in rows:
         found, most = of_row(row, results), allowed(row, results)
         if not found or most is None:
+            if row.most is not None or row.beside:
+                skipped += 1
+                print(f"SKIP: {row.key}: {'what it is compared with' if found else 'it'} was not measured")
             continue
         value = mean([r["perplexity"] for _, r in found])
         good = value <= most and (row.least is None or value >= row.least)
         passed, failed = passed + good, failed + (not good)
         print(f"{'PASS' if good else 'FAIL'}: {row.key}: {value:.4f}, allowed {row.least or 0} to {most:.6g} "
               f"({len(found)} of {len(row.seeds)} seeds)")
-    return passed, failed
+    return passed, failed, skipped
 
 
 def bits(result, part):

@@ -1617,18 +1617,8 @@ func.func private @f(tensor<?x16xf32> {resq.names = "x"})
 
 // -----
 
-// expected-error@+1 {{'func.func' op resq.function is dense<1> : tensor<2xi32>: allowed is a string}}
-func.func private @f() attributes {resq.function = dense<1> : tensor<2xi32>}
-
-// -----
-
-// expected-error@+1 {{'func.func' op resq.args is "none": allowed is an array}}
-func.func private @f() attributes {resq.args = "none"}
-
-// -----
-
-// expected-error@+1 {{'func.func' op resq.uses is [1, 2]: allowed is array<i64: ...>}}
-func.func private @f() attributes {resq.uses = [1, 2]}
+// expected-error@+1 {{'func.func' op resq.entry is "none": allowed is a dictionary}}
+func.func private @f() attributes {resq.entry = "none"}
 
 // -----
 
@@ -1637,8 +1627,8 @@ module attributes {resq.generation = {temperature = "hot"}} {}
 
 // -----
 
-// expected-error@+1 {{'func.func' op resq.max_rows is -1 : i64: allowed is 0 to 9223372036854775807}}
-func.func private @f() attributes {resq.max_rows = -1 : i64}
+// expected-error@+1 {{'func.func' op argument 0: resq.index is -1 : i64: allowed is 0 to 9223372036854775807}}
+func.func private @f(memref<?xi8> {resq.index = -1 : i64})
 
 // -----
 

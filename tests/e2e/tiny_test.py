@@ -512,6 +512,63 @@ class CommandLine(unittest.TestCase):
             self.assertIn(b"hash", done.stderr)
         run([compile_scheme("none"), "info", "--verify"])
 
+    def show_module(self, binary, *options):
+        return subprocess.run([support.RESQC, "--show-module", binary, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=120)
+
+    def test_module(self):
+        """The packed module comes back from the binary: it verifies, and lowers to what the compile lowered."""
+        binary = compile_scheme("none")
+        info = json.loads(run([binary, "info", "--json"]))
+        self.assertEqual(info["module"]["dialect_version"], info["metadata"]["dialect_version"])
+        self.assertLess(info["module"]["bytes"], 100000)
+        self.assertIn(f"module     {info['module']['bytes']} bytes", run([binary, "info"]).decode())
+        source = support.path("module.mlir")
+        run([support.RESQC, "--show-module", binary, "-o", source])
+        with open(source, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn("offset = ", text)
+        self.assertNotIn(support.WORK, text)
+        opt = os.path.join(support.BUILD, "bin", "resq-opt")
+        lowered = run([opt, "--resq-lower-cpu=level=generic rows=16", source]).decode()
+        wanted = run([support.RESQC, make_tiny(), "-o", "-", "--scheme=none", "--emit=lowered", "--levels=generic"]).decode()
+        self.assertEqual(lowered.strip(), wanted.strip())
+
+    def test_module_damaged(self):
+        good = compile_scheme("none")
+        with open(good, "rb") as file:
+            data = bytearray(file.read())
+        at = data.rindex(b"ML\xefR")  # MLIR's bytecode, the last section
+        data[at + 100] ^= 1
+        bad = support.path("bad_module")
+        with open(bad, "wb") as file:
+            file.write(data)
+        os.chmod(bad, 0o755)
+        done = self.show_module(bad)
+        self.assertEqual((done.returncode, done.stdout), (3, b""), done.stderr)
+        self.assertIn(b"module section", done.stderr)
+        self.assertIn(b"contents do not match their hash", done.stderr)
+        # Nothing that runs needs it.
+        run([bad, "tokenize", "-p", "a"])
+        done = subprocess.run([bad, "info", "--verify"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn(b"module section", done.stderr)
+        # With the right hashes and wrong bytes: refused by what reads bytecode.
+        run([os.path.join(support.BUILD, "bin", "reseal"), bad])
+        done = self.show_module(bad)
+        self.assertIn(done.returncode, (0, 3), done.stderr)
+        # To standard output, of one that is whole.
+        self.assertTrue(self.show_module(good).stdout.startswith(b"#loc"))
+        stripped = support.path("no_module")
+        shutil.copy(good, stripped)
+        run(["strip", stripped])
+        for command, code, why in ([[stripped], 3, b"`strip`"], [[make_tiny()], 3, b"not a compiled model"],
+                                   [[good, "--seed=2"], 2, b"allowed beside it is -o OUT"], [[good, "-o", good], 2, b"-o"],
+                                   [[support.path("none")], 5, b"none"]):
+            done = self.show_module(*command)
+            self.assertEqual((done.returncode, done.stdout), (code, b""), (command, done.stderr))
+            self.assertIn(why, done.stderr)
+
     def test_works_anywhere(self):
         """The artifact holds all that it needs: no build tree, no environment."""
         out = run(["/usr/bin/env", "-i", os.path.abspath(compile_scheme("none")), "tokenize", "-p", "It was", "--ids-only"],

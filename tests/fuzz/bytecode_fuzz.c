@@ -7,7 +7,9 @@
 //
 // A process for each input would be nearly all of the cost. So a reader, one process for many inputs,
 // tries an input first. What ends the reader, and one input in 64 of the others, is imported as the
-// compiler does it, with a process of its own; the others are imported here.
+// compiler does it, with a process of its own. Of the rest, what the reader takes is imported here; what
+// it refuses is not, because MLIR may spoil the memory of a process while it gives up. Refusals guide
+// the fuzzer by their messages.
 //===----------------------------------------------------------------------===//
 #include "dialect/import/import.h"
 #include "resq/dialect.h"
@@ -15,6 +17,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -49,7 +52,37 @@ typedef struct reader {
   int ask, answer;
 } reader;
 
-/// Takes a byte for each input, and gives it back when the input was read.
+typedef struct verdict {
+  enum { DIED, TAKEN, REFUSED, REFUSED_SILENTLY } what;
+  uint32_t message; ///< a hash of its words, without numbers and names
+} verdict;
+
+static verdict judge(MlirModule module, const resq_error *err) {
+  if (!mlirModuleIsNull(module))
+    return (verdict){TAKEN, 0};
+  verdict v = {err->message[0] ? REFUSED : REFUSED_SILENTLY, 2166136261u}; // FNV-1a
+  bool quoted = false;
+  for (const char *at = err->message; *at; ++at) {
+    quoted ^= *at == '\'' || *at == '"';
+    if (!quoted && !(*at >= '0' && *at <= '9'))
+      v.message = (v.message ^ (uint8_t)*at) * 16777619u;
+  }
+  return v;
+}
+
+/// An input has a gigabyte, and two seconds of processor time, as in the compiler.
+static void limit_reader(void) {
+  unsigned long long pages = 0;
+  FILE *statm = fopen("/proc/self/statm", "r");
+  if (!statm || fscanf(statm, "%llu", &pages) != 1)
+    _exit(1);
+  fclose(statm);
+  const rlim_t bytes = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (1u << 30);
+  setrlimit(RLIMIT_AS, &(struct rlimit){bytes, RLIM_INFINITY});
+  setitimer(ITIMER_VIRTUAL, &(struct itimerval){.it_value = {.tv_sec = 2}}, NULL);
+}
+
+/// Takes a byte for each input and answers with a verdict.
 static void serve(int ask, int answer, const char *path) {
   const struct rlimit no_core = {0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
@@ -60,20 +93,13 @@ static void serve(int ask, int answer, const char *path) {
   char byte;
   while (read(ask, &byte, 1) == 1) {
     renew(&ctx, &inputs);
-    // An input has two seconds of processor time, as in the compiler, and a gigabyte.
-    setitimer(ITIMER_VIRTUAL, &(struct itimerval){.it_value = {.tv_sec = 2}}, NULL);
-    unsigned long long pages = 0;
-    FILE *statm = fopen("/proc/self/statm", "r");
-    if (!statm || fscanf(statm, "%llu", &pages) != 1)
-      _exit(1);
-    fclose(statm);
-    const rlim_t bytes = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (1u << 30);
-    setrlimit(RLIMIT_AS, &(struct rlimit){bytes, RLIM_INFINITY});
-    resq_error ignored = {0};
-    MlirModule module = resq_import_mlir_here(ctx, path, &ignored);
+    limit_reader();
+    resq_error err = {0};
+    MlirModule module = resq_import_mlir_here(ctx, path, &err);
+    const verdict v = judge(module, &err);
     if (!mlirModuleIsNull(module))
       mlirModuleDestroy(module);
-    if (write(answer, &byte, 1) != 1)
+    if (write(answer, &v, sizeof v) != sizeof v)
       break;
   }
   _exit(0);
@@ -94,22 +120,24 @@ static void start(reader *r, const char *path) {
   r->answer = answer[0];
 }
 
-/// Whether the reader lived through the file.
-static bool reader_lives(const char *path) {
+static verdict ask_reader(const char *path) {
   static reader r;
   if (!r.process)
     start(&r, path);
-  char byte = 0;
-  if (write(r.ask, &byte, 1) == 1 && read(r.answer, &byte, 1) == 1)
-    return true;
+  verdict v;
+  if (write(r.ask, "", 1) == 1 && read(r.answer, &v, sizeof v) == sizeof v)
+    return v;
   close(r.ask);
   close(r.answer);
   waitpid(r.process, NULL, 0);
   r.process = 0;
-  return false;
+  return (verdict){DIED, 0};
 }
 
 //===-- The target --------------------------------------------------------===//
+
+/// libFuzzer keeps inputs that set a byte here that none has set before.
+__attribute__((section("__libfuzzer_extra_counters"))) static uint8_t refusals[4096];
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 4)
@@ -128,14 +156,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       (pthread_atfork(NULL, NULL, die_quietly) || signal(SIGPIPE, SIG_IGN) == SIG_ERR))
     abort();
   renew(&ctx, &inputs);
-  const bool lives = reader_lives(path);
+  const verdict v = ask_reader(path);
+  if (v.what == REFUSED_SILENTLY)
+    __builtin_trap();
+  if (v.what == REFUSED)
+    refusals[v.message % sizeof refusals] = 1;
+  const bool whole = v.what == DIED || inputs % 64 == 0;
+  if (!whole && v.what == REFUSED)
+    return 0;
   resq_error err = {0};
-  MlirModule module = lives && inputs % 64 ? resq_import_mlir_here(ctx, path, &err)
-                                           : resq_import_mlir(ctx, path, &err);
+  MlirModule module =
+      whole ? resq_import_mlir(ctx, path, &err) : resq_import_mlir_here(ctx, path, &err);
   if (mlirModuleIsNull(module)) {
     if (!err.message[0])
       __builtin_trap();
-    return lives ? 0 : -1; // mutations of what MLIR dies of would die, too
+    return v.what == DIED ? -1 : 0; // mutations of what MLIR dies of would die, too
   }
   size_t printed = 0;
   if (mlirOperationVerify(mlirModuleGetOperation(module)))

@@ -39,8 +39,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!folder[0])
     start();
   resq_error err = {0};
-  resq_out *out = resq_artifact_assemble(path, 0644, elf, NULL, NULL, 0,
-                                         size ? (const char *)data : "", size, &err);
+  const resq_artifact_parts parts = {.elf = elf,
+                                     .metadata = {size ? (const char *)data : "", size}};
+  resq_out *out = resq_artifact_assemble(path, 0644, &parts, &err);
   if (!out || !resq_out_commit(out, &err))
     abort();
   char name[] = "model", info[] = "info", json[] = "--json";

@@ -15,7 +15,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { CAPACITY = 64 };
-static resq_run run;
+static resq_model_context run;
 static int answers;
 
 static void start_model(void) {
@@ -24,8 +24,8 @@ static void start_model(void) {
   const resq_cli cli = {&fake_program, path, "model"};
   const resq_run_options options = {.threads = 1};
   resq_error err;
-  if (fd < 0 || !fake_artifact_write(path, 0, &err) || !resq_run_open(&run, &cli, &err) ||
-      !resq_run_start(&run, &options, CAPACITY, &err))
+  if (fd < 0 || !fake_artifact_write(path, 0, &err) || !resq_model_context_open(&run, &cli, &err) ||
+      !resq_model_context_start(&run, &options, CAPACITY, &err))
     abort();
   close(fd);
   unlink(path);

@@ -76,17 +76,19 @@ static void ptx_assembles(void **state) {
   for (int i = 0; i < resq_n_gpu_targets; i++) {
     MlirModule module = mlirModuleCreateParse(ctx, resq_str(odd_shapes));
     assert_false(mlirModuleIsNull(module));
-    assert_true(resq_lower_gpu(mlirModuleGetOperation(module), 5));
+    resq_entries entries = {0};
+    assert_true(resq_lower_gpu(mlirModuleGetOperation(module), 5, &entries));
     resq_bytes ptx;
     resq_error err;
-    if (!resq_gpu_print(mlirModuleGetOperation(module), &resq_gpu_targets[i], RESQ_OBJECT_ASSEMBLY,
-                        &ptx, &err))
+    if (!resq_gpu_print(mlirModuleGetOperation(module), &entries, &resq_gpu_targets[i],
+                        RESQ_OBJECT_ASSEMBLY, &ptx, &err))
       fail_msg("%s", err.message);
     char target[32];
     snprintf(target, sizeof target, ".target %s\n", resq_gpu_targets[i].target.name);
     assert_non_null(strstr((char *)ptx.data, target));
     assemble(ptxas, resq_gpu_targets[i].target.name, &ptx);
     resq_bytes_free(&ptx);
+    resq_entries_free(&entries);
     mlirModuleDestroy(module);
   }
   mlirContextDestroy(ctx);

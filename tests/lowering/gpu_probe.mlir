@@ -14,9 +14,9 @@ resq.param @up : !w attributes {offset = 2304 : i64, size = 3538944 : i64}
 resq.param @down : !s attributes {offset = 3541248 : i64, size = 3538944 : i64}
 
 // CHECK-LABEL: gpu.module @probe__cuda__r16
-// CHECK-SAME: resq.args = [{dtype = 0 : i64, is_result = false, name = "x", rows = -1 : i64, rows_as = 0 : i64, rules = array<i64>, width = 576 : i64}, {{.*}}is_result = true
-// CHECK-SAME: resq.function = "probe"
-// CHECK-SAME: resq.launches = [
+// CHECK-SAME: resq.entry = {args = [{dtype = "f32", is_result = false, name = "x", rows = -1 : i64, rows_as = 0 : i64, rules = [], width = 576 : i64}, {{.*}}is_result = true
+// CHECK-SAME: function = "probe"
+// CHECK-SAME: launches = [
 // CHECK-SAME: {args = {{\[\[}}"argument", 0, 0], ["param", 0, 0], ["workspace", 0, 0], ["rows", 0, 0]], grid_y = 1 : i64, grid_z = 1 : i64,
 // CHECK-SAME:   kernel = "[[NORM:resq_rms_norm_cuda__576_576_576_f3727c5ac]]", rows_of = 0 : i64, rows_per_block = 4 : i64, shared = 0 : i64, threads = 128 : i64},
 // CHECK-SAME: {args = {{\[\[}}"workspace", 0, 0], ["param", 0, 2304], ["workspace", 0, 36864], ["rows", 0, 0]], grid_y = 24 : i64,
@@ -24,7 +24,7 @@ resq.param @down : !s attributes {offset = 3541248 : i64, size = 3538944 : i64}
 // CHECK-SAME: ["param", 0, 3541248], ["workspace", 0, 0], {{.*}}grid_y = 9 : i64,
 // A kernel for the same shape is made once: the second norm names the first's, and writes the result.
 // CHECK-SAME: ["argument", 1, 0], ["rows", 0, 0]], {{.*}} kernel = "[[NORM]]"
-// CHECK-SAME: resq.level = "cuda", resq.max_rows = 16 : i64, resq.op_names = ["first: rms_norm", "up: linear_f32", "down: linear_f32", "second: rms_norm"], resq.uses = array<i64>, resq.workspace = 135168 : i64
+// CHECK-SAME: level = "cuda", max_rows = 16 : i64, op_names = ["first: rms_norm", "up: linear_f32", "down: linear_f32", "second: rms_norm"], uses = [], workspace = 135168 : i64
 // CHECK: func.func private @resq_rms_norm_cuda(!llvm.ptr, !llvm.ptr, !llvm.ptr, i64, i64, i64, i64, f32)
 // CHECK: gpu.func @[[NORM]](%[[X:.*]]: !llvm.ptr, %[[G:.*]]: !llvm.ptr, %[[Y:.*]]: !llvm.ptr, %[[R:.*]]: i64) kernel attributes {known_block_size = array<i32: 128, 1, 1>} {
 // CHECK: func.call @resq_rms_norm_cuda(%[[X]], %[[G]], %[[Y]], %[[R]], %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}})

@@ -4,10 +4,10 @@
 
 resq.param @w : tensor<4x8x!resq.panel<f32>> attributes {offset = 128 : i64, size = 512 : i64}
 // CHECK: func.func @layer__avx512__r16(%{{.*}}: !llvm.ptr) attributes {
-// CHECK-SAME: resq.args = [{dtype = 0 : i64, is_result = false, name = "arg0", rows = -1 : i64, rows_as = 0 : i64, rules = array<i64>, width = 8 : i64}, {dtype = 0 : i64, is_result = true, name = "result0", rows = -1 : i64, rows_as = 0 : i64, rules = array<i64>, width = 4 : i64}]
-// CHECK-SAME: resq.function = "layer"
-// CHECK-SAME: resq.level = "avx512"
-// CHECK-SAME: resq.max_rows = 16 : i64
+// CHECK-SAME: resq.entry = {args = [{dtype = "f32", is_result = false, name = "arg0", rows = -1 : i64, rows_as = 0 : i64, rules = [], width = 8 : i64}, {dtype = "f32", is_result = true, name = "result0", rows = -1 : i64, rows_as = 0 : i64, rules = [], width = 4 : i64}]
+// CHECK-SAME: function = "layer"
+// CHECK-SAME: level = "avx512"
+// CHECK-SAME: max_rows = 16 : i64
 // Every phase, the first too, is skipped by a thread that resq_barrier gives 0.
 // CHECK: %[[FIRST:.*]] = call @resq_barrier
 // CHECK: %[[ENTERS:.*]] = arith.cmpi ne, %[[FIRST]]

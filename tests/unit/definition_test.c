@@ -6,7 +6,7 @@
 // object, and are compared with plain C loops that follow dialect/resq.td.
 //===----------------------------------------------------------------------===//
 #include "lowering/codegen/definition.h"
-#include "lowering/entries/facts.h"
+#include "lowering/entries/entry.h"
 #include "lowering/codegen/object.h"
 #include "mlir-c/Pass.h"
 #include "kernels/layout/pack_layout.h"
@@ -57,7 +57,8 @@ static entry *compile(const char *text) {
   MlirContext ctx = resqContextCreate();
   MlirModule module = mlirModuleCreateParse(ctx, mlirStringRefCreateFromCString(text));
   assert_false(mlirModuleIsNull(module));
-  assert_true(resq_module_facts(mlirModuleGetOperation(module)));
+  resq_entries entries = {0};
+  assert_true(resq_entries_add(&entries, mlirModuleGetOperation(module), "definition", 16));
   MlirPassManager pm = mlirPassManagerCreate(ctx);
   assert_true(mlirLogicalResultIsSuccess(mlirOpPassManagerAddPipeline(
       mlirPassManagerGetAsOpPassManager(pm), resq_str("resq-lower-generic"), NULL, NULL)));
@@ -67,9 +68,10 @@ static entry *compile(const char *text) {
   resq_error err = {0};
   resq_bytes object = {NULL, 0};
   MlirOperation op = mlirModuleGetOperation(module);
-  if (!resq_lower_definition(op, 16, &err) ||
+  if (!resq_lower_definition(op, &entries, &err) ||
       !resq_object_emit(op, resq_level_find("definition"), RESQ_OBJECT_CODE, &object, &err))
     fail_msg("%s", err.message);
+  resq_entries_free(&entries);
   mlirModuleDestroy(module);
   mlirContextDestroy(ctx);
   entry *run = load(object);

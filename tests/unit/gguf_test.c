@@ -185,7 +185,7 @@ static void test_keys(void **state) {
   expect_writer_refused(w, "a control character");
   w = gguf_writer_begin();
   gguf_u32(&w, "a.b", 1), gguf_u32(&w, "a.c", 1), gguf_u32(&w, "a.b", 1);
-  expect_writer_refused(w, "key 'a.b' stands twice");
+  expect_writer_refused(w, "key 'a.b' appears twice");
   w = gguf_writer_begin();
   char *longest = calloc(1, RESQ_GGUF_MAX_KEY + 2);
   memset(longest, 'k', RESQ_GGUF_MAX_KEY + 1);
@@ -286,7 +286,7 @@ static void test_names(void **state) {
   const uint64_t dims[] = {4};
   gguf_writer w = gguf_writer_begin();
   gguf_random(&w, "x", 0, 4), gguf_random(&w, "y", 0, 4), gguf_random(&w, "x", 0, 4);
-  expect_writer_refused(w, "tensor 'x' stands twice");
+  expect_writer_refused(w, "tensor 'x' appears twice");
   w = gguf_writer_begin();
   gguf_info(&w, "", 0, 1, dims, 0);
   gguf_put(&w.data, (const uint8_t[64]){0}, 64);

@@ -7,6 +7,8 @@
 #ifndef RESQ_TESTS_GGUF_WRITER_H
 #define RESQ_TESTS_GGUF_WRITER_H
 
+#include "tests/unit/byte_alphabet.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -182,6 +184,7 @@ typedef struct gguf_tiny_options {
   bool biases;              ///< attention biases
   bool rope_factors;        ///< rope_freqs.weight
   bool no_tokenizer;
+  bool bytes; ///< tokens 2 to 257 are the bytes: the tokenizer reads any text
 } gguf_tiny_options;
 
 static inline bool gguf_tiny_keeps(const gguf_tiny_options *o, const char *name) {
@@ -218,15 +221,18 @@ static inline void gguf_tiny_f32(gguf_writer *w, const gguf_tiny_options *o, con
     gguf_f32(w, key, value);
 }
 
-/// The 256 bytes of the GPT-2 alphabet would do for text; tests of import need no text: 260 numbered tokens.
+/// 260 numbered tokens: tests of import need no text.
 static inline void gguf_tiny_tokenizer(gguf_writer *w, const gguf_tiny_options *o) {
   enum { TOKENS = 260 };
+  byte_alphabet alphabet;
+  byte_alphabet_make(alphabet);
   gguf_text(w, "tokenizer.ggml.model", "gpt2");
   gguf_text(w, "tokenizer.ggml.pre", "smollm");
   gguf_array(w, "tokenizer.ggml.tokens", GGUF_W_STRING, TOKENS);
   for (int i = 0; i < TOKENS; ++i) {
     char token[16];
-    int size = snprintf(token, sizeof token, "t%d", i);
+    int size = o->bytes && i >= 2 && i < 258 ? snprintf(token, sizeof token, "%s", alphabet[i - 2])
+                                             : snprintf(token, sizeof token, "t%d", i);
     gguf_put_text(&w->values, token, (size_t)size);
   }
   gguf_array(w, "tokenizer.ggml.token_type", GGUF_W_I32, TOKENS);

@@ -36,10 +36,18 @@ static void write_bytes(const void *data, size_t size) {
   assert_int_equal(fclose(file), 0);
 }
 
+/// As resq_import, with files of its own.
+static MlirModule import_file(const char *file, resq_error *err) {
+  resq_checkpoints *checkpoints = resq_checkpoints_create();
+  MlirModule module = resq_import(ctx, file, checkpoints, err);
+  resq_checkpoints_destroy(checkpoints);
+  return module;
+}
+
 static MlirModule import_bytes(const void *data, size_t size, resq_error *err) {
   write_bytes(data, size);
   *err = (resq_error){0};
-  return resq_import(ctx, path, err);
+  return import_file(path, err);
 }
 
 static MlirModule import_writer(gguf_writer w, resq_error *err) {
@@ -530,7 +538,7 @@ static void test_text(void **state) {
   expect_text_refused("module attributes {resq.context_length = \"8\"} {}",
                       "allowed is a 64-bit integer");
   expect_text_refused(
-      "module { func.func private @f() attributes {resq.function = \"f\", resq.args = []} }",
+      "module { func.func private @f() attributes {resq.entry = {function = \"f\"}} }",
       "is what a lowering says of its result");
   expect_text_refused("module { func.func private @f(i32 {resq.param = \"p\"}) }",
                       "resq.param is what a lowering says of its result");
@@ -669,9 +677,9 @@ static void test_bytecode(void **state) {
 static void test_unreadable(void **state) {
   (void)state;
   resq_error err = {0};
-  assert_true(mlirModuleIsNull(resq_import(ctx, "/no/such/file", &err)));
+  assert_true(mlirModuleIsNull(import_file("/no/such/file", &err)));
   assert_int_equal(err.code, RESQ_IO);
-  assert_true(mlirModuleIsNull(resq_import(ctx, "/tmp", &err)));
+  assert_true(mlirModuleIsNull(import_file("/tmp", &err)));
   assert_int_equal(err.code, RESQ_IO);
 }
 
@@ -683,7 +691,7 @@ static void test_real_model(void **state) {
     skip();
   }
   resq_error err = {0};
-  MlirModule module = resq_import(ctx, model, &err);
+  MlirModule module = import_file(model, &err);
   if (mlirModuleIsNull(module))
     fail_msg("%s", err.message);
   mlirModuleDestroy(module);

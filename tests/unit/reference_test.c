@@ -27,7 +27,7 @@
 
 static char folder[] = "/tmp/resq_reference_test_XXXXXX";
 static char self[4096], script[64], artifact[64];
-static resq_run model;
+static resq_model_context model;
 
 static int set_up(void **state) {
   (void)state;
@@ -42,13 +42,13 @@ static int set_up(void **state) {
   resq_error err = {0};
   const resq_cli cli = {&fake_program, artifact, "model"};
   const resq_run_options options = {.threads = 1};
-  return !(fake_artifact_write(artifact, 0, &err) && resq_run_open(&model, &cli, &err) &&
-           resq_run_start(&model, &options, 64, &err));
+  return !(fake_artifact_write(artifact, 0, &err) && resq_model_context_open(&model, &cli, &err) &&
+           resq_model_context_start(&model, &options, 64, &err));
 }
 
 static int tear_down(void **state) {
   (void)state;
-  resq_run_close(&model);
+  resq_model_context_close(&model);
   unlink(script);
   unlink(artifact);
   return rmdir(folder);
@@ -80,7 +80,7 @@ static void same_logits(void **state) {
     fail_msg("%s", err.message);
   for (int window = 0; window < 3; ++window)
     for (int first = 0; first < 40; first += 20) {
-      assert_true(resq_run_forward(&model, ids + first, first, 20, 20, ours, &err));
+      assert_true(resq_model_context_forward(&model, ids + first, first, 20, 20, ours, &err));
       assert_true(resq_reference_forward(r, ids + first, first, 20, theirs, &err));
       assert_memory_equal(ours, theirs, 20 * fake_vocabulary * sizeof *ours);
     }
@@ -194,8 +194,10 @@ static int be_model(int argc, char **argv) {
   resq_error err = {0};
   const resq_cli cli = {&fake_program, path, "model"};
   const resq_run_options options = {.threads = 1};
-  return resq_run_open(&model, &cli, &err) && resq_run_start(&model, &options, 64, &err) ? lie()
-                                                                                         : 1;
+  return resq_model_context_open(&model, &cli, &err) &&
+                 resq_model_context_start(&model, &options, 64, &err)
+             ? lie()
+             : 1;
 }
 
 int main(int argc, char **argv) {

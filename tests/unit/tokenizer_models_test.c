@@ -4,8 +4,7 @@
 // RESQ_TEST_MODEL (SmolLM2) and RESQ_TEST_MODEL_QWEN (Qwen2.5) name GGUF files; a test without its
 // file is skipped. The ids of 641 texts are those of Hugging Face's `tokenizers` built from the
 // files' own tokens and merges with the stages of the original
-// (tests/tools/make_pretokenizer_ids.py). With RESQ_SHARED, the project's shared data, every id of
-// WikiText-2 is compared, too.
+// (tests/tools/make_pretokenizer_ids.py). tests/e2e/model_test.py compares whole texts.
 //===----------------------------------------------------------------------===//
 #include "tests/unit/text_corpus.h"
 
@@ -84,7 +83,6 @@ static resq_tokenizer_source read_gguf(const char *data, const char *pre) {
   return s;
 }
 
-/// The prompts of shared/data/reference/smollm2-135m.json; the last one is the chat text. 0 ends
 /// `text` becomes the ids of `wanted`, which end before a 0.
 static void expect_ids(const resq_tokenizer *t, const char *text, const int32_t *wanted) {
   int32_t *ids;
@@ -97,7 +95,7 @@ static void expect_ids(const resq_tokenizer *t, const char *text, const int32_t 
   free(ids);
 }
 
-/// the ids.
+/// The prompts of tests/e2e/Inputs/reference/smollm2-135m.json; the last one is the chat text.
 static void reference_prompts(const resq_tokenizer *t) {
   static const struct {
     const char *text;
@@ -138,33 +136,8 @@ static void digits(const resq_tokenizer *t) {
     expect_ids(t, cases[i].text, cases[i].ids);
 }
 
-/// Every id of both parts of WikiText-2, where the shared data are at hand.
-static void wikitext(const resq_tokenizer *t, const char *reference) {
-  static const char *const parts[] = {"test", "valid"};
-  const char *shared = getenv("RESQ_SHARED");
-  for (int i = 0; shared && i < 2; ++i) {
-    char path[512];
-    size_t text_size = 0, wanted_size = 0;
-    snprintf(path, sizeof path, "%s/data/wikitext2-%s.txt", shared, parts[i]);
-    char *text = corpus_read_file(path, &text_size);
-    snprintf(path, sizeof path, "%s/data/reference/%s.wikitext2-%s.u32", shared, reference,
-             parts[i]);
-    char *wanted = corpus_read_file(path, &wanted_size);
-    if (!text || !wanted)
-      fail_msg("RESQ_SHARED: cannot read %s", path);
-    int32_t *ids;
-    int64_t count;
-    assert_true(resq_tokenizer_encode(t, (resq_text){text, text_size}, false, &ids, &count, NULL));
-    assert_int_equal(count, wanted_size / 4);
-    assert_memory_equal(ids, wanted, wanted_size);
-    free(ids);
-    free(text);
-    free(wanted);
-  }
-}
-
 typedef struct model {
-  const char *variable, *pre, *ids, *reference;
+  const char *variable, *pre, *ids;
   size_t width;
 } model;
 
@@ -187,7 +160,6 @@ static void check_model(const model *m, void (*more)(const resq_tokenizer *t)) {
   assert_true(corpus.count >= 500);
   assert_int_equal(corpus_compare(&corpus, t, m->ids, m->width), 0);
   corpus_close(&corpus);
-  wikitext(t, m->reference);
   if (more)
     more(t);
   resq_tokenizer_close(t);
@@ -205,13 +177,13 @@ static void smollm2_more(const resq_tokenizer *t) {
 
 static void test_digits(void **state) {
   (void)state;
-  static const model smollm2 = {"RESQ_TEST_MODEL", "smollm", "smollm2", "smollm2-135m", 2};
+  static const model smollm2 = {"RESQ_TEST_MODEL", "smollm", "smollm2", 2};
   check_model(&smollm2, smollm2_more);
 }
 
 static void qwen(void **state) {
   (void)state;
-  static const model qwen25 = {"RESQ_TEST_MODEL_QWEN", "qwen2", "qwen2.5", "qwen2.5-coder-0.5b", 4};
+  static const model qwen25 = {"RESQ_TEST_MODEL_QWEN", "qwen2", "qwen2.5", 4};
   check_model(&qwen25, NULL);
 }
 

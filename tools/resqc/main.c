@@ -1,9 +1,12 @@
 //===-- resqc - a language-model checkpoint to an executable --------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "base/levels.h"
 #include "base/notices.h"
 #include "base/process.h"
+#include "base/version.h"
 #include "dialect/memory.h"
 #include "lowering/driver/compile.h"
+#include "lowering/driver/show_module.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -14,7 +17,8 @@
 
 // clang-format off: tables, one row a line
 enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, PRETOKENIZER, CHAT_TEMPLATE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS,
-       CALIBRATION, WINDOWS, STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION, LICENSES };
+       CALIBRATION, WINDOWS, STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION, LICENSES,
+       SHOW_MODULE };
 
 /// One row an option: what getopt needs and what --help says.
 static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
@@ -31,13 +35,14 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"emit", required_argument, EMIT, "FORM", "import, resq, generic, lowered, llvm, obj, shared, exe; default exe"},
     {"pre-tokenizer", required_argument, PRETOKENIZER, "NAME", "how text is cut, in place of what the file says (docs/tokenizers.md): llama-bpe, qwen2, ..."},
     {"passes", required_argument, PIPELINE, "PIPELINE", "a pass pipeline in place of the scheme's passes"},
-    {"levels", required_argument, LEVELS, "LIST", "of definition, generic, avx2, avx512, avx512vbmi, cuda; default: all but the first and the last"},
+    {"levels", required_argument, LEVELS, "LIST", "instruction sets to compile for (below), separated by commas"},
     {"decode-rows", required_argument, DECODE_ROWS, "N", "most rows of the decode entry; default 16"},
     {"prefill-rows", required_argument, PREFILL_ROWS, "N", "most rows of the prefill entry; default 128"},
     {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},
     {"report", required_argument, REPORT, "FILE.html", "a page on the quality of the compile: noise, spectra, outliers, bits"},
     {"chat-template", required_argument, CHAT_TEMPLATE, "FILE", "a chat template in place of the model's; none: no template"},
     {"threads", required_argument, THREADS, "N", "default: as many as CPU affinity and cgroup quota allow; the output does not depend on it"},
+    {"show-module", no_argument, SHOW_MODULE, NULL, "MODEL is compiled: print the module that it carries, to OUT or standard output, and stop"},
     {"verbose", no_argument, 'v', NULL, "stages and remarks, also in a pipe"},
     {"version", no_argument, VERSION, NULL, "print the version"},
     {"licenses", no_argument, LICENSES, NULL, "print the licenses of the libraries that resqc and compiled models contain"},
@@ -65,6 +70,13 @@ static void print_help(void) {
   printf("\nschemes:\n");
   for (int i = 0; resq_scheme_name(i); i++)
     printf("  %-29s %s\n", resq_scheme_name(i), resq_scheme_summary(i));
+  printf("\nlevels (*: without --levels):\n");
+  for (int i = 0; i < resq_n_level_rows; i++) {
+    const resq_level_row *l = &resq_level_rows[i];
+    char left[64];
+    snprintf(left, sizeof left, "%s%s", l->name, l->by_default ? " *" : "");
+    printf("  %-29s %s\n", left, l->summary);
+  }
   printf("\nexit status: 0 ok, 1 failed, 2 usage, 3 bad input, 4 no suitable CPU or GPU, 5 "
          "input/output, 6 memory\n");
 }
@@ -135,7 +147,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
 // clang-format on
 
 static int print_version(void) {
-  printf("resqc 0.1.0\n");
+  printf("resqc %s\n", RESQ_VERSION);
   return RESQ_OK;
 }
 
@@ -160,8 +172,16 @@ static int refuse_option(int id, char **argv) {
   return RESQ_USAGE;
 }
 
-/// True when the options are read and a compile is to follow; else *status is the exit status.
-static bool read_options(resq_compile_options *o, int argc, char **argv, int *status) {
+/// What is to be done.
+typedef struct command {
+  resq_compile_options compile;
+  bool show_module; ///< of compile.input, to compile.output, in place of a compile
+} command;
+
+/// True when the options are read and something is to be done; else *status is the exit status.
+static bool read_options(command *c, int argc, char **argv, int *status) {
+  resq_compile_options *o = &c->compile;
+  const char *of_compile = NULL; // an option that --show-module does not go with
   struct option longs[n_options + 1];
   memset(longs, 0, sizeof longs);
   for (int i = 0; i < n_options; i++)
@@ -177,10 +197,22 @@ static bool read_options(resq_compile_options *o, int argc, char **argv, int *st
       *status = id == VERSION ? print_version() : RESQ_OK;
     else if (id == '?' || id == ':')
       refuse_option(id, argv);
-    else if (set_option(o, id, optarg))
+    else if (id == SHOW_MODULE) {
+      c->show_module = true;
       continue;
+    } else if (set_option(o, id, optarg)) {
+      of_compile = id == 'o' ? of_compile : argv[optind - 1];
+      continue;
+    }
     return false;
   }
+  if (c->show_module && of_compile) {
+    fprintf(stderr, "resqc: error: --show-module with %s: allowed beside it is -o OUT\n",
+            of_compile);
+    return false;
+  }
+  if (c->show_module && !o->output)
+    o->output = "-";
   if (optind + 1 == argc && (o->output || o->calibrate_only)) {
     o->input = argv[optind];
     return true;
@@ -194,9 +226,10 @@ static bool read_options(resq_compile_options *o, int argc, char **argv, int *st
   return false;
 }
 
-static int compile(const resq_compile_options *o) {
+static int run(const command *c) {
+  const resq_compile_options *o = &c->compile;
   resq_error err = {0};
-  if (resq_compile(o, &err))
+  if (c->show_module ? resq_show_module(o->input, o->output, &err) : resq_compile(o, &err))
     return RESQ_OK;
   for (char *c = err.message;
        (c = strchr(c, '\n'));) // one error is one line, whatever a linker said
@@ -208,9 +241,9 @@ static int compile(const resq_compile_options *o) {
 int main(int argc, char **argv) {
   resq_process_begin("resqc");
   resq_install_memory_handlers();
-  resq_compile_options o = {.seed = 1};
+  command c = {.compile = {.seed = 1}};
   int status;
-  if (read_options(&o, argc, argv, &status))
-    status = compile(&o);
+  if (read_options(&c, argc, argv, &status))
+    status = run(&c);
   return resq_process_end(status);
 }

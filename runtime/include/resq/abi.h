@@ -179,7 +179,7 @@ typedef struct resq_gpu_code {
 /// One function at one ISA level for at most max_rows rows of dynamic extent a call (a longer one is cut by the runtime).
 typedef struct resq_entry {
   const char *function;       ///< func.func's name, "forward"
-  const char *level;          ///< "generic", "avx512", "cuda": runtime/exec/cpu.h
+  const char *level;          ///< "generic", "avx512", "cuda": runtime/base/levels.def
   void (*run)(resq_worker *); ///< NULL at level "cuda"
   int64_t max_rows;
   int64_t workspace_bytes;

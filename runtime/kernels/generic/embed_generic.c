@@ -20,7 +20,7 @@ RESQ_INLINE void embed(resq_worker *w, int32_t op, const int32_t *tokens, const 
       const int64_t token = row_of(tokens[r], vocabulary);
       int64_t at = token / RESQ_TILE_N * RESQ_TILE_N * width + token % RESQ_TILE_N;
       for (int64_t i = 0; i < width; ++i)
-        y[r * ldy + i] = resq_element(panel, at + i * RESQ_TILE_N, as);
+        y[r * ldy + i] = resq_float_element(panel, at + i * RESQ_TILE_N, as);
     }
   }
 }

@@ -13,7 +13,7 @@ RESQ_INLINE void dot_tile(const float *x, const void *panel, int64_t at, int64_t
     sums[c] = 0.0f;
   for (int64_t i = 0; i < k; ++i)
     for (int c = 0; c < RESQ_TILE_N; ++c)
-      sums[c] += x[i] * resq_element(panel, at + i * RESQ_TILE_N + c, as);
+      sums[c] += x[i] * resq_float_element(panel, at + i * RESQ_TILE_N + c, as);
 }
 
 RESQ_INLINE void linear(resq_worker *w, int32_t op, const float *x, const void *panel,

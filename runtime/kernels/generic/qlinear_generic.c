@@ -7,6 +7,7 @@
 // the dot products that every vectoriser knows. Scratch is that of
 // resq_qlinear_scratch.
 //===----------------------------------------------------------------------===//
+#include "kernels/half.h"
 #include "kernels/templates/qlinear_shape.h"
 
 /// One chunk's scratch.
@@ -100,14 +101,6 @@ RESQ_INLINE void group_product(const resq_qshape *b, resq_quant_meta meta, int64
   }
 }
 
-RESQ_INLINE float widen(resq_bf16 bits) {
-  const union {
-    uint32_t u;
-    float f;
-  } v = {(uint32_t)bits << 16};
-  return v.f;
-}
-
 /// y += the branch's product of one row and tile.
 RESQ_INLINE void row_product(const resq_qshape *b, int64_t row, int64_t tile, const tile_data *d,
                              float *restrict y) {
@@ -122,7 +115,7 @@ RESQ_INLINE void row_product(const resq_qshape *b, int64_t row, int64_t tile, co
     for (int c = 0; c < 16; ++c) {
       part[c] = resq_qscale_per_row(b) && g > 0 ? part[c] + t[c] : t[c];
       if (last || !resq_qscale_per_row(b))
-        y[c] += widen(scales[c]) * part[c];
+        y[c] += resq_f32_from_bf16(scales[c]) * part[c];
     }
   }
 }

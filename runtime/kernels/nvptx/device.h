@@ -10,6 +10,11 @@
 // otherwise take inline PTX for code that may be moved into or out of branches, which no barrier,
 // no shuffle and no matrix product survives. Shared memory is addressed by 32-bit numbers, as the
 // hardware does it: a pointer would be 64 bits wide.
+//
+// Tests run the same kernels on a machine without a GPU: RESQ_EMULATED names the header that stands
+// in for the PTX, tests/gpu/emulator/device_host.h, which checks what kernels do to shared memory.
+// Kernels that shall be checked so keep shared memory in the launch's dynamic part and touch it
+// through the functions below.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_KERNELS_NVPTX_DEVICE_H
 #define RESQ_KERNELS_NVPTX_DEVICE_H
@@ -19,18 +24,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifndef RESQ_KERNEL // kernels.h, if it is there, has been included before
 #define RESQ_KERNEL(name) name##_cuda
 /// Output channels a panel tile: kernels.h.
 #define RESQ_TILE_N 16
+#endif
 /// Shared by the threads of a block.
 #define RESQ_SHARED static __attribute__((address_space(3)))
 
 typedef uint32_t resq_u32x2 __attribute__((vector_size(8)));
 typedef uint32_t resq_u32x4 __attribute__((vector_size(16)));
 
+#ifdef RESQ_EMULATED
+#include RESQ_EMULATED
+#else
+
 //===-- Threads and blocks ------------------------------------------------===//
 
 static inline int resq_thread(void) { return __nvvm_read_ptx_sreg_tid_x(); }
+static inline int resq_threads(void) { return __nvvm_read_ptx_sreg_ntid_x(); }
 static inline int64_t resq_block_x(void) { return (uint32_t)__nvvm_read_ptx_sreg_ctaid_x(); }
 static inline int64_t resq_block_y(void) { return (uint32_t)__nvvm_read_ptx_sreg_ctaid_y(); }
 static inline int64_t resq_blocks_x(void) { return (uint32_t)__nvvm_read_ptx_sreg_nctaid_x(); }
@@ -50,11 +62,30 @@ RESQ_INLINE void resq_barrier_arrive(int name, int threads) {
 /// What this thread wrote before is seen by its block before what it writes after.
 static inline void resq_fence_block(void) { __nvvm_membar_cta(); }
 
-/// The sum of v over the 32 lanes of a warp, in every lane, the same bits in each.
-static inline float resq_warp_sum(float v) {
-  for (int distance = RESQ_WARP / 2; distance > 0; distance /= 2)
-    v += __nvvm_shfl_sync_bfly_f32(0xffffffffu, v, distance, RESQ_WARP - 1);
-  return v;
+/// What this thread wrote before is seen by the whole GPU before what it writes after.
+RESQ_INLINE void resq_fence_gpu(void) { __asm__ volatile("fence.acq_rel.gpu;" ::: "memory"); }
+
+/// The v of the lane whose number differs in the bits of `distance`; of lane `lane`.
+static inline uint32_t resq_shuffle_xor(uint32_t v, int distance) {
+  return (uint32_t)__nvvm_shfl_sync_bfly_i32(0xffffffffu, (int)v, distance, RESQ_WARP - 1);
+}
+static inline uint32_t resq_shuffle(uint32_t v, int lane) {
+  return (uint32_t)__nvvm_shfl_sync_idx_i32(0xffffffffu, (int)v, lane, RESQ_WARP - 1);
+}
+/// Bit i: what lane i says. The sum of all lanes' v.
+RESQ_INLINE uint32_t resq_ballot(bool v) {
+  uint32_t r;
+  __asm__ volatile("{ .reg .pred p;\n"
+                   "setp.ne.u32 p, %1, 0;\n"
+                   "vote.sync.ballot.b32 %0, p, 0xffffffff; }"
+                   : "=r"(r)
+                   : "r"((uint32_t)v));
+  return r;
+}
+RESQ_INLINE int32_t resq_warp_add(int32_t v) {
+  int32_t r;
+  __asm__ volatile("redux.sync.add.s32 %0, %1, 0xffffffff;" : "=r"(r) : "r"(v));
+  return r;
 }
 
 //===-- Bits --------------------------------------------------------------===//
@@ -75,6 +106,47 @@ RESQ_INLINE uint32_t resq_pick_bytes(uint32_t a, uint32_t b, uint32_t select) {
 RESQ_INLINE uint32_t resq_merge_halves(uint32_t high, uint32_t low) {
   uint32_t r;
   __asm__("mad.lo.u32 %0, %1, 65536, %2;" : "=r"(r) : "r"(high), "r"(low));
+  return r;
+}
+
+/// c + the four products of signed bytes.
+RESQ_INLINE int32_t resq_dp4a(uint32_t a, uint32_t b, int32_t c) {
+  int32_t r;
+  __asm__("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+  return r;
+}
+
+//===-- Numbers -----------------------------------------------------------===//
+
+/// Two f16, the first in the lower half: rounded to nearest even, and a * b + c rounded once.
+RESQ_INLINE uint32_t resq_half2(float low, float high) {
+  uint32_t r;
+  __asm__("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+  return r;
+}
+RESQ_INLINE uint32_t resq_half2_fma(uint32_t a, uint32_t b, uint32_t c) {
+  uint32_t r;
+  __asm__("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+  return r;
+}
+RESQ_INLINE uint32_t resq_half2_add(uint32_t a, uint32_t b) {
+  uint32_t r;
+  __asm__("add.rn.f16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
+  return r;
+}
+RESQ_INLINE float resq_half_low(uint32_t v) {
+  float r;
+  __asm__("{ .reg .b16 l, h;\n"
+          "mov.b32 {l, h}, %1;\n"
+          "cvt.f32.f16 %0, l; }"
+          : "=f"(r)
+          : "r"(v));
+  return r;
+}
+/// 2^x within 2^-22 of it; denormal results are 0.
+RESQ_INLINE float resq_exp2(float x) {
+  float r;
+  __asm__("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
   return r;
 }
 
@@ -103,6 +175,14 @@ RESQ_INLINE uint32_t resq_shared_load(uint32_t at) {
   uint32_t r;
   __asm__ volatile("ld.shared.u32 %0, [%1];" : "=r"(r) : "r"(at) : "memory");
   return r;
+}
+RESQ_INLINE uint32_t resq_shared_load_u8(uint32_t at) {
+  uint32_t r;
+  __asm__ volatile("ld.shared.u8 %0, [%1];" : "=r"(r) : "r"(at) : "memory");
+  return r;
+}
+RESQ_INLINE void resq_shared_store_u8(uint32_t at, uint32_t v) {
+  __asm__ volatile("st.shared.u8 [%0], %1;" ::"r"(at), "r"(v) : "memory");
 }
 RESQ_INLINE resq_u32x4 resq_shared_load_x4(uint32_t at) {
   uint32_t a, b, c, d;
@@ -138,6 +218,28 @@ RESQ_INLINE resq_u32x2 resq_load_x2(const void *p) {
   __asm__ volatile("ld.global.v2.u32 {%0,%1}, [%2];" : "=r"(a), "=r"(b) : "l"(p) : "memory");
   return (resq_u32x2){a, b};
 }
+RESQ_INLINE uint32_t resq_load(const void *p) {
+  uint32_t r;
+  __asm__ volatile("ld.global.u32 %0, [%1];" : "=r"(r) : "l"(p) : "memory");
+  return r;
+}
+/// What other blocks of this launch have written, past the multiprocessor's own cache: loads one after
+/// the other are under way together. Behind a fence.
+RESQ_INLINE float resq_load_f32(const float *p) {
+  float r;
+  __asm__ volatile("ld.relaxed.gpu.global.f32 %0, [%1];" : "=f"(r) : "l"(p));
+  return r;
+}
+/// *counter goes up by one, from `last` to 0; the value before. Orders what this thread has seen and
+/// done before what others see and do after theirs.
+RESQ_INLINE uint32_t resq_count_up(uint32_t *counter, uint32_t last) {
+  uint32_t r;
+  __asm__ volatile("atom.acq_rel.gpu.global.inc.u32 %0, [%1], %2;"
+                   : "=r"(r)
+                   : "l"(counter), "r"(last)
+                   : "memory");
+  return r;
+}
 RESQ_INLINE void resq_global_add(int32_t *to, int32_t v) {
   __asm__ volatile("red.global.add.u32 [%0], %1;" ::"l"(to), "r"(v) : "memory");
 }
@@ -152,6 +254,17 @@ RESQ_INLINE void resq_mma_s8(int32_t *c, uint32_t a0, uint32_t a1, uint32_t a2, 
   __asm__("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
           "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
           : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+          : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+}
+
+/// The same of f16, 16 x 16 and 16 x 8, summed in f32 in an order of the hardware's. Lane 4 g + q
+/// holds of A, in pairs, columns 2 q (a0) and 8 + 2 q (a2) of row g and of row g + 8 (a1, a3); of B
+/// column g, rows 2 q (b0) and 8 + 2 q (b1); C as above.
+RESQ_INLINE void resq_mma_f16(float *c, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,
+                              uint32_t b0, uint32_t b1) {
+  __asm__("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+          "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
+          : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
           : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 }
 
@@ -254,5 +367,44 @@ RESQ_INLINE void resq_wgmma_s8_n32(int32_t *c, const uint32_t *a, uint64_t b) {
                    : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
 }
 
+#else
+
+RESQ_INLINE void resq_let_next_launch_start(void) {}
+RESQ_INLINE void resq_wait_for_launches(void) {}
+
 #endif // RESQ_SM >= 90
+#endif // RESQ_EMULATED
+
+//===-- Made of the above -------------------------------------------------===//
+
+RESQ_INLINE uint32_t resq_bits(float x) {
+  union {
+    float f;
+    uint32_t u;
+  } cast = {.f = x};
+  return cast.u;
+}
+RESQ_INLINE float resq_number(uint32_t bits) {
+  union {
+    uint32_t u;
+    float f;
+  } cast = {.u = bits};
+  return cast.f;
+}
+RESQ_INLINE float resq_shuffle_xor_f32(float v, int distance) {
+  return resq_number(resq_shuffle_xor(resq_bits(v), distance));
+}
+RESQ_INLINE float resq_shared_load_f32(uint32_t at) { return resq_number(resq_shared_load(at)); }
+RESQ_INLINE void resq_shared_store_f32(uint32_t at, float v) {
+  resq_shared_store(at, resq_bits(v));
+}
+RESQ_INLINE float resq_half_high(uint32_t v) { return resq_half_low(v >> 16); }
+
+/// The sum of v over the 32 lanes of a warp, in every lane, the same bits in each.
+static inline float resq_warp_sum(float v) {
+  for (int distance = RESQ_WARP / 2; distance > 0; distance /= 2)
+    v += resq_shuffle_xor_f32(v, distance);
+  return v;
+}
+
 #endif // RESQ_KERNELS_NVPTX_DEVICE_H

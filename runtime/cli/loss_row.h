@@ -1,13 +1,17 @@
-//===-- loss.c - log-softmax of long rows ---------------------------------===//
+//===-- loss_row.h - log-softmax of long rows -----------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A perplexity window is 100 million exponentials: vectors of sixteen, which compilers
 // split where registers are smaller. Each exponential is a float (relative error below
 // 3e-7); sums are double. NaN or infinite logits give a NaN loss and divergence, never a plausible
 // number.
+//
+// Functions are inlined into those of <architecture>/loss.c, which say what they are compiled for.
 //===----------------------------------------------------------------------===//
+#ifndef RESQ_CLI_LOSS_ROW_H
+#define RESQ_CLI_LOSS_ROW_H
+
 #include "cli/cli.h"
-#include "exec/cpu.h"
 
 #include <math.h>
 #include <string.h>
@@ -123,45 +127,4 @@ row_compare(const float *b, const float *a, int64_t n, int32_t target, resq_row_
   out->agrees = top_a.index == top_b.index;
 }
 
-static double row_loss_baseline(const float *row, int64_t n, int32_t target) {
-  return row_loss(row, n, target);
-}
-static void row_compare_baseline(const float *b, const float *a, int64_t n, int32_t target,
-                                 resq_row_comparison *out) {
-  row_compare(b, a, n, target, out);
-}
-
-#if defined(__x86_64__)
-#define AVX512 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")))
-AVX512 static double row_loss_avx512(const float *row, int64_t n, int32_t target) {
-  return row_loss(row, n, target);
-}
-AVX512 static void row_compare_avx512(const float *b, const float *a, int64_t n, int32_t target,
-                                      resq_row_comparison *out) {
-  row_compare(b, a, n, target, out);
-}
-
-/// CPUID traps on virtual machines: asked once. Racing threads write the same value.
-static bool has_avx512(void) {
-  static int known = -1;
-  int has = __atomic_load_n(&known, __ATOMIC_RELAXED);
-  if (has < 0) {
-    has = resq_cpu_runs(resq_cpu_features(), "avx512");
-    __atomic_store_n(&known, has, __ATOMIC_RELAXED);
-  }
-  return has;
-}
-#else
-#define row_loss_avx512 row_loss_baseline
-#define row_compare_avx512 row_compare_baseline
-static bool has_avx512(void) { return false; }
-#endif
-
-double resq_row_loss(const float *row, int64_t n, int32_t target) {
-  return (has_avx512() ? row_loss_avx512 : row_loss_baseline)(row, n, target);
-}
-
-void resq_row_compare(const float *row, const float *reference, int64_t n, int32_t target,
-                      resq_row_comparison *out) {
-  (has_avx512() ? row_compare_avx512 : row_compare_baseline)(row, reference, n, target, out);
-}
+#endif // RESQ_CLI_LOSS_ROW_H

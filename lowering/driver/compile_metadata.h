@@ -1,0 +1,16 @@
+//===-- compile_metadata.h - the metadata of an artifact ------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef RESQ_LOWERING_COMPILE_METADATA_H
+#define RESQ_LOWERING_COMPILE_METADATA_H
+
+#include "mlir-c/IR.h"
+
+#include <stdint.h>
+
+#define RESQ_COMPILER_VERSION "0.1.0"
+
+/// JSON text of facts for `info` and the run time's settings: nothing that differs between two
+/// compiles of the same thing. malloc'ed.
+char *resq_compile_metadata(MlirOperation module, const char *scheme, int64_t seed);
+
+#endif // RESQ_LOWERING_COMPILE_METADATA_H
