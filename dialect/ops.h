@@ -28,7 +28,8 @@
 //   of results, each in the order of resq.td. It returns the result of an op that has exactly one,
 //   otherwise the op. Set what is optional or has a default on it afterwards.
 //
-// RESQ_RECIPE_OPS(ROW) is ROW(<mnemonic>) for each op that may be in a recipe.
+// RESQ_RECIPE_OPS(ROW) is ROW(<mnemonic>) for each op that may be in a recipe, RESQ_FUNCTION_OPS(ROW)
+// is ROW(<mnemonic>, "<roles>") for each that may be in a function.
 //
 // To call an accessor on an op of another class (or a null one) is a fatal error, in every build.
 //===----------------------------------------------------------------------===//

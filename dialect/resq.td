@@ -202,7 +202,21 @@ class Resq_Infer<string cRule> : DeclareOpInterfaceMethods<InferTypeOpInterface,
 }
 
 // Ops of modules and functions; ops of functions and recipes; ops of recipes alone.
-class Resq_Op<string mnemonic, list<Trait> traits = []> : Op<Resq_Dialect, mnemonic, traits>;
+class Resq_Op<string mnemonic, list<Trait> traits = []> : Op<Resq_Dialect, mnemonic, traits> {
+  // What an op of functions does with its rows: one letter per operand of `arguments`. From this alone follows what a
+  // caller of the function must keep to (lowering/entries/facts.c). An op of functions without roles does not build.
+  //   Resq_Rows   r  rows of f32: all of the op's r, q, t, p, s and n, and its results, have as many rows
+  //               q  rows of codes
+  //               g  rows that ids `i` pick from; how many there are makes no difference
+  //   Resq_Ids    t  rows of the table that is the next operand
+  //               p  positions in the op's cache, which the op writes or reads
+  //               s  sequences of the op's cache
+  //               n  mere numbers: any value is right
+  //               i  rows of the first operand, as many ids as the op has rows
+  //   Resq_Param  w  a parameter: it has a fixed shape and no rows
+  //               c  columns of the first operand, as many as it has
+  string roles = ?;
+}
 class Resq_SharedOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, traits>;
 class Resq_RecipeOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, !listconcat(traits, [HasParent<"ParamOp">])>;
 
@@ -279,6 +293,7 @@ def Resq_YieldOp : Resq_RecipeOp<"yield", [Pure, Terminator]> {
 def Resq_GetOp : Resq_SharedOp<"get", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "the value of a parameter, in a function or in another recipe";
   let description = [{ C1: the symbol is a resq.param. C2: of this type. }];
+  let roles = "";
   let arguments = (ins FlatSymbolRefAttr:$param);
   let results = (outs Resq_Param:$value);
   let assemblyFormat = "$param attr-dict `:` type($value)";
@@ -292,6 +307,7 @@ def Resq_EmbedOp : Resq_Op<"embed", [Pure, Resq_Infer<"Embed">]> {
     C1: tokens is tensor<Rxi32>. C2: table is [vocabulary, width] of f32, bf16, f16, a panel, or symmetric integer codes.
     C3: y is [R, width] of f32.
   }];
+  let roles = "tw";
   let arguments = (ins Resq_Ids:$tokens, Resq_Param:$table);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$tokens `,` $table attr-dict `:` type($tokens) `,` type($table) `->` type($y)";
@@ -301,6 +317,7 @@ def Resq_EmbedOp : Resq_Op<"embed", [Pure, Resq_Infer<"Embed">]> {
 def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure, Resq_Infer<"First">]> {
   let summary = "y = x / sqrt(mean(x^2) + eps) * gain";
   let description = [{ C1: x and y have the same type, [R, width] of f32. C2: gain, if any, is [width] of f32. C3: eps >= 0 }];
+  let roles = "rw";
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$gain, F32Attr:$eps);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x (`gain` $gain^ `:` type($gain))? attr-dict `:` type($x) `->` type($y)";
@@ -314,6 +331,7 @@ def Resq_LinearOp : Resq_Op<"linear", [Pure, Resq_Infer<"Product">]> {
     `name` (optional, "l0.q") names it in profiles, reports and calibration sites.
     C1: x is [R, in] f32, y [R, out] f32. C2: W is [out, in]. C3: bias, if any, is [out] f32.
   }];
+  let roles = "rww";
   let arguments = (ins Resq_Rows:$x, Resq_Param:$weight, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $weight (`bias` $bias^ `:` type($bias))? attr-dict `:` type($x) `,` type($weight) `->` type($y)";
@@ -323,6 +341,7 @@ def Resq_LinearOp : Resq_Op<"linear", [Pure, Resq_Infer<"Product">]> {
 def Resq_HeadOp : Resq_Op<"head", [Pure, Resq_Infer<"Product">]> {
   let summary = "logits = x W^T: a linear that schemes treat apart";
   let description = [{ C1..C2 as linear, without a bias. }];
+  let roles = "rw";
   let arguments = (ins Resq_Rows:$x, Resq_Param:$weight);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $weight attr-dict `:` type($x) `,` type($weight) `->` type($y)";
@@ -336,6 +355,7 @@ def Resq_RopeAnglesOp : Resq_Op<"rope_angles", [Pure]> {
     a = f32(position[r]) * inv_freq[i].
     C1: positions is tensor<Rxi32>. C2: y is [R, size] of f32, size even. C3: base > 0. C4: factors, if any, is [size / 2] of f32.
   }];
+  let roles = "nw";
   let arguments = (ins Resq_Ids:$positions, Optional<Resq_Param>:$factors, F32Attr:$base);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$positions (`factors` $factors^ `:` type($factors))? attr-dict `:` type($positions) `->` type($y)";
@@ -349,6 +369,7 @@ def Resq_RopeOp : Resq_Op<"rope", [Pure, Resq_Infer<"First">]> {
     C1: x and y have the same type [R, heads * head_size] f32. C2: width is a multiple of head_size.
     C3: angles is [R, size], size <= head_size, even.
   }];
+  let roles = "rr";
   let arguments = (ins Resq_Rows:$x, Resq_Rows:$angles, I64Attr:$head_size);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $angles `head_size` $head_size attr-dict `:` type($x) `,` type($angles) `->` type($y)";
@@ -363,6 +384,7 @@ def Resq_KvAppendOp : Resq_Op<"kv_append", [AllTypesMatch<["positions", "sequenc
     With keys of `kv_qjl_groups`, the codes of a group of 32 tokens are made when its last token is appended.
     C4: with keys of `kv_qjl` or `kv_qjl_groups` there is a sketch, [rows, head_size - high] of f32 (or a panel of it), and else none.
   }];
+  let roles = "rrpsw";
   let arguments = (ins Resq_Rows:$keys, Resq_Rows:$values, Resq_Ids:$positions, Resq_Ids:$sequences, Optional<Resq_Param>:$sketch, FlatSymbolRefAttr:$cache);
   let assemblyFormat = "$cache `,` $keys `,` $values `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($keys) `,` type($values) `,` type($positions)";
 }
@@ -380,6 +402,7 @@ def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequen
     C1: cache names a resq.kv_cache. C2: q and y are [R, heads * head_size] of f32, heads a multiple of the cache's.
     C3: positions and sequences are tensor<Rxi32>. C4: sketch as kv_append's.
   }];
+  let roles = "rpsw";
   let arguments = (ins Resq_Rows:$q, Resq_Ids:$positions, Resq_Ids:$sequences, Optional<Resq_Param>:$sketch, FlatSymbolRefAttr:$cache, F32Attr:$scale);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$cache `,` $q `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($q) `,` type($positions) `->` type($y)";
@@ -388,6 +411,7 @@ def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequen
 def Resq_GateOp : Resq_Op<"gate", [Pure, Resq_Infer<"First">]> {
   let summary = "y = activation(gate) * up";
   let description = [{ C1: gate, up and y have the same type. }];
+  let roles = "rr";
   let arguments = (ins Resq_Rows:$gate, Resq_Rows:$up, DefaultValuedAttr<Resq_ActivationAttr, "::resq::Activation::Silu">:$activation);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$gate `,` $up (`activation` $activation^)? attr-dict `:` type($gate) `,` type($up) `->` type($y)";
@@ -396,6 +420,7 @@ def Resq_GateOp : Resq_Op<"gate", [Pure, Resq_Infer<"First">]> {
 
 def Resq_AddOp : Resq_SharedOp<"add", [Pure, Commutative, SameOperandsAndResultType]> {
   let summary = "y = a + b, in functions and recipes";
+  let roles = "rr";
   let arguments = (ins Resq_Rows:$a, Resq_Rows:$b);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$a `,` $b attr-dict `:` type($y)";
@@ -404,6 +429,7 @@ def Resq_AddOp : Resq_SharedOp<"add", [Pure, Commutative, SameOperandsAndResultT
 def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure, Resq_Infer<"GatherRows">]> {
   let summary = "y[i, :] = x[rows[i], :]";
   let description = [{ C1: rows is tensor<Nxi32>. C2: y is [N, width] of x's element type. }];
+  let roles = "gi";
   let arguments = (ins Resq_Rows:$x, Resq_Ids:$rows);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $rows attr-dict `:` type($x) `,` type($rows) `->` type($y)";
@@ -423,6 +449,7 @@ def Resq_RotateOp : Resq_SharedOp<"rotate", [Pure, Resq_Infer<"First">]> {
     A gain as a matrix before a head (`--resq-tie-head`) says `pair`, too.
     C1: size divides x's last dimension. C2: blocks divides g. C3: y has x's type. C4: the matrix is f32 or f64, square.
   }];
+  let roles = "rw";
   let arguments = (ins Resq_Rows:$x, Resq_Param:$matrix, UnitAttr:$transposed, UnitAttr:$pair);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $matrix (`transposed` $transposed^)? (`pair` $pair^)? attr-dict `:` type($x) `,` type($matrix) `->` type($y)";
@@ -434,6 +461,7 @@ def Resq_PermuteOp : Resq_SharedOp<"permute", [Pure, Resq_Infer<"First">]> {
   let summary = "y[.., i] = x[.., order[i]]";
   let description = [{ `order` is a constant list, or empty and `indices` a param of i32.
     C1: exactly one of order and indices is given. C2: order is a permutation of the last dimension. C3: y has x's type. }];
+  let roles = "rc";
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$indices, OptionalAttr<DenseI64ArrayAttr>:$order);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x (`by` $indices^ `:` type($indices))? (`order` $order^)? attr-dict `:` type($x) `->` type($y)";
@@ -447,6 +475,7 @@ def Resq_HadamardOp : Resq_SharedOp<"hadamard", [Pure, Resq_Infer<"First">]> {
     K is 1 or a Paley order (docs/dialect.md lists them); `transposed` applies the inverse.
     C1: size divides the last dimension. C2: size has a known factorisation. C3: y has x's type.
   }];
+  let roles = "r";
   let arguments = (ins Resq_Rows:$x, I64Attr:$size, UnitAttr:$transposed);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `size` $size (`transposed` $transposed^)? attr-dict `:` type($x) `->` type($y)";
@@ -461,6 +490,7 @@ def Resq_SplitOp : Resq_SharedOp<"split", [Pure, Resq_Infer<"Split">]> {
     low = all blocks' first parts, in order; high = all blocks' last parts.
     C1: block divides the last dimension. C2: 1 <= high < block. C3: result widths follow.
   }];
+  let roles = "r";
   let arguments = (ins Resq_Rows:$x, I64Attr:$block, I64Attr:$high);
   let results = (outs Resq_Rows:$low, Resq_Rows:$high_part);
   let assemblyFormat = "$x `block` $block `high` $high attr-dict `:` type($x) `->` type($low) `,` type($high_part)";
@@ -470,6 +500,7 @@ def Resq_SplitOp : Resq_SharedOp<"split", [Pure, Resq_Infer<"Split">]> {
 def Resq_JoinOp : Resq_SharedOp<"join", [Pure, Resq_Infer<"Join">]> {
   let summary = "the inverse of split";
   let description = [{ C1..C3 as split. }];
+  let roles = "rr";
   let arguments = (ins Resq_Rows:$low, Resq_Rows:$high_part, I64Attr:$block, I64Attr:$high);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$low `,` $high_part `block` $block `high` $high attr-dict `:` type($low) `,` type($high_part) `->` type($y)";
@@ -480,6 +511,7 @@ def Resq_JoinOp : Resq_SharedOp<"join", [Pure, Resq_Infer<"Join">]> {
 def Resq_SliceOp : Resq_SharedOp<"slice", [Pure]> {
   let summary = "a range of one dimension";
   let description = [{ C1: 0 <= dim < rank. C2: begin and the result's extent stay inside. C3: other extents agree. }];
+  let roles = "r";
   let arguments = (ins Resq_Rows:$x, I64Attr:$dim, I64Attr:$begin);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `dim` $dim `begin` $begin attr-dict `:` type($x) `->` type($y)";
@@ -489,6 +521,7 @@ def Resq_SliceOp : Resq_SharedOp<"slice", [Pure]> {
 def Resq_ConcatOp : Resq_SharedOp<"concat", [Pure, Resq_Infer<"Concat">]> {
   let summary = "tensors side by side along one dimension";
   let description = [{ C1: at least one operand. C2: extents agree but along dim, where they add up. }];
+  let roles = "r";
   let arguments = (ins Variadic<Resq_Rows>:$parts, I64Attr:$dim);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$parts `dim` $dim attr-dict `:` type($parts) `->` type($y)";
@@ -507,6 +540,7 @@ def Resq_QuantizeOp : Resq_Op<"quantize", [Pure]> {
     C5: clip_by, if any, is [1] of f32, and clip is 1. C6: range, if any, is a multiple of the group and divides width.
     C7: with E4M3 codes, clip is 1, without clip_by, and range, if any, is the group.
   }];
+  let roles = "rw";
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$clip_by, DefaultValuedAttr<F32Attr, "1.0f">:$clip, OptionalAttr<I64Attr>:$range);
   let results = (outs Resq_Rows:$q);
   let assemblyFormat = "$x (`clip_by` $clip_by^ `:` type($clip_by))? attr-dict `:` type($x) `->` type($q)";
@@ -516,6 +550,7 @@ def Resq_QuantizeOp : Resq_Op<"quantize", [Pure]> {
 def Resq_DequantizeOp : Resq_SharedOp<"dequantize", [Pure, Resq_Infer<"Dequantize">]> {
   let summary = "x = scale * (code - zero), or scale * what the code stands for";
   let description = [{ C1: q has a quant element, y its shape and f32. }];
+  let roles = "q";
   let arguments = (ins Resq_Rows:$q);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$q attr-dict `:` type($q) `->` type($y)";
@@ -533,6 +568,7 @@ def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, Resq_Infer<"QLinear">, AttrSizedO
     C4: bias, if any, is [out] f32. C5: y is [R, out] f32. C6: a weight has E4M3 codes where its activation has, which hold no NaN, and nowhere else.
     C7: a packed weight is packed for the group of its activation.
   }];
+  let roles = "qww";
   let arguments = (ins Variadic<Resq_Rows>:$activations, Variadic<Resq_Param>:$weights, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$activations `by` $weights (`bias` $bias^ `:` type($bias))? attr-dict `:` type($activations) `by` type($weights) `->` type($y)";
@@ -542,6 +578,7 @@ def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, Resq_Infer<"QLinear">, AttrSizedO
 def Resq_ObserveOp : Resq_Op<"observe", [MemoryEffects<[MemWrite]>]> {
   let summary = "hands rows to calibration: second moments and sampled rows of a site";
   let description = [{ C1: x is [R, width] f32. C2: block (the moment is [width / block, block, block]) divides width. C3: site is not empty. }];
+  let roles = "r";
   let arguments = (ins Resq_Rows:$x, StrAttr:$site, I64Attr:$block);
   let assemblyFormat = "$x $site `block` $block attr-dict `:` type($x)";
   let hasVerifier = 1;

@@ -3,7 +3,7 @@
 #   python3 /usr/lib/llvm-22/bin/lit -v BUILD/tests            (all)
 #   python3 /usr/lib/llvm-22/bin/lit -v BUILD/tests/dialect    (a folder)
 # On PATH: resq-opt, resqc and the other tools of the build; FileCheck, not, split-file of LLVM 22.
-# Substitutions: %mlir_opt (stock mlir-opt with libresq.so as plugin), %python, %root (the sources),
+# Substitutions: %mlir_opt (stock mlir-opt with libresq.so as plugin), %llvm_include, %python, %root (the sources),
 #   %model (a small checkpoint, where the feature `model` is: --param model=FILE or RESQ_TEST_MODEL).
 # Features: a tool's name where it is built (`resqc`), `gpu`, `model`.
 import os
@@ -27,6 +27,7 @@ plugin = f"--load-dialect-plugin={library} --load-pass-plugin={library}"
 config.substitutions += [
     ("%mlir_opt", f"{config.llvm_bin}/mlir-opt {plugin}"),
     ("%library", library),
+    ("%llvm_include", os.path.join(os.path.dirname(config.llvm_bin), "include")),
     ("%python", sys.executable),
     ("%root", config.resq_source),
 ]

@@ -144,10 +144,13 @@ static field read_field(json_t *dag, size_t i) {
   json_t *record = named(json_array_get(pair, 0));
   if (!out.name || !record)
     fail("an argument or result %zu has no name", i);
-  if (is_a(record, "AttrConstraint"))
+  if (is_a(record, "AttrConstraint")) {
     read_attribute(record, &out);
-  else
-    out.shape = is_a(record, "Variadic") ? VARIADIC : is_a(record, "Optional") ? OPTIONAL : ONE;
+    return out;
+  }
+  out.shape = is_a(record, "Variadic") ? VARIADIC : is_a(record, "Optional") ? OPTIONAL : ONE;
+  out.type =
+      text(out.shape == ONE ? json_array_get(pair, 0) : json_object_get(record, "baseType"), "def");
   return out;
 }
 

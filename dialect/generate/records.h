@@ -34,6 +34,7 @@ typedef struct field {
   kind kind;
   json_t *enum_info;   ///< of an ENUM, else NULL
   const char *storage; ///< the C++ class of an attribute
+  const char *type;    ///< of an operand or a result: the constraint in resq.td, "Resq_Rows"
 } field;
 
 enum { MOST = 16 }; ///< arguments of an op, and results

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // One walk over a function. Every row value belongs to a class of values with the same number of
-// rows; ops unite classes as their roles say (dialect/row_roles.def). An index operand must be an
+// rows; ops unite classes as their roles say (`roles` of dialect/resq.td). An index operand must be an
 // argument of the function, which gets a rule for its values: the run time checks arguments and
 // nothing else. So what is not an argument, and an op without roles, is refused here.
 //===----------------------------------------------------------------------===//
@@ -17,10 +17,11 @@
 #include <string.h>
 
 const char *resq_row_roles(MlirStringRef op) {
-#define RESQ_ROLES(name, roles)                                                                    \
-  if (resq_str_eq(op, name))                                                                       \
+#define ROW(name, roles)                                                                           \
+  if (resq_str_eq(op, "resq." #name))                                                              \
     return roles;
-#include "dialect/row_roles.def"
+  RESQ_FUNCTION_OPS(ROW)
+#undef ROW
   return NULL;
 }
 

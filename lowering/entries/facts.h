@@ -7,7 +7,7 @@
 #include "dialect/build.h"
 #include "resq/abi.h"
 
-/// A letter for each operand segment of an op by dialect/row_roles.def; NULL for an op that has no
+/// A letter for each operand segment of an op by `roles` of dialect/resq.td; NULL for an op that has no
 /// row there.
 const char *resq_row_roles(MlirStringRef op);
 

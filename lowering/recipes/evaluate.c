@@ -11,43 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS(n) RESQ_MODE_ROWS, n, false
 static const resq_rule rules[] = {
-    {RESQ_OP_LEAF, RESQ_MODE_SOURCE, 0, false, resq_evaluate_leaf},
-    {RESQ_OP_MOMENT, RESQ_MODE_SOURCE, 0, false, resq_evaluate_moment},
-    {RESQ_OP_SAMPLES, RESQ_MODE_SOURCE, 0, false, resq_evaluate_samples},
-    {RESQ_OP_CLIP_RATIO, RESQ_MODE_WHOLE, 0, true, resq_evaluate_clip_ratio},
-    {RESQ_OP_DIAGONAL_ORDER, RESQ_MODE_WHOLE, 0, false, resq_evaluate_diagonal_order},
+#define RULE(op, mode, ranged, costly)                                                             \
+  {"resq." #op, RESQ_MODE_##mode, ranged, costly, resq_evaluate_##op},
+#include "lowering/recipes/rules.def"
     {"arith.constant", RESQ_MODE_SOURCE, 0, false, resq_evaluate_constant},
-    {RESQ_OP_EYE, RESQ_MODE_SOURCE, 0, false, resq_evaluate_eye},
-    {RESQ_OP_RANDOM_ORTHOGONAL, RESQ_MODE_WHOLE, 0, true, resq_evaluate_random_orthogonal},
-    {RESQ_OP_HADAMARD_MATRIX, RESQ_MODE_WHOLE, 0, false, resq_evaluate_hadamard_matrix},
-    {RESQ_OP_NORMALIZE_TRACE, RESQ_MODE_WHOLE, 0, false, resq_evaluate_normalize_trace},
-    {RESQ_OP_SUM_BLOCKS, RESQ_MODE_WHOLE, 0, false, resq_evaluate_sum_blocks},
-    {RESQ_OP_EIGENBASIS, RESQ_MODE_WHOLE, 0, true, resq_evaluate_eigenbasis},
-    {RESQ_OP_BALANCED_BASIS, RESQ_MODE_WHOLE, 0, true, resq_evaluate_balanced_basis},
-    {RESQ_OP_INVERSE_TRANSPOSE, RESQ_MODE_WHOLE, 0, true, resq_evaluate_inverse_transpose},
-    {RESQ_OP_RANDOM_MATRIX, RESQ_MODE_WHOLE, 0, false, resq_evaluate_random_matrix},
-    {RESQ_OP_SKETCH_MATRIX, RESQ_MODE_WHOLE, 0, true, resq_evaluate_sketch_matrix},
-    {RESQ_OP_MATMUL, RESQ_MODE_WHOLE, 0, true, resq_evaluate_matmul},
-    {RESQ_OP_TRANSPOSE, RESQ_MODE_WHOLE, 0, false, resq_evaluate_transpose},
-    {RESQ_OP_KRON, RESQ_MODE_WHOLE, 0, false, resq_evaluate_kron},
-    {RESQ_OP_DEINTERLEAVE, RESQ_MODE_WHOLE, 0, false, resq_evaluate_deinterleave},
-    {RESQ_OP_ROTATE, ROWS(1), resq_evaluate_rotate},
-    {RESQ_OP_HADAMARD, ROWS(1), resq_evaluate_hadamard},
-    {RESQ_OP_PERMUTE, ROWS(1), resq_evaluate_permute},
-    {RESQ_OP_SPLIT, ROWS(1), resq_evaluate_split},
-    {RESQ_OP_JOIN, ROWS(-1), resq_evaluate_join},
-    {RESQ_OP_SLICE, ROWS(1), resq_evaluate_slice},
-    {RESQ_OP_CONCAT, ROWS(-1), resq_evaluate_concat},
-    {RESQ_OP_ADD, ROWS(-1), resq_evaluate_add},
-    {RESQ_OP_SCALE_COLUMNS, ROWS(1), resq_evaluate_scale_columns},
-    {RESQ_OP_CAST, ROWS(1), resq_evaluate_cast},
-    {RESQ_OP_QUANTIZE_WEIGHT, ROWS(1), resq_evaluate_quantize_weight},
-    {RESQ_OP_DEQUANTIZE, ROWS(1), resq_evaluate_dequantize},
-    {RESQ_OP_GPTQ_FACTOR, RESQ_MODE_JOINT, 0, false, resq_evaluate_gptq_factor},
-    {RESQ_OP_GPTQ_WEIGHT, RESQ_MODE_JOINT, 0, false, resq_evaluate_gptq_weight},
-    {RESQ_OP_PACK, ROWS(1), resq_evaluate_pack},
+};
+
+// Each op of recipes has a rule, or is known to need none: plan.c follows gets and yields.
+enum {
+#define RULE(op, mode, ranged, costly) HAS_RULE_##op,
+#include "lowering/recipes/rules.def"
+  HAS_RULE_get,
+  HAS_RULE_yield,
+#define RECIPE_OP(op) RECIPE_OP_##op = HAS_RULE_##op,
+  RESQ_RECIPE_OPS(RECIPE_OP)
+#undef RECIPE_OP
 };
 
 const resq_rule *resq_rule_find(MlirStringRef name) {

@@ -49,7 +49,7 @@ typedef struct resq_rule_call {
 
 /// Puts a new reference into *out. On failure *out is NULL, and `err` has a message that need not
 /// name the op.
-typedef bool (*resq_rule_run)(const resq_rule_call *call, resq_value **out, resq_error *err);
+typedef bool resq_rule_run(const resq_rule_call *call, resq_value **out, resq_error *err);
 
 /// How an op is evaluated.
 typedef struct resq_rule {
@@ -57,7 +57,7 @@ typedef struct resq_rule {
   resq_mode mode;
   int ranged;  ///< ROWS: operands that follow the range; -1: all
   bool costly; ///< worth a cache entry
-  resq_rule_run run;
+  resq_rule_run *run;
 } resq_rule;
 
 /// Static facts of a tensor type.
@@ -182,43 +182,9 @@ bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error
 /// An error where codes that a weight became are E4M3's NaN, which no kernel reads. evaluate_codes.c
 bool resq_check_codes(const resq_value *q, resq_error *err);
 
-//===-- One function an op: evaluate_{source,random,matrix,rows,codes,gptq}.c --===//
-bool resq_evaluate_leaf(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_moment(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_samples(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_clip_ratio(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_diagonal_order(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_constant(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_eye(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_random_orthogonal(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_hadamard_matrix(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_normalize_trace(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_sum_blocks(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_eigenbasis(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_balanced_basis(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_inverse_transpose(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_random_matrix(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_sketch_matrix(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_matmul(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_transpose(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_kron(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_deinterleave(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_rotate(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_hadamard(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_permute(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_split(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_join(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_slice(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_concat(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_add(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_scale_columns(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_cast(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_quantize_weight(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_dequantize(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_gptq_factor(const resq_rule_call *call, resq_value **out, resq_error *err);
-bool resq_evaluate_gptq_weight(const resq_rule_call *call, resq_value **out, resq_error *err);
-/// Packed values are made by store.c, tile by tile as they are written. A recipe that needs one
-/// inside is refused here.
-bool resq_evaluate_pack(const resq_rule_call *call, resq_value **out, resq_error *err);
+//===-- One function per op: evaluate_{source,random,matrix,rows,codes,gptq}.c --===//
+#define RULE(op, mode, ranged, costly) resq_rule_run resq_evaluate_##op;
+#include "lowering/recipes/rules.def"
+resq_rule_run resq_evaluate_constant; // arith.constant
 
 #endif // RESQ_LOWERING_EVALUATE_H

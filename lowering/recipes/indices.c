@@ -3,7 +3,7 @@
 //
 // Indices that are a param are known when it is made. What a caller passes is checked at
 // each call; these never would be, and a kernel follows them wherever they point. Which operands
-// are indices of what stands in dialect/row_roles.def.
+// are indices of what is said by `roles` of dialect/resq.td.
 //===----------------------------------------------------------------------===//
 #include "dialect/diagnostics.h"
 #include "evaluate.h"
