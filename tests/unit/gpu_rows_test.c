@@ -5,9 +5,7 @@
 // not dense, in place where generic allows it.
 #define RESQ_EMULATED "tests/gpu/emulator/device_host.h"
 #include "kernels/nvptx/row_ops_fast.h"
-#define resq_rne resq_rne_of_ranges // scalar_math.h has its own
 #include "kernels/nvptx/quantize_fast.h"
-#undef resq_rne
 #include "tests/gpu/emulator/emulator.c"
 
 #include "quant_harness.h"

@@ -5,9 +5,7 @@
 // linears (1 row). decode_step.c says how they are launched.
 //===----------------------------------------------------------------------===//
 #include "nvptx/row_ops_fast.h"
-#define resq_rne resq_rne_of_ranges // scalar_math.h has its own
 #include "nvptx/quantize_fast.h"
-#undef resq_rne
 
 #define KERNEL __attribute__((device_kernel)) void
 

@@ -12,9 +12,7 @@
 #include "kernels/templates/hadamard_plan.h"
 #include "kernels/layout/kv_layout.h"
 #include "kernels/templates/qlinear_shape.h"
-#define resq_rne resq_rne_of_ranges // scalar_math.h has its own
 #include "kernels/quantize_range.h"
-#undef resq_rne
 #include "kernels/scalar_math.h"
 
 //===-- Linears: a thread is a channel of a row ---------------------------===//
