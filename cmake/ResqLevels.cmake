@@ -8,6 +8,7 @@
 include_guard(GLOBAL)
 set(levels_def ${CMAKE_CURRENT_LIST_DIR}/../runtime/base/levels.def)
 if(CMAKE_SCRIPT_MODE_FILE) # tests read tables of their own: cmake -DRESQ_LEVELS_DEF=FILE -P cmake/ResqLevels.cmake
+  cmake_minimum_required(VERSION 3.22)
   set(levels_def ${RESQ_LEVELS_DEF})
 else()
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${levels_def})

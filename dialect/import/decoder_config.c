@@ -8,6 +8,7 @@
 
 #include "dialect/import/decoder_keys.h"
 #include "dialect/import/decoder_reader.h"
+#include "dialect/memory.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -281,9 +282,7 @@ bool resq_decoder_config_read(const resq_gguf *gguf, resq_decoder_config *out, r
   const reader r = {gguf, out->architecture->name, err};
   if (!read_metadata(&r, out) || !read_vocabulary(&r, out))
     return false;
-  checker c = {gguf, calloc((size_t)gguf->n_tensors + 1, sizeof(bool)), err};
-  if (!c.expected)
-    return resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for the tensor table", gguf->path);
+  checker c = {gguf, resq_new((size_t)gguf->n_tensors, sizeof(bool)), err};
   bool ok = check_tensors(&c, out);
   free(c.expected);
   return ok;

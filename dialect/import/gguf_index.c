@@ -3,6 +3,7 @@
 #define _GNU_SOURCE // qsort_r
 #include "dialect/import/gguf_index.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ static int compare_places(const void *a, const void *b, void *tensors) {
 static uint32_t *sorted_indices(uint64_t count, void *items,
                                 int (*compare)(const void *, const void *, void *),
                                 resq_error *err) {
+  assert(count <= RESQ_GGUF_MAX_COUNT); // parse_prologue refuses more; so 32 bits hold an index
   uint32_t *indices = malloc((size_t)(count ? count : 1) * sizeof *indices);
   if (!indices) {
     resq_fail(err, RESQ_NO_MEMORY, "no memory to sort %" PRIu64 " names", count);

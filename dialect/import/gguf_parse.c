@@ -8,6 +8,7 @@
 #include "dialect/import/gguf.h"
 #include "dialect/import/gguf_index.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,7 @@ typedef struct parser {
   cursor in;
   resq_gguf *out;
   char *next_name;
+  size_t room; ///< bytes of out->names
   resq_error *err;
 } parser;
 
@@ -97,6 +99,9 @@ static bool parse_name(parser *p, const char *what, uint64_t index, uint64_t lim
   if (!is_printable(text))
     return resq_fail(p->err, RESQ_BAD_INPUT, "%s %" PRIu64 ": a control character in its name",
                      what, index);
+  // allocate_tables made room for every name at its longest, or for as many bytes as the file has; a name has 8 bytes more
+  // there, its length, than the NUL that it gets here.
+  assert((size_t)(p->next_name - p->out->names) + text.size < p->room);
   memcpy(p->next_name, text.data, text.size);
   p->next_name[text.size] = '\0';
   *out = p->next_name;
@@ -315,6 +320,7 @@ static bool allocate_tables(parser *p, uint64_t n_tensors, uint64_t n_values) {
   out->n_values = n_values;
   out->n_tensors = n_tensors;
   p->next_name = out->names;
+  p->room = (size_t)names;
   return true;
 }
 

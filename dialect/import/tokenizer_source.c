@@ -5,6 +5,7 @@
 // the merges mean and whether `pre` is known is the tokenizer's to say.
 //===----------------------------------------------------------------------===//
 #include "dialect/import/tokenizer_source.h"
+#include "dialect/memory.h"
 #include "text/pretokenize.h"
 
 #include <inttypes.h>
@@ -34,14 +35,7 @@ static char *copy_string(const resq_gguf *gguf, const char *key, const char *fal
     resq_fail(err, RESQ_BAD_INPUT, "%s: key '%s' holds a NUL byte", gguf->path, key);
     return NULL;
   }
-  char *copy = malloc(text.size + 1);
-  if (!copy) {
-    resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for '%s'", gguf->path, key);
-    return NULL;
-  }
-  memcpy(copy, text.data, text.size);
-  copy[text.size] = '\0';
-  return copy;
+  return resq_copy_part(text.data, text.size);
 }
 
 /// A token id, or -1 when the key is absent.
@@ -68,10 +62,8 @@ static bool read_ends(const resq_gguf *gguf, resq_tokenizer_source *out, resq_er
                                      "tokenizer.ggml.fim_rep_token_id",
                                      "tokenizer.ggml.fim_sep_token_id"};
   enum { KEYS = sizeof keys / sizeof keys[0] };
-  int32_t *ends = calloc(KEYS, sizeof *ends);
+  int32_t *ends = resq_new(KEYS, sizeof *ends);
   out->ends = ends;
-  if (!ends)
-    return resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for the end tokens", gguf->path);
   for (int i = 0; i < KEYS; ++i) {
     int64_t id;
     if (!read_id(gguf, keys[i], out->n_tokens, &id, err))

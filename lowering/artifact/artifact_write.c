@@ -4,6 +4,7 @@
 // The writer of the trailer; runtime/exec/artifact.c is its reader.
 //===----------------------------------------------------------------------===//
 #include "artifact_write.h"
+#include "dialect/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +39,9 @@ bool resq_artifact_write_elf(resq_out *out, const char *elf, resq_error *err) {
 }
 
 resq_artifact_writer *resq_artifact_writer_create(resq_out *out, resq_error *err) {
-  resq_artifact_writer *w = calloc(1, sizeof *w);
-  if (w)
-    w->hash = XXH3_createState();
-  if (!w || !w->hash) {
+  resq_artifact_writer *w = resq_new(1, sizeof *w);
+  w->hash = XXH3_createState();
+  if (!w->hash) {
     free(w);
     resq_fail(err, RESQ_NO_MEMORY, "no memory to write an artifact");
     return NULL;

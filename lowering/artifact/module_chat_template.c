@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "dialect/ops.h"
+#include "dialect/memory.h"
 #include "text/chat_template.h"
 
 #include <stdlib.h>
@@ -25,12 +26,8 @@ static char *read_option(const char *path, resq_error *err) {
   char *text = NULL;
   if (map.size && memchr(map.data, 0, map.size))
     resq_fail(err, RESQ_BAD_INPUT, "--chat-template: %s: a zero byte; a template is text", path);
-  else if (!(text = malloc(map.size + 1)))
-    resq_fail(err, RESQ_NO_MEMORY, "--chat-template: %s: no memory for the text", path);
-  if (text && map.size)
-    memcpy(text, map.data, map.size);
-  if (text)
-    text[map.size] = 0;
+  else
+    text = resq_copy_part((const char *)map.data, map.size);
   resq_map_close(&map);
   return text;
 }
@@ -57,10 +54,9 @@ bool resq_module_chat_template(MlirOperation module, const char *input, const ch
                                 "--chat-template=%s: %s has no tokenizer, which a template needs",
                                 option, input);
   MlirStringRef own = resqTokenizerOpGetChatTemplate(op);
-  char *text = option ? read_option(option, err) : strndup(own.data ? own.data : "", own.length);
+  char *text = option ? read_option(option, err) : resq_copy_part(own.data, own.length);
   if (!text)
-    return option ? false
-                  : resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for its chat template", input);
+    return false;
   bool ok = check(text, input, option, err);
   if (ok && option)
     resqTokenizerOpSetChatTemplate(op, resq_str(text));

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen.h"
 
-#include "dialect/build.h"
 #include "dialect/diagnostics.h"
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 #include "dialect/text_buffer.h"
 #include "base/machine.h"
 #include "lowering/cpu/lower_cpu.h"
@@ -182,14 +182,14 @@ static bool check_windows(MlirOperation module, int64_t rows, resq_error *err) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
-    if (!resq_op_is(op, "resq.kv_cache") || rows <= resqKvCodeMostRows(resq_op_attr(op, "keys")))
+    if (!resqOpIsKvCache(op) || rows <= resqKvCodeMostRows(resqKvCacheOpGetKeys(op)))
       continue;
-    MlirStringRef name = resq_op_str(op, "sym_name");
+    MlirStringRef name = resq_symbol_name(op);
     return resq_fail(err, RESQ_FAILED,
                      "an entry of %lld rows is more than the window of cache @%.*s allows: at most "
                      "%lld, window - buffer + 1",
                      (long long)rows, (int)name.length, name.data,
-                     (long long)resqKvCodeMostRows(resq_op_attr(op, "keys")));
+                     (long long)resqKvCodeMostRows(resqKvCacheOpGetKeys(op)));
   }
   return true;
 }

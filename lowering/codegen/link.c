@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #define _GNU_SOURCE
 #include "lowering/codegen/link.h"
+#include "dialect/memory.h"
 
 #include "base/process.h"
 #include "base/machine.h"
@@ -84,17 +85,16 @@ bool resq_runtime_folder(const char *architecture, char *out, size_t size, resq_
 }
 
 /// This environment with another TMPDIR: what a linker that is killed leaves lies in our folder.
-/// NULL without memory; the caller frees the array, not its texts.
+/// The caller frees the array, not its texts.
 static char **child_environment(char *temporary) {
   size_t n = 0, out = 0;
   while (environ[n])
     n++;
-  char **copy = calloc(n + 2, sizeof *copy);
-  for (size_t i = 0; copy && i < n; i++)
+  char **copy = resq_new(n + 2, sizeof *copy);
+  for (size_t i = 0; i < n; i++)
     if (strncmp(environ[i], "TMPDIR=", strlen("TMPDIR=")))
       copy[out++] = environ[i];
-  if (copy)
-    copy[out] = temporary;
+  copy[out] = temporary;
   return copy;
 }
 
@@ -151,7 +151,7 @@ static bool run(char *const *argv, const char *log, int *out_status, bool *no_me
            slash ? log : ".");
   char **environment = child_environment(temporary);
   pid_t pid;
-  int status, failed = environment ? start(argv, environment, log, &pid) : ENOMEM;
+  int status, failed = start(argv, environment, log, &pid);
   free(environment);
   *no_memory = failed == ENOMEM || failed == EAGAIN;
   if (failed || !wait_for(pid, &status))
@@ -220,8 +220,9 @@ static void choose_drivers(const char *architecture, char room[64], char variabl
   drivers[n] = NULL;
 }
 
-bool resq_link(resq_link_kind kind, bool without_runtime, const char *architecture, const char *program,
-               const char *const *objects, int n_objects, const char *output, resq_error *err) {
+bool resq_link(resq_link_kind kind, bool without_runtime, const char *architecture,
+               const char *program, const char *const *objects, int n_objects, const char *output,
+               resq_error *err) {
   char folder[PATH_MAX] = "", runtime[PATH_MAX + 32], cli[PATH_MAX + 32], log[PATH_MAX + 8],
        exports[PATH_MAX + 8], script[PATH_MAX + 64];
   // Without a runtime of its own, a library's is the loading process's.
@@ -235,9 +236,7 @@ bool resq_link(resq_link_kind kind, bool without_runtime, const char *architectu
   snprintf(script, sizeof script, "--version-script=%s",
            exports); // behind -Xlinker: a path may have commas
 
-  const char **argv = calloc((size_t)n_objects + 32 + n_session_names, sizeof *argv);
-  if (!argv)
-    return resq_fail(err, RESQ_NO_MEMORY, "%s: no memory to link it", output);
+  const char **argv = resq_new((size_t)n_objects + 32 + n_session_names, sizeof *argv);
   int n = 1;
   bool shared = kind == RESQ_LINK_SHARED;
   if (shared && !write_exports(exports, without_runtime, program, err)) {

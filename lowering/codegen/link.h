@@ -13,8 +13,9 @@ typedef enum resq_link_kind { RESQ_LINK_EXECUTABLE, RESQ_LINK_SHARED } resq_link
 /// shared library without the runtime, for a process that has it. A shared library exports
 /// resq_program_v1, `program` (NULL: none) and, unless without_runtime, what resq/session.h declares, and
 /// refers to its own copies of those: hosts and other models may have the same names.
-bool resq_link(resq_link_kind kind, bool without_runtime, const char *architecture, const char *program,
-               const char *const *objects, int n_objects, const char *output, resq_error *err);
+bool resq_link(resq_link_kind kind, bool without_runtime, const char *architecture,
+               const char *program, const char *const *objects, int n_objects, const char *output,
+               resq_error *err);
 
 /// Folder of libresq_runtime.a for an architecture of base/levels.def: $RESQ_LIBRARY_PATH, else beside libresq.so, else its resq/
 /// subfolder.

@@ -7,8 +7,9 @@
 //===----------------------------------------------------------------------===//
 #include "program.h"
 
-#include "dialect/build.h"
+#include "dialect/attributes.h"
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 #include "dialect/text_buffer.h"
 #include "kernels/kernels.h"
 #include "lowering/entries/sites.h"
@@ -85,34 +86,34 @@ static LLVMTypeRef list_type(resq_program_builder *b, const struct list *l) {
 
 /// The last `window` keys are kept exactly; a row reads up to `buffer` of them (resq.td, qjl_groups).
 static int64_t cache_rewind(MlirOperation op) {
-  MlirAttribute keys = resq_op_attr(op, "keys");
+  MlirAttribute keys = resqKvCacheOpGetKeys(op);
   return resqKvCodeAttrGetKind(keys) == RESQ_KV_QJL_GROUPS
              ? (int64_t)resqKvCodeAttrGetWindow(keys) - (int64_t)resqKvCodeAttrGetBuffer(keys)
              : -1;
 }
 
 static void add_cache(resq_program_builder *b, MlirOperation op) {
-  int64_t elements = 2 * resq_op_i64(op, "heads") * resq_op_i64(op, "head_size");
+  int64_t elements = 2 * resqKvCacheOpGetHeads(op) * resqKvCacheOpGetHeadSize(op);
   int64_t bytes = resqKvCacheTokenBytes(op);
   double bits = (double)bytes * 8 / (double)elements;
   int64_t fixed = resqKvCacheSequenceBytes(op);
-  LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")), const_i64(b, bytes),
+  LLVMValueRef fields[] = {const_str(b, resq_symbol_name(op)), const_i64(b, bytes),
                            const_i64(b, fixed), const_i64(b, cache_rewind(op)),
                            LLVMConstReal(b->f64, bits)};
   push(&b->caches, const_struct(b, fields, 5));
 }
 
 static void add_param(resq_program_builder *b, MlirOperation op) {
-  MlirType type = mlirTypeAttrGetValue(resq_op_attr(op, "type"));
+  MlirType type = resqParamOpGetType(op);
   resq_text_buffer text = {0};
   mlirTypePrint(type, resq_text_buffer_add, &text);
   int64_t elements = 1;
   for (intptr_t i = 0; i < mlirShapedTypeGetRank(type); i++)
     elements *= mlirShapedTypeGetDimSize(type, i);
-  LLVMValueRef fields[] = {const_str(b, resq_op_str(op, "sym_name")),
+  LLVMValueRef fields[] = {const_str(b, resq_symbol_name(op)),
                            const_text(b, resq_text_buffer_text(&text), text.size),
-                           const_i64(b, resq_op_i64(op, "offset")),
-                           const_i64(b, resq_op_i64(op, "size")), const_i64(b, elements)};
+                           const_i64(b, resqParamOpGetOffset(op)),
+                           const_i64(b, resqParamOpGetSize(op)), const_i64(b, elements)};
   push(&b->params, const_struct(b, fields, 5));
   resq_text_buffer_free(&text);
 }
@@ -126,14 +127,15 @@ resq_program_builder *resq_program_begin(MlirOperation module, const char *schem
   b->i64 = LLVMInt64TypeInContext(b->ctx);
   b->f64 = LLVMDoubleTypeInContext(b->ctx);
   b->scheme = const_text(b, scheme, strlen(scheme));
-  b->context_length =
-      resq_op_has(module, "resq.context_length") ? resq_op_i64(module, "resq.context_length") : 0;
+  b->context_length = resq_op_has(module, RESQ_ATTR_CONTEXT_LENGTH)
+                          ? resq_op_i64(module, RESQ_ATTR_CONTEXT_LENGTH)
+                          : 0;
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
-    if (resq_op_is(op, "resq.kv_cache"))
+    if (resqOpIsKvCache(op))
       add_cache(b, op);
-    else if (resq_op_is(op, "resq.param") && resq_op_has(op, "offset"))
+    else if (resqOpIsParam(op) && resqParamOpHasOffset(op))
       add_param(b, op);
   }
   int32_t n_sites;

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "dialect/attributes.h"
 #include "dialect/build.h"
+#include "dialect/memory.h"
 #include "dialect/diagnostics.h"
 #include "dialect/text_buffer.h"
 #include "facts.h"
@@ -39,20 +40,15 @@ char *resq_library_name(const char *output) {
   }
   char *name = resq_identifier(base, length);
   // The runtime's names begin with resq: a function of the module must not take one of them.
-  bool own = name && strncmp(name, "resq", 4) != 0;
-  char *more = NULL;
-  if (name && !own && asprintf(&more, "model_%s", name) < 0)
-    more = NULL;
-  if (own)
+  if (strncmp(name, "resq", 4) != 0)
     return name;
+  char *more = resq_print_text("model_%s", name);
   free(name);
   return more;
 }
 
 char *resq_library_program(const char *output) {
-  char *name = resq_library_name(output), *program = NULL;
-  if (name && asprintf(&program, "%s_program", name) < 0)
-    program = NULL;
+  char *name = resq_library_name(output), *program = resq_print_text("%s_program", name);
   free(name);
   return program;
 }
@@ -151,9 +147,7 @@ static void write_wrapper(header *h, const char *function, MlirStringRef symbol,
 
 static bool write_facts(header *h, MlirOperation func, const resq_function_facts *facts) {
   MlirStringRef symbol = resq_symbol_name(func);
-  char *full = NULL;
-  if (asprintf(&full, "%s_%.*s", h->name, (int)symbol.length, symbol.data) < 0)
-    return false;
+  char *full = resq_print_text("%s_%.*s", h->name, (int)symbol.length, symbol.data);
   const char *function = resq_identifier_add(&h->functions, full, strlen(full));
   free(full);
   resq_identifiers names = {NULL, 0};

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #define _GNU_SOURCE
 #include "identifiers.h"
+#include "dialect/memory.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -24,9 +25,7 @@ static const char keywords[] = " alignas alignof and and_eq asm auto bitand bito
                                "wchar_t while xor xor_eq NULL offsetof linux unix ";
 
 static bool is_keyword(const char *name) {
-  char *marked = NULL;
-  if (asprintf(&marked, " %s ", name) < 0)
-    return false;
+  char *marked = resq_print_text(" %s ", name);
   bool found = strstr(keywords, marked) != NULL;
   free(marked);
   return found;
@@ -37,9 +36,7 @@ static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 char *resq_identifier(const char *text, size_t length) {
   static const char prefix[] = "model_";
-  char *name = malloc(length + sizeof prefix + 1);
-  if (!name)
-    return NULL;
+  char *name = resq_new(length + sizeof prefix + 1, 1);
   size_t n = 0;
   if (!length || !is_letter(*text)) {
     memcpy(name, prefix, sizeof prefix - 1);
@@ -67,20 +64,14 @@ static bool has(const resq_identifiers *scope, const char *name) {
 
 const char *resq_identifier_add(resq_identifiers *scope, const char *text, size_t length) {
   char *name = resq_identifier(text, length), *chosen = name;
-  for (int i = 2; chosen && has(scope, chosen); i++) {
+  for (int i = 2; has(scope, chosen); i++) {
     if (chosen != name)
       free(chosen);
-    if (asprintf(&chosen, "%s_%d", name, i) < 0)
-      chosen = NULL;
+    chosen = resq_print_text("%s_%d", name, i);
   }
   if (chosen != name)
     free(name);
-  char **more = chosen ? realloc(scope->items, (size_t)(scope->count + 1) * sizeof *more) : NULL;
-  if (!more) {
-    free(chosen);
-    return NULL;
-  }
-  scope->items = more;
+  scope->items = RESQ_GROW(scope->items, scope->count);
   return scope->items[scope->count++] = chosen;
 }
 

@@ -16,11 +16,9 @@ typedef struct resq_identifiers {
 } resq_identifiers;
 
 /// `text` with what is no letter or digit as one "_" a run; "model_" stands before what would be
-/// empty or begin with a digit or "_", "_" behind a keyword of C or C++. malloc'ed; NULL without
-/// memory.
+/// empty or begin with a digit or "_", "_" behind a keyword of C or C++. The caller frees it.
 char *resq_identifier(const char *text, size_t length);
 /// The same, with a number behind it where the scope has the name; added to it, and owned by it.
-/// NULL without memory.
 const char *resq_identifier_add(resq_identifiers *scope, const char *text, size_t length);
 void resq_identifiers_free(resq_identifiers *scope);
 

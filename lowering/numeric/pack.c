@@ -12,6 +12,9 @@
 
 #include <string.h>
 
+_Static_assert((int)RESQ_TRELLIS_STATES == (int)RESQ_TRELLIS_KERNEL_STATES,
+               "the type of trellis codes says how many states the table of kernels has");
+
 //===-- Elements ----------------------------------------------------------===//
 
 int64_t resq_float_size(resq_float element) {

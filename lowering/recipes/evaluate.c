@@ -5,7 +5,9 @@
 // written param that needs it; all else lives while its reader runs.
 //===----------------------------------------------------------------------===//
 #include "evaluate.h"
+#include "dialect/memory.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,9 +95,9 @@ static bool round_to_type(const resq_tensor_info *info, resq_value *from, resq_v
 static bool compute(resq_evaluator *e, int32_t index, resq_range range, resq_value **out,
                     resq_error *err) {
   const resq_node *node = &e->nodes[index];
-  resq_value **operands = calloc((size_t)node->n_operands + 1, sizeof *operands);
-  if (!operands)
-    return resq_out_of_memory(err, &node->info);
+  // Sinks ask for rows of their own type, and an op whose rows follow has an operand of as many rows.
+  assert(range.begin >= 0 && range.rows >= 0 && range.begin + range.rows <= node->info.rows);
+  resq_value **operands = resq_new((size_t)node->n_operands, sizeof *operands);
   int ranged = node->mode != RESQ_MODE_ROWS ? 0 : node->rule ? node->rule->ranged : 1;
   bool part = range.rows < node->info.rows, ok = true;
   for (int32_t i = 0; ok && i < node->n_operands; ++i) {
@@ -208,5 +210,5 @@ void resq_release_unneeded(resq_evaluator *e, const bool *needed) {
       resq_value_release(e->nodes[i].memo);
       e->nodes[i].memo = NULL;
     }
-  resq_checkpoints_forget(e);
+  resq_evaluator_drop_pages(e);
 }

@@ -157,7 +157,7 @@ bool resq_evaluate(resq_evaluator *e, int32_t node, resq_range range, bool keep,
                    resq_error *err);
 /// Sets needed[] of a node and of what it is computed from: nothing behind a value that is kept.
 void resq_mark_needed(const resq_evaluator *e, int32_t node, bool *needed);
-/// Releases the values that are kept and not needed, and the checkpoints' memory.
+/// Releases the values that are kept and not needed, and the pages of the checkpoints.
 void resq_release_unneeded(resq_evaluator *e, const bool *needed);
 bool resq_out_of_memory(resq_error *err, const resq_tensor_info *info);
 /// "resq.x: the shapes of operands and result do not agree"; for what verifiers should have caught.

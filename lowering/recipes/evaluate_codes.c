@@ -7,6 +7,7 @@
 #include "kernels/half.h"
 #include "lowering/numeric/clip_ratio.h"
 #include "lowering/numeric/quantize_weight.h"
+#include "dialect/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -102,11 +103,10 @@ bool resq_evaluate_clip_ratio(const resq_rule_call *call, resq_value **out, resq
   if (n < 2 || how.bits < 2 || how.bits > 8 || how.group < 1 || operands[0]->width % how.group ||
       steps < 1 || steps > 33 || node->info.rows * node->info.width != 1)
     return resq_bad_shapes(node, err);
-  resq_value **parts = calloc((size_t)n, sizeof *parts);
-  resq_clip_weight *weights = calloc((size_t)n, sizeof *weights);
-  bool ok = (parts && weights) || resq_out_of_memory(err, &node->info);
-  ok = ok && convert_all(node, operands, parts, err) &&
-       resq_new_value(node, RESQ_VALUE_F32, 1, out, err);
+  resq_value **parts = resq_new((size_t)n, sizeof *parts);
+  resq_clip_weight *weights = resq_new((size_t)n, sizeof *weights);
+  bool ok =
+      convert_all(node, operands, parts, err) && resq_new_value(node, RESQ_VALUE_F32, 1, out, err);
   if (ok) {
     for (int32_t i = 1; i < n; ++i)
       weights[i - 1] = (resq_clip_weight){resq_f32(parts[i]), parts[i]->rows};
@@ -117,7 +117,7 @@ bool resq_evaluate_clip_ratio(const resq_rule_call *call, resq_value **out, resq
       *out = NULL;
     }
   }
-  for (int32_t i = 0; parts && i < n; ++i)
+  for (int32_t i = 0; i < n; ++i)
     resq_value_release(parts[i]);
   free(parts);
   free(weights);

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "evaluate.h"
 #include "lowering/numeric/gptq.h"
+#include "dialect/memory.h"
 
 #include <stdlib.h>
 
@@ -18,15 +19,11 @@ static void drop(resq_value **values, intptr_t n) {
 
 //===-- Factor ------------------------------------------------------------===//
 
-/// The attribute's parts, which sum to n; malloc'ed, NULL on failure.
+/// The attribute's parts, which sum to n, to be freed; NULL on failure.
 static int64_t *parts_of(const resq_node *node, int64_t n, int *count, resq_error *err) {
   const int64_t *given = resqGptqFactorOpGetParts(node->op);
   *count = (int)resqGptqFactorOpGetNumParts(node->op);
-  int64_t *parts = calloc((size_t)*count + 1, sizeof *parts), left = n;
-  if (!parts) {
-    resq_out_of_memory(err, &node->info);
-    return NULL;
-  }
+  int64_t *parts = resq_new((size_t)*count, sizeof *parts), left = n;
   bool ok = true;
   for (int i = 0; ok && i < *count; ++i) {
     parts[i] = given[i];

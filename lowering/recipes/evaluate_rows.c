@@ -8,6 +8,7 @@
 #include "lowering/numeric/hadamard_rows.h"
 #include "kernels/layout/trellis_weights.h"
 #include "lowering/numeric/linalg.h"
+#include "dialect/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -197,10 +198,9 @@ static bool with_same_kind(resq_evaluator *e, const resq_node *node, resq_value 
                            combine run, resq_value **out, resq_error *err) {
   if (node->n_operands == 0)
     return resq_bad_shapes(node, err);
-  resq_value **parts = calloc((size_t)node->n_operands, sizeof *parts);
-  bool ok = parts || resq_out_of_memory(err, &node->info);
-  ok = ok && same_kind(node, operands, parts, err) && run(e, node, parts, out, err);
-  for (int32_t i = 0; parts && i < node->n_operands; ++i)
+  resq_value **parts = resq_new((size_t)node->n_operands, sizeof *parts);
+  bool ok = same_kind(node, operands, parts, err) && run(e, node, parts, out, err);
+  for (int32_t i = 0; i < node->n_operands; ++i)
     resq_value_release(parts[i]);
   free(parts);
   return ok;

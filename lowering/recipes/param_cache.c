@@ -4,6 +4,7 @@
 // Entries are files "<directory>/<32 hex digits>.param".
 //===----------------------------------------------------------------------===//
 #include "param_cache.h"
+#include "dialect/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,12 +44,9 @@ resq_param_cache *resq_param_cache_open(const char *directory, resq_error *err) 
     resq_fail(err, RESQ_USAGE, "the cache directory has an empty name");
     return NULL;
   }
-  resq_param_cache *c = calloc(1, sizeof *c);
-  if (c)
-    c->directory = strdup(directory);
-  if (!c || !c->directory)
-    resq_fail(err, RESQ_NO_MEMORY, "no memory for the cache");
-  else if (resq_make_folders(c->directory, err))
+  resq_param_cache *c = resq_new(1, sizeof *c);
+  c->directory = resq_copy_text(directory);
+  if (resq_make_folders(c->directory, err))
     return c;
   resq_param_cache_close(c);
   return NULL;
@@ -61,14 +59,10 @@ void resq_param_cache_close(resq_param_cache *c) {
   free(c);
 }
 
-/// malloc'ed.
+/// The caller frees it.
 static char *entry_path(const resq_param_cache *c, const uint64_t key[2]) {
-  size_t size = strlen(c->directory) + 48;
-  char *path = malloc(size);
-  if (path)
-    snprintf(path, size, "%s/%016llx%016llx.param", c->directory, (unsigned long long)key[1],
-             (unsigned long long)key[0]);
-  return path;
+  return resq_print_text("%s/%016llx%016llx.param", c->directory, (unsigned long long)key[1],
+                         (unsigned long long)key[0]);
 }
 
 //===-- Reading -----------------------------------------------------------===//
@@ -112,16 +106,13 @@ static void free_entry(resq_param_entry *entry) {
 }
 
 resq_param_entry *resq_param_cache_begin(resq_param_cache *c, const uint64_t key[2]) {
-  resq_param_entry *entry = calloc(1, sizeof *entry);
+  resq_param_entry *entry = resq_new(1, sizeof *entry);
   char *path = entry_path(c, key);
-  if (entry && path) {
-    entry->hash = XXH3_createState();
-    entry->out = entry->hash ? resq_out_create(path, 0644, error_of(c)) : NULL;
-  }
+  entry->hash = XXH3_createState();
+  entry->out = entry->hash ? resq_out_create(path, 0644, error_of(c)) : NULL;
   free(path);
-  if (!entry || !entry->out) {
-    if (entry)
-      free_entry(entry);
+  if (!entry->out) {
+    free_entry(entry);
     return NULL;
   }
   entry->cache = c;

@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "dialect/diagnostics.h"
+#include "dialect/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,10 +59,6 @@ static bool fail_at(planner *p, MlirOperation op) {
     resq_blame(p->err, op);
   p->blamed = true;
   return false;
-}
-
-static bool no_memory(resq_error *err) {
-  return resq_fail(err, RESQ_NO_MEMORY, "no memory to plan the recipes");
 }
 
 //===-- Types -------------------------------------------------------------===//
@@ -161,9 +158,7 @@ static bool plan_result(planner *p, MlirOperation op, const resq_rule *rule, int
     return false;
   node.mode = settle_mode(&node);
   node.n_operands = (int32_t)mlirOperationGetNumOperands(op);
-  node.operands = calloc((size_t)node.n_operands + 1, sizeof *node.operands);
-  if (!node.operands)
-    return no_memory(p->err);
+  node.operands = resq_new((size_t)node.n_operands, sizeof *node.operands);
   for (int32_t i = 0; i < node.n_operands; ++i) {
     node.operands[i] = bound_node(bindings, n_bindings, mlirOperationGetOperand(op, i));
     if (node.operands[i] < 0) {
@@ -209,9 +204,7 @@ static bool plan_yield(planner *p, param *at, int32_t value) {
   if (from->rows != node.info.rows || from->width != node.info.width ||
       from->kind != node.info.kind)
     return resq_fail(p->err, RESQ_BAD_INPUT, "the yielded value is not of the param's type");
-  node.operands = malloc(sizeof *node.operands);
-  if (!node.operands)
-    return no_memory(p->err);
+  node.operands = resq_new(1, sizeof *node.operands);
   node.operands[0] = value;
   return resq_intern(p->e, &node, RESQ_OP_PARAM, type, &at->node, p->err);
 }
@@ -250,8 +243,8 @@ static bool plan_param(planner *p, int32_t index, int nesting) {
     return fail_at(p, at->op);
   }
   at->state = OPEN;
-  binding *bindings = malloc(2 * MAX_RECIPE_OPS * sizeof *bindings);
-  bool ok = bindings ? plan_block(p, at, block, nesting, bindings) : no_memory(p->err);
+  binding *bindings = resq_new(2 * MAX_RECIPE_OPS, sizeof *bindings);
+  bool ok = plan_block(p, at, block, nesting, bindings);
   free(bindings);
   at->state = DONE;
   return ok;
@@ -272,10 +265,8 @@ static bool collect_params(planner *p) {
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
     count += resqOpIsParam(op);
-  p->params = calloc((size_t)count + 1, sizeof *p->params);
-  p->e->sinks = calloc((size_t)count + 1, sizeof *p->e->sinks);
-  if (!p->params || !p->e->sinks)
-    return no_memory(p->err);
+  p->params = resq_new((size_t)count, sizeof *p->params);
+  p->e->sinks = resq_new((size_t)count, sizeof *p->e->sinks);
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
     if (resqOpIsParam(op))

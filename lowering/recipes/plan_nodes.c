@@ -5,6 +5,7 @@
 // and, at leaves, the data: equal keys are equal values, in this module and in the cache.
 //===----------------------------------------------------------------------===//
 #include "evaluate.h"
+#include "dialect/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,17 +96,12 @@ static int32_t *slot_of(resq_evaluator *e, const uint64_t key[2]) {
   return &e->by_key[at];
 }
 
-static bool grow(resq_evaluator *e) {
+static void grow(resq_evaluator *e) {
   if (e->n_nodes < e->node_capacity)
-    return true;
+    return;
   int32_t capacity = e->node_capacity ? 2 * e->node_capacity : 256;
-  resq_node *nodes = realloc(e->nodes, (size_t)capacity * sizeof *nodes);
-  if (!nodes)
-    return false;
-  e->nodes = nodes;
-  int32_t *table = malloc((size_t)capacity * 4 * sizeof *table);
-  if (!table)
-    return false;
+  resq_node *nodes = e->nodes = resq_resize(e->nodes, (size_t)capacity, sizeof *nodes);
+  int32_t *table = resq_new((size_t)capacity * 4, sizeof *table);
   free(e->by_key);
   e->by_key = table;
   e->by_key_capacity = capacity * 4;
@@ -113,7 +109,6 @@ static bool grow(resq_evaluator *e) {
   e->node_capacity = capacity;
   for (int32_t i = 0; i < e->n_nodes; ++i)
     *slot_of(e, nodes[i].key) = i;
-  return true;
 }
 
 bool resq_intern(resq_evaluator *e, resq_node *node, const char *kind, MlirType type, int32_t *out,
@@ -128,8 +123,9 @@ bool resq_intern(resq_evaluator *e, resq_node *node, const char *kind, MlirType 
   bool ok =
       node->depth <= RESQ_MAX_RECIPE_DEPTH ||
       resq_fail(err, RESQ_BAD_INPUT, "a recipe is more than %d ops deep", RESQ_MAX_RECIPE_DEPTH);
-  ok = ok && compute_key(e, node, kind, type, err) &&
-       (grow(e) || resq_fail(err, RESQ_NO_MEMORY, "no memory to plan the recipes"));
+  ok = ok && compute_key(e, node, kind, type, err);
+  if (ok)
+    grow(e);
   int32_t *slot = ok ? slot_of(e, node->key) : NULL;
   if (!ok || *slot >= 0) {
     free(node->operands);

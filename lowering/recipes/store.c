@@ -208,7 +208,6 @@ static void forget(resq_evaluator *e, int32_t sink) {
     resq_mark_needed(e, e->sinks[s].node, needed);
   resq_release_unneeded(e, needed);
   free(needed);
-  resq_evaluator_drop_pages(e);
 }
 
 bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error *err) {

@@ -71,7 +71,6 @@ static void forget(resq_collecting *c, int32_t next) {
     mark_linear(c, &c->recipes->linears[i], needed);
   resq_release_unneeded(&c->e, needed);
   free(needed);
-  resq_evaluator_drop_pages(&c->e);
 }
 
 //===-- Facts without numbers ---------------------------------------------===//

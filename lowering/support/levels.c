@@ -25,8 +25,8 @@ enum {
 };
 
 static const resq_level levels[] = {
-#define RESQ_LEVEL_ROW(name, kind, architecture, cpu, features, flags, needs, own, fallback,           \
-                   by_default, summary)                                                            \
+#define RESQ_LEVEL_ROW(name, kind, architecture, cpu, features, flags, needs, own, fallback,       \
+                       by_default, summary)                                                        \
   {&resq_level_rows[ROW_##name],                                                                   \
    #name,                                                                                          \
    RESQ_LEVEL_##kind == RESQ_LEVEL_GPU,                                                            \

@@ -10,15 +10,10 @@ import sys
 
 ALLOWED = {
     "lowering/calls/kernel_call.c": 2,
-    "lowering/codegen/codegen.c": 4,
-    "lowering/codegen/definition.c": 13,
-    "lowering/codegen/definition_entry.c": 9,
     "lowering/codegen/object.c": 1,
-    "lowering/codegen/program.c": 24,
-    "lowering/codegen/ptx.c": 2,
     "lowering/cpu/cpu_call.c": 4,
-    "lowering/entries/facts_table.c": 1,
-    "lowering/gpu/launch.c": 4,
+    "lowering/entries/entry_text.c": 2,  # fields of a text for people, not of the dialect
+    "lowering/gpu/launch.c": 3,
     "lowering/report/recipes.c": 1,
 }
 root = pathlib.Path(sys.argv[1])

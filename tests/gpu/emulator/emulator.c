@@ -426,6 +426,22 @@ static clock_vector take_clock(size_t *at) {
   return c;
 }
 
+/// Apart from its caller, whose variables getcontext might not keep.
+__attribute__((noinline)) static void begin_fiber(fiber *f) {
+  f->done = false;
+  f->waits_on = NULL;
+  if (!f->stack)
+    f->stack = need(malloc(STACK));
+#ifdef EMULATOR_ASAN
+  __asan_unpoison_memory_region(f->stack, STACK);
+#endif
+  getcontext(&f->context);
+  f->context.uc_stack.ss_sp = f->stack;
+  f->context.uc_stack.ss_size = STACK;
+  f->context.uc_link = NULL;
+  makecontext(&f->context, fiber_main, 0);
+}
+
 /// All state as a block finds it.
 static void begin_block(void) {
   const int threads = e.launch.threads, warps = (threads + WARP - 1) / WARP;
@@ -440,21 +456,9 @@ static void begin_block(void) {
   e.n_mbarriers = e.n_copies = 0;
   e.landed = 0;
   for (int i = 0; i < threads; i++) {
-    fiber *f = &e.fibers[i];
-    f->done = false;
-    f->waits_on = NULL;
-    f->clock = take_clock(&at);
-    f->clock[i] = 1;
-    if (!f->stack)
-      f->stack = need(malloc(STACK));
-#ifdef EMULATOR_ASAN
-    __asan_unpoison_memory_region(f->stack, STACK);
-#endif
-    getcontext(&f->context);
-    f->context.uc_stack.ss_sp = f->stack;
-    f->context.uc_stack.ss_size = STACK;
-    f->context.uc_link = NULL;
-    makecontext(&f->context, fiber_main, 0);
+    begin_fiber(&e.fibers[i]);
+    e.fibers[i].clock = take_clock(&at);
+    e.fibers[i].clock[i] = 1;
   }
   for (int i = 0; i < NAMED_BARRIERS; i++) {
     e.barriers[i].clock = take_clock(&at);
