@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "kernel_types.h"
 
+#include "dialect/memory.h"
 #include "lowering/calls/kernel_table.h"
 
 #include <llvm-c/Core.h>
@@ -61,9 +62,7 @@ static bool check_definition(const resq_target *target, const resq_kernel *kerne
   LLVMContextRef ctx = LLVMGetTypeContext(type);
   const signature s = signature_of(target, kernel, ctx);
   const unsigned count = LLVMCountParamTypes(type);
-  LLVMTypeRef *types = calloc((size_t)count + 1, sizeof *types);
-  if (!types)
-    return resq_fail(err, RESQ_NO_MEMORY, "the arguments of %s", kernel->name);
+  LLVMTypeRef *types = resq_new(count, sizeof *types);
   LLVMGetParamTypes(type, types);
   bool ok = true;
   for (unsigned i = 0; ok && i < s.count; i++)

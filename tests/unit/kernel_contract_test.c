@@ -93,6 +93,7 @@ typedef struct setting {
   MlirContext ctx;
   MlirModule module;
   MlirOperation ops[4]; ///< add, gather_rows, add, add
+  resq_entries entries;
   resq_frame frame;
   counter counter;
   char message[640];
@@ -123,6 +124,7 @@ static int open_setting(void **state) {
   s->frame = (resq_frame){.ctx = s->ctx,
                           .module = mlirModuleGetOperation(s->module),
                           .source = func,
+                          .entries = &s->entries,
                           .level = "generic",
                           .max_rows = 4,
                           .n_inputs = 2,
@@ -141,6 +143,7 @@ static int close_setting(void **state) {
   resq_workspace_free(&s->frame.workspace);
   resq_hazards_free(&s->frame.hazards);
   free(s->frame.op_names);
+  resq_entries_free(&s->entries);
   mlirModuleDestroy(s->module);
   mlirContextDestroy(s->ctx);
   free(s);
