@@ -34,7 +34,6 @@ ALLOCATING_FOLDERS = ("lowering/numeric/",)  # arrays of numbers; below dialect/
 LONG = {
     "dialect/resq.td",
     "dialect/dialect.cpp",  # forwards what ODS generates to C, a few lines for each op
-    "runtime/kernels/nvptx/attention_fast.h",
 }
 MOST_LINES = 500
 CALL = re.compile(r"\b(?:malloc|calloc|realloc|strdup|strndup|asprintf)\s*\(")
