@@ -75,7 +75,7 @@ fuzz() {
   if [[ -x $target ]] && prepare "$name" "$corpus"; then
     [[ $name != gguf ]] || options+=(-max_len=131072)
     # Passes of the compiler over a module: seconds where the machine is busy. Pipelines are short.
-    [[ $name != pipeline ]] || options+=(-timeout=120 -max_len=256)
+    [[ $name != pipeline ]] || options+=(-timeout=600 -max_len=256)
     [[ ! -r tests/fuzz/$name.dict ]] || options+=(-dict="tests/fuzz/$name.dict")
     if [[ -n $seconds ]]; then options+=(-max_total_time="$seconds"); else options+=(-runs="$runs"); fi
     "$target" "${options[@]}" -artifact_prefix="$findings/" "$corpus" >"$log" 2>&1
