@@ -201,6 +201,11 @@ RESQ_INLINE resq_u32x4 resq_shared_load_x4(uint32_t at) {
                    : "memory");
   return (resq_u32x4){a, b, c, d};
 }
+RESQ_INLINE resq_u32x2 resq_shared_load_x2(uint32_t at) {
+  uint32_t a, b;
+  __asm__ volatile("ld.shared.v2.u32 {%0,%1}, [%2];" : "=r"(a), "=r"(b) : "r"(at) : "memory");
+  return (resq_u32x2){a, b};
+}
 RESQ_INLINE void resq_shared_store(uint32_t at, uint32_t v) {
   __asm__ volatile("st.shared.u32 [%0], %1;" ::"r"(at), "r"(v) : "memory");
 }

@@ -148,6 +148,11 @@ static inline uint32_t resq_shared_load(uint32_t at) {
   memcpy(&v, emulator_shared(at, 4, EMULATOR_READ), 4);
   return v;
 }
+static inline resq_u32x2 resq_shared_load_x2(uint32_t at) {
+  resq_u32x2 v;
+  memcpy(&v, emulator_shared(at, 8, EMULATOR_READ), 8);
+  return v;
+}
 static inline resq_u32x4 resq_shared_load_x4(uint32_t at) {
   resq_u32x4 v;
   memcpy(&v, emulator_shared(at, 16, EMULATOR_READ), 16);

@@ -1,0 +1,479 @@
+//===-- qlinear_fast.h - quantized linears of 1 to 16 rows ----------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// resq_qlinear of kernels.def for few rows, the same bits as level "generic": integers of 2 to 4 and of 8 bits, and
+// trellis codes. Codes of 5 to 7 bits, which have planes, are not for this kernel.
+//
+// A block owns whole tiles of 16 output channels over all inputs of both branches, so that it finishes them itself: no
+// sums in global memory, no order among blocks. Its tiles stand behind each other in memory. They are cut into
+// chunks, which never span two groups of a tile; warps take chunks in turns, each copying `stages` of them ahead into a
+// ring of its own. One tensor core product does 16 channels by a step of 4 units, 32 inputs; which of its 32 inputs
+// is which does not matter as long as weights and activations agree: lane 4 g + q holds channels 2 g and
+// 2 g + 1 of unit q, 8 neighboring bytes of a packed unit, and 8 bytes of a row's codes.
+// Columns are rows of activations, and one column of ones, which gives the sums of weights that a zero point needs. Sums of a
+// group are added up in shared memory, exact in any order; the warp whose turn it is takes the f32 steps of
+// qlinear_shape.h in their order while the others are at the next tile.
+//
+// Integers are read as the parameter section holds them (kernels.h). Trellis codes are recoded once, in
+// place, by resq_qlinear_recode: the 4-byte words of up to 4 units, a step, become
+//   byte 8 (units p + u) + i: the codes of channels 2 p and 2 p + 1 for input i of unit u of the step
+// in which bit 7 is bit 0 of channel 2 p + 1's code, bit 1 that of channel 2 p, bits 2 to 4 are the upper bits of
+// channel 2 p's code, and bits 5, 6 and 0 those of channel 2 p + 1's. A pair's byte before
+// that of the pair below, masked, is then the address of both weights in a table of 1,024 pairs, of which each bank
+// of shared memory has a copy.
+//
+// Launch: up to one block for each multiprocessor or tile, `warps` warps, resq_qlinear_fast_shared bytes of shared
+// memory. Chip: 9.0 and later (bulk copies).
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_KERNELS_NVPTX_QLINEAR_FAST_H
+#define RESQ_KERNELS_NVPTX_QLINEAR_FAST_H
+
+#include "kernels/half.h"
+#include "kernels/templates/qlinear_shape.h"
+#include "device.h"
+
+enum {
+  RESQ_QSTEP_UNITS = 4,      ///< of one product
+  RESQ_QTABLE_BYTES = 65536, ///< 512 lines of two pairs, 32 times each
+  RESQ_QCOLUMN_WORDS =
+      20, ///< 16 sums of a column, so placed that a warp's additions meet no bank twice
+  RESQ_QMOST_COPIES = 2,      ///< of a tile's sums
+  RESQ_QCOPIES_BYTES = 32768, ///< there is one copy where two are larger
+};
+
+/// How a launch is cut; all constants.
+typedef struct resq_qplan {
+  int64_t rows;   ///< at most, 1 to 16
+  int64_t warps;  ///< of a block
+  int64_t stages; ///< chunks that each warp has in its ring
+  int64_t units;  ///< of 64 bytes in a chunk: a multiple of 8
+} resq_qplan;
+
+/// What a block works with: constants after inlining, but for pointers.
+typedef struct resq_qwork {
+  resq_qshape branch[2];
+  resq_qplan plan;
+} resq_qwork;
+
+//===-- Sizes -------------------------------------------------------------===//
+
+/// Columns of sums: rows, and the sums of weights.
+RESQ_INLINE int64_t resq_qcolumns(const resq_qplan *p) { return p->rows + 1; }
+
+/// Groups of the branch, none of a branch that is not there.
+RESQ_INLINE int64_t resq_qgroups_of(const resq_qshape *b) { return b->k ? resq_qgroups(b) : 0; }
+
+/// Units in a chunk of a branch, and chunks of a group.
+RESQ_INLINE int64_t resq_qchunk_units(const resq_qwork *w, int i) {
+  const int64_t most = w->branch[i].wbits == 8 ? w->plan.units / 2 : w->plan.units;
+  const int64_t units = resq_qunits(&w->branch[i]);
+  return units < most ? units : most;
+}
+RESQ_INLINE int64_t resq_qgroup_chunks(const resq_qwork *w, int i) {
+  const int64_t chunk = resq_qchunk_units(w, i);
+  return (resq_qunits(&w->branch[i]) + chunk - 1) / chunk;
+}
+RESQ_INLINE int64_t resq_qbranch_chunks(const resq_qwork *w, int i) {
+  return w->branch[i].k ? resq_qgroups(&w->branch[i]) * resq_qgroup_chunks(w, i) : 0;
+}
+
+RESQ_INLINE int64_t resq_qsums_bytes(const resq_qwork *w) {
+  return (resq_qgroups_of(&w->branch[0]) + resq_qgroups_of(&w->branch[1])) *
+         resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS * 4;
+}
+RESQ_INLINE int64_t resq_qcopies(const resq_qwork *w) {
+  return RESQ_QMOST_COPIES * resq_qsums_bytes(w) <= RESQ_QCOPIES_BYTES ? RESQ_QMOST_COPIES : 1;
+}
+
+/// Where parts of the shared memory begin: the table, rings, sums, barriers.
+RESQ_INLINE int64_t resq_qrings_at(const resq_qwork *w) {
+  return w->branch[0].trellis || w->branch[1].trellis ? RESQ_QTABLE_BYTES : 0;
+}
+RESQ_INLINE int64_t resq_qring_bytes(const resq_qwork *w) {
+  return w->plan.stages * w->plan.units * 64;
+}
+RESQ_INLINE int64_t resq_qsums_at(const resq_qwork *w) {
+  return resq_qrings_at(w) + w->plan.warps * resq_qring_bytes(w);
+}
+RESQ_INLINE int64_t resq_qbarriers_at(const resq_qwork *w) {
+  return resq_qsums_at(w) + resq_qcopies(w) * resq_qsums_bytes(w);
+}
+RESQ_INLINE int64_t resq_qshared_bytes(const resq_qwork *w) {
+  return resq_qbarriers_at(w) + 8 * (w->plan.warps * w->plan.stages + 2 * RESQ_QMOST_COPIES);
+}
+
+/// Bytes of dynamic shared memory of a launch.
+RESQ_INLINE int64_t resq_qlinear_fast_shared(int64_t k_a, int64_t group_a, int64_t wbits_a,
+                                             int64_t trellis_a, int64_t k_b, int64_t group_b,
+                                             int64_t wbits_b, int64_t trellis_b, int64_t most_rows,
+                                             int64_t warps, int64_t stages, int64_t units) {
+  const resq_qwork w = {
+      {{.k = k_a, .group = group_a, .wbits = wbits_a, .trellis = trellis_a},
+       {.k = k_b, .group = group_b ? group_b : 1, .wbits = wbits_b, .trellis = trellis_b}},
+      {most_rows, warps, stages, units}};
+  return resq_qshared_bytes(&w);
+}
+
+//===-- Chunks ------------------------------------------------------------===//
+
+/// A piece of one group's weights of one tile.
+typedef struct resq_qchunk {
+  const uint8_t *from;
+  const int8_t *codes; ///< of row 0
+  int32_t units;
+  int32_t first; ///< unit in its group
+  int32_t slot;  ///< of its sums
+  int second;    ///< of the second branch
+} resq_qchunk;
+
+/// Chunk i of a tile.
+RESQ_INLINE resq_qchunk resq_qchunk_at(const resq_qwork *w, int64_t tile, int32_t i) {
+  const int32_t before = (int32_t)resq_qbranch_chunks(w, 0);
+  const int second = i >= before;
+  const resq_qshape *b = &w->branch[second];
+  const int32_t chunk = (int32_t)(second ? resq_qchunk_units(w, 1) : resq_qchunk_units(w, 0));
+  const int32_t in_group = (int32_t)(second ? resq_qgroup_chunks(w, 1) : resq_qgroup_chunks(w, 0));
+  const int32_t at = second ? i - before : i, g = at / in_group, units = (int32_t)resq_qunits(b);
+  const int32_t first = at % in_group * chunk;
+  return (resq_qchunk){.from = resq_qweight(b, tile, g) + first * resq_qunit_bytes(b),
+                       .codes = resq_qcodes(b, 0, g) + 8 * first,
+                       .units = units - first < chunk ? units - first : chunk,
+                       .first = first,
+                       .slot = g + (second ? (int32_t)resq_qgroups_of(&w->branch[0]) : 0),
+                       .second = second};
+}
+
+RESQ_INLINE void resq_qcopy(const resq_qwork *w, const resq_qchunk *c, uint32_t to,
+                            uint32_t barrier) {
+  const uint32_t bytes = (uint32_t)(c->units * resq_qunit_bytes(&w->branch[c->second]));
+  resq_mbarrier_expect(barrier, bytes);
+  resq_bulk_copy_once(to, c->from, bytes, barrier);
+}
+
+//===-- Trellis codes -----------------------------------------------------===//
+
+/// Bits of a pair's byte.
+RESQ_INLINE uint32_t resq_qpair_byte(uint32_t even, uint32_t odd) {
+  return (even & 1) << 1 | (even >> 1 & 7) << 2 | (odd & 1) << 7 | (odd >> 1 & 3) << 5 | odd >> 3;
+}
+/// The weights of a pair's byte where the pair below has bits 7 and 1.
+RESQ_INLINE uint32_t resq_qpair_weights(uint32_t pair, uint32_t bit7, uint32_t bit1) {
+  const uint32_t even = pair >> 1 & 15, odd = pair >> 7 | (pair >> 5 & 3) << 1 | (pair & 1) << 3;
+  const uint32_t at_even = (bit7 | bit1 << 1) * RESQ_TRELLIS_CODES + even;
+  const uint32_t at_odd = ((even & 1) | bit7 << 1) * RESQ_TRELLIS_CODES + odd;
+  return (uint8_t)resq_trellis_weights[at_even] | (uint32_t)(uint8_t)resq_trellis_weights[at_odd]
+                                                      << 8;
+}
+
+RESQ_INLINE void resq_qmake_table(int threads) {
+  for (int line = resq_thread(); line < 512; line += threads) {
+    const uint32_t pair = (uint32_t)line >> 1, bit7 = line & 1;
+    const uint32_t v = resq_qpair_weights(pair, bit7, 0) | resq_qpair_weights(pair, bit7, 1) << 16;
+    RESQ_UNROLL
+    for (int i = 0; i < 8; ++i) // in turns, for the sake of the banks
+      resq_shared_store_x4(resq_dynamic_shared() + (uint32_t)line * 128 +
+                               (uint32_t)((i + line) & 7) * 16,
+                           (resq_u32x4){v, v, v, v});
+  }
+}
+
+/// Recodes the steps of a weight of trellis codes in place; a thread does a step of a tile.
+RESQ_INLINE void resq_qlinear_recode(uint8_t *weight, int64_t n, int64_t k, int64_t group,
+                                     int64_t threads) {
+  const int64_t units = (group + 7) / 8, steps = (units + RESQ_QSTEP_UNITS - 1) / RESQ_QSTEP_UNITS;
+  const int64_t all = resq_qtiles(n) * (k / group) * steps;
+  for (int64_t i = resq_block_x() * threads + resq_thread(); i < all;
+       i += resq_blocks_x() * threads) {
+    const int64_t first = i % steps * RESQ_QSTEP_UNITS;
+    const int64_t count = units - first < RESQ_QSTEP_UNITS ? units - first : RESQ_QSTEP_UNITS;
+    uint8_t *at = weight + (i / steps * units + first) * 64, old[RESQ_QSTEP_UNITS * 64];
+    for (int64_t j = 0; j < count * 64; ++j)
+      old[j] = at[j];
+    for (int64_t j = 0; j < count * 64; ++j) {
+      const int64_t pair = j / 8 / count, unit = j / 8 % count, input = j % 8;
+      const uint8_t *codes = old + 64 * unit + 8 * pair + input % 4;
+      const int shift = input < 4 ? 0 : 4;
+      at[j] = (uint8_t)resq_qpair_byte(codes[0] >> shift & 15, codes[4] >> shift & 15);
+    }
+  }
+}
+
+//===-- Products ----------------------------------------------------------===//
+
+/// The weights of a lane, as resq_mma_s8 takes them.
+typedef struct resq_qweights {
+  uint32_t a[4];
+} resq_qweights;
+
+/// Step of `units` units at `at`: 16 times the integers of 4 bits, those of 8 bits, or what trellis codes stand for.
+RESQ_INLINE resq_qweights resq_qweights_of(const resq_qshape *b, uint32_t at, int units, int lane) {
+  const uint32_t g = (uint32_t)lane >> 2, q = (lane & 3) < units ? (uint32_t)lane & 3 : 0;
+  if (b->trellis) {
+    const resq_u32x2 own = resq_shared_load_x2(at + 8 * ((uint32_t)units * g + q));
+    const resq_u32x2 below = resq_shared_load_x2(at + 8 * ((uint32_t)units * ((g + 7) & 7) + q));
+    uint32_t e[8], m[4];
+    RESQ_UNROLL
+    for (uint32_t i = 0; i < 8; ++i) {
+      const uint32_t both = resq_pick_bytes(below[i / 4], own[i / 4], (i % 4) | (4 + i % 4) << 4);
+      e[i] = resq_shared_load_u16(resq_dynamic_shared(), (both & 0xff82) | 4 * (uint32_t)lane);
+    }
+    RESQ_UNROLL
+    for (int i = 0; i < 4; ++i)
+      m[i] = resq_merge_halves(e[2 * i + 1], e[2 * i]);
+    return (resq_qweights){
+        {resq_pick_bytes(m[0], m[1], 0x6420), resq_pick_bytes(m[0], m[1], 0x7531),
+         resq_pick_bytes(m[2], m[3], 0x6420), resq_pick_bytes(m[2], m[3], 0x7531)}};
+  }
+  if (b->wbits == 8) {
+    const resq_u32x2 v = resq_shared_load_x2(at + 128 * q + 8 * g);
+    const resq_u32x2 h = resq_shared_load_x2(at + 128 * q + 64 + 8 * g);
+    return (resq_qweights){
+        {v[0] ^ 0x80808080, v[1] ^ 0x80808080, h[0] ^ 0x80808080, h[1] ^ 0x80808080}};
+  }
+  const resq_u32x2 v = resq_shared_load_x2(at + 64 * q + 8 * g);
+  return (resq_qweights){{(v[0] << 4 ^ 0x80808080) & 0xf0f0f0f0,
+                          (v[1] << 4 ^ 0x80808080) & 0xf0f0f0f0, (v[0] ^ 0x80808080) & 0xf0f0f0f0,
+                          (v[1] ^ 0x80808080) & 0xf0f0f0f0}};
+}
+
+enum { RESQ_QMOST_COLUMN_TILES = 3, RESQ_QMOST_STEPS = 16 };
+
+/// Ones where unit `unit` of a group has inputs, byte by byte.
+RESQ_INLINE resq_u32x2 resq_qones(const resq_qshape *b, int32_t unit) {
+  resq_u32x2 ones = {0x01010101, 0x01010101};
+  const int64_t last = b->group % 8; // inputs of the last unit, 0: all
+  if (last && unit + 1 == resq_qunits(b)) {
+    const uint64_t mask = ((uint64_t)1 << 8 * last) - 1;
+    ones[0] &= (uint32_t)mask;
+    ones[1] &= (uint32_t)(mask >> 32);
+  }
+  return ones;
+}
+
+/// What the lane feeds to tile t of columns: its unit of the step, of its row or of ones.
+RESQ_INLINE resq_u32x2 resq_qcolumn(const resq_qwork *w, const resq_qshape *b, const resq_qchunk *c,
+                                    int step, int t, int64_t rows, int lane) {
+  const int column = 8 * t + (lane >> 2);
+  const int32_t unit = step * RESQ_QSTEP_UNITS + (lane & 3);
+  resq_u32x2 x = {0, 0};
+  if (unit < c->units && column < rows)
+    x = resq_load_x2(c->codes + column * resq_code_stride(b->k, b->group) + 8 * unit);
+  if (b->abits == 8 && unit < c->units && column == w->plan.rows)
+    x = resq_qones(b, c->first + unit);
+  return x;
+}
+
+/// acc += a chunk of `units`, a constant, once it has landed at `at`.
+RESQ_INLINE void resq_qmultiply(const resq_qwork *w, const resq_qshape *b, const resq_qchunk *c,
+                                int units, int64_t rows, uint32_t at, uint32_t barrier,
+                                uint32_t parity, int lane, int32_t (*acc)[4]) {
+  const int steps = (units + RESQ_QSTEP_UNITS - 1) / RESQ_QSTEP_UNITS;
+  const int tiles = (int)(resq_qcolumns(&w->plan) - (b->abits == 8 ? 0 : 1) + 7) / 8;
+  resq_u32x2 x[RESQ_QMOST_STEPS][RESQ_QMOST_COLUMN_TILES];
+  RESQ_UNROLL
+  for (int s = 0; s < steps; ++s)
+    RESQ_UNROLL
+  for (int t = 0; t < tiles; ++t)
+    x[s][t] = resq_qcolumn(w, b, c, s, t, rows, lane);
+  resq_mbarrier_wait(barrier, parity);
+  RESQ_UNROLL
+  for (int s = 0; s < steps; ++s) {
+    const int left = units - s * RESQ_QSTEP_UNITS;
+    const resq_qweights v =
+        resq_qweights_of(b, at + (uint32_t)(s * RESQ_QSTEP_UNITS * resq_qunit_bytes(b)),
+                         left < RESQ_QSTEP_UNITS ? left : RESQ_QSTEP_UNITS, lane);
+    RESQ_UNROLL
+    for (int t = 0; t < tiles; ++t)
+      resq_mma_s8(acc[t], v.a[0], v.a[1], v.a[2], v.a[3], x[s][t][0], x[s][t][1]);
+  }
+}
+
+/// A warp's sums to its tile's, and zero.
+RESQ_INLINE void resq_qadd_up(const resq_qwork *w, int32_t (*acc)[4], uint32_t slot, int lane) {
+  const int columns = (int)resq_qcolumns(&w->plan), tiles = (columns + 7) / 8;
+  RESQ_UNROLL
+  for (int t = 0; t < tiles; ++t)
+    RESQ_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const int column = 8 * t + 2 * (lane & 3) + (i & 1);
+    if (column < columns)
+      resq_shared_add(slot +
+                          4 * (uint32_t)(column * RESQ_QCOLUMN_WORDS + (lane >> 2) + 8 * (i >> 1)),
+                      acc[t][i]);
+    acc[t][i] = 0;
+  }
+}
+
+//===-- The f32 steps of a tile -------------------------------------------===//
+
+/// t of qlinear_shape.h: the exact sum times the activation's scale.
+RESQ_INLINE float resq_qgroup_value(const resq_qwork *w, const resq_qshape *b, uint32_t slot,
+                                    int64_t row, int64_t g, int place) {
+  const resq_quant_meta *meta = &b->meta[row * resq_qgroups(b) + g];
+  const resq_u32x2 scale_shift = {resq_load(&meta->scale), resq_load(&meta->shift)};
+  const int down =
+      b->wbits <= 4 && !b->trellis ? 4 : 0; // those sums are 16 times what they stand for
+  int32_t sum =
+      (int32_t)resq_shared_load(slot + 4 * (uint32_t)(row * RESQ_QCOLUMN_WORDS + place)) >> down;
+  if (b->abits == 8)
+    sum += (int32_t)scale_shift[1] *
+           ((int32_t)resq_shared_load(slot +
+                                      4 * (uint32_t)(w->plan.rows * RESQ_QCOLUMN_WORDS + place)) >>
+            down);
+  return (float)sum * resq_number(scale_shift[0]);
+}
+
+/// y + the product of one branch, whose sums begin at `sums`.
+RESQ_INLINE float resq_qbranch_value(const resq_qwork *w, const resq_qshape *b, uint32_t sums,
+                                     int64_t tile, int64_t row, int channel, float y) {
+  const int place = channel / 2 + 8 * (channel % 2);
+  const uint32_t bytes = (uint32_t)(resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS * 4);
+  float part = 0;
+  for (int64_t g = 0; g < resq_qgroups(b); ++g) {
+    const float t = resq_qgroup_value(w, b, sums + (uint32_t)g * bytes, row, g, place);
+    if (!resq_qscale_per_row(b)) {
+      y += resq_f32_from_bf16(resq_qscales(b, tile, g)[channel]) * t;
+      continue;
+    }
+    part = g > 0 ? part + t : t;
+  }
+  if (resq_qscale_per_row(b))
+    y += resq_f32_from_bf16(resq_qscales(b, tile, 0)[channel]) * part;
+  return y;
+}
+
+/// Rows of a tile by one warp; sums are zero afterwards.
+RESQ_INLINE void resq_qfinish(const resq_qwork *w, uint32_t sums, int64_t tile, const float *bias,
+                              float *y, int64_t rows, int64_t ldy, int lane) {
+  const resq_qshape *a = &w->branch[0], *b = &w->branch[1];
+  for (int i = lane; i < RESQ_TILE_N * rows; i += RESQ_WARP) {
+    const int64_t row = i / RESQ_TILE_N, channel = tile * RESQ_TILE_N + i % RESQ_TILE_N;
+    if (channel >= a->n)
+      continue;
+    float value = bias ? bias[channel] : 0.0f;
+    value = resq_qbranch_value(w, a, sums, tile, row, i % RESQ_TILE_N, value);
+    if (b->k)
+      value = resq_qbranch_value(
+          w, b,
+          sums + (uint32_t)(resq_qgroups(a) * resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS * 4),
+          tile, row, i % RESQ_TILE_N, value);
+    y[row * ldy + channel] = value;
+  }
+  resq_sync_warp();
+  for (uint32_t i = 4 * (uint32_t)lane; i < resq_qsums_bytes(w); i += 4 * RESQ_WARP)
+    resq_shared_store(sums + i, 0);
+}
+
+//===-- The kernel --------------------------------------------------------===//
+
+/// Arguments of resq_qlinear, most_rows, which rows does not exceed, and how the launch is cut.
+RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta *meta_a,
+                                   const uint8_t *weight_a, const int8_t *codes_b,
+                                   const resq_quant_meta *meta_b, const uint8_t *weight_b,
+                                   const float *bias, float *y, int64_t rows, int64_t ldy,
+                                   int64_t n, int64_t k_a, int64_t group_a, int64_t wgroup_a,
+                                   int64_t abits_a, int64_t wbits_a, int64_t trellis_a, int64_t k_b,
+                                   int64_t group_b, int64_t wgroup_b, int64_t abits_b,
+                                   int64_t wbits_b, int64_t trellis_b, int64_t most_rows,
+                                   int64_t warps, int64_t stages, int64_t units) {
+  const resq_qwork w = {
+      {{codes_a, meta_a, weight_a, n, k_a, group_a, wgroup_a, abits_a, wbits_a, trellis_a},
+       {codes_b, meta_b, weight_b, n, k_b, k_b ? group_b : 1, wgroup_b, abits_b, wbits_b,
+        trellis_b}},
+      {most_rows, warps, stages, units}};
+  const int lane = resq_thread() % RESQ_WARP, warp = resq_thread() / RESQ_WARP;
+  const uint32_t shared = resq_dynamic_shared();
+  resq_let_next_launch_start();
+
+  const int64_t tiles = resq_qtiles(n), begin = tiles * resq_block_x() / resq_blocks_x();
+  const int32_t count = (int32_t)(tiles * (resq_block_x() + 1) / resq_blocks_x() - begin);
+  const int32_t per = (int32_t)(resq_qbranch_chunks(&w, 0) + resq_qbranch_chunks(&w, 1));
+  const int32_t total = count * per;
+  const uint32_t chunk_bytes = (uint32_t)(64 * units);
+  const uint32_t ring = shared + (uint32_t)(resq_qrings_at(&w) + warp * resq_qring_bytes(&w));
+  const uint32_t bars = shared + (uint32_t)(resq_qbarriers_at(&w) + 8 * warp * stages);
+  const uint32_t full = shared + (uint32_t)(resq_qbarriers_at(&w) + 8 * warps * stages);
+  const uint32_t empty = full + 8 * RESQ_QMOST_COPIES;
+  const int32_t copies = (int32_t)resq_qcopies(&w), step = (int32_t)warps;
+
+  if (lane == 0) {
+    for (int s = 0; s < stages; ++s)
+      resq_mbarrier_init(bars + 8 * (uint32_t)s, 1);
+    if (warp == 0)
+      RESQ_UNROLL
+    for (int i = 0; i < RESQ_QMOST_COPIES; ++i) {
+      resq_mbarrier_init(full + 8 * (uint32_t)i, (uint32_t)warps);
+      resq_mbarrier_init(empty + 8 * (uint32_t)i, 1);
+    }
+    resq_mbarrier_init_fence();
+    for (int32_t s = 0; s < stages; ++s)
+      if (warp + s * step < total) {
+        const int32_t i = warp + s * step;
+        const resq_qchunk c = resq_qchunk_at(&w, begin + i / per, i % per);
+        resq_qcopy(&w, &c, ring + chunk_bytes * (uint32_t)s, bars + 8 * (uint32_t)s);
+      }
+  }
+  if (resq_qrings_at(&w))
+    resq_qmake_table((int)warps * RESQ_WARP);
+  for (int64_t i = resq_thread(); i < copies * resq_qsums_bytes(&w) / 4; i += warps * RESQ_WARP)
+    resq_shared_store(shared + (uint32_t)(resq_qsums_at(&w) + 4 * i), 0);
+  resq_sync_block();
+  resq_wait_for_launches();
+
+  int32_t acc[RESQ_QMOST_COLUMN_TILES][4] = {0};
+  int32_t next = warp;
+  uint32_t stage = 0, parity = 0;
+  for (int32_t tile = 0; tile < count; ++tile) {
+    const uint32_t copy = (uint32_t)(tile % copies), round = (uint32_t)(tile / copies);
+    const uint32_t sums = shared + (uint32_t)(resq_qsums_at(&w) + copy * resq_qsums_bytes(&w));
+    const uint32_t slot_bytes = (uint32_t)(resq_qcolumns(&w.plan) * RESQ_QCOLUMN_WORDS * 4);
+    int32_t slot = -1;
+    bool may_add = tile < copies;
+    for (; next < (tile + 1) * per; next += step) {
+      const resq_qchunk c = resq_qchunk_at(&w, begin + tile, next - tile * per);
+      if (slot >= 0 && c.slot != slot) {
+        if (!may_add)
+          resq_mbarrier_wait(empty + 8 * copy, (round - 1) & 1);
+        may_add = true;
+        resq_qadd_up(&w, acc, sums + (uint32_t)slot * slot_bytes, lane);
+      }
+      slot = c.slot;
+      const uint32_t at = ring + chunk_bytes * stage, bar = bars + 8 * stage;
+      RESQ_UNROLL
+      for (int i = 0; i < 2; ++i) {
+        if (c.second != i || !w.branch[i].k)
+          continue;
+        const int whole = (int)resq_qchunk_units(&w, i);
+        const int rest = (int)(resq_qunits(&w.branch[i]) % whole);
+        if (rest == 0 || c.units == whole)
+          resq_qmultiply(&w, &w.branch[i], &c, whole, rows, at, bar, parity, lane, acc);
+        else
+          resq_qmultiply(&w, &w.branch[i], &c, rest, rows, at, bar, parity, lane, acc);
+      }
+      resq_sync_warp();
+      const int32_t ahead = next + (int32_t)stages * step;
+      if (lane == 0 && ahead < total) {
+        const resq_qchunk later = resq_qchunk_at(&w, begin + ahead / per, ahead % per);
+        resq_qcopy(&w, &later, at, bar);
+      }
+      stage = stage + 1 == stages ? 0 : stage + 1;
+      parity ^= stage == 0;
+    }
+    if (!may_add) // nor arrive for this tile before the one that had this copy is done
+      resq_mbarrier_wait(empty + 8 * copy, (round - 1) & 1);
+    if (slot >= 0)
+      resq_qadd_up(&w, acc, sums + (uint32_t)slot * slot_bytes, lane);
+    resq_sync_warp();
+    if (lane == 0)
+      resq_mbarrier_arrive(full + 8 * copy);
+    if (warp != tile % step)
+      continue;
+    resq_mbarrier_wait(full + 8 * copy, round & 1);
+    resq_qfinish(&w, sums, begin + tile, bias, y, rows, ldy, lane);
+    resq_sync_warp();
+    if (lane == 0)
+      resq_mbarrier_arrive(empty + 8 * copy);
+  }
+}
+
+#endif // RESQ_KERNELS_NVPTX_QLINEAR_FAST_H
