@@ -237,6 +237,10 @@ RESQ_INLINE uint32_t resq_load(const void *p) {
   __asm__ volatile("ld.global.u32 %0, [%1];" : "=r"(r) : "l"(p) : "memory");
   return r;
 }
+/// The line of p on its way to the L2 cache.
+RESQ_INLINE void resq_prefetch(const void *p) {
+  __asm__ volatile("prefetch.global.L2 [%0];" ::"l"(p));
+}
 /// What other blocks of this launch have written, past the multiprocessor's own cache: loads one after
 /// the other are under way together. Behind a fence.
 RESQ_INLINE float resq_load_f32(const float *p) {

@@ -6,7 +6,7 @@
 //
 // A block owns whole tiles of 16 output channels over all inputs of both branches, so that it finishes them itself: no
 // sums in global memory, no order among blocks. Its tiles stand behind each other in memory. They are cut into
-// chunks, which never span two groups of a tile; warps take chunks in turns, each copying `stages` of them ahead into a
+// chunks, whole groups of a tile or parts of one; warps take chunks in turns, each copying `stages` of them ahead into a
 // ring of its own. One tensor core product does 16 channels by a step of 4 units, 32 inputs; which of its 32 inputs
 // is which does not matter as long as weights and activations agree: lane 4 g + q holds channels 2 g and
 // 2 g + 1 of unit q, 8 neighboring bytes of a packed unit, and 8 bytes of a row's codes.
@@ -29,126 +29,7 @@
 #define RESQ_KERNELS_NVPTX_QLINEAR_FAST_H
 
 #include "kernels/half.h"
-#include "kernels/templates/qlinear_shape.h"
-#include "device.h"
-
-enum {
-  RESQ_QSTEP_UNITS = 4,      ///< of one product
-  RESQ_QTABLE_BYTES = 65536, ///< 512 lines of two pairs, 32 times each
-  RESQ_QCOLUMN_WORDS =
-      20, ///< 16 sums of a column, so placed that a warp's additions meet no bank twice
-  RESQ_QMOST_COPIES = 2,      ///< of a tile's sums
-  RESQ_QCOPIES_BYTES = 32768, ///< there is one copy where two are larger
-};
-
-/// How a launch is cut; all constants.
-typedef struct resq_qplan {
-  int64_t rows;   ///< at most, 1 to 16
-  int64_t warps;  ///< of a block
-  int64_t stages; ///< chunks that each warp has in its ring
-  int64_t units;  ///< of 64 bytes in a chunk: a multiple of 8
-} resq_qplan;
-
-/// What a block works with: constants after inlining, but for pointers.
-typedef struct resq_qwork {
-  resq_qshape branch[2];
-  resq_qplan plan;
-} resq_qwork;
-
-//===-- Sizes -------------------------------------------------------------===//
-
-/// Columns of sums: rows, and the sums of weights.
-RESQ_INLINE int64_t resq_qcolumns(const resq_qplan *p) { return p->rows + 1; }
-
-/// Groups of the branch, none of a branch that is not there.
-RESQ_INLINE int64_t resq_qgroups_of(const resq_qshape *b) { return b->k ? resq_qgroups(b) : 0; }
-
-/// Units in a chunk of a branch, and chunks of a group.
-RESQ_INLINE int64_t resq_qchunk_units(const resq_qwork *w, int i) {
-  const int64_t most = w->branch[i].wbits == 8 ? w->plan.units / 2 : w->plan.units;
-  const int64_t units = resq_qunits(&w->branch[i]);
-  return units < most ? units : most;
-}
-RESQ_INLINE int64_t resq_qgroup_chunks(const resq_qwork *w, int i) {
-  const int64_t chunk = resq_qchunk_units(w, i);
-  return (resq_qunits(&w->branch[i]) + chunk - 1) / chunk;
-}
-RESQ_INLINE int64_t resq_qbranch_chunks(const resq_qwork *w, int i) {
-  return w->branch[i].k ? resq_qgroups(&w->branch[i]) * resq_qgroup_chunks(w, i) : 0;
-}
-
-RESQ_INLINE int64_t resq_qsums_bytes(const resq_qwork *w) {
-  return (resq_qgroups_of(&w->branch[0]) + resq_qgroups_of(&w->branch[1])) *
-         resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS * 4;
-}
-RESQ_INLINE int64_t resq_qcopies(const resq_qwork *w) {
-  return RESQ_QMOST_COPIES * resq_qsums_bytes(w) <= RESQ_QCOPIES_BYTES ? RESQ_QMOST_COPIES : 1;
-}
-
-/// Where parts of the shared memory begin: the table, rings, sums, barriers.
-RESQ_INLINE int64_t resq_qrings_at(const resq_qwork *w) {
-  return w->branch[0].trellis || w->branch[1].trellis ? RESQ_QTABLE_BYTES : 0;
-}
-RESQ_INLINE int64_t resq_qring_bytes(const resq_qwork *w) {
-  return w->plan.stages * w->plan.units * 64;
-}
-RESQ_INLINE int64_t resq_qsums_at(const resq_qwork *w) {
-  return resq_qrings_at(w) + w->plan.warps * resq_qring_bytes(w);
-}
-RESQ_INLINE int64_t resq_qbarriers_at(const resq_qwork *w) {
-  return resq_qsums_at(w) + resq_qcopies(w) * resq_qsums_bytes(w);
-}
-RESQ_INLINE int64_t resq_qshared_bytes(const resq_qwork *w) {
-  return resq_qbarriers_at(w) + 8 * (w->plan.warps * w->plan.stages + 2 * RESQ_QMOST_COPIES);
-}
-
-/// Bytes of dynamic shared memory of a launch.
-RESQ_INLINE int64_t resq_qlinear_fast_shared(int64_t k_a, int64_t group_a, int64_t wbits_a,
-                                             int64_t trellis_a, int64_t k_b, int64_t group_b,
-                                             int64_t wbits_b, int64_t trellis_b, int64_t most_rows,
-                                             int64_t warps, int64_t stages, int64_t units) {
-  const resq_qwork w = {
-      {{.k = k_a, .group = group_a, .wbits = wbits_a, .trellis = trellis_a},
-       {.k = k_b, .group = group_b ? group_b : 1, .wbits = wbits_b, .trellis = trellis_b}},
-      {most_rows, warps, stages, units}};
-  return resq_qshared_bytes(&w);
-}
-
-//===-- Chunks ------------------------------------------------------------===//
-
-/// A piece of one group's weights of one tile.
-typedef struct resq_qchunk {
-  const uint8_t *from;
-  const int8_t *codes; ///< of row 0
-  int32_t units;
-  int32_t first; ///< unit in its group
-  int32_t slot;  ///< of its sums
-  int second;    ///< of the second branch
-} resq_qchunk;
-
-/// Chunk i of a tile.
-RESQ_INLINE resq_qchunk resq_qchunk_at(const resq_qwork *w, int64_t tile, int32_t i) {
-  const int32_t before = (int32_t)resq_qbranch_chunks(w, 0);
-  const int second = i >= before;
-  const resq_qshape *b = &w->branch[second];
-  const int32_t chunk = (int32_t)(second ? resq_qchunk_units(w, 1) : resq_qchunk_units(w, 0));
-  const int32_t in_group = (int32_t)(second ? resq_qgroup_chunks(w, 1) : resq_qgroup_chunks(w, 0));
-  const int32_t at = second ? i - before : i, g = at / in_group, units = (int32_t)resq_qunits(b);
-  const int32_t first = at % in_group * chunk;
-  return (resq_qchunk){.from = resq_qweight(b, tile, g) + first * resq_qunit_bytes(b),
-                       .codes = resq_qcodes(b, 0, g) + 8 * first,
-                       .units = units - first < chunk ? units - first : chunk,
-                       .first = first,
-                       .slot = g + (second ? (int32_t)resq_qgroups_of(&w->branch[0]) : 0),
-                       .second = second};
-}
-
-RESQ_INLINE void resq_qcopy(const resq_qwork *w, const resq_qchunk *c, uint32_t to,
-                            uint32_t barrier) {
-  const uint32_t bytes = (uint32_t)(c->units * resq_qunit_bytes(&w->branch[c->second]));
-  resq_mbarrier_expect(barrier, bytes);
-  resq_bulk_copy_once(to, c->from, bytes, barrier);
-}
+#include "qlinear_plan.h"
 
 //===-- Trellis codes -----------------------------------------------------===//
 
@@ -252,21 +133,23 @@ RESQ_INLINE resq_u32x2 resq_qones(const resq_qshape *b, int32_t unit) {
 
 /// What the lane feeds to tile t of columns: its unit of the step, of its row or of ones.
 RESQ_INLINE resq_u32x2 resq_qcolumn(const resq_qwork *w, const resq_qshape *b, const resq_qchunk *c,
-                                    int step, int t, int64_t rows, int lane) {
+                                    const int8_t *codes, int step, int t, int64_t rows, int lane) {
   const int column = 8 * t + (lane >> 2);
   const int32_t unit = step * RESQ_QSTEP_UNITS + (lane & 3);
   resq_u32x2 x = {0, 0};
   if (unit < c->units && column < rows)
-    x = resq_load_x2(c->codes + column * resq_code_stride(b->k, b->group) + 8 * unit);
+    x = resq_load_x2(codes + column * resq_code_stride(b->k, b->group) + 8 * unit);
   if (b->abits == 8 && unit < c->units && column == w->plan.rows)
     x = resq_qones(b, c->first + unit);
   return x;
 }
 
-/// acc += a chunk of `units`, a constant, once it has landed at `at`.
+/// acc += `units`, a constant, of group j of a chunk, once it has landed at `at`.
 RESQ_INLINE void resq_qmultiply(const resq_qwork *w, const resq_qshape *b, const resq_qchunk *c,
-                                int units, int64_t rows, uint32_t at, uint32_t barrier,
+                                int j, int units, int64_t rows, uint32_t at, uint32_t barrier,
                                 uint32_t parity, int lane, int32_t (*acc)[4]) {
+  const int8_t *codes = c->codes + j * units * 8;
+  at += (uint32_t)(j * units * resq_qunit_bytes(b));
   const int steps = (units + RESQ_QSTEP_UNITS - 1) / RESQ_QSTEP_UNITS;
   const int tiles = (int)(resq_qcolumns(&w->plan) - (b->abits == 8 ? 0 : 1) + 7) / 8;
   resq_u32x2 x[RESQ_QMOST_STEPS][RESQ_QMOST_COLUMN_TILES];
@@ -274,7 +157,7 @@ RESQ_INLINE void resq_qmultiply(const resq_qwork *w, const resq_qshape *b, const
   for (int s = 0; s < steps; ++s)
     RESQ_UNROLL
   for (int t = 0; t < tiles; ++t)
-    x[s][t] = resq_qcolumn(w, b, c, s, t, rows, lane);
+    x[s][t] = resq_qcolumn(w, b, c, codes, s, t, rows, lane);
   resq_mbarrier_wait(barrier, parity);
   RESQ_UNROLL
   for (int s = 0; s < steps; ++s) {
@@ -304,6 +187,13 @@ RESQ_INLINE void resq_qadd_up(const resq_qwork *w, int32_t (*acc)[4], uint32_t s
   }
 }
 
+/// Loads of so many groups are under way together.
+#ifdef RESQ_EMULATED
+#define RESQ_QUNROLL_SOME
+#else
+#define RESQ_QUNROLL_SOME _Pragma("unroll 8")
+#endif
+
 //===-- The f32 steps of a tile -------------------------------------------===//
 
 /// t of qlinear_shape.h: the exact sum times the activation's scale.
@@ -329,6 +219,7 @@ RESQ_INLINE float resq_qbranch_value(const resq_qwork *w, const resq_qshape *b, 
   const int place = channel / 2 + 8 * (channel % 2);
   const uint32_t bytes = (uint32_t)(resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS * 4);
   float part = 0;
+  RESQ_QUNROLL_SOME
   for (int64_t g = 0; g < resq_qgroups(b); ++g) {
     const float t = resq_qgroup_value(w, b, sums + (uint32_t)g * bytes, row, g, place);
     if (!resq_qscale_per_row(b)) {
@@ -346,9 +237,11 @@ RESQ_INLINE float resq_qbranch_value(const resq_qwork *w, const resq_qshape *b, 
 RESQ_INLINE void resq_qfinish(const resq_qwork *w, uint32_t sums, int64_t tile, const float *bias,
                               float *y, int64_t rows, int64_t ldy, int lane) {
   const resq_qshape *a = &w->branch[0], *b = &w->branch[1];
-  for (int i = lane; i < RESQ_TILE_N * rows; i += RESQ_WARP) {
+  RESQ_UNROLL
+  for (int k = 0; k < (w->plan.rows + 1) / 2; ++k) {
+    const int i = k * RESQ_WARP + lane;
     const int64_t row = i / RESQ_TILE_N, channel = tile * RESQ_TILE_N + i % RESQ_TILE_N;
-    if (channel >= a->n)
+    if (row >= rows || channel >= a->n)
       continue;
     float value = bias ? bias[channel] : 0.0f;
     value = resq_qbranch_value(w, a, sums, tile, row, i % RESQ_TILE_N, value);
@@ -362,6 +255,15 @@ RESQ_INLINE void resq_qfinish(const resq_qwork *w, uint32_t sums, int64_t tile, 
   resq_sync_warp();
   for (uint32_t i = 4 * (uint32_t)lane; i < resq_qsums_bytes(w); i += 4 * RESQ_WARP)
     resq_shared_store(sums + i, 0);
+}
+
+/// Scales of a block's tiles on their way to the L2 cache, where there is one for a row.
+RESQ_INLINE void resq_qprefetch_scales(const resq_qwork *w, int64_t begin, int32_t count) {
+  RESQ_UNROLL
+  for (int i = 0; i < 2; ++i)
+    if (w->branch[i].k && resq_qscale_per_row(&w->branch[i]))
+      for (int64_t t = resq_thread(); t < count; t += w->plan.warps * RESQ_WARP)
+        resq_prefetch(resq_qscales(&w->branch[i], begin + t, 0));
 }
 
 //===-- The kernel --------------------------------------------------------===//
@@ -388,7 +290,6 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
   const int64_t tiles = resq_qtiles(n), begin = tiles * resq_block_x() / resq_blocks_x();
   const int32_t count = (int32_t)(tiles * (resq_block_x() + 1) / resq_blocks_x() - begin);
   const int32_t per = (int32_t)(resq_qbranch_chunks(&w, 0) + resq_qbranch_chunks(&w, 1));
-  const int32_t total = count * per;
   const uint32_t chunk_bytes = (uint32_t)(64 * units);
   const uint32_t ring = shared + (uint32_t)(resq_qrings_at(&w) + warp * resq_qring_bytes(&w));
   const uint32_t bars = shared + (uint32_t)(resq_qbarriers_at(&w) + 8 * warp * stages);
@@ -406,13 +307,18 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
       resq_mbarrier_init(empty + 8 * (uint32_t)i, 1);
     }
     resq_mbarrier_init_fence();
-    for (int32_t s = 0; s < stages; ++s)
-      if (warp + s * step < total) {
-        const int32_t i = warp + s * step;
-        const resq_qchunk c = resq_qchunk_at(&w, begin + i / per, i % per);
-        resq_qcopy(&w, &c, ring + chunk_bytes * (uint32_t)s, bars + 8 * (uint32_t)s);
-      }
   }
+  int32_t ahead = warp, ahead_tile = 0; // what is copied next
+  for (uint32_t s = 0; s < stages; ++s) {
+    for (; ahead >= per; ahead -= per)
+      ++ahead_tile;
+    if (lane == 0 && ahead_tile < count) {
+      const resq_qchunk c = resq_qchunk_at(&w, begin + ahead_tile, ahead);
+      resq_qcopy(&w, &c, ring + chunk_bytes * s, bars + 8 * s);
+    }
+    ahead += step;
+  }
+  resq_qprefetch_scales(&w, begin, count);
   if (resq_qrings_at(&w))
     resq_qmake_table((int)warps * RESQ_WARP);
   for (int64_t i = resq_thread(); i < copies * resq_qsums_bytes(&w) / 4; i += warps * RESQ_WARP)
@@ -421,7 +327,7 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
   resq_wait_for_launches();
 
   int32_t acc[RESQ_QMOST_COLUMN_TILES][4] = {0};
-  int32_t next = warp;
+  int32_t next = warp; // chunk of the tile
   uint32_t stage = 0, parity = 0;
   for (int32_t tile = 0; tile < count; ++tile) {
     const uint32_t copy = (uint32_t)(tile % copies), round = (uint32_t)(tile / copies);
@@ -429,36 +335,41 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
     const uint32_t slot_bytes = (uint32_t)(resq_qcolumns(&w.plan) * RESQ_QCOLUMN_WORDS * 4);
     int32_t slot = -1;
     bool may_add = tile < copies;
-    for (; next < (tile + 1) * per; next += step) {
-      const resq_qchunk c = resq_qchunk_at(&w, begin + tile, next - tile * per);
-      if (slot >= 0 && c.slot != slot) {
-        if (!may_add)
-          resq_mbarrier_wait(empty + 8 * copy, (round - 1) & 1);
-        may_add = true;
-        resq_qadd_up(&w, acc, sums + (uint32_t)slot * slot_bytes, lane);
-      }
-      slot = c.slot;
+    for (; next < per; next += step) {
+      const resq_qchunk c = resq_qchunk_at(&w, begin + tile, next);
       const uint32_t at = ring + chunk_bytes * stage, bar = bars + 8 * stage;
-      RESQ_UNROLL
-      for (int i = 0; i < 2; ++i) {
-        if (c.second != i || !w.branch[i].k)
-          continue;
-        const int whole = (int)resq_qchunk_units(&w, i);
-        const int rest = (int)(resq_qunits(&w.branch[i]) % whole);
-        if (rest == 0 || c.units == whole)
-          resq_qmultiply(&w, &w.branch[i], &c, whole, rows, at, bar, parity, lane, acc);
-        else
-          resq_qmultiply(&w, &w.branch[i], &c, rest, rows, at, bar, parity, lane, acc);
+      for (int j = 0; j < c.groups; ++j) {
+        if (slot >= 0 && c.slot + j != slot) {
+          if (!may_add)
+            resq_mbarrier_wait(empty + 8 * copy, (round - 1) & 1);
+          may_add = true;
+          resq_qadd_up(&w, acc, sums + (uint32_t)slot * slot_bytes, lane);
+        }
+        slot = c.slot + j;
+        RESQ_UNROLL
+        for (int i = 0; i < 2; ++i) {
+          if (c.second != i || !w.branch[i].k)
+            continue;
+          const int whole = (int)resq_qchunk_units(&w, i);
+          const int rest = (int)(resq_qunits(&w.branch[i]) % whole);
+          if (rest == 0 || c.units == whole)
+            resq_qmultiply(&w, &w.branch[i], &c, j, whole, rows, at, bar, parity, lane, acc);
+          else
+            resq_qmultiply(&w, &w.branch[i], &c, j, rest, rows, at, bar, parity, lane, acc);
+        }
       }
       resq_sync_warp();
-      const int32_t ahead = next + (int32_t)stages * step;
-      if (lane == 0 && ahead < total) {
-        const resq_qchunk later = resq_qchunk_at(&w, begin + ahead / per, ahead % per);
+      for (; ahead >= per; ahead -= per)
+        ++ahead_tile;
+      if (lane == 0 && ahead_tile < count) {
+        const resq_qchunk later = resq_qchunk_at(&w, begin + ahead_tile, ahead);
         resq_qcopy(&w, &later, at, bar);
       }
+      ahead += step;
       stage = stage + 1 == stages ? 0 : stage + 1;
       parity ^= stage == 0;
     }
+    next -= per;
     if (!may_add) // nor arrive for this tile before the one that had this copy is done
       resq_mbarrier_wait(empty + 8 * copy, (round - 1) & 1);
     if (slot >= 0)

@@ -175,6 +175,7 @@ static inline void resq_shared_add(uint32_t at, int32_t v) {
   memcpy(p, &sum, 4);
 }
 
+static inline void resq_prefetch(const void *p) { (void)p; }
 static inline uint32_t resq_load(const void *p) { return *(const uint32_t *)p; }
 static inline float resq_load_f32(const float *p) { return *p; }
 static inline resq_u32x2 resq_load_x2(const void *p) { return *(const resq_u32x2 *)p; }
