@@ -133,13 +133,14 @@ RESQ_INLINE resq_u32x2 resq_qones(const resq_qshape *b, int32_t unit) {
 
 /// What the lane feeds to tile t of columns: its unit of the step, of its row or of ones.
 RESQ_INLINE resq_u32x2 resq_qcolumn(const resq_qwork *w, const resq_qshape *b, const resq_qchunk *c,
-                                    const int8_t *codes, int step, int t, int64_t rows, int lane) {
+                                    const int8_t *codes, int units, int step, int t, int64_t rows,
+                                    int lane) {
   const int column = 8 * t + (lane >> 2);
   const int32_t unit = step * RESQ_QSTEP_UNITS + (lane & 3);
   resq_u32x2 x = {0, 0};
-  if (unit < c->units && column < rows)
+  if (unit < units && column < rows)
     x = resq_load_x2(codes + column * resq_code_stride(b->k, b->group) + 8 * unit);
-  if (b->abits == 8 && unit < c->units && column == w->plan.rows)
+  if (b->abits == 8 && unit < units && column == w->plan.rows)
     x = resq_qones(b, c->first + unit);
   return x;
 }
@@ -157,7 +158,7 @@ RESQ_INLINE void resq_qmultiply(const resq_qwork *w, const resq_qshape *b, const
   for (int s = 0; s < steps; ++s)
     RESQ_UNROLL
   for (int t = 0; t < tiles; ++t)
-    x[s][t] = resq_qcolumn(w, b, c, codes, s, t, rows, lane);
+    x[s][t] = resq_qcolumn(w, b, c, codes, units, s, t, rows, lane);
   resq_mbarrier_wait(barrier, parity);
   RESQ_UNROLL
   for (int s = 0; s < steps; ++s) {
@@ -187,12 +188,7 @@ RESQ_INLINE void resq_qadd_up(const resq_qwork *w, int32_t (*acc)[4], uint32_t s
   }
 }
 
-/// Loads of so many groups are under way together.
-#ifdef RESQ_EMULATED
-#define RESQ_QUNROLL_SOME
-#else
-#define RESQ_QUNROLL_SOME _Pragma("unroll 8")
-#endif
+enum { RESQ_QGROUPS_AT_ONCE = 8 }; ///< whose loads are under way together
 
 //===-- The f32 steps of a tile -------------------------------------------===//
 
@@ -219,14 +215,16 @@ RESQ_INLINE float resq_qbranch_value(const resq_qwork *w, const resq_qshape *b, 
   const int place = channel / 2 + 8 * (channel % 2);
   const uint32_t bytes = (uint32_t)(resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS * 4);
   float part = 0;
-  RESQ_QUNROLL_SOME
-  for (int64_t g = 0; g < resq_qgroups(b); ++g) {
-    const float t = resq_qgroup_value(w, b, sums + (uint32_t)g * bytes, row, g, place);
-    if (!resq_qscale_per_row(b)) {
-      y += resq_f32_from_bf16(resq_qscales(b, tile, g)[channel]) * t;
+  for (int64_t from = 0; from < resq_qgroups(b); from += RESQ_QGROUPS_AT_ONCE)
+    RESQ_UNROLL
+  for (int64_t g = from; g < from + RESQ_QGROUPS_AT_ONCE; ++g) {
+    if (g >= resq_qgroups(b))
       continue;
-    }
-    part = g > 0 ? part + t : t;
+    const float t = resq_qgroup_value(w, b, sums + (uint32_t)g * bytes, row, g, place);
+    if (!resq_qscale_per_row(b))
+      y += resq_f32_from_bf16(resq_qscales(b, tile, g)[channel]) * t;
+    else
+      part = g > 0 ? part + t : t;
   }
   if (resq_qscale_per_row(b))
     y += resq_f32_from_bf16(resq_qscales(b, tile, 0)[channel]) * part;
@@ -314,7 +312,7 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
       ++ahead_tile;
     if (lane == 0 && ahead_tile < count) {
       const resq_qchunk c = resq_qchunk_at(&w, begin + ahead_tile, ahead);
-      resq_qcopy(&w, &c, ring + chunk_bytes * s, bars + 8 * s);
+      resq_qcopy(&c, ring + chunk_bytes * s, bars + 8 * s);
     }
     ahead += step;
   }
@@ -363,7 +361,7 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
         ++ahead_tile;
       if (lane == 0 && ahead_tile < count) {
         const resq_qchunk later = resq_qchunk_at(&w, begin + ahead_tile, ahead);
-        resq_qcopy(&w, &later, at, bar);
+        resq_qcopy(&later, at, bar);
       }
       ahead += step;
       stage = stage + 1 == stages ? 0 : stage + 1;

@@ -112,6 +112,7 @@ RESQ_INLINE int64_t resq_qlinear_fast_shared(int64_t k_a, int64_t group_a, int64
 /// Whole groups of one tile's weights, or a part of one.
 typedef struct resq_qchunk {
   const uint8_t *from;
+  uint32_t bytes;
   const int8_t *codes; ///< of row 0
   int32_t groups;
   int32_t units; ///< of each group
@@ -127,10 +128,13 @@ RESQ_INLINE resq_qchunk resq_qbranch_chunk(const resq_qwork *w, int i, int64_t t
   const int32_t together = (int32_t)resq_qtogether(w, i), all = (int32_t)resq_qgroups(b);
   const int32_t run = all == 1 ? 0 : at / parts, part = at - run * parts, g = run * together;
   const int32_t first = part * whole, left = (int32_t)resq_qunits(b) - first;
+  const int32_t groups = all - g < together ? all - g : together;
+  const int32_t units = left < whole ? left : whole;
   return (resq_qchunk){.from = resq_qweight(b, tile, g) + first * resq_qunit_bytes(b),
+                       .bytes = (uint32_t)(groups * units * resq_qunit_bytes(b)),
                        .codes = resq_qcodes(b, 0, g) + 8 * first,
-                       .groups = all - g < together ? all - g : together,
-                       .units = left < whole ? left : whole,
+                       .groups = groups,
+                       .units = units,
                        .first = first,
                        .slot = g + (i ? (int32_t)resq_qgroups_of(&w->branch[0]) : 0),
                        .second = i};
@@ -144,11 +148,9 @@ RESQ_INLINE resq_qchunk resq_qchunk_at(const resq_qwork *w, int64_t tile, int32_
   return resq_qbranch_chunk(w, 0, tile, at);
 }
 
-RESQ_INLINE void resq_qcopy(const resq_qwork *w, const resq_qchunk *c, uint32_t to,
-                            uint32_t barrier) {
-  const uint32_t bytes = (uint32_t)(c->groups * c->units * resq_qunit_bytes(&w->branch[c->second]));
-  resq_mbarrier_expect(barrier, bytes);
-  resq_bulk_copy_once(to, c->from, bytes, barrier);
+RESQ_INLINE void resq_qcopy(const resq_qchunk *c, uint32_t to, uint32_t barrier) {
+  resq_mbarrier_expect(barrier, c->bytes);
+  resq_bulk_copy_once(to, c->from, c->bytes, barrier);
 }
 
 #endif // RESQ_KERNELS_NVPTX_QLINEAR_PLAN_H

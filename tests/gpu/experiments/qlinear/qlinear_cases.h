@@ -19,7 +19,7 @@
   X(s_down, 576, 1280, 1280, 256, 256)
 #define QLINEAR_ROWS(X, ...) X(1, __VA_ARGS__) X(4, __VA_ARGS__) X(8, __VA_ARGS__) X(16, __VA_ARGS__)
 /// Warps, chunks that each has ahead, 64-byte units in a chunk.
-#define QLINEAR_PLANS(X) X(0, 16, 2, 16) X(1, 8, 3, 16) X(2, 16, 2, 32) X(3, 16, 4, 16) X(4, 8, 2, 8)
+#define QLINEAR_PLANS(X) X(0, 16, 2, 32) X(1, 8, 2, 32) X(2, 16, 2, 16) X(3, 24, 2, 32) X(4, 8, 2, 16)
 // clang-format on
 
 #endif // RESQ_EXPERIMENTS_QLINEAR_CASES_H
