@@ -117,7 +117,7 @@ RESQ_INLINE resq_qweights resq_qweights_of(const resq_qshape *b, uint32_t at, in
                           (v[1] ^ 0x80808080) & 0xf0f0f0f0}};
 }
 
-enum { RESQ_QMOST_COLUMN_TILES = 3, RESQ_QMOST_STEPS = 16 };
+enum { RESQ_QMOST_COLUMN_TILES = 3 };
 
 /// Ones where unit `unit` of a group has inputs, byte by byte.
 RESQ_INLINE resq_u32x2 resq_qones(const resq_qshape *b, int32_t unit) {
@@ -145,33 +145,6 @@ RESQ_INLINE resq_u32x2 resq_qcolumn(const resq_qwork *w, const resq_qshape *b, c
   return x;
 }
 
-/// acc += `units`, a constant, of group j of a chunk, once it has landed at `at`.
-RESQ_INLINE void resq_qmultiply(const resq_qwork *w, const resq_qshape *b, const resq_qchunk *c,
-                                int j, int units, int64_t rows, uint32_t at, uint32_t barrier,
-                                uint32_t parity, int lane, int32_t (*acc)[4]) {
-  const int8_t *codes = c->codes + j * units * 8;
-  at += (uint32_t)(j * units * resq_qunit_bytes(b));
-  const int steps = (units + RESQ_QSTEP_UNITS - 1) / RESQ_QSTEP_UNITS;
-  const int tiles = (int)(resq_qcolumns(&w->plan) - (b->abits == 8 ? 0 : 1) + 7) / 8;
-  resq_u32x2 x[RESQ_QMOST_STEPS][RESQ_QMOST_COLUMN_TILES];
-  RESQ_UNROLL
-  for (int s = 0; s < steps; ++s)
-    RESQ_UNROLL
-  for (int t = 0; t < tiles; ++t)
-    x[s][t] = resq_qcolumn(w, b, c, codes, units, s, t, rows, lane);
-  resq_mbarrier_wait(barrier, parity);
-  RESQ_UNROLL
-  for (int s = 0; s < steps; ++s) {
-    const int left = units - s * RESQ_QSTEP_UNITS;
-    const resq_qweights v =
-        resq_qweights_of(b, at + (uint32_t)(s * RESQ_QSTEP_UNITS * resq_qunit_bytes(b)),
-                         left < RESQ_QSTEP_UNITS ? left : RESQ_QSTEP_UNITS, lane);
-    RESQ_UNROLL
-    for (int t = 0; t < tiles; ++t)
-      resq_mma_s8(acc[t], v.a[0], v.a[1], v.a[2], v.a[3], x[s][t][0], x[s][t][1]);
-  }
-}
-
 /// A warp's sums to its tile's, and zero.
 RESQ_INLINE void resq_qadd_up(const resq_qwork *w, int32_t (*acc)[4], uint32_t slot, int lane) {
   const int columns = (int)resq_qcolumns(&w->plan), tiles = (columns + 7) / 8;
@@ -188,39 +161,115 @@ RESQ_INLINE void resq_qadd_up(const resq_qwork *w, int32_t (*acc)[4], uint32_t s
   }
 }
 
-enum { RESQ_QGROUPS_AT_ONCE = 8 }; ///< whose loads are under way together
+/// What a warp has of a tile.
+typedef struct resq_qtile {
+  int32_t acc[RESQ_QMOST_COLUMN_TILES][4]; ///< of group `slot`, none where that is below 0
+  int32_t slot;
+  uint32_t sums;          ///< the tile's, in shared memory
+  uint32_t empty, parity; ///< who waits for these may add to them
+  bool may_add;
+} resq_qtile;
+
+RESQ_INLINE void resq_qmay_add(resq_qtile *t) {
+  if (!t->may_add)
+    resq_mbarrier_wait(t->empty, t->parity);
+  t->may_add = true;
+}
+RESQ_INLINE void resq_qflush(const resq_qwork *w, resq_qtile *t, int lane) {
+  resq_qmay_add(t);
+  if (t->slot >= 0)
+    resq_qadd_up(w, t->acc,
+                 t->sums + (uint32_t)(t->slot * resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS * 4),
+                 lane);
+  t->slot = -1;
+}
+
+/// The products of a chunk of branch i, which has `units` in each of its groups, a constant, once it has landed at
+/// `at`. Codes of rows are on their way before that.
+RESQ_INLINE void resq_qmultiply(const resq_qwork *w, int i, const resq_qchunk *c, int units,
+                                int64_t rows, uint32_t at, uint32_t barrier, uint32_t parity,
+                                int lane, resq_qtile *tile) {
+  const resq_qshape *b = &w->branch[i];
+  const int steps = (int)resq_qsteps(units), groups = (int)resq_qtogether(w, i);
+  const int tiles = (int)(resq_qcolumns(&w->plan) - (b->abits == 8 ? 0 : 1) + 7) / 8;
+  resq_u32x2 x[RESQ_QMOST_STEPS][RESQ_QMOST_COLUMN_TILES];
+  RESQ_UNROLL
+  for (int s = 0; s < groups * steps; ++s)
+    RESQ_UNROLL
+  for (int t = 0; t < tiles; ++t)
+    if (s / steps < c->groups)
+      x[s][t] =
+          resq_qcolumn(w, b, c, c->codes + s / steps * units * 8, units, s % steps, t, rows, lane);
+  resq_mbarrier_wait(barrier, parity);
+  RESQ_UNROLL
+  for (int s = 0; s < groups * steps; ++s) {
+    const int j = s / steps, first = s % steps * RESQ_QSTEP_UNITS;
+    if (j >= c->groups)
+      continue;
+    if (first == 0 && c->slot + j != tile->slot) {
+      resq_qflush(w, tile, lane);
+      tile->slot = c->slot + j;
+    }
+    const int left = units - first;
+    const resq_qweights v =
+        resq_qweights_of(b, at + (uint32_t)((j * units + first) * resq_qunit_bytes(b)),
+                         left < RESQ_QSTEP_UNITS ? left : RESQ_QSTEP_UNITS, lane);
+    RESQ_UNROLL
+    for (int t = 0; t < tiles; ++t)
+      resq_mma_s8(tile->acc[t], v.a[0], v.a[1], v.a[2], v.a[3], x[s][t][0], x[s][t][1]);
+  }
+}
 
 //===-- The f32 steps of a tile -------------------------------------------===//
 
-/// t of qlinear_shape.h: the exact sum times the activation's scale.
-RESQ_INLINE float resq_qgroup_value(const resq_qwork *w, const resq_qshape *b, uint32_t slot,
-                                    int64_t row, int64_t g, int place) {
-  const resq_quant_meta *meta = &b->meta[row * resq_qgroups(b) + g];
-  const resq_u32x2 scale_shift = {resq_load(&meta->scale), resq_load(&meta->shift)};
-  const int down =
-      b->wbits <= 4 && !b->trellis ? 4 : 0; // those sums are 16 times what they stand for
-  int32_t sum =
-      (int32_t)resq_shared_load(slot + 4 * (uint32_t)(row * RESQ_QCOLUMN_WORDS + place)) >> down;
-  if (b->abits == 8)
-    sum += (int32_t)scale_shift[1] *
-           ((int32_t)resq_shared_load(slot +
-                                      4 * (uint32_t)(w->plan.rows * RESQ_QCOLUMN_WORDS + place)) >>
-            down);
-  return (float)sum * resq_number(scale_shift[0]);
+/// Scales and shifts of rows to shared memory; who waits for a tile's sums finds them.
+RESQ_INLINE void resq_qstage_metas(const resq_qwork *w, int64_t rows) {
+  const uint32_t at = resq_dynamic_shared() + (uint32_t)resq_qmetas_at(w);
+  const int64_t slots = resq_qslots(w), before = resq_qgroups_of(&w->branch[0]);
+  for (int64_t i = resq_thread(); i < rows * slots; i += w->plan.warps * RESQ_WARP) {
+    const int64_t row = i / slots, slot = i % slots;
+    const resq_quant_meta *meta = slot < before
+                                      ? &w->branch[0].meta[row * before + slot]
+                                      : &w->branch[1].meta[row * (slots - before) + slot - before];
+    const uint32_t scale = resq_load(&meta->scale), shift = resq_load(&meta->shift);
+    resq_shared_store(at + 8 * (uint32_t)i, scale);
+    resq_shared_store(at + 8 * (uint32_t)i + 4, shift);
+  }
 }
 
-/// y + the product of one branch, whose sums begin at `sums`.
-RESQ_INLINE float resq_qbranch_value(const resq_qwork *w, const resq_qshape *b, uint32_t sums,
-                                     int64_t tile, int64_t row, int channel, float y) {
+/// t of qlinear_shape.h of group g: the exact sum times the activation's scale.
+RESQ_INLINE float resq_qgroup_value(const resq_qwork *w, int i, uint32_t sums, int64_t row,
+                                    int64_t g, int place) {
+  const resq_qshape *b = &w->branch[i];
+  const int64_t slot = g + (i ? resq_qgroups_of(&w->branch[0]) : 0);
+  const resq_u32x2 meta = resq_shared_load_x2(resq_dynamic_shared() + (uint32_t)resq_qmetas_at(w) +
+                                              8 * (uint32_t)(row * resq_qslots(w) + slot));
+  const uint32_t at =
+      sums + 4 * (uint32_t)(slot * resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS + place);
+  const int down =
+      b->wbits <= 4 && !b->trellis ? 4 : 0; // those sums are 16 times what they stand for
+  int32_t sum = (int32_t)resq_shared_load(at + 4 * (uint32_t)(row * RESQ_QCOLUMN_WORDS)) >> down;
+  if (b->abits == 8)
+    sum +=
+        (int32_t)meta[1] *
+        ((int32_t)resq_shared_load(at + 4 * (uint32_t)(w->plan.rows * RESQ_QCOLUMN_WORDS)) >> down);
+  return (float)sum * resq_number(meta[0]);
+}
+
+enum { RESQ_QGROUPS_AT_ONCE = 8 }; ///< whose loads are under way together
+
+/// y + the product of branch i.
+RESQ_INLINE float resq_qbranch_value(const resq_qwork *w, int i, uint32_t sums, int64_t tile,
+                                     int64_t row, int channel, float y) {
+  const resq_qshape *b = &w->branch[i];
   const int place = channel / 2 + 8 * (channel % 2);
-  const uint32_t bytes = (uint32_t)(resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS * 4);
   float part = 0;
   for (int64_t from = 0; from < resq_qgroups(b); from += RESQ_QGROUPS_AT_ONCE)
     RESQ_UNROLL
   for (int64_t g = from; g < from + RESQ_QGROUPS_AT_ONCE; ++g) {
     if (g >= resq_qgroups(b))
       continue;
-    const float t = resq_qgroup_value(w, b, sums + (uint32_t)g * bytes, row, g, place);
+    const float t = resq_qgroup_value(w, i, sums, row, g, place);
     if (!resq_qscale_per_row(b))
       y += resq_f32_from_bf16(resq_qscales(b, tile, g)[channel]) * t;
     else
@@ -231,27 +280,24 @@ RESQ_INLINE float resq_qbranch_value(const resq_qwork *w, const resq_qshape *b, 
   return y;
 }
 
-/// Rows of a tile by one warp; sums are zero afterwards.
+/// Rows of a tile by `threads`, of which this is number `me`.
 RESQ_INLINE void resq_qfinish(const resq_qwork *w, uint32_t sums, int64_t tile, const float *bias,
-                              float *y, int64_t rows, int64_t ldy, int lane) {
-  const resq_qshape *a = &w->branch[0], *b = &w->branch[1];
+                              float *y, int64_t rows, int64_t ldy, int me, int threads) {
   RESQ_UNROLL
-  for (int k = 0; k < (w->plan.rows + 1) / 2; ++k) {
-    const int i = k * RESQ_WARP + lane;
-    const int64_t row = i / RESQ_TILE_N, channel = tile * RESQ_TILE_N + i % RESQ_TILE_N;
-    if (row >= rows || channel >= a->n)
+  for (int k = 0; k < (w->plan.rows * RESQ_TILE_N + threads - 1) / threads; ++k) {
+    const int i = k * threads + me, channel = i % RESQ_TILE_N;
+    const int64_t row = i / RESQ_TILE_N, n = tile * RESQ_TILE_N + channel;
+    if (row >= rows || n >= w->branch[0].n)
       continue;
-    float value = bias ? bias[channel] : 0.0f;
-    value = resq_qbranch_value(w, a, sums, tile, row, i % RESQ_TILE_N, value);
-    if (b->k)
-      value = resq_qbranch_value(
-          w, b,
-          sums + (uint32_t)(resq_qgroups(a) * resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS * 4),
-          tile, row, i % RESQ_TILE_N, value);
-    y[row * ldy + channel] = value;
+    float value = bias ? bias[n] : 0.0f;
+    value = resq_qbranch_value(w, 0, sums, tile, row, channel, value);
+    if (w->branch[1].k)
+      value = resq_qbranch_value(w, 1, sums, tile, row, channel, value);
+    y[row * ldy + n] = value;
   }
-  resq_sync_warp();
-  for (uint32_t i = 4 * (uint32_t)lane; i < resq_qsums_bytes(w); i += 4 * RESQ_WARP)
+}
+RESQ_INLINE void resq_qclear_sums(const resq_qwork *w, uint32_t sums, int me, int threads) {
+  for (uint32_t i = 4 * (uint32_t)me; i < resq_qsums_bytes(w); i += 4 * (uint32_t)threads)
     resq_shared_store(sums + i, 0);
 }
 
@@ -294,6 +340,7 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
   const uint32_t full = shared + (uint32_t)(resq_qbarriers_at(&w) + 8 * warps * stages);
   const uint32_t empty = full + 8 * RESQ_QMOST_COPIES;
   const int32_t copies = (int32_t)resq_qcopies(&w), step = (int32_t)warps;
+  const bool together = resq_qfinish_together(&w);
 
   if (lane == 0) {
     for (int s = 0; s < stages; ++s)
@@ -302,7 +349,7 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
       RESQ_UNROLL
     for (int i = 0; i < RESQ_QMOST_COPIES; ++i) {
       resq_mbarrier_init(full + 8 * (uint32_t)i, (uint32_t)warps);
-      resq_mbarrier_init(empty + 8 * (uint32_t)i, 1);
+      resq_mbarrier_init(empty + 8 * (uint32_t)i, together ? (uint32_t)warps : 1);
     }
     resq_mbarrier_init_fence();
   }
@@ -324,37 +371,30 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
   resq_sync_block();
   resq_wait_for_launches();
 
-  int32_t acc[RESQ_QMOST_COLUMN_TILES][4] = {0};
+  resq_qstage_metas(&w, rows);
+
   int32_t next = warp; // chunk of the tile
   uint32_t stage = 0, parity = 0;
   for (int32_t tile = 0; tile < count; ++tile) {
     const uint32_t copy = (uint32_t)(tile % copies), round = (uint32_t)(tile / copies);
-    const uint32_t sums = shared + (uint32_t)(resq_qsums_at(&w) + copy * resq_qsums_bytes(&w));
-    const uint32_t slot_bytes = (uint32_t)(resq_qcolumns(&w.plan) * RESQ_QCOLUMN_WORDS * 4);
-    int32_t slot = -1;
-    bool may_add = tile < copies;
+    resq_qtile mine = {.slot = -1,
+                       .sums = shared + (uint32_t)(resq_qsums_at(&w) + copy * resq_qsums_bytes(&w)),
+                       .empty = empty + 8 * copy,
+                       .parity = (round - 1) & 1,
+                       .may_add = tile < copies};
     for (; next < per; next += step) {
       const resq_qchunk c = resq_qchunk_at(&w, begin + tile, next);
       const uint32_t at = ring + chunk_bytes * stage, bar = bars + 8 * stage;
-      for (int j = 0; j < c.groups; ++j) {
-        if (slot >= 0 && c.slot + j != slot) {
-          if (!may_add)
-            resq_mbarrier_wait(empty + 8 * copy, (round - 1) & 1);
-          may_add = true;
-          resq_qadd_up(&w, acc, sums + (uint32_t)slot * slot_bytes, lane);
-        }
-        slot = c.slot + j;
-        RESQ_UNROLL
-        for (int i = 0; i < 2; ++i) {
-          if (c.second != i || !w.branch[i].k)
-            continue;
-          const int whole = (int)resq_qchunk_units(&w, i);
-          const int rest = (int)(resq_qunits(&w.branch[i]) % whole);
-          if (rest == 0 || c.units == whole)
-            resq_qmultiply(&w, &w.branch[i], &c, j, whole, rows, at, bar, parity, lane, acc);
-          else
-            resq_qmultiply(&w, &w.branch[i], &c, j, rest, rows, at, bar, parity, lane, acc);
-        }
+      RESQ_UNROLL
+      for (int i = 0; i < 2; ++i) {
+        if (c.second != i || !w.branch[i].k)
+          continue;
+        const int whole = (int)resq_qchunk_units(&w, i);
+        const int rest = (int)(resq_qunits(&w.branch[i]) % whole);
+        if (rest == 0 || c.units == whole)
+          resq_qmultiply(&w, i, &c, whole, rows, at, bar, parity, lane, &mine);
+        else
+          resq_qmultiply(&w, i, &c, rest, rows, at, bar, parity, lane, &mine);
       }
       resq_sync_warp();
       for (; ahead >= per; ahead -= per)
@@ -368,17 +408,21 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
       parity ^= stage == 0;
     }
     next -= per;
-    if (!may_add) // nor arrive for this tile before the one that had this copy is done
-      resq_mbarrier_wait(empty + 8 * copy, (round - 1) & 1);
-    if (slot >= 0)
-      resq_qadd_up(&w, acc, sums + (uint32_t)slot * slot_bytes, lane);
+    resq_qflush(&w, &mine,
+                lane); // waits: nor may a warp arrive before the tile that had this copy is done
     resq_sync_warp();
     if (lane == 0)
       resq_mbarrier_arrive(full + 8 * copy);
-    if (warp != tile % step)
+    if (!together && warp != tile % step)
       continue;
     resq_mbarrier_wait(full + 8 * copy, round & 1);
-    resq_qfinish(&w, sums, begin + tile, bias, y, rows, ldy, lane);
+    const int me = together ? resq_thread() : lane,
+              threads = together ? step * RESQ_WARP : RESQ_WARP;
+    resq_qfinish(&w, mine.sums, begin + tile, bias, y, rows, ldy, me, threads);
+    if (together)
+      resq_sync_block();
+    resq_sync_warp();
+    resq_qclear_sums(&w, mine.sums, me, threads);
     resq_sync_warp();
     if (lane == 0)
       resq_mbarrier_arrive(empty + 8 * copy);

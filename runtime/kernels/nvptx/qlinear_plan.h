@@ -12,6 +12,7 @@
 
 enum {
   RESQ_QSTEP_UNITS = 4,      ///< of one product
+  RESQ_QMOST_STEPS = 16,     ///< of a chunk
   RESQ_QTABLE_BYTES = 65536, ///< 512 lines of two pairs, 32 times each
   RESQ_QCOLUMN_WORDS =
       20, ///< 16 sums of a column, so placed that a warp's additions meet no bank twice
@@ -50,10 +51,17 @@ RESQ_INLINE int64_t resq_qparts(const resq_qwork *w, int i) {
   const int64_t most = resq_qmost_units(w, i);
   return (resq_qunits(&w->branch[i]) + most - 1) / most;
 }
+RESQ_INLINE int64_t resq_qsteps(int64_t units) {
+  return (units + RESQ_QSTEP_UNITS - 1) / RESQ_QSTEP_UNITS;
+}
+RESQ_INLINE int64_t resq_qleast(int64_t a, int64_t b) { return a < b ? a : b; }
 RESQ_INLINE int64_t resq_qtogether(const resq_qwork *w, int i) {
-  const int64_t groups = resq_qmost_units(w, i) / resq_qunits(&w->branch[i]);
-  const int64_t all = resq_qgroups_of(&w->branch[i]);
-  return groups <= 1 ? 1 : groups < all ? groups : all;
+  const int64_t units = resq_qunits(&w->branch[i]), all = resq_qgroups_of(&w->branch[i]);
+  const int64_t room =
+      resq_qleast(resq_qmost_units(w, i) / units, RESQ_QMOST_STEPS / resq_qsteps(units));
+  const int64_t shared = (all + w->plan.warps - 1) / w->plan.warps; // so that all warps have some
+  const int64_t groups = resq_qleast(room, shared);
+  return groups < 1 ? 1 : groups;
 }
 /// Units of one group in a whole chunk.
 RESQ_INLINE int64_t resq_qchunk_units(const resq_qwork *w, int i) {
@@ -67,9 +75,15 @@ RESQ_INLINE int64_t resq_qbranch_chunks(const resq_qwork *w, int i) {
   return (resq_qgroups(&w->branch[i]) + together - 1) / together * resq_qparts(w, i);
 }
 
+/// Groups of both branches, each with sums of its own.
+RESQ_INLINE int64_t resq_qslots(const resq_qwork *w) {
+  return resq_qgroups_of(&w->branch[0]) + resq_qgroups_of(&w->branch[1]);
+}
+/// Whether all warps finish a tile together: one would take too long for many groups.
+RESQ_INLINE bool resq_qfinish_together(const resq_qwork *w) { return resq_qslots(w) > 4; }
+
 RESQ_INLINE int64_t resq_qsums_bytes(const resq_qwork *w) {
-  return (resq_qgroups_of(&w->branch[0]) + resq_qgroups_of(&w->branch[1])) *
-         resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS * 4;
+  return resq_qslots(w) * resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS * 4;
 }
 RESQ_INLINE int64_t resq_qcopies(const resq_qwork *w) {
   int64_t copies = RESQ_QMOST_COPIES;
@@ -78,7 +92,7 @@ RESQ_INLINE int64_t resq_qcopies(const resq_qwork *w) {
   return copies;
 }
 
-/// Where parts of the shared memory begin: the table, rings, sums, barriers.
+/// Where parts of the shared memory begin: the table, rings, sums, barriers, scales of rows.
 RESQ_INLINE int64_t resq_qrings_at(const resq_qwork *w) {
   return w->branch[0].trellis || w->branch[1].trellis ? RESQ_QTABLE_BYTES : 0;
 }
@@ -91,8 +105,12 @@ RESQ_INLINE int64_t resq_qsums_at(const resq_qwork *w) {
 RESQ_INLINE int64_t resq_qbarriers_at(const resq_qwork *w) {
   return resq_qsums_at(w) + resq_qcopies(w) * resq_qsums_bytes(w);
 }
-RESQ_INLINE int64_t resq_qshared_bytes(const resq_qwork *w) {
+/// Scales and shifts of rows, (row, slot).
+RESQ_INLINE int64_t resq_qmetas_at(const resq_qwork *w) {
   return resq_qbarriers_at(w) + 8 * (w->plan.warps * w->plan.stages + 2 * RESQ_QMOST_COPIES);
+}
+RESQ_INLINE int64_t resq_qshared_bytes(const resq_qwork *w) {
+  return resq_qmetas_at(w) + 8 * w->plan.rows * resq_qslots(w);
 }
 
 /// Bytes of dynamic shared memory of a launch.
