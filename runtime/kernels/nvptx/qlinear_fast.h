@@ -14,13 +14,8 @@
 // group are added up in shared memory, exact in any order; the warp whose turn it is takes the f32 steps of
 // qlinear_shape.h in their order while the others are at the next tile.
 //
-// Integers are read as the parameter section holds them (kernels.h). Trellis codes are recoded once, in
-// place, by resq_qlinear_recode: the 4-byte words of up to 4 units, a step, become
-//   byte 8 (units p + u) + i: the codes of channels 2 p and 2 p + 1 for input i of unit u of the step
-// in which bit 7 is bit 0 of channel 2 p + 1's code, bit 1 that of channel 2 p, bits 2 to 4 are the upper bits of
-// channel 2 p's code, and bits 5, 6 and 0 those of channel 2 p + 1's. A pair's byte before
-// that of the pair below, masked, is then the address of both weights in a table of 1,024 pairs, of which each bank
-// of shared memory has a copy.
+// Integers are read as the parameter section holds them (kernels.h), trellis codes as qlinear_trellis.h recodes
+// them.
 //
 // Launch: up to one block for each multiprocessor or tile, `warps` warps, resq_qlinear_fast_shared bytes of shared
 // memory. Chip: 9.0 and later (bulk copies).
@@ -30,54 +25,7 @@
 
 #include "kernels/half.h"
 #include "qlinear_plan.h"
-
-//===-- Trellis codes -----------------------------------------------------===//
-
-/// Bits of a pair's byte.
-RESQ_INLINE uint32_t resq_qpair_byte(uint32_t even, uint32_t odd) {
-  return (even & 1) << 1 | (even >> 1 & 7) << 2 | (odd & 1) << 7 | (odd >> 1 & 3) << 5 | odd >> 3;
-}
-/// The weights of a pair's byte where the pair below has bits 7 and 1.
-RESQ_INLINE uint32_t resq_qpair_weights(uint32_t pair, uint32_t bit7, uint32_t bit1) {
-  const uint32_t even = pair >> 1 & 15, odd = pair >> 7 | (pair >> 5 & 3) << 1 | (pair & 1) << 3;
-  const uint32_t at_even = (bit7 | bit1 << 1) * RESQ_TRELLIS_CODES + even;
-  const uint32_t at_odd = ((even & 1) | bit7 << 1) * RESQ_TRELLIS_CODES + odd;
-  return (uint8_t)resq_trellis_weights[at_even] | (uint32_t)(uint8_t)resq_trellis_weights[at_odd]
-                                                      << 8;
-}
-
-RESQ_INLINE void resq_qmake_table(int threads) {
-  for (int line = resq_thread(); line < 512; line += threads) {
-    const uint32_t pair = (uint32_t)line >> 1, bit7 = line & 1;
-    const uint32_t v = resq_qpair_weights(pair, bit7, 0) | resq_qpair_weights(pair, bit7, 1) << 16;
-    RESQ_UNROLL
-    for (int i = 0; i < 8; ++i) // in turns, for the sake of the banks
-      resq_shared_store_x4(resq_dynamic_shared() + (uint32_t)line * 128 +
-                               (uint32_t)((i + line) & 7) * 16,
-                           (resq_u32x4){v, v, v, v});
-  }
-}
-
-/// Recodes the steps of a weight of trellis codes in place; a thread does a step of a tile.
-RESQ_INLINE void resq_qlinear_recode(uint8_t *weight, int64_t n, int64_t k, int64_t group,
-                                     int64_t threads) {
-  const int64_t units = (group + 7) / 8, steps = (units + RESQ_QSTEP_UNITS - 1) / RESQ_QSTEP_UNITS;
-  const int64_t all = resq_qtiles(n) * (k / group) * steps;
-  for (int64_t i = resq_block_x() * threads + resq_thread(); i < all;
-       i += resq_blocks_x() * threads) {
-    const int64_t first = i % steps * RESQ_QSTEP_UNITS;
-    const int64_t count = units - first < RESQ_QSTEP_UNITS ? units - first : RESQ_QSTEP_UNITS;
-    uint8_t *at = weight + (i / steps * units + first) * 64, old[RESQ_QSTEP_UNITS * 64];
-    for (int64_t j = 0; j < count * 64; ++j)
-      old[j] = at[j];
-    for (int64_t j = 0; j < count * 64; ++j) {
-      const int64_t pair = j / 8 / count, unit = j / 8 % count, input = j % 8;
-      const uint8_t *codes = old + 64 * unit + 8 * pair + input % 4;
-      const int shift = input < 4 ? 0 : 4;
-      at[j] = (uint8_t)resq_qpair_byte(codes[0] >> shift & 15, codes[4] >> shift & 15);
-    }
-  }
-}
+#include "qlinear_trellis.h"
 
 //===-- Products ----------------------------------------------------------===//
 
@@ -349,7 +297,7 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
       RESQ_UNROLL
     for (int i = 0; i < RESQ_QMOST_COPIES; ++i) {
       resq_mbarrier_init(full + 8 * (uint32_t)i, (uint32_t)warps);
-      resq_mbarrier_init(empty + 8 * (uint32_t)i, together ? (uint32_t)warps : 1);
+      resq_mbarrier_init(empty + 8 * (uint32_t)i, 1);
     }
     resq_mbarrier_init_fence();
   }
@@ -381,7 +329,7 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
                        .sums = shared + (uint32_t)(resq_qsums_at(&w) + copy * resq_qsums_bytes(&w)),
                        .empty = empty + 8 * copy,
                        .parity = (round - 1) & 1,
-                       .may_add = tile < copies};
+                       .may_add = together || tile < copies};
     for (; next < per; next += step) {
       const resq_qchunk c = resq_qchunk_at(&w, begin + tile, next);
       const uint32_t at = ring + chunk_bytes * stage, bar = bars + 8 * stage;
@@ -410,19 +358,24 @@ RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta 
     next -= per;
     resq_qflush(&w, &mine,
                 lane); // waits: nor may a warp arrive before the tile that had this copy is done
+    if (together) {
+      const int threads = step * RESQ_WARP;
+      resq_sync_block();
+      resq_qfinish(&w, mine.sums, begin + tile, bias, y, rows, ldy, resq_thread(), threads);
+      resq_sync_block();
+      resq_qclear_sums(&w, mine.sums, resq_thread(), threads);
+      resq_sync_block();
+      continue;
+    }
     resq_sync_warp();
     if (lane == 0)
       resq_mbarrier_arrive(full + 8 * copy);
-    if (!together && warp != tile % step)
+    if (warp != tile % step)
       continue;
     resq_mbarrier_wait(full + 8 * copy, round & 1);
-    const int me = together ? resq_thread() : lane,
-              threads = together ? step * RESQ_WARP : RESQ_WARP;
-    resq_qfinish(&w, mine.sums, begin + tile, bias, y, rows, ldy, me, threads);
-    if (together)
-      resq_sync_block();
+    resq_qfinish(&w, mine.sums, begin + tile, bias, y, rows, ldy, lane, RESQ_WARP);
     resq_sync_warp();
-    resq_qclear_sums(&w, mine.sums, me, threads);
+    resq_qclear_sums(&w, mine.sums, lane, RESQ_WARP);
     resq_sync_warp();
     if (lane == 0)
       resq_mbarrier_arrive(empty + 8 * copy);

@@ -86,7 +86,7 @@ RESQ_INLINE int64_t resq_qsums_bytes(const resq_qwork *w) {
   return resq_qslots(w) * resq_qcolumns(&w->plan) * RESQ_QCOLUMN_WORDS * 4;
 }
 RESQ_INLINE int64_t resq_qcopies(const resq_qwork *w) {
-  int64_t copies = RESQ_QMOST_COPIES;
+  int64_t copies = resq_qfinish_together(w) ? 1 : RESQ_QMOST_COPIES;
   while (copies > 1 && copies * resq_qsums_bytes(w) > RESQ_QCOPIES_BYTES)
     copies /= 2;
   return copies;

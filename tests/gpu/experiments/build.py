@@ -123,6 +123,37 @@ def check_step(out):
     print(f"decode step: {len(kernels)} kernels assembled without spills")
 
 
+def build_qlinear(out, plan, warps, stages, units, *flags):
+    """The quantized linears under one plan of qlinear_cases.h: ptxas's report."""
+    image = out / f"qlinear_{plan}"
+    clang(*device("sm_90a"), *WARNINGS, *flags, f"-DWARPS={warps}", f"-DSTAGES={stages}", f"-DUNITS={units}", "-S",
+          HERE / "qlinear/qlinear_kernels.c", "-o", f"{image}.ptx")
+    return assemble(f"{image}.ptx", f"{image}.cubin", "sm_90a", "--maxrregcount=128")
+
+
+def qlinear_plans():
+    text = (HERE / "qlinear/qlinear_cases.h").read_text()
+    return re.findall(r"X\((\d+), (\d+), (\d+), (\d+)\)", text.split("#define QLINEAR_PLANS")[1])
+
+
+def check_qlinear(out):
+    report = build_qlinear(out, *qlinear_plans()[0], "-DRESQ_CHECK")
+    text = (out / "qlinear_0.ptx").read_text()
+    for pattern in (r"\.ftz\b", r"\.approx\b", r"\bfma\.", r"\b(?:mul|add|sub)\.f32\b"):
+        if found := re.search(pattern + ".*", text):
+            sys.exit(f"quantized linears would not keep generic's bits: {found.group(0)}")
+    if "mma.sync.aligned.m16n8k32" not in text:
+        sys.exit("qlinear_0.ptx: no products of matrices")
+    if report is None:
+        print("quantized linears: compiled; no ptxas here")
+        return
+    kernels = re.findall(r"entry function '(q_\w+)'.*?(\d+) bytes stack frame", report, re.S)
+    spilling = [name for name, stack in kernels if stack != "0"]
+    if spilling or len(kernels) < 8:
+        sys.exit(f"quantized linears: {len(kernels)} kernels; these spill: {spilling}")
+    print(f"quantized linears: {len(kernels)} kernels assembled without spills")
+
+
 # -- For a GPU -----------------------------------------------------------------
 
 def build_cases(out, name, chip, *flags):
@@ -164,6 +195,10 @@ def build_all(out):
     assemble(out / "transfer_kernels.ptx", out / "transfer_kernels.cubin", "sm_90a")
     build_decode(out)
     build_step(out)
+    for plan in qlinear_plans():
+        build_qlinear(out, *plan)
+    clang(*host, "-Wno-unused-function", f"-I{ROOT}", HERE / "qlinear/qlinear.c", ROOT / "tests/gpu/emulator/emulator.c",
+          *objects, "-o", out / "qlinear", "-ldl", "-lm")
     clang(*host, "-Wno-unused-function", f"-I{ROOT}", HERE / "decode_step/decode_step.c", ROOT / "tests/gpu/emulator/emulator.c",
           *objects, "-o", out / "decode_step", "-ldl", "-lm")
     run(CUDA / "bin/nvcc", "-O3", "-std=c++17", "-gencode=arch=compute_90a,code=sm_90a", HERE / "decode_linear/decode_linear.cu",
@@ -183,6 +218,7 @@ def main():
     check_exact(options.folder, "sm_90a")
     check_decode(options.folder)
     check_step(options.folder)
+    check_qlinear(options.folder)
 
 
 main()

@@ -106,8 +106,8 @@ static void launch(const linear *l, bool edge) {
                            .hStream = stream,
                            .attrs = &attribute,
                            .numAttrs = edge};
-  const CUdeviceptr values[] = {codes[0], metas[0], l->weight[0],         codes[1],
-                                metas[1], l->weight[1], y, (CUdeviceptr)l->rows};
+  const CUdeviceptr values[] = {codes[0],     metas[0], l->weight[0],        codes[1], metas[1],
+                                l->weight[1], y,        (CUdeviceptr)l->rows};
   void *arguments[8];
   for (int i = 0; i < 8; i++)
     arguments[i] = (void *)&values[i];
@@ -140,10 +140,10 @@ static resq_worker *worker(void) {
 }
 
 void resq_qlinear_generic(resq_worker *, int32_t, const int8_t *, const resq_quant_meta *,
-                          const uint8_t *, const int8_t *, const resq_quant_meta *,
-                          const uint8_t *, const float *, float *, int64_t, int64_t, int64_t,
+                          const uint8_t *, const int8_t *, const resq_quant_meta *, const uint8_t *,
+                          const float *, float *, int64_t, int64_t, int64_t, int64_t, int64_t,
                           int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t,
-                          int64_t, int64_t, int64_t, int64_t);
+                          int64_t, int64_t);
 
 /// Random operands of a branch, here and on the device.
 typedef struct operands {
@@ -273,10 +273,11 @@ static double time_shapes(int first, int count, int p, int trellis, int rows, in
 }
 
 static bool fits(int p, int per, const shape *s, int trellis, int rows) {
-  return per == 1 || 2 * (resq_qlinear_fast_shared(s->k[0], s->group[0], 4, trellis, s->k[1],
-                                                   s->group[1], 8, 0, rows, plans[p].warps,
-                                                   plans[p].stages, plans[p].units) +
-                          1024) <= 228 * 1024;
+  return per == 1 ||
+         2 * (resq_qlinear_fast_shared(s->k[0], s->group[0], 4, trellis, s->k[1], s->group[1], 8, 0,
+                                       rows, plans[p].warps, plans[p].stages, plans[p].units) +
+              1024) <=
+             228 * 1024;
 }
 
 static void time_plan(int p) {
@@ -348,7 +349,8 @@ int main(int argc, char **argv) {
     int64_t words = (int64_t)pool_bytes / 4;
     uint32_t seed = 1;
     void *arguments[] = {&pool, &words, &seed};
-    CHECK(cu.cuLaunchKernel(function(0, "fill"), 1024, 1, 1, 256, 1, 1, 0, stream, arguments, NULL));
+    CHECK(
+        cu.cuLaunchKernel(function(0, "fill"), 1024, 1, 1, 256, 1, 1, 0, stream, arguments, NULL));
   }
   for (int p = 0; p < PLANS; p++) {
     if (!wanted[p])
