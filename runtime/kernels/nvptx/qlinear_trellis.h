@@ -1,8 +1,7 @@
 //===-- qlinear_trellis.h - trellis codes as qlinear_fast.h reads them ----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Trellis codes are recoded once, in
-// place, by resq_qlinear_recode: the 4-byte words of up to 4 units, a step, become
+// Trellis codes are recoded once, in place, by resq_qlinear_recode: the bytes of up to 4 units, a step, become
 //   byte 8 (units p + u) + i: the codes of channels 2 p and 2 p + 1 for input i of unit u of the step
 // in which bit 7 is bit 0 of channel 2 p + 1's code, bit 1 that of channel 2 p, bits 2 to 4 are the upper bits of
 // channel 2 p's code, and bits 5, 6 and 0 those of channel 2 p + 1's. A pair's byte before
