@@ -94,7 +94,8 @@ RESQ_INLINE resq_u32x2 resq_qcolumn(const resq_qwork *w, const resq_qshape *b, c
 }
 
 /// A warp's sums to its tile's, and zero.
-RESQ_INLINE void resq_qadd_up(const resq_qwork *w, int32_t (*acc)[4], uint32_t slot, int lane) {
+RESQ_INLINE void resq_qadd_up(const resq_qwork *w, int32_t (*acc)[RESQ_QMOST_COLUMN_TILES][4],
+                              uint32_t slot, int lane) {
   const int columns = (int)resq_qcolumns(&w->plan), tiles = (columns + 7) / 8;
   RESQ_UNROLL
   for (int t = 0; t < tiles; ++t)
@@ -104,14 +105,21 @@ RESQ_INLINE void resq_qadd_up(const resq_qwork *w, int32_t (*acc)[4], uint32_t s
     if (column < columns)
       resq_shared_add(slot +
                           4 * (uint32_t)(column * RESQ_QCOLUMN_WORDS + (lane >> 2) + 8 * (i >> 1)),
-                      acc[t][i]);
-    acc[t][i] = 0;
+                      acc[0][t][i] + acc[1][t][i]);
+    acc[0][t][i] = acc[1][t][i] = 0;
   }
+}
+
+/// Sums that a warp has of each column, so that products need not wait for each other; where there are other
+/// products or lookups between, a second only costs registers.
+RESQ_INLINE int64_t resq_qsum_sets(const resq_qwork *w) {
+  return resq_qcolumns(&w->plan) <= 8 && !resq_qrings_at(w) ? 2 : 1;
 }
 
 /// What a warp has of a tile.
 typedef struct resq_qtile {
-  int32_t acc[RESQ_QMOST_COLUMN_TILES][4]; ///< of group `slot`, none where that is below 0
+  /// Of group `slot`, none where that is below 0; the second set is 0 where there is one.
+  int32_t acc[2][RESQ_QMOST_COLUMN_TILES][4];
   int32_t slot;
   uint32_t sums;          ///< the tile's, in shared memory
   uint32_t empty, parity; ///< who waits for these may add to them
@@ -140,6 +148,7 @@ RESQ_INLINE void resq_qmultiply(const resq_qwork *w, int i, const resq_qchunk *c
   const resq_qshape *b = &w->branch[i];
   const int steps = (int)resq_qsteps(units), groups = (int)resq_qtogether(w, i);
   const int tiles = (int)(resq_qcolumns(&w->plan) - (b->abits == 8 ? 0 : 1) + 7) / 8;
+  const int sets = (int)resq_qsum_sets(w);
   resq_u32x2 x[RESQ_QMOST_STEPS][RESQ_QMOST_COLUMN_TILES];
   RESQ_UNROLL
   for (int s = 0; s < groups * steps; ++s)
@@ -164,7 +173,7 @@ RESQ_INLINE void resq_qmultiply(const resq_qwork *w, int i, const resq_qchunk *c
                          left < RESQ_QSTEP_UNITS ? left : RESQ_QSTEP_UNITS, lane);
     RESQ_UNROLL
     for (int t = 0; t < tiles; ++t)
-      resq_mma_s8(tile->acc[t], v.a[0], v.a[1], v.a[2], v.a[3], x[s][t][0], x[s][t][1]);
+      resq_mma_s8(tile->acc[s % sets][t], v.a[0], v.a[1], v.a[2], v.a[3], x[s][t][0], x[s][t][1]);
   }
 }
 
