@@ -219,15 +219,13 @@ DenseI64ArrayAttr makeNumbers(MLIRContext *ctx, intptr_t n, const int64_t *value
   return DenseI64ArrayAttr::get(ctx, ArrayRef<int64_t>(values, (size_t)n));
 }
 
-/// The text of an enum in an op: a bare word.
+/// The text of an enum in an op: a bare word. ResqDialect::printAttribute puts the mnemonic before it elsewhere.
 #define RESQ_ENUM_TEXT(name)                                                                       \
   Attribute name##Attr::parse(AsmParser &parser, Type) {                                           \
     FailureOr<name> value = FieldParser<name>::parse(parser);                                      \
     return succeeded(value) ? name##Attr::get(parser.getContext(), *value) : Attribute();          \
   }                                                                                                \
-  void name##Attr::print(AsmPrinter &printer) const {                                              \
-    printer << ' ' << stringify##name(getValue());                                                 \
-  }
+  void name##Attr::print(AsmPrinter &printer) const { printer << stringify##name(getValue()); }
 
 template <typename OpT> OperationState start(const resq_builder *at) {
   return OperationState(unwrap(at->loc), OpT::getOperationName());

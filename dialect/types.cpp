@@ -258,7 +258,14 @@ Attribute ResqDialect::parseAttribute(DialectAsmParser &parser, Type type) const
   return Attribute();
 }
 void ResqDialect::printAttribute(Attribute attr, DialectAsmPrinter &printer) const {
-  (void)generatedAttributePrinter(attr, printer);
+  // An enum prints its word alone, as ops want it.
+  const auto print_enum = [&printer](auto value) {
+    printer << value.getMnemonic() << ' ';
+    value.print(printer);
+  };
+  llvm::TypeSwitch<Attribute>(attr)
+      .Case<CheckpointFormatAttr, TokenizerKindAttr, ActivationAttr, RandomKindAttr>(print_enum)
+      .Default([&](Attribute other) { (void)generatedAttributePrinter(other, printer); });
 }
 
 bool resqTypeIsQuant(MlirType type) { return isa<QuantType>(unwrap(type)); }
