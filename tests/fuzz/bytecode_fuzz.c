@@ -38,11 +38,14 @@ static void renew(MlirContext *ctx, int *inputs) {
 
 static void ignore(MlirStringRef piece, void *user) { *(size_t *)user += piece.length; }
 
+void __sanitizer_set_death_callback(void (*callback)(void)); // sanitizer/common_interface_defs.h
+
 /// In a child: a crash is no finding there, and none of the fuzzer's handlers may write one.
 static void die_quietly(void) {
   static const int deadly[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGALRM, SIGXCPU, SIGTRAP};
   for (size_t i = 0; i < sizeof deadly / sizeof *deadly; ++i)
     signal(deadly[i], SIG_DFL);
+  __sanitizer_set_death_callback(NULL); // what the address sanitizer sees there, likewise
 }
 
 //===-- The reader --------------------------------------------------------===//
