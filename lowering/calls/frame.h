@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A function of the resq dialect becomes a sequence of kernel calls. walk.c goes through its ops; ops_*.c has one emitter
-// an op, which gives each value a place and puts calls together (kernel_call.h); a device says what a call becomes. The
+// per op, which gives each value a place and puts calls together (kernel_call.h); a device says what a call becomes. The
 // frame is what all of them share about the one function: its values' places, the plan of its workspace
 // (workspace.h), and which calls must wait (hazards.h). Nothing here knows a device: what one keeps for a function is its
 // own, behind device_state.
 //
-// An error is reported once, with resq_lower_fail; the walk then stops. lower_functions of walk.c is the only maker.
+// An error is reported once, with resq_lower_fail; the walk then stops. resq_lower_functions of walk.c is the only maker.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_LOWERING_CALLS_FRAME_H
 #define RESQ_LOWERING_CALLS_FRAME_H
@@ -112,7 +112,7 @@ void resq_places_free(resq_frame *f);
 /// The param that `get` reads has the bytes that its type takes; false after an error.
 bool resq_check_stored(resq_frame *f, MlirOperation get, MlirOperation param);
 
-//===-- ops_*.c: one emitter an op ----------------------------------------===//
+//===-- ops_*.c: one emitter per op ---------------------------------------===//
 
 typedef struct resq_emitter {
   const char *name; ///< of the op; NULL ends a table

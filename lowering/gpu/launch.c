@@ -188,7 +188,7 @@ static bool find_grid(const resq_kernel_call *k, gpu_grid *out) {
       out->rows_of = k->actuals[i].index;
   if (g->columns_of) {
     const int columns = resq_formal_find(k->kernel, g->columns_of);
-    // kernel_table_test checks each row of kernels.def for it.
+    // kernel_contract_test checks each row of kernels.def for it.
     assert(columns >= 0 && k->actuals[columns].kind == RESQ_ACTUAL_I64);
     out->grid_y = (k->actuals[columns].i + g->columns_per_block - 1) / g->columns_per_block;
   }

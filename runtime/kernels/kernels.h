@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // kernels.def lists the kernels and their arguments; their prototypes are made of it at the end of this file. A kernel is
-// freestanding C, one file an op and ISA: generic/<op>_generic.c, x86_64/<op>_avx512.c, nvptx/<op>_cuda.c. Where a CPU
+// freestanding C, one file per op and ISA: generic/<op>_generic.c, x86_64/<op>_avx512.c, nvptx/<op>_cuda.c. Where a CPU
 // level has no file of its own it takes the generic one. A file is built twice for each CPU level: to LLVM bitcode,
 // embedded in the compiler and specialised per shape, and natively, for tests and benchmarks. RESQ_KERNEL(name) adds the
 // level's suffix, so all levels link side by side: resq_linear_f32_generic. A kernel that does not match its

@@ -166,7 +166,7 @@ RESQ_INLINE void resq_attention_zeros(uint32_t plane, int q, float *to) {
   RESQ_UNROLL
   for (int i = 0; i < 16; ++i)
     to[i] = // 2^23 and a byte, less 2^23: conversions of integers are slow
-        resq_number(resq_pick_bytes(v[i / 4], 0x4b000000, 0x7540 | (uint32_t)(i % 4))) - 0x1p23f;
+        resq_float_of(resq_pick_bytes(v[i / 4], 0x4b000000, 0x7540 | (uint32_t)(i % 4))) - 0x1p23f;
 }
 
 /// c += the query by keys whose slots are `b`.
@@ -202,7 +202,7 @@ RESQ_INLINE void resq_attention_low_scores(const resq_attention_shape *f,
         uint32_t hi[2], lo[2];
         RESQ_UNROLL
         for (int j = 0; j < 2; ++j) {
-          const float a = resq_number(v[2 * j][t]), b = resq_number(v[2 * j + 1][t]);
+          const float a = resq_float_of(v[2 * j][t]), b = resq_float_of(v[2 * j + 1][t]);
           hi[j] = resq_half2(a, b);
           lo[j] = resq_half2(a - resq_half_low(hi[j]), b - resq_half_high(hi[j]));
         }

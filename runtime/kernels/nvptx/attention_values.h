@@ -15,10 +15,10 @@
 
 /// Sums of values take their weights as two f16; `fit` brings the largest to about 2^11.
 RESQ_INLINE float resq_attention_fit(float largest, float *back) {
-  uint32_t exponent = resq_bits(largest) >> 23 & 255;
+  uint32_t exponent = resq_bits_of(largest) >> 23 & 255;
   exponent = exponent < 97 ? 97 : exponent > 157 ? 157 : exponent;
-  *back = resq_number((exponent - 11) << 23);
-  return resq_number((265 - exponent) << 23);
+  *back = resq_float_of((exponent - 11) << 23);
+  return resq_float_of((265 - exponent) << 23);
 }
 
 /// A lane's weights of a part's 64 tokens as the left operand of four products.
@@ -66,7 +66,7 @@ RESQ_INLINE void resq_attention_value_pairs(const resq_attention_shape *f,
     pairs[0] = resq_pick_bytes(a, b, 0x5410);
     pairs[1] = resq_pick_bytes(a, b, 0x7632);
   } else {
-    const float x = resq_number(a), y = resq_number(b);
+    const float x = resq_float_of(a), y = resq_float_of(b);
     pairs[0] = resq_half2(x, y);
     rest[0] = resq_half2(x - resq_half_low(pairs[0]), y - resq_half_high(pairs[0]));
   }

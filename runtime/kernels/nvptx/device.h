@@ -1,7 +1,7 @@
 //===-- device.h - what device kernels are written with -------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Freestanding C for clang's nvptx64 target, one op a file: <op>_cuda.c. A kernel takes the arguments that kernels.def
+// Freestanding C for clang's nvptx64 target, one file per op: <op>_cuda.c. A kernel takes the arguments that kernels.def
 // lists; its constants are constants once the compiler has put it into its wrapper, the .entry. Blocks share work as the
 // kernel's grid there says: blockIdx.x counts rows, blockIdx.y columns. Pointers are what the launch list says: device
 // memory.
@@ -23,6 +23,7 @@
 #define RESQ_LEVEL cuda
 #define RESQ_GPU_KERNELS
 #endif
+#include "kernels/half.h"
 #include "kernels/inline.h"
 #include "kernels/kernels.h"
 #include <stdbool.h>
@@ -395,26 +396,12 @@ RESQ_INLINE void resq_wait_for_launches(void) {}
 
 //===-- Made of the above -------------------------------------------------===//
 
-RESQ_INLINE uint32_t resq_bits(float x) {
-  union {
-    float f;
-    uint32_t u;
-  } cast = {.f = x};
-  return cast.u;
-}
-RESQ_INLINE float resq_number(uint32_t bits) {
-  union {
-    uint32_t u;
-    float f;
-  } cast = {.u = bits};
-  return cast.f;
-}
 RESQ_INLINE float resq_shuffle_xor_f32(float v, int distance) {
-  return resq_number(resq_shuffle_xor(resq_bits(v), distance));
+  return resq_float_of(resq_shuffle_xor(resq_bits_of(v), distance));
 }
-RESQ_INLINE float resq_shared_load_f32(uint32_t at) { return resq_number(resq_shared_load(at)); }
+RESQ_INLINE float resq_shared_load_f32(uint32_t at) { return resq_float_of(resq_shared_load(at)); }
 RESQ_INLINE void resq_shared_store_f32(uint32_t at, float v) {
-  resq_shared_store(at, resq_bits(v));
+  resq_shared_store(at, resq_bits_of(v));
 }
 RESQ_INLINE float resq_half_high(uint32_t v) { return resq_half_low(v >> 16); }
 

@@ -23,7 +23,6 @@
 #ifndef RESQ_KERNELS_NVPTX_QLINEAR_FAST_H
 #define RESQ_KERNELS_NVPTX_QLINEAR_FAST_H
 
-#include "kernels/half.h"
 #include "qlinear_plan.h"
 #include "qlinear_trellis.h"
 
@@ -210,7 +209,7 @@ RESQ_INLINE float resq_qgroup_value(const resq_qwork *w, int i, uint32_t sums, i
     sum +=
         (int32_t)meta[1] *
         ((int32_t)resq_shared_load(at + 4 * (uint32_t)(w->plan.rows * RESQ_QCOLUMN_WORDS)) >> down);
-  return (float)sum * resq_number(meta[0]);
+  return (float)sum * resq_float_of(meta[0]);
 }
 
 enum { RESQ_QGROUPS_AT_ONCE = 8 }; ///< whose loads are under way together

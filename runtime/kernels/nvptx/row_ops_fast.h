@@ -147,7 +147,7 @@ RESQ_INLINE float resq_norm_root(int64_t width, float eps, uint32_t shared) {
           resq_shared_load_x4(shared + resq_norm_at(lane, width) + 4 * (uint32_t)k);
       RESQ_UNROLL
       for (int j = 0; j < 4; ++j)
-        sum += resq_number(v[j]);
+        sum += resq_float_of(v[j]);
     }
     for (int half = RESQ_NORM_LANES / 2; half > 0; half /= 2)
       sum += resq_shuffle_xor_f32(sum, half);
@@ -276,8 +276,8 @@ RESQ_INLINE float resq_hadamard_row_sum(const float *v, uint32_t signs, int64_t 
     RESQ_UNROLL
     for (int k = 0; k < 4; ++k)
       if (j + k < order)
-        sum = j + k == 0 ? resq_number(s[k]) * v[0]
-                         : __builtin_fmaf(resq_number(s[k]), v[j + k], sum);
+        sum = j + k == 0 ? resq_float_of(s[k]) * v[0]
+                         : __builtin_fmaf(resq_float_of(s[k]), v[j + k], sum);
   }
   return sum;
 }
