@@ -29,17 +29,20 @@ def needs():
     return words
 
 
-def levels():
-    """Slowest first. Of levels that take most files from another, the better one; tests/unit compares both."""
+def runnable():
+    """Each level that this CPU runs, slowest first, and the level that it takes the other files from."""
     try:
         with open("/proc/cpuinfo") as cpu:
             line = next((line for line in cpu if line.startswith("flags")), "")
     except OSError:
         line = ""
     flags = set(line.replace("_", "").split())
-    found, replaced = [], set()
-    for name, kind, architecture, _, _, _, needed, _, fallback, _, _ in rows("RESQ_LEVEL_ROW"):
-        if kind != "GPU" and architecture == platform.machine() and needs()[f"RESQ_CPU_SET_{needed}"] <= flags:
-            found.append(name)
-            replaced |= {fallback} - {"generic", "none"}
+    return {name: fallback for name, kind, architecture, _, _, _, needed, _, fallback, _, _ in rows("RESQ_LEVEL_ROW")
+            if kind != "GPU" and architecture == platform.machine() and needs()[f"RESQ_CPU_SET_{needed}"] <= flags}
+
+
+def levels():
+    """Slowest first. Of levels that take most files from another, the better one; tests/unit compares both."""
+    found = runnable()
+    replaced = set(found.values()) - {"generic", "none"}
     return [name for name in found if name not in replaced]
