@@ -110,10 +110,12 @@ static json_t *read_description(const resq_artifact *a, const json_t **out_fills
   const json_t *absent = json_object_get(root, "absent_params");
   *out_fills = json_object_get(absent, "fills");
   *out_size = (uint64_t)json_integer_value(json_object_get(absent, "size"));
-  if (json_is_array(*out_fills))
+  if (json_is_array(*out_fills) && !resq_artifact_section(a, RESQ_SECTION_PARAMS, &data, &size))
     return root;
   json_decref(root);
-  resq_fail(err, RESQ_BAD_INPUT, "not compiled with --params=absent: nothing is to be filled in");
+  resq_fail(
+      err, RESQ_BAD_INPUT,
+      "it has parameters, or was not compiled with --params=absent: nothing is to be filled in");
   return NULL;
 }
 
