@@ -579,9 +579,12 @@ def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, Resq_Infer<"QLinear">, AttrSizedO
 
 def Resq_ObserveOp : Resq_Op<"observe", [MemoryEffects<[MemWrite]>]> {
   let summary = "hands rows to calibration: second moments and sampled rows of a site";
-  let description = [{ C1: x is [R, width] f32. C2: block (the moment is [width / block, block, block]) divides width. C3: site is not empty. }];
+  let description = [{
+    `first`: the first row of each sequence is kept, too, so that it can be given more weight.
+    C1: x is [R, width] f32. C2: block (the moment is [width / block, block, block]) divides width. C3: site is not empty.
+  }];
   let roles = "r";
-  let arguments = (ins Resq_Rows:$x, StrAttr:$site, I64Attr:$block);
+  let arguments = (ins Resq_Rows:$x, StrAttr:$site, I64Attr:$block, UnitAttr:$first);
   let assemblyFormat = "$x $site `block` $block attr-dict `:` type($x)";
   let hasVerifier = 1;
 }

@@ -3,7 +3,8 @@
 //
 // Runs on a copy of the module after --resq-fold-norm, before anything is split or rotated, so that
 // statistics are those of the exact model. Sites (docs/passes.md):
-//   <linear>.in      the value that linear (the first of its readers) reads
+//   <linear>.in      the value that linear (the first of its readers) reads, with the first rows of
+//                    sequences kept apart
 //   <cache>.keys     what kv_append codes, per head      <cache>.values  likewise
 //   <cache>.queries  what attention reads, per head
 // `sites` lists the ones wanted, comma-separated; empty means all.
@@ -44,11 +45,11 @@ static int64_t count_wanted(MlirStringRef wanted) {
 }
 
 static void observe(instrumenting *in, MlirOperation before, MlirValue x, const char *site,
-                    int64_t block) {
+                    int64_t block, bool first) {
   if (!*site || !is_wanted(in, site))
     return;
   resq_builder b = resq_build_before(before);
-  resqObserveOpBuild(&b, x, resq_str(site), block);
+  resqObserveOpSetFirst(resqObserveOpBuild(&b, x, resq_str(site), block), first);
   in->found++;
 }
 
@@ -58,7 +59,7 @@ static void visit_linear(MlirOperation op, void *user) {
   // Once a value: at the reader that names the site.
   MlirStringRef name = resqLinearOpGetName(op);
   if (name.data && strlen(site) == name.length + 3 && !memcmp(site, name.data, name.length))
-    observe(user, op, x, site, resq_width(x));
+    observe(user, op, x, site, resq_width(x), true);
   free(site);
 }
 
@@ -68,9 +69,9 @@ static void visit_append(MlirOperation op, void *user) {
   int64_t size = resqKvCacheOpGetHeadSize(resq_symbol(in->module, cache));
   char site[256];
   snprintf(site, sizeof site, "%.*s.keys", (int)cache.length, cache.data);
-  observe(in, op, resqKvAppendOpGetKeys(op), site, size);
+  observe(in, op, resqKvAppendOpGetKeys(op), site, size, false);
   snprintf(site, sizeof site, "%.*s.values", (int)cache.length, cache.data);
-  observe(in, op, resqKvAppendOpGetValues(op), site, size);
+  observe(in, op, resqKvAppendOpGetValues(op), site, size, false);
 }
 
 static void visit_attention(MlirOperation op, void *user) {
@@ -79,7 +80,7 @@ static void visit_attention(MlirOperation op, void *user) {
   char site[256];
   snprintf(site, sizeof site, "%.*s.queries", (int)cache.length, cache.data);
   observe(in, op, resqAttentionOpGetQ(op), site,
-          resqKvCacheOpGetHeadSize(resq_symbol(in->module, cache)));
+          resqKvCacheOpGetHeadSize(resq_symbol(in->module, cache)), false);
 }
 
 bool resq_pass_instrument(MlirOperation module, resq_pass *pass) {

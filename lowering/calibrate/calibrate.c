@@ -50,6 +50,7 @@ char *resq_recipe_sites(MlirOperation module) {
 typedef struct site_table {
   char **names;
   int64_t *widths, *blocks;
+  bool *first;
   int32_t count;
 } site_table;
 
@@ -62,17 +63,24 @@ static void describe_site(MlirOperation op, void *user) {
   t->names = RESQ_GROW(t->names, t->count);
   t->widths = RESQ_GROW(t->widths, t->count);
   t->blocks = RESQ_GROW(t->blocks, t->count);
+  t->first = RESQ_GROW(t->first, t->count);
   t->names[t->count] = resq_copy_part(site.data, site.length);
   t->widths[t->count] = resq_width(resqObserveOpGetX(op));
+  t->first[t->count] = resqObserveOpGetFirst(op);
   t->blocks[t->count++] = resqObserveOpGetBlock(op);
 }
 
-static resq_statistics *make_statistics(MlirOperation module, int threads, const resq_workdir *work,
-                                        resq_error *err) {
+static resq_statistics *make_statistics(MlirOperation module, int64_t windows, int threads,
+                                        const resq_workdir *work, resq_error *err) {
   site_table t = {0};
   resq_for_each(module, RESQ_OP_OBSERVE, describe_site, &t);
-  resq_statistics_options options = {
-      .samples = RESQ_CALIBRATION_SAMPLES, .seed = 1, .threads = threads, .directory = work->path};
+  resq_statistics_options options = {.samples = RESQ_CALIBRATION_SAMPLES,
+                                     .seed = 1,
+                                     .threads = threads,
+                                     .directory = work->path,
+                                     .first = t.first,
+                                     .sequence = RESQ_CALIBRATION_WINDOW,
+                                     .sequences = windows};
   resq_statistics *s = resq_statistics_create(t.count, (const char *const *)t.names, t.widths,
                                               t.blocks, &options, err);
   for (int32_t i = 0; i < t.count; i++)
@@ -80,6 +88,7 @@ static resq_statistics *make_statistics(MlirOperation module, int threads, const
   free(t.names);
   free(t.widths);
   free(t.blocks);
+  free(t.first);
   return s;
 }
 
@@ -131,7 +140,7 @@ static resq_statistics *collect(MlirModule module, const resq_windows *windows,
                                 const resq_calibration_options *options, const resq_workdir *work,
                                 resq_stages *stages, resq_error *err) {
   resq_statistics *statistics =
-      make_statistics(mlirModuleGetOperation(module), options->threads, work, err);
+      make_statistics(mlirModuleGetOperation(module), windows->count, options->threads, work, err);
   if (!statistics)
     return NULL;
   resq_probe probe;

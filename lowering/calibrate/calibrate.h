@@ -16,7 +16,7 @@
 /// Rows kept a site, for choices that need more than moments (clip ratios).
 #define RESQ_CALIBRATION_SAMPLES 512
 /// Goes into the name of cached statistics: raised with what is kept of the same text.
-#define RESQ_CALIBRATION_VERSION 2
+#define RESQ_CALIBRATION_VERSION 3
 
 /// Comma-separated names of the sites that module's recipes read (resq.moment, then resq.samples),
 /// in order; "" for none. malloc'ed.

@@ -126,7 +126,7 @@ static bool import_module(compiling *c, resq_error *err) {
          build_tokenizer(c, err);
 }
 
-static bool get_statistics(compiling *c, MlirModule imported, const char *sites, resq_error *err) {
+static bool find_statistics(compiling *c, MlirModule imported, const char *sites, resq_error *err) {
   const resq_compile_options *o = c->options;
   const resq_calibration_options how = {.text = o->calibration,
                                         .windows = o->calibration_windows,
@@ -151,6 +151,14 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
   resq_error why;
   if (cache && !resq_statistics_save(c->statistics, cached, &why))
     print_warning(c, why.message);
+  return true;
+}
+
+/// The statistics of these options, their first rows weighed.
+static bool get_statistics(compiling *c, MlirModule imported, const char *sites, resq_error *err) {
+  if (!find_statistics(c, imported, sites, err))
+    return false;
+  resq_statistics_weigh_first(c->statistics, c->options->calibration_first);
   return true;
 }
 
@@ -237,6 +245,7 @@ static bool write_report(compiling *c, resq_error *err) {
   if (c->statistics && resq_statistics_sites(c->statistics)) {
     origin.sites = resq_statistics_sites(c->statistics);
     origin.rows = resq_statistics_rows(c->statistics, 0);
+    origin.first_weight = resq_statistics_first_weight(c->statistics);
   }
   char *page = resq_report_page(&c->facts, &origin);
   free(name);

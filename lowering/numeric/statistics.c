@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "statistics_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 //===-- Creation ----------------------------------------------------------===//
 
@@ -62,9 +64,13 @@ resq_statistics *resq_statistics_create(int32_t n_sites, const char *const *name
   s->samples = options->samples > 0 ? options->samples : 0;
   s->seed = options->seed;
   s->threads = options->threads;
+  s->first_weight = 1;
+  s->sequence = options->sequence;
+  s->sequences = options->sequences;
+  for (int32_t i = 0; options->first && i < n_sites; ++i)
+    s->sites[i].keeps_first = options->first[i];
   if (!describe_sites(s, names, widths, blocks, err) ||
-      !resq_storage_create(&s->storage, options->directory, resq_statistics_lay_out(s, s->samples),
-                           err)) {
+      !resq_storage_create(&s->storage, options->directory, resq_statistics_lay_out(s), err)) {
     resq_statistics_destroy(s);
     return NULL;
   }
@@ -129,7 +135,8 @@ void resq_statistics_add(resq_statistics *s, int32_t site, const float *x, int64
   if (site < 0 || site >= s->n_sites || rows <= 0 || s->finished || s->failed)
     return;
   resq_statistics_site *at = &s->sites[site];
-  if (!add_rows(s, at, x, rows, ld) || (s->samples > 0 && !resq_samples_add(s, at, x, rows, ld)))
+  if (!add_rows(s, at, x, rows, ld) || (s->samples > 0 && !resq_samples_add(s, at, x, rows, ld)) ||
+      (at->keeps_first && !resq_firsts_add(s, at, x, rows, ld)))
     s->failed = errno ? errno : EIO;
   at->rows += rows;
 }
@@ -168,6 +175,16 @@ int64_t resq_statistics_block(const resq_statistics *s, int32_t site) {
 }
 int64_t resq_statistics_rows(const resq_statistics *s, int32_t site) { return s->sites[site].rows; }
 int64_t resq_statistics_kept(const resq_statistics *s, int32_t site) { return s->sites[site].kept; }
+int64_t resq_statistics_firsts(const resq_statistics *s, int32_t site) {
+  return s->sites[site].firsts;
+}
+
+void resq_statistics_weigh_first(resq_statistics *s, int64_t weight) {
+  assert(weight >= 0); // the callers' options allow no other
+  s->first_weight = weight ? weight : RESQ_STATISTICS_FIRST_WEIGHT;
+}
+
+int64_t resq_statistics_first_weight(const resq_statistics *s) { return s->first_weight; }
 
 int32_t resq_statistics_find(const resq_statistics *s, const char *name) {
   for (int32_t i = 0; i < s->n_sites; ++i)
@@ -199,7 +216,9 @@ bool resq_statistics_moment(const resq_statistics *s, const char *name, int64_t 
   if (first < 0 || rows < 0 || first > site->width || rows > site->width - first)
     return resq_fail(err, RESQ_FAILED, "site '%s': rows %lld to %lld of a moment with %lld", name,
                      (long long)first, (long long)(first + rows), (long long)site->width);
-  return resq_moment_read(s, site, first, rows, out) || fail_to_read(site, err);
+  return (resq_moment_read(s, site, first, rows, out) &&
+          resq_firsts_weigh(s, site, first, rows, out)) ||
+         fail_to_read(site, err);
 }
 
 bool resq_statistics_samples(const resq_statistics *s, int32_t site, int64_t first, int64_t rows,
@@ -215,7 +234,15 @@ bool resq_statistics_samples(const resq_statistics *s, int32_t site, int64_t fir
 }
 
 void resq_statistics_digest(const resq_statistics *s, int32_t site, uint64_t out[2]) {
-  memcpy(out, s->sites[site].moment_hash, sizeof s->sites[site].moment_hash);
+  const resq_statistics_site *at = &s->sites[site];
+  memcpy(out, at->moment_hash, sizeof at->moment_hash);
+  if (s->first_weight == 1 || at->firsts == 0)
+    return;
+  const uint64_t parts[] = {at->moment_hash[0], at->moment_hash[1], at->first_hash[0],
+                            at->first_hash[1], (uint64_t)s->first_weight};
+  const XXH128_hash_t hash = XXH3_128bits(parts, sizeof parts);
+  out[0] = hash.low64;
+  out[1] = hash.high64;
 }
 
 void resq_statistics_samples_digest(const resq_statistics *s, int32_t site, uint64_t out[2]) {

@@ -5,10 +5,10 @@
 //
 //   64 bytes: "RESQSTAT", u32 version, u32 sites, u64 offset and size of the directory, XXH3-128 of
 //             the 32 bytes before and the directory, zeros
-//   per site, at multiples of 4,096: the moment in tiles (statistics_internal.h), f64; then samples,
-//             [kept, width] f32
-//   directory, per site: u32 length and bytes of the name; i64 width, block, rows, kept; u64 offset
-//             of the moment and of the samples; XXH3-128 of each
+//   per site, each at a multiple of 4,096: the moment in tiles (statistics_internal.h), f64; samples,
+//             [kept, width] f32; the first rows of sequences, [firsts, width] f32
+//   directory, per site: u32 length and bytes of the name; i64 width, block, rows, kept, firsts; u64
+//             offset of the moment, of the samples and of the first rows; XXH3-128 of each
 //
 // Nothing is read whole: all goes through buffers of a megabyte.
 //===----------------------------------------------------------------------===//
@@ -24,7 +24,7 @@
 #include <xxhash.h>
 
 #define MAGIC "RESQSTAT"
-enum { VERSION = 2, MAX_NAME = 4096, MAX_SITES = 1 << 20, ALIGNMENT = 4096, CHUNK = 1 << 20 };
+enum { VERSION = 3, MAX_NAME = 4096, MAX_SITES = 1 << 20, ALIGNMENT = 4096, CHUNK = 1 << 20 };
 
 typedef struct header {
   char magic[8];
@@ -38,11 +38,11 @@ enum { HASHED_HEADER = 32 };
 
 /// The numbers of a site, as they stand behind its name.
 typedef struct entry {
-  int64_t width, block, rows, kept;
-  uint64_t moment, samples;
-  uint64_t moment_hash[2], samples_hash[2];
+  int64_t width, block, rows, kept, firsts;
+  uint64_t moment, samples, first_rows;
+  uint64_t moment_hash[2], samples_hash[2], first_hash[2];
 } entry;
-_Static_assert(sizeof(entry) == 80, "an entry has no padding");
+_Static_assert(sizeof(entry) == 112, "an entry has no padding");
 
 //===-- Layout ------------------------------------------------------------===//
 
@@ -50,17 +50,18 @@ static uint64_t aligned(uint64_t offset) {
   return (offset + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
-static uint64_t samples_bytes(int64_t kept, int64_t width) {
-  return (uint64_t)kept * (uint64_t)width * sizeof(float);
+static uint64_t rows_bytes(int64_t rows, int64_t width) {
+  return (uint64_t)rows * (uint64_t)width * sizeof(float);
 }
 
-uint64_t resq_statistics_lay_out(resq_statistics *s, int64_t samples) {
+uint64_t resq_statistics_lay_out(resq_statistics *s) {
   uint64_t end = sizeof(header);
   for (int32_t i = 0; i < s->n_sites; ++i) {
     resq_statistics_site *site = &s->sites[i];
     site->moment = aligned(end);
     site->samples = aligned(site->moment + resq_moment_bytes(site->width, site->block));
-    end = site->samples + samples_bytes(samples, site->width);
+    site->first_rows = aligned(site->samples + rows_bytes(s->samples, site->width));
+    end = site->first_rows + rows_bytes(site->keeps_first ? s->sequences : 0, site->width);
   }
   return s->end = end;
 }
@@ -103,20 +104,30 @@ static bool hash_range(const resq_storage *storage, uint64_t offset, uint64_t si
   return ok;
 }
 
-static bool hash_site(const resq_statistics *s, const resq_statistics_site *site,
-                      uint64_t moment[2], uint64_t samples[2], bool *finite) {
-  return hash_range(&s->storage, site->moment, resq_moment_bytes(site->width, site->block), moment,
-                    finite) &&
-         hash_range(&s->storage, site->samples, samples_bytes(site->kept, site->width), samples,
-                    NULL);
+typedef struct site_hashes {
+  uint64_t moment[2], samples[2], first[2];
+} site_hashes;
+
+static bool hash_site(const resq_statistics *s, const resq_statistics_site *site, site_hashes *out,
+                      bool *finite) {
+  return hash_range(&s->storage, site->moment, resq_moment_bytes(site->width, site->block),
+                    out->moment, finite) &&
+         hash_range(&s->storage, site->samples, rows_bytes(site->kept, site->width), out->samples,
+                    NULL) &&
+         hash_range(&s->storage, site->first_rows, rows_bytes(site->firsts, site->width),
+                    out->first, NULL);
 }
 
 bool resq_statistics_seal(resq_statistics *s, resq_error *err) {
   for (int32_t i = 0; i < s->n_sites; ++i) {
     resq_statistics_site *site = &s->sites[i];
     bool finite = true;
-    if (!hash_site(s, site, site->moment_hash, site->samples_hash, &finite))
+    site_hashes hashes;
+    if (!hash_site(s, site, &hashes, &finite))
       return resq_fail(err, RESQ_IO, "calibration site '%s': %s", site->name, strerror(errno));
+    memcpy(site->moment_hash, hashes.moment, sizeof hashes.moment);
+    memcpy(site->samples_hash, hashes.samples, sizeof hashes.samples);
+    memcpy(site->first_hash, hashes.first, sizeof hashes.first);
     if (!finite)
       return resq_fail(err, RESQ_FAILED,
                        "calibration site '%s': NaN or infinity among its %lld rows", site->name,
@@ -140,10 +151,13 @@ static uint8_t *make_directory(const resq_statistics *s, uint64_t *out_size) {
                .block = site->block,
                .rows = site->rows,
                .kept = site->kept,
+               .firsts = site->firsts,
                .moment = site->moment,
-               .samples = site->samples};
+               .samples = site->samples,
+               .first_rows = site->first_rows};
     memcpy(e.moment_hash, site->moment_hash, sizeof e.moment_hash);
     memcpy(e.samples_hash, site->samples_hash, sizeof e.samples_hash);
+    memcpy(e.first_hash, site->first_hash, sizeof e.first_hash);
     memcpy(at, &length, sizeof length);
     memcpy(at + sizeof length, site->name, length);
     memcpy(at + sizeof length + length, &e, sizeof e);
@@ -220,14 +234,19 @@ static const uint8_t *take(reader *r, uint64_t size) {
 static bool check_entry(const entry *e, const char *name, uint64_t end, const char *path,
                         resq_error *err) {
   if (e->width < 1 || e->width > RESQ_STATISTICS_MAX_WIDTH || e->block < 1 ||
-      e->width % e->block != 0 || e->rows < 0 || e->kept < 0 || e->kept > e->rows)
+      e->width % e->block != 0 || e->rows < 0 || e->kept < 0 || e->kept > e->rows ||
+      e->firsts < 0 || e->firsts > e->rows)
     return resq_fail(err, RESQ_BAD_INPUT,
-                     "'%s': site '%s' has width %lld, block %lld, %lld rows and %lld samples", path,
-                     name, (long long)e->width, (long long)e->block, (long long)e->rows,
-                     (long long)e->kept);
-  uint64_t row = (uint64_t)e->width * sizeof(float), samples;
+                     "'%s': site '%s' has width %lld, block %lld, %lld rows, %lld samples and %lld "
+                     "first rows",
+                     path, name, (long long)e->width, (long long)e->block, (long long)e->rows,
+                     (long long)e->kept, (long long)e->firsts);
+  uint64_t row = (uint64_t)e->width * sizeof(float), samples, firsts;
   if (!resq_inside_u64(e->moment, resq_moment_bytes(e->width, e->block), end) ||
-      !resq_mul_u64((uint64_t)e->kept, row, &samples) || !resq_inside_u64(e->samples, samples, end))
+      !resq_mul_u64((uint64_t)e->kept, row, &samples) ||
+      !resq_inside_u64(e->samples, samples, end) ||
+      !resq_mul_u64((uint64_t)e->firsts, row, &firsts) ||
+      !resq_inside_u64(e->first_rows, firsts, end))
     return resq_fail(err, RESQ_BAD_INPUT, "'%s': site '%s' ends beyond the file's data", path,
                      name);
   return true;
@@ -250,9 +269,11 @@ static bool read_site(reader *r, resq_statistics_site *site, uint64_t end, const
   if (!site->name)
     return resq_fail(err, RESQ_NO_MEMORY, "no memory to read '%s'", path);
   site->width = e.width, site->block = e.block, site->rows = e.rows, site->kept = e.kept;
-  site->moment = e.moment, site->samples = e.samples;
+  site->firsts = e.firsts, site->keeps_first = e.firsts > 0;
+  site->moment = e.moment, site->samples = e.samples, site->first_rows = e.first_rows;
   memcpy(site->moment_hash, e.moment_hash, sizeof e.moment_hash);
   memcpy(site->samples_hash, e.samples_hash, sizeof e.samples_hash);
+  memcpy(site->first_hash, e.first_hash, sizeof e.first_hash);
   return check_entry(&e, site->name, end, path, err);
 }
 
@@ -301,11 +322,12 @@ static bool read_directory(resq_statistics *s, const header *h, const uint8_t *d
 static bool check_data(const resq_statistics *s, const char *path, resq_error *err) {
   for (int32_t i = 0; i < s->n_sites; ++i) {
     const resq_statistics_site *site = &s->sites[i];
-    uint64_t moment[2], samples[2];
-    if (!hash_site(s, site, moment, samples, NULL))
+    site_hashes h;
+    if (!hash_site(s, site, &h, NULL))
       return resq_fail(err, RESQ_IO, "cannot read '%s': %s", path, strerror(errno));
-    if (memcmp(moment, site->moment_hash, sizeof moment) != 0 ||
-        memcmp(samples, site->samples_hash, sizeof samples) != 0)
+    if (memcmp(h.moment, site->moment_hash, sizeof h.moment) != 0 ||
+        memcmp(h.samples, site->samples_hash, sizeof h.samples) != 0 ||
+        memcmp(h.first, site->first_hash, sizeof h.first) != 0)
       return resq_fail(err, RESQ_BAD_INPUT, "'%s' is damaged: the hash of site '%s' does not match",
                        path, site->name);
   }
@@ -338,6 +360,7 @@ resq_statistics *resq_statistics_load(const char *path, resq_error *err) {
     return NULL;
   }
   s->storage.fd = -1;
+  s->first_weight = 1;
   if (read_all(s, path, err))
     return s;
   resq_statistics_destroy(s);

@@ -57,8 +57,15 @@ bool resq_pass_materialize(MlirOperation module, resq_pass *pass) {
   resq_materialize_options options = {.cache_directory = cache,
                                       .threads = (int)resq_pass_int(pass, "threads")};
   resq_statistics *stats = statistics ? resq_statistics_load(statistics, &err) : NULL;
+  const int64_t first = resq_pass_int(pass, "calibration-first");
   options.statistics = stats;
   bool ok = !statistics || stats;
+  if (ok && first < 0)
+    ok = resq_fail(&err, RESQ_USAGE,
+                   "resq-materialize: calibration-first=%lld, allowed: 0 and above",
+                   (long long)first);
+  if (ok && stats)
+    resq_statistics_weigh_first(stats, first);
   if (ok && !output)
     ok = resq_fail(&err, RESQ_USAGE, "resq-materialize: output= names no file");
   ok = ok && check_files(module, output, statistics, cache, &err);

@@ -153,6 +153,9 @@ void resq_section_origin(resq_markup *m, const resq_report_origin *o) {
     resq_markup_format(m, "</code>, ");
     resq_markup_count(m, o->rows);
     resq_markup_format(m, " rows at each of %" PRId64 " sites", o->sites);
+    if (o->first_weight > 1)
+      resq_markup_format(m, ", the first of each window counted %" PRId64 " times for linears",
+                         o->first_weight);
   } else {
     resq_markup_format(
         m, "none: figures of outputs and activations are missing; "

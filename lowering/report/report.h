@@ -36,7 +36,8 @@ typedef struct resq_report_origin {
   const char *name, *checkpoint, *scheme, *pipeline, *calibration;
   const char *version;
   int64_t seed;
-  int64_t sites, rows; ///< of the statistics; 0: none
+  int64_t sites, rows;  ///< of the statistics; 0: none
+  int64_t first_weight; ///< how often the first row of a window counts
 } resq_report_origin;
 
 /// The page; malloc'ed.

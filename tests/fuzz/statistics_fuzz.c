@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { HEADER = 64, HASHED = 32, NUMBERS = 80, MAX_SITES = 8 };
+enum { HEADER = 64, HASHED = 32, NUMBERS = 112, MAX_SITES = 8 };
 
 static void put_hash(uint8_t *at, XXH128_hash_t hash) {
   memcpy(at, &hash.low64, 8);
@@ -43,20 +43,22 @@ static uint64_t moment_bytes(uint64_t width, uint64_t block) {
 
 /// The hashes of what an entry names, where that lies in the file.
 static void repair_entry(uint8_t *e, const uint8_t *bytes, uint64_t size) {
-  uint64_t width = number(e), block = number(e + 8), kept = number(e + 24);
-  uint64_t moment = number(e + 32), samples = number(e + 40);
-  uint64_t moment_size = moment_bytes(width, block);
-  uint64_t samples_size = kept <= size && width <= size ? kept * width * sizeof(float) : 0;
+  uint64_t width = number(e), block = number(e + 8);
+  uint64_t moment = number(e + 40), moment_size = moment_bytes(width, block);
   if (moment <= size && moment_size <= size - moment)
-    put_hash(e + 48, XXH3_128bits(bytes + moment, moment_size));
-  if (samples <= size && samples_size <= size - samples)
-    put_hash(e + 64, XXH3_128bits(bytes + samples, samples_size));
+    put_hash(e + 64, XXH3_128bits(bytes + moment, moment_size));
+  for (int i = 0; i < 2; ++i) { // samples, first rows
+    uint64_t rows = number(e + 24 + 8 * i), place = number(e + 48 + 8 * i);
+    uint64_t rows_size = rows <= size && width <= size ? rows * width * sizeof(float) : 0;
+    if (place <= size && rows_size <= size - place)
+      put_hash(e + 80 + 16 * i, XXH3_128bits(bytes + place, rows_size));
+  }
 }
 
 static void repair(uint8_t *bytes, uint64_t size) {
   if (size < HEADER)
     return;
-  uint32_t version = 2, sites;
+  uint32_t version = 3, sites;
   memcpy(bytes, "RESQSTAT", 8);
   memcpy(bytes + 8, &version, sizeof version);
   memcpy(&sites, bytes + 12, sizeof sites);
@@ -123,6 +125,7 @@ static void load(const uint8_t *bytes, size_t size) {
       __builtin_trap();
     return;
   }
+  resq_statistics_weigh_first(s, 1 + (int64_t)(size % 100));
   for (int32_t i = 0; i < resq_statistics_sites(s); ++i)
     read_site(s, i);
   resq_statistics_destroy(s);

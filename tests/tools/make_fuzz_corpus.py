@@ -16,21 +16,24 @@ def write(target, name, data):
 
 
 def statistics(*sites):
-    """A file whose hashes the target puts right: (name, width, block, rows, kept) a site."""
+    """A file whose hashes the target puts right: (name, width, block, rows, kept, firsts) for each site."""
     data, directory = bytearray(64), b""
-    for name, width, block, rows, kept in sites:
+    for name, width, block, rows, kept, firsts in sites:
         moment = len(data)
         data += struct.pack("<d", 1.5) * (width * block)
         samples = len(data)
         data += struct.pack("<f", 0.5) * (kept * width)
-        directory += struct.pack("<I", len(name)) + name + struct.pack("<4q2Q", width, block, rows, kept, moment, samples) + bytes(32)
-    data[:32] = b"RESQSTAT" + struct.pack("<IIQQ", 2, len(sites), len(data), len(directory))
+        first_rows = len(data)
+        data += struct.pack("<f", 0.25) * (firsts * width)
+        directory += struct.pack("<I", len(name)) + name
+        directory += struct.pack("<5q3Q", width, block, rows, kept, firsts, moment, samples, first_rows) + bytes(48)
+    data[:32] = b"RESQSTAT" + struct.pack("<IIQQ", 3, len(sites), len(data), len(directory))
     return bytes(data) + directory
 
 
 def main():
-    write("statistics", "one", statistics((b"l0.q.in", 4, 4, 9, 2)))
-    write("statistics", "two", statistics((b"a", 6, 3, 5, 0), (b"b", 1, 1, 1, 1)))
+    write("statistics", "one", statistics((b"l0.q.in", 4, 4, 9, 2, 3)))
+    write("statistics", "two", statistics((b"a", 6, 3, 5, 0, 0), (b"b", 1, 1, 1, 1, 1)))
     write("statistics", "none", statistics())
     write("param_cache", "entry", b"\x08" + b"parameter bytes of an entry, and then its footer" + bytes(56))
     write("ids", "ids", struct.pack("<4I", 0, 1, 49151, 0x7FFFFFFF))

@@ -61,7 +61,7 @@ static float *samples(const resq_statistics *s, int site) {
 
 static void assert_equal_statistics(const resq_statistics *a, const resq_statistics *b,
                                     int64_t kept) {
-  for (int site = 0; site < 3; ++site) {
+  for (int site = 0; site < resq_statistics_sites(a); ++site) {
     double *moment_a = moment(a, site), *moment_b = moment(b, site);
     assert_memory_equal(moment_a, moment_b, (size_t)(widths[site] * blocks[site]) * sizeof(double));
     assert_int_equal(resq_statistics_kept(a, site), kept);
@@ -103,6 +103,99 @@ static void test_moments_equal_naive(void **state) {
     free(m);
   }
   assert_int_equal(resq_statistics_rows(s, 0), ROWS);
+  resq_statistics_destroy(s);
+  free(x);
+}
+
+//===-- First rows --------------------------------------------------------===//
+
+/// All rows to site "l0.attn" and "l0.k", `chunk` at a time; sequences of 1,000 rows, whose first rows
+/// the first of the two sites keeps.
+static resq_statistics *collect_firsts(const float *x, int64_t chunk) {
+  resq_error err;
+  const bool first[] = {true, false};
+  resq_statistics_options options = {
+      .samples = 3, .seed = 5, .first = first, .sequence = 1000, .sequences = 5};
+  resq_statistics *s = resq_statistics_create(2, names, widths, blocks, &options, &err);
+  assert_non_null(s);
+  for (int64_t at = 0; at < ROWS; at += chunk)
+    for (int32_t site = 0; site < 2; ++site)
+      resq_statistics_add(s, site, x + at * LD, ROWS - at < chunk ? ROWS - at : chunk, LD);
+  assert_true(resq_statistics_finish(s, &err));
+  return s;
+}
+
+/// The moment with first rows counted `weight` times is that of all rows and of weight - 1 times the
+/// first rows.
+static void test_first_rows(void **state) {
+  (void)state;
+  enum { WEIGHT = 64, FIRSTS = 5 };
+  float *x = rows_of_noise();
+  resq_statistics *plain = collect_firsts(x, 300), *s = collect_firsts(x, ROWS);
+  assert_int_equal(resq_statistics_firsts(s, 0), FIRSTS);
+  assert_int_equal(resq_statistics_firsts(s, 1), 0);
+  assert_equal_statistics(plain, s, 3);
+  resq_statistics_weigh_first(s, WEIGHT);
+  assert_int_equal(resq_statistics_first_weight(s), WEIGHT);
+  double *before = moment(plain, 0), *after = moment(s, 0);
+  for (int64_t i = 0; i < WIDTH; ++i)
+    for (int64_t j = 0; j < WIDTH; ++j) {
+      double sum = 0;
+      for (int64_t t = 0; t < FIRSTS; ++t)
+        sum += (double)x[1000 * t * LD + i] * (double)x[1000 * t * LD + j];
+      assert_true(after[i * WIDTH + j] == before[i * WIDTH + j] + (WEIGHT - 1) * sum);
+      assert_true(after[i * WIDTH + j] == after[j * WIDTH + i]);
+    }
+  double part[3 * WIDTH];
+  resq_error err;
+  assert_true(resq_statistics_moment(s, names[0], 1, WIDTH, 255, 3, part, &err));
+  assert_memory_equal(part, after + 255 * WIDTH, sizeof part);
+  // Another weight is another moment; of a site without first rows it is the same.
+  uint64_t a[2], b[2];
+  for (int32_t site = 0; site < 2; ++site) {
+    resq_statistics_digest(plain, site, a);
+    resq_statistics_digest(s, site, b);
+    assert_int_equal(memcmp(a, b, sizeof a) != 0, site == 0);
+  }
+  resq_statistics_weigh_first(s, 0);
+  assert_int_equal(resq_statistics_first_weight(s), RESQ_STATISTICS_FIRST_WEIGHT);
+  free(before);
+  free(after);
+  resq_statistics_destroy(plain);
+
+  // They are kept in the file.
+  char path[] = "/tmp/resq_statistics_XXXXXX";
+  close(mkstemp(path));
+  assert_true(resq_statistics_save(s, path, &err));
+  resq_statistics *back = resq_statistics_load(path, &err);
+  if (!back)
+    fail_msg("%s", err.message);
+  assert_int_equal(resq_statistics_firsts(back, 0), FIRSTS);
+  resq_statistics_weigh_first(back, 7);
+  resq_statistics_weigh_first(s, 7);
+  before = moment(s, 0);
+  after = moment(back, 0);
+  assert_memory_equal(before, after, sizeof(double[WIDTH * WIDTH]));
+  free(before);
+  free(after);
+  resq_statistics_destroy(back);
+  resq_statistics_destroy(s);
+  unlink(path);
+  free(x);
+}
+
+/// More sequences than were announced have no room.
+static void test_too_many_sequences(void **state) {
+  (void)state;
+  resq_error err;
+  const bool first = true;
+  resq_statistics_options options = {.first = &first, .sequence = 10, .sequences = 2};
+  resq_statistics *s = resq_statistics_create(1, names, widths, blocks, &options, &err);
+  assert_non_null(s);
+  float *x = rows_of_noise();
+  resq_statistics_add(s, 0, x, 21, LD);
+  assert_false(resq_statistics_finish(s, &err));
+  assert_non_null(strstr(err.message, "calibration sums cannot be kept"));
   resq_statistics_destroy(s);
   free(x);
 }
@@ -270,6 +363,8 @@ static void test_errors(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_moments_equal_naive),
+      cmocka_unit_test(test_first_rows),
+      cmocka_unit_test(test_too_many_sequences),
       cmocka_unit_test(test_same_bytes_however_cut),
       cmocka_unit_test(test_ranges),
       cmocka_unit_test(test_directory),

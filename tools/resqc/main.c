@@ -7,6 +7,7 @@
 #include "dialect/memory.h"
 #include "lowering/driver/compile.h"
 #include "lowering/driver/show_module.h"
+#include "lowering/numeric/statistics.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -15,9 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXT_OF(number) TEXT_OF_(number)
+#define TEXT_OF_(number) #number
+
 // clang-format off: tables, one row a line
 enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, PRETOKENIZER, CHAT_TEMPLATE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS,
-       CALIBRATION, WINDOWS, STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION, LICENSES,
+       CALIBRATION, WINDOWS, FIRST, STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION, LICENSES,
        SHOW_MODULE, PARAMS };
 
 /// One row an option: what getopt needs and what --help says.
@@ -28,6 +32,7 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"high", required_argument, HIGH, "CODE", "8-bit codes of a split linear's high branch: int8, e4m3; default int8"},
     {"calibration", required_argument, CALIBRATION, "FILE", "text to calibrate on; default: text sampled from the model"},
     {"calibration-windows", required_argument, WINDOWS, "N", "windows of 2,048 tokens; default 64 (16 when sampled)"},
+    {"calibration-first", required_argument, FIRST, "N", "how often the first row of a window counts in what linears are fitted to; default " TEXT_OF(RESQ_STATISTICS_FIRST_WEIGHT) ", 1: as the others"},
     {"statistics", required_argument, STATISTICS, "FILE", "calibrated statistics to use, or to write with --calibrate-only"},
     {"calibrate-only", no_argument, CALIBRATE_ONLY, NULL, "write --statistics and stop"},
     {"seed", required_argument, SEED, "N", "of random rotations and sampled text; default 1"},
@@ -143,6 +148,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
   case DECODE_ROWS: return parse_int("decode-rows", arg, 1, 256, &o->decode_rows);
   case PREFILL_ROWS: return parse_int("prefill-rows", arg, 1, 4096, &o->prefill_rows);
   case WINDOWS: return parse_int("calibration-windows", arg, 1, 65536, &o->calibration_windows);
+  case FIRST: return parse_int("calibration-first", arg, 1, 1 << 20, &o->calibration_first);
   case SEED: return parse_int("seed", arg, 1, INT32_MAX, &o->seed);
   case THREADS:
     if (!parse_int("threads", arg, 0, 1024, &v))
