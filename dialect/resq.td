@@ -180,7 +180,8 @@ class Resq_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Resq_Dialect, inf
   let hasCustomAssemblyFormat = 1;
 }
 
-def Resq_CheckpointFormat : Resq_Enum<"CheckpointFormat", "a format of checkpoints", [I32EnumCase<"Gguf", 0, "gguf">]>;
+def Resq_CheckpointFormat : Resq_Enum<"CheckpointFormat", "a format of checkpoints", [
+  I32EnumCase<"Gguf", 0, "gguf">, I32EnumCase<"Shape", 1, "shape">]>;
 def Resq_CheckpointFormatAttr : Resq_EnumAttr<Resq_CheckpointFormat, "checkpoint_format">;
 
 def Resq_TokenizerKind : Resq_Enum<"TokenizerKind", "a kind of tokenizer", [I32EnumCase<"Bpe", 0, "bpe">]>;
@@ -240,7 +241,8 @@ def Resq_Param : Rows<"parameter tensor">;
 def Resq_CheckpointOp : Resq_Op<"checkpoint", [Symbol, HasParent<"::mlir::ModuleOp">]> {
   let summary = "the file that leaves are read from";
   let description = [{
-    `digest` (xxh3-128 hex of the file) is empty when unknown.
+    `digest` (xxh3-128 hex of the file) is empty when unknown. A file of format `shape` says how large a model
+    is and holds no tensors: code can be made from such a module, and no parameters.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$path, Resq_CheckpointFormatAttr:$format,
                        DefaultValuedStrAttr<StrAttr, "">:$digest);
