@@ -68,7 +68,7 @@ bool resq_evaluate_quantize_weight(const resq_rule_call *call, resq_value **out,
     resq_value_release(x);
     return resq_out_of_memory(err, info);
   }
-  resq_weight_code how = {(int)codes.bits, info->quant.group, (int)steps, norm, codes.kind};
+  resq_weight_code how = {codes, info->quant.group, (int)steps, norm};
   resq_quantize_weight(e->threads, resq_f32(x), x->rows, x->width, &how, (*out)->data,
                        (*out)->scales);
   resq_value_release(x);
