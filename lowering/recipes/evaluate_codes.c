@@ -100,8 +100,9 @@ bool resq_evaluate_clip_ratio(const resq_rule_call *call, resq_value **out, resq
   resq_clip_search how = {(int)resqClipRatioOpGetBits(node->op), resqClipRatioOpGetGroup(node->op),
                           (int)steps};
   int32_t n = node->n_operands;
-  if (n < 2 || how.bits < 2 || how.bits > 8 || how.group < 1 || operands[0]->width % how.group ||
-      steps < 1 || steps > 33 || node->info.rows * node->info.width != 1)
+  if (n < 2 || how.bits < 2 || how.bits > 8 || how.group < 1 ||
+      operands[RESQ_CLIP_RATIO_SAMPLES]->width % how.group || steps < 1 || steps > 33 ||
+      node->info.rows * node->info.width != 1)
     return resq_bad_shapes(node, err);
   resq_value **parts = resq_new((size_t)n, sizeof *parts);
   resq_clip_weight *weights = resq_new((size_t)n, sizeof *weights);
