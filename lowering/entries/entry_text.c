@@ -50,6 +50,8 @@ static const char *gpu_arg_word(int32_t kind) {
     return "param";
   case RESQ_GPU_CACHE:
     return "cache";
+  case RESQ_GPU_PREPARED:
+    return "prepared";
   case RESQ_GPU_ROWS:
     return "rows";
   case RESQ_GPU_CAPACITY:
@@ -130,10 +132,10 @@ static MlirAttribute launch(MlirContext ctx, const void *items, int64_t i) {
   const MlirNamedAttribute fields[] = {
       resq_attr(ctx, "args", list(ctx, l->args, l->n_args, gpu_arg)),
       resq_attr_i64(ctx, "grid_y", l->grid_y),
-      resq_attr_i64(ctx, "grid_z", l->grid_z),
+      resq_attr_i64(ctx, "items_per_block", l->items_per_block),
+      resq_attr_i64(ctx, "items_per_row", l->items_per_row),
       resq_attr_str(ctx, "kernel", l->kernel),
       resq_attr_i64(ctx, "rows_of", l->rows_of),
-      resq_attr_i64(ctx, "rows_per_block", l->rows_per_block),
       resq_attr_i64(ctx, "shared", l->shared_bytes),
       resq_attr_i64(ctx, "threads", l->threads),
   };
@@ -150,9 +152,9 @@ static MlirAttribute entry(MlirContext ctx, const resq_entry *e) {
       resq_attr(ctx, "uses", list(ctx, e->uses, e->n_uses, cache_use)),
       resq_attr_i64(ctx, "workspace", e->workspace_bytes),
       // Of a GPU's entries only.
-      resq_attr(
-          ctx, "launches",
-          list(ctx, e->gpu ? e->gpu->launches : NULL, e->gpu ? e->gpu->n_launches : 0, launch)),
+      resq_attr(ctx, "launches",
+                list(ctx, e->gpu ? e->gpu->launches->items : NULL, e->gpu ? e->gpu->launches->n : 0,
+                     launch)),
   };
   intptr_t n = sizeof fields / sizeof *fields;
   return mlirDictionaryAttrGet(ctx, e->gpu ? n : n - 1, fields);
