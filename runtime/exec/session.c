@@ -238,6 +238,8 @@ static bool open_gpu(resq_session *s, resq_error *err) {
     return true;
   s->cuda = resq_cuda_create(&(resq_cuda_options){.entries = s->entries,
                                                   .n_entries = s->n_entries,
+                                                  .images = s->model->program->gpu_images,
+                                                  .n_images = s->model->program->n_gpu_images,
                                                   .params = s->model->params,
                                                   .params_size = s->model->params_size,
                                                   .cache_bytes = s->cache_bytes,
