@@ -63,7 +63,7 @@ static MlirBlock device_body(const resq_frame *f) {
 static bool has_symbol(const resq_frame *f, const char *name) {
   for (MlirOperation op = mlirBlockGetFirstOperation(device_body(f)); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    if (resq_str_eq(resq_op_str(op, "sym_name"), name))
+    if (resq_str_eq(resq_symbol_name(op), name))
       return true;
   return false;
 }
@@ -73,7 +73,7 @@ static void add_function(resq_frame *f, const char *op, const char *name, intptr
                          const MlirType *types, MlirBlock body, intptr_t n_more,
                          const MlirNamedAttribute *more) {
   MlirNamedAttribute attrs[] = {
-      resq_attr_str(f->ctx, "sym_name", name),
+      resq_attr_symbol_name(f->ctx, name),
       resq_attr(f->ctx, "function_type",
                 mlirTypeAttrGet(mlirFunctionTypeGet(f->ctx, n, types, 0, NULL))),
   };
@@ -168,7 +168,7 @@ static void open_module(resq_frame *f, const char *symbol) {
   f->device_state = resq_new(1, sizeof(gpu_function));
   MlirLocation loc = mlirOperationGetLocation(f->source);
   MlirOperationState state = mlirOperationStateGet(resq_str("gpu.module"), loc);
-  MlirNamedAttribute name = resq_attr_str(f->ctx, "sym_name", symbol);
+  MlirNamedAttribute name = resq_attr_symbol_name(f->ctx, symbol);
   mlirOperationStateAddAttributes(&state, 1, &name);
   MlirRegion region = mlirRegionCreate();
   mlirRegionAppendOwnedBlock(region, mlirBlockCreate(0, NULL, NULL));

@@ -78,8 +78,7 @@ static bool measure(const resq_cuda *c, sizes *s, resq_error *err) {
 
 /// The device, its image, and whether there is room for everything.
 static bool open_device(resq_cuda *c, sizes *s, resq_error *err) {
-  if (!resq_cuda_check_params(c->options.program, c->options.params_size, err) ||
-      !resq_cuda_device_open(&c->device, err))
+  if (!resq_cuda_device_open(&c->device, err))
     return false;
   c->image = resq_cuda_image_choose(&c->device, c->options.program, err);
   if (c->image < 0 || !measure(c, s, err))
@@ -186,8 +185,9 @@ static resq_cuda *begin(const resq_cuda_options *options, resq_error *err) {
 resq_cuda *resq_cuda_create(const resq_cuda_options *options, resq_error *err) {
   resq_cuda *c = begin(options, err);
   sizes s;
-  if (c && open_device(c, &s, err) && allocate(c, &s, err) && load_code(c, err) &&
-      copy_params(c, err) && prepare(c, err))
+  if (c && resq_cuda_check_params(options->program, options->params_size, err) &&
+      open_device(c, &s, err) && allocate(c, &s, err) && load_code(c, err) && copy_params(c, err) &&
+      prepare(c, err))
     return c;
   resq_cuda_destroy(c);
   return NULL;

@@ -131,9 +131,11 @@ static bool open_sections(resq_model *m, const char *path, resq_error *err) {
   if (!resq_artifact_verify_outside(&m->artifact, err))
     return resq_fail_in(err, "%s", path);
   uint64_t size;
-  resq_artifact_section(&m->artifact, RESQ_SECTION_PARAMS, &m->params, &size);
+  // Without the section a model can be looked at, and session.c refuses to run it.
+  bool absent = !resq_artifact_section(&m->artifact, RESQ_SECTION_PARAMS, &m->params, &size);
   m->params_size = size;
-  if (!check_params(p, size, err))
+  m->params_absent = absent && p->n_params > 0;
+  if (!m->params_absent && !check_params(p, size, err))
     return resq_fail_in(err, "%s", path);
   // Starts reading ahead; a failure only costs time.
   if (size)

@@ -71,6 +71,13 @@ static bool is_forward(const resq_entry *e) {
          logits->rows == -1 && e->args[3].rows_as == 3 && logits->rows_as == 3;
 }
 
+static bool check_params_present(const resq_session *s, resq_error *err) {
+  return !s->model->params_absent ||
+         resq_fail(err, RESQ_BAD_INPUT,
+                   "the file holds no parameters: it was compiled with --params=absent and has to "
+                   "be filled in before it runs");
+}
+
 static bool choose_capacity(resq_session *s, const resq_session_options *o, resq_error *err) {
   int64_t capacity = o->capacity ? o->capacity : s->model->program->context_length;
   if (o->capacity == 0 && capacity <= 0)
@@ -245,9 +252,9 @@ resq_session *resq_session_create(resq_model *model, const resq_session_options 
     return NULL;
   }
   s->model = model;
-  if (choose_capacity(s, o, &err) && size_caches(s, &err) && start_threads(s, o->threads, &err) &&
-      take_device(s, o, false, &err) && allocate_caches(s, &err) && allocate_held(s, &err) &&
-      allocate_for_entries(s, &err)) {
+  if (check_params_present(s, &err) && choose_capacity(s, o, &err) && size_caches(s, &err) &&
+      start_threads(s, o->threads, &err) && take_device(s, o, false, &err) &&
+      allocate_caches(s, &err) && allocate_held(s, &err) && allocate_for_entries(s, &err)) {
     describe_call(s);
     return s;
   }

@@ -38,11 +38,11 @@ resq.param @down : !s attributes {offset = 3541248 : i64, size = 3538944 : i64}
 // NVVM: llvm.func @resq_rms_norm_cuda__576_576_576_f3727c5ac({{.*}}) attributes {{{.*}}gpu.kernel{{.*}}nvvm.kernel
 func.func @probe(%x: tensor<?x576xf32> {resq.name = "x"}) -> tensor<?x576xf32> {
   %g = resq.get @gain : !g
-  %n = resq.rms_norm %x gain %g : !g {eps = 1.0e-5 : f32, name = "first"} : tensor<?x576xf32> -> tensor<?x576xf32>
+  %n = resq.rms_norm %x gain %g : !g {eps = 1.0e-5 : f32} : tensor<?x576xf32> -> tensor<?x576xf32> loc("first")
   %u = resq.get @up : !w
   %y = resq.linear %n, %u {name = "up"} : tensor<?x576xf32>, !w -> tensor<?x1536xf32>
   %d = resq.get @down : !s
   %z = resq.linear %y, %d {name = "down"} : tensor<?x1536xf32>, !s -> tensor<?x576xf32>
-  %r = resq.rms_norm %z gain %g : !g {eps = 1.0e-5 : f32, name = "second"} : tensor<?x576xf32> -> tensor<?x576xf32>
+  %r = resq.rms_norm %z gain %g : !g {eps = 1.0e-5 : f32} : tensor<?x576xf32> -> tensor<?x576xf32> loc("second")
   return %r : tensor<?x576xf32>
 }
