@@ -50,6 +50,8 @@ static const char *gpu_arg_word(int32_t kind) {
     return "param";
   case RESQ_GPU_CACHE:
     return "cache";
+  case RESQ_GPU_PREPARED:
+    return "prepared";
   case RESQ_GPU_ROWS:
     return "rows";
   case RESQ_GPU_CAPACITY:
@@ -134,10 +136,10 @@ static MlirAttribute launch(MlirContext ctx, const void *items, int64_t i) {
   const MlirNamedAttribute fields[] = {
       resq_attr(ctx, "args", list(ctx, l->args, l->n_args, gpu_arg)),
       NUMBER(l, grid_y),
-      NUMBER(l, grid_z),
+      NUMBER(l, items_per_block),
+      NUMBER(l, items_per_row),
       TEXT(l, kernel),
       NUMBER(l, rows_of),
-      NUMBER(l, rows_per_block),
       resq_attr_i64(ctx, "shared", l->shared_bytes),
       NUMBER(l, threads),
   };
@@ -154,9 +156,9 @@ static MlirAttribute entry(MlirContext ctx, const resq_entry *e) {
       resq_attr(ctx, "uses", list(ctx, e->uses, e->n_uses, cache_use)),
       resq_attr_i64(ctx, "workspace", e->workspace_bytes),
       // Of a GPU's entries only.
-      resq_attr(
-          ctx, "launches",
-          list(ctx, e->gpu ? e->gpu->launches : NULL, e->gpu ? e->gpu->n_launches : 0, launch)),
+      resq_attr(ctx, "launches",
+                list(ctx, e->gpu ? e->gpu->launches->items : NULL, e->gpu ? e->gpu->launches->n : 0,
+                     launch)),
   };
   intptr_t n = sizeof fields / sizeof *fields;
   return mlirDictionaryAttrGet(ctx, e->gpu ? n : n - 1, fields);
