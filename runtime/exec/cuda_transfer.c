@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #define BUFFER ((uint64_t)16 << 20)
+/// Of a file, what the system may read before it is copied: a file may be larger than memory.
+#define AHEAD (4 * BUFFER)
 /// What a thread copies at a time.
 #define PIECE ((uint64_t)256 << 10)
 
@@ -58,6 +60,12 @@ static void copy(const resq_cuda_transfer *t, uint8_t *to, const uint8_t *from, 
     resq_pool_run(t->pool, copy_pieces, &(copying){to, from, bytes, 0});
 }
 
+/// What the system reads ahead of the copies, of a file.
+static void read_ahead(const uint8_t *from, uint64_t bytes) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)from / page * page;
+  madvise((void *)begin, (uintptr_t)from + bytes - begin, MADV_WILLNEED);
+}
+
 /// The whole pages in it leave this process. Nothing is lost: they are a file's, and never written to.
 static void drop(const uint8_t *from, uint64_t bytes) {
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -86,6 +94,8 @@ bool resq_cuda_transfer_in(resq_cuda_transfer *t, resq_cuda_pointer to, const ui
   int which = 0;
   for (uint64_t at = 0; at < bytes; at += t->size, which = !which) {
     const uint64_t n = bytes - at < t->size ? bytes - at : t->size;
+    if (drop_behind)
+      read_ahead(from + at, bytes - at < AHEAD ? bytes - at : AHEAD);
     // An event that was never recorded is waited for at once.
     if (!wait_for(t, which, err))
       return false;

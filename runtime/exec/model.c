@@ -137,9 +137,6 @@ static bool open_sections(resq_model *m, const char *path, resq_error *err) {
   m->params_absent = absent && p->n_params > 0;
   if (!m->params_absent && !check_params(p, size, err))
     return resq_fail_in(err, "%s", path);
-  // Starts reading ahead; a failure only costs time.
-  if (size)
-    madvise((void *)(uintptr_t)m->params, size, MADV_WILLNEED);
   return true;
 }
 
@@ -173,6 +170,12 @@ const resq_program *resq_model_program(const resq_model *model) { return model->
 
 const resq_artifact *resq_model_artifact(const resq_model *model) {
   return model->has_artifact ? &model->artifact : NULL;
+}
+
+void resq_model_read_ahead(const resq_model *model) {
+  // A failure only costs time.
+  if (model->params_size)
+    madvise((void *)(uintptr_t)model->params, model->params_size, MADV_WILLNEED);
 }
 
 void resq_model_drop_pages(const resq_model *model) {

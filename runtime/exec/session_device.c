@@ -37,9 +37,17 @@ static bool take_level(resq_session *s, const char *level, resq_error *err) {
   return true;
 }
 
-static bool take_cpu(resq_session *s, const char *wanted, resq_error *err) {
-  const char *level = resq_cpu_choose(s->model->program, resq_cpu_features(), wanted, err);
-  return level && take_level(s, level, err);
+static const char *find_level(const resq_session *s, const char *wanted, resq_error *err) {
+  return resq_cpu_choose(s->model->program, resq_cpu_features(), wanted, err);
+}
+
+/// level NULL: there is none, and the error is told.
+static bool take_cpu(resq_session *s, const char *level, bool dry, resq_error *err) {
+  if (!level || !take_level(s, level, err))
+    return false;
+  if (!dry)
+    resq_model_read_ahead(s->model);
+  return true;
 }
 
 static resq_cuda_options gpu_options(const resq_session *s) {
@@ -55,7 +63,8 @@ static resq_cuda_options gpu_options(const resq_session *s) {
 
 /// dry: only looks whether it could be started there. s->about becomes what the GPU is.
 static bool take_gpu(resq_session *s, bool dry, resq_error *err) {
-  if (!take_cpu(s, GPU_LEVEL, err))
+  const char *level = find_level(s, GPU_LEVEL, err);
+  if (!level || !take_level(s, level, err))
     return false;
   const resq_cuda_options options = gpu_options(s);
   if (dry && resq_cuda_describe(&options, s->about, sizeof s->about, err))
@@ -69,10 +78,9 @@ static bool take_gpu(resq_session *s, bool dry, resq_error *err) {
 
 /// The GPU where it can be used. s->about says why not; s->fell_back, that somebody may wonder.
 static bool take_best(resq_session *s, bool dry, resq_error *err) {
-  const resq_program *p = s->model->program;
-  const char *level = resq_cpu_choose(p, resq_cpu_features(), NULL, err);
+  const char *level = find_level(s, NULL, err);
   resq_error why = {RESQ_FAILED, ""};
-  if (!resq_cpu_choose(p, resq_cpu_features(), GPU_LEVEL, &why))
+  if (!find_level(s, GPU_LEVEL, &why))
     snprintf(s->about, sizeof s->about, "the program has no code for GPUs");
   else if (!level)
     return take_gpu(s, dry, err);
@@ -84,7 +92,7 @@ static bool take_best(resq_session *s, bool dry, resq_error *err) {
     snprintf(s->about, sizeof s->about, "%s", why.message);
     s->fell_back = true;
   }
-  return level && take_level(s, level, err);
+  return take_cpu(s, level, dry, err);
 }
 
 bool resq_session_take_device(resq_session *s, const resq_session_options *o, bool dry,
@@ -97,5 +105,5 @@ bool resq_session_take_device(resq_session *s, const resq_session_options *o, bo
   if (choice.device == RESQ_DEVICE_CUDA)
     return take_gpu(s, dry, err);
   snprintf(s->about, sizeof s->about, "as asked for");
-  return take_cpu(s, choice.level, err);
+  return take_cpu(s, find_level(s, choice.level, err), dry, err);
 }

@@ -77,6 +77,8 @@ struct resq_session {
   bool profiling;
 };
 
+/// Lets the system read all parameters, for a session that uses them where they are mapped.
+void resq_model_read_ahead(const resq_model *model);
 /// Copies a failure to the public struct (either may be NULL); returns false.
 bool resq_tell(resq_message *why, const resq_error *err);
 /// The file that the code of `program` was loaded from.

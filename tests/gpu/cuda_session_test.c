@@ -38,7 +38,7 @@ static void runs_launches(void **state) {
   assert_int_equal(fake->n_launches, n_kernels);
   assert_string_equal(l[0].kernel, "twice");
   assert_int_equal(l[0].grid[0], 2); // 10 items, 8 a block
-  assert_int_equal(l[0].block[0], 128);
+  assert_int_equal(l[0].block[0], 32);
   assert_int_equal(l[1].grid[0], 4); // 2 blocks for each of 2 multiprocessors
   assert_int_equal(l[1].grid[1], 2);
   assert_int_equal(l[1].shared, 64 << 10);

@@ -1,5 +1,6 @@
 //===-- fake_cuda.c - a CUDA driver without a GPU -------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "exec/cuda_driver.h"
 #include "tests/gpu/fake_internal.h"
 
 #include <dlfcn.h>
@@ -343,9 +344,7 @@ int cuModuleLoadDataEx(void **out, const void *image, unsigned n, int *options, 
   return 0;
 }
 int cuModuleUnload(void *module) {
-  fake_module *m = module;
-  dlclose(m->library);
-  free(m);
+  free(module);
   --fake_cuda.modules;
   FAKE(cuModuleUnload);
   return 0;
@@ -367,25 +366,15 @@ int cuFuncSetAttribute(void *function, int attribute, int value) {
   return need(function && attribute == 8 && value > 0);
 }
 
-/// cuda.h's CUlaunchConfig and CUlaunchAttribute.
-typedef struct attribute {
-  int id, unused, value[16];
-} attribute;
-typedef struct launch_config {
-  unsigned grid[3], block[3], shared;
-  void *stream;
-  const attribute *attributes;
-  unsigned n_attributes;
-} launch_config;
-
 /// The driver knows how many arguments a kernel takes; here they end in NULL.
-int cuLaunchKernelEx(const launch_config *c, void *function, void **arguments, void **extra) {
+int cuLaunchKernelEx(const resq_cuda_launch_config *c, void *function, void **arguments,
+                     void **extra) {
   FAKE(cuLaunchKernelEx);
   fake_operation o = {.kind = FAKE_KERNEL, .kernel = function};
   fake_launch *l = &o.launch;
   memcpy(l->grid, c->grid, sizeof l->grid);
   memcpy(l->block, c->block, sizeof l->block);
-  l->shared = c->shared;
+  l->shared = c->shared_bytes;
   snprintf(l->kernel, sizeof l->kernel, "%s", o.kernel->name);
   for (unsigned i = 0; i < c->n_attributes; ++i)
     l->early |= c->attributes[i].id == 6 && c->attributes[i].value[0] == 1;

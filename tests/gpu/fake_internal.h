@@ -75,7 +75,7 @@ void fake_enqueue(fake_queue *queue, const fake_operation *operation);
 int fake_run(fake_queue *queue, const fake_event *until);
 void fake_clear(fake_queue *queue);
 
-/// The library of kernels; NULL, with a word on stderr, where there is none.
+/// The library of kernels, which stays open: its emulator keeps stacks. NULL, with a word on stderr, where there is none.
 void *fake_kernels_open(void);
 
 #endif // RESQ_TESTS_GPU_FAKE_INTERNAL_H

@@ -14,6 +14,7 @@
 
 #include "dialect/build.h"
 #include "exec/cuda_check.h"
+#include "kernels/nvptx/plans.h"
 #include "lowering/driver/compile.h"
 #include "lowering/gpu/lower_gpu.h"
 #include "lowering/codegen/ptx.h"
@@ -133,8 +134,13 @@ static void table_holds_launches(void **state) {
       const resq_gpu_launch *l = &e->gpu->launches[j].items[1];
       assert_non_null(strstr(p->gpu_images[j].ptx, l->kernel));
       assert_string_equal(e->op_names[l->op], "linear: linear_f32");
-      assert_int_equal(l->grid_y, 24);
-      assert_int_equal(l->items_per_block, 16);
+      const resq_linear_f32_shape shape = {576, 1536, 1536, 576};
+      const resq_gpu_plan plan =
+          resq_linear_f32_plan(&shape, e->max_rows, p->gpu_images[j].capability);
+      assert_int_equal(l->items_per_row, plan.items_per_row);
+      assert_int_equal(l->items_per_block, plan.items_per_block);
+      assert_int_equal(l->blocks_per_sm, plan.blocks_per_sm);
+      assert_int_equal(l->shared_bytes, plan.shared_bytes);
       assert_int_equal(l->threads, 256);
       assert_int_equal(l->n_args, 4);
       assert_int_equal(l->args[1].kind, RESQ_GPU_PARAM);
