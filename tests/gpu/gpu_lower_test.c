@@ -14,6 +14,7 @@
 
 #include "dialect/build.h"
 #include "exec/cuda.h"
+#include "kernels/nvptx/plans.h"
 #include "lowering/driver/compile.h"
 #include "lowering/gpu/lower_gpu.h"
 #include "lowering/codegen/ptx.h"
@@ -77,11 +78,13 @@ static void ptx_assembles(void **state) {
     MlirModule module = mlirModuleCreateParse(ctx, resq_str(odd_shapes));
     assert_false(mlirModuleIsNull(module));
     resq_entries entries = {0};
-    assert_true(resq_lower_gpu(mlirModuleGetOperation(module), 5, &entries));
+    MlirOperation root = mlirModuleGetOperation(module);
+    assert_true(resq_lower_gpu(root, &resq_gpu_targets[i], 5, &entries));
+    resq_object_source source;
     resq_bytes ptx;
     resq_error err;
-    if (!resq_gpu_print(mlirModuleGetOperation(module), &resq_gpu_targets[i], RESQ_OBJECT_ASSEMBLY,
-                        &ptx, &err))
+    if (!resq_gpu_translate(&root, 1, &resq_gpu_targets[i], &source, &err) ||
+        !resq_object_compile(&source, RESQ_OBJECT_ASSEMBLY, &ptx, &err))
       fail_msg("%s", err.message);
     char target[32];
     snprintf(target, sizeof target, ".target %s\n", resq_gpu_targets[i].target.name);
@@ -106,6 +109,7 @@ static void table_holds_launches(void **state) {
                                   .levels = "generic,cuda",
                                   .decode_rows = 4,
                                   .prefill_rows = 48,
+                                  .gpu_rows = {4, 48},
                                   .threads = 1};
   if (!resq_compile(&options, &err))
     fail_msg("%s", err.message);
@@ -134,8 +138,13 @@ static void table_holds_launches(void **state) {
       const resq_gpu_launch *l = &e->gpu->launches[j].items[1];
       assert_non_null(strstr(p->gpu_images[j].ptx, l->kernel));
       assert_string_equal(e->op_names[l->op], "linear: linear_f32");
-      assert_int_equal(l->grid_y, 24);
-      assert_int_equal(l->items_per_block, 16);
+      const resq_linear_f32_shape shape = {576, 1536, 1536, 576};
+      const resq_gpu_plan plan =
+          resq_linear_f32_plan(&shape, e->max_rows, p->gpu_images[j].capability);
+      assert_int_equal(l->items_per_row, plan.items_per_row);
+      assert_int_equal(l->items_per_block, plan.items_per_block);
+      assert_int_equal(l->blocks_per_sm, plan.blocks_per_sm);
+      assert_int_equal(l->shared_bytes, plan.shared_bytes);
       assert_int_equal(l->threads, 256);
       assert_int_equal(l->n_args, 4);
       assert_int_equal(l->args[1].kind, RESQ_GPU_PARAM);
