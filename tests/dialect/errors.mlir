@@ -161,7 +161,7 @@ resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 
 
 // -----
 
-// expected-error@+1 {{expected one of [gguf] for a format of checkpoints, got: onnx}}
+// expected-error@+1 {{expected one of [gguf, shape] for a format of checkpoints, got: onnx}}
 resq.checkpoint @c "m.onnx", onnx
 
 // -----
@@ -1684,14 +1684,22 @@ func.func @items() {
   resq.launch 0 "" @sm_80::@scale () items 0 by 1 threads 32
   return
 }
-func.func @kernel() {
-  // expected-error@+1 {{'resq.launch' op C3: @scales is not in a gpu.module: allowed is @<gpu.module>::@<function>}}
-  resq.launch 0 "" @sm_80::@scales () items 1 by 1 threads 32
-  return
-}
 func.func @observes() {
   // expected-error@+1 {{'resq.launch_observe' op C1: args has the triple 5, 0, 0: allowed is a kind from 0 to 4}}
   resq.launch_observe 0 "" (rows 0) rows 0 site 0 width 8 stride 8
+  return
+}
+
+// -----
+
+gpu.module @sm_80 {
+  gpu.func @scale() kernel {
+    gpu.return
+  }
+}
+func.func @kernel() {
+  // expected-error@+1 {{'resq.launch' op C3: @scales is not in a gpu.module: allowed is @<gpu.module>::@<function>}}
+  resq.launch 0 "" @sm_80::@scales () items 1 by 1 threads 32
   return
 }
 

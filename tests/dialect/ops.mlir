@@ -311,12 +311,12 @@ gpu.module @sm_80 {
 }
 // CHECK-LABEL: func.func @launches
 func.func @launches() {
-  // CHECK: resq.launch 3 "l0.q: scale" @sm_80::@scale(workspace 64, argument 1, argument 1 + 4, param 128, cache 3, prepared 0, rows 0, capacity) items 576 of rows 0 by 1024 threads 256 blocks_per_sm 4 shared 128 early
+  // CHECK: resq.launch 3 "l0.q: scale" @sm_80::@scale (workspace 64, argument 1, argument 1 + 4, param 128, cache 3, prepared 0, rows 0, capacity) items 576 of rows 0 by 1024 threads 256 blocks_per_sm 4 shared 128 early
   resq.launch 3 "l0.q: scale" @sm_80::@scale (workspace 64, argument 1, argument 1 + 4, param 128, cache 3, prepared 0, rows 0, capacity)
     items 576 of rows 0 by 1024 threads 256 blocks_per_sm 4 shared 128 early
-  // CHECK: resq.launch 4 "" @sm_80::@scale() items 1 by 1 threads 32{{$}}
+  // CHECK: resq.launch 4 "" @sm_80::@scale () items 1 by 1 threads 32{{$}}
   resq.launch 4 "" @sm_80::@scale () items 1 by 1 threads 32
-  // CHECK: resq.launch_observe 5 "l0.down"(workspace 64) rows 0 site 2 width 64 stride 80
+  // CHECK: resq.launch_observe 5 "l0.down" (workspace 64) rows 0 site 2 width 64 stride 80
   resq.launch_observe 5 "l0.down" (workspace 64) rows 0 site 2 width 64 stride 80
   return
 }
