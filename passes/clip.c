@@ -6,6 +6,7 @@
 #include "passes/recipe.h"
 #include "passes/replay.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ MlirOperation resq_clip_samples(MlirOperation module, MlirOperation linear, Mlir
   } else {
     sampling s = {site, resq_width(resq_before_transforms(x)),
                   resq_operand_param(module, linear, RESQ_LINEAR_WEIGHT), true};
+    assert(!mlirOperationIsNull(s.weight)); // --resq-quantize leaves out weights without a recipe
     MlirOperation next = mlirOperationGetNextInBlock(s.weight);
     snprintf(name, sizeof name, "%.*s.clip", (int)(strlen(site) - strlen(".in")), site);
     param =
@@ -64,6 +66,7 @@ static MlirValue read_weight(const searching *s, const resq_builder *b, MlirOper
   intptr_t branches = resqQLinearOpGetNumActivations(qlinear), i = 0;
   while (!mlirValueEqual(resqQLinearOpGetActivations(qlinear, i), s->q))
     i++;
+  assert(i < branches); // the op is one of q's readers, and weights and biases have other types
   MlirValue codes = resq_get_param(b, resq_operand_param(s->module, qlinear, branches + i));
   int64_t shape[] = {resq_dim(codes, 0), resq_width(codes)};
   return resqDequantizeOpBuild(b, codes, resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));

@@ -16,6 +16,7 @@
 #include "passes/pass.h"
 #include "passes/recipe.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 typedef struct inserting {
@@ -81,6 +82,7 @@ static void transform_input(inserting *in, MlirValue x) {
         continue;
       mlirOperationSetOperand(users[i], 0, turned);
       MlirOperation param = resq_own_param(in->module, users[i], RESQ_LINEAR_WEIGHT, "hadamard");
+      assert(!mlirOperationIsNull(param)); // the loop above has looked at each reader's weight
       resq_edit_recipe(in->module, param, append_hadamard, &size);
     }
   }

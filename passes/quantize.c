@@ -16,6 +16,7 @@
 #include "passes/recipe.h"
 #include "passes/weight_codes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,6 +119,7 @@ static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *co
                           const branch *branches, int n, MlirStringRef name) {
   MlirValue inputs[RESQ_MAX_BRANCHES], made[RESQ_MAX_BRANCHES];
   resq_weight_branch weights[RESQ_MAX_BRANCHES];
+  assert(n <= RESQ_MAX_BRANCHES); // a linear is one branch, the sum of a split's two parts is two
   for (int i = 0; i < n; i++) {
     weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights, branches[i].kind,
                                       weight_group(&branches[i]), branches[i].embed};

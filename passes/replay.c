@@ -9,6 +9,7 @@
 #include "dialect/memory.h"
 #include "passes/recipe.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -227,6 +228,7 @@ static bool follow_op(replaying *r, MlirValue v, bool turned, int depth, MlirVal
 
 /// x in the coordinates of v's columns; `turned`: of its rows. Each value is followed once.
 static bool follow(replaying *r, MlirValue v, bool turned, int depth, MlirValue *out) {
+  assert(mlirValueIsAOpResult(v)); // the regions of params have no arguments: NoRegionArguments
   for (intptr_t i = 0; i < r->n_seen; i++)
     if (r->seen[i].weight == v.ptr && r->seen[i].turned == turned) {
       *out = r->seen[i].x;
@@ -279,7 +281,9 @@ static MlirValue replay_all(const resq_builder *b, intptr_t n, const MlirOperati
   MlirValue parts[MAX_OPERANDS];
   int64_t shape[] = {resq_dim(x, 0), 0};
   for (intptr_t i = 0; i < n; i++) {
-    walk(b, params[i], x, &parts[i]);
+    const int64_t width = walk(b, params[i], x, &parts[i]);
+    assert(width > 0); // the dry walk of resq_replay_moment has followed each param
+    (void)width;
     shape[1] += resq_width(parts[i]);
   }
   if (n == 1)
