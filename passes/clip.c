@@ -38,7 +38,7 @@ MlirOperation resq_clip_samples(MlirOperation module, MlirOperation linear, Mlir
     *ok = false;
   } else {
     sampling s = {site, resq_width(resq_before_transforms(x)),
-                  resq_operand_param(module, linear, 1), true};
+                  resq_operand_param(module, linear, RESQ_LINEAR_WEIGHT), true};
     MlirOperation next = mlirOperationGetNextInBlock(s.weight);
     snprintf(name, sizeof name, "%.*s.clip", (int)(strlen(site) - strlen(".in")), site);
     param =

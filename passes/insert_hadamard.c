@@ -29,7 +29,7 @@ static bool wants_hadamard(const inserting *in, MlirValue x) {
   if (resq_value_is_from(x, RESQ_OP_SPLIT)) {
     MlirOperation split = resq_defining_op(x);
     return mlirValueEqual(x, mlirOperationGetResult(split, 0)) &&
-           wants_hadamard(in, mlirOperationGetOperand(split, 0));
+           wants_hadamard(in, resqSplitOpGetX(split));
   }
   if (resq_value_is_from(x, RESQ_OP_PERMUTE))
     return wants_hadamard(in, mlirOperationGetOperand(resq_defining_op(x), 0));
@@ -62,7 +62,8 @@ static void transform_input(inserting *in, MlirValue x) {
         in->ok = false;
       }
     }
-    if (in->ok && mlirOperationIsNull(resq_operand_param(in->module, users[i], 1))) {
+    if (in->ok &&
+        mlirOperationIsNull(resq_operand_param(in->module, users[i], RESQ_LINEAR_WEIGHT))) {
       resq_emit_remark(users[i], "no Hadamard inserted: the weight has no recipe to fold it into");
       free(users);
       return;
@@ -79,7 +80,7 @@ static void transform_input(inserting *in, MlirValue x) {
       if (!resqOpIsLinear(users[i]))
         continue;
       mlirOperationSetOperand(users[i], 0, turned);
-      MlirOperation param = resq_own_param(in->module, users[i], 1, "hadamard");
+      MlirOperation param = resq_own_param(in->module, users[i], RESQ_LINEAR_WEIGHT, "hadamard");
       resq_edit_recipe(in->module, param, append_hadamard, &size);
     }
   }
@@ -115,9 +116,9 @@ static MlirValue mix(const resq_builder *b, MlirValue x, void *user) {
 
 static void visit_reader_of_attention(MlirOperation linear, void *user) {
   mixing *m = user;
-  MlirValue x = mlirOperationGetOperand(linear, 0);
+  MlirValue x = mlirOperationGetOperand(linear, RESQ_LINEAR_X);
   if (!resq_value_is_from(x, RESQ_OP_ATTENTION) ||
-      mlirOperationIsNull(resq_operand_param(m->module, linear, 1)))
+      mlirOperationIsNull(resq_operand_param(m->module, linear, RESQ_LINEAR_WEIGHT)))
     return;
   MlirOperation cache = resq_symbol(m->module, resqAttentionOpGetCache(resq_defining_op(x)));
   int64_t size = resqKvCacheOpGetHeadSize(cache), width = resq_width(x), heads = width / size;
@@ -135,7 +136,8 @@ static void visit_reader_of_attention(MlirOperation linear, void *user) {
   }
   resq_builder b = resq_build_before(linear);
   mlirOperationSetOperand(linear, 0, mix(&b, x, m));
-  resq_edit_recipe(m->module, resq_own_param(m->module, linear, 1, "mixed"), mix, m);
+  resq_edit_recipe(m->module, resq_own_param(m->module, linear, RESQ_LINEAR_WEIGHT, "mixed"), mix,
+                   m);
 }
 
 bool resq_pass_insert_hadamard(MlirOperation module, resq_pass *pass) {

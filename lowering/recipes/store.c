@@ -132,8 +132,7 @@ static bool emit_codes(stream *s, const resq_value *v, int64_t first_row) {
   uint8_t *bytes = malloc(size);
   if (!bytes)
     return resq_out_of_memory(s->err, info);
-  resq_pack_codes(s->e->threads, v->data, v->rows, v->width, q->packing.group,
-                  (int)q->codebook.bits, q->codebook.kind, bytes);
+  resq_pack_codes(s->e->threads, v->data, v->rows, v->width, q->packing, q->codebook, bytes);
   resq_pack_scales(v->scales, v->rows, v->width / v->group, first_row, info->rows,
                    (uint16_t *)s->scales);
   bool ok = emit(s, bytes, size);
@@ -231,5 +230,17 @@ bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error
     resq_blame(err, mlirOperationIsNull(e->culprit) ? sink->op : e->culprit);
   sink->size = ok ? to.size : 0;
   forget(e, index);
+  return ok;
+}
+
+bool resq_size_sink(resq_evaluator *e, int32_t index, resq_error *err) {
+  resq_sink *sink = &e->sinks[index];
+  layout to;
+  int32_t source;
+  bool ok = choose_layout(e, sink, &to, &source, err);
+  if (ok)
+    sink->size = to.size;
+  else
+    resq_blame(err, sink->op);
   return ok;
 }
