@@ -197,7 +197,6 @@ static void code_rows(void *opaque, int64_t task) {
 
 static void find_places(const resq_gptq_part *parts, const int32_t *order, int64_t n,
                         place *places) {
-  (void)n_parts; // of the assertion
   for (int64_t i = 0; i < n; ++i) {
     places[i] = (place){parts, order[i]};
     while (places[i].column >= places[i].part->width)
