@@ -123,7 +123,8 @@ static void read_attribute(json_t *record, field *out) {
     out->form = NUMBERS;
     return;
   }
-  if (!strncmp(storage, "::resq::", 8) || same_word(storage, "::mlir::Attribute")) {
+  if (!strncmp(storage, "::resq::", 8) || same_word(storage, "::mlir::Attribute") ||
+      same_word(storage, "::mlir::ArrayAttr")) {
     out->form = ATTRIBUTE;
     return;
   }

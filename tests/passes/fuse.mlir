@@ -20,7 +20,7 @@ resq.param @bias : tensor<4xf32> {
 // CHECK-NEXT: %[[K:.*]] = resq.get @k
 // CHECK-NEXT: resq.concat %[[Q]], %[[K]] dim 0
 // CHECK-LABEL: func.func @same_input
-// CHECK: %[[Y:.*]] = resq.linear %arg0, %{{.*}} {name = "l0.q+k"} : tensor<?x16xf32>, tensor<12x16xf32> -> tensor<?x12xf32>
+// CHECK: %[[Y:.*]] = resq.linear %arg0, %{{.*}} {name = "l0.q+k", site = "l0.q.in"} : tensor<?x16xf32>, tensor<12x16xf32> -> tensor<?x12xf32>
 // CHECK: %[[A:.*]] = resq.slice %[[Y]] dim 1 begin 0 : tensor<?x12xf32> -> tensor<?x8xf32>
 // CHECK: %[[B:.*]] = resq.slice %[[Y]] dim 1 begin 8 : tensor<?x12xf32> -> tensor<?x4xf32>
 // A bias, another input: not fused.
@@ -73,10 +73,10 @@ resq.param @external : tensor<4xf32>
 // CHECK-NEXT: %[[K:.*]] = resq.get @k_bias
 // CHECK-NEXT: resq.concat %[[Q]], %[[K]] dim 0 : tensor<8xf32>, tensor<4xf32> -> tensor<12xf32>
 // CHECK-LABEL: func.func @biases
-// CHECK: resq.linear %arg0, %{{.*}} bias %{{.*}} : tensor<12xf32> {name = "l0.q+k"}
+// CHECK: resq.linear %arg0, %{{.*}} bias %{{.*}} : tensor<12xf32> {name = "l0.q+k", site = "l0.q.in"}
 // CHECK: resq.qlinear %{{.*}} by %{{.*}} bias %{{.*}} : tensor<8xf32> {name = "l0.c+d"}
 // A bias without a recipe: not fused.
-// CHECK: resq.linear %arg0, %{{.*}} bias %{{.*}} : tensor<4xf32> {name = "l0.e"}
+// CHECK: resq.linear %arg0, %{{.*}} bias %{{.*}} : tensor<4xf32> {name = "l0.e", site = "l0.q.in"}
 // CHECK: return
 func.func @biases(%x: tensor<?x16xf32>) -> (tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>) {
   %wq = resq.get @q : tensor<8x16xf32>
