@@ -180,7 +180,8 @@ class Resq_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Resq_Dialect, inf
   let hasCustomAssemblyFormat = 1;
 }
 
-def Resq_CheckpointFormat : Resq_Enum<"CheckpointFormat", "a format of checkpoints", [I32EnumCase<"Gguf", 0, "gguf">]>;
+def Resq_CheckpointFormat : Resq_Enum<"CheckpointFormat", "a format of checkpoints", [
+  I32EnumCase<"Gguf", 0, "gguf">, I32EnumCase<"Shape", 1, "shape">]>;
 def Resq_CheckpointFormatAttr : Resq_EnumAttr<Resq_CheckpointFormat, "checkpoint_format">;
 
 def Resq_TokenizerKind : Resq_Enum<"TokenizerKind", "a kind of tokenizer", [I32EnumCase<"Bpe", 0, "bpe">]>;
@@ -269,6 +270,15 @@ class Resq_Op<string mnemonic, list<Trait> traits = []> : Op<Resq_Dialect, mnemo
   //   Resq_Param  w  a parameter: it has a fixed shape and no rows
   //               c  columns of the first operand, as many as it has
   string roles = ?;
+
+  // What an op of functions means is a function of dialect/definitions/*.mlir, @resq.def.<name>; what computes it is a kernel of
+  // runtime/kernels/kernels.def, resq_<name>. <name> is the op's, behind the words of its enum attributes (`silu_gate`). Both take what the op has under
+  // the names that it has here: operands, numbers (I64Attr, F32Attr), flags, results. A definition takes all of them in the order of `arguments`, parameters
+  // widened to f32; a kernel takes them in its own order, and may have `width`, the columns of the first result.
+  // Where an op's arguments are others, a function of its own gives them: hasDefinitionRule is resq_define_<op> of passes/lower_generic_*.c,
+  // hasEmitter is resq_emitter_<op> of lowering/calls/ops_*.c. One that is missing does not link.
+  bit hasDefinitionRule = 0;
+  bit hasEmitter = 0;
 }
 class Resq_SharedOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, traits>;
 class Resq_RecipeOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, !listconcat(traits, [HasParent<"ParamOp">])>;
@@ -284,7 +294,8 @@ def Resq_Param : Rows<"parameter tensor">;
 def Resq_CheckpointOp : Resq_Op<"checkpoint", [Symbol, HasParent<"::mlir::ModuleOp">]> {
   let summary = "the file that leaves are read from";
   let description = [{
-    `digest` (xxh3-128 hex of the file) is empty when unknown.
+    `digest` (xxh3-128 hex of the file) is empty when unknown. A file of format `shape` says how large a model
+    is and holds no tensors: code can be made from such a module, and no parameters.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$path, Resq_CheckpointFormatAttr:$format,
                        DefaultValuedStrAttr<StrAttr, "">:$digest);
@@ -361,6 +372,8 @@ def Resq_GetOp : Resq_SharedOp<"get", [Pure, DeclareOpInterfaceMethods<SymbolUse
   let summary = "the value of a parameter, in a function or in another recipe";
   let description = [{ C1: the symbol is a resq.param. C2: of this type. }];
   let roles = "";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins FlatSymbolRefAttr:$param);
   let results = (outs Resq_Param:$value);
   let assemblyFormat = "$param attr-dict `:` type($value)";
@@ -375,6 +388,8 @@ def Resq_EmbedOp : Resq_Op<"embed", [Pure, Resq_Infer<"Embed">]> {
     C3: y is [R, width] of f32.
   }];
   let roles = "tw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Ids:$tokens, Resq_Param:$table);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$tokens `,` $table attr-dict `:` type($tokens) `,` type($table) `->` type($y)";
@@ -385,6 +400,7 @@ def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure, Resq_Infer<"First">]> {
   let summary = "y = x / sqrt(mean(x^2) + eps) * gain";
   let description = [{ C1: x and y have the same type, [R, width] of f32. C2: gain, if any, is [width] of f32. C3: eps >= 0 }];
   let roles = "rw";
+  let hasDefinitionRule = 1;
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$gain, F32Attr:$eps);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x (`gain` $gain^ `:` type($gain))? attr-dict `:` type($x) `->` type($y)";
@@ -401,6 +417,8 @@ def Resq_LinearOp : Resq_Op<"linear", [Pure, Resq_Infer<"Product">]> {
     C1: x is [R, in] f32, y [R, out] f32. C2: W is [out, in]. C3: bias, if any, is [out] f32. C4: site, if any, is not empty.
   }];
   let roles = "rww";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, Resq_Param:$weight, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name, OptionalAttr<StrAttr>:$site);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $weight (`bias` $bias^ `:` type($bias))? attr-dict `:` type($x) `,` type($weight) `->` type($y)";
@@ -411,6 +429,8 @@ def Resq_HeadOp : Resq_Op<"head", [Pure, Resq_Infer<"Product">]> {
   let summary = "logits = x W^T: a linear that schemes treat apart";
   let description = [{ C1..C2 as linear, without a bias. }];
   let roles = "rw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, Resq_Param:$weight);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $weight attr-dict `:` type($x) `,` type($weight) `->` type($y)";
@@ -425,6 +445,8 @@ def Resq_RopeAnglesOp : Resq_Op<"rope_angles", [Pure]> {
     C1: positions is tensor<Rxi32>. C2: y is [R, size] of f32, size even. C3: base > 0. C4: factors, if any, is [size / 2] of f32.
   }];
   let roles = "nw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Ids:$positions, Optional<Resq_Param>:$factors, F32Attr:$base);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$positions (`factors` $factors^ `:` type($factors))? attr-dict `:` type($positions) `->` type($y)";
@@ -439,6 +461,7 @@ def Resq_RopeOp : Resq_Op<"rope", [Pure, Resq_Infer<"First">]> {
     C3: angles is [R, size], size <= head_size, even.
   }];
   let roles = "rr";
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, Resq_Rows:$angles, I64Attr:$head_size);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $angles `head_size` $head_size attr-dict `:` type($x) `,` type($angles) `->` type($y)";
@@ -454,6 +477,8 @@ def Resq_KvAppendOp : Resq_Op<"kv_append", [AllTypesMatch<["positions", "sequenc
     C4: with keys of `kv_qjl` or `kv_qjl_groups` there is a sketch, [rows, head_size - high] of f32 (or a panel of it), and else none.
   }];
   let roles = "rrpsw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$keys, Resq_Rows:$values, Resq_Ids:$positions, Resq_Ids:$sequences, Optional<Resq_Param>:$sketch, FlatSymbolRefAttr:$cache);
   let assemblyFormat = "$cache `,` $keys `,` $values `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($keys) `,` type($values) `,` type($positions)";
 }
@@ -472,6 +497,8 @@ def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequen
     C3: positions and sequences are tensor<Rxi32>. C4: sketch as kv_append's.
   }];
   let roles = "rpsw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$q, Resq_Ids:$positions, Resq_Ids:$sequences, Optional<Resq_Param>:$sketch, FlatSymbolRefAttr:$cache, F32Attr:$scale);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$cache `,` $q `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($q) `,` type($positions) `->` type($y)";
@@ -496,12 +523,12 @@ def Resq_AddOp : Resq_SharedOp<"add", [Pure, Commutative, SameOperandsAndResultT
 }
 
 def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure, Resq_Infer<"GatherRows">]> {
-  let summary = "y[i, :] = x[rows[i], :]";
-  let description = [{ C1: rows is tensor<Nxi32>. C2: y is [N, width] of x's element type. }];
+  let summary = "y[i, :] = x[index[i], :]";
+  let description = [{ C1: index is tensor<Nxi32>. C2: y is [N, width] of x's element type. }];
   let roles = "gi";
-  let arguments = (ins Resq_Rows:$x, Resq_Ids:$rows);
+  let arguments = (ins Resq_Rows:$x, Resq_Ids:$index);
   let results = (outs Resq_Rows:$y);
-  let assemblyFormat = "$x `,` $rows attr-dict `:` type($x) `,` type($rows) `->` type($y)";
+  let assemblyFormat = "$x `,` $index attr-dict `:` type($x) `,` type($index) `->` type($y)";
   let hasVerifier = 1;
 }
 
@@ -519,6 +546,8 @@ def Resq_RotateOp : Resq_SharedOp<"rotate", [Pure, Resq_Infer<"First">]> {
     C1: size divides x's last dimension. C2: blocks divides g. C3: y has x's type. C4: the matrix is f32 or f64, square.
   }];
   let roles = "rw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, Resq_Param:$matrix, UnitAttr:$transposed, UnitAttr:$pair);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $matrix (`transposed` $transposed^)? (`pair` $pair^)? attr-dict `:` type($x) `,` type($matrix) `->` type($y)";
@@ -531,6 +560,8 @@ def Resq_PermuteOp : Resq_SharedOp<"permute", [Pure, Resq_Infer<"First">]> {
   let description = [{ `order` is a constant list, or empty and `indices` a param of i32.
     C1: exactly one of order and indices is given. C2: order is a permutation of the last dimension. C3: y has x's type. }];
   let roles = "rc";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$indices, OptionalAttr<DenseI64ArrayAttr>:$order);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x (`by` $indices^ `:` type($indices))? (`order` $order^)? attr-dict `:` type($x) `->` type($y)";
@@ -545,6 +576,8 @@ def Resq_HadamardOp : Resq_SharedOp<"hadamard", [Pure, Resq_Infer<"First">]> {
     C1: size divides the last dimension. C2: size has a known factorisation. C3: y has x's type.
   }];
   let roles = "r";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, I64Attr:$size, UnitAttr:$transposed);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `size` $size (`transposed` $transposed^)? attr-dict `:` type($x) `->` type($y)";
@@ -560,6 +593,8 @@ def Resq_SplitOp : Resq_SharedOp<"split", [Pure, Resq_Infer<"Split">]> {
     C1: block divides the last dimension. C2: 1 <= high < block. C3: result widths follow.
   }];
   let roles = "r";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, I64Attr:$block, I64Attr:$high);
   let results = (outs Resq_Rows:$low, Resq_Rows:$high_part);
   let assemblyFormat = "$x `block` $block `high` $high attr-dict `:` type($x) `->` type($low) `,` type($high_part)";
@@ -581,6 +616,8 @@ def Resq_SliceOp : Resq_SharedOp<"slice", [Pure]> {
   let summary = "a range of one dimension";
   let description = [{ C1: 0 <= dim < rank. C2: begin and the result's extent stay inside. C3: other extents agree. }];
   let roles = "r";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, I64Attr:$dim, I64Attr:$begin);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `dim` $dim `begin` $begin attr-dict `:` type($x) `->` type($y)";
@@ -591,6 +628,8 @@ def Resq_ConcatOp : Resq_SharedOp<"concat", [Pure, Resq_Infer<"Concat">]> {
   let summary = "tensors side by side along one dimension";
   let description = [{ C1: at least one operand. C2: extents agree but along dim, where they add up. }];
   let roles = "r";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Variadic<Resq_Rows>:$parts, I64Attr:$dim);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$parts `dim` $dim attr-dict `:` type($parts) `->` type($y)";
@@ -610,6 +649,8 @@ def Resq_QuantizeOp : Resq_Op<"quantize", [Pure]> {
     C7: with E4M3 codes, clip is 1, without clip_by, and range, if any, is the group.
   }];
   let roles = "rw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$clip_by, DefaultValuedAttr<F32Attr, "1.0f">:$clip, OptionalAttr<I64Attr>:$range);
   let results = (outs Resq_Rows:$q);
   let assemblyFormat = "$x (`clip_by` $clip_by^ `:` type($clip_by))? attr-dict `:` type($x) `->` type($q)";
@@ -620,6 +661,7 @@ def Resq_DequantizeOp : Resq_SharedOp<"dequantize", [Pure, Resq_Infer<"Dequantiz
   let summary = "x = scale * (code - zero), or scale * what the code stands for";
   let description = [{ C1: q has a quant element, y its shape and f32. }];
   let roles = "q";
+  let hasDefinitionRule = 1;
   let arguments = (ins Resq_Rows:$q);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$q attr-dict `:` type($q) `->` type($y)";
@@ -638,6 +680,8 @@ def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, Resq_Infer<"QLinear">, AttrSizedO
     C7: a packed weight is packed for the group of its activation. C8: `site`, as linear's, is not empty.
   }];
   let roles = "qww";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Variadic<Resq_Rows>:$activations, Variadic<Resq_Param>:$weights, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name, OptionalAttr<StrAttr>:$site);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$activations `by` $weights (`bias` $bias^ `:` type($bias))? attr-dict `:` type($activations) `by` type($weights) `->` type($y)";
@@ -648,6 +692,8 @@ def Resq_ObserveOp : Resq_Op<"observe", [MemoryEffects<[MemWrite]>]> {
   let summary = "hands rows to calibration: second moments and sampled rows of a site";
   let description = [{ C1: x is [R, width] f32. C2: block (the moment is [width / block, block, block]) divides width. C3: site is not empty. }];
   let roles = "r";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, StrAttr:$site, I64Attr:$block);
   let assemblyFormat = "$x $site `block` $block attr-dict `:` type($x)";
   let hasVerifier = 1;

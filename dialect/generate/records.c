@@ -194,3 +194,13 @@ void free_ops(op *ops) {
   free(ops);
   json_decref(records);
 }
+
+bool has_trait(const op *o, const char *def) {
+  size_t i;
+  json_t *trait;
+  json_array_foreach(json_object_get(o->record, "traits"), i, trait) {
+    if (!strcmp(text(trait, "def"), def))
+      return true;
+  }
+  return false;
+}

@@ -59,6 +59,9 @@ const char *text(json_t *record, const char *field);
 bool flag(json_t *record, const char *field);
 bool is_a(json_t *record, const char *class);
 
+/// The op has the trait that is called so in ODS.
+bool has_trait(const op *o, const char *def);
+
 typedef struct name {
   char text[96];
 } name;

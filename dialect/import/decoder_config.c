@@ -15,23 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// Bounds far beyond any model; products of two of them fit an int64.
-enum {
-  MAX_LAYERS = 4096,
-  MAX_WIDTH = 1 << 20,
-  MAX_HEADS = 1 << 14,
-  MAX_HEAD_SIZE = 1 << 12,
-  MAX_VOCABULARY = 1 << 24,
-  MAX_CONTEXT = INT32_MAX,
-};
-
 //===-- Architectures -----------------------------------------------------===//
 
 static const resq_architecture architectures[] = {
     {.name = "llama", .rope_interleaved = true, .rope_factors = true},
     {.name = "qwen2", .qkv_biases = true},
 };
-#define ARCHITECTURES "'llama' and 'qwen2'" // for messages
 
 static bool text_is(resq_text text, const char *word) {
   return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
@@ -39,17 +28,24 @@ static bool text_is(resq_text text, const char *word) {
 
 static int shown(resq_text text) { return text.size < 64 ? (int)text.size : 64; }
 
+const resq_architecture *resq_decoder_architecture_find(resq_text name) {
+  for (size_t i = 0; i < sizeof architectures / sizeof architectures[0]; ++i)
+    if (text_is(name, architectures[i].name))
+      return &architectures[i];
+  return NULL;
+}
+
 static bool read_architecture(const resq_gguf *gguf, const resq_architecture **out,
                               resq_error *err) {
   resq_text name;
   if (!resq_gguf_string(gguf, "general.architecture", &name, err))
     return false;
-  for (size_t i = 0; i < sizeof architectures / sizeof architectures[0]; ++i)
-    if (text_is(name, (*out = &architectures[i])->name))
-      return true;
-  return resq_fail(err, RESQ_BAD_INPUT,
-                   "%s: key 'general.architecture' is '%.*s'; resq compiles " ARCHITECTURES,
-                   gguf->path, shown(name), name.data);
+  *out = resq_decoder_architecture_find(name);
+  return *out ||
+         resq_fail(
+             err, RESQ_BAD_INPUT,
+             "%s: key 'general.architecture' is '%.*s'; resq compiles " RESQ_DECODER_ARCHITECTURES,
+             gguf->path, shown(name), name.data);
 }
 
 //===-- Metadata ----------------------------------------------------------===//
@@ -91,11 +87,13 @@ static bool read_attention_scale(const reader *r, resq_decoder_config *out) {
 }
 
 static bool read_head_counts(const reader *r, resq_decoder_config *out) {
-  if (!resq_key_layer_size(r, "attention.head_count", out->layers, MAX_HEADS, &out->heads))
+  if (!resq_key_layer_size(r, "attention.head_count", out->layers, RESQ_DECODER_MAX_HEADS,
+                           &out->heads))
     return false;
   out->kv_heads = out->heads;
   if (resq_key_present(r, "attention.head_count_kv") &&
-      !resq_key_layer_size(r, "attention.head_count_kv", out->layers, MAX_HEADS, &out->kv_heads))
+      !resq_key_layer_size(r, "attention.head_count_kv", out->layers, RESQ_DECODER_MAX_HEADS,
+                           &out->kv_heads))
     return false;
   return out->heads % out->kv_heads == 0 ||
          resq_fail(r->err, RESQ_BAD_INPUT,
@@ -112,22 +110,24 @@ static bool read_head_size(const reader *r, resq_decoder_config *out) {
                      r->gguf->path, resq_key_of(r, "attention.head_count").text, out->heads,
                      resq_key_of(r, "embedding_length").text, out->width);
   out->head_size = out->width / out->heads;
-  if (!resq_key_optional_size(r, "attention.key_length", MAX_HEAD_SIZE, &out->head_size))
+  if (!resq_key_optional_size(r, "attention.key_length", RESQ_DECODER_MAX_HEAD_SIZE,
+                              &out->head_size))
     return false;
   int64_t value_size = out->head_size, turned = out->head_size;
-  if (!resq_key_optional_size(r, "attention.value_length", MAX_HEAD_SIZE, &value_size) ||
-      !resq_key_optional_size(r, "rope.dimension_count", MAX_HEAD_SIZE, &turned))
+  if (!resq_key_optional_size(r, "attention.value_length", RESQ_DECODER_MAX_HEAD_SIZE,
+                              &value_size) ||
+      !resq_key_optional_size(r, "rope.dimension_count", RESQ_DECODER_MAX_HEAD_SIZE, &turned))
     return false;
   if (value_size != out->head_size)
     return resq_fail(r->err, RESQ_BAD_INPUT,
                      "%s: key '%s' is %" PRId64 "; the keys' %" PRId64 " is needed", r->gguf->path,
                      resq_key_of(r, "attention.value_length").text, value_size, out->head_size);
-  if (turned != out->head_size || turned % 2 != 0 || turned > MAX_HEAD_SIZE)
+  if (turned != out->head_size || turned % 2 != 0 || turned > RESQ_DECODER_MAX_HEAD_SIZE)
     return resq_fail(r->err, RESQ_BAD_INPUT,
                      "%s: RoPE turns %" PRId64 " of %" PRId64
                      " elements of a head; all of them, an even "
                      "number up to %d, is supported",
-                     r->gguf->path, turned, out->head_size, MAX_HEAD_SIZE);
+                     r->gguf->path, turned, out->head_size, RESQ_DECODER_MAX_HEAD_SIZE);
   return true;
 }
 
@@ -137,10 +137,11 @@ static bool read_metadata(const reader *r, resq_decoder_config *out) {
       !resq_gguf_string(r->gguf, "general.name", &out->name, r->err))
     return false;
   return resq_decoder_rope_read(r->gguf, r->architecture, &out->rope, r->err) &&
-         resq_key_size(r, "block_count", MAX_LAYERS, &out->layers) &&
-         resq_key_size(r, "context_length", MAX_CONTEXT, &out->context_length) &&
-         resq_key_size(r, "embedding_length", MAX_WIDTH, &out->width) &&
-         resq_key_layer_size(r, "feed_forward_length", out->layers, MAX_WIDTH, &out->mlp_width) &&
+         resq_key_size(r, "block_count", RESQ_DECODER_MAX_LAYERS, &out->layers) &&
+         resq_key_size(r, "context_length", RESQ_DECODER_MAX_CONTEXT, &out->context_length) &&
+         resq_key_size(r, "embedding_length", RESQ_DECODER_MAX_WIDTH, &out->width) &&
+         resq_key_layer_size(r, "feed_forward_length", out->layers, RESQ_DECODER_MAX_WIDTH,
+                             &out->mlp_width) &&
          resq_key_positive(r, "attention.layer_norm_rms_epsilon", &out->eps) &&
          check_attention(r, out->context_length) && read_head_counts(r, out) &&
          read_head_size(r, out) && read_attention_scale(r, out);
@@ -153,13 +154,13 @@ static bool read_vocabulary(const reader *r, resq_decoder_config *out) {
     return resq_fail(r->err, RESQ_BAD_INPUT, "%s: tensor 'token_embd.weight' is missing",
                      r->gguf->path);
   uint64_t rows = embedding->n_rows; // its shape is checked with those of the others
-  if (rows > MAX_VOCABULARY)
+  if (rows > RESQ_DECODER_MAX_VOCABULARY)
     return resq_fail(r->err, RESQ_BAD_INPUT,
                      "%s: tensor 'token_embd.weight' has %" PRIu64 " rows; at most %d are allowed",
-                     r->gguf->path, rows, MAX_VOCABULARY);
+                     r->gguf->path, rows, RESQ_DECODER_MAX_VOCABULARY);
   out->vocabulary = (int64_t)rows;
   int64_t said = out->vocabulary;
-  if (!resq_key_optional_size(r, "vocab_size", MAX_VOCABULARY, &said))
+  if (!resq_key_optional_size(r, "vocab_size", RESQ_DECODER_MAX_VOCABULARY, &said))
     return false;
   const resq_gguf_value *tokens = resq_gguf_get(r->gguf, "tokenizer.ggml.tokens");
   bool counted = tokens && tokens->kind == RESQ_GGUF_ARRAY;

@@ -13,6 +13,16 @@
 #include "dialect/import/decoder_rope.h"
 #include "dialect/import/gguf.h"
 
+/// Bounds far beyond any model; products of two of them fit an int64.
+enum {
+  RESQ_DECODER_MAX_LAYERS = 4096,
+  RESQ_DECODER_MAX_WIDTH = 1 << 20,
+  RESQ_DECODER_MAX_HEADS = 1 << 14,
+  RESQ_DECODER_MAX_HEAD_SIZE = 1 << 12,
+  RESQ_DECODER_MAX_VOCABULARY = 1 << 24,
+  RESQ_DECODER_MAX_CONTEXT = INT32_MAX,
+};
+
 /// One value of the key general.architecture.
 typedef struct resq_architecture {
   const char *name; ///< the value, and the prefix of the keys: "llama.block_count"
@@ -21,6 +31,10 @@ typedef struct resq_architecture {
   bool rope_factors; ///< the file may hold rope_freqs.weight
   bool qkv_biases;   ///< q, k and v have biases, always; elsewhere any linear may have one
 } resq_architecture;
+
+/// The architecture of that name; NULL when there is none.
+const resq_architecture *resq_decoder_architecture_find(resq_text name);
+#define RESQ_DECODER_ARCHITECTURES "'llama' and 'qwen2'" // for messages
 
 typedef struct resq_decoder_config {
   const resq_architecture *architecture;

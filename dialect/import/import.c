@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "dialect/import/import.h"
 #include "base/file.h"
+#include "dialect/import/decoder_shape.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,9 @@ MlirModule resq_import(MlirContext ctx, const char *path, resq_checkpoints *chec
   if (!check_not_folder(path, err) || !resq_map_open(&map, path, err))
     return (MlirModule){NULL};
   bool is_gguf = map.size >= 4 && memcmp(map.data, "GGUF", 4) == 0;
+  bool is_shape = resq_decoder_shape_recognize(map.data, map.size);
   resq_map_close(&map);
-  return is_gguf ? resq_import_gguf(ctx, path, checkpoints, err) : resq_import_mlir(ctx, path, err);
+  if (is_gguf)
+    return resq_import_gguf(ctx, path, checkpoints, err);
+  return is_shape ? resq_import_shape(ctx, path, err) : resq_import_mlir(ctx, path, err);
 }

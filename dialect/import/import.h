@@ -18,13 +18,17 @@
 MlirModule resq_import_gguf(MlirContext ctx, const char *path, resq_checkpoints *checkpoints,
                             resq_error *err);
 
+/// A config.json that says how large a model of architecture llama or qwen2 is
+/// (decoder_shape.h), as the same module over a checkpoint of format `shape`, which has no tensors.
+MlirModule resq_import_shape(MlirContext ctx, const char *path, resq_error *err);
+
 /// A .mlir or bytecode module, parsed with depth and size limits (docs/dialect.md), diagnostics into err.
 MlirModule resq_import_mlir(MlirContext ctx, const char *path, resq_error *err);
 /// The same in this process alone. What resq_import_mlir reads bytecode with first is a process of
 /// its own, because some damaged bytecode makes MLIR abort; this is for callers that may abort.
 MlirModule resq_import_mlir_here(MlirContext ctx, const char *path, resq_error *err);
 
-/// By content: "GGUF" magic, MLIR bytecode magic, or text.
+/// By content: "GGUF" magic, a JSON object, MLIR bytecode magic, or text.
 MlirModule resq_import(MlirContext ctx, const char *path, resq_checkpoints *checkpoints,
                        resq_error *err);
 

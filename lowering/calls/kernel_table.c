@@ -56,6 +56,13 @@ static const resq_kernel kernels[] = {
 
 const resq_kernel *resq_kernel_of(resq_kernel_id id) { return &kernels[id]; }
 
+resq_kernel_id resq_kernel_named(const char *name) {
+  int id = 0;
+  while (id < RESQ_KERNEL_COUNT && strcmp(kernels[id].name, name))
+    id++;
+  return (resq_kernel_id)id;
+}
+
 const resq_kernel *resq_kernel_find(const char *symbol, size_t length, const char *level) {
   const size_t suffix = strlen(level) + 1;
   if (length <= suffix || symbol[length - suffix] != '_' ||

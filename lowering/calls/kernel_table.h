@@ -76,6 +76,8 @@ typedef enum resq_kernel_id {
 } resq_kernel_id;
 
 const resq_kernel *resq_kernel_of(resq_kernel_id id);
+/// The kernel of that name, without a level; RESQ_KERNEL_COUNT when there is none.
+resq_kernel_id resq_kernel_named(const char *name);
 /// The kernel whose name begins `symbol` of `length` bytes; the rest must be "_" and the level. NULL
 /// when there is none.
 const resq_kernel *resq_kernel_find(const char *symbol, size_t length, const char *level);

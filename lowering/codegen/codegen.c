@@ -211,6 +211,22 @@ static bool add_jobs(const variant *variants, int count, const resq_level *level
   return true;
 }
 
+/// The images of all entries of the GPU level, which are data in the program table.
+static bool add_images(const variant *variants, int count, resq_program_builder *program,
+                       resq_error *err) {
+  MlirOperation modules[2];
+  for (int i = 0; i < count; i++)
+    modules[i] = variants[i].module;
+  resq_gpu_image *images = resq_new((size_t)resq_n_gpu_targets, sizeof *images);
+  resq_arena memory = {0};
+  bool ok = resq_gpu_compile(modules, count, images, &memory, err);
+  for (int i = 0; ok && i < resq_n_gpu_targets; i++)
+    resq_program_add_image(program, &images[i]);
+  resq_arena_free(&memory);
+  free(images);
+  return ok;
+}
+
 /// Entries of up to rows[0], rows[1], ... rows of one level.
 static bool add_level(MlirOperation module, const resq_level *level, const int64_t *rows, int count,
                       resq_program_builder *program, job_list *jobs, resq_error *err) {
@@ -220,15 +236,12 @@ static bool add_level(MlirOperation module, const resq_level *level, const int64
   while (ok && done < count) {
     ok = check_windows(module, rows[done], err) &&
          lower_variant(module, level, rows[done], &variants[done], err);
-    if (!ok)
-      break;
-    variant *v = &variants[done++];
-    ok = !level->gpu || resq_gpu_compile(v->module, &v->entries, err);
     if (ok)
-      resq_program_add_entries(program, &v->entries);
+      resq_program_add_entries(program, &variants[done++].entries);
   }
-  if (ok && !level->gpu) // a GPU's code is data in the program table
-    ok = add_jobs(variants, done, level, jobs, err);
+  if (ok)
+    ok = level->gpu ? add_images(variants, done, program, err)
+                    : add_jobs(variants, done, level, jobs, err);
   for (int i = 0; i < done; i++)
     free_variant(&variants[i]);
   return ok;
@@ -283,7 +296,7 @@ bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options,
     resq_entries_describe(&v.entries, v.module);
     resq_print_module(v.module, out);
   } else {
-    ok = level->gpu ? resq_gpu_print(v.module, &v.entries, target, form, out, err)
+    ok = level->gpu ? resq_gpu_print(v.module, target, form, out, err)
                     : resq_object_emit(v.module, level, form, out, err);
   }
   free_variant(&v);

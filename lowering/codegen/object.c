@@ -27,7 +27,7 @@ static void mark_entries(MlirOperation module, LLVMModuleRef llvm) {
        op = mlirOperationGetNextInBlock(op)) {
     if (!resq_op_is(op, "llvm.func") || !resq_is_public(op))
       continue;
-    MlirStringRef symbol = resq_op_str(op, "sym_name");
+    MlirStringRef symbol = resq_symbol_name(op);
     char *name = resq_copy_part(symbol.data, symbol.length);
     LLVMValueRef f = LLVMGetNamedFunction(llvm, name);
     if (f && !LLVMIsDeclaration(f) && LLVMGetLinkage(f) == LLVMExternalLinkage)

@@ -1,8 +1,8 @@
 //===-- ptx.c -------------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Functions come in gpu.modules, each of which is compiled by itself, to text: a driver assembles PTX for
-// the chip that it has.
+// Kernels come in gpu.modules, all of which are compiled together, to text: a driver assembles PTX for the chip that it
+// has, once for a session.
 //===----------------------------------------------------------------------===//
 #include "ptx.h"
 
@@ -11,8 +11,7 @@
 #include "mlir-c/Target/LLVMIR.h"
 
 #include <llvm-c/Core.h>
-
-#include <assert.h>
+#include <llvm-c/Linker.h>
 
 static bool to_llvm_dialect(MlirOperation module, resq_error *err) {
   static const char pipeline[] =
@@ -24,67 +23,78 @@ static bool to_llvm_dialect(MlirOperation module, resq_error *err) {
   return false;
 }
 
-/// One gpu.module in the LLVM dialect, for one target; appended to out.
-static bool compile(MlirOperation gpu_module, const resq_target *target, resq_object_form form,
-                    resq_bytes *out, resq_error *err) {
+/// Takes `one` into `all`: what has the same name is the same kernel, made for the constants that its name lists.
+static bool take(LLVMModuleRef all, LLVMModuleRef one, resq_error *err) {
+  for (LLVMValueRef f = LLVMGetFirstFunction(one); f; f = LLVMGetNextFunction(f))
+    if (!LLVMIsDeclaration(f))
+      LLVMSetLinkage(f, LLVMWeakODRLinkage);
+  return !LLVMLinkModules2(all, one) || resq_fail(err, RESQ_FAILED, "GPU code does not link");
+}
+
+/// All gpu.modules of the modules, which are in the LLVM dialect, as one of LLVM IR; NULL after an error.
+static LLVMModuleRef translate(const MlirOperation *modules, int count, LLVMContextRef ctx,
+                               resq_error *err) {
+  LLVMModuleRef all = LLVMModuleCreateWithNameInContext("cuda", ctx);
+  bool ok = true;
+  for (int i = 0; ok && i < count; i++) {
+    MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(modules[i]));
+    for (MlirOperation op = mlirBlockGetFirstOperation(body); ok && !mlirOperationIsNull(op);
+         op = mlirOperationGetNextInBlock(op)) {
+      if (!resq_op_is(op, "gpu.module"))
+        continue;
+      LLVMModuleRef one = mlirTranslateModuleToLLVMIR(op, ctx);
+      ok = one ? take(all, one, err)
+               : resq_fail(err, RESQ_FAILED, "translation of GPU code to LLVM IR failed");
+    }
+  }
+  for (LLVMValueRef f = LLVMGetFirstFunction(all); f; f = LLVMGetNextFunction(f))
+    if (!LLVMIsDeclaration(f))
+      LLVMSetLinkage(f, LLVMExternalLinkage);
+  if (!ok)
+    LLVMDisposeModule(all);
+  return ok ? all : NULL;
+}
+
+static bool compile(const MlirOperation *modules, int count, const resq_target *target,
+                    resq_object_form form, resq_bytes *out, resq_error *err) {
+  *out = (resq_bytes){NULL, 0};
   LLVMContextRef ctx = LLVMContextCreate();
-  LLVMModuleRef module = mlirTranslateModuleToLLVMIR(gpu_module, ctx);
+  LLVMModuleRef module = translate(modules, count, ctx, err);
   if (form == RESQ_OBJECT_CODE) // a driver's, of PTX
     form = RESQ_OBJECT_ASSEMBLY;
-  bool ok = module ? resq_backend_compile(module, target, form, out, err)
-                   : resq_fail(err, RESQ_FAILED, "translation of GPU code to LLVM IR failed");
+  bool ok = module && resq_backend_compile(module, target, form, out, err);
   if (module)
     LLVMDisposeModule(module);
   LLVMContextDispose(ctx);
-  return ok;
-}
-
-//===-- All functions -----------------------------------------------------===//
-
-/// The code of an entry: to_llvm_dialect has run, which keeps names.
-static MlirOperation code_of(MlirOperation module, const resq_lowered_entry *entry) {
-  MlirOperation op = resq_symbol(module, resq_str(entry->symbol));
-  assert(!mlirOperationIsNull(op) && resq_op_is(op, "gpu.module")); // the lowering made it
-  return op;
-}
-
-static bool add_images(MlirOperation module, resq_lowered_entry *entry, resq_arena *memory,
-                       resq_error *err) {
-  resq_gpu_image *images = resq_arena_new(memory, (size_t)resq_n_gpu_targets, sizeof *images);
-  for (int i = 0; i < resq_n_gpu_targets; i++) {
-    const resq_gpu_target *t = &resq_gpu_targets[i];
-    resq_bytes ptx = {NULL, 0};
-    bool ok = compile(code_of(module, entry), &t->target, RESQ_OBJECT_ASSEMBLY, &ptx, err);
-    if (ok)
-      images[i] =
-          (resq_gpu_image){.chip = t->target.name,
-                           .capability = t->capability,
-                           .exact = t->exact,
-                           .ptx = resq_arena_text(memory, (const char *)ptx.data, ptx.size)};
-    resq_bytes_free(&ptx);
-    if (!ok)
-      return false;
-  }
-  entry->gpu->images = images;
-  entry->gpu->n_images = resq_n_gpu_targets;
-  return true;
-}
-
-bool resq_gpu_compile(MlirOperation module, resq_entries *entries, resq_error *err) {
-  bool ok = to_llvm_dialect(module, err);
-  for (int i = 0; ok && i < entries->count; i++)
-    ok = add_images(module, &entries->items[i], &entries->memory, err);
-  return ok;
-}
-
-bool resq_gpu_print(MlirOperation module, const resq_entries *entries,
-                    const resq_gpu_target *target, resq_object_form form, resq_bytes *out,
-                    resq_error *err) {
-  *out = (resq_bytes){NULL, 0};
-  bool ok = to_llvm_dialect(module, err);
-  for (int i = 0; ok && i < entries->count; i++)
-    ok = compile(code_of(module, &entries->items[i]), &target->target, form, out, err);
   if (!ok)
     resq_bytes_free(out);
   return ok;
+}
+
+static bool make_image(const MlirOperation *modules, int count, const resq_gpu_target *target,
+                       resq_gpu_image *image, resq_arena *memory, resq_error *err) {
+  resq_bytes ptx;
+  if (!compile(modules, count, &target->target, RESQ_OBJECT_ASSEMBLY, &ptx, err))
+    return false;
+  *image = (resq_gpu_image){.chip = target->target.name,
+                            .capability = target->capability,
+                            .exact = target->exact,
+                            .ptx = resq_arena_text(memory, (const char *)ptx.data, ptx.size)};
+  resq_bytes_free(&ptx);
+  return true;
+}
+
+bool resq_gpu_compile(const MlirOperation *modules, int count, resq_gpu_image *images,
+                      resq_arena *memory, resq_error *err) {
+  bool ok = true;
+  for (int i = 0; ok && i < count; i++)
+    ok = to_llvm_dialect(modules[i], err);
+  for (int i = 0; ok && i < resq_n_gpu_targets; i++)
+    ok = make_image(modules, count, &resq_gpu_targets[i], &images[i], memory, err);
+  return ok;
+}
+
+bool resq_gpu_print(MlirOperation module, const resq_gpu_target *target, resq_object_form form,
+                    resq_bytes *out, resq_error *err) {
+  return to_llvm_dialect(module, err) && compile(&module, 1, &target->target, form, out, err);
 }

@@ -12,11 +12,13 @@
 #include "dialect/build.h"
 #include "dialect/import/import.h"
 #include "dialect/memory.h"
+#include "dialect/ops.h"
 #include "lowering/artifact/artifact_write.h"
 #include "lowering/calibrate/calibrate.h"
 #include "lowering/calibrate/calibration_text.h"
 #include "lowering/calibrate/statistics_cache.h"
 #include "lowering/codegen/codegen.h"
+#include "compile_checks.h"
 #include "compile_files.h"
 #include "compile_metadata.h"
 #include "lowering/entries/header.h"
@@ -102,18 +104,6 @@ static bool emit_text(compiling *c, resq_error *err) {
 
 //===-- Stages ------------------------------------------------------------===//
 
-/// A report is of parameters: forms that compute none have nothing to tell.
-static bool check_report(const compiling *c, resq_error *err) {
-  const resq_compile_options *o = c->options;
-  if (!o->report)
-    return true;
-  if (o->calibrate_only || o->emit == RESQ_EMIT_IMPORT || o->emit == RESQ_EMIT_RESQ ||
-      o->emit == RESQ_EMIT_GENERIC)
-    return resq_fail(err, RESQ_USAGE, "--report=%s: %s computes no parameters to report on",
-                     o->report, o->calibrate_only ? "--calibrate-only" : "this --emit");
-  return true;
-}
-
 /// The tokenizer is built first of all: a compile of hours does not end with an error of it.
 static bool build_tokenizer(compiling *c, resq_error *err) {
   const resq_compile_options *o = c->options;
@@ -134,20 +124,6 @@ static bool import_module(compiling *c, resq_error *err) {
   return !mlirModuleIsNull(c->module) &&
          resq_module_chat_template(root(c), c->options->input, c->options->chat_template, err) &&
          build_tokenizer(c, err);
-}
-
-/// Refuses what would be an executable that can do nothing.
-static bool check_entry(const compiling *c, resq_error *err) {
-  MlirSymbolTable symbols = mlirSymbolTableCreate(root(c));
-  MlirOperation forward = mlirSymbolTableLookup(symbols, mlirStringRefCreateFromCString("forward"));
-  mlirSymbolTableDestroy(symbols);
-  if (!mlirOperationIsNull(forward) && resq_op_is(forward, "func.func"))
-    return true;
-  return resq_fail(err, RESQ_BAD_INPUT,
-                   "%s: no func.func @forward(tokens, positions, sequences, logit_rows), which an "
-                   "executable needs; "
-                   "--emit=shared makes a library of any functions",
-                   c->options->input);
 }
 
 static bool get_statistics(compiling *c, MlirModule imported, const char *sites, resq_error *err) {
@@ -178,24 +154,11 @@ static bool get_statistics(compiling *c, MlirModule imported, const char *sites,
   return true;
 }
 
-/// Choices within a scheme have no place in a pipeline that the user wrote.
-static bool check_pipeline(const resq_compile_options *o, resq_error *err) {
-  const char *const choices[][2] = {{"kv", o->kv}, {"method", o->method}, {"high", o->high}};
-  for (size_t i = 0; o->pipeline && i < sizeof choices / sizeof *choices; i++)
-    if (choices[i][1])
-      return resq_fail(err, RESQ_USAGE,
-                       "--%s=%s: a choice within a scheme's passes, which --passes replaces",
-                       choices[i][0], choices[i][1]);
-  return true;
-}
-
 /// The scheme's passes on the module, and the statistics that its recipes ask for.
 static bool apply_scheme(compiling *c, bool calibrate, resq_error *err) {
   const resq_compile_options *o = c->options;
   resq_scheme_choices choices = {
       .kv = o->kv, .method = o->method, .high = o->high, .seed = o->seed};
-  if (!check_pipeline(o, err))
-    return false;
   c->pipeline =
       o->pipeline ? resq_copy_text(o->pipeline) : resq_scheme_pipeline(c->scheme, &choices, err);
   if (!c->pipeline)
@@ -285,8 +248,13 @@ static bool write_report(compiling *c, resq_error *err) {
 
 //===-- Parameters --------------------------------------------------------===//
 
+/// The parameters to the file at `path`, or with --params=absent their places alone.
 static bool materialize(compiling *c, const char *path, resq_error *err) {
   resq_stage(&c->stages, "materialize");
+  if (c->options->absent_params) {
+    uint64_t size;
+    return resq_lay_out_params(root(c), &size, err);
+  }
   resq_out *out = resq_out_create(path, 0600, err);
   resq_materialize_options options = {.statistics = c->statistics,
                                       .checkpoints = c->checkpoints,
@@ -337,7 +305,7 @@ static bool emit_artifact(compiling *c, resq_error *err) {
   char params[PATH_MAX], elf[PATH_MAX];
   resq_workdir_file(&c->work, "params", params);
   resq_workdir_file(&c->work, "elf", elf);
-  char *metadata = resq_compile_metadata(root(c), c->scheme, c->options->seed);
+  char *metadata = NULL;
   bool ok = materialize(c, params, err);
   if (ok) {
     resq_stage(&c->stages, "code");
@@ -352,11 +320,12 @@ static bool emit_artifact(compiling *c, resq_error *err) {
   }
   if (ok) {
     resq_stage(&c->stages, "write");
+    metadata = resq_compile_metadata(root(c), c->scheme, o->seed, o->absent_params);
     uint8_t *module;
     uint64_t module_size;
     resq_module_section_make(root(c), &module, &module_size);
     const resq_artifact_parts parts = {.elf = elf,
-                                       .params = params,
+                                       .params = o->absent_params ? NULL : params,
                                        .tokenizer = {c->tokenizer, c->tokenizer_size},
                                        .metadata = {metadata, strlen(metadata)},
                                        .module = {module, module_size}};
@@ -394,16 +363,17 @@ static bool run(compiling *c, resq_error *err) {
   const resq_compile_options *o = c->options;
   if (o->calibrate_only && !o->statistics)
     return resq_fail(err, RESQ_USAGE, "--calibrate-only needs --statistics=FILE to write to");
-  if (!check_report(c, err) || !resq_codegen_check_levels(c->levels, err) ||
+  if (!resq_compile_check_options(o, err) || !resq_codegen_check_levels(c->levels, err) ||
       !resq_compile_check_files(o, &c->files, err) || !resq_workdir_create(&c->work, err) ||
-      !import_module(c, err) || !resq_compile_check_module(root(c), &c->files, err))
+      !import_module(c, err) || !resq_compile_check_shape(root(c), o, err) ||
+      !resq_compile_check_module(root(c), &c->files, err))
     return false;
   if (o->emit == RESQ_EMIT_IMPORT)
     return emit_text(c, err);
-  if (o->emit == RESQ_EMIT_EXE && !o->calibrate_only && !check_entry(c, err))
+  if (o->emit == RESQ_EMIT_EXE && !o->calibrate_only && !resq_compile_check_entry(root(c), o, err))
     return false;
   bool numbers = o->emit != RESQ_EMIT_RESQ && o->emit != RESQ_EMIT_GENERIC;
-  if (!apply_scheme(c, numbers || o->calibrate_only, err))
+  if (!apply_scheme(c, (numbers && !o->absent_params) || o->calibrate_only, err))
     return false;
   if (o->calibrate_only)
     return resq_statistics_save(c->statistics, o->statistics, err);

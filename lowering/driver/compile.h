@@ -37,6 +37,9 @@ typedef struct resq_compile_options {
   int64_t calibration_windows;       ///< of 2,048 tokens; 0: 64 (16 when sampled)
   const char *statistics; ///< file to read statistics from, or to write with calibrate_only; NULL
   bool calibrate_only;
+  bool
+      absent_params; ///< code and tables alone: nothing is calibrated or computed, and the artifact
+                     ///< has no parameters (docs/gpu.md says how to fill them in)
   const char *
       chat_template; ///< a file whose text replaces the model's chat template, or "none"; NULL: the model's
   const char *cache; ///< folder of evaluated params and statistics; NULL: none

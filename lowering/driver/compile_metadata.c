@@ -5,6 +5,8 @@
 #include "base/process.h"
 #include "dialect/attributes.h"
 #include "dialect/build.h"
+#include "dialect/ops.h"
+#include "lowering/recipes/materialize.h"
 #include "text/utf8.h"
 
 #include <jansson.h>
@@ -29,7 +31,50 @@ static json_t *generation_settings(MlirAttribute dictionary) {
   return out;
 }
 
-char *resq_compile_metadata(MlirOperation module, const char *scheme, int64_t seed) {
+static void append(json_t *array, json_t *value) {
+  if (!value || json_array_append_new(array, value))
+    resq_process_out_of_memory();
+}
+
+static json_t *fill_entry(const resq_fill *f) {
+  static const char *const kinds[] = {[RESQ_FILL_BYTES] = "bytes", [RESQ_FILL_F32] = "f32",
+                                      [RESQ_FILL_F64] = "f64",     [RESQ_FILL_BF16] = "bf16",
+                                      [RESQ_FILL_F16] = "f16",     [RESQ_FILL_I32] = "i32"};
+  json_t *out = json_array();
+  append(out, json_string(kinds[f->kind]));
+  append(out, json_integer((json_int_t)f->offset));
+  append(out, json_integer((json_int_t)f->size));
+  if (f->kind == RESQ_FILL_BYTES) {
+    append(out, json_integer((json_int_t)f->mask));
+  } else if (f->kind == RESQ_FILL_I32) {
+    append(out, json_integer(f->modulo));
+  } else {
+    append(out, json_real(f->center));
+    append(out, json_real(f->spread));
+  }
+  return out;
+}
+
+static json_t *absent_params(MlirOperation module) {
+  json_t *out = json_object(), *fills = json_array();
+  int64_t size = 0;
+  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op)) {
+    if (!resqOpIsParam(op))
+      continue;
+    resq_fill parts[RESQ_MAX_FILLS];
+    int n = resq_param_fills(op, parts);
+    for (int i = 0; i < n; i++)
+      append(fills, fill_entry(&parts[i]));
+    size = resqParamOpGetOffset(op) + resqParamOpGetSize(op); // offsets rise
+  }
+  put(out, "size", json_integer(size));
+  put(out, "fills", fills);
+  return out;
+}
+
+char *resq_compile_metadata(MlirOperation module, const char *scheme, int64_t seed, bool absent) {
   json_t *m = json_object();
   MlirStringRef name = resq_op_str(module, RESQ_ATTR_NAME);
   if (resq_utf8_valid_prefix(name.data, name.length) == name.length) // JSON holds no other text
@@ -43,6 +88,8 @@ char *resq_compile_metadata(MlirOperation module, const char *scheme, int64_t se
   MlirAttribute generation = resq_op_attr(module, RESQ_ATTR_GENERATION);
   if (!mlirAttributeIsNull(generation))
     put(m, "generation", generation_settings(generation));
+  if (absent)
+    put(m, "absent_params", absent_params(module));
   char *text = json_dumps(m, JSON_SORT_KEYS | JSON_COMPACT);
   if (!text)
     resq_process_out_of_memory();

@@ -20,7 +20,7 @@ typedef struct resq_lowered_entry {
   const char *symbol; ///< of the function, or gpu.module, that is its code
   /// The row of the program table, complete but for `run`, which is the function `symbol`.
   resq_entry row;
-  /// Where row.gpu points, at level cuda, else NULL: the walk sets launches, code generation images.
+  /// Where row.gpu points, at level cuda, else NULL.
   resq_gpu_code *gpu;
 } resq_lowered_entry;
 

@@ -8,6 +8,7 @@
 
 #include "dialect/memory.h"
 #include "lowering/calls/kernel_call.h"
+#include "lowering/support/levels.h"
 #include "mlir-c/Dialect/LLVM.h"
 
 #include <assert.h>
@@ -24,8 +25,8 @@ typedef struct gpu_function {
 /// The grid of one call: resq_gpu_launch of resq/abi.h.
 typedef struct gpu_grid {
   int rows_of, rows_per_block;
-  int64_t grid_y, grid_z;
-  int threads, shared_bytes;
+  int64_t grid_y;
+  int threads;
 } gpu_grid;
 
 /// -1: not what a launch can pass.
@@ -62,7 +63,7 @@ static MlirBlock device_body(const resq_frame *f) {
 static bool has_symbol(const resq_frame *f, const char *name) {
   for (MlirOperation op = mlirBlockGetFirstOperation(device_body(f)); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    if (resq_str_eq(resq_op_str(op, "sym_name"), name))
+    if (resq_str_eq(resq_symbol_name(op), name))
       return true;
   return false;
 }
@@ -72,7 +73,7 @@ static void add_function(resq_frame *f, const char *op, const char *name, intptr
                          const MlirType *types, MlirBlock body, intptr_t n_more,
                          const MlirNamedAttribute *more) {
   MlirNamedAttribute attrs[] = {
-      resq_attr_str(f->ctx, "sym_name", name),
+      resq_attr_symbol_name(f->ctx, name),
       resq_attr(f->ctx, "function_type",
                 mlirTypeAttrGet(mlirFunctionTypeGet(f->ctx, n, types, 0, NULL))),
   };
@@ -149,14 +150,14 @@ static resq_gpu_launch describe_launch(const resq_kernel_call *k, const char *ke
     assert(abi_kind(a) >= 0); // issue_launch has refused calls with others
     args[n++] = (resq_gpu_arg){.kind = abi_kind(a), .index = a->index, .offset = a->i};
   }
-  return (resq_gpu_launch){.kernel = resq_arena_text(memory, kernel, strlen(kernel)),
+  return (resq_gpu_launch){.kind = RESQ_GPU_LAUNCH_KERNEL,
                            .op = k->ticket,
+                           .kernel = resq_arena_text(memory, kernel, strlen(kernel)),
                            .rows_of = grid->rows_of,
-                           .rows_per_block = grid->rows_per_block,
-                           .grid_y = (int32_t)grid->grid_y,
-                           .grid_z = (int32_t)grid->grid_z,
                            .threads = grid->threads,
-                           .shared_bytes = grid->shared_bytes,
+                           .grid_y = (int32_t)grid->grid_y,
+                           .items_per_row = 1,
+                           .items_per_block = grid->rows_per_block,
                            .n_args = n,
                            .args = args};
 }
@@ -167,7 +168,7 @@ static void open_module(resq_frame *f, const char *symbol) {
   f->device_state = resq_new(1, sizeof(gpu_function));
   MlirLocation loc = mlirOperationGetLocation(f->source);
   MlirOperationState state = mlirOperationStateGet(resq_str("gpu.module"), loc);
-  MlirNamedAttribute name = resq_attr_str(f->ctx, "sym_name", symbol);
+  MlirNamedAttribute name = resq_attr_symbol_name(f->ctx, symbol);
   mlirOperationStateAddAttributes(&state, 1, &name);
   MlirRegion region = mlirRegionCreate();
   mlirRegionAppendOwnedBlock(region, mlirBlockCreate(0, NULL, NULL));
@@ -181,8 +182,7 @@ static bool find_grid(const resq_kernel_call *k, gpu_grid *out) {
   const resq_kernel_grid *g = &k->kernel->grid;
   if (!g->threads)
     return false;
-  *out = (gpu_grid){
-      .rows_per_block = g->rows_per_block, .grid_y = 1, .grid_z = 1, .threads = g->threads};
+  *out = (gpu_grid){.rows_per_block = g->rows_per_block, .grid_y = 1, .threads = g->threads};
   for (int i = 0; i < k->kernel->n_formals; i++)
     if (k->actuals[i].kind == RESQ_ACTUAL_ROWS)
       out->rows_of = k->actuals[i].index;
@@ -237,7 +237,11 @@ static void close_module(resq_frame *f) {
   free(g);
   f->device_state = NULL;
   f->entry->gpu = resq_arena_new(memory, 1, sizeof *f->entry->gpu);
-  *f->entry->gpu = (resq_gpu_code){.n_launches = n, .launches = launches};
+  resq_gpu_launches *lists = resq_arena_new(memory, (size_t)resq_n_gpu_targets, sizeof *lists);
+  for (int i = 0; i < resq_n_gpu_targets; i++) // every chip has the same kernels
+    lists[i] =
+        (resq_gpu_launches){.n = n, .items = launches, .workspace_bytes = f->workspace.bytes};
+  *f->entry->gpu = (resq_gpu_code){.launches = lists};
   f->entry->row.gpu = f->entry->gpu;
 }
 

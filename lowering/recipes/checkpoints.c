@@ -48,20 +48,27 @@ static bool identify_by_name(resq_checkpoint *c, const char *path, resq_error *e
   return true;
 }
 
-static bool open_checkpoint(resq_evaluator *e, resq_checkpoint *c, MlirOperation op,
-                            resq_error *err) {
+static bool open_gguf(resq_evaluator *e, resq_checkpoint *c, const char *path, MlirStringRef digest,
+                      resq_error *err) {
   if (!e->files) {
     e->files = resq_checkpoints_create();
     e->owns_files = true;
   }
-  MlirStringRef text = resqCheckpointOpGetPath(op);
-  char *path = resq_copy_part(text.data, text.length);
   resq_checkpoint_file *file = resq_checkpoints_open(e->files, path, err);
-  MlirStringRef digest = resqCheckpointOpGetDigest(op);
   bool ok = file && (digest.length > 0 ? check_digest(c, file, digest, err)
                                        : identify_by_name(c, path, err));
   if (ok)
     c->gguf = &file->gguf;
+  return ok;
+}
+
+static bool open_checkpoint(resq_evaluator *e, resq_checkpoint *c, MlirOperation op,
+                            resq_error *err) {
+  MlirStringRef text = resqCheckpointOpGetPath(op);
+  char *path = resq_copy_part(text.data, text.length);
+  bool ok = resqCheckpointOpGetFormat(op) == RESQ_CHECKPOINT_FORMAT_SHAPE
+                ? identify_by_name(c, path, err) // no value is read from it
+                : open_gguf(e, c, path, resqCheckpointOpGetDigest(op), err);
   free(path);
   return ok;
 }

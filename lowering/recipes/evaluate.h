@@ -99,7 +99,7 @@ struct resq_node {
 /// What a resq.checkpoint names.
 typedef struct resq_checkpoint {
   char *symbol;
-  const resq_gguf *gguf; ///< of evaluator.files
+  const resq_gguf *gguf; ///< of evaluator.files; NULL: a shape, which has no tensors
   uint64_t digest[2];    ///< identifies the contents in keys
 } resq_checkpoint;
 
@@ -178,6 +178,8 @@ bool resq_report(resq_evaluator *e, const resq_materialize_options *options, res
 //===-- store.c -----------------------------------------------------------===//
 /// Evaluates sink `index` and appends its bytes to out, or takes them from the cache.
 bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error *err);
+/// Sets the size that resq_store_sink would write, and evaluates nothing.
+bool resq_size_sink(resq_evaluator *e, int32_t index, resq_error *err);
 
 /// An error where codes that a weight became are E4M3's NaN, which no kernel reads. evaluate_codes.c
 bool resq_check_codes(const resq_value *q, resq_error *err);

@@ -49,6 +49,11 @@ bool resq_evaluate_leaf(const resq_rule_call *call, resq_value **out, resq_error
   resq_checkpoint *c = resq_checkpoint_get(e, resqLeafOpGetCheckpoint(node->op), err);
   if (!c)
     return false;
+  if (!c->gguf)
+    return resq_fail(err, RESQ_BAD_INPUT,
+                     "checkpoint @%s is a model's shape, without tensors: its parameters cannot be "
+                     "computed",
+                     c->symbol);
   MlirStringRef text = resqLeafOpGetTensor(node->op);
   char name[RESQ_GGUF_MAX_NAME + 2];
   snprintf(name, sizeof name, "%.*s", (int)text.length, text.data);

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "materialize.h"
 
+#include "base/checked.h"
 #include "evaluate.h"
 
 #include <stdio.h>
@@ -24,18 +25,22 @@ static void report(const resq_materialize_options *options, const resq_evaluator
   options->progress(options->progress_user, done, e->n_sinks, name);
 }
 
+/// The next offset for a param behind `size` bytes.
+static uint64_t aligned(uint64_t size) {
+  return (size + PARAM_ALIGNMENT - 1) / PARAM_ALIGNMENT * PARAM_ALIGNMENT;
+}
+
 static bool write_sinks(resq_evaluator *e, resq_out *out, const resq_materialize_options *options,
                         resq_error *err) {
   uint64_t start = resq_out_position(out);
   for (int32_t i = 0; i < e->n_sinks; ++i) {
     report(options, e, i);
     // Offsets count from the start, which is aligned where a section begins.
-    uint64_t missing =
-        (PARAM_ALIGNMENT - (resq_out_position(out) - start) % PARAM_ALIGNMENT) % PARAM_ALIGNMENT;
+    const uint64_t size = resq_out_position(out) - start;
     static const uint8_t zeros[PARAM_ALIGNMENT];
-    if (!resq_out_write(out, zeros, missing, err))
+    if (!resq_out_write(out, zeros, aligned(size) - size, err))
       return false;
-    e->sinks[i].offset = resq_out_position(out) - start;
+    e->sinks[i].offset = aligned(size);
     if (!resq_store_sink(e, i, out, err))
       return false;
   }
@@ -98,5 +103,29 @@ bool resq_materialize(MlirOperation module, resq_out *out, const resq_materializ
   if (ok && complaint && options->warn)
     options->warn(options->warn_user, complaint);
   resq_param_cache_close(e.cache);
+  return ok;
+}
+
+static bool lay_out_sinks(resq_evaluator *e, uint64_t *out_size, resq_error *err) {
+  uint64_t size = 0;
+  for (int32_t i = 0; i < e->n_sinks; ++i) {
+    resq_sink *sink = &e->sinks[i];
+    sink->offset = aligned(size);
+    if (!resq_size_sink(e, i, err))
+      return false;
+    if (!resq_add_u64(sink->offset, sink->size, &size) || size > INT64_MAX / 2)
+      return resq_fail(err, RESQ_BAD_INPUT, "the parameters would take more than 2^62 bytes");
+  }
+  *out_size = size;
+  return true;
+}
+
+bool resq_lay_out_params(MlirOperation module, uint64_t *out_size, resq_error *err) {
+  resq_evaluator e = {.module = module};
+  bool ok = resq_plan(&e, err) && lay_out_sinks(&e, out_size, err);
+  if (ok)
+    rewrite(&e);
+  resq_plan_free(&e);
+  resq_evaluator_close_checkpoints(&e);
   return ok;
 }

@@ -57,6 +57,34 @@ typedef struct resq_materialize_options {
 bool resq_materialize(MlirOperation module, resq_out *out, const resq_materialize_options *options,
                       resq_error *err);
 
+/// Does everything that resq_materialize does but for the values: the module is rewritten in the same
+/// way, offsets and sizes are the same, no checkpoint's tensors and no statistics are read, and no
+/// parameter file is written. *out_size is how large it would be. For code without parameters.
+bool resq_lay_out_params(MlirOperation module, uint64_t *out_size, resq_error *err);
+
+/// A part of a parameter file that holds numbers of one kind, for programs that fill such a file with
+/// numbers of their own.
+typedef enum resq_fill_kind {
+  RESQ_FILL_BYTES, ///< codes: any bytes, but for the bits that `mask` lacks
+  RESQ_FILL_F32,   ///< floats between center - spread and center + spread
+  RESQ_FILL_F64,
+  RESQ_FILL_BF16,
+  RESQ_FILL_F16,
+  RESQ_FILL_I32, ///< indices: the i-th is i modulo `modulo`
+} resq_fill_kind;
+
+typedef struct resq_fill {
+  resq_fill_kind kind;
+  uint64_t offset, size; ///< bytes
+  unsigned mask;         ///< BYTES
+  double center, spread; ///< floats: about as large as a model's are, so that nothing overflows
+  int64_t modulo;        ///< I32
+} resq_fill;
+
+/// The parts of a laid out param, at most RESQ_MAX_FILLS; how many there are.
+enum { RESQ_MAX_FILLS = 2 };
+int resq_param_fills(MlirOperation param, resq_fill out[RESQ_MAX_FILLS]);
+
 /// Bytes that a value of this tensor type takes in the parameter file; -1 when it has no stored
 /// form.
 int64_t resq_stored_size(MlirType tensor);

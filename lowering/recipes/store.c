@@ -233,3 +233,15 @@ bool resq_store_sink(resq_evaluator *e, int32_t index, resq_out *out, resq_error
   forget(e, index);
   return ok;
 }
+
+bool resq_size_sink(resq_evaluator *e, int32_t index, resq_error *err) {
+  resq_sink *sink = &e->sinks[index];
+  layout to;
+  int32_t source;
+  bool ok = choose_layout(e, sink, &to, &source, err);
+  if (ok)
+    sink->size = to.size;
+  else
+    resq_blame(err, sink->op);
+  return ok;
+}

@@ -181,7 +181,7 @@ static MlirOperation add_function(const adding *a, MlirBlock *body) {
   MlirOperationState state = mlirOperationStateGet(resq_str("func.func"), loc);
   char *symbol = resq_fresh_symbol(a->module, "report");
   MlirNamedAttribute attrs[] = {
-      resq_attr_str(ctx, "sym_name", symbol),
+      resq_attr_symbol_name(ctx, symbol),
       resq_attr(ctx, "function_type", mlirTypeAttrGet(mlirFunctionTypeGet(ctx, 0, NULL, 0, NULL)))};
   free(symbol);
   mlirOperationStateAddAttributes(&state, 2, attrs);

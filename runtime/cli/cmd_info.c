@@ -146,6 +146,14 @@ static json_t *module_info(const resq_artifact *artifact, const json_t *metadata
   return out;
 }
 
+/// Whether the program has parameters that the file does not hold (resqc --params=absent).
+static bool params_absent(const resq_program *p, const resq_artifact *artifact) {
+  const uint8_t *data;
+  uint64_t size;
+  return p->n_params && artifact &&
+         !resq_artifact_section(artifact, RESQ_SECTION_PARAMS, &data, &size);
+}
+
 static json_t *collect(const resq_model_context *r, const info_options *o) {
   const resq_artifact *artifact = resq_model_artifact(r->model);
   const resq_program *p = resq_model_program(r->model);
@@ -159,6 +167,8 @@ static json_t *collect(const resq_model_context *r, const info_options *o) {
     json_object_set_new(info, "tokens", json_integer(resq_tokenizer_size(r->tokenizer)));
   add_code(info, p);
   json_object_set_new(info, "params", param_groups(p));
+  if (params_absent(p, artifact))
+    json_object_set_new(info, "params_absent", json_true());
   if (o->params)
     json_object_set_new(info, "param_list", param_list(p));
   json_object_set_new(info, "cache", cache_info(p));
@@ -249,7 +259,12 @@ static bool print_text(const json_t *info, resq_error *err) {
          resq_printf(err, "versions   resq %s, ABI %" PRId64 ", artifact %" PRId64 "\n",
                      text_of(versions, "runtime", "?").text, integer_of(versions, "abi"),
                      integer_of(versions, "artifact")) &&
-         print_code(info, err) && resq_printf(err, "parameters\n") && print_params(info, err) &&
+         print_code(info, err) &&
+         resq_printf(err, "parameters%s\n",
+                     json_is_true(json_object_get(info, "params_absent"))
+                         ? ", which the file does not hold"
+                         : "") &&
+         print_params(info, err) &&
          resq_printf(err, "cache      %" PRId64 " bytes a token in %" PRId64 " layers, %.3f bits\n",
                      integer_of(cache, "bytes_per_token"), integer_of(cache, "layers"),
                      json_number_value(json_object_get(cache, "bits"))) &&

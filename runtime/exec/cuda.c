@@ -19,17 +19,18 @@
 #define DEFAULT_SHARED (48 << 10)
 #define OLDEST_CAPABILITY 80
 
+/// An entry's launches for the image, and the functions that they name.
 typedef struct loaded_entry {
-  resq_cuda_handle module;
-  resq_cuda_handle *functions; ///< [n_launches]
+  const resq_gpu_launches *launches;
+  resq_cuda_handle *functions; ///< [launches->n]
 } loaded_entry;
 
 struct resq_cuda {
   resq_cuda_driver driver;
   resq_cuda_options options;
-  int device, capability;
+  int device, capability, processors;
   char name[128];
-  resq_cuda_handle context, stream;
+  resq_cuda_handle context, stream, module;
   resq_cuda_pointer params, workspace, arguments;
   resq_cuda_pointer *caches;     ///< [n_caches]
   uint64_t argument_offsets[64]; ///< into `arguments`, by position, for the largest entry
@@ -56,6 +57,8 @@ static bool open_device(resq_cuda *c, resq_error *err) {
       !check(c, d->cuDeviceGetAttribute(&major, RESQ_CUDA_CAPABILITY_MAJOR, c->device), err,
              c->name) ||
       !check(c, d->cuDeviceGetAttribute(&minor, RESQ_CUDA_CAPABILITY_MINOR, c->device), err,
+             c->name) ||
+      !check(c, d->cuDeviceGetAttribute(&c->processors, RESQ_CUDA_PROCESSORS, c->device), err,
              c->name))
     return false;
   c->capability = 10 * major + minor;
@@ -140,35 +143,31 @@ static bool allocate_arguments(resq_cuda *c, resq_error *err) {
 
 //===-- Code --------------------------------------------------------------===//
 
-/// The best image that the GPU runs; NULL after an error.
-static const resq_gpu_image *choose_image(const resq_cuda *c, const resq_entry *e,
-                                          resq_error *err) {
+/// The index of the best image that the GPU runs; -1 after an error.
+static int choose_image(const resq_cuda *c, resq_error *err) {
+  const resq_cuda_options *o = &c->options;
   char list[256] = "";
-  for (int32_t i = 0; i < e->gpu->n_images; ++i) {
-    const resq_gpu_image *image = &e->gpu->images[i];
+  for (int i = 0; i < o->n_images; ++i) {
+    const resq_gpu_image *image = &o->images[i];
     if (image->exact ? image->capability == c->capability : image->capability <= c->capability)
-      return image;
+      return i;
     size_t used = strlen(list);
     snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", image->chip);
   }
   resq_fail(err, RESQ_NO_DEVICE,
             "%s has compute capability %d.%d; the program was compiled for: %s", c->name,
             c->capability / 10, c->capability % 10, list);
-  return NULL;
+  return -1;
 }
 
-static bool load_module(resq_cuda *c, const resq_entry *e, resq_cuda_handle *out, resq_error *err) {
-  const resq_gpu_image *image = choose_image(c, e, err);
-  if (!image)
-    return false;
+static bool load_module(resq_cuda *c, const resq_gpu_image *image, resq_error *err) {
   char log[600] = "";
   int options[] = {RESQ_CUDA_JIT_ERROR_LOG, RESQ_CUDA_JIT_ERROR_LOG_SIZE};
   void *values[] = {log, (void *)(uintptr_t)sizeof log};
-  int result = c->driver.cuModuleLoadDataEx(out, image->ptx, 2, options, values);
+  int result = c->driver.cuModuleLoadDataEx(&c->module, image->ptx, 2, options, values);
   log[sizeof log - 1] = 0;
   char what[128];
-  snprintf(what, sizeof what, "@%.60s: the driver refuses the PTX for %s", e->function,
-           image->chip);
+  snprintf(what, sizeof what, "the driver refuses the PTX for %s", image->chip);
   if (check(c, result, err, what))
     return true;
   if (err && log[0]) {
@@ -179,27 +178,26 @@ static bool load_module(resq_cuda *c, const resq_entry *e, resq_cuda_handle *out
   return false;
 }
 
-static bool load_entry(resq_cuda *c, int index, resq_error *err) {
+static bool load_entry(resq_cuda *c, int index, int image, resq_error *err) {
   const resq_entry *e = c->options.entries[index];
   loaded_entry *loaded = &c->entries[index];
-  for (int32_t i = 0; i < e->gpu->n_launches; ++i)
-    for (int32_t j = 0; j < e->gpu->launches[i].n_args; ++j) {
-      const resq_gpu_arg *a = &e->gpu->launches[i].args[j];
+  const resq_gpu_launches *launches = loaded->launches = &e->gpu->launches[image];
+  for (int32_t i = 0; i < launches->n; ++i)
+    for (int32_t j = 0; j < launches->items[i].n_args; ++j) {
+      const resq_gpu_arg *a = &launches->items[i].args[j];
       if (a->kind == RESQ_GPU_PARAM && (uint64_t)a->offset >= c->options.params_size)
         return resq_fail(err, RESQ_BAD_INPUT,
                          "@%s: a kernel reads parameters at %" PRId64 ", there are %" PRIu64
                          " bytes",
                          e->function, a->offset, c->options.params_size);
     }
-  loaded->functions = calloc((size_t)e->gpu->n_launches + 1, sizeof *loaded->functions);
+  loaded->functions = calloc((size_t)launches->n + 1, sizeof *loaded->functions);
   if (!loaded->functions)
-    return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId32 " launches", e->gpu->n_launches);
-  if (!load_module(c, e, &loaded->module, err))
-    return false;
-  for (int32_t i = 0; i < e->gpu->n_launches; ++i) {
-    const resq_gpu_launch *l = &e->gpu->launches[i];
-    if (!check(c, c->driver.cuModuleGetFunction(&loaded->functions[i], loaded->module, l->kernel),
-               err, l->kernel))
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId32 " launches", launches->n);
+  for (int32_t i = 0; i < launches->n; ++i) {
+    const resq_gpu_launch *l = &launches->items[i];
+    if (!check(c, c->driver.cuModuleGetFunction(&loaded->functions[i], c->module, l->kernel), err,
+               l->kernel))
       return false;
     if (l->shared_bytes > DEFAULT_SHARED &&
         !check(c,
@@ -215,8 +213,11 @@ static bool load_entries(resq_cuda *c, resq_error *err) {
   c->entries = calloc((size_t)c->options.n_entries + 1, sizeof *c->entries);
   if (!c->entries)
     return resq_fail(err, RESQ_NO_MEMORY, "no memory for %d entries", c->options.n_entries);
+  const int image = choose_image(c, err);
+  if (image < 0 || !load_module(c, &c->options.images[image], err))
+    return false;
   for (int i = 0; i < c->options.n_entries; ++i)
-    if (!load_entry(c, i, err))
+    if (!load_entry(c, i, image, err))
       return false;
   return true;
 }
@@ -247,9 +248,8 @@ void resq_cuda_destroy(resq_cuda *c) {
   if (c->context) {
     const resq_cuda_driver *d = &c->driver;
     d->cuCtxSetCurrent(c->context);
-    for (int i = 0; c->entries && i < c->options.n_entries; ++i)
-      if (c->entries[i].module)
-        d->cuModuleUnload(c->entries[i].module);
+    if (c->module)
+      d->cuModuleUnload(c->module);
     for (int i = 0; c->caches && i < c->options.n_caches; ++i)
       if (c->caches[i])
         d->cuMemFree(c->caches[i]);
@@ -299,7 +299,7 @@ static uint64_t argument_value(const resq_cuda *c, const resq_gpu_arg *a, const 
     return c->caches[a->index] + (uint64_t)a->offset;
   case RESQ_GPU_ROWS:
     return (uint64_t)rows[a->index];
-  default: // RESQ_GPU_CAPACITY: resq_cuda_check_entry knows no others
+  default: // RESQ_GPU_CAPACITY: resq_cuda_check_entry lets no others pass
     return (uint64_t)c->options.capacity;
   }
 }
@@ -311,18 +311,22 @@ static bool fail_in_op(const resq_entry *e, const resq_gpu_launch *l, resq_error
 
 static bool launch(resq_cuda *c, const resq_entry *e, const resq_gpu_launch *l,
                    resq_cuda_handle function, const int64_t *rows, resq_error *err) {
-  uint64_t values[64];
-  void *pointers[64];
+  uint64_t values[RESQ_GPU_MAX_ARGS];
+  void *pointers[RESQ_GPU_MAX_ARGS];
   for (int32_t i = 0; i < l->n_args; ++i) {
     values[i] = argument_value(c, &l->args[i], rows);
     pointers[i] = &values[i];
   }
-  int64_t blocks = (rows[l->rows_of] + l->rows_per_block - 1) / l->rows_per_block;
+  const int64_t items = (l->rows_of < 0 ? 1 : rows[l->rows_of]) * l->items_per_row;
+  const int64_t most = (int64_t)l->blocks_per_sm * c->processors;
+  int64_t blocks = (items + l->items_per_block - 1) / l->items_per_block;
+  if (most > 0 && blocks > most)
+    blocks = most;
   if (blocks == 0)
     return true;
-  int result = c->driver.cuLaunchKernel(function, (unsigned)blocks, (unsigned)l->grid_y,
-                                        (unsigned)l->grid_z, (unsigned)l->threads, 1, 1,
-                                        (unsigned)l->shared_bytes, c->stream, pointers, NULL);
+  int result = c->driver.cuLaunchKernel(function, (unsigned)blocks, (unsigned)l->grid_y, 1,
+                                        (unsigned)l->threads, 1, 1, (unsigned)l->shared_bytes,
+                                        c->stream, pointers, NULL);
   return check(c, result, err, "cuLaunchKernel") || fail_in_op(e, l, err);
 }
 
@@ -336,8 +340,9 @@ bool resq_cuda_run(resq_cuda *c, int index, void *const *args, const int64_t *ro
   if (wait && !check(c, c->driver.cuStreamSynchronize(c->stream), err, "copying arguments"))
     return resq_fail_in(err, "@%s", e->function);
   int64_t last = resq_now_ns();
-  for (int32_t i = 0; i < e->gpu->n_launches; ++i) {
-    const resq_gpu_launch *l = &e->gpu->launches[i];
+  const resq_gpu_launches *launches = c->entries[index].launches;
+  for (int32_t i = 0; i < launches->n; ++i) {
+    const resq_gpu_launch *l = &launches->items[i];
     if (!launch(c, e, l, c->entries[index].functions[i], rows, err))
       return false;
     if (!wait)

@@ -18,6 +18,8 @@ typedef struct resq_cuda resq_cuda;
 typedef struct resq_cuda_options {
   const resq_entry *const *entries; ///< all at level "cuda"
   int n_entries;
+  const resq_gpu_image *images; ///< the program's
+  int n_images;
   const uint8_t *params;
   uint64_t params_size;
   const uint64_t *cache_bytes;
@@ -35,7 +37,9 @@ void resq_cuda_destroy(resq_cuda *cuda);
 bool resq_cuda_run(resq_cuda *cuda, int index, void *const *args, const int64_t *rows,
                    int64_t *op_ns, resq_error *err);
 
-/// Refuses an entry's launch list that does not hold together, before any GPU is asked for.
-bool resq_cuda_check_entry(const resq_entry *entry, int32_t n_caches, resq_error *err);
+/// Refuses images that cannot be loaded, before any GPU is asked for.
+bool resq_cuda_check_images(const resq_program *program, resq_error *err);
+/// The same for launch lists of an entry that do not hold together.
+bool resq_cuda_check_entry(const resq_entry *entry, const resq_program *program, resq_error *err);
 
 #endif // RESQ_EXEC_CUDA_H

@@ -42,7 +42,8 @@ bool resq_program_file(const resq_program *program, char *out, size_t size, resq
   return true;
 }
 
-static bool check_entry(const resq_entry *e, int32_t index, int32_t n_caches, resq_error *err) {
+static bool check_entry(const resq_program *p, int32_t index, resq_error *err) {
+  const resq_entry *e = &p->entries[index];
   if (!e->function || !e->level || !e->run == !e->gpu || e->max_rows < 1 ||
       e->workspace_bytes < 0 || e->n_ops < 0 || e->n_args < 0 || e->n_args > RESQ_MAX_ARGS ||
       (e->n_args && !e->args))
@@ -57,7 +58,7 @@ static bool check_entry(const resq_entry *e, int32_t index, int32_t n_caches, re
       return resq_fail(err, RESQ_BAD_INPUT, "@%s: argument %" PRId32 " is malformed", e->function,
                        i);
   }
-  return resq_check_facts(e, n_caches, err) && (!e->gpu || resq_cuda_check_entry(e, n_caches, err));
+  return resq_check_facts(e, p->n_caches, err) && (!e->gpu || resq_cuda_check_entry(e, p, err));
 }
 
 /// Entries of one function differ in level and size only.
@@ -81,8 +82,10 @@ bool resq_program_check(const resq_program *p, resq_error *err) {
   if (p->n_entries < 1 || p->n_caches < 0 || p->n_params < 0 || p->n_sites < 0 || !p->entries ||
       (p->n_caches && !p->caches) || (p->n_params && !p->params))
     return resq_fail(err, RESQ_BAD_INPUT, "the program's tables are malformed");
+  if (!resq_cuda_check_images(p, err))
+    return false;
   for (int32_t i = 0; i < p->n_entries; ++i)
-    if (!check_entry(&p->entries[i], i, p->n_caches, err))
+    if (!check_entry(p, i, err))
       return false;
   for (int32_t i = 0; i < p->n_entries; ++i)
     for (int32_t j = 0; j < i; ++j)
@@ -131,9 +134,11 @@ static bool open_sections(resq_model *m, const char *path, resq_error *err) {
   if (!resq_artifact_verify_outside(&m->artifact, err))
     return resq_fail_in(err, "%s", path);
   uint64_t size;
-  resq_artifact_section(&m->artifact, RESQ_SECTION_PARAMS, &m->params, &size);
+  // Without the section a model can be looked at, and session.c refuses to run it.
+  bool absent = !resq_artifact_section(&m->artifact, RESQ_SECTION_PARAMS, &m->params, &size);
   m->params_size = size;
-  if (!check_params(p, size, err))
+  m->params_absent = absent && p->n_params > 0;
+  if (!m->params_absent && !check_params(p, size, err))
     return resq_fail_in(err, "%s", path);
   // Starts reading ahead; a failure only costs time.
   if (size)

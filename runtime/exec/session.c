@@ -77,6 +77,13 @@ static bool is_forward(const resq_entry *e) {
          logits->rows == -1 && e->args[3].rows_as == 3 && logits->rows_as == 3;
 }
 
+static bool check_params_present(const resq_session *s, resq_error *err) {
+  return !s->model->params_absent ||
+         resq_fail(err, RESQ_BAD_INPUT,
+                   "the file holds no parameters: it was compiled with --params=absent and has to "
+                   "be filled in before it runs");
+}
+
 static bool choose_entries(resq_session *s, const char *wanted, resq_error *err) {
   const resq_program *p = s->model->program;
   if (!wanted) {
@@ -231,6 +238,8 @@ static bool open_gpu(resq_session *s, resq_error *err) {
     return true;
   s->cuda = resq_cuda_create(&(resq_cuda_options){.entries = s->entries,
                                                   .n_entries = s->n_entries,
+                                                  .images = s->model->program->gpu_images,
+                                                  .n_images = s->model->program->n_gpu_images,
                                                   .params = s->model->params,
                                                   .params_size = s->model->params_size,
                                                   .cache_bytes = s->cache_bytes,
@@ -268,9 +277,9 @@ resq_session *resq_session_create(resq_model *model, const resq_session_options 
     return NULL;
   }
   s->model = model;
-  if (choose_entries(s, o->level, &err) && choose_capacity(s, o, &err) &&
-      allocate_caches(s, &err) && allocate_held(s, &err) && allocate_for_entries(s, &err) &&
-      start_threads(s, o->threads, &err) && open_gpu(s, &err)) {
+  if (check_params_present(s, &err) && choose_entries(s, o->level, &err) &&
+      choose_capacity(s, o, &err) && allocate_caches(s, &err) && allocate_held(s, &err) &&
+      allocate_for_entries(s, &err) && start_threads(s, o->threads, &err) && open_gpu(s, &err)) {
     describe_call(s);
     return s;
   }

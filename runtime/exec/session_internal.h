@@ -21,6 +21,7 @@ struct resq_model {
   bool has_artifact;
   const uint8_t *params; ///< in the artifact's map; NULL when there are none
   uint64_t params_size;
+  bool params_absent; ///< the program has parameters, and the file does not hold them
 };
 
 /// Time of one entry's calls, filled by thread 0.

@@ -161,7 +161,7 @@ resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 
 
 // -----
 
-// expected-error@+1 {{expected one of [gguf] for a format of checkpoints, got: onnx}}
+// expected-error@+1 {{expected one of [gguf, shape] for a format of checkpoints, got: onnx}}
 resq.checkpoint @c "m.onnx", onnx
 
 // -----
@@ -660,7 +660,7 @@ func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>) {
 // -----
 
 func.func @f(%x: tensor<4x8xf32>, %r: tensor<2xindex>) {
-  // expected-error@+1 {{'resq.gather_rows' op C1: rows is tensor<2xindex>: allowed is tensor<Nxi32>}}
+  // expected-error@+1 {{'resq.gather_rows' op C1: index is tensor<2xindex>: allowed is tensor<Nxi32>}}
   %y = resq.gather_rows %x, %r : tensor<4x8xf32>, tensor<2xindex> -> tensor<2x8xf32>
   return
 }
@@ -668,7 +668,7 @@ func.func @f(%x: tensor<4x8xf32>, %r: tensor<2xindex>) {
 // -----
 
 func.func @f(%x: tensor<4x8xf32>, %r: tensor<2xi32>) {
-  // expected-error@+1 {{'resq.gather_rows' op C2: y is tensor<4x8xf32>, but x is tensor<4x8xf32> and rows is tensor<2xi32>: allowed is [N, width] of x's element}}
+  // expected-error@+1 {{'resq.gather_rows' op C2: y is tensor<4x8xf32>, but x is tensor<4x8xf32> and index is tensor<2xi32>: allowed is [N, width] of x's element}}
   %y = resq.gather_rows %x, %r : tensor<4x8xf32>, tensor<2xi32> -> tensor<4x8xf32>
   return
 }

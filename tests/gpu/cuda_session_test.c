@@ -27,12 +27,33 @@ static const resq_gpu_arg shift_args[] = {{RESQ_GPU_WORKSPACE, 0, 64}, {RESQ_GPU
                                           {RESQ_GPU_CACHE, 0, 0},      {RESQ_GPU_ARGUMENT, 1, 0},
                                           {RESQ_GPU_ROWS, 1, 0},       {RESQ_GPU_CAPACITY, 0, 0}};
 static const resq_gpu_launch launches[] = {
-    {"twice", 0, 0, 4, 1, 1, 128, 0, 3, twice_args},
-    {"shift", 1, 1, 1, 2, 3, 32, 64 << 10, 6, shift_args},
+    {.kernel = "twice",
+     .op = 0,
+     .rows_of = 0,
+     .threads = 128,
+     .grid_y = 1,
+     .items_per_row = 2,
+     .items_per_block = 8,
+     .n_args = 3,
+     .args = twice_args},
+    {.kernel = "shift",
+     .op = 1,
+     .rows_of = 1,
+     .threads = 32,
+     .blocks_per_sm = 2,
+     .grid_y = 2,
+     .items_per_row = 1,
+     .items_per_block = 1,
+     .shared_bytes = 64 << 10,
+     .n_args = 6,
+     .args = shift_args},
 };
-static const resq_gpu_image images[] = {{"sm_90a", 90, 1, ".target sm_90a"},
-                                        {"sm_80", 80, 0, ".target sm_80"}};
-static const resq_gpu_code code = {2, 2, images, launches};
+static const resq_gpu_image images[] = {
+    {.chip = "sm_90a", .capability = 90, .exact = 1, .ptx = ".target sm_90a"},
+    {.chip = "sm_80", .capability = 80, .ptx = ".target sm_80"}};
+static const resq_gpu_launches lists[] = {{2, launches, 64 + small * 12},
+                                          {2, launches, 64 + small * 12}};
+static const resq_gpu_code code = {lists};
 static const resq_arg args[] = {{"x", RESQ_F32, 0, -1, 3, 0, 0, NULL},
                                 {"y", RESQ_F32, 1, -1, 3, 0, 0, NULL}};
 static const char *const names[] = {"l0.norm: twice", "l0.q: shift"};
@@ -54,7 +75,9 @@ static const resq_program program = {.abi_version = RESQ_ABI_VERSION,
                                      .caches = caches,
                                      .params = params,
                                      .scheme = "fake",
-                                     .context_length = 100};
+                                     .context_length = 100,
+                                     .n_gpu_images = 2,
+                                     .gpu_images = images};
 
 //===-- Fixtures ----------------------------------------------------------===//
 
@@ -109,7 +132,7 @@ static void runs_launches(void **state) {
     fail_msg("%s", why.text);
   assert_string_equal(resq_session_level(s), "cuda");
   assert_string_equal(fake->image, ".target sm_90a");
-  assert_int_equal(fake->modules, 2);
+  assert_int_equal(fake->modules, 1); // of all entries
   float x[large + 2][3], y[large + 2][3];
   for (int i = 0; i < 3 * (large + 2); ++i)
     x[i / 3][i % 3] = (float)i;
@@ -120,9 +143,9 @@ static void runs_launches(void **state) {
   assert_string_equal(fake->launches[0].kernel, "twice");
   assert_int_equal(fake->launches[0].grid[0], 2);
   assert_int_equal(fake->launches[0].block[0], 128);
-  assert_int_equal(fake->launches[1].grid[0], 5);
+  assert_int_equal(fake->launches[1].grid[0], 4); // 2 blocks for each of 2 multiprocessors
   assert_int_equal(fake->launches[1].grid[1], 2);
-  assert_int_equal(fake->launches[1].grid[2], 3);
+  assert_int_equal(fake->launches[1].grid[2], 1);
   assert_int_equal(fake->launches[1].shared, 64 << 10);
   assert_int_equal(fake->copies_in, 1);
   assert_int_equal(fake->copies_out, 1);
@@ -202,8 +225,8 @@ static void refuses_memory_and_code(void **state) {
     plan_failure("cuMemAlloc", 2, i);
     expect_refusal(RESQ_NO_MEMORY, wanted[i], "1000 of 2000 are free");
   }
-  plan_failure("cuModuleLoadDataEx", 218, 1);
-  expect_refusal(RESQ_FAILED, "@f: the driver refuses the PTX for sm_90a: CUDA_ERROR_INVALID_PTX",
+  plan_failure("cuModuleLoadDataEx", 218, 0);
+  expect_refusal(RESQ_FAILED, "the driver refuses the PTX for sm_90a: CUDA_ERROR_INVALID_PTX",
                  "line 9; fatal: nonsense");
 }
 
@@ -298,12 +321,16 @@ static void refuses_tables(void **state) {
   resq_gpu_launch launch = launches[0];
   launch.n_args = 1;
   launch.args = &arg;
-  resq_gpu_code own = {1, 1, images, &launch};
+  resq_gpu_launches list = {1, &launch, 64};
+  resq_gpu_code own = {&list};
+  resq_gpu_image image = images[0];
   resq_entry entry = entries[1];
   entry.gpu = &own;
   resq_program p = program;
   p.n_entries = 1;
   p.entries = &entry;
+  p.n_gpu_images = 1;
+  p.gpu_images = &image;
   resq_model *m = resq_model_open(&p, path, &why);
   assert_non_null(m);
   resq_model_close(m);
@@ -318,18 +345,27 @@ static void refuses_tables(void **state) {
   } while (0)
   REFUSE(entry.gpu, NULL, "malformed");
   REFUSE(entry.run, cpu_run, "malformed");
-  REFUSE(own.n_images, 0, "GPU code is malformed");
-  REFUSE(own.launches, NULL, "GPU code is malformed");
-  REFUSE(launch.kernel, NULL, "kernel launch 0");
-  REFUSE(launch.op, 2, "kernel launch 0");
-  REFUSE(launch.rows_of, -1, "kernel launch 0");
-  REFUSE(launch.rows_per_block, 0, "kernel launch 0");
-  REFUSE(launch.grid_y, 65536, "kernel launch 0");
-  REFUSE(launch.threads, 1025, "kernel launch 0");
-  REFUSE(launch.n_args, 65, "kernel launch 0");
-  REFUSE(arg.kind, 6, "kernel launch 0");
-  REFUSE(arg.index, 2, "kernel launch 0");
-  REFUSE(arg.offset, -1, "kernel launch 0");
+  REFUSE(p.n_gpu_images, -1, "GPU images are malformed");
+  REFUSE(p.gpu_images, NULL, "GPU images are malformed");
+  REFUSE(image.ptx, NULL, "GPU image 0 of the program is empty");
+  REFUSE(p.n_gpu_images, 0, "there is no GPU code");
+  REFUSE(own.launches, NULL, "there is no GPU code");
+  REFUSE(list.items, NULL, "GPU code for sm_90a is malformed");
+  REFUSE(list.workspace_bytes, 1 << 20, "GPU code for sm_90a is malformed");
+  REFUSE(launch.kind, RESQ_GPU_LAUNCH_OBSERVE + 1, "launch 0");
+  REFUSE(launch.kernel, NULL, "launch 0");
+  REFUSE(launch.op, 2, "launch 0");
+  REFUSE(launch.rows_of, -2, "launch 0");
+  REFUSE(launch.rows_of, 2, "launch 0");
+  REFUSE(launch.items_per_row, 0, "launch 0");
+  REFUSE(launch.items_per_block, 0, "launch 0");
+  REFUSE(launch.blocks_per_sm, -1, "launch 0");
+  REFUSE(launch.grid_y, 65536, "launch 0");
+  REFUSE(launch.threads, 1025, "launch 0");
+  REFUSE(launch.n_args, 65, "launch 0");
+  REFUSE(arg.kind, RESQ_GPU_CAPACITY + 1, "launch 0");
+  REFUSE(arg.index, 2, "launch 0");
+  REFUSE(arg.offset, -1, "launch 0 for sm_90a");
   arg = (resq_gpu_arg){RESQ_GPU_CACHE, 1, 0};
   assert_null(resq_model_open(&p, path, &why));
   arg = (resq_gpu_arg){RESQ_GPU_WORKSPACE, 0, 1 << 20};

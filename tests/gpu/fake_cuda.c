@@ -97,8 +97,10 @@ int cuDeviceGetName(char *out, int size, int device) {
   return 0;
 }
 int cuDeviceGetAttribute(int *out, int attribute, int device) {
-  *out = attribute == 75 ? fake_cuda.capability / 10 : fake_cuda.capability % 10;
-  return (attribute == 75 || attribute == 76) && device == 7 ? 0 : INVALID_VALUE;
+  *out = attribute == 75   ? fake_cuda.capability / 10
+         : attribute == 76 ? fake_cuda.capability % 10
+                           : 2; // multiprocessors
+  return (attribute == 16 || attribute == 75 || attribute == 76) && device == 7 ? 0 : INVALID_VALUE;
 }
 
 int cuDevicePrimaryCtxRetain(void **out, int device) {

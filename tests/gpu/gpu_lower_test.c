@@ -80,8 +80,8 @@ static void ptx_assembles(void **state) {
     assert_true(resq_lower_gpu(mlirModuleGetOperation(module), 5, &entries));
     resq_bytes ptx;
     resq_error err;
-    if (!resq_gpu_print(mlirModuleGetOperation(module), &entries, &resq_gpu_targets[i],
-                        RESQ_OBJECT_ASSEMBLY, &ptx, &err))
+    if (!resq_gpu_print(mlirModuleGetOperation(module), &resq_gpu_targets[i], RESQ_OBJECT_ASSEMBLY,
+                        &ptx, &err))
       fail_msg("%s", err.message);
     char target[32];
     snprintf(target, sizeof target, ".target %s\n", resq_gpu_targets[i].target.name);
@@ -113,30 +113,36 @@ static void table_holds_launches(void **state) {
   const resq_program *p = library ? dlsym(library, "resq_program_v1") : NULL;
   assert_non_null(p);
   assert_int_equal(p->n_entries, 4);
+  assert_true(resq_cuda_check_images(p, &err));
+  assert_int_equal(p->n_gpu_images, resq_n_gpu_targets);
+  for (int j = 0; j < resq_n_gpu_targets; j++) {
+    assert_string_equal(p->gpu_images[j].chip, resq_gpu_targets[j].target.name);
+    assert_int_equal(p->gpu_images[j].capability, resq_gpu_targets[j].capability);
+    assert_int_equal(p->gpu_images[j].exact, resq_gpu_targets[j].exact);
+    assert_null(p->gpu_images[j].cubin);
+    assert_int_equal(p->gpu_images[j].prepare.n, 0);
+  }
   for (int i = 0; i < 4; i++) {
     const resq_entry *e = &p->entries[i];
     assert_true(!e->gpu != !e->run);
     assert_int_equal(e->gpu != NULL, !strcmp(e->level, "cuda"));
     if (!e->gpu)
       continue;
-    assert_true(resq_cuda_check_entry(e, p->n_caches, &err));
-    assert_int_equal(e->gpu->n_images, resq_n_gpu_targets);
+    assert_true(resq_cuda_check_entry(e, p, &err));
     for (int j = 0; j < resq_n_gpu_targets; j++) {
-      assert_string_equal(e->gpu->images[j].chip, resq_gpu_targets[j].target.name);
-      assert_int_equal(e->gpu->images[j].capability, resq_gpu_targets[j].capability);
-      assert_int_equal(e->gpu->images[j].exact, resq_gpu_targets[j].exact);
-      assert_non_null(strstr(e->gpu->images[j].ptx, e->gpu->launches[1].kernel));
+      assert_int_equal(e->gpu->launches[j].n, 2);
+      const resq_gpu_launch *l = &e->gpu->launches[j].items[1];
+      assert_non_null(strstr(p->gpu_images[j].ptx, l->kernel));
+      assert_string_equal(e->op_names[l->op], "linear: linear_f32");
+      assert_int_equal(l->grid_y, 24);
+      assert_int_equal(l->items_per_block, 16);
+      assert_int_equal(l->threads, 256);
+      assert_int_equal(l->n_args, 4);
+      assert_int_equal(l->args[1].kind, RESQ_GPU_PARAM);
+      assert_int_equal(l->args[2].kind, RESQ_GPU_ARGUMENT);
+      assert_int_equal(l->args[2].index, 1);
+      assert_int_equal(l->args[3].kind, RESQ_GPU_ROWS);
     }
-    assert_int_equal(e->gpu->n_launches, 2);
-    const resq_gpu_launch *l = &e->gpu->launches[1];
-    assert_string_equal(e->op_names[l->op], "linear: linear_f32");
-    assert_int_equal(l->grid_y, 24);
-    assert_int_equal(l->threads, 256);
-    assert_int_equal(l->n_args, 4);
-    assert_int_equal(l->args[1].kind, RESQ_GPU_PARAM);
-    assert_int_equal(l->args[2].kind, RESQ_GPU_ARGUMENT);
-    assert_int_equal(l->args[2].index, 1);
-    assert_int_equal(l->args[3].kind, RESQ_GPU_ROWS);
   }
   dlclose(library);
   unlink(path);

@@ -17,10 +17,10 @@ resq.param @down : !s attributes {offset = 3541248 : i64, size = 3538944 : i64}
 // CHECK-SAME: resq.entry = {args = [{dtype = "f32", is_result = false, name = "x", rows = -1 : i64, rows_as = 0 : i64, rules = [], width = 576 : i64}, {{.*}}is_result = true
 // CHECK-SAME: function = "probe"
 // CHECK-SAME: launches = [
-// CHECK-SAME: {args = {{\[\[}}"argument", 0, 0], ["param", 0, 0], ["workspace", 0, 0], ["rows", 0, 0]], grid_y = 1 : i64, grid_z = 1 : i64,
-// CHECK-SAME:   kernel = "[[NORM:resq_rms_norm_cuda__576_576_576_f3727c5ac]]", rows_of = 0 : i64, rows_per_block = 4 : i64, shared = 0 : i64, threads = 128 : i64},
-// CHECK-SAME: {args = {{\[\[}}"workspace", 0, 0], ["param", 0, 2304], ["workspace", 0, 36864], ["rows", 0, 0]], grid_y = 24 : i64,
-// CHECK-SAME:   kernel = "[[UP:resq_linear_f32_cuda__576_1536_1536_576_null2]]", rows_of = 0 : i64, rows_per_block = 16 : i64, shared = 0 : i64, threads = 256 : i64},
+// CHECK-SAME: {args = {{\[\[}}"argument", 0, 0], ["param", 0, 0], ["workspace", 0, 0], ["rows", 0, 0]], grid_y = 1 : i64, items_per_block = 4 : i64, items_per_row = 1 : i64,
+// CHECK-SAME:   kernel = "[[NORM:resq_rms_norm_cuda__576_576_576_f3727c5ac]]", rows_of = 0 : i64, shared = 0 : i64, threads = 128 : i64},
+// CHECK-SAME: {args = {{\[\[}}"workspace", 0, 0], ["param", 0, 2304], ["workspace", 0, 36864], ["rows", 0, 0]], grid_y = 24 : i64, items_per_block = 16 : i64,
+// CHECK-SAME:   kernel = "[[UP:resq_linear_f32_cuda__576_1536_1536_576_null2]]", rows_of = 0 : i64, shared = 0 : i64, threads = 256 : i64},
 // CHECK-SAME: ["param", 0, 3541248], ["workspace", 0, 0], {{.*}}grid_y = 9 : i64,
 // A kernel for the same shape is made once: the second norm names the first's, and writes the result.
 // CHECK-SAME: ["argument", 1, 0], ["rows", 0, 0]], {{.*}} kernel = "[[NORM]]"
@@ -38,11 +38,11 @@ resq.param @down : !s attributes {offset = 3541248 : i64, size = 3538944 : i64}
 // NVVM: llvm.func @resq_rms_norm_cuda__576_576_576_f3727c5ac({{.*}}) attributes {{{.*}}gpu.kernel{{.*}}nvvm.kernel
 func.func @probe(%x: tensor<?x576xf32> {resq.name = "x"}) -> tensor<?x576xf32> {
   %g = resq.get @gain : !g
-  %n = resq.rms_norm %x gain %g : !g {eps = 1.0e-5 : f32, name = "first"} : tensor<?x576xf32> -> tensor<?x576xf32>
+  %n = resq.rms_norm %x gain %g : !g {eps = 1.0e-5 : f32} : tensor<?x576xf32> -> tensor<?x576xf32> loc("first")
   %u = resq.get @up : !w
   %y = resq.linear %n, %u {name = "up"} : tensor<?x576xf32>, !w -> tensor<?x1536xf32>
   %d = resq.get @down : !s
   %z = resq.linear %y, %d {name = "down"} : tensor<?x1536xf32>, !s -> tensor<?x576xf32>
-  %r = resq.rms_norm %z gain %g : !g {eps = 1.0e-5 : f32, name = "second"} : tensor<?x576xf32> -> tensor<?x576xf32>
+  %r = resq.rms_norm %z gain %g : !g {eps = 1.0e-5 : f32} : tensor<?x576xf32> -> tensor<?x576xf32> loc("second")
   return %r : tensor<?x576xf32>
 }

@@ -15,6 +15,7 @@
 
 #include "lowering/cpu/lower_cpu.h"
 #include "lowering/gpu/lower_gpu.h"
+#include "lowering/support/levels.h"
 #include "passes/generic_argument.h"
 
 #include <string.h>
@@ -25,8 +26,8 @@ static const char text[] =
     ": i64}\n"
     "func.func @f(%i: tensor<?xi32> {resq.name = \"ids\"}) -> tensor<?x8xf32> {\n"
     "  %w = resq.get @table : tensor<40x8x!resq.panel<f32>>\n"
-    "  %e = resq.embed %i, %w {name = \"first\"} : tensor<?xi32>, tensor<40x8x!resq.panel<f32>> -> "
-    "tensor<?x8xf32>\n"
+    "  %e = resq.embed %i, %w : tensor<?xi32>, tensor<40x8x!resq.panel<f32>> -> "
+    "tensor<?x8xf32> loc(\"first\")\n"
     "  resq.kv_append @c, %e, %e at %i, %i : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>\n"
     "  return %e : tensor<?x8xf32>\n"
     "}\n"
@@ -111,9 +112,10 @@ static void launches(void **state) {
   assert_int_equal(entries.count, 1);
   const resq_lowered_entry *e = &entries.items[0];
   assert_ptr_equal(e->row.gpu, e->gpu);
-  assert_int_equal(e->gpu->n_launches, 1);
-  assert_int_equal(e->gpu->n_images, 0); // code generation's
-  const resq_gpu_launch *l = &e->gpu->launches[0];
+  for (int i = 0; i < resq_n_gpu_targets; i++)
+    assert_int_equal(e->gpu->launches[i].n, 1);
+  const resq_gpu_launch *l = &e->gpu->launches[0].items[0];
+  assert_int_equal(l->kind, RESQ_GPU_LAUNCH_KERNEL);
   assert_int_equal(l->op, 0);
   assert_int_equal(l->n_args, 4);
   static const resq_gpu_arg args[] = {{RESQ_GPU_ARGUMENT, 0, 0},

@@ -262,15 +262,23 @@ static void what_a_kernel_takes_is_its_own(void **state) {
                       "float that are written");
 }
 
+/// What an op has goes to its kernel under the same names, and nothing is left over.
+static void a_call_by_name_gives_all_that_the_op_has(void **state) {
+  setting *s = *state;
+  resq_emit_by_name(&s->frame, s->ops[0], KERNEL_resq_rms_norm);
+  assert_string_equal(s->message,
+                      "resq.add calls kernel resq_rms_norm: it has no argument 'a', allowed: x, "
+                      "gain, y, rows, ldx, ldy, width, eps");
+  assert_int_equal(s->counter.calls, 0);
+}
+
 /// Reads and writes are those of kernels.def: nobody says them again.
 static void barriers_follow_from_the_table(void **state) {
   setting *s = *state;
   resq_frame *f = &s->frame;
   for (int i = 0; i < 4; i++) {
     resq_workspace_release(&f->workspace, f->op_index);
-    for (const resq_emitter *e = resq_model_emitters; e->name; e++)
-      if (resq_op_is(s->ops[i], e->name))
-        e->emit(f, s->ops[i]);
+    resq_emit_op(f, s->ops[i]);
     // y; z and u, which both read y: one waits for y, and v for them.
     static const int waits[] = {0, 1, 1, 2};
     assert_int_equal(s->counter.calls, i + 1);
@@ -389,6 +397,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(wrong_calls_are_refused, open_setting, close_setting),
       cmocka_unit_test_setup_teardown(an_operand_is_not_written, open_setting, close_setting),
       cmocka_unit_test_setup_teardown(what_a_kernel_takes_is_its_own, open_setting, close_setting),
+      cmocka_unit_test_setup_teardown(a_call_by_name_gives_all_that_the_op_has, open_setting,
+                                      close_setting),
       cmocka_unit_test_setup_teardown(barriers_follow_from_the_table, open_setting, close_setting),
       cmocka_unit_test(dead_bytes_serve_again),
       cmocka_unit_test(linked_kernels_have_the_types_of_their_rows),

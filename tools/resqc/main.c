@@ -18,7 +18,7 @@
 // clang-format off: tables, one row a line
 enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, PRETOKENIZER, CHAT_TEMPLATE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS,
        CALIBRATION, WINDOWS, STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION, LICENSES,
-       SHOW_MODULE };
+       SHOW_MODULE, PARAMS };
 
 /// One row an option: what getopt needs and what --help says.
 static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
@@ -41,6 +41,7 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},
     {"report", required_argument, REPORT, "FILE.html", "a page on the quality of the compile: noise, spectra, outliers, bits"},
     {"chat-template", required_argument, CHAT_TEMPLATE, "FILE", "a chat template in place of the model's; none: no template"},
+    {"params", required_argument, PARAMS, "absent", "code without parameters, of a checkpoint or of a config.json that says a model's shape"},
     {"threads", required_argument, THREADS, "N", "default: as many as CPU affinity and cgroup quota allow; the output does not depend on it"},
     {"show-module", no_argument, SHOW_MODULE, NULL, "MODEL is compiled: print the module that it carries, to OUT or standard output, and stop"},
     {"verbose", no_argument, 'v', NULL, "stages and remarks, also in a pipe"},
@@ -110,6 +111,13 @@ static bool parse_emit(const char *text, resq_emit *out) {
   return false;
 }
 
+static bool parse_params(const char *text, bool *absent) {
+  *absent = !strcmp(text, "absent");
+  if (!*absent)
+    fprintf(stderr, "resqc: error: --params=%s: allowed: absent\n", text);
+  return *absent;
+}
+
 // clang-format off
 static bool set_option(resq_compile_options *o, int id, const char *arg) {
   int64_t v;
@@ -117,6 +125,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
   case 'o': o->output = arg; return true;
   case 'v': o->verbose = true; return true;
   case EMIT: return parse_emit(arg, &o->emit);
+  case PARAMS: return parse_params(arg, &o->absent_params);
   case SCHEME: o->scheme = arg; return true;
   case KV: o->kv = arg; return true;
   case METHOD: o->method = arg; return true;
