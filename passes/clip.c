@@ -26,7 +26,8 @@ static MlirValue make_samples(const resq_builder *b, void *user) {
 
 MlirOperation resq_clip_samples(MlirOperation module, MlirOperation linear) {
   const MlirStringRef of = resq_input_name(linear);
-  sampling s = {resqLinearOpGetSite(linear), resq_operand_param(module, linear, 1)};
+  sampling s = {resqLinearOpGetSite(linear),
+                resq_operand_param(module, linear, RESQ_LINEAR_WEIGHT)};
   if (!s.site.data) {
     resq_emit_error(linear, "resq-quantize: clip=auto needs the linear's `name` to find its "
                             "calibration site");

@@ -49,9 +49,13 @@ static MlirValue turn_rows(const resq_builder *b, MlirValue w, void *user) {
 }
 
 /// W -> W M (or W M^T), for what a linear reads; also of an embedding, whose rows they are. The
-/// weight is the operand of `count` ops, and becomes theirs.
+/// weight is an operand of `count` ops, and becomes theirs.
 static void turn_columns(turn *t, intptr_t count, const MlirOperation *readers) {
-  resq_fold_step(t->module, resq_own_shared_param(t->module, count, readers, 1, "turned"),
+  _Static_assert((int)RESQ_LINEAR_WEIGHT == (int)RESQ_EMBED_TABLE &&
+                     (int)RESQ_LINEAR_WEIGHT == (int)RESQ_HEAD_WEIGHT,
+                 "readers of a weight have it as one operand");
+  resq_fold_step(t->module,
+                 resq_own_shared_param(t->module, count, readers, RESQ_LINEAR_WEIGHT, "turned"),
                  &t->step);
 }
 
@@ -60,8 +64,8 @@ static void turn_columns(turn *t, intptr_t count, const MlirOperation *readers) 
 /// True when the linear's weight, and its bias if any, have recipes to turn.
 static bool can_turn_linear(MlirOperation module, MlirOperation linear) {
   bool bias_ok = mlirOperationGetNumOperands(linear) < 3 ||
-                 !mlirOperationIsNull(resq_operand_param(module, linear, 2));
-  return bias_ok && !mlirOperationIsNull(resq_operand_param(module, linear, 1));
+                 !mlirOperationIsNull(resq_operand_param(module, linear, RESQ_LINEAR_BIAS));
+  return bias_ok && !mlirOperationIsNull(resq_operand_param(module, linear, RESQ_LINEAR_WEIGHT));
 }
 
 /// Sums deeper than this stay as they are: input decides how deep they are.
@@ -87,9 +91,11 @@ static bool can_turn_output(MlirOperation module, MlirValue v, const turn *t, in
 }
 
 static void turn_linear_output(MlirOperation module, MlirOperation linear, turn *t) {
-  resq_edit_recipe(module, resq_own_param(module, linear, 1, "turned"), turn_rows, t);
-  if (mlirOperationGetNumOperands(linear) > 2)
-    resq_edit_recipe(module, resq_own_param(module, linear, 2, "turned"), turn_last, t);
+  resq_edit_recipe(module, resq_own_param(module, linear, RESQ_LINEAR_WEIGHT, "turned"), turn_rows,
+                   t);
+  if (mlirOperationGetNumOperands(linear) > RESQ_LINEAR_BIAS)
+    resq_edit_recipe(module, resq_own_param(module, linear, RESQ_LINEAR_BIAS, "turned"), turn_last,
+                     t);
 }
 
 static void turn_output(MlirOperation module, MlirValue v, turn *t) {
@@ -102,14 +108,20 @@ static void turn_output(MlirOperation module, MlirValue v, turn *t) {
   }
 }
 
+// Below, a `rotate` may be a permute by a param where the comment says so.
+_Static_assert((int)RESQ_ROTATE_X == RESQ_PERMUTE_X &&
+                   (int)RESQ_ROTATE_MATRIX == RESQ_PERMUTE_INDICES,
+               "a permute's input and order are the operands that a rotate's input and matrix are");
+
+/// Of a rotate or a permute.
 static MlirOperation matrix_param(MlirOperation module, MlirOperation rotate) {
-  return resq_operand_param(module, rotate, 1);
+  return resq_operand_param(module, rotate, RESQ_ROTATE_MATRIX);
 }
 
 /// Replaces a rotate or permute by its input and erases what dies.
 static void remove_rotate(MlirOperation rotate) {
-  MlirValue x = mlirOperationGetOperand(rotate, 0);
-  MlirOperation get = resq_defining_op(mlirOperationGetOperand(rotate, 1));
+  MlirValue x = mlirOperationGetOperand(rotate, RESQ_ROTATE_X);
+  MlirOperation get = resq_defining_op(mlirOperationGetOperand(rotate, RESQ_ROTATE_MATRIX));
   resq_replace(rotate, 1, &x);
   if (!resq_is_used(mlirOperationGetResult(get, 0)))
     mlirOperationDestroy(get);
@@ -129,7 +141,7 @@ static void visit_output(MlirOperation rotate, void *user) {
       (!permutes && !resqOpIsRotate(rotate)))
     return;
   MlirOperation matrix = matrix_param(module, rotate);
-  MlirValue x = mlirOperationGetOperand(rotate, 0);
+  MlirValue x = mlirOperationGetOperand(rotate, RESQ_ROTATE_X);
   if (mlirOperationIsNull(matrix))
     return;
   turn t = {module, permutes ? resq_permute_step(matrix)
@@ -154,7 +166,7 @@ static void visit_input(MlirOperation rotate, void *user) {
   bool ok = n > 0 && !mlirOperationIsNull(matrix);
   for (intptr_t i = 0; i < n; i++)
     ok = ok && resqOpIsLinear(users[i]) &&
-         !mlirOperationIsNull(resq_operand_param(module, users[i], 1));
+         !mlirOperationIsNull(resq_operand_param(module, users[i], RESQ_LINEAR_WEIGHT));
   if (ok) {
     // x M^T W^T = x (W M)^T
     turn t = {module, resq_rotate_step(matrix, false, resqRotateOpGetPair(rotate))};
@@ -191,7 +203,7 @@ static void note_attention(MlirOperation op, void *user) {
 
 static void visit_attention(MlirOperation rotate, void *user) {
   MlirOperation module = *(MlirOperation *)user;
-  MlirValue x = mlirOperationGetOperand(rotate, 0);
+  MlirValue x = resqRotateOpGetX(rotate);
   // An inverse rotation takes back what the values have got already: the linear that reads it folds
   // it.
   if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func") ||
@@ -203,7 +215,7 @@ static void visit_attention(MlirOperation rotate, void *user) {
   resq_for_each(module, RESQ_OP_ATTENTION, note_attention, &u);
   MlirOperation cache = resq_symbol(module, u.cache);
   if (u.appends != 1 || u.attentions != 1 ||
-      resq_width(mlirOperationGetOperand(rotate, 1)) != resqKvCacheOpGetHeadSize(cache))
+      resq_width(resqRotateOpGetMatrix(rotate)) != resqKvCacheOpGetHeadSize(cache))
     return;
   // Move the rotation to the values: visit_output then folds it into what makes them.
   resq_builder b = resq_build_before(u.append);
@@ -272,8 +284,9 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
     bool weighted = resqOpIsLinear(def) || resqOpIsEmbed(def);
     if (!weighted && !resqOpIsAdd(def) && !resqOpIsGatherRows(def))
       return "something other than an embedding or a linear is added to it";
-    if (weighted && (resqOpIsLinear(def) ? !can_turn_linear(module, def)
-                                         : mlirOperationIsNull(resq_operand_param(module, def, 1))))
+    if (weighted && (resqOpIsLinear(def)
+                         ? !can_turn_linear(module, def)
+                         : mlirOperationIsNull(resq_operand_param(module, def, RESQ_EMBED_TABLE))))
       return "a weight or a bias that writes to it has no recipe";
     intptr_t n;
     MlirOperation *users = resq_users(s->values[i], &n);
@@ -296,8 +309,8 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
       bool rotates = resqOpIsRotate(reader);
       pair = pair || (rotates && resqRotateOpGetPair(reader));
       ok = ok && (rotates || resqOpIsLinear(reader) || resqOpIsHead(reader));
-      ok = ok && !mlirOperationIsNull(resq_operand_param(module, reader, 1)) &&
-           !mlirOperationIsNull(resq_operand_param(module, users[j], 1));
+      ok = ok && !mlirOperationIsNull(resq_operand_param(module, reader, RESQ_LINEAR_WEIGHT)) &&
+           !mlirOperationIsNull(resq_operand_param(module, users[j], RESQ_LINEAR_WEIGHT));
     }
     free(users);
     if (pair)
@@ -313,7 +326,7 @@ static MlirOperation tied_embed(MlirOperation module, const resq_stream *s, Mlir
   MlirOperation head = behind_gain(reader), none = {NULL};
   if (!resqOpIsHead(head))
     return none;
-  MlirOperation embed = resq_embed_of(module, resq_operand_param(module, head, 1));
+  MlirOperation embed = resq_embed_of(module, resq_operand_param(module, head, RESQ_HEAD_WEIGHT));
   bool here = !mlirOperationIsNull(embed) && resq_stream_holds(s, mlirOperationGetResult(embed, 0));
   return here ? embed : none;
 }
@@ -335,7 +348,7 @@ static bool has_tied_head(MlirOperation module, const resq_stream *s, MlirOperat
 /// the table with it.
 static void turn_reader(MlirOperation module, const resq_stream *s, MlirOperation reader, turn *t) {
   if (is_head_gain(reader)) { // n G = (n U)(U^T G U) U^T
-    MlirOperation gain = resq_own_param(module, reader, 1, "turned");
+    MlirOperation gain = resq_own_param(module, reader, RESQ_ROTATE_MATRIX, "turned");
     resq_edit_recipe(module, gain, turn_last, t);
     resq_edit_recipe(module, gain, turn_rows, t);
     reader = behind_gain(reader);
@@ -369,7 +382,7 @@ static void rotate_stream(MlirOperation module, const resq_stream *s, MlirOperat
 
 static void visit_stream(MlirOperation norm, void *user) {
   streaming *st = user;
-  resq_stream s = resq_stream_of(mlirOperationGetOperand(norm, 0));
+  resq_stream s = resq_stream_of(resqRmsNormOpGetX(norm));
   intptr_t n_norms;
   MlirOperation *norms = resq_stream_norms(&s, &n_norms);
   MlirOperation matrix = common_matrix(st->module, norms, n_norms);
@@ -393,13 +406,13 @@ static void report_online(MlirOperation rotate, void *user) {
   (void)user;
   if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func"))
     return;
-  MlirValue x = mlirOperationGetOperand(rotate, 0);
+  MlirValue x = resqRotateOpGetX(rotate);
   const char *why = resq_value_is_from(x, RESQ_OP_ROPE) ? "it stands behind a rotary embedding"
                     : resq_value_is_from(x, RESQ_OP_RMS_NORM)
                         ? "its residual stream cannot take it"
                         : "what makes its input cannot take it";
   resq_emit_remark(rotate, "this rotation of %lld stays online: %s",
-                   (long long)resq_width(mlirOperationGetOperand(rotate, 1)), why);
+                   (long long)resq_width(resqRotateOpGetMatrix(rotate)), why);
 }
 
 static void report_online_order(MlirOperation permute, void *user) {

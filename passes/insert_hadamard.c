@@ -31,7 +31,7 @@ static bool wants_hadamard(const inserting *in, MlirValue x) {
   if (resq_value_is_from(x, RESQ_OP_SPLIT)) {
     MlirOperation split = resq_defining_op(x);
     return mlirValueEqual(x, mlirOperationGetResult(split, 0)) &&
-           wants_hadamard(in, mlirOperationGetOperand(split, 0));
+           wants_hadamard(in, resqSplitOpGetX(split));
   }
   if (resq_value_is_from(x, RESQ_OP_PERMUTE))
     return wants_hadamard(in, mlirOperationGetOperand(resq_defining_op(x), 0));
@@ -59,7 +59,8 @@ static void transform_input(inserting *in, MlirValue x) {
         in->ok = false;
       }
     }
-    if (in->ok && mlirOperationIsNull(resq_operand_param(in->module, users[i], 1))) {
+    if (in->ok &&
+        mlirOperationIsNull(resq_operand_param(in->module, users[i], RESQ_LINEAR_WEIGHT))) {
       resq_emit_remark(users[i], "no Hadamard inserted: the weight has no recipe to fold it into");
       free(users);
       return;
@@ -77,7 +78,8 @@ static void transform_input(inserting *in, MlirValue x) {
       if (!resqOpIsLinear(users[i]))
         continue;
       mlirOperationSetOperand(users[i], 0, turned);
-      resq_fold_step(in->module, resq_own_param(in->module, users[i], 1, "hadamard"), &step);
+      resq_fold_step(in->module,
+                     resq_own_param(in->module, users[i], RESQ_LINEAR_WEIGHT, "hadamard"), &step);
     }
   }
   free(users);
@@ -101,9 +103,9 @@ typedef struct mixing {
 
 static void visit_reader_of_attention(MlirOperation linear, void *user) {
   mixing *m = user;
-  MlirValue x = mlirOperationGetOperand(linear, 0);
+  MlirValue x = mlirOperationGetOperand(linear, RESQ_LINEAR_X);
   if (!resq_value_is_from(x, RESQ_OP_ATTENTION) ||
-      mlirOperationIsNull(resq_operand_param(m->module, linear, 1)))
+      mlirOperationIsNull(resq_operand_param(m->module, linear, RESQ_LINEAR_WEIGHT)))
     return;
   MlirOperation cache = resq_symbol(m->module, resqAttentionOpGetCache(resq_defining_op(x)));
   int64_t size = resqKvCacheOpGetHeadSize(cache), width = resq_width(x), heads = width / size;
@@ -121,13 +123,13 @@ static void visit_reader_of_attention(MlirOperation linear, void *user) {
   }
   const resq_basis_step steps[] = {resq_order_step(width, m->order),
                                    resq_rotate_step(m->matrix, false, false)};
-  MlirOperation weight = resq_own_param(m->module, linear, 1, "mixed");
+  MlirOperation weight = resq_own_param(m->module, linear, RESQ_LINEAR_WEIGHT, "mixed");
   resq_builder b = resq_build_before(linear);
   for (int i = 0; i < 2; i++) {
     x = resq_make_step(&b, m->module, x, &steps[i]);
     resq_fold_step(m->module, weight, &steps[i]);
   }
-  mlirOperationSetOperand(linear, 0, x);
+  mlirOperationSetOperand(linear, RESQ_LINEAR_X, x);
 }
 
 bool resq_pass_insert_hadamard(MlirOperation module, resq_pass *pass) {

@@ -77,14 +77,14 @@ static int64_t fit_group(MlirOperation op, int64_t most, int64_t range, int64_t 
 
 /// Of the branch's weight: a whole number of groups in what shares the activation's scale.
 static int64_t weight_group(const branch *br) {
-  MlirValue x = mlirOperationGetOperand(br->linear, 0);
+  MlirValue x = mlirOperationGetOperand(br->linear, RESQ_LINEAR_X);
   return fit_group(br->linear, br->group, range_of(x), resq_width(x));
 }
 
 /// What the branch's linear reads, quantised before its first reader; once a value, bits and group.
 /// Groups are as fine as the weight's, whose integer sums are scaled one by one.
 static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_group) {
-  MlirValue x = mlirOperationGetOperand(br->linear, 0);
+  MlirValue x = mlirOperationGetOperand(br->linear, RESQ_LINEAR_X);
   unsigned bits = br->activations;
   bool e4m3 = br->kind == RESQ_CODE_E4M3;
   // A head's activation has scales as fine as the weight's.
@@ -141,7 +141,7 @@ static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *co
 
 static bool quantizable(const quantizing *z, MlirOperation linear) {
   return (resqOpIsLinear(linear) || resqOpIsHead(linear)) &&
-         !mlirOperationIsNull(resq_operand_param(z->module, linear, 1));
+         !mlirOperationIsNull(resq_operand_param(z->module, linear, RESQ_LINEAR_WEIGHT));
 }
 
 /// add(linear(lo), linear(hi)) with lo and hi of one split, in this order or the other.
@@ -156,7 +156,7 @@ static void visit_add(MlirOperation add, void *user) {
     if (mlirOperationIsNull(linear) || !resqOpIsLinear(linear) || !resq_has_one_use(v) ||
         !quantizable(z, linear))
       return;
-    MlirValue x = mlirOperationGetOperand(linear, 0);
+    MlirValue x = mlirOperationGetOperand(linear, RESQ_LINEAR_X);
     MlirOperation from = resq_defining_op(x);
     // The low part may have gone through a Hadamard since.
     if (!mlirOperationIsNull(from) && resqOpIsHadamard(from)) {
@@ -214,16 +214,16 @@ static void visit_head(MlirOperation head, void *user) {
   resq_weight_codes nearest = nearest_codes(z);
   branch b = {head, 8, 8, true, RESQ_CODE_INTEGER, z->head_group, {NULL}};
   if (z->embedding)
-    b.embed = resq_embed_of(z->module, resq_operand_param(z->module, head, 1));
+    b.embed = resq_embed_of(z->module, resq_operand_param(z->module, head, RESQ_HEAD_WEIGHT));
   build_qlinear(z, head, &nearest, &b, 1, resq_str("head"));
 }
 
 static void visit_embed(MlirOperation embed, void *user) {
   quantizing *z = user;
-  MlirValue table = mlirOperationGetOperand(embed, 1);
+  MlirValue table = resqEmbedOpGetTable(embed);
   if (resqTypeIsQuant(resq_element(table)))
     return; // the head's codes
-  if (mlirOperationIsNull(resq_operand_param(z->module, embed, 1))) {
+  if (mlirOperationIsNull(resq_operand_param(z->module, embed, RESQ_EMBED_TABLE))) {
     resq_emit_remark(embed, "not quantised: the table has no recipe");
     return;
   }

@@ -97,7 +97,7 @@ typedef struct embed_search {
 
 static void note_embed(MlirOperation embed, void *user) {
   embed_search *s = user;
-  MlirOperation table = resq_operand_param(s->module, embed, 1);
+  MlirOperation table = resq_operand_param(s->module, embed, RESQ_EMBED_TABLE);
   if (mlirOperationIsNull(table) || !mlirOperationEqual(table, s->param))
     return;
   s->embed = embed;
@@ -244,8 +244,8 @@ MlirValue resq_make_permute_by(const resq_builder *b, MlirValue x, MlirValue ord
 //===-- Norms -------------------------------------------------------------===//
 
 void resq_drop_gain(MlirOperation norm) {
-  MlirOperation get = resq_defining_op(mlirOperationGetOperand(norm, 1));
-  MlirValue x = mlirOperationGetOperand(norm, 0);
+  MlirOperation get = resq_defining_op(resqRmsNormOpGetGain(norm));
+  MlirValue x = resqRmsNormOpGetX(norm);
   mlirOperationSetOperands(norm, 1, &x);
   if (!resq_is_used(mlirOperationGetResult(get, 0)))
     mlirOperationDestroy(get);

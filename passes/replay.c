@@ -55,12 +55,16 @@ static MlirValue other_of_pair(const resq_builder *b, MlirValue matrix) {
   return shared(resqInverseTransposeOpBuild(b, matrix, type));
 }
 
-/// The step on x: an op, which may read a param as its operand 1.
+_Static_assert((int)RESQ_ROTATE_MATRIX == (int)RESQ_PERMUTE_INDICES,
+               "a step that names a param reads it as one operand");
+
+/// The step on x: an op, which may read a param.
 static MlirValue replay_step(const resq_builder *b, MlirOperation module, MlirValue x,
                              const resq_basis_step *step) {
   MlirValue y = resq_make_step(b, module, x, step);
   MlirOperation op = resq_defining_op(y);
-  MlirValue param = step->param.data ? shared(mlirOperationGetOperand(op, 1)) : (MlirValue){NULL};
+  MlirValue param = step->param.data ? shared(mlirOperationGetOperand(op, RESQ_ROTATE_MATRIX))
+                                     : (MlirValue){NULL};
   if (step->kind == RESQ_STEP_ROTATE && step->pair) {
     resq_builder before = resq_build_before(op);
     mlirOperationSetOperand(op, RESQ_ROTATE_MATRIX, other_of_pair(&before, param));

@@ -68,7 +68,7 @@ static int64_t high_count(const splitting *s, int64_t size) {
 static const resq_basis_pair no_basis = {{NULL}, {NULL}};
 
 static resq_basis_pair stream_basis(splitting *s, MlirValue norm_result) {
-  MlirValue input = mlirOperationGetOperand(resq_defining_op(norm_result), 0);
+  MlirValue input = resqRmsNormOpGetX(resq_defining_op(norm_result));
   resq_stream stream = resq_stream_of(input);
   resq_basis_pair basis = no_basis;
   for (intptr_t i = 0; i < s->n_streams; i++)
@@ -267,7 +267,7 @@ static MlirValue build_branch(splitting *s, const resq_builder *b, MlirOperation
 
 static void split_linear(MlirOperation linear, void *user) {
   splitting *s = user;
-  MlirValue x = mlirOperationGetOperand(linear, 0);
+  MlirValue x = mlirOperationGetOperand(linear, RESQ_LINEAR_X);
   if (!s->ok || resq_value_is_from(x, RESQ_OP_SPLIT) || resq_value_is_from(x, RESQ_OP_ROTATE) ||
       resq_value_is_from(x, RESQ_OP_HADAMARD))
     return;
@@ -276,7 +276,7 @@ static void split_linear(MlirOperation linear, void *user) {
                              "(channels=true, --resq-insert-hadamard)");
     return;
   }
-  MlirOperation weight = resq_operand_param(s->module, linear, 1);
+  MlirOperation weight = resq_operand_param(s->module, linear, RESQ_LINEAR_WEIGHT);
   if (mlirOperationIsNull(weight)) {
     resq_emit_remark(linear, "not split: the weight has no recipe to rotate");
     return;
@@ -290,7 +290,7 @@ static void split_linear(MlirOperation linear, void *user) {
     MlirValue high = build_branch(s, &b, linear, weight, v, true);
     y = resqAddOpBuild(&b, y, high, mlirValueGetType(y));
   }
-  MlirOperation get = resq_defining_op(mlirOperationGetOperand(linear, 1));
+  MlirOperation get = resq_defining_op(mlirOperationGetOperand(linear, RESQ_LINEAR_WEIGHT));
   resq_replace(linear, 1, &y);
   if (!resq_is_used(mlirOperationGetResult(get, 0)))
     mlirOperationDestroy(get);

@@ -35,7 +35,8 @@ static MlirValue quantize_weight(const resq_builder *b, MlirValue w, void *user)
 MlirOperation resq_round_weight(const resq_weight_codes *how, const resq_weight_branch *branch) {
   MlirOperation readers[] = {branch->linear, branch->embed};
   intptr_t count = mlirOperationIsNull(branch->embed) ? 1 : 2;
-  MlirOperation param = resq_own_shared_param(how->module, count, readers, 1, "codes");
+  MlirOperation param =
+      resq_own_shared_param(how->module, count, readers, RESQ_LINEAR_WEIGHT, "codes");
   nearest n = {how, branch};
   resq_edit_recipe(how->module, param, quantize_weight, &n);
   return param;
@@ -91,7 +92,7 @@ static MlirOperation new_moment(const resq_weight_codes *how, int n,
 
 static MlirOperation moment_of(resq_weight_codes *how, int n, const resq_weight_branch *branches,
                                const MlirOperation *weights) {
-  MlirValue x = mlirOperationGetOperand(branches[0].linear, 0);
+  MlirValue x = mlirOperationGetOperand(branches[0].linear, RESQ_LINEAR_X);
   for (intptr_t i = 0; i < how->n_moments; i++)
     if (mlirValueEqual(how->moments[i].x, x))
       return how->moments[i].moment;
@@ -157,7 +158,7 @@ void resq_make_weight_codes(resq_weight_codes *how, MlirOperation before, int n,
   MlirOperation weights[RESQ_MAX_BRANCHES], moment = {NULL};
   intptr_t known = how->n_moments;
   for (int i = 0; i < n; i++)
-    weights[i] = resq_operand_param(how->module, branches[i].linear, 1);
+    weights[i] = resq_operand_param(how->module, branches[i].linear, RESQ_LINEAR_WEIGHT);
   if (how->gptq)
     moment = moment_of(how, n, branches, weights);
   bool fresh = how->n_moments > known && !mlirOperationIsNull(moment);

@@ -46,11 +46,7 @@ const char *resq_element_word(resq_element_id element) {
 //===-- The kernels -------------------------------------------------------===//
 
 static const resq_kernel kernels[] = {
-#define ROW(name, ...) {#name, formals_of_##name, (int)COUNT(name), {__VA_ARGS__}},
-#define GRID(threads, rows, n, columns) threads, rows, #n, columns
-#define GRID_ROWS(threads, rows) threads, rows, NULL, 1
-#define GPU_KERNEL(name, grid, ...) ROW(name, grid)
-#define KERNEL(name, ...) ROW(name, 0, 0, NULL, 1)
+#define KERNEL(name, ...) {#name, formals_of_##name, (int)COUNT(name)},
 #include "kernels/kernels.def"
 };
 

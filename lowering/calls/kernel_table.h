@@ -52,18 +52,10 @@ typedef struct resq_formal {
   const char *of;          ///< ROWS, STRIDE and the two BEHIND: the argument that it belongs to
 } resq_formal;
 
-/// How the GPU variant of a kernel shares its work.
-typedef struct resq_kernel_grid {
-  int threads, rows_per_block; ///< threads is 0: there is no GPU variant
-  const char *columns_of;      ///< the constant that is cut, too; NULL: a block does whole rows
-  int64_t columns_per_block;
-} resq_kernel_grid;
-
 typedef struct resq_kernel {
   const char *name; ///< without the level: "resq_add"
   const resq_formal *formals;
   int n_formals;
-  resq_kernel_grid grid;
 } resq_kernel;
 
 /// No kernel has more arguments than this: kernel_table.c asserts it of each row.

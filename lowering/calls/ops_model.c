@@ -70,10 +70,8 @@ void resq_emitter_embed(resq_frame *f, MlirOperation op) {
   resq_call_end(&k);
 }
 
-/// A linear, or a head: one without a bias.
+/// A linear, or a head: one without a bias (dialect/ops.c: operands of both have the same numbers).
 static void emit_product(resq_frame *f, MlirOperation op, MlirValue weight) {
-  _Static_assert((int)RESQ_LINEAR_X == RESQ_HEAD_X && (int)RESQ_LINEAR_WEIGHT == RESQ_HEAD_WEIGHT,
-                 "operands of a head are the first of a linear");
   static const resq_kernel_id kernels[] = {KERNEL_resq_linear_f32, KERNEL_resq_linear_bf16,
                                            KERNEL_resq_linear_f16};
   const panel_element panel = panel_of(f, op, weight, "weight");

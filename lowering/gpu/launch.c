@@ -8,6 +8,7 @@
 
 #include "dialect/memory.h"
 #include "lowering/calls/kernel_call.h"
+#include "lowering/gpu/launch_plan.h"
 #include "lowering/support/levels.h"
 #include "mlir-c/Dialect/LLVM.h"
 
@@ -22,12 +23,8 @@ typedef struct gpu_function {
   int capacity;
 } gpu_function;
 
-/// The grid of one call: resq_gpu_launch of resq/abi.h.
-typedef struct gpu_grid {
-  int rows_of, rows_per_block;
-  int64_t grid_y;
-  int threads;
-} gpu_grid;
+/// All chips run the launches of the least capable one.
+enum { LEAST_CAPABILITY = 80, MORE_FORMALS = 2 /* variant, scratch */ };
 
 /// -1: not what a launch can pass.
 static int32_t abi_kind(const resq_actual *a) {
@@ -92,15 +89,17 @@ static void declare_kernel(const resq_kernel_call *k, const char *name) {
   resq_frame *f = k->frame;
   if (has_symbol(f, name))
     return;
-  MlirType types[RESQ_MAX_FORMALS];
-  for (int i = 0; i < k->kernel->n_formals; i++)
+  MlirType types[RESQ_MAX_FORMALS + MORE_FORMALS];
+  int n = k->kernel->n_formals;
+  for (int i = 0; i < n; i++)
     types[i] = resq_formal_type(f->ctx, &k->kernel->formals[i]);
+  types[n++] = mlirIntegerTypeGet(f->ctx, 64);
+  types[n++] = mlirLLVMPointerTypeGet(f->ctx, 0);
   MlirNamedAttribute is_private = resq_attr_str(f->ctx, "sym_visibility", "private");
-  add_function(f, "func.func", name, k->kernel->n_formals, types, (MlirBlock){NULL}, 1,
-               &is_private);
+  add_function(f, "func.func", name, n, types, (MlirBlock){NULL}, 1, &is_private);
 }
 
-static void make_wrapper(const resq_kernel_call *k, const char *name, int threads) {
+static void make_wrapper(const resq_kernel_call *k, const char *name, const resq_gpu_plan *plan) {
   resq_frame *f = k->frame;
   char kernel[96];
   snprintf(kernel, sizeof kernel, "%s_%s", k->kernel->name, f->level);
@@ -116,7 +115,7 @@ static void make_wrapper(const resq_kernel_call *k, const char *name, int thread
   MlirBlock body = mlirBlockCreate(n, types, locs);
   resq_builder b = resq_build_at_end(body, loc);
   b.ctx = f->ctx;
-  MlirValue args[RESQ_MAX_FORMALS];
+  MlirValue args[RESQ_MAX_FORMALS + MORE_FORMALS];
   intptr_t next = 0;
   for (int i = 0; i < k->kernel->n_formals; i++) {
     if (k->actuals[i].kind == RESQ_ACTUAL_NULL)
@@ -125,10 +124,12 @@ static void make_wrapper(const resq_kernel_call *k, const char *name, int thread
       args[i] = is_inside(&k->actuals[i]) ? resq_build_constant(&b, &k->actuals[i])
                                           : mlirBlockGetArgument(body, next++);
   }
+  args[k->kernel->n_formals] = resq_build_i64(&b, plan->variant);
+  args[k->kernel->n_formals + 1] = resq_build_null(&b); // no plan asks for scratch memory yet
   MlirNamedAttribute callee = resq_attr_sym(f->ctx, "callee", kernel);
-  resq_build_op(&b, "func.call", k->kernel->n_formals, args, 0, NULL, 1, &callee);
+  resq_build_op(&b, "func.call", k->kernel->n_formals + MORE_FORMALS, args, 0, NULL, 1, &callee);
   resq_build_op(&b, "gpu.return", 0, NULL, 0, NULL, 0, NULL);
-  int32_t block[] = {threads, 1, 1};
+  int32_t block[] = {plan->threads, 1, 1};
   MlirNamedAttribute more[] = {
       resq_attr_unit(f->ctx, "gpu.kernel"),
       resq_attr(f->ctx, "known_block_size", mlirDenseI32ArrayGet(f->ctx, 3, block)),
@@ -139,12 +140,14 @@ static void make_wrapper(const resq_kernel_call *k, const char *name, int thread
 //===-- Launches ----------------------------------------------------------===//
 
 static resq_gpu_launch describe_launch(const resq_kernel_call *k, const char *kernel,
-                                       const gpu_grid *grid) {
+                                       const resq_gpu_plan *plan) {
   resq_arena *memory = &k->frame->entries->memory;
   resq_gpu_arg *args = resq_arena_new(memory, (size_t)k->kernel->n_formals, sizeof *args);
-  int32_t n = 0;
+  int32_t n = 0, rows_of = -1;
   for (int i = 0; i < k->kernel->n_formals; i++) {
     const resq_actual *a = &k->actuals[i];
+    if (a->kind == RESQ_ACTUAL_ROWS)
+      rows_of = a->index;
     if (is_inside(a))
       continue;
     assert(abi_kind(a) >= 0); // issue_launch has refused calls with others
@@ -153,11 +156,13 @@ static resq_gpu_launch describe_launch(const resq_kernel_call *k, const char *ke
   return (resq_gpu_launch){.kind = RESQ_GPU_LAUNCH_KERNEL,
                            .op = k->ticket,
                            .kernel = resq_arena_text(memory, kernel, strlen(kernel)),
-                           .rows_of = grid->rows_of,
-                           .threads = grid->threads,
-                           .grid_y = (int32_t)grid->grid_y,
-                           .items_per_row = 1,
-                           .items_per_block = grid->rows_per_block,
+                           .rows_of = rows_of,
+                           .threads = plan->threads,
+                           .blocks_per_sm = plan->blocks_per_sm,
+                           .grid_y = 1,
+                           .items_per_row = plan->items_per_row,
+                           .items_per_block = plan->items_per_block,
+                           .shared_bytes = plan->shared_bytes,
                            .n_args = n,
                            .args = args};
 }
@@ -177,30 +182,12 @@ static void open_module(resq_frame *f, const char *symbol) {
   mlirBlockInsertOwnedOperationAfter(mlirOperationGetBlock(f->source), f->source, f->target);
 }
 
-/// False when the kernel has no variant for a GPU.
-static bool find_grid(const resq_kernel_call *k, gpu_grid *out) {
-  const resq_kernel_grid *g = &k->kernel->grid;
-  if (!g->threads)
-    return false;
-  *out = (gpu_grid){.rows_per_block = g->rows_per_block, .grid_y = 1, .threads = g->threads};
-  for (int i = 0; i < k->kernel->n_formals; i++)
-    if (k->actuals[i].kind == RESQ_ACTUAL_ROWS)
-      out->rows_of = k->actuals[i].index;
-  if (g->columns_of) {
-    const int columns = resq_formal_find(k->kernel, g->columns_of);
-    // kernel_contract_test checks each row of kernels.def for it.
-    assert(columns >= 0 && k->actuals[columns].kind == RESQ_ACTUAL_I64);
-    out->grid_y = (k->actuals[columns].i + g->columns_per_block - 1) / g->columns_per_block;
-  }
-  return true;
-}
-
 static void issue_launch(resq_kernel_call *k) {
   resq_frame *f = k->frame;
   gpu_function *g = f->device_state;
   resq_hazards_barrier(&f->hazards); // a stream's order is a barrier after every launch
-  gpu_grid grid;
-  if (!find_grid(k, &grid)) {
+  const resq_gpu_plan plan = resq_launch_plan(k, LEAST_CAPABILITY);
+  if (!plan.threads) {
     resq_lower_fail(f, k->op, "no GPU kernel %s yet", k->kernel->name);
     return;
   }
@@ -217,13 +204,15 @@ static void issue_launch(resq_kernel_call *k) {
   for (int i = 0; i < k->kernel->n_formals && used + 8 < sizeof name; i++)
     if (k->actuals[i].kind == RESQ_ACTUAL_NULL)
       used += (size_t)snprintf(name + used, sizeof name - used, "_null%d", i);
+  if (plan.variant && used + 8 < sizeof name)
+    snprintf(name + used, sizeof name - used, "_v%d", plan.variant);
   if (!has_symbol(f, name))
-    make_wrapper(k, name, grid.threads);
+    make_wrapper(k, name, &plan);
   if (f->n_calls > g->capacity) {
     g->capacity = f->n_calls * 2 + 64;
     g->launches = resq_resize(g->launches, (size_t)g->capacity, sizeof *g->launches);
   }
-  g->launches[k->ticket] = describe_launch(k, name, &grid);
+  g->launches[k->ticket] = describe_launch(k, name, &plan);
 }
 
 static void close_module(resq_frame *f) {

@@ -153,11 +153,11 @@ static void code_block(const weight_job *j, const row_block *b, int64_t first, i
     for (int64_t r = 0; r < b->rows; ++r)
       scales[r] = part->scales[(b->begin + r) * groups + column / part->how.group];
     int8_t *codes = part->codes + b->begin * part->width + column;
-    (part->how.kind == RESQ_CODE_TRELLIS ? code_paths : code_nearest)(j, b, i, scales, codes);
+    (part->how.codes.kind == RESQ_CODE_TRELLIS ? code_paths : code_nearest)(j, b, i, scales, codes);
     const float *u = j->factor + i * j->n;
     for (int64_t r = 0; r < b->rows; ++r) {
       float *w = b->w + r * j->n;
-      float value = resq_weight_value(part->how.kind, codes[r * part->width]);
+      float value = resq_weight_value(part->how.codes.kind, codes[r * part->width]);
       float error = (w[i] - scales[r] * value) / u[i];
       b->errors[r * BLOCK + i - first] = error;
       for (int64_t k = i + 1; k < last; ++k)

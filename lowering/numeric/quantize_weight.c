@@ -129,14 +129,15 @@ static double e4m3_error(const float *w, int64_t count, float inverse, float nor
 
 /// The largest value of a code, of integers above 0.
 static float top_of(const resq_weight_code *how) {
-  return how->kind == RESQ_CODE_E4M3 ? RESQ_E4M3_TOP : (float)((1 << (how->bits - 1)) - 1);
+  return how->codes.kind == RESQ_CODE_E4M3 ? RESQ_E4M3_TOP
+                                           : (float)((1 << (how->codes.bits - 1)) - 1);
 }
 
 /// In units of s^norm.
 static double group_error(const float *w, int64_t count, float scale, const resq_weight_code *how) {
   float norm = (float)how->norm, inverse = 1.0f / scale;
-  return how->kind == RESQ_CODE_E4M3 ? e4m3_error(w, count, inverse, norm)
-                                     : integer_error(w, count, inverse, norm, top_of(how));
+  return how->codes.kind == RESQ_CODE_E4M3 ? e4m3_error(w, count, inverse, norm)
+                                           : integer_error(w, count, inverse, norm, top_of(how));
 }
 
 RESQ_CLONES
@@ -170,7 +171,7 @@ static void encode_e4m3(const float *w, int64_t count, float scale, int8_t *code
 
 static void encode(const float *w, float scale, const resq_weight_code *how, int8_t *codes) {
   float top = top_of(how);
-  if (how->kind == RESQ_CODE_E4M3)
+  if (how->codes.kind == RESQ_CODE_E4M3)
     encode_e4m3(w, how->group, scale, codes);
   else
     encode_integers(w, how->group, scale, -top - 1, top, codes);
@@ -188,7 +189,7 @@ float resq_weight_value(resq_code_kind kind, int8_t code) {
 }
 
 int8_t resq_weight_code_of(const resq_weight_code *how, float t) {
-  if (how->kind == RESQ_CODE_E4M3)
+  if (how->codes.kind == RESQ_CODE_E4M3)
     return (int8_t)resq_e4m3_from_f32(t);
   float top = top_of(how), code = rintf(t);
   code = code > -top - 1 ? code < top ? code : top : -top - 1; // NaN too becomes a code
@@ -258,7 +259,7 @@ static void quantize_rows(void *opaque, int64_t task) {
   for (int64_t g = 0; g < groups; ++g) {
     int64_t at = first * j->width + g * j->how->group;
     float *scales = &j->scales[first * groups + g];
-    if (j->how->kind == RESQ_CODE_TRELLIS) {
+    if (j->how->codes.kind == RESQ_CODE_TRELLIS) {
       resq_trellis_tile t = {j->x + at,     j->width, j->how->group, (int)(last - first),
                              j->codes + at, scales,   groups};
       resq_trellis_quantize(&t, j->how->steps);

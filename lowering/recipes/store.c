@@ -132,8 +132,7 @@ static bool emit_codes(stream *s, const resq_value *v, int64_t first_row) {
   uint8_t *bytes = malloc(size);
   if (!bytes)
     return resq_out_of_memory(s->err, info);
-  resq_pack_codes(s->e->threads, v->data, v->rows, v->width, q->packing.group,
-                  (int)q->codebook.bits, q->codebook.kind, bytes);
+  resq_pack_codes(s->e->threads, v->data, v->rows, v->width, q->packing, q->codebook, bytes);
   resq_pack_scales(v->scales, v->rows, v->width / v->group, first_row, info->rows,
                    (uint16_t *)s->scales);
   bool ok = emit(s, bytes, size);

@@ -8,7 +8,7 @@
 #define _GNU_SOURCE
 #endif
 #include "base/checked.h"
-#include "exec/cuda.h"
+#include "exec/cuda_check.h"
 #include "exec/session_internal.h"
 
 #include <dlfcn.h>
@@ -42,8 +42,7 @@ bool resq_program_file(const resq_program *program, char *out, size_t size, resq
   return true;
 }
 
-static bool check_entry(const resq_program *p, int32_t index, resq_error *err) {
-  const resq_entry *e = &p->entries[index];
+static bool check_entry(const resq_entry *e, int32_t index, int32_t n_caches, resq_error *err) {
   if (!e->function || !e->level || !e->run == !e->gpu || e->max_rows < 1 ||
       e->workspace_bytes < 0 || e->n_ops < 0 || e->n_args < 0 || e->n_args > RESQ_MAX_ARGS ||
       (e->n_args && !e->args))
@@ -58,7 +57,7 @@ static bool check_entry(const resq_program *p, int32_t index, resq_error *err) {
       return resq_fail(err, RESQ_BAD_INPUT, "@%s: argument %" PRId32 " is malformed", e->function,
                        i);
   }
-  return resq_check_facts(e, p->n_caches, err) && (!e->gpu || resq_cuda_check_entry(e, p, err));
+  return resq_check_facts(e, n_caches, err);
 }
 
 /// Entries of one function differ in level and size only.
@@ -82,10 +81,8 @@ bool resq_program_check(const resq_program *p, resq_error *err) {
   if (p->n_entries < 1 || p->n_caches < 0 || p->n_params < 0 || p->n_sites < 0 || !p->entries ||
       (p->n_caches && !p->caches) || (p->n_params && !p->params))
     return resq_fail(err, RESQ_BAD_INPUT, "the program's tables are malformed");
-  if (!resq_cuda_check_images(p, err))
-    return false;
   for (int32_t i = 0; i < p->n_entries; ++i)
-    if (!check_entry(p, i, err))
+    if (!check_entry(&p->entries[i], i, p->n_caches, err))
       return false;
   for (int32_t i = 0; i < p->n_entries; ++i)
     for (int32_t j = 0; j < i; ++j)
@@ -100,7 +97,7 @@ bool resq_program_check(const resq_program *p, resq_error *err) {
                        " a sequence, which may go back by %" PRId64 " tokens",
                        i, p->caches[i].bytes_per_token, p->caches[i].bytes_per_sequence,
                        p->caches[i].rewind);
-  return true;
+  return resq_cuda_check_program(p, err);
 }
 
 /// Every parameter lies, aligned, in the parameter section.
@@ -140,9 +137,6 @@ static bool open_sections(resq_model *m, const char *path, resq_error *err) {
   m->params_absent = absent && p->n_params > 0;
   if (!m->params_absent && !check_params(p, size, err))
     return resq_fail_in(err, "%s", path);
-  // Starts reading ahead; a failure only costs time.
-  if (size)
-    madvise((void *)(uintptr_t)m->params, size, MADV_WILLNEED);
   return true;
 }
 
@@ -176,6 +170,12 @@ const resq_program *resq_model_program(const resq_model *model) { return model->
 
 const resq_artifact *resq_model_artifact(const resq_model *model) {
   return model->has_artifact ? &model->artifact : NULL;
+}
+
+void resq_model_read_ahead(const resq_model *model) {
+  // A failure only costs time.
+  if (model->params_size)
+    madvise((void *)(uintptr_t)model->params, model->params_size, MADV_WILLNEED);
 }
 
 void resq_model_drop_pages(const resq_model *model) {

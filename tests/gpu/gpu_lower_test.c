@@ -13,7 +13,8 @@
 #include <cmocka.h>
 
 #include "dialect/build.h"
-#include "exec/cuda.h"
+#include "exec/cuda_check.h"
+#include "kernels/nvptx/plans.h"
 #include "lowering/driver/compile.h"
 #include "lowering/gpu/lower_gpu.h"
 #include "lowering/codegen/ptx.h"
@@ -113,7 +114,7 @@ static void table_holds_launches(void **state) {
   const resq_program *p = library ? dlsym(library, "resq_program_v1") : NULL;
   assert_non_null(p);
   assert_int_equal(p->n_entries, 4);
-  assert_true(resq_cuda_check_images(p, &err));
+  assert_true(resq_cuda_check_program(p, &err));
   assert_int_equal(p->n_gpu_images, resq_n_gpu_targets);
   for (int j = 0; j < resq_n_gpu_targets; j++) {
     assert_string_equal(p->gpu_images[j].chip, resq_gpu_targets[j].target.name);
@@ -128,14 +129,18 @@ static void table_holds_launches(void **state) {
     assert_int_equal(e->gpu != NULL, !strcmp(e->level, "cuda"));
     if (!e->gpu)
       continue;
-    assert_true(resq_cuda_check_entry(e, p, &err));
     for (int j = 0; j < resq_n_gpu_targets; j++) {
       assert_int_equal(e->gpu->launches[j].n, 2);
       const resq_gpu_launch *l = &e->gpu->launches[j].items[1];
       assert_non_null(strstr(p->gpu_images[j].ptx, l->kernel));
       assert_string_equal(e->op_names[l->op], "linear: linear_f32");
-      assert_int_equal(l->grid_y, 24);
-      assert_int_equal(l->items_per_block, 16);
+      const resq_linear_f32_shape shape = {576, 1536, 1536, 576};
+      const resq_gpu_plan plan =
+          resq_linear_f32_plan(&shape, e->max_rows, p->gpu_images[j].capability);
+      assert_int_equal(l->items_per_row, plan.items_per_row);
+      assert_int_equal(l->items_per_block, plan.items_per_block);
+      assert_int_equal(l->blocks_per_sm, plan.blocks_per_sm);
+      assert_int_equal(l->shared_bytes, plan.shared_bytes);
       assert_int_equal(l->threads, 256);
       assert_int_equal(l->n_args, 4);
       assert_int_equal(l->args[1].kind, RESQ_GPU_PARAM);

@@ -3,19 +3,10 @@
 // RUN: not resq-opt --resq-lower-gpu=rows=0 --split-input-file %s 2>&1 | FileCheck %s
 // CHECK: resq-lower-gpu: rows is 0, allowed: 1 to 4096
 
-func.func @add(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
-  // expected-error @below {{no GPU kernel resq_add yet}}
-  %y = resq.add %x, %x : tensor<?x4xf32>
-  return %y : tensor<?x4xf32>
-}
-
-// -----
-
-// E4M3 is refused as all codes are, at its quantiser.
-func.func @e4m3(%x: tensor<?x8xf32>) {
-  // expected-error @below {{no GPU kernel resq_quantize_e4m3 yet}}
-  %q = resq.quantize %x : tensor<?x8xf32> -> tensor<?x8x!resq.quant<bits = 8, group = 8, zero = false, layout = row, codebook = e4m3>>
-  return
+func.func @angles(%p: tensor<?xi32>) -> tensor<?x4xf32> {
+  // expected-error @below {{resq_rope_angles: constant tables are not lowered for a GPU yet}}
+  %a = resq.rope_angles %p {base = 10000.0 : f32} : tensor<?xi32> -> tensor<?x4xf32>
+  return %a : tensor<?x4xf32>
 }
 
 // -----

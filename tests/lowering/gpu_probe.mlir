@@ -17,17 +17,17 @@ resq.param @down : !s attributes {offset = 3541248 : i64, size = 3538944 : i64}
 // CHECK-SAME: resq.entry = {args = [{dtype = "f32", is_result = false, name = "x", rows = -1 : i64, rows_as = 0 : i64, rules = [], width = 576 : i64}, {{.*}}is_result = true
 // CHECK-SAME: function = "probe"
 // CHECK-SAME: launches = [
-// CHECK-SAME: {args = {{\[\[}}"argument", 0, 0], ["param", 0, 0], ["workspace", 0, 0], ["rows", 0, 0]], grid_y = 1 : i64, items_per_block = 4 : i64, items_per_row = 1 : i64,
-// CHECK-SAME:   kernel = "[[NORM:resq_rms_norm_cuda__576_576_576_f3727c5ac]]", rows_of = 0 : i64, shared = 0 : i64, threads = 128 : i64},
-// CHECK-SAME: {args = {{\[\[}}"workspace", 0, 0], ["param", 0, 2304], ["workspace", 0, 36864], ["rows", 0, 0]], grid_y = 24 : i64, items_per_block = 16 : i64,
-// CHECK-SAME:   kernel = "[[UP:resq_linear_f32_cuda__576_1536_1536_576_null2]]", rows_of = 0 : i64, shared = 0 : i64, threads = 256 : i64},
-// CHECK-SAME: ["param", 0, 3541248], ["workspace", 0, 0], {{.*}}grid_y = 9 : i64,
+// CHECK-SAME: {args = {{\[\[}}"argument", 0, 0], ["param", 0, 0], ["workspace", 0, 0], ["rows", 0, 0]], grid_y = 1 : i64, items_per_block = 1 : i64, items_per_row = 1 : i64,
+// CHECK-SAME:   kernel = "[[NORM:resq_rms_norm_cuda__576_576_576_f3727c5ac]]", rows_of = 0 : i64, shared = 2576 : i64, threads = 96 : i64},
+// CHECK-SAME: {args = {{\[\[}}"workspace", 0, 0], ["param", 0, 2304], ["workspace", 0, 36864], ["rows", 0, 0]], grid_y = 1 : i64, items_per_block = 1 : i64, items_per_row = 96 : i64,
+// CHECK-SAME:   kernel = "[[UP:resq_linear_f32_cuda__576_1536_1536_576_null2]]", rows_of = 0 : i64, shared = 33792 : i64, threads = 256 : i64},
+// CHECK-SAME: ["param", 0, 3541248], ["workspace", 0, 0], {{.*}}items_per_row = 36 : i64,
 // A kernel for the same shape is made once: the second norm names the first's, and writes the result.
 // CHECK-SAME: ["argument", 1, 0], ["rows", 0, 0]], {{.*}} kernel = "[[NORM]]"
 // CHECK-SAME: level = "cuda", max_rows = 16 : i64, op_names = ["first: rms_norm", "up: linear_f32", "down: linear_f32", "second: rms_norm"], uses = [], workspace = 135168 : i64
-// CHECK: func.func private @resq_rms_norm_cuda(!llvm.ptr, !llvm.ptr, !llvm.ptr, i64, i64, i64, i64, f32)
-// CHECK: gpu.func @[[NORM]](%[[X:.*]]: !llvm.ptr, %[[G:.*]]: !llvm.ptr, %[[Y:.*]]: !llvm.ptr, %[[R:.*]]: i64) kernel attributes {known_block_size = array<i32: 128, 1, 1>} {
-// CHECK: func.call @resq_rms_norm_cuda(%[[X]], %[[G]], %[[Y]], %[[R]], %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}})
+// CHECK: func.func private @resq_rms_norm_cuda(!llvm.ptr, !llvm.ptr, !llvm.ptr, i64, i64, i64, i64, f32, i64, !llvm.ptr)
+// CHECK: gpu.func @[[NORM]](%[[X:.*]]: !llvm.ptr, %[[G:.*]]: !llvm.ptr, %[[Y:.*]]: !llvm.ptr, %[[R:.*]]: i64) kernel attributes {known_block_size = array<i32: 96, 1, 1>} {
+// CHECK: func.call @resq_rms_norm_cuda(%[[X]], %[[G]], %[[Y]], %[[R]], %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}})
 // CHECK-NEXT: gpu.return
 // CHECK: gpu.func @[[UP]]
 // CHECK-NOT: gpu.func @[[NORM]]

@@ -1,0 +1,366 @@
+//===-- attention_cuda.c - causal softmax attention over a cache ----------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A block does a tile of queries (attention_tiles.h), 64 positions at a time, as attention_generic.c does: keys, then
+// values are decoded to shared memory once for all of them, a token by the same threads. Sums of floats keep
+// generic's order: a score is one thread's, over columns rising; so is an element of the result, over positions
+// rising; so is the sum of a query's probabilities. A thread has four queries by some tokens or elements.
+//===----------------------------------------------------------------------===//
+#include "elements.h"
+#include "kernels/scalar_math.h"
+
+enum {
+  TOGETHER = RESQ_ATTENTION_TOGETHER,
+  BLOCK = RESQ_KV_BLOCK,
+  MOST_EACH = RESQ_ATTENTION_MOST_HELD / TOGETHER, ///< elements of a thread
+  MOST_TOKENS = 4,                                 ///< of a thread
+};
+
+/// What a block works with; all but rows and places are constants after inlining.
+typedef struct resq_attender {
+  resq_attention_shape shape;
+  int64_t queries, piece;
+  int threads, lanes;
+  uint32_t coded, q, scores, states; ///< where parts of the shared memory begin
+  resq_kv_view key, value;
+  int64_t begin, end; ///< rows, of one sequence
+  int64_t head, heads;
+  float scale;
+  const int32_t *positions;
+} resq_attender;
+
+/// What the vector of a token is scaled by.
+typedef struct resq_token {
+  float scales[2];
+  int32_t zeros[2];
+} resq_token;
+
+RESQ_INLINE resq_token resq_token_of(const resq_kv_view *v, int64_t position) {
+  resq_token t = {{1.0f, 1.0f}, {0, 0}};
+  if (v->kind == RESQ_KV_F32 || v->kind == RESQ_KV_F16)
+    return t;
+  t.scales[0] = resq_kv_scale(v, position, 0);
+  if (v->kind == RESQ_KV_QJL)
+    t.scales[0] = resq_qjl_weight(t.scales[0], v->low);
+  if (v->kind == RESQ_KV_INT)
+    t.zeros[0] = v->zeros[0][position];
+  if (v->high > 0) {
+    t.scales[1] = resq_kv_scale(v, position, 1);
+    t.zeros[1] = v->zeros[1][position];
+  }
+  return t;
+}
+
+/// resq_kv_decode of a token.
+RESQ_INLINE float resq_token_column(const resq_kv_view *v, const resq_token *t, int64_t position,
+                                    int64_t i) {
+  if (v->kind == RESQ_KV_F32 || v->kind == RESQ_KV_F16)
+    return resq_kv_decode(v, position, i);
+  const int32_t code = resq_kv_code_of(v, position, i);
+  if (i >= v->low)
+    return t->scales[1] * (float)(code - t->zeros[1]);
+  if (v->kind == RESQ_KV_LM)
+    return t->scales[0] * resq_lm_centroid(v->bits, code);
+  if (v->kind == RESQ_KV_QJL)
+    return code ? t->scales[0] : -t->scales[0];
+  return t->scales[0] * (float)(code - t->zeros[0]);
+}
+
+//===-- Queries -----------------------------------------------------------===//
+
+/// The row of query i of the block, or -1 where there is none.
+RESQ_INLINE int64_t resq_attender_row(const resq_attender *a, int64_t i) {
+  const int64_t row = a->begin + i / a->piece;
+  return i < a->queries / a->piece * a->piece && row < a->end && i % a->piece < a->heads ? row : -1;
+}
+
+RESQ_INLINE float resq_query_column(const resq_kv_view *key, const float *q, const float *sketch,
+                                    int64_t j) {
+  if (key->kind != RESQ_KV_QJL)
+    return q[j];
+  if (j >= key->low)
+    return q[key->elements + j - key->low];
+  const float *row = sketch + j / RESQ_TILE_N * RESQ_TILE_N * key->elements + j % RESQ_TILE_N;
+  float sum = 0.0f;
+  for (int64_t i = 0; i < key->elements; ++i)
+    sum += row[i * RESQ_TILE_N] * q[i];
+  return sum;
+}
+
+/// Columns of all queries, zeros of those that are not there, and the states that they begin with.
+RESQ_INLINE void resq_attender_load(const resq_attender *a, const float *q, const float *sketch,
+                                    int64_t ldq) {
+  for (int64_t at = resq_thread(); at < a->key.size * a->queries; at += a->threads) {
+    const int64_t i = at / a->key.size, j = at % a->key.size, row = resq_attender_row(a, i);
+    const float *from = q + row * ldq + (a->head + i % a->piece) * a->shape.head_size;
+    resq_shared_store_f32(a->q + 4 * (uint32_t)(j * a->queries + i),
+                          row < 0 ? 0.0f : resq_query_column(&a->key, from, sketch, j));
+  }
+  for (int64_t i = resq_thread(); i < a->queries; i += a->threads) {
+    const int64_t row = resq_attender_row(a, i);
+    resq_shared_store_x4(a->states + 16 * (uint32_t)i,
+                         (resq_u32x4){resq_bits_of(-3.0e38f), resq_bits_of(0.0f),
+                                      resq_bits_of(1.0f),
+                                      row < 0 ? (uint32_t)-1 : (uint32_t)a->positions[row]});
+  }
+}
+
+/// How many of the block's positions query i may see; 0 or less: none.
+RESQ_INLINE int64_t resq_attender_count(const resq_attender *a, int64_t i, int64_t first) {
+  return (int64_t)(int32_t)resq_shared_load(a->states + 16 * (uint32_t)i + 12) + 1 - first;
+}
+
+//===-- Scores ------------------------------------------------------------===//
+
+/// Columns [from, from + count) of the keys of 64 positions: column by column, a thread has one token.
+RESQ_INLINE void resq_attender_keys(const resq_attender *a, int64_t first, int64_t tokens,
+                                    int64_t from, int64_t count) {
+  const int64_t t = resq_thread() % BLOCK;
+  const resq_token token =
+      t < tokens ? resq_token_of(&a->key, first + t) : (resq_token){{0, 0}, {0, 0}};
+  for (int64_t i = resq_thread() / BLOCK; i < count; i += a->threads / BLOCK)
+    resq_shared_store_f32(a->coded + 4 * (uint32_t)(i * BLOCK + t),
+                          t < tokens ? resq_token_column(&a->key, &token, first + t, from + i)
+                                     : 0.0f);
+}
+
+/// Adds columns [from, from + count) to the scores of the thread's queries and tokens.
+RESQ_INLINE void resq_attender_add_scores(const resq_attender *a, int64_t from, int64_t count,
+                                          float (*sums)[MOST_TOKENS]) {
+  const int group = resq_thread() / a->lanes, lane = resq_thread() % a->lanes;
+  const int each = BLOCK > a->lanes ? BLOCK / a->lanes : 1;
+  uint32_t k_at = a->coded + 4 * (uint32_t)(lane * each);
+  uint32_t q_at = a->q + 4 * (uint32_t)(from * a->queries + group * TOGETHER);
+  if (lane >= BLOCK)
+    return;
+  for (int64_t i = 0; i < count; ++i) {
+    const resq_u32x4 q = resq_shared_load_x4(q_at);
+    resq_u32x4 k = {0, 0, 0, 0};
+    if (each == 4)
+      k = resq_shared_load_x4(k_at);
+    else {
+      RESQ_UNROLL
+      for (int t = 0; t < each; ++t)
+        k[t] = resq_shared_load(k_at + 4 * (uint32_t)t);
+    }
+    RESQ_UNROLL
+    for (int g = 0; g < TOGETHER; ++g)
+      RESQ_UNROLL
+    for (int t = 0; t < each; ++t)
+      sums[g][t] += resq_float_of(q[g]) * resq_float_of(k[t]);
+    k_at += 4 * BLOCK;
+    q_at += 4 * (uint32_t)a->queries;
+  }
+}
+
+RESQ_INLINE void resq_attender_put_scores(const resq_attender *a, float (*sums)[MOST_TOKENS]) {
+  const int group = resq_thread() / a->lanes, lane = resq_thread() % a->lanes;
+  const int each = BLOCK > a->lanes ? BLOCK / a->lanes : 1;
+  const uint32_t line = 4 * (uint32_t)resq_attention_score_line(a->queries);
+  if (lane >= BLOCK)
+    return;
+  RESQ_UNROLL
+  for (int t = 0; t < each; ++t)
+    resq_shared_store_x4(
+        a->scores + line * (uint32_t)(lane * each + t) + 4 * (uint32_t)(group * TOGETHER),
+        (resq_u32x4){resq_bits_of(sums[0][t] * a->scale), resq_bits_of(sums[1][t] * a->scale),
+                     resq_bits_of(sums[2][t] * a->scale), resq_bits_of(sums[3][t] * a->scale)});
+}
+
+/// Scores of all queries and of `tokens` positions from `first` on.
+RESQ_INLINE void resq_attender_score(const resq_attender *a, int64_t first, int64_t tokens) {
+  float sums[TOGETHER][MOST_TOKENS] = {{0}};
+  for (int64_t from = 0; from < a->key.size; from += RESQ_ATTENTION_COLUMNS) {
+    const int64_t left = a->key.size - from;
+    const int64_t count = left < RESQ_ATTENTION_COLUMNS ? left : RESQ_ATTENTION_COLUMNS;
+    resq_attender_keys(a, first, tokens, from, count);
+    resq_sync_block();
+    resq_attender_add_scores(a, from, count, sums);
+    resq_sync_block();
+  }
+  resq_attender_put_scores(a, sums);
+  resq_sync_block();
+}
+
+/// Scores become probabilities relative to the largest so far; states know by what results are scaled. Some
+/// lanes of a warp share a query.
+RESQ_INLINE void resq_attender_soften(const resq_attender *a, int64_t first) {
+  const int wanted = a->threads / (int)a->queries, share = wanted < RESQ_WARP ? wanted : RESQ_WARP;
+  const uint32_t line = 4 * (uint32_t)resq_attention_score_line(a->queries);
+  const int me = resq_thread() % share, i = resq_thread() / share;
+  if (resq_thread() / RESQ_WARP * RESQ_WARP >= share * (int)a->queries)
+    return; // whole warps
+  const uint32_t state = a->states + 16 * (uint32_t)i, at = a->scores + 4 * (uint32_t)i;
+  const int64_t seen = resq_attender_count(a, i, first);
+  const int count = (int)(seen < BLOCK ? seen : BLOCK);
+  const float before = resq_shared_load_f32(state);
+  float largest = before;
+  for (int t = me; t < count; t += share) {
+    const float score = resq_shared_load_f32(at + line * (uint32_t)t);
+    largest = score > largest ? score : largest;
+  }
+  for (int distance = share / 2; distance > 0; distance /= 2) {
+    const float other = resq_shuffle_xor_f32(largest, distance);
+    largest = other > largest ? other : largest;
+  }
+  for (int t = me; t < count; t += share)
+    resq_shared_store_f32(at + line * (uint32_t)t,
+                          resq_exp(resq_shared_load_f32(at + line * (uint32_t)t) - largest));
+  resq_sync_warp();
+  if (me == 0 && count > 0) {
+    const float factor = resq_exp(before - largest);
+    float sum = resq_shared_load_f32(state + 4) * factor;
+    for (int t = 0; t < count; ++t)
+      sum += resq_shared_load_f32(at + line * (uint32_t)t);
+    resq_shared_store_f32(state, largest);
+    resq_shared_store_f32(state + 4, sum);
+    resq_shared_store_f32(state + 8, factor);
+  }
+}
+
+//===-- Values ------------------------------------------------------------===//
+
+/// Elements [from, from + count) of the values of 64 positions: token by token, some threads have one token.
+RESQ_INLINE void resq_attender_values(const resq_attender *a, int64_t first, int64_t tokens,
+                                      int64_t from, int64_t count) {
+  const int64_t share = a->threads / BLOCK, t = resq_thread() / share;
+  const uint32_t line = 4 * (uint32_t)resq_attention_value_line(&a->shape);
+  if (t >= tokens)
+    return;
+  const resq_token token = resq_token_of(&a->value, first + t);
+  for (int64_t i = resq_thread() % share; i < count; i += share)
+    resq_shared_store_f32(a->coded + line * (uint32_t)t + 4 * (uint32_t)i,
+                          resq_token_column(&a->value, &token, first + t, from + i));
+}
+
+/// Adds 64 positions to the thread's results for elements [from, from + count): y[j][g] is element
+/// base + lane + lanes * j of query g. `counts`: what the queries see, where not everything.
+RESQ_INLINE void resq_attender_add_values(const resq_attender *a, int64_t tokens, int64_t from,
+                                          int64_t count, const int64_t *counts, int64_t base,
+                                          int each, float (*y)[TOGETHER]) {
+  const int group = resq_thread() / a->lanes, lane = resq_thread() % a->lanes;
+  const uint32_t value_line = 4 * (uint32_t)resq_attention_value_line(&a->shape);
+  const uint32_t score_line = 4 * (uint32_t)resq_attention_score_line(a->queries);
+  for (int64_t t = 0; t < tokens; ++t) {
+    const resq_u32x4 p = resq_shared_load_x4(a->scores + score_line * (uint32_t)t +
+                                             4 * (uint32_t)(group * TOGETHER));
+    RESQ_UNROLL
+    for (int j = 0; j < each; ++j) {
+      const int64_t i = base + lane + (int64_t)j * a->lanes - from;
+      if (i < 0 || i >= count)
+        continue;
+      const float v = resq_shared_load_f32(a->coded + value_line * (uint32_t)t + 4 * (uint32_t)i);
+      RESQ_UNROLL
+      for (int g = 0; g < TOGETHER; ++g)
+        if (!counts || t < counts[g])
+          y[j][g] += resq_float_of(p[g]) * v;
+    }
+  }
+}
+
+//===-- The kernel --------------------------------------------------------===//
+
+/// Elements [base, end) of the results of rows of one sequence, at most MOST_EACH for each thread.
+RESQ_INLINE void resq_attender_run(const resq_attender *a, float *out, int64_t ldy, int64_t base,
+                                   int64_t end) {
+  const int group = resq_thread() / a->lanes, lane = resq_thread() % a->lanes;
+  const int each = (int)((end - base + a->lanes - 1) / a->lanes);
+  float y[MOST_EACH][TOGETHER] = {{0}};
+  int64_t positions = 0;
+  for (int64_t r = a->begin; r < a->end; ++r)
+    positions = a->positions[r] + 1 > positions ? a->positions[r] + 1 : positions;
+  for (int64_t first = 0; first < positions; first += BLOCK) {
+    const int64_t tokens = positions - first < BLOCK ? positions - first : BLOCK;
+    int64_t counts[TOGETHER];
+    bool all = true;
+    resq_attender_score(a, first, tokens);
+    resq_attender_soften(a, first);
+    for (int64_t from = base; from < end; from += RESQ_ATTENTION_COLUMNS) {
+      const int64_t left = end - from;
+      const int64_t count = left < RESQ_ATTENTION_COLUMNS ? left : RESQ_ATTENTION_COLUMNS;
+      resq_attender_values(a, first, tokens, from, count);
+      resq_sync_block();
+      if (from == base) {
+        RESQ_UNROLL
+        for (int g = 0; g < TOGETHER; ++g) {
+          const int64_t i = group * TOGETHER + g;
+          const float factor = resq_shared_load_f32(a->states + 16 * (uint32_t)i + 8);
+          counts[g] = resq_attender_count(a, i, first);
+          all = all && counts[g] >= tokens;
+          RESQ_UNROLL
+          for (int j = 0; j < each; ++j)
+            y[j][g] = counts[g] > 0 ? y[j][g] * factor : y[j][g];
+        }
+      }
+      if (all)
+        resq_attender_add_values(a, tokens, from, count, (const int64_t *)0, base, each, y);
+      else
+        resq_attender_add_values(a, tokens, from, count, counts, base, each, y);
+      resq_sync_block();
+    }
+  }
+  RESQ_UNROLL
+  for (int g = 0; g < TOGETHER; ++g) {
+    const int64_t i = group * TOGETHER + g, row = resq_attender_row(a, i);
+    const float sum = resq_shared_load_f32(a->states + 16 * (uint32_t)i + 4);
+    float *to = out + row * ldy + (a->head + i % a->piece) * a->shape.head_size;
+    RESQ_UNROLL
+    for (int j = 0; j < each; ++j)
+      if (row >= 0 && base + lane + (int64_t)j * a->lanes < end)
+        to[base + lane + (int64_t)j * a->lanes] = y[j][g] / sum;
+  }
+  resq_sync_block(); // before other queries take the place of these
+}
+
+void RESQ_KERNEL(resq_attention)(const float *q, const int32_t *positions, const int32_t *sequences,
+                                 const float *sketch, const uint8_t *cache, float *y, int64_t rows,
+                                 int64_t ldq, int64_t ldy, int64_t capacity, int64_t heads,
+                                 int64_t kv_heads, int64_t head_size, float scale, int64_t k_kind,
+                                 int64_t k_bits, int64_t k_high, int64_t k_rows, int64_t v_kind,
+                                 int64_t v_bits, int64_t v_high, int64_t variant,
+                                 uint8_t *scratch) {
+  const resq_attention_shape shape = {ldq,    ldy,    heads,  kv_heads, head_size, k_kind,
+                                      k_bits, k_high, k_rows, v_kind,   v_bits,    v_high};
+  const resq_kv_format keys = resq_attention_keys(&shape), values = resq_attention_values(&shape);
+  const resq_attention_tiles tiles = resq_attention_tiles_of(&shape, variant);
+  const int64_t group = heads / kv_heads, row_tiles = (rows + tiles.rows - 1) / tiles.rows;
+  resq_attender a = {.shape = shape,
+                     .queries = variant,
+                     .piece = tiles.piece,
+                     .threads = resq_attention_threads(variant),
+                     .lanes = (int)resq_attention_lanes(variant),
+                     .coded = resq_dynamic_shared(),
+                     .scale = scale,
+                     .positions = positions};
+  const int64_t at_once = (int64_t)MOST_EACH * a.lanes;
+  a.q = a.coded + 4 * (uint32_t)resq_attention_coded(&shape);
+  a.scores = a.q + 4 * (uint32_t)(resq_kv_columns(keys) * variant);
+  a.states = a.scores + 4 * (uint32_t)(BLOCK * resq_attention_score_line(variant));
+  (void)scratch;
+  resq_begin();
+  for (int64_t item = resq_block_x(); item < row_tiles * kv_heads * tiles.pieces;
+       item += resq_blocks_x()) {
+    const int64_t kv = item / tiles.pieces % kv_heads, first = item % tiles.pieces * tiles.piece;
+    // The last rows read the most positions: they go first.
+    const int64_t tile = row_tiles - 1 - item / (kv_heads * tiles.pieces);
+    const int64_t last = (tile + 1) * tiles.rows < rows ? (tile + 1) * tiles.rows : rows;
+    a.head = kv * group + first;
+    a.heads = group - first < tiles.piece ? group - first : tiles.piece;
+    for (a.begin = tile * tiles.rows; a.begin < last; a.begin = a.end) {
+      a.end = a.begin + 1;
+      while (a.end < last && sequences[a.end] == sequences[a.begin])
+        ++a.end;
+      a.key = resq_kv_head((uint8_t *)cache, keys, values, capacity, kv_heads, sequences[a.begin],
+                           kv, 1);
+      a.value = resq_kv_head((uint8_t *)cache, keys, values, capacity, kv_heads, sequences[a.begin],
+                             kv, 0);
+      for (int64_t base = 0; base < head_size;
+           base += at_once) { // more than once where heads are huge
+        resq_attender_load(&a, q, sketch, ldq);
+        resq_sync_block();
+        resq_attender_run(&a, y, ldy, base,
+                          base + at_once < head_size ? base + at_once : head_size);
+      }
+    }
+  }
+}
