@@ -13,6 +13,13 @@
 #define RESQ_UNROLL_SOME _Pragma("unroll 16")
 #endif
 
+/// The same of long turns, whose registers would not leave room for a second block.
+#ifdef RESQ_EMULATED
+#define RESQ_UNROLL_FEW
+#else
+#define RESQ_UNROLL_FEW _Pragma("unroll 4")
+#endif
+
 /// The elements of rows that are this thread's: (row, i) for each, over the whole grid.
 #define RESQ_EACH_ELEMENT(rows, width, row, i)                                                     \
   for (int64_t at_ = resq_block_x() * resq_threads() + resq_thread(), row, i;                      \

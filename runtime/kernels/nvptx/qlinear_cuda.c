@@ -16,15 +16,17 @@ typedef struct resq_qfew_sums {
   int32_t rows[RESQ_GPU_FEW_ROWS / 8][4], weights[4];
 } resq_qfew_sums;
 
-/// To the slot at `slot`, and zero.
-RESQ_INLINE void resq_qfew_flush(const resq_qshape *b, resq_qfew_sums *s, uint32_t slot, int lane) {
+/// To the slot at `slot`, which has so many rows, and zero.
+RESQ_INLINE void resq_qfew_flush(const resq_qshape *b, resq_qfew_sums *s, uint32_t slot,
+                                 int64_t rows, int lane) {
   const int g = lane >> 2, q = lane & 3;
   RESQ_UNROLL
   for (int t = 0; t < RESQ_GPU_FEW_ROWS / 8; ++t)
     RESQ_UNROLL
   for (int i = 0; i < 4; ++i) {
     const int column = 8 * t + 2 * q + i % 2, channel = 2 * g + i / 2;
-    resq_shared_add(slot + 4 * (uint32_t)(column * RESQ_TILE_N + channel), s->rows[t][i]);
+    if (column < rows)
+      resq_shared_add(slot + 4 * (uint32_t)(column * RESQ_TILE_N + channel), s->rows[t][i]);
     s->rows[t][i] = 0;
   }
   RESQ_UNROLL
@@ -66,19 +68,21 @@ RESQ_INLINE void resq_qfew_multiply(const resq_qshape *b, int64_t tile, int64_t 
       if (at / steps != slot) {
         if (slot >= 0)
           resq_qfew_flush(b, &sums, slots + 4 * (uint32_t)(slot * RESQ_QFEW_COLUMNS * RESQ_TILE_N),
-                          lane);
+                          rows - row, lane);
         slot = at / steps;
       }
       const resq_qints v = resq_qdecode(b, &raw[k], table, lane);
       RESQ_UNROLL
       for (int t = 0; t < RESQ_GPU_FEW_ROWS / 8; ++t)
-        resq_qproduct(sums.rows[t], &v, x[k][t]);
+        if (row + 8 * t < rows) // for all lanes
+          resq_qproduct(sums.rows[t], &v, x[k][t]);
       if (b->abits == 8)
         resq_qproduct(sums.weights, &v, resq_qsum_of_weights(b, at % steps, lane));
     }
   }
   if (slot >= 0)
-    resq_qfew_flush(b, &sums, slots + 4 * (uint32_t)(slot * RESQ_QFEW_COLUMNS * RESQ_TILE_N), lane);
+    resq_qfew_flush(b, &sums, slots + 4 * (uint32_t)(slot * RESQ_QFEW_COLUMNS * RESQ_TILE_N),
+                    rows - row, lane);
 }
 
 /// y += the branch's product of one row and channel, the thread's.
