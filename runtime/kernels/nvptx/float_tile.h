@@ -122,7 +122,7 @@ RESQ_INLINE float resq_few_sum(const resq_tile_product *p, int64_t row, int64_t 
     }
     if (row + resq_few_row() < p->rows) {
       const int count = (int)(end - from < RESQ_FEW_STEP ? end - from : RESQ_FEW_STEP);
-      RESQ_UNROLL_SOME
+      RESQ_UNROLL_BY(16)
       for (int k = 0; k < count; ++k)
         sum += resq_shared_load_f32(own_x + 4 * (uint32_t)k) *
                resq_shared_load_f32(own_w + 4 * RESQ_TILE_N * (uint32_t)k);
@@ -212,7 +212,7 @@ RESQ_INLINE void resq_many_sum(const resq_tile_product *p, int64_t row, int64_t 
     resq_sync_block();
     if (from + RESQ_MANY_STEP < end)
       resq_many_load(p, row, channel, from + RESQ_MANY_STEP, end, x, w);
-    RESQ_UNROLL_FEW
+    RESQ_UNROLL_BY(4)
     for (int k = 0; k < count; ++k) {
       const resq_u32x4 a = resq_shared_load_x4(own_x + 4 * RESQ_MANY_X_LINE * (uint32_t)k);
       const resq_u32x4 b = resq_shared_load_x4(own_w + 4 * RESQ_MANY_W_LINE * (uint32_t)k);

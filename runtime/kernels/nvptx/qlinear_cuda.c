@@ -9,7 +9,11 @@
 
 //===-- Few rows ----------------------------------------------------------===//
 
-enum { FEW_WARPS = RESQ_QFEW_THREADS / 32, FEW_AT_ONCE = 4 /* steps whose loads are under way */ };
+enum {
+  FEW_WARPS = RESQ_QFEW_THREADS / 32,
+  FEW_AT_ONCE = 4, ///< steps whose loads are under way together
+  FEW_GROUPS = 8,  ///< groups, likewise
+};
 
 /// A warp's sums of a slot, which has columns of 16 channels: rows, then sums of weights.
 typedef struct resq_qfew_sums {
@@ -98,13 +102,26 @@ RESQ_INLINE float resq_qfew_branch(const resq_qshape *b, int64_t tile, int64_t r
     resq_sync_block();
     resq_qfew_multiply(b, tile, row, rows, begin, begin + count, slots, shared);
     resq_sync_block();
-    for (int64_t g = 0; g < count && own < rows; ++g) {
-      const uint32_t slot = slots + each * (uint32_t)g;
-      const uint32_t column = 4 * (uint32_t)((own - row) * RESQ_TILE_N + c);
-      const uint32_t weights = 4 * (uint32_t)(RESQ_GPU_FEW_ROWS * RESQ_TILE_N + c);
-      resq_qadd_group(b, own, begin + g, (int32_t)resq_shared_load(slot + column),
-                      b->abits == 8 ? (int32_t)resq_shared_load(slot + weights) : 0,
-                      resq_qweight_scale(b, tile * RESQ_TILE_N + c, begin + g), &result);
+    for (int64_t first = 0; first < count && own < rows; first += FEW_GROUPS) {
+      resq_qscaling by[FEW_GROUPS];
+      float scales[FEW_GROUPS];
+      RESQ_UNROLL
+      for (int k = 0; k < FEW_GROUPS; ++k) {
+        const int64_t g = first + k < count ? begin + first + k : begin;
+        by[k] = resq_qscaling_of(b, own, g);
+        scales[k] = resq_qweight_scale(b, tile * RESQ_TILE_N + c, g);
+      }
+      RESQ_UNROLL
+      for (int k = 0; k < FEW_GROUPS; ++k) {
+        if (first + k >= count)
+          continue;
+        const uint32_t slot = slots + each * (uint32_t)(first + k);
+        const uint32_t column = 4 * (uint32_t)((own - row) * RESQ_TILE_N + c);
+        const uint32_t weights = 4 * (uint32_t)(RESQ_GPU_FEW_ROWS * RESQ_TILE_N + c);
+        resq_qadd_group(b, begin + first + k, by[k], (int32_t)resq_shared_load(slot + column),
+                        b->abits == 8 ? (int32_t)resq_shared_load(slot + weights) : 0, scales[k],
+                        &result);
+      }
     }
     resq_sync_block();
   }
@@ -164,8 +181,8 @@ RESQ_INLINE void resq_qmany_branch(const resq_qshape *b, int64_t tile, int64_t r
       for (int i = 0; i < 2; ++i) {
         const int64_t own = row + 8 * t + 2 * (lane & 3) + i;
         if (own < rows)
-          resq_qadd_group(b, own, g, sums[t][2 * c + i], weights[2 * c], scale,
-                          &results[t][2 * c + i]);
+          resq_qadd_group(b, g, resq_qscaling_of(b, own, g), sums[t][2 * c + i], weights[2 * c],
+                          scale, &results[t][2 * c + i]);
       }
     }
   }
