@@ -281,6 +281,8 @@ class Resq_Op<string mnemonic, list<Trait> traits = []> : Op<Resq_Dialect, mnemo
   bit hasEmitter = 0;
 }
 class Resq_SharedOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, traits>;
+// What a lowering makes of a function: no caller passes rows to it.
+class Resq_LoweredOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, traits>;
 class Resq_RecipeOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, !listconcat(traits, [HasParent<"ParamOp">])>;
 
 // Row tensors: [rows, width]; rows may be dynamic, width is static.
@@ -696,6 +698,45 @@ def Resq_ObserveOp : Resq_Op<"observe", [MemoryEffects<[MemWrite]>]> {
   let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, StrAttr:$site, I64Attr:$block);
   let assemblyFormat = "$x $site `block` $block attr-dict `:` type($x)";
+  let hasVerifier = 1;
+}
+
+//===-- Launches: what --resq-lower-gpu makes of a function ---------------===//
+
+// The numbers are those of resq_gpu_arg_kind (resq/abi.h): dialect.cpp checks it.
+def Resq_GpuArg : Resq_Enum<"GpuArg", "where an argument of a launch comes from", [
+  I32EnumCase<"Workspace", 0, "workspace">, I32EnumCase<"Argument", 1, "argument">, I32EnumCase<"Param", 2, "param">,
+  I32EnumCase<"Cache", 3, "cache">, I32EnumCase<"Prepared", 4, "prepared">, I32EnumCase<"Rows", 5, "rows">,
+  I32EnumCase<"Capacity", 6, "capacity">]>;
+
+def Resq_LaunchOp : Resq_LoweredOp<"launch", [MemoryEffects<[MemRead, MemWrite]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a kernel started on a GPU, after the launches before it";
+  let description = [{
+    `op` is the number of the function's kernel call that the launch belongs to, `label` its name for people. `args` are triples of kind, index and byte
+    offset, in text words: `workspace 64`, `param 128`, `prepared 0` are bytes of one region, `argument 1` and `cache 3` are the function's, with
+    `+ 64` where they begin further back, `rows 0` is the number of rows of argument 0, and `capacity` the tokens that a sequence holds.
+
+    With items = `items_per_row` for each row of argument `rows_of` (-1: one row), there are ceil(items / `items_per_block`) blocks, but at most
+    `blocks_per_sm` for each multiprocessor where that is not 0. `early`: the kernel itself waits for the launch before it.
+    C1: args are triples of a known kind, and an index and an offset that are not negative. C2: a block has 1 to 1024 threads, and items, blocks and
+    bytes of shared memory are not negative, a row and a block having at least one item. C3: kernel names a function of a gpu.module.
+  }];
+  let arguments = (ins I64Attr:$op, StrAttr:$label, SymbolRefAttr:$kernel, DenseI64ArrayAttr:$args, I64Attr:$items_per_row,
+                       DefaultValuedAttr<I64Attr, "-1">:$rows_of, I64Attr:$items_per_block, I64Attr:$threads,
+                       DefaultValuedAttr<I64Attr, "0">:$blocks_per_sm, DefaultValuedAttr<I64Attr, "0">:$shared_bytes, UnitAttr:$early);
+  let assemblyFormat = [{ $op $label $kernel custom<GpuArgs>($args) `items` $items_per_row (`of` `rows` $rows_of^)? `by` $items_per_block
+                          `threads` $threads (`blocks_per_sm` $blocks_per_sm^)? (`shared` $shared_bytes^)? (`early` $early^)? attr-dict }];
+  let hasVerifier = 1;
+}
+
+def Resq_LaunchObserveOp : Resq_LoweredOp<"launch_observe", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "rows on a GPU handed to the session's observer, where it has one";
+  let description = [{
+    As many rows as argument `rows_of` has, `width` floats each and `stride` floats apart, are those of site number `site`. The rest is as of `resq.launch`.
+    C1: args is one triple, a pointer.
+  }];
+  let arguments = (ins I64Attr:$op, StrAttr:$label, DenseI64ArrayAttr:$args, I64Attr:$rows_of, I64Attr:$site, I64Attr:$width, I64Attr:$stride);
+  let assemblyFormat = "$op $label custom<GpuArgs>($args) `rows` $rows_of `site` $site `width` $width `stride` $stride attr-dict";
   let hasVerifier = 1;
 }
 

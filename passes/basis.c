@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/basis.h"
 
+#include <assert.h>
+
 bool resq_basis_parse(MlirStringRef text, resq_basis_kind *out) {
   if (resq_str_eq(text, "pca"))
     *out = RESQ_BASIS_PCA;
@@ -70,6 +72,7 @@ static MlirValue random_part(const resq_builder *b, const resq_basis *basis) {
 static MlirType retyped(MlirValue x, MlirType element) {
   MlirType type = mlirValueGetType(x);
   int64_t shape[3];
+  assert(mlirShapedTypeGetRank(type) <= 3); // a matrix, or one for each head
   for (intptr_t i = 0; i < mlirShapedTypeGetRank(type); i++)
     shape[i] = mlirShapedTypeGetDimSize(type, i);
   return resq_tensor(element, mlirShapedTypeGetRank(type), shape);
@@ -79,6 +82,7 @@ static MlirType retyped(MlirValue x, MlirType element) {
 static MlirValue summed_moments(const resq_builder *b, const resq_basis *basis) {
   MlirType type = square(b, basis, basis->blocks > 0);
   MlirValue sum = {NULL};
+  assert(basis->n_sites > 0); // callers refuse an ordered basis without a site
   for (intptr_t i = 0; i < basis->n_sites; i++) {
     MlirValue m = resqMomentOpBuild(b, basis->sites[i], type);
     if (basis->normalize)

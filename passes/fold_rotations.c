@@ -26,6 +26,7 @@
 #include "passes/sites.h"
 #include "passes/stream.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +92,7 @@ static bool can_turn_output(MlirOperation module, MlirValue v, const turn *t, in
 }
 
 static void turn_linear_output(MlirOperation module, MlirOperation linear, turn *t) {
+  assert(resqOpIsLinear(linear)); // can_turn_output and stream_obstacle let nothing else end a sum
   resq_edit_recipe(module, resq_own_param(module, linear, RESQ_LINEAR_WEIGHT, "turned"), turn_rows,
                    t);
   if (mlirOperationGetNumOperands(linear) > RESQ_LINEAR_BIAS)

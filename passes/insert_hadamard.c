@@ -18,6 +18,7 @@
 #include "passes/recipe.h"
 #include "passes/sites.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 typedef struct inserting {
@@ -78,8 +79,9 @@ static void transform_input(inserting *in, MlirValue x) {
       if (!resqOpIsLinear(users[i]))
         continue;
       mlirOperationSetOperand(users[i], 0, turned);
-      resq_fold_step(in->module,
-                     resq_own_param(in->module, users[i], RESQ_LINEAR_WEIGHT, "hadamard"), &step);
+      MlirOperation param = resq_own_param(in->module, users[i], RESQ_LINEAR_WEIGHT, "hadamard");
+      assert(!mlirOperationIsNull(param)); // the loop above has looked at each reader's weight
+      resq_fold_step(in->module, param, &step);
     }
   }
   free(users);

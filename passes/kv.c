@@ -12,6 +12,7 @@
 #include "dialect/memory.h"
 #include "passes/sites.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,7 @@ static bool has_value_basis(MlirOperation attention) {
 /// Heads of the queries that read a cache; 0 when two attentions have not the same: their moments
 /// have one site.
 static int64_t query_heads(const cache_users *u, int64_t head_size) {
+  assert(u->count > u->appends); // callers have seen that the cache is read
   int64_t width = resq_width(mlirOperationGetOperand(u->ops[u->appends], 0));
   for (intptr_t i = u->appends + 1; i < u->count; i++)
     if (resq_width(mlirOperationGetOperand(u->ops[i], 0)) != width)
@@ -225,7 +227,8 @@ static void set_sketch(caching *c, const cache_users *u, int64_t head_size) {
   }
   for (intptr_t i = 0; i < u->count; i++) {
     MlirValue operands[5];
-    intptr_t n = i < u->appends ? 4 : 3;
+    // All operands in front of the sketch.
+    intptr_t n = i < u->appends ? (intptr_t)RESQ_KV_APPEND_SKETCH : (intptr_t)RESQ_ATTENTION_SKETCH;
     for (intptr_t j = 0; j < n; j++)
       operands[j] = mlirOperationGetOperand(u->ops[i], j);
     if (rows) {

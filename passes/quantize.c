@@ -17,6 +17,7 @@
 #include "passes/sites.h"
 #include "passes/weight_codes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +123,7 @@ static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *co
   const MlirStringRef site = resq_linear_site(branches[0].linear);
   MlirValue inputs[RESQ_MAX_BRANCHES], made[RESQ_MAX_BRANCHES];
   resq_weight_branch weights[RESQ_MAX_BRANCHES];
+  assert(n <= RESQ_MAX_BRANCHES); // a linear is one branch, the sum of a split's two parts is two
   for (int i = 0; i < n; i++) {
     weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights, branches[i].kind,
                                       weight_group(&branches[i]), branches[i].embed};

@@ -3,6 +3,7 @@
 #include "passes/recipe.h"
 #include "dialect/memory.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,8 @@ static void retype_get(MlirOperation get, void *user) {
 
 void resq_edit_recipe(MlirOperation module, MlirOperation param, resq_recipe_edit edit,
                       void *user) {
+  // Callers have the param from resq_operand_param or resq_own_param, which give none without a recipe.
+  assert(!mlirOperationIsNull(param) && has_recipe(param));
   MlirOperation yield =
       mlirBlockGetTerminator(mlirRegionGetFirstBlock(mlirOperationGetRegion(param, 0)));
   resq_builder b = resq_build_before(yield);
@@ -244,6 +247,7 @@ MlirValue resq_make_permute_by(const resq_builder *b, MlirValue x, MlirValue ord
 //===-- Norms -------------------------------------------------------------===//
 
 void resq_drop_gain(MlirOperation norm) {
+  assert(!mlirValueIsNull(resqRmsNormOpGetGain(norm))); // callers have folded it elsewhere
   MlirOperation get = resq_defining_op(resqRmsNormOpGetGain(norm));
   MlirValue x = resqRmsNormOpGetX(norm);
   mlirOperationSetOperands(norm, 1, &x);

@@ -7,6 +7,7 @@
 #include "passes/recipe.h"
 #include "passes/replay.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -159,6 +160,8 @@ void resq_make_weight_codes(resq_weight_codes *how, MlirOperation before, int n,
   intptr_t known = how->n_moments;
   for (int i = 0; i < n; i++)
     weights[i] = resq_operand_param(how->module, branches[i].linear, RESQ_LINEAR_WEIGHT);
+  assert(
+      !mlirOperationIsNull(weights[n - 1])); // --resq-quantize leaves out weights without a recipe
   if (how->gptq)
     moment = moment_of(how, n, branches, weights);
   bool fresh = how->n_moments > known && !mlirOperationIsNull(moment);

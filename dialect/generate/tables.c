@@ -41,9 +41,10 @@ static void check_roles(const op *o, const char *roles) {
 
 //===-- Ops of functions --------------------------------------------------===//
 
-/// Ops of functions are those that are neither of recipes alone nor symbols.
+/// Ops of functions are those that are neither of recipes alone, nor symbols, nor what a lowering makes.
 static bool is_of_functions(const op *o) {
-  return !is_a(o->record, "Resq_RecipeOp") && !has_trait(o, "Symbol");
+  return !is_a(o->record, "Resq_RecipeOp") && !is_a(o->record, "Resq_LoweredOp") &&
+         !has_trait(o, "Symbol");
 }
 
 /// How the op's definition and its kernel get their arguments: by a function of the op's own, or by

@@ -25,7 +25,8 @@ typedef struct resq_kernel_call resq_kernel_call;
 
 /// What a device adds to the walk.
 typedef struct resq_device {
-  const char *kind; ///< "CPU", for messages
+  const char *kind;    ///< "CPU", for messages
+  const void *options; ///< the device's own
   /// Makes f->target, the op that the function becomes, and f->device_state.
   void (*open)(resq_frame *f, const char *symbol);
   /// A complete call, named f->op_names[call->ticket]. May report an error.

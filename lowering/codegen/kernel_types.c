@@ -9,9 +9,8 @@
 
 #include <stdlib.h>
 
-enum {
-  MOST = RESQ_MAX_FORMALS + 2
-}; // a worker and an op come first on a CPU, a variant and scratch memory last on a GPU
+/// On a CPU a worker and an op come first, on a GPU a variant and scratch memory last.
+enum { MOST = RESQ_MAX_FORMALS + 2 };
 
 /// What kernels.def says of a kernel at a level: the names and the types of its arguments.
 typedef struct signature {

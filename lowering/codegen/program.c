@@ -18,6 +18,7 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static LLVMValueRef global(resq_program_builder *b, LLVMTypeRef type, LLVMValueR
   LLVMSetInitializer(g, value);
   LLVMSetGlobalConstant(g, 1);
   LLVMSetLinkage(g, LLVMPrivateLinkage);
+  LLVMSetUnnamedAddress(g, LLVMGlobalUnnamedAddr); // by its content alone
   return g;
 }
 
@@ -289,6 +291,19 @@ void resq_program_add_entries(resq_program_builder *b, const resq_entries *entri
   }
 }
 
+/// Makes one constant of equal ones.
+static bool merge_equal(resq_program_builder *b, resq_error *err) {
+  LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+  LLVMErrorRef failed = LLVMRunPasses(b->module, "constmerge", NULL, options);
+  LLVMDisposePassBuilderOptions(options);
+  if (!failed)
+    return true;
+  char *message = LLVMGetErrorMessage(failed);
+  resq_fail(err, RESQ_FAILED, "the program table: %s", message);
+  LLVMDisposeErrorMessage(message);
+  return false;
+}
+
 bool resq_program_emit(resq_program_builder *b, const resq_level *level, const char *name,
                        resq_bytes *out, resq_error *err) {
   LLVMValueRef fields[] = {const_i32(b, RESQ_ABI_VERSION),
@@ -310,7 +325,8 @@ bool resq_program_emit(resq_program_builder *b, const resq_level *level, const c
   LLVMSetGlobalConstant(g, 1);
   if (name)
     LLVMAddAlias2(b->module, LLVMTypeOf(program), 0, g, name);
-  return resq_object_from_llvm(b->module, level, out, err);
+  // Launches of layers, sizes of calls and chips have most names and arguments in common.
+  return merge_equal(b, err) && resq_object_from_llvm(b->module, level, out, err);
 }
 
 void resq_program_free(resq_program_builder *b) {

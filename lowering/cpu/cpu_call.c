@@ -309,4 +309,5 @@ static void close_function(resq_frame *f) {
   f->device_state = NULL;
 }
 
-const resq_device resq_cpu_device = {"CPU", open_function, issue_call, close_function};
+const resq_device resq_cpu_device = {
+    .kind = "CPU", .open = open_function, .issue = issue_call, .close = close_function};

@@ -40,27 +40,6 @@ static const char *rule_word(int32_t kind) {
   return "";
 }
 
-static const char *gpu_arg_word(int32_t kind) {
-  switch ((resq_gpu_arg_kind)kind) {
-  case RESQ_GPU_WORKSPACE:
-    return "workspace";
-  case RESQ_GPU_ARGUMENT:
-    return "argument";
-  case RESQ_GPU_PARAM:
-    return "param";
-  case RESQ_GPU_CACHE:
-    return "cache";
-  case RESQ_GPU_PREPARED:
-    return "prepared";
-  case RESQ_GPU_ROWS:
-    return "rows";
-  case RESQ_GPU_CAPACITY:
-    return "capacity";
-  }
-  assert(!"launch.c gives no other argument");
-  return "";
-}
-
 //===-- Structures --------------------------------------------------------===//
 
 typedef MlirAttribute (*item_writer)(MlirContext ctx, const void *items, int64_t i);
@@ -123,45 +102,20 @@ static MlirAttribute op_name(MlirContext ctx, const void *items, int64_t i) {
   return text(ctx, ((const char *const *)items)[i]);
 }
 
-/// ["param", 0, 128]: kind, index, byte offset.
-static MlirAttribute gpu_arg(MlirContext ctx, const void *items, int64_t i) {
-  const resq_gpu_arg *a = (const resq_gpu_arg *)items + i;
-  MlirAttribute parts[] = {text(ctx, gpu_arg_word(a->kind)), number(ctx, a->index),
-                           number(ctx, a->offset)};
-  return mlirArrayAttrGet(ctx, 3, parts);
-}
-
-static MlirAttribute launch(MlirContext ctx, const void *items, int64_t i) {
-  const resq_gpu_launch *l = (const resq_gpu_launch *)items + i;
-  const MlirNamedAttribute fields[] = {
-      resq_attr(ctx, "args", list(ctx, l->args, l->n_args, gpu_arg)),
-      NUMBER(l, grid_y),
-      NUMBER(l, items_per_block),
-      NUMBER(l, items_per_row),
-      TEXT(l, kernel),
-      NUMBER(l, rows_of),
-      resq_attr_i64(ctx, "shared", l->shared_bytes),
-      NUMBER(l, threads),
-  };
-  return mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);
-}
+#define ITEMS(from, field, count, write)                                                           \
+  resq_attr(ctx, #field, list(ctx, (from)->field, (from)->count, write))
 
 static MlirAttribute entry(MlirContext ctx, const resq_entry *e) {
   const MlirNamedAttribute fields[] = {
-      resq_attr(ctx, "args", list(ctx, e->args, e->n_args, argument)),
+      ITEMS(e, args, n_args, argument),
       TEXT(e, function),
       TEXT(e, level),
       NUMBER(e, max_rows),
-      resq_attr(ctx, "op_names", list(ctx, e->op_names, e->n_ops, op_name)),
-      resq_attr(ctx, "uses", list(ctx, e->uses, e->n_uses, cache_use)),
+      ITEMS(e, op_names, n_ops, op_name),
+      ITEMS(e, uses, n_uses, cache_use),
       resq_attr_i64(ctx, "workspace", e->workspace_bytes),
-      // Of a GPU's entries only.
-      resq_attr(ctx, "launches",
-                list(ctx, e->gpu ? e->gpu->launches->items : NULL, e->gpu ? e->gpu->launches->n : 0,
-                     launch)),
   };
-  intptr_t n = sizeof fields / sizeof *fields;
-  return mlirDictionaryAttrGet(ctx, e->gpu ? n : n - 1, fields);
+  return mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);
 }
 
 void resq_entries_describe(const resq_entries *entries, MlirOperation module) {

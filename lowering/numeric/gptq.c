@@ -12,11 +12,13 @@
 #include "trellis.h"
 
 #include <cblas.h>
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_A_TASK = 64, BLOCK = 64 }; // rows: whole tiles of a trellis
+enum { ROWS_A_TASK = 64, BLOCK = 64 };
+_Static_assert(ROWS_A_TASK % RESQ_TRELLIS_LENGTH == 0, "a task has whole tiles of a trellis");
 
 //===-- Order and factor --------------------------------------------------===//
 
@@ -147,6 +149,7 @@ static void code_paths(const weight_job *j, const row_block *b, int64_t i, const
 /// Columns [first, last) of the order.
 static void code_block(const weight_job *j, const row_block *b, int64_t first, int64_t last) {
   float scales[ROWS_A_TASK];
+  assert(b->rows <= ROWS_A_TASK && last - first <= BLOCK); // code_rows cuts rows and columns so
   for (int64_t i = first; i < last; ++i) {
     const resq_gptq_part *part = j->places[i].part;
     int64_t column = j->places[i].column, groups = part->width / part->how.group;
@@ -192,12 +195,15 @@ static void code_rows(void *opaque, int64_t task) {
   free(w);
 }
 
-static void find_places(const resq_gptq_part *parts, const int32_t *order, int64_t n,
+static void find_places(int n_parts, const resq_gptq_part *parts, const int32_t *order, int64_t n,
                         place *places) {
+  (void)n_parts; // of the assertion
   for (int64_t i = 0; i < n; ++i) {
     places[i] = (place){parts, order[i]};
     while (places[i].column >= places[i].part->width)
       places[i].column -= places[i].part++->width;
+    assert(places[i].part <
+           parts + n_parts); // order has 0 to n - 1, and n is the sum of all widths
   }
 }
 
@@ -234,7 +240,7 @@ bool resq_gptq_weight(int threads, int64_t out, int n_parts, const resq_gptq_par
     permuted = is_permutation(order, n, seen);
   if (!no_memory && permuted) {
     resq_blas_init();
-    find_places(parts, order, n, places);
+    find_places(n_parts, parts, order, n, places);
     // Scales, and codes that are written again below.
     for (int p = 0; p < n_parts; ++p)
       resq_quantize_weight(threads, parts[p].w, out, parts[p].width, &parts[p].how, parts[p].codes,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "statistics_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,7 @@ void resq_statistics_destroy(resq_statistics *s) {
 
 /// Copies rows behind those that wait. False with errno.
 static bool wait_in_window(resq_statistics_site *site, const float *x, int64_t rows, int64_t ld) {
+  assert(site->waiting + rows <= RESQ_STATISTICS_WINDOW); // add_rows cuts rows at a window's end
   if (!site->window)
     site->window = malloc((size_t)(RESQ_STATISTICS_WINDOW * site->width) * sizeof(float));
   if (!site->window)

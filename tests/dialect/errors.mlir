@@ -1736,3 +1736,57 @@ resq.param @w : tensor<16x16xf32> {
   %0 = "arith.constant"() <{value = dense<1.0> : tensor<4xf32>}> : () -> tensor<16x16xf32>
   resq.yield %0 : tensor<16x16xf32>
 }
+
+// -----
+
+gpu.module @sm_80 {
+  gpu.func @scale() kernel {
+    gpu.return
+  }
+}
+func.func @launches() {
+  // expected-error@+1 {{'resq.launch' op C1: args has 2 numbers: allowed are triples}}
+  "resq.launch"() <{op = 0, label = "", kernel = @sm_80::@scale, args = array<i64: 0, 0>, items_per_row = 1, items_per_block = 1, threads = 32}> : () -> ()
+  return
+}
+func.func @kinds() {
+  // expected-error@+1 {{'resq.launch' op C1: args has the triple 7, 0, 0: allowed is a kind from 0 to 6, and an index and an offset that are not negative}}
+  "resq.launch"() <{op = 0, label = "", kernel = @sm_80::@scale, args = array<i64: 7, 0, 0>, items_per_row = 1, items_per_block = 1, threads = 32}> : () -> ()
+  return
+}
+func.func @threads() {
+  // expected-error@+1 {{'resq.launch' op C2: a block has 1025 threads: allowed are 1 to 1024}}
+  resq.launch 0 "" @sm_80::@scale () items 1 by 1 threads 1025
+  return
+}
+func.func @items() {
+  // expected-error@+1 {{'resq.launch' op C2: a row has 0 items, a block 1 and a multiprocessor at most 0 blocks with 0 bytes of shared memory each}}
+  resq.launch 0 "" @sm_80::@scale () items 0 by 1 threads 32
+  return
+}
+func.func @observes() {
+  // expected-error@+1 {{'resq.launch_observe' op C1: args has the triple 5, 0, 0: allowed is a kind from 0 to 4}}
+  resq.launch_observe 0 "" (rows 0) rows 0 site 0 width 8 stride 8
+  return
+}
+
+// -----
+
+gpu.module @sm_80 {
+  gpu.func @scale() kernel {
+    gpu.return
+  }
+}
+func.func @kernel() {
+  // expected-error@+1 {{'resq.launch' op C3: @scales is not in a gpu.module: allowed is @<gpu.module>::@<function>}}
+  resq.launch 0 "" @sm_80::@scales () items 1 by 1 threads 32
+  return
+}
+
+// -----
+
+func.func @word() {
+  // expected-error@+1 {{a launch has no argument stack}}
+  resq.launch_observe 0 "" (stack 0) rows 0 site 0 width 8 stride 8
+  return
+}

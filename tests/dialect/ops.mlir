@@ -313,6 +313,23 @@ func.func @known_rows(%x: tensor<?x64xf32>, %w: tensor<16x64xf32>) -> tensor<4x3
   return %1 : tensor<4x32xf32>
 }
 
+gpu.module @sm_80 {
+  gpu.func @scale(%x: !llvm.ptr, %rows: i64, %capacity: i64) kernel {
+    gpu.return
+  }
+}
+// CHECK-LABEL: func.func @launches
+func.func @launches() {
+  // CHECK: resq.launch 3 "l0.q: scale" @sm_80::@scale (workspace 64, argument 1, argument 1 + 4, param 128, cache 3, prepared 0, rows 0, capacity) items 576 of rows 0 by 1024 threads 256 blocks_per_sm 4 shared 128 early
+  resq.launch 3 "l0.q: scale" @sm_80::@scale (workspace 64, argument 1, argument 1 + 4, param 128, cache 3, prepared 0, rows 0, capacity)
+    items 576 of rows 0 by 1024 threads 256 blocks_per_sm 4 shared 128 early
+  // CHECK: resq.launch 4 "" @sm_80::@scale () items 1 by 1 threads 32{{$}}
+  resq.launch 4 "" @sm_80::@scale () items 1 by 1 threads 32
+  // CHECK: resq.launch_observe 5 "l0.down" (workspace 64) rows 0 site 2 width 64 stride 80
+  resq.launch_observe 5 "l0.down" (workspace 64) rows 0 site 2 width 64 stride 80
+  return
+}
+
 // CHECK-LABEL: resq.param @rounded
 resq.param @rounded : tensor<64x64xf32> {
   %0 = resq.get @u : tensor<64x64xf64>

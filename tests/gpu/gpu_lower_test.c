@@ -78,11 +78,13 @@ static void ptx_assembles(void **state) {
     MlirModule module = mlirModuleCreateParse(ctx, resq_str(odd_shapes));
     assert_false(mlirModuleIsNull(module));
     resq_entries entries = {0};
-    assert_true(resq_lower_gpu(mlirModuleGetOperation(module), 5, &entries));
+    MlirOperation root = mlirModuleGetOperation(module);
+    assert_true(resq_lower_gpu(root, &resq_gpu_targets[i], 5, &entries));
+    resq_object_source source;
     resq_bytes ptx;
     resq_error err;
-    if (!resq_gpu_print(mlirModuleGetOperation(module), &resq_gpu_targets[i], RESQ_OBJECT_ASSEMBLY,
-                        &ptx, &err))
+    if (!resq_gpu_translate(&root, 1, &resq_gpu_targets[i], &source, &err) ||
+        !resq_object_compile(&source, RESQ_OBJECT_ASSEMBLY, &ptx, &err))
       fail_msg("%s", err.message);
     char target[32];
     snprintf(target, sizeof target, ".target %s\n", resq_gpu_targets[i].target.name);
@@ -107,6 +109,7 @@ static void table_holds_launches(void **state) {
                                   .levels = "generic,cuda",
                                   .decode_rows = 4,
                                   .prefill_rows = 48,
+                                  .gpu_rows = {4, 48},
                                   .threads = 1};
   if (!resq_compile(&options, &err))
     fail_msg("%s", err.message);

@@ -108,13 +108,13 @@ static void launches(void **state) {
   MlirContext ctx = resqContextCreate();
   MlirModule module = parse(ctx, norms);
   resq_entries entries = {0};
-  assert_true(resq_lower_gpu(mlirModuleGetOperation(module), 16, &entries));
+  assert_true(resq_lower_gpu(mlirModuleGetOperation(module), &resq_gpu_targets[0], 16, &entries));
   assert_int_equal(entries.count, 1);
   const resq_lowered_entry *e = &entries.items[0];
-  assert_ptr_equal(e->row.gpu, e->gpu);
-  for (int i = 0; i < resq_n_gpu_targets; i++)
-    assert_int_equal(e->gpu->launches[i].n, 1);
-  const resq_gpu_launch *l = &e->gpu->launches[0].items[0];
+  assert_null(e->row.gpu); // has the launches of all chips
+  assert_int_equal(e->launches.n, 1);
+  assert_int_equal(e->launches.workspace_bytes, e->row.workspace_bytes);
+  const resq_gpu_launch *l = &e->launches.items[0];
   assert_int_equal(l->kind, RESQ_GPU_LAUNCH_KERNEL);
   assert_int_equal(l->op, 0);
   assert_int_equal(l->n_args, 4);

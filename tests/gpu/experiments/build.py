@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Builds the GPU experiments, or checks what needs no GPU.
 
+    build.py --kernels FOLDER  the product's kernels, as GPU kernels of many calls, and the program that compares and times them; needs ptxas
     build.py FOLDER            everything, to be run on a machine with a GPU (README.md); needs nvcc and ptxas
     build.py --check FOLDER    compiles every portable kernel and the decode kernels for NVPTX, and refuses what would change
                                their bits; ptxas assembles them where it is installed
@@ -19,11 +20,15 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 KERNELS = sorted((ROOT / "runtime/kernels/generic").glob("*_generic.c"))
+GPU_KERNELS = sorted((ROOT / "runtime/kernels/nvptx").glob("*_cuda.c"))
+GPU_LEVEL = ["-DRESQ_LEVEL=cuda", "-DRESQ_GPU_KERNELS"]
+CALLS = ROOT / "tests/gpu/kernels"
 LLVM = pathlib.Path(os.environ.get("RESQ_LLVM_BIN", "/usr/lib/llvm-22/bin"))
 CUDA = pathlib.Path(os.environ.get("CUDA_HOME", "/usr/local/cuda"))
 INCLUDES = [f"-I{ROOT / p}" for p in ("runtime", "runtime/include", "runtime/kernels")]
 # As cmake/ResqKernels.cmake builds level "generic".
 EXACT = ["-std=gnu17", "-O3", "-ffreestanding", "-fno-math-errno", "-ffp-contract=off", "-fno-strict-aliasing"]
+HOST = ["-std=gnu17", "-O2", "-Wall", "-Wextra", *INCLUDES, f"-I{CUDA / 'include'}"]
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
 # What would make other bits of the same C, or is not there on a device.
 FORBIDDEN = {
@@ -156,14 +161,14 @@ def check_qlinear(out):
 
 # -- For a GPU -----------------------------------------------------------------
 
-def build_cases(out, name, chip, *flags):
-    """All cases linked with the kernels, everything inlined, as lowering/codegen/ptx.c does."""
+def build_cases(out, name, chip):
+    """All calls of tests/gpu/kernels linked with the kernels, everything inlined, as lowering/codegen/ptx.c does."""
     folder = out / name
     folder.mkdir(exist_ok=True)
     bitcode = []
-    for source in [*KERNELS, HERE / "generic/case_kernels.c"]:
+    for source in [*GPU_KERNELS, CALLS / "case_kernels.c"]:
         bitcode.append(folder / f"{source.stem}.bc")
-        clang(*device(chip), *WARNINGS, *flags, "-Xclang", "-disable-llvm-passes", "-emit-llvm", "-c", source, "-o", bitcode[-1])
+        clang(*device(chip), *GPU_LEVEL, *WARNINGS, "-Xclang", "-disable-llvm-passes", "-emit-llvm", "-c", source, "-o", bitcode[-1])
     run(LLVM / "llvm-link", *bitcode, "-o", folder / "all.bc")
     symbols = folder / "symbols"
     symbols.write_text(run(LLVM / "llvm-nm", "--defined-only", "--format=just-symbols", bitcode[-1]))
@@ -172,23 +177,33 @@ def build_cases(out, name, chip, *flags):
         "--force-remove-attribute=no-builtins", f"--internalize-public-api-file={symbols}",
         "-passes=forceattrs,internalize,default<O3>", "-mtriple=nvptx64-nvidia-cuda", *target, folder / "all.bc", "-o",
         folder / "inlined.bc")
-    run(LLVM / "llc", "-O3", *target, folder / "inlined.bc", "-o", out / f"{name}.ptx")
+    ptx = out / f"{name}.ptx"
+    run(LLVM / "llc", "-O3", *target, folder / "inlined.bc", "-o", ptx)
+    # The compiler gives every kernel the threads of its plan.
+    threads = dict(line.split() for line in run(out / "equality", "plans", re.sub("[^0-9]", "", chip)).splitlines())
+    ptx.write_text(re.sub(r"(\.entry (\w+)\([^)]*\))", lambda m: f"{m[1]}\n.maxntid {threads[m[2]]}, 1, 1", ptx.read_text()))
 
 
-def build_all(out):
-    build_cases(out, "cases", "sm_90a")
-    build_cases(out, "cases_fine", "sm_90a", "-DRESQ_CHUNK_ELEMENTS=32")
-    build_cases(out, "cases_lanes", "sm_90a", "-DRESQ_CHUNK_ELEMENTS=32", "-DRESQ_LANES")
-    build_cases(out, "cases_sm80", "sm_80")
-    for name in ("cases", "cases_fine", "cases_lanes"):
-        assemble(out / f"{name}.ptx", out / f"{name}.cubin", "sm_90a")
+def build_equality(out, host):
     objects = []
     for source in KERNELS:
         objects.append(out / f"{source.stem}.o")
         clang("-march=x86-64", "-DRESQ_LEVEL=generic", *EXACT, *INCLUDES, "-c", source, "-o", objects[-1])
-    host = ["-std=gnu17", "-O2", "-Wall", "-Wextra", *INCLUDES, f"-I{CUDA / 'include'}"]
-    clang(*host, HERE / "generic/generic_equality.c", HERE / "generic/fills.c", *objects, "-o", out / "generic_equality",
-          "-ldl", "-lm")
+    clang(*host, "-Wno-unused-function", f"-I{ROOT}", CALLS / "equality.c", *objects, "-o", out / "equality", "-ldl", "-lm")
+    return objects
+
+
+def build_kernels(out, host):
+    objects = build_equality(out, host)
+    build_cases(out, "cases", "sm_90a")
+    build_cases(out, "cases_sm80", "sm_80")
+    (out / "cases.txt").write_text(assemble(out / "cases.ptx", out / "cases.cubin", "sm_90a") or "no ptxas here")
+    return objects
+
+
+def build_all(out):
+    host = HOST
+    objects = build_kernels(out, host)
     for name in ("parameters", "launches"):
         clang(*host, HERE / f"transfers/{name}.c", "-o", out / name, "-ldl", "-lpthread")
     clang(*device("sm_90a"), "-S", HERE / "transfers/transfer_kernels.c", "-o", out / "transfer_kernels.ptx")
@@ -210,8 +225,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--check", action="store_true", help="only what needs neither a GPU nor nvcc")
+    parser.add_argument("--kernels", action="store_true", help="only the product's kernels")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    if options.kernels:
+        build_kernels(options.folder, HOST)
+        return
     if not options.check:
         build_all(options.folder)
         return
