@@ -78,17 +78,13 @@ static MlirType retyped(MlirValue x, MlirType element) {
   return resq_tensor(element, mlirShapedTypeGetRank(type), shape);
 }
 
-static MlirValue moment_of(const resq_builder *b, const char *site, MlirType type) {
-  return resqMomentOpBuild(b, resq_str(site), type);
-}
-
 /// The sum over sites, each divided by its trace when asked, and over blocks.
 static MlirValue summed_moments(const resq_builder *b, const resq_basis *basis) {
   MlirType type = square(b, basis, basis->blocks > 0);
   MlirValue sum = {NULL};
   assert(basis->n_sites > 0); // callers refuse an ordered basis without a site
   for (intptr_t i = 0; i < basis->n_sites; i++) {
-    MlirValue m = moment_of(b, basis->sites[i], type);
+    MlirValue m = resqMomentOpBuild(b, basis->sites[i], type);
     if (basis->normalize)
       m = resqNormalizeTraceOpBuild(b, m, type);
     sum = i ? resqAddOpBuild(b, sum, m, type) : m;
@@ -101,7 +97,7 @@ static MlirValue summed_moments(const resq_builder *b, const resq_basis *basis) 
 /// The queries' moments, summed over the query heads of a kv head, or over all.
 static MlirValue summed_queries(const resq_builder *b, const resq_basis *basis) {
   int64_t shape[] = {basis->query_blocks, basis->size, basis->size};
-  MlirValue m = moment_of(b, basis->queries, resq_tensor(mlirF64TypeGet(b->ctx), 3, shape));
+  MlirValue m = resqMomentOpBuild(b, basis->queries, resq_tensor(mlirF64TypeGet(b->ctx), 3, shape));
   if (basis->sum_blocks)
     return resqSumBlocksOpBuild(b, m, square(b, basis, false));
   if (basis->query_blocks == basis->blocks)

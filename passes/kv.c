@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/kv.h"
 #include "dialect/memory.h"
+#include "passes/sites.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -125,14 +126,13 @@ static turning make_turning(caching *c, MlirOperation cache, const cache_users *
   turning t = {.hadamard = s->basis == RESQ_KV_HADAMARD, .size = size};
   if (t.hadamard)
     return t;
-  char name[256], dual[256], site[256], queries[256];
+  char name[256], dual[256];
   int n = (int)u->cache.length;
   const char *cache_name = u->cache.data;
   snprintf(name, sizeof name, "%.*s.%s_basis", n, cache_name, keys ? "key" : "value");
   snprintf(dual, sizeof dual, "%.*s.%s", n, cache_name, keys ? "query_basis" : "value_basis.dual");
-  snprintf(site, sizeof site, "%.*s.%s", n, cache_name, keys ? "keys" : "values");
-  snprintf(queries, sizeof queries, "%.*s.queries", n, cache_name);
-  const char *sites[] = {site};
+  const MlirStringRef site =
+      keys ? resqKvCacheOpGetKeysSite(cache) : resqKvCacheOpGetValuesSite(cache);
   resq_basis b = {.kind = s->basis == RESQ_KV_PCA        ? RESQ_BASIS_PCA
                           : s->basis == RESQ_KV_BALANCED ? RESQ_BASIS_BALANCED
                                                          : RESQ_BASIS_RANDOM,
@@ -142,9 +142,9 @@ static turning make_turning(caching *c, MlirOperation cache, const cache_users *
                   .blocks = resqKvCacheOpGetHeads(cache),
                   .sum_blocks = !s->per_head,
                   .seed = resq_seed_apart(c->options->seed, 1),
-                  .sites = sites,
+                  .sites = &site,
                   .n_sites = 1,
-                  .queries = queries,
+                  .queries = resqKvCacheOpGetQueriesSite(cache),
                   .query_blocks = query_heads(u, size)};
   t.basis = resq_basis_params(c->module, c->anchor, name, dual, &b);
   return t;
@@ -314,6 +314,7 @@ bool resq_kv_apply(MlirOperation module, const char *flag, const resq_kv_options
                .flag = flag,
                .options = options,
                .ok = true};
+  resq_name_sites(module);
   resq_for_each(module, RESQ_OP_KV_CACHE, visit_cache, &c);
   return c.ok;
 }

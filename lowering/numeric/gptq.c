@@ -195,15 +195,12 @@ static void code_rows(void *opaque, int64_t task) {
   free(w);
 }
 
-static void find_places(int n_parts, const resq_gptq_part *parts, const int32_t *order, int64_t n,
+static void find_places(const resq_gptq_part *parts, const int32_t *order, int64_t n,
                         place *places) {
-  (void)n_parts; // of the assertion
   for (int64_t i = 0; i < n; ++i) {
     places[i] = (place){parts, order[i]};
     while (places[i].column >= places[i].part->width)
       places[i].column -= places[i].part++->width;
-    assert(places[i].part <
-           parts + n_parts); // order has 0 to n - 1, and n is the sum of all widths
   }
 }
 
@@ -240,7 +237,7 @@ bool resq_gptq_weight(int threads, int64_t out, int n_parts, const resq_gptq_par
     permuted = is_permutation(order, n, seen);
   if (!no_memory && permuted) {
     resq_blas_init();
-    find_places(n_parts, parts, order, n, places);
+    find_places(parts, order, n, places);
     // Scales, and codes that are written again below.
     for (int p = 0; p < n_parts; ++p)
       resq_quantize_weight(threads, parts[p].w, out, parts[p].width, &parts[p].how, parts[p].codes,
