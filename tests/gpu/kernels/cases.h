@@ -149,8 +149,8 @@ CASE(attention_groups, 5,
 // Shapes of which a block does tiles, more rows than a tile has.
 CASE(linear_f32_tiles, 70, FILLS(WILD(70 * 75), WILD(80 * 67), F32(70), OUT(70 * 71 * 4)),
      resq_linear_f32, b[0], b[1], b[2], b[3], rows, 75, 71, 70, 67)
-CASE(linear_f16_tiles, 70, FILLS(F32(70 * 300), HALVES(80 * 300, 1), OUT(70 * 71 * 4)),
-     resq_linear_f16, b[0], b[1], 0, b[2], rows, 300, 71, 70, 300)
+CASE(linear_f16_tiles, 70, FILLS(F32(70 * 140), HALVES(80 * 140, 1), OUT(70 * 71 * 4)),
+     resq_linear_f16, b[0], b[1], 0, b[2], rows, 140, 71, 70, 140)
 CASE(rotate_tiles, 70, FILLS(F32(70 * 150), F32(70 * 70), OUT(70 * 150 * 4)), resq_rotate, b[0],
      b[1], b[2], rows, 150, 150, 2, 70, 1)
 CASE(qlinear_tiles, 70,
@@ -175,10 +175,11 @@ CASE(quantize4_long, 3, FILLS(F32(3 * 1208), OUT(3 * 1216), OUT(3 * 2 * 12)), re
      0, b[1], b[2], rows, 1208, 1208, 604, 604, 4, 1.0f)
 CASE(quantize_e4m3_long, 3, FILLS(F32(3 * 1208), OUT(3 * 1216), OUT(3 * 2 * 4)),
      resq_quantize_e4m3, b[0], b[1], b[2], rows, 1208, 1208, 604)
-// A head of 136 elements, whose values come in two parts, rows of three sequences in one tile.
-CASE(attention_wide, 40,
-     FILLS(F32(40 * 816), RANGE(40, 60, 1), RANGE(40, 0, 0.08), KV(4, 128, 2, 136, RESQ_KV_INT, 4, 17, 0, RESQ_KV_INT, 4, 17), OUT(40 * 816 * 4)),
-     resq_attention, b[0], b[1], b[2], 0, b[3], b[4], rows, 816, 816, 128, 6, 2, 136, 0.1f,
+// A head of 136 elements, whose values come in two parts, rows of four sequences in one tile.
+CASE(attention_wide, 24,
+     FILLS(F32(24 * 408), RANGE(24, 60, 1), RANGE(24, 0, 0.15),
+           KV(4, 128, 1, 136, RESQ_KV_INT, 4, 17, 0, RESQ_KV_INT, 4, 17), OUT(24 * 408 * 4)),
+     resq_attention, b[0], b[1], b[2], 0, b[3], b[4], rows, 408, 408, 128, 3, 1, 136, 0.1f,
      RESQ_KV_INT, 4, 17, 0, RESQ_KV_INT, 4, 17)
 // More heads for a kv head than a block has queries.
 CASE(attention_heads, 2,

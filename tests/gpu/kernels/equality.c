@@ -1,7 +1,6 @@
 //===-- equality.c - do a GPU's kernels have the CPU's bits, and how fast? -===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-//   equality plans CAPABILITY           the kernels of case_kernels.c and their threads, for build.py
 //   equality IMAGE CAPABILITY [NAME]    IMAGE: cubin or PTX of case_kernels.c; NAME: part of names, or "odd", "steps"
 //
 // Each call runs at level "generic" on the CPU and, from equal buffers, on the GPU as its plan says; all buffers are then
@@ -212,17 +211,10 @@ int main(int argc, char **argv) {
   };
   const int n = sizeof cases / sizeof *cases;
   if (argc < 3) {
-    printf("usage: equality IMAGE|plans CAPABILITY [NAME]\n");
+    printf("usage: equality IMAGE CAPABILITY [NAME]\n");
     return 2;
   }
   capability = atoi(argv[2]);
-  if (!strcmp(argv[1], "plans")) {
-    void *const none[MOST_BUFFERS] = {0};
-    for (int i = 0; i < n; i++)
-      printf("%s %d\n", cases[i].name,
-             cases[i].plan(none, cases[i].rows, cases[i].max_rows, capability).threads);
-    return 0;
-  }
   const CUdevice device = cuda_open();
   CHECK(
       cu.cuDeviceGetAttribute(&multiprocessors, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device));
