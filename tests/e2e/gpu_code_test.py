@@ -26,7 +26,7 @@ class Code(unittest.TestCase):
             text = file.read()
         self.assertRegex(text, rf"\n\.version 8\.0\n\.target {chip}\n")
         self.assertNotRegex(text, r"\.extern \.func|\bcall\b", "a kernel calls what it has not inside")
-        self.assertGreater(text.count(".entry resq_"), 15)
+        self.assertGreater(text.count(".entry resq_"), 10)
         if not PTXAS:
             return
         done = subprocess.run([PTXAS, f"-arch={chip}", "--warning-as-error", ptx, "-o", ptx + ".cubin"], capture_output=True, text=True)
