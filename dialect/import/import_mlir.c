@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #define _GNU_SOURCE // pipe2
 #include "base/file.h"
+#include "base/system_error.h"
 #include "dialect/attributes.h"
 #include "dialect/build.h"
 #include "dialect/check.h"
@@ -110,8 +111,8 @@ static bool bytecode_is_harmless(MlirContext ctx, const char *path, uint64_t siz
   const unsigned seconds = 2 + (unsigned)(size >> 20);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC))
-    return resq_fail(err, RESQ_IO, "%s: can't open a pipe to check bytecode: %s", path,
-                     strerror(errno));
+    return resq_fail(err, resq_code_of_errno(errno), "%s: can't open a pipe to check bytecode: %s",
+                     path, strerror(errno));
   pid_t child = fork();
   if (child == 0) {
     close(ends[0]);
