@@ -80,7 +80,7 @@ bool resqVerifyLinear(MlirOperation op) {
     return resq_refuse(op,
                        "C3: bias is %s, but y is %" PRId64 " wide: allowed is [%" PRId64 "] of f32",
                        RESQ_TYPE(bias), out, out);
-  return true;
+  return resq_check_site(op, 4, "site", resqLinearOpHasSite(op), resqLinearOpGetSite(op));
 }
 
 bool resqVerifyHead(MlirOperation op) { return verify_product(op); }

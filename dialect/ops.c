@@ -14,6 +14,12 @@ MlirStringRef resq_linear_name(MlirOperation op) {
                                : (MlirStringRef){NULL, 0};
 }
 
+MlirStringRef resq_linear_site(MlirOperation op) {
+  return resqOpIsLinear(op)    ? resqLinearOpGetSite(op)
+         : resqOpIsQLinear(op) ? resqQLinearOpGetSite(op)
+                               : (MlirStringRef){NULL, 0};
+}
+
 MlirStringRef resq_cache_name(MlirOperation op) {
   return resqOpIsKvAppend(op)    ? resqKvAppendOpGetCache(op)
          : resqOpIsAttention(op) ? resqAttentionOpGetCache(op)

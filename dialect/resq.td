@@ -194,6 +194,59 @@ def Resq_RandomKind : Resq_Enum<"RandomKind", "a distribution of random matrices
   I32EnumCase<"Hadamard", 0, "hadamard">, I32EnumCase<"Gaussian", 1, "gaussian">, I32EnumCase<"Bernoulli", 2, "bernoulli">]>;
 def Resq_RandomKindAttr : Resq_EnumAttr<Resq_RandomKind, "random_kind">;
 
+// What was done to the columns of a weight, one attribute for each kind of step. A `basis` is a list of them; C code reads
+// them by resqBasisStepRead (dialect/basis_steps.h).
+class Resq_BasisStep<string name, string mnem> : AttrDef<Resq_Dialect, name> {
+  let mnemonic = mnem;
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Resq_BasisRotateAttr : Resq_BasisStep<"BasisRotate", "basis_rotate"> {
+  let summary = "a step of a basis: columns times a matrix";
+  let description = [{
+    As `resq.rotate` by the param `matrix` does it, with its `transposed` and its `pair`: what meets a weight that was rotated by one matrix
+    of a pair is rotated by the other.
+  }];
+  let parameters = (ins "::mlir::FlatSymbolRefAttr":$matrix, DefaultValuedParameter<"bool", "false">:$transposed,
+                        DefaultValuedParameter<"bool", "false">:$pair);
+  let genVerifyDecl = 0;
+}
+
+def Resq_BasisPermuteAttr : Resq_BasisStep<"BasisPermute", "basis_permute"> {
+  let summary = "a step of a basis: columns in another order";
+  let description = [{
+    As `resq.permute` does it: by the list `order`, or by the param `indices`.
+    C1: one of order and indices is given. C2: order is a permutation.
+  }];
+  let parameters = (ins OptionalParameter<"::mlir::DenseI64ArrayAttr">:$order, OptionalParameter<"::mlir::FlatSymbolRefAttr">:$indices);
+}
+
+def Resq_BasisHadamardAttr : Resq_BasisStep<"BasisHadamard", "basis_hadamard"> {
+  let summary = "a step of a basis: a Hadamard transform of columns";
+  let description = [{
+    As `resq.hadamard` does it, in blocks of `size` columns.
+    C1: a Hadamard matrix of that size is known.
+  }];
+  let parameters = (ins "int64_t":$size);
+}
+
+def Resq_Part : Resq_Enum<"Part", "a part of a split", [I32EnumCase<"Low", 0, "low">, I32EnumCase<"High", 1, "high">]>;
+
+def Resq_BasisPartAttr : Resq_BasisStep<"BasisPart", "basis_part"> {
+  let summary = "a step of a basis: one part of the columns";
+  let description = [{
+    The `low` or the `high` result of `resq.split` with this `block` and this `high`.
+    C1: high is 1 to block - 1.
+  }];
+  let parameters = (ins EnumParameter<Resq_Part>:$part, "int64_t":$block, "int64_t":$high);
+}
+
+def Resq_BasisStepAttr : AnyAttrOf<[Resq_BasisRotateAttr, Resq_BasisPermuteAttr, Resq_BasisHadamardAttr, Resq_BasisPartAttr], "a step of a basis"> {
+  let storageType = "::mlir::Attribute";
+}
+def Resq_Basis : TypedArrayAttrBase<Resq_BasisStepAttr, "a list of steps of a basis">;
+
 //===-- Base classes ------------------------------------------------------===//
 
 // The result type follows from operands and attributes, by the function resqInfer<rule> of hooks_infer.c. It is
@@ -251,18 +304,28 @@ def Resq_CheckpointOp : Resq_Op<"checkpoint", [Symbol, HasParent<"::mlir::Module
   let assemblyFormat = "$sym_name $path `,` $format attr-dict";
 }
 
-def Resq_ParamOp : Resq_Op<"param", [Symbol, HasParent<"::mlir::ModuleOp">, IsolatedFromAbove, NoRegionArguments]> {
+def Resq_ParamOp : Resq_Op<"param", [Symbol, HasParent<"::mlir::ModuleOp">, IsolatedFromAbove, NoRegionArguments, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a parameter: a symbol and the recipe that makes its value";
   let description = [{
     The region holds recipe ops ending in `resq.yield` of the declared type, or is empty, and then
     the value is external: `offset` and `size` say where in the parameter file (after `--resq-materialize`),
     or the host binds it by name.
+
+    `basis` is what passes did to the columns of a weight, step by step. A linear whose weight has one reads what calibration saw at its
+    `site` after the same steps; without one, that itself. Each pass that folds something into the columns of a weight adds its steps, and
+    `--resq-quantize` repeats them on samples and second moments. `--resq-materialize` takes them off with the recipe.
+
+        resq.param @l0.q.low : tensor<576x504xf32> attributes {basis = [#resq.basis_rotate<matrix = @stream.basis>,
+                                                                        #resq.basis_part<part = low, block = 576, high = 72>]} { ... }
+
     C1: the region is empty or ends in resq.yield of the declared type.
     C2: only recipe ops (`leaf`, `moment`, ..., `get` of other params) and arith.constant stand in it.
     C3: params do not depend on themselves. C4: the type is a statically shaped tensor.
+    C5: with a basis, the type is [out, in], and in is a width that its steps can leave. C6: matrices of the basis are params of
+    [size, size] or [blocks, size, size] of f32 or f64, indices params of [width] of i32, and fit the width that they meet.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type,
-                       OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$size);
+                       OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$size, OptionalAttr<Resq_Basis>:$basis);
   let regions = (region AnyRegion:$recipe);
   let assemblyFormat = "$sym_name `:` $type attr-dict-with-keyword ($recipe^)?";
   let hasVerifier = 1;
@@ -275,9 +338,13 @@ def Resq_KvCacheOp : Resq_Op<"kv_cache", [Symbol, HasParent<"::mlir::ModuleOp">]
     `head_size`. Capacity and the number of sequences are chosen when a session opens.
     C1: heads and head_size >= 1. C2: the codes fit head_size: high and outliers are below it; with outliers it is
     at most 256. C3: values are not `kv_qjl` or `kv_qjl_groups`.
+
+    `keys_site`, `values_site` and `queries_site` are the names under which calibration knows what `resq.kv_append` codes and what
+    `resq.attention` reads (docs/passes.md, Sites); the first pass that needs them sets them. C4: they are not empty.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$head_size,
-                       Resq_KvCodeAttr:$keys, Resq_KvCodeAttr:$values);
+                       Resq_KvCodeAttr:$keys, Resq_KvCodeAttr:$values,
+                       OptionalAttr<StrAttr>:$keys_site, OptionalAttr<StrAttr>:$values_site, OptionalAttr<StrAttr>:$queries_site);
   let assemblyFormat = "$sym_name `heads` $heads `size` $head_size `keys` custom<KvCode>($keys) `values` custom<KvCode>($values) attr-dict";
   let hasVerifier = 1;
 }
@@ -346,13 +413,15 @@ def Resq_LinearOp : Resq_Op<"linear", [Pure, Resq_Infer<"Product">]> {
   let summary = "y = x W^T + b";
   let description = [{
     W is [out, in]: f32, bf16, f16 or a panel of them, widened to f32.
-    `name` (optional, "l0.q") names it in profiles, reports and calibration sites.
-    C1: x is [R, in] f32, y [R, out] f32. C2: W is [out, in]. C3: bias, if any, is [out] f32.
+    `name` (optional, "l0.q") names it in profiles and reports. `site` ("l0.q.in") is the name under which calibration knows what x is in the
+    model: all linears that read one value have one site, which the first pass that needs it makes of the first one's name (docs/passes.md, Sites).
+    Passes keep it, whatever becomes of names and values; how x lies in the model's own coordinates is the `basis` of the weight's `resq.param`.
+    C1: x is [R, in] f32, y [R, out] f32. C2: W is [out, in]. C3: bias, if any, is [out] f32. C4: site, if any, is not empty.
   }];
   let roles = "rww";
   let hasDefinitionRule = 1;
   let hasEmitter = 1;
-  let arguments = (ins Resq_Rows:$x, Resq_Param:$weight, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name);
+  let arguments = (ins Resq_Rows:$x, Resq_Param:$weight, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name, OptionalAttr<StrAttr>:$site);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $weight (`bias` $bias^ `:` type($bias))? attr-dict `:` type($x) `,` type($weight) `->` type($y)";
   let hasVerifier = 1;
@@ -610,12 +679,12 @@ def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, Resq_Infer<"QLinear">, AttrSizedO
     where it has one a group: y += sw_i[g, n] * t[g], g in order.
     C1: as many activations as weights, at least one. C2: activations are [R, in_i] quant with zero or of E4M3 codes, layout `row`. C3: weights are [out, in_i] quant without zero, their group the whole row or the activation's.
     C4: bias, if any, is [out] f32. C5: y is [R, out] f32. C6: a weight has E4M3 codes where its activation has, which hold no NaN, and nowhere else.
-    C7: a packed weight is packed for the group of its activation.
+    C7: a packed weight is packed for the group of its activation. C8: `site`, as linear's, is not empty.
   }];
   let roles = "qww";
   let hasDefinitionRule = 1;
   let hasEmitter = 1;
-  let arguments = (ins Variadic<Resq_Rows>:$activations, Variadic<Resq_Param>:$weights, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name);
+  let arguments = (ins Variadic<Resq_Rows>:$activations, Variadic<Resq_Param>:$weights, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name, OptionalAttr<StrAttr>:$site);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$activations `by` $weights (`bias` $bias^ `:` type($bias))? attr-dict `:` type($activations) `by` type($weights) `->` type($y)";
   let hasVerifier = 1;

@@ -20,33 +20,44 @@
 // All but the first hold for any matrix: they move it, and what undoes it moves with them. What
 // cannot merge stays online, with a remark.
 //===----------------------------------------------------------------------===//
+#include "passes/folding.h"
 #include "passes/pass.h"
 #include "passes/recipe.h"
+#include "passes/sites.h"
 #include "passes/stream.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 //===-- Edits of weights --------------------------------------------------===//
 
+/// A rotation, or a permutation by a param.
 typedef struct turn {
-  MlirOperation matrix; ///< param
-  bool transposed;
-  bool permutes; ///< matrix is the order of a permutation
-  bool pair;     ///< matrix is not orthogonal: replay must know
+  MlirOperation module;
+  resq_basis_step step;
 } turn;
 
-/// W -> W M (or W M^T): the columns, for what a linear reads. Also rows of an embedding.
-static MlirValue turn_columns(const resq_builder *b, MlirValue w, void *user) {
+/// v M (or v M^T), of what is no weight, or no weight's columns.
+static MlirValue turn_last(const resq_builder *b, MlirValue v, void *user) {
   const turn *t = user;
-  MlirValue matrix = resq_get_param(b, t->matrix);
-  return t->permutes ? resq_make_permute_by(b, w, matrix)
-                     : resq_make_rotate_pair(b, w, matrix, t->transposed, t->pair);
+  return resq_make_step(b, t->module, v, &t->step);
 }
 
 /// W -> M^T W (or M W): the rows, for what a linear gives; blocks of rows when M is blocked.
 static MlirValue turn_rows(const resq_builder *b, MlirValue w, void *user) {
-  return resq_make_transpose(b, turn_columns(b, resq_make_transpose(b, w), user));
+  return resq_make_transpose(b, turn_last(b, resq_make_transpose(b, w), user));
+}
+
+/// W -> W M (or W M^T), for what a linear reads; also of an embedding, whose rows they are. The
+/// weight is an operand of `count` ops, and becomes theirs.
+static void turn_columns(turn *t, intptr_t count, const MlirOperation *readers) {
+  _Static_assert((int)RESQ_LINEAR_WEIGHT == (int)RESQ_EMBED_TABLE &&
+                     (int)RESQ_LINEAR_WEIGHT == (int)RESQ_HEAD_WEIGHT,
+                 "readers of a weight have it as one operand");
+  resq_fold_step(t->module,
+                 resq_own_shared_param(t->module, count, readers, RESQ_LINEAR_WEIGHT, "turned"),
+                 &t->step);
 }
 
 //===-- Output: linears, sums of linears, gates of both --------------------===//
@@ -63,7 +74,7 @@ enum { max_depth = 64 };
 
 /// Both operands take the turn in place of the op's result: adds, and gates of permutations.
 static bool passes_on(MlirOperation def, const turn *t) {
-  return resqOpIsAdd(def) || (t->permutes && resqOpIsGate(def));
+  return resqOpIsAdd(def) || (t->step.kind == RESQ_STEP_PERMUTE && resqOpIsGate(def));
 }
 
 /// True when a rotation or permutation of v can be taken by the weights that make it; v's only
@@ -81,11 +92,12 @@ static bool can_turn_output(MlirOperation module, MlirValue v, const turn *t, in
 }
 
 static void turn_linear_output(MlirOperation module, MlirOperation linear, turn *t) {
+  assert(resqOpIsLinear(linear)); // can_turn_output and stream_obstacle let nothing else end a sum
   resq_edit_recipe(module, resq_own_param(module, linear, RESQ_LINEAR_WEIGHT, "turned"), turn_rows,
                    t);
   if (mlirOperationGetNumOperands(linear) > RESQ_LINEAR_BIAS)
-    resq_edit_recipe(module, resq_own_param(module, linear, RESQ_LINEAR_BIAS, "turned"),
-                     turn_columns, t);
+    resq_edit_recipe(module, resq_own_param(module, linear, RESQ_LINEAR_BIAS, "turned"), turn_last,
+                     t);
 }
 
 static void turn_output(MlirOperation module, MlirValue v, turn *t) {
@@ -132,9 +144,12 @@ static void visit_output(MlirOperation rotate, void *user) {
     return;
   MlirOperation matrix = matrix_param(module, rotate);
   MlirValue x = mlirOperationGetOperand(rotate, RESQ_ROTATE_X);
-  turn t = {matrix, !permutes && resqRotateOpGetTransposed(rotate), permutes,
-            !permutes && resqRotateOpGetPair(rotate)};
-  if (mlirOperationIsNull(matrix) || !can_turn_output(module, x, &t, 0))
+  if (mlirOperationIsNull(matrix))
+    return;
+  turn t = {module, permutes ? resq_permute_step(matrix)
+                             : resq_rotate_step(matrix, resqRotateOpGetTransposed(rotate),
+                                                resqRotateOpGetPair(rotate))};
+  if (!can_turn_output(module, x, &t, 0))
     return;
   turn_output(module, x, &t);
   remove_rotate(rotate);
@@ -156,10 +171,9 @@ static void visit_input(MlirOperation rotate, void *user) {
          !mlirOperationIsNull(resq_operand_param(module, users[i], RESQ_LINEAR_WEIGHT));
   if (ok) {
     // x M^T W^T = x (W M)^T
-    turn t = {.matrix = matrix, .pair = resqRotateOpGetPair(rotate)};
+    turn t = {module, resq_rotate_step(matrix, false, resqRotateOpGetPair(rotate))};
     for (intptr_t i = 0; i < n; i++)
-      resq_edit_recipe(module, resq_own_param(module, users[i], RESQ_LINEAR_WEIGHT, "turned"),
-                       turn_columns, &t);
+      turn_columns(&t, 1, &users[i]);
     remove_rotate(rotate);
   }
   free(users);
@@ -337,7 +351,7 @@ static bool has_tied_head(MlirOperation module, const resq_stream *s, MlirOperat
 static void turn_reader(MlirOperation module, const resq_stream *s, MlirOperation reader, turn *t) {
   if (is_head_gain(reader)) { // n G = (n U)(U^T G U) U^T
     MlirOperation gain = resq_own_param(module, reader, RESQ_ROTATE_MATRIX, "turned");
-    resq_edit_recipe(module, gain, turn_columns, t);
+    resq_edit_recipe(module, gain, turn_last, t);
     resq_edit_recipe(module, gain, turn_rows, t);
     reader = behind_gain(reader);
   } else if (resqOpIsRotate(reader)) {
@@ -345,16 +359,13 @@ static void turn_reader(MlirOperation module, const resq_stream *s, MlirOperatio
     return;
   }
   MlirOperation readers[] = {reader, tied_embed(module, s, reader)};
-  intptr_t count = mlirOperationIsNull(readers[1]) ? 1 : 2;
   // x W^T = (x U)(W U)^T
-  resq_edit_recipe(module,
-                   resq_own_shared_param(module, count, readers, RESQ_LINEAR_WEIGHT, "turned"),
-                   turn_columns, t);
+  turn_columns(t, mlirOperationIsNull(readers[1]) ? 1 : 2, readers);
 }
 
 static void rotate_stream(MlirOperation module, const resq_stream *s, MlirOperation *norms,
                           intptr_t n_norms, MlirOperation matrix) {
-  turn t = {.matrix = matrix};
+  turn t = {module, resq_rotate_step(matrix, false, false)};
   for (intptr_t i = 0; i < n_norms; i++) {
     intptr_t n;
     MlirOperation *users = resq_users(mlirOperationGetResult(norms[i], 0), &n);
@@ -367,8 +378,7 @@ static void rotate_stream(MlirOperation module, const resq_stream *s, MlirOperat
     if (resqOpIsLinear(def))
       turn_linear_output(module, def, &t);
     else if (resqOpIsEmbed(def) && !has_tied_head(module, s, norms, n_norms, def))
-      resq_edit_recipe(module, resq_own_param(module, def, RESQ_EMBED_TABLE, "turned"),
-                       turn_columns, &t);
+      turn_columns(&t, 1, &def);
   }
 }
 
@@ -419,6 +429,7 @@ static void report_online_order(MlirOperation permute, void *user) {
 bool resq_pass_fold_rotations(MlirOperation module, resq_pass *pass) {
   (void)pass;
   streaming st = {module, false};
+  resq_name_sites(module);
   resq_for_each(module, RESQ_OP_RMS_NORM, visit_stream, &st);
   resq_for_each(module, RESQ_OP_ROTATE, visit_attention, &module);
   resq_for_each(module, RESQ_OP_ROTATE, visit_input, &module);

@@ -14,8 +14,10 @@
 #include "passes/clip.h"
 #include "passes/pass.h"
 #include "passes/recipe.h"
+#include "passes/sites.h"
 #include "passes/weight_codes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,8 +96,10 @@ static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_
         z->values[i].e4m3 == e4m3 && z->values[i].group == group)
       return z->values[i].q;
   quantized_value v = {.x = x, .bits = bits, .e4m3 = e4m3, .group = group};
-  if (z->clip_auto && bits < 8 && !br->high)
-    v.clip = resq_clip_samples(z->module, br->linear, x, &z->ok);
+  if (z->clip_auto && bits < 8 && !br->high) {
+    v.clip = resq_clip_samples(z->module, br->linear);
+    z->ok = z->ok && !mlirOperationIsNull(v.clip);
+  }
   // At the definition, so that it stands before every reader.
   MlirOperation def = resq_defining_op(x);
   resq_builder b = mlirOperationIsNull(def) ? resq_build_before(br->linear) : resq_build_after(def);
@@ -116,8 +120,10 @@ static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_
 /// The value `op` gives, as one qlinear over the branches; op and the linears are erased.
 static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *codes,
                           const branch *branches, int n, MlirStringRef name) {
+  const MlirStringRef site = resq_linear_site(branches[0].linear);
   MlirValue inputs[RESQ_MAX_BRANCHES], made[RESQ_MAX_BRANCHES];
   resq_weight_branch weights[RESQ_MAX_BRANCHES];
+  assert(n <= RESQ_MAX_BRANCHES); // a linear is one branch, the sum of a split's two parts is two
   for (int i = 0; i < n; i++) {
     weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights, branches[i].kind,
                                       weight_group(&branches[i]), branches[i].embed};
@@ -130,6 +136,7 @@ static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *co
   MlirValue y = resqQLinearOpBuild(&b, n, inputs, n, made, bias,
                                    mlirValueGetType(mlirOperationGetResult(op, 0)));
   resqQLinearOpSetName(resq_defining_op(y), name);
+  resqQLinearOpSetSite(resq_defining_op(y), site);
   resq_replace_uses(mlirOperationGetResult(op, 0), y);
   resq_erase_dead(op); // with the linears and gets behind it
 }
@@ -345,6 +352,7 @@ bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
         (long long)head, (long long)embedding, (long long)z.group, (long long)z.head_group);
     return false;
   }
+  resq_name_sites(module);
   resq_for_each(module, RESQ_OP_ADD, visit_add, &z);
   resq_for_each(module, RESQ_OP_LINEAR, visit_linear, &z);
   if (head)

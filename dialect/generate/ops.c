@@ -50,7 +50,7 @@ static void print_made(const field *f, const char *op, const char *value) {
     printf("%s::get(%s.getContext(), (::resq::%s)%s)", f->storage, op,
            text(f->enum_info, "className"), value);
   else if (f->form == ATTRIBUTE)
-    printf("cast<%s>(unwrap(%s))", f->storage, value);
+    printf("cast_if_present<%s>(unwrap(%s))", f->storage, value);
   else if (f->form == NUMBERS)
     printf("makeNumbers(%s.getContext(), n_%s, %s)", op, value, value);
   else

@@ -124,7 +124,7 @@ static void read_attribute(json_t *record, field *out) {
     return;
   }
   if (!strncmp(storage, "::resq::", 8) || same_word(storage, "::mlir::Attribute") ||
-      same_word(storage, "::mlir::SymbolRefAttr")) {
+      same_word(storage, "::mlir::SymbolRefAttr") || same_word(storage, "::mlir::ArrayAttr")) {
     out->form = ATTRIBUTE;
     return;
   }

@@ -14,7 +14,8 @@
 typedef enum shape { ONE, OPTIONAL, VARIADIC } shape;
 
 /// How the C value of an attribute is made and read: VALUE and TEXT by functions of `kind`, the
-/// others by rules of their own (NUMBERS: array<i64>; ATTRIBUTE: any attribute of the dialect).
+/// others by rules of their own (NUMBERS: array<i64>; ATTRIBUTE: any attribute of the dialect, or a
+/// list of them).
 typedef enum form { VALUE, TEXT, NUMBERS, ENUM, ATTRIBUTE } form;
 
 /// A row of the table of kinds: the attribute's class and the type of its value in ODS, the C type

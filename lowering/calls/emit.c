@@ -47,7 +47,7 @@ static void give(resq_kernel_call *k, const resq_argument *a, intptr_t *operand,
 void resq_emit_by_name(resq_frame *f, MlirOperation op, resq_kernel_id kernel) {
   const resq_argument *arguments = resq_signature_of(op);
   assert(arguments); // the walk is through ops of functions
-  MlirValue rows = rows_operand(op, arguments), widest = rows;
+  MlirValue rows = rows_operand(op, arguments), columns = rows;
   const resq_place *x = resq_place_of(f, rows);
   assert(x); // the walk goes through ops in order, and each has placed its results
   resq_kernel_call k;
@@ -55,15 +55,16 @@ void resq_emit_by_name(resq_frame *f, MlirOperation op, resq_kernel_id kernel) {
   for (intptr_t i = 0; i < mlirOperationGetNumResults(op); i++)
     resq_place_rows(f, mlirOperationGetResult(op, i), x->rows_of);
   if (mlirOperationGetNumResults(op) > 0)
-    widest = mlirOperationGetResult(op, 0);
+    columns = mlirOperationGetResult(op, 0);
   intptr_t operand = 0, result = 0;
   bool is_width_given = false;
   for (const resq_argument *a = arguments; a->name; a++) {
     give(&k, a, &operand, &result);
     is_width_given |= !strcmp(a->name, "width");
   }
+  // The columns of the first result, or of the rows where there is none.
   if (!is_width_given && resq_formal_find(k.kernel, "width") >= 0)
-    resq_call_i64(&k, "width", resq_width(widest));
+    resq_call_i64(&k, "width", resq_width(columns));
   resq_call_end(&k);
 }
 

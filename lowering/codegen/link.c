@@ -6,6 +6,7 @@
 
 #include "base/process.h"
 #include "base/machine.h"
+#include "base/system_error.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -188,7 +189,8 @@ static bool write_exports(const char *path, bool without_runtime, const char *pr
                           resq_error *err) {
   FILE *f = fopen(path, "we");
   if (!f)
-    return resq_fail(err, RESQ_IO, "%s: cannot be written", path);
+    return resq_fail(err, resq_code_of_errno(errno), "%s: cannot be written (%s)", path,
+                     strerror(errno));
   fputs("{ global: resq_program_v1;", f);
   if (program)
     fprintf(f, " %s;", program);
@@ -197,7 +199,8 @@ static bool write_exports(const char *path, bool without_runtime, const char *pr
   fputs(" local: *; };\n", f);
   bool failed = ferror(f);
   if (fclose(f) || failed)
-    return resq_fail(err, RESQ_IO, "%s: cannot be written", path);
+    return resq_fail(err, resq_code_of_errno(errno), "%s: cannot be written (%s)", path,
+                     strerror(errno));
   return true;
 }
 

@@ -397,14 +397,19 @@ static bool run(compiling *c, resq_error *err) {
   return emit_one(c, err);
 }
 
-/// All outputs appear at once, and none after an interrupt.
-static bool commit(compiling *c, resq_error *err) {
+/// All that takes time: what is left for commit cannot be interrupted.
+static bool complete(compiling *c, resq_error *err) {
   bool ok = true;
   for (int i = 0; ok && i < N_OUTS; i++)
     ok = !c->outs[i] || resq_out_complete(c->outs[i], err);
+  return ok;
+}
+
+/// All outputs appear at once, and none after an interrupt. Where that fails they are discarded.
+static bool commit(compiling *c, resq_error *err) {
   sigset_t held;
   resq_hold_begin(&held);
-  ok = ok && resq_out_commit_all(c->outs, N_OUTS, err);
+  bool ok = resq_out_commit_all(c->outs, N_OUTS, err);
   if (ok)
     resq_process_finish();
   resq_hold_end(&held);
@@ -416,7 +421,7 @@ bool resq_compile(const resq_compile_options *options, resq_error *err) {
   c.scheme = options->scheme ? options->scheme : DEFAULT_SCHEME;
   c.levels = options->levels ? options->levels : resq_level_default();
   resq_stages_init(&c.stages, options->verbose);
-  bool ok = run(&c, err);
+  bool ok = run(&c, err) && complete(&c, err);
   if (ok)
     ok = commit(&c, err);
   else

@@ -102,14 +102,17 @@ static MlirAttribute op_name(MlirContext ctx, const void *items, int64_t i) {
   return text(ctx, ((const char *const *)items)[i]);
 }
 
+#define ITEMS(from, field, count, write)                                                           \
+  resq_attr(ctx, #field, list(ctx, (from)->field, (from)->count, write))
+
 static MlirAttribute entry(MlirContext ctx, const resq_entry *e) {
   const MlirNamedAttribute fields[] = {
-      resq_attr(ctx, "args", list(ctx, e->args, e->n_args, argument)),
+      ITEMS(e, args, n_args, argument),
       TEXT(e, function),
       TEXT(e, level),
       NUMBER(e, max_rows),
-      resq_attr(ctx, "op_names", list(ctx, e->op_names, e->n_ops, op_name)),
-      resq_attr(ctx, "uses", list(ctx, e->uses, e->n_uses, cache_use)),
+      ITEMS(e, op_names, n_ops, op_name),
+      ITEMS(e, uses, n_uses, cache_use),
       resq_attr_i64(ctx, "workspace", e->workspace_bytes),
   };
   return mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);

@@ -13,6 +13,7 @@
 #include "lowering/support/parallel.h"
 #include "trellis.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -273,6 +274,9 @@ static void quantize_rows(void *opaque, int64_t task) {
 
 void resq_quantize_weight(int threads, const float *x, int64_t rows, int64_t width,
                           const resq_weight_code *how, int8_t *codes, float *scales) {
+  // Types allow no other codes and no other group; evaluate_codes.c and evaluate_gptq.c check the width.
+  assert(resq_codebook_has_kernels(how->codes) && width % how->group == 0);
+  _Static_assert((int)ROWS_A_TASK == RESQ_TRELLIS_LENGTH, "a task is a tile of a trellis");
   job j = {x, rows, width, how, codes, scales};
   resq_parallel(threads, (rows + ROWS_A_TASK - 1) / ROWS_A_TASK, quantize_rows, &j);
 }

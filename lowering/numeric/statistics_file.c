@@ -16,6 +16,7 @@
 
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/system_error.h"
 
 #include <errno.h>
 #include <math.h>
@@ -116,7 +117,8 @@ bool resq_statistics_seal(resq_statistics *s, resq_error *err) {
     resq_statistics_site *site = &s->sites[i];
     bool finite = true;
     if (!hash_site(s, site, site->moment_hash, site->samples_hash, &finite))
-      return resq_fail(err, RESQ_IO, "calibration site '%s': %s", site->name, strerror(errno));
+      return resq_fail(err, resq_code_of_errno(errno), "calibration site '%s': %s", site->name,
+                       strerror(errno));
     if (!finite)
       return resq_fail(err, RESQ_FAILED,
                        "calibration site '%s': NaN or infinity among its %lld rows", site->name,
@@ -175,7 +177,8 @@ static bool copy_data(const resq_statistics *s, resq_out *out, resq_error *err) 
   for (uint64_t at = sizeof(header), n; ok && at < s->end; at += n) {
     n = s->end - at < CHUNK ? s->end - at : CHUNK;
     if (!resq_storage_read(&s->storage, at, buffer, n))
-      ok = resq_fail(err, RESQ_IO, "calibration sums cannot be read back: %s", strerror(errno));
+      ok = resq_fail(err, resq_code_of_errno(errno), "calibration sums cannot be read back: %s",
+                     strerror(errno));
     ok = ok && resq_out_write(out, buffer, n, err);
   }
   free(buffer);
@@ -303,7 +306,8 @@ static bool check_data(const resq_statistics *s, const char *path, resq_error *e
     const resq_statistics_site *site = &s->sites[i];
     uint64_t moment[2], samples[2];
     if (!hash_site(s, site, moment, samples, NULL))
-      return resq_fail(err, RESQ_IO, "cannot read '%s': %s", path, strerror(errno));
+      return resq_fail(err, resq_code_of_errno(errno), "cannot read '%s': %s", path,
+                       strerror(errno));
     if (memcmp(moment, site->moment_hash, sizeof moment) != 0 ||
         memcmp(samples, site->samples_hash, sizeof samples) != 0)
       return resq_fail(err, RESQ_BAD_INPUT, "'%s' is damaged: the hash of site '%s' does not match",
@@ -323,7 +327,7 @@ static bool read_all(resq_statistics *s, const char *path, resq_error *err) {
   uint8_t *directory = malloc(h.directory_size ? h.directory_size : 1);
   bool ok = directory || resq_fail(err, RESQ_NO_MEMORY, "no memory to read '%s'", path);
   if (ok && !resq_storage_read(&s->storage, h.directory, directory, h.directory_size))
-    ok = resq_fail(err, RESQ_IO, "cannot read '%s': %s", path, strerror(errno));
+    ok = resq_fail(err, resq_code_of_errno(errno), "cannot read '%s': %s", path, strerror(errno));
   ok = ok && read_directory(s, &h, directory, path, err) && check_data(s, path, err);
   free(directory);
   s->end = h.directory;

@@ -5,6 +5,7 @@
 #endif
 #include "cli/reference.h"
 
+#include "base/system_error.h"
 #include "cli/logits_stream.h"
 #include "exec/session_access.h"
 
@@ -125,7 +126,8 @@ static bool spawn(resq_reference *r, const resq_reference_options *o, const int 
   if (!code)
     return true;
   r->pid = 0;
-  return resq_fail(err, RESQ_IO, "--reference=%s: cannot be started: %s", r->path, strerror(code));
+  return resq_fail(err, resq_code_of_errno(code), "--reference=%s: cannot be started: %s", r->path,
+                   strerror(code));
 }
 
 static bool start(resq_reference *r, const resq_reference_options *o, resq_error *err) {
@@ -133,7 +135,8 @@ static bool start(resq_reference *r, const resq_reference_options *o, resq_error
   r->complaints = memfd_create("reference", MFD_CLOEXEC);
   bool ok = r->complaints >= 0 && !pipe2(requests, O_CLOEXEC) && !pipe2(answers, O_CLOEXEC);
   if (!ok)
-    resq_fail(err, RESQ_IO, "--reference=%s: no pipe to it: %s", r->path, strerror(errno));
+    resq_fail(err, resq_code_of_errno(errno), "--reference=%s: no pipe to it: %s", r->path,
+              strerror(errno));
   ok = ok && spawn(r, o, requests, answers, err);
   r->requests = requests[1];
   r->answers = answers[0];

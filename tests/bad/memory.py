@@ -142,10 +142,12 @@ class Runner:
         words, environment = self.prepare(command, place)
         cannot, status = memory_server.serve(words, environment, place, points,
                                              lambda point, status: wrong.__setitem__(point, result(point[1], status)))
-        end = f"status {status}" if status else result(False, status)
+        end = result(False, status) if status == 0 else f"status {status}"
         if end: # then what the children did counts for nothing
             wrong, cannot = {}, points
-            print(f"FAIL: {command.name}: a run from which children were forked: {end}"[:600], flush=True)
+            with open(os.path.join(place, "said", "stderr"), errors="replace") as file:
+                said = file.read()
+            print(f"FAIL: {command.name}: the run that forked at {points[0][0]} to {points[-1][0]}: {end}: {said}"[:900], flush=True)
         shutil.rmtree(place)
         for at, on in cannot:
             variables = {"RESQ_FAIL_AT": str(at), **({"RESQ_FAIL_ON": "1"} if on else {})}

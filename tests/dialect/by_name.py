@@ -43,7 +43,7 @@ ROWS = {"operand": r"READ(?:_OR_NULL)?\(\w+, {}\)", "number": r"CONSTANT\({}\)",
         "real": r"CONSTANT_F32\({}\)", "result": r"(?:WRITE|UPDATE)\(\w+, {}\)"}
 for name in records["!instanceof"]["Resq_Op"]:
     op = records[name]
-    if "Resq_RecipeOp" in op["!superclasses"] or any(t["def"] == "Symbol" for t in op["traits"]):
+    if {"Resq_RecipeOp", "Resq_LoweredOp"} & set(op["!superclasses"]) or any(t["def"] == "Symbol" for t in op["traits"]):
         continue
     mnemonic = op["opName"]
     named = {argument[1]: kind(argument[0]["def"]) for argument in op["arguments"]["args"]}

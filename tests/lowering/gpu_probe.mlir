@@ -2,8 +2,8 @@
 // RUN: resq-opt --resq-lower-gpu=rows=16 %s | FileCheck %s
 // The same module, at the same time, for a CPU.
 // RUN: resq-opt --resq-lower-cpu=rows=16 %s | FileCheck %s --check-prefix=CPU
-// Stock MLIR takes the kernels on.
-// RUN: resq-opt --resq-lower-gpu=rows=16 %s | mlir-opt --pass-pipeline="builtin.module(gpu.module(convert-gpu-to-nvvm,reconcile-unrealized-casts))" \
+// Stock MLIR, which loads the dialect, takes the kernels on.
+// RUN: resq-opt --resq-lower-gpu=rows=16 %s | %mlir_opt --pass-pipeline="builtin.module(gpu.module(convert-gpu-to-nvvm,reconcile-unrealized-casts))" \
 // RUN:   | FileCheck %s --check-prefix=NVVM
 
 !g = tensor<576xf32>

@@ -255,7 +255,10 @@ static bool fails(const void *caller) {
 
 void *malloc(size_t size) { return fails(CALLER) ? NULL : __libc_malloc(size); }
 void *calloc(size_t n, size_t size) { return fails(CALLER) ? NULL : __libc_calloc(n, size); }
-void *realloc(void *p, size_t size) { return fails(CALLER) ? NULL : __libc_realloc(p, size); }
+/// NULL for no bytes is no failure.
+void *realloc(void *p, size_t size) {
+  return size && fails(CALLER) ? NULL : __libc_realloc(p, size);
+}
 void *memalign(size_t alignment, size_t size) {
   return fails(CALLER) ? NULL : __libc_memalign(alignment, size);
 }

@@ -62,16 +62,7 @@ struct resq_worker {
 
 /// The next chunk of op's work: 0, 1, 2, ... over all threads; each once.
 static inline int64_t resq_next_chunk(resq_worker *w, int32_t op) {
-#ifdef __NVPTX__
-  // No tickets on a GPU: a worker's chunks are `count` apart, so that no memory is shared and none has
-  // to be cleared before a launch. kernels/nvptx/worker.h makes the worker, a fresh one for each launch.
-  (void)op;
-  const int64_t chunk = w->index;
-  w->index += w->count;
-  return chunk;
-#else
   return __atomic_fetch_add(&w->call->tickets[op], 1, __ATOMIC_RELAXED);
-#endif
 }
 
 // The two functions that a runtime provides are pointers in the call, not symbols: compiled code refers to nothing

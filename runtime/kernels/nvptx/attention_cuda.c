@@ -14,6 +14,8 @@ enum {
   BLOCK = RESQ_KV_BLOCK,
   MOST_EACH = RESQ_ATTENTION_MOST_HELD / TOGETHER, ///< elements of a thread
   MOST_TOKENS = 4,                                 ///< of a thread
+  AT_ONCE = 8,     ///< elements of a thread whose loads are under way together
+  LEAST_SHARE = 4, ///< threads that soften the scores of a query together
 };
 
 /// What a block works with; all but rows and places are constants after inlining.
@@ -90,11 +92,22 @@ RESQ_INLINE float resq_query_column(const resq_kv_view *key, const float *q, con
 /// Columns of all queries, zeros of those that are not there, and the states that they begin with.
 RESQ_INLINE void resq_attender_load(const resq_attender *a, const float *q, const float *sketch,
                                     int64_t ldq) {
-  for (int64_t at = resq_thread(); at < a->key.size * a->queries; at += a->threads) {
-    const int64_t i = at / a->key.size, j = at % a->key.size, row = resq_attender_row(a, i);
-    const float *from = q + row * ldq + (a->head + i % a->piece) * a->shape.head_size;
-    resq_shared_store_f32(a->q + 4 * (uint32_t)(j * a->queries + i),
-                          row < 0 ? 0.0f : resq_query_column(&a->key, from, sketch, j));
+  const int64_t all = a->key.size * a->queries;
+  for (int64_t first = resq_thread(); first < all; first += AT_ONCE * a->threads) {
+    float v[AT_ONCE];
+    RESQ_UNROLL
+    for (int k = 0; k < AT_ONCE; ++k) {
+      const int64_t at = first + k * a->threads, i = at / a->key.size, j = at % a->key.size;
+      const int64_t row = at < all ? resq_attender_row(a, i) : -1;
+      const float *from = q + row * ldq + (a->head + i % a->piece) * a->shape.head_size;
+      v[k] = row < 0 ? 0.0f : resq_query_column(&a->key, from, sketch, j);
+    }
+    RESQ_UNROLL
+    for (int k = 0; k < AT_ONCE; ++k) {
+      const int64_t at = first + k * a->threads, i = at / a->key.size, j = at % a->key.size;
+      if (at < all)
+        resq_shared_store_f32(a->q + 4 * (uint32_t)(j * a->queries + i), v[k]);
+    }
   }
   for (int64_t i = resq_thread(); i < a->queries; i += a->threads) {
     const int64_t row = resq_attender_row(a, i);
@@ -112,16 +125,33 @@ RESQ_INLINE int64_t resq_attender_count(const resq_attender *a, int64_t i, int64
 
 //===-- Scores ------------------------------------------------------------===//
 
-/// Columns [from, from + count) of the keys of 64 positions: column by column, a thread has one token.
+/// Elements or columns [from, from + count) of a token, of which the thread has each `share`th from `me` on, to
+/// shared memory: `apart` bytes from one to the next, zeros where there is no token.
+RESQ_INLINE void resq_attender_decode(const resq_kv_view *v, int64_t position, bool is_there,
+                                      int64_t from, int64_t count, int me, int share, uint32_t to,
+                                      uint32_t apart) {
+  const resq_token token =
+      is_there ? resq_token_of(v, position) : (resq_token){{0.0f, 0.0f}, {0, 0}};
+  for (int64_t first = me; first < count; first += AT_ONCE * share) {
+    float x[AT_ONCE];
+    RESQ_UNROLL
+    for (int k = 0; k < AT_ONCE; ++k) {
+      const int64_t i = first + k * share;
+      x[k] = is_there && i < count ? resq_token_column(v, &token, position, from + i) : 0.0f;
+    }
+    RESQ_UNROLL
+    for (int k = 0; k < AT_ONCE; ++k)
+      if (first + k * share < count)
+        resq_shared_store_f32(to + apart * (uint32_t)(first + k * share), x[k]);
+  }
+}
+
+/// Columns [from, from + count) of the keys of 64 positions, column by column.
 RESQ_INLINE void resq_attender_keys(const resq_attender *a, int64_t first, int64_t tokens,
                                     int64_t from, int64_t count) {
-  const int64_t t = resq_thread() % BLOCK;
-  const resq_token token =
-      t < tokens ? resq_token_of(&a->key, first + t) : (resq_token){{0, 0}, {0, 0}};
-  for (int64_t i = resq_thread() / BLOCK; i < count; i += a->threads / BLOCK)
-    resq_shared_store_f32(a->coded + 4 * (uint32_t)(i * BLOCK + t),
-                          t < tokens ? resq_token_column(&a->key, &token, first + t, from + i)
-                                     : 0.0f);
+  const int t = resq_thread() % BLOCK;
+  resq_attender_decode(&a->key, first + t, t < tokens, from, count, resq_thread() / BLOCK,
+                       a->threads / BLOCK, a->coded + 4 * (uint32_t)t, 4 * BLOCK);
 }
 
 /// Adds columns [from, from + count) to the scores of the thread's queries and tokens.
@@ -133,6 +163,7 @@ RESQ_INLINE void resq_attender_add_scores(const resq_attender *a, int64_t from, 
   uint32_t q_at = a->q + 4 * (uint32_t)(from * a->queries + group * TOGETHER);
   if (lane >= BLOCK)
     return;
+  RESQ_UNROLL_BY(4)
   for (int64_t i = 0; i < count; ++i) {
     const resq_u32x4 q = resq_shared_load_x4(q_at);
     resq_u32x4 k = {0, 0, 0, 0};
@@ -194,24 +225,29 @@ RESQ_INLINE void resq_attender_soften(const resq_attender *a, int64_t first) {
   const int64_t seen = resq_attender_count(a, i, first);
   const int count = (int)(seen < BLOCK ? seen : BLOCK);
   const float before = resq_shared_load_f32(state);
-  float largest = before;
-  for (int t = me; t < count; t += share) {
-    const float score = resq_shared_load_f32(at + line * (uint32_t)t);
-    largest = score > largest ? score : largest;
+  float largest = before, scores[BLOCK / LEAST_SHARE];
+  RESQ_UNROLL
+  for (int k = 0; k < BLOCK / share; ++k) {
+    scores[k] = resq_shared_load_f32(at + line * (uint32_t)(me + k * share));
+    largest = me + k * share < count && scores[k] > largest ? scores[k] : largest;
   }
   for (int distance = share / 2; distance > 0; distance /= 2) {
     const float other = resq_shuffle_xor_f32(largest, distance);
     largest = other > largest ? other : largest;
   }
-  for (int t = me; t < count; t += share)
-    resq_shared_store_f32(at + line * (uint32_t)t,
-                          resq_exp(resq_shared_load_f32(at + line * (uint32_t)t) - largest));
+  RESQ_UNROLL
+  for (int k = 0; k < BLOCK / share; ++k)
+    if (me + k * share < count)
+      resq_shared_store_f32(at + line * (uint32_t)(me + k * share), resq_exp(scores[k] - largest));
   resq_sync_warp();
   if (me == 0 && count > 0) {
     const float factor = resq_exp(before - largest);
     float sum = resq_shared_load_f32(state + 4) * factor;
-    for (int t = 0; t < count; ++t)
-      sum += resq_shared_load_f32(at + line * (uint32_t)t);
+    RESQ_UNROLL_BY(16)
+    for (int t = 0; t < BLOCK; ++t) {
+      const float p = resq_shared_load_f32(at + line * (uint32_t)t);
+      sum = t < count ? sum + p : sum;
+    }
     resq_shared_store_f32(state, largest);
     resq_shared_store_f32(state + 4, sum);
     resq_shared_store_f32(state + 8, factor);
@@ -220,42 +256,58 @@ RESQ_INLINE void resq_attender_soften(const resq_attender *a, int64_t first) {
 
 //===-- Values ------------------------------------------------------------===//
 
-/// Elements [from, from + count) of the values of 64 positions: token by token, some threads have one token.
+/// Elements [from, from + count) of the values of 64 positions, token by token.
 RESQ_INLINE void resq_attender_values(const resq_attender *a, int64_t first, int64_t tokens,
                                       int64_t from, int64_t count) {
-  const int64_t share = a->threads / BLOCK, t = resq_thread() / share;
+  const int share = a->threads / BLOCK, t = resq_thread() / share;
   const uint32_t line = 4 * (uint32_t)resq_attention_value_line(&a->shape);
-  if (t >= tokens)
-    return;
-  const resq_token token = resq_token_of(&a->value, first + t);
-  for (int64_t i = resq_thread() % share; i < count; i += share)
-    resq_shared_store_f32(a->coded + line * (uint32_t)t + 4 * (uint32_t)i,
-                          resq_token_column(&a->value, &token, first + t, from + i));
+  resq_attender_decode(&a->value, first + t, t < tokens, from, count, resq_thread() % share, share,
+                       a->coded + line * (uint32_t)t, 4);
 }
 
-/// Adds 64 positions to the thread's results for elements [from, from + count): y[j][g] is element
-/// base + lane + lanes * j of query g. `counts`: what the queries see, where not everything.
-RESQ_INLINE void resq_attender_add_values(const resq_attender *a, int64_t tokens, int64_t from,
-                                          int64_t count, const int64_t *counts, int64_t base,
-                                          int each, float (*y)[TOGETHER]) {
+/// What values are added to: element base + lane + lanes * j of query g, `each` of them a thread's.
+typedef struct resq_attender_part {
+  int64_t base, from, count; ///< elements [from, from + count) are in shared memory
+  int each;
+} resq_attender_part;
+
+/// Adds position t to the thread's results. `counts`: what the queries see, NULL: all see it.
+RESQ_INLINE void resq_attender_add_value(const resq_attender *a, const resq_attender_part *part,
+                                         int t, const int64_t *counts, float (*y)[TOGETHER]) {
   const int group = resq_thread() / a->lanes, lane = resq_thread() % a->lanes;
   const uint32_t value_line = 4 * (uint32_t)resq_attention_value_line(&a->shape);
   const uint32_t score_line = 4 * (uint32_t)resq_attention_score_line(a->queries);
-  for (int64_t t = 0; t < tokens; ++t) {
-    const resq_u32x4 p = resq_shared_load_x4(a->scores + score_line * (uint32_t)t +
-                                             4 * (uint32_t)(group * TOGETHER));
+  const resq_u32x4 p =
+      resq_shared_load_x4(a->scores + score_line * (uint32_t)t + 4 * (uint32_t)(group * TOGETHER));
+  RESQ_UNROLL
+  for (int j = 0; j < part->each; ++j) {
+    const int64_t i = part->base + lane + (int64_t)j * a->lanes - part->from;
+    if (i < 0 || i >= part->count)
+      continue;
+    const float v = resq_shared_load_f32(a->coded + value_line * (uint32_t)t + 4 * (uint32_t)i);
     RESQ_UNROLL
-    for (int j = 0; j < each; ++j) {
-      const int64_t i = base + lane + (int64_t)j * a->lanes - from;
-      if (i < 0 || i >= count)
-        continue;
-      const float v = resq_shared_load_f32(a->coded + value_line * (uint32_t)t + 4 * (uint32_t)i);
-      RESQ_UNROLL
-      for (int g = 0; g < TOGETHER; ++g)
-        if (!counts || t < counts[g])
-          y[j][g] += resq_float_of(p[g]) * v;
-    }
+    for (int g = 0; g < TOGETHER; ++g)
+      if (!counts || t < counts[g])
+        y[j][g] += resq_float_of(p[g]) * v;
   }
+}
+
+/// Adds `tokens` positions; counts: what the thread's queries see of them.
+RESQ_INLINE void resq_attender_add_values(const resq_attender *a, const resq_attender_part *part,
+                                          int64_t tokens, const int64_t *counts,
+                                          float (*y)[TOGETHER]) {
+  bool all = tokens == BLOCK;
+  RESQ_UNROLL
+  for (int g = 0; g < TOGETHER; ++g)
+    all = all && counts[g] >= BLOCK;
+  if (all) {
+    RESQ_UNROLL_BY(4)
+    for (int t = 0; t < BLOCK; ++t)
+      resq_attender_add_value(a, part, t, (const int64_t *)0, y);
+    return;
+  }
+  for (int t = 0; t < tokens; ++t)
+    resq_attender_add_value(a, part, t, counts, y);
 }
 
 //===-- The kernel --------------------------------------------------------===//
@@ -272,7 +324,6 @@ RESQ_INLINE void resq_attender_run(const resq_attender *a, float *out, int64_t l
   for (int64_t first = 0; first < positions; first += BLOCK) {
     const int64_t tokens = positions - first < BLOCK ? positions - first : BLOCK;
     int64_t counts[TOGETHER];
-    bool all = true;
     resq_attender_score(a, first, tokens);
     resq_attender_soften(a, first);
     for (int64_t from = base; from < end; from += RESQ_ATTENTION_COLUMNS) {
@@ -286,16 +337,13 @@ RESQ_INLINE void resq_attender_run(const resq_attender *a, float *out, int64_t l
           const int64_t i = group * TOGETHER + g;
           const float factor = resq_shared_load_f32(a->states + 16 * (uint32_t)i + 8);
           counts[g] = resq_attender_count(a, i, first);
-          all = all && counts[g] >= tokens;
           RESQ_UNROLL
           for (int j = 0; j < each; ++j)
             y[j][g] = counts[g] > 0 ? y[j][g] * factor : y[j][g];
         }
       }
-      if (all)
-        resq_attender_add_values(a, tokens, from, count, (const int64_t *)0, base, each, y);
-      else
-        resq_attender_add_values(a, tokens, from, count, counts, base, each, y);
+      const resq_attender_part part = {base, from, count, each};
+      resq_attender_add_values(a, &part, tokens, counts, y);
       resq_sync_block();
     }
   }

@@ -6,11 +6,12 @@
 #include "device.h"
 #include "plans.h"
 
-/// Loads of so many turns may be under way together, where a sum's order leaves nothing else.
+/// In front of a loop: loads of n turns are under way together.
 #ifdef RESQ_EMULATED
-#define RESQ_UNROLL_SOME
+#define RESQ_UNROLL_BY(n)
 #else
-#define RESQ_UNROLL_SOME _Pragma("unroll 16")
+#define RESQ_PRAGMA_(text) _Pragma(#text)
+#define RESQ_UNROLL_BY(n) RESQ_PRAGMA_(unroll n)
 #endif
 
 /// The elements of rows that are this thread's: (row, i) for each, over the whole grid.

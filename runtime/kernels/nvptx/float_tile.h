@@ -122,7 +122,7 @@ RESQ_INLINE float resq_few_sum(const resq_tile_product *p, int64_t row, int64_t 
     }
     if (row + resq_few_row() < p->rows) {
       const int count = (int)(end - from < RESQ_FEW_STEP ? end - from : RESQ_FEW_STEP);
-      RESQ_UNROLL_SOME
+      RESQ_UNROLL_BY(16)
       for (int k = 0; k < count; ++k)
         sum += resq_shared_load_f32(own_x + 4 * (uint32_t)k) *
                resq_shared_load_f32(own_w + 4 * RESQ_TILE_N * (uint32_t)k);
@@ -148,25 +148,27 @@ RESQ_INLINE int64_t resq_many_channel(void) {
 }
 
 /// Where the element that a thread brings as its j'th stands in a step: (input, row or channel). Rows come 8 inputs by
-/// 4 rows for each warp, which is a whole sector of memory, and as many banks; weights as they are stored.
+/// 4 rows for each warp, which is a whole sector of memory, and as many banks; weights as they are stored. Written so
+/// that what depends on the thread is the same for all j.
 typedef struct resq_many_place {
-  int64_t k, at;
+  int k, at;
 } resq_many_place;
 RESQ_INLINE resq_many_place resq_many_row_place(int j) {
-  const int64_t i = resq_thread() + (int64_t)j * RESQ_TILE_THREADS;
-  const int64_t block = i / 32, inside = i % 32; // blocks of 8 by 4
-  return (resq_many_place){block % (RESQ_MANY_STEP / 8) * 8 + inside % 8,
-                           block / (RESQ_MANY_STEP / 8) * 4 + inside / 8};
+  const int thread = resq_thread(), warp = thread / RESQ_WARP, lane = thread % RESQ_WARP;
+  return (resq_many_place){warp % 4 * 8 + lane % 8, warp / 4 * 4 + lane / 8 + 8 * j};
 }
 RESQ_INLINE resq_many_place resq_many_weight_place(resq_tile_weights kind, int j) {
-  const int64_t i = resq_thread() + (int64_t)j * RESQ_TILE_THREADS;
-  const int64_t tile = i / (RESQ_TILE_N * RESQ_MANY_STEP), in = i % (RESQ_TILE_N * RESQ_MANY_STEP);
+  const int thread = resq_thread();
   if (kind == RESQ_TILE_MATRIX)
-    return (resq_many_place){i / RESQ_MANY_ROWS, i % RESQ_MANY_ROWS};
+    return (resq_many_place){thread / RESQ_MANY_ROWS + 4 * j, thread % RESQ_MANY_ROWS};
   if (kind == RESQ_TILE_E4M3)
-    return (resq_many_place){in / 64 * 4 + in % 4, tile * RESQ_TILE_N + in / 4 % RESQ_TILE_N};
-  return (resq_many_place){in / RESQ_TILE_N, tile * RESQ_TILE_N + in % RESQ_TILE_N};
+    return (resq_many_place){thread / 64 * 4 + thread % 4 + 16 * (j % 2),
+                             thread / 4 % RESQ_TILE_N + j / 2 * RESQ_TILE_N};
+  return (resq_many_place){thread / RESQ_TILE_N + 16 * (j % 2),
+                           thread % RESQ_TILE_N + j / 2 * RESQ_TILE_N};
 }
+_Static_assert(RESQ_TILE_THREADS == 256 && RESQ_MANY_STEP == 32 && RESQ_MANY_ROWS == 64,
+               "the places of a step's elements");
 
 /// A step's elements to registers.
 RESQ_INLINE void resq_many_load(const resq_tile_product *p, int64_t row, int64_t channel,
@@ -210,7 +212,7 @@ RESQ_INLINE void resq_many_sum(const resq_tile_product *p, int64_t row, int64_t 
     resq_sync_block();
     if (from + RESQ_MANY_STEP < end)
       resq_many_load(p, row, channel, from + RESQ_MANY_STEP, end, x, w);
-    RESQ_UNROLL_SOME
+    RESQ_UNROLL_BY(4)
     for (int k = 0; k < count; ++k) {
       const resq_u32x4 a = resq_shared_load_x4(own_x + 4 * RESQ_MANY_X_LINE * (uint32_t)k);
       const resq_u32x4 b = resq_shared_load_x4(own_w + 4 * RESQ_MANY_W_LINE * (uint32_t)k);

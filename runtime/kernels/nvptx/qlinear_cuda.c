@@ -9,22 +9,28 @@
 
 //===-- Few rows ----------------------------------------------------------===//
 
-enum { FEW_WARPS = RESQ_QFEW_THREADS / 32, FEW_AT_ONCE = 4 /* steps whose loads are under way */ };
+enum {
+  FEW_WARPS = RESQ_QFEW_THREADS / 32,
+  FEW_AT_ONCE = 4, ///< steps whose loads are under way together
+  FEW_GROUPS = 8,  ///< groups, likewise
+};
 
 /// A warp's sums of a slot, which has columns of 16 channels: rows, then sums of weights.
 typedef struct resq_qfew_sums {
   int32_t rows[RESQ_GPU_FEW_ROWS / 8][4], weights[4];
 } resq_qfew_sums;
 
-/// To the slot at `slot`, and zero.
-RESQ_INLINE void resq_qfew_flush(const resq_qshape *b, resq_qfew_sums *s, uint32_t slot, int lane) {
+/// To the slot at `slot`, which has so many rows, and zero.
+RESQ_INLINE void resq_qfew_flush(const resq_qshape *b, resq_qfew_sums *s, uint32_t slot,
+                                 int64_t rows, int lane) {
   const int g = lane >> 2, q = lane & 3;
   RESQ_UNROLL
   for (int t = 0; t < RESQ_GPU_FEW_ROWS / 8; ++t)
     RESQ_UNROLL
   for (int i = 0; i < 4; ++i) {
     const int column = 8 * t + 2 * q + i % 2, channel = 2 * g + i / 2;
-    resq_shared_add(slot + 4 * (uint32_t)(column * RESQ_TILE_N + channel), s->rows[t][i]);
+    if (column < rows)
+      resq_shared_add(slot + 4 * (uint32_t)(column * RESQ_TILE_N + channel), s->rows[t][i]);
     s->rows[t][i] = 0;
   }
   RESQ_UNROLL
@@ -66,19 +72,21 @@ RESQ_INLINE void resq_qfew_multiply(const resq_qshape *b, int64_t tile, int64_t 
       if (at / steps != slot) {
         if (slot >= 0)
           resq_qfew_flush(b, &sums, slots + 4 * (uint32_t)(slot * RESQ_QFEW_COLUMNS * RESQ_TILE_N),
-                          lane);
+                          rows - row, lane);
         slot = at / steps;
       }
       const resq_qints v = resq_qdecode(b, &raw[k], table, lane);
       RESQ_UNROLL
       for (int t = 0; t < RESQ_GPU_FEW_ROWS / 8; ++t)
-        resq_qproduct(sums.rows[t], &v, x[k][t]);
+        if (row + 8 * t < rows) // for all lanes
+          resq_qproduct(sums.rows[t], &v, x[k][t]);
       if (b->abits == 8)
         resq_qproduct(sums.weights, &v, resq_qsum_of_weights(b, at % steps, lane));
     }
   }
   if (slot >= 0)
-    resq_qfew_flush(b, &sums, slots + 4 * (uint32_t)(slot * RESQ_QFEW_COLUMNS * RESQ_TILE_N), lane);
+    resq_qfew_flush(b, &sums, slots + 4 * (uint32_t)(slot * RESQ_QFEW_COLUMNS * RESQ_TILE_N),
+                    rows - row, lane);
 }
 
 /// y += the branch's product of one row and channel, the thread's.
@@ -94,13 +102,26 @@ RESQ_INLINE float resq_qfew_branch(const resq_qshape *b, int64_t tile, int64_t r
     resq_sync_block();
     resq_qfew_multiply(b, tile, row, rows, begin, begin + count, slots, shared);
     resq_sync_block();
-    for (int64_t g = 0; g < count && own < rows; ++g) {
-      const uint32_t slot = slots + each * (uint32_t)g;
-      const uint32_t column = 4 * (uint32_t)((own - row) * RESQ_TILE_N + c);
-      const uint32_t weights = 4 * (uint32_t)(RESQ_GPU_FEW_ROWS * RESQ_TILE_N + c);
-      resq_qadd_group(b, own, begin + g, (int32_t)resq_shared_load(slot + column),
-                      b->abits == 8 ? (int32_t)resq_shared_load(slot + weights) : 0,
-                      resq_qweight_scale(b, tile * RESQ_TILE_N + c, begin + g), &result);
+    for (int64_t first = 0; first < count && own < rows; first += FEW_GROUPS) {
+      resq_qscaling by[FEW_GROUPS];
+      float scales[FEW_GROUPS];
+      RESQ_UNROLL
+      for (int k = 0; k < FEW_GROUPS; ++k) {
+        const int64_t g = first + k < count ? begin + first + k : begin;
+        by[k] = resq_qscaling_of(b, own, g);
+        scales[k] = resq_qweight_scale(b, tile * RESQ_TILE_N + c, g);
+      }
+      RESQ_UNROLL
+      for (int k = 0; k < FEW_GROUPS; ++k) {
+        if (first + k >= count)
+          continue;
+        const uint32_t slot = slots + each * (uint32_t)(first + k);
+        const uint32_t column = 4 * (uint32_t)((own - row) * RESQ_TILE_N + c);
+        const uint32_t weights = 4 * (uint32_t)(RESQ_GPU_FEW_ROWS * RESQ_TILE_N + c);
+        resq_qadd_group(b, begin + first + k, by[k], (int32_t)resq_shared_load(slot + column),
+                        b->abits == 8 ? (int32_t)resq_shared_load(slot + weights) : 0, scales[k],
+                        &result);
+      }
     }
     resq_sync_block();
   }
@@ -160,8 +181,8 @@ RESQ_INLINE void resq_qmany_branch(const resq_qshape *b, int64_t tile, int64_t r
       for (int i = 0; i < 2; ++i) {
         const int64_t own = row + 8 * t + 2 * (lane & 3) + i;
         if (own < rows)
-          resq_qadd_group(b, own, g, sums[t][2 * c + i], weights[2 * c], scale,
-                          &results[t][2 * c + i]);
+          resq_qadd_group(b, g, resq_qscaling_of(b, own, g), sums[t][2 * c + i], weights[2 * c],
+                          scale, &results[t][2 * c + i]);
       }
     }
   }

@@ -136,17 +136,27 @@ typedef struct resq_qresult {
   float part, y;
 } resq_qresult;
 
+/// What group g of a row is scaled by.
+typedef struct resq_qscaling {
+  float scale;
+  int32_t shift;
+} resq_qscaling;
+
+RESQ_INLINE resq_qscaling resq_qscaling_of(const resq_qshape *b, int64_t row, int64_t g) {
+  const resq_quant_meta *meta = b->meta + row * resq_qgroups(b) + g;
+  return (resq_qscaling){resq_float_of(resq_load(&meta->scale)),
+                         b->abits == 8 ? (int32_t)resq_load(&meta->shift) : 0};
+}
+
 /// Group g of a row is in: its exact sum of products, and of weights where activations have a zero point.
-RESQ_INLINE void resq_qadd_group(const resq_qshape *b, int64_t row, int64_t g, int32_t sum,
+RESQ_INLINE void resq_qadd_group(const resq_qshape *b, int64_t g, resq_qscaling by, int32_t sum,
                                  int32_t weights, float weight_scale, resq_qresult *r) {
-  const int64_t groups = resq_qgroups(b);
-  const resq_quant_meta *meta = b->meta + row * groups + g;
   const int per_row = resq_qscale_per_row(b);
   if (b->abits == 8)
-    sum += (int32_t)resq_load(&meta->shift) * weights;
-  const float t = (float)sum * resq_float_of(resq_load(&meta->scale));
+    sum += by.shift * weights;
+  const float t = (float)sum * by.scale;
   r->part = per_row && g > 0 ? r->part + t : t;
-  if (!per_row || g + 1 == groups)
+  if (!per_row || g + 1 == resq_qgroups(b))
     r->y += weight_scale * r->part;
 }
 

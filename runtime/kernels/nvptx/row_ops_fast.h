@@ -112,7 +112,7 @@ RESQ_INLINE float resq_norm_root(int64_t width, float eps, uint32_t shared) {
   resq_sync_block();
   if (thread < RESQ_WARP) {
     float sum = 0.0f;
-    RESQ_UNROLL_SOME
+    RESQ_UNROLL_BY(16)
     for (int64_t k = 0; k < each; k += 4) {
       const resq_u32x4 v =
           resq_shared_load_x4(shared + resq_norm_at(lane, width) + 4 * (uint32_t)k);
@@ -276,7 +276,7 @@ RESQ_INLINE void resq_hadamard_fast(const float *x, const int8_t *signs, float *
   resq_wait_for_launches();
   for (int64_t b = resq_block_x(); b < rows * blocks; b += resq_blocks_x()) {
     const float *from = x + b / blocks * ldx + b % blocks * size;
-    RESQ_UNROLL_SOME
+    RESQ_UNROLL_BY(16)
     for (int64_t k = 0; k < (size + threads - 1) / threads; ++k) {
       const int64_t i = resq_thread() + k * threads;
       if (i < size)
