@@ -11,7 +11,7 @@ from support import BUILD, ROOT, compile_model, make_tiny, run
 
 CAPABILITIES = {"sm_90a": "90", "sm_80": "80"}
 SMALL = ["--width", "32", "--heads", "2", "--kv-heads", "1", "--layers", "1", "--intermediate", "48", "--vocabulary", "270"]
-FEW, MANY = 4, 24  # rows of the entries
+ROWS = "--gpu-rows=4,24"
 COMMON = ["--calibration-windows=1"]
 # Floats and a cache of signs; codes of integers and of E4M3, and rotations. All kinds of them: tests/gpu/suite.py, on a GPU.
 MODELS = {"float": ("sm_90a", ["--scheme=none", "--kv=keys=qjl:rows=4d:buffer=32,values=f16"]),
@@ -19,15 +19,14 @@ MODELS = {"float": ("sm_90a", ["--scheme=none", "--kv=keys=qjl:rows=4d:buffer=32
 
 
 def kernels(source, chip, *options):
-    """The model's kernels as a library for the fake driver: those of both entries, which share some."""
+    """The model's kernels as a library for the fake driver."""
     bitcode = os.path.join(BUILD, "tests", "emulated", f"{chip}.bc")
-    made = [compile_model(source, *options, "--levels=cuda", f"--gpu-rows={rows},{MANY}", f"--chip={chip}:{bitcode}", emit="obj")
-            for rows in (FEW, MANY)]
-    out, emulator = made[0] + ".so", support.path("emulator.o")
+    made = compile_model(source, *options, "--levels=cuda", ROWS, f"--chip={chip}:{bitcode}", emit="obj")
+    out, emulator = made + ".so", support.path("emulator.o")
     if not os.path.exists(emulator):
         run(["cc", "-O2", "-fPIC", "-c", "-I", ROOT, os.path.join(ROOT, "tests/gpu/emulator/emulator.c"), "-o", emulator])
     if not os.path.exists(out):
-        run(["cc", "-shared", *made, emulator, "-Wl,-z,muldefs", "-lm", "-o", out])
+        run(["cc", "-shared", made, emulator, "-lm", "-o", out])
     return out
 
 
@@ -35,7 +34,7 @@ def compile_both(model, emit):
     """The artifact, and the environment in which the GPU is the fake one with its kernels."""
     chip, options = MODELS[model]
     source, options = make_tiny("emulated.gguf", *SMALL), [*options, *COMMON]
-    artifact = compile_model(source, *options, "--levels=generic,cuda", f"--gpu-rows={FEW},{MANY}", emit=emit)
+    artifact = compile_model(source, *options, "--levels=generic,cuda", ROWS, emit=emit)
     return artifact, {**os.environ, "RESQ_LIBCUDA": os.path.join(BUILD, "lib", "libfake_cuda.so"),
                       "RESQ_FAKE_KERNELS": kernels(source, chip, *options), "RESQ_FAKE_CAPABILITY": CAPABILITIES[chip]}
 
