@@ -40,7 +40,7 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"prefill-rows", required_argument, PREFILL_ROWS, "N", "most rows of the prefill entry; default 128"},
     {"gpu-rows", required_argument, GPU_ROWS, "A,B", "most rows of the two entries of level cuda; default 16,2048"},
     {"chip", required_argument, CHIP, "NAME", "chip of level cuda that lowered, llvm, ptx and obj are for; default sm_80"},
-    {"ptxas", required_argument, PTXAS, "PATH", "NVIDIA's assembler: adds code of the chips to level cuda's PTX, which a driver then need not assemble"},
+    {"ptxas", required_argument, PTXAS, "FILE", "NVIDIA's assembler: adds code of the chips to level cuda's PTX, which a driver then need not assemble"},
     {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},
     {"report", required_argument, REPORT, "FILE.html", "a page on the quality of the compile: noise, spectra, outliers, bits"},
     {"chat-template", required_argument, CHAT_TEMPLATE, "FILE", "a chat template in place of the model's; none: no template"},
