@@ -411,6 +411,8 @@ def bad_options(folder, good):
     yield one("--chip=sm_70", "sm_70", "sm_90a, sm_80")
     yield one("--chip=", "chip ''")
     yield one("--chip=sm_80:/nowhere/kernels.bc", "/nowhere/kernels.bc")
+    yield one(f"--chip=sm_80:{garbage}", "no LLVM bitcode")
+    yield one(f"--chip=sm_80:{empty}", "no LLVM bitcode")
     yield one("--levels=", "--levels")
     yield one("--levels=avx1024", "avx1024", "avx512")
     yield one("--levels=generic,generic", "generic")
