@@ -5,6 +5,7 @@
 #include <string.h>
 
 bool resq_chip_open(const char *text, resq_chip *out, resq_error *err) {
+  static const uint8_t magic[] = {'B', 'C', 0xc0, 0xde};
   *out = (resq_chip){.target = resq_gpu_targets[resq_n_gpu_targets - 1]};
   if (!text)
     return true;
@@ -16,8 +17,13 @@ bool resq_chip_open(const char *text, resq_chip *out, resq_error *err) {
   out->target = *found;
   if (!text[length])
     return true;
-  if (!resq_map_open(&out->file, text + length + 1, err))
+  const char *path = text + length + 1;
+  if (!resq_map_open(&out->file, path, err))
     return false;
+  if (out->file.size < sizeof magic || memcmp(out->file.data, magic, sizeof magic)) {
+    resq_chip_close(out);
+    return resq_fail(err, RESQ_BAD_INPUT, "--chip=%s: the file is no LLVM bitcode", text);
+  }
   resq_target *target = &out->target.target;
   target->emulated = true;
   target->triple = resq_native_triple;
@@ -30,4 +36,5 @@ bool resq_chip_open(const char *text, resq_chip *out, resq_error *err) {
 void resq_chip_close(resq_chip *chip) {
   if (chip->file.data)
     resq_map_close(&chip->file);
+  chip->file = (resq_map){0};
 }

@@ -7,7 +7,7 @@
 #include "dialect/text_buffer.h"
 #include "base/machine.h"
 #include "gpu_level.h"
-#include "ptx.h"
+#include "ptxas.h"
 #include "variant.h"
 #include "lowering/support/parallel.h"
 #include "program.h"
@@ -123,28 +123,36 @@ static bool add_object(object_list *l, const resq_workdir *work, const resq_byte
   return true;
 }
 
-/// PTX goes into the program table.
-static void add_image(resq_program_builder *program, const job *j) {
+/// PTX goes into the program table, with the chip's code in front of it where there is an assembler.
+static bool add_image(resq_program_builder *program, const job *j, const char *ptxas,
+                      const resq_workdir *work, resq_error *err) {
+  resq_bytes cubin = {NULL, 0};
+  if (ptxas && !resq_ptxas(ptxas, &j->chip->target, &j->code, work, &cubin, err))
+    return false;
   const resq_gpu_image image = {.chip = j->chip->target.name,
                                 .capability = j->chip->capability,
                                 .exact = j->chip->exact,
-                                .ptx = (const char *)j->code.data};
+                                .ptx = (const char *)j->code.data,
+                                .cubin = cubin.data,
+                                .cubin_size = cubin.size};
   resq_program_add_image(program, &image);
+  resq_bytes_free(&cubin);
+  return true;
 }
 
-static bool compile_jobs(job_list *jobs, int threads, resq_program_builder *program,
-                         object_list *objects, const resq_workdir *work, resq_error *err) {
-  resq_parallel(threads, jobs->count, compile_job, jobs);
+static bool compile_jobs(job_list *jobs, const resq_codegen_options *options,
+                         resq_program_builder *program, object_list *objects,
+                         const resq_workdir *work, resq_error *err) {
+  resq_parallel(options->threads, jobs->count, compile_job, jobs);
   bool ok = true;
   for (int i = 0; ok && i < jobs->count; i++) {
     job *j = &jobs->at[i];
     if (!j->ok && err)
       *err = j->err;
     ok = j->ok;
-    if (ok && j->chip)
-      add_image(program, j);
-    else if (ok)
-      ok = add_object(objects, work, &j->code, err);
+    if (ok)
+      ok = j->chip ? add_image(program, j, options->ptxas, work, err)
+                   : add_object(objects, work, &j->code, err);
   }
   return ok;
 }
@@ -269,7 +277,7 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
     const int count = entry_rows(module, options, level, rows);
     ok = (level->gpu ? add_gpu_level : add_level)(module, level, rows, count, program, &jobs, err);
   }
-  ok = ok && compile_jobs(&jobs, options->threads, program, &objects, work, err);
+  ok = ok && compile_jobs(&jobs, options, program, &objects, work, err);
   resq_bytes table = {NULL, 0};
   ok = ok && resq_program_emit(program, level, options->program, &table, err) &&
        add_object(&objects, work, &table, err);
@@ -284,25 +292,36 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
   return ok;
 }
 
-/// Code of a lowered module, of level cuda for `chip`.
-static bool emit_code(MlirOperation module, const resq_level *level, const resq_gpu_target *chip,
-                      resq_object_form form, resq_bytes *out, resq_error *err) {
+/// The kernels of options->chip: PTX, its code where there is an assembler, LLVM IR, or an object of an emulated chip.
+static bool emit_chip(MlirOperation module, const resq_codegen_options *options,
+                      const resq_level *level, resq_object_form form, const resq_workdir *work,
+                      resq_bytes *out, resq_error *err) {
+  const resq_gpu_target *chip = options->chip;
+  const bool is_code = form == RESQ_OBJECT_CODE && !chip->target.emulated;
+  int64_t rows[2];
+  const int n_rows = entry_rows(module, options, level, rows);
   resq_object_source source;
-  *out = (resq_bytes){NULL, 0};
-  const bool ok = level->gpu ? resq_gpu_translate(&module, 1, chip, &source, err)
-                             : resq_object_translate(&module, 1, level, &source, err);
-  // A chip's object code is its PTX: a driver assembles it.
-  if (level->gpu && !chip->target.emulated && form == RESQ_OBJECT_CODE)
-    form = RESQ_OBJECT_ASSEMBLY;
-  return ok && resq_object_compile(&source, form, out, err);
+  resq_bytes ptx;
+  if (!resq_gpu_level_kernels(module, level, chip, rows, n_rows, &source, err))
+    return false;
+  if (!is_code || !options->ptxas)
+    return resq_object_compile(&source, is_code ? RESQ_OBJECT_ASSEMBLY : form, out, err);
+  bool ok = resq_object_compile(&source, RESQ_OBJECT_ASSEMBLY, &ptx, err) &&
+            resq_ptxas(options->ptxas, &chip->target, &ptx, work, out, err);
+  resq_bytes_free(&ptx);
+  return ok;
 }
 
 bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options, bool lowered_text,
-                      resq_object_form form, resq_bytes *out, resq_error *err) {
+                      resq_object_form form, const resq_workdir *work, resq_bytes *out,
+                      resq_error *err) {
   char name[64];
   const char *rest = options->levels;
   next_name(&rest, name, sizeof name);
   const resq_level *level = resq_level_find(name);
+  *out = (resq_bytes){NULL, 0};
+  if (level->gpu && !lowered_text)
+    return emit_chip(module, options, level, form, work, out, err);
   int64_t rows[2];
   entry_rows(module, options, level, rows);
   resq_variant v;
@@ -313,7 +332,7 @@ bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options,
     resq_entries_describe(&v.entries, v.module);
     resq_print_module(v.module, out);
   } else {
-    ok = emit_code(v.module, level, options->chip, form, out, err);
+    ok = resq_object_emit(v.module, level, form, out, err);
   }
   resq_variant_free(&v);
   return ok;

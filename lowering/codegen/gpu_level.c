@@ -14,18 +14,25 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/// Translates what the first `count` variants, all of one chip, have of kernels.
-static bool translate(const resq_variant *variants, int count, const resq_gpu_target *chip,
-                      resq_object_source *source, resq_error *err) {
-  MlirOperation *modules = resq_new((size_t)count, sizeof *modules);
-  for (int i = 0; i < count; i++)
-    modules[i] = variants[i].module;
-  bool ok = resq_gpu_translate(modules, count, chip, source, err);
+/// Lowers the module for one chip and each size of calls, and translates the kernels of all. *done of the variants are to
+/// be freed, also after an error.
+static bool lower_chip(MlirOperation module, const resq_level *level, const resq_gpu_target *chip,
+                       const int64_t *rows, int n_rows, resq_variant *variants, int *done,
+                       resq_object_source *source, resq_error *err) {
+  MlirOperation *modules = resq_new((size_t)n_rows, sizeof *modules);
+  bool ok = true;
+  for (int i = 0; ok && i < n_rows; i++) {
+    ok = resq_variant_lower(module, level, chip, rows[i], &variants[i], err);
+    *done += ok;
+    if (ok)
+      modules[i] = variants[i].module;
+  }
+  ok = ok && resq_gpu_translate(modules, n_rows, chip, source, err);
   free(modules);
   return ok;
 }
 
-/// Gives the entries of `first` the launches of all chips, whose variants are `stride` apart.
+/// Gives the entries of `first` the launches of all chips, whose variants of the same rows are `stride` apart.
 static void gather_launches(resq_variant *first, int stride) {
   resq_entries *entries = &first->entries;
   for (int i = 0; i < entries->count; i++) {
@@ -47,22 +54,30 @@ static void gather_launches(resq_variant *first, int stride) {
 bool resq_gpu_level_lower(MlirOperation module, const resq_level *level, const int64_t *rows,
                           int n_rows, resq_program_builder *program, resq_object_source *sources,
                           resq_error *err) {
-  const int n = resq_n_gpu_targets * n_rows;
-  resq_variant *variants = resq_new((size_t)n, sizeof *variants);
+  resq_variant *variants = resq_new((size_t)(resq_n_gpu_targets * n_rows), sizeof *variants);
   bool ok = true;
   int done = 0, translated = 0;
-  for (; ok && done < n; done += ok)
-    ok = resq_variant_lower(module, level, &resq_gpu_targets[done / n_rows], rows[done % n_rows],
-                            &variants[done], err);
   for (; ok && translated < resq_n_gpu_targets; translated += ok)
-    ok = translate(variants + translated * n_rows, n_rows, &resq_gpu_targets[translated],
-                   &sources[translated], err);
+    ok = lower_chip(module, level, &resq_gpu_targets[translated], rows, n_rows, variants + done,
+                    &done, &sources[translated], err);
   for (int i = 0; ok && i < n_rows; i++) {
     gather_launches(&variants[i], n_rows);
     resq_program_add_entries(program, &variants[i].entries);
   }
   for (int i = 0; !ok && i < translated; i++)
     resq_object_discard(&sources[i]);
+  for (int i = 0; i < done; i++)
+    resq_variant_free(&variants[i]);
+  free(variants);
+  return ok;
+}
+
+bool resq_gpu_level_kernels(MlirOperation module, const resq_level *level,
+                            const resq_gpu_target *chip, const int64_t *rows, int n_rows,
+                            resq_object_source *source, resq_error *err) {
+  resq_variant *variants = resq_new((size_t)n_rows, sizeof *variants);
+  int done = 0;
+  bool ok = lower_chip(module, level, chip, rows, n_rows, variants, &done, source, err);
   for (int i = 0; i < done; i++)
     resq_variant_free(&variants[i]);
   free(variants);

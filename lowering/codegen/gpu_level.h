@@ -12,4 +12,9 @@ bool resq_gpu_level_lower(MlirOperation module, const resq_level *level, const i
                           int n_rows, resq_program_builder *program, resq_object_source *sources,
                           resq_error *err);
 
+/// The kernels of one chip alone, those of all entries.
+bool resq_gpu_level_kernels(MlirOperation module, const resq_level *level,
+                            const resq_gpu_target *chip, const int64_t *rows, int n_rows,
+                            resq_object_source *source, resq_error *err);
+
 #endif // RESQ_LOWERING_CODEGEN_GPU_LEVEL_H

@@ -243,8 +243,10 @@ static LLVMValueRef const_gpu(resq_program_builder *b, const resq_gpu_code *gpu)
 
 static LLVMValueRef const_image(resq_program_builder *b, const resq_gpu_image *image) {
   LLVMValueRef cubin = LLVMConstNull(b->ptr);
-  if (image->cubin)
+  if (image->cubin) {
     cubin = const_text(b, (const char *)image->cubin, image->cubin_size);
+    LLVMSetAlignment(cubin, RESQ_ALIGNMENT); // an ELF file
+  }
   LLVMValueRef fields[] = {const_c_str(b, image->chip),
                            const_i32(b, image->capability),
                            const_i32(b, image->exact),

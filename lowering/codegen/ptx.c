@@ -19,8 +19,8 @@ static bool to_llvm_dialect(MlirOperation module, const resq_gpu_target *chip, r
   static const char gpu[] =
       "builtin.module(gpu.module(convert-gpu-to-nvvm{use-bare-ptr-memref-call-conv=true},"
       "reconcile-unrealized-casts))";
-  static const char cpu[] = "builtin.module(gpu.module(convert-func-to-llvm,convert-arith-to-llvm,"
-                            "reconcile-unrealized-casts))";
+  static const char cpu[] =
+      "builtin.module(gpu.module(convert-to-llvm,reconcile-unrealized-casts))";
   if (resq_run_pipeline(mlirModuleFromOperation(module), chip->target.emulated ? cpu : gpu, NULL,
                         NULL, err))
     return true;

@@ -298,6 +298,7 @@ static resq_codegen_options codegen_options(const compiling *c) {
                                 .decode_rows = o->decode_rows ? o->decode_rows : 16,
                                 .prefill_rows = o->prefill_rows ? o->prefill_rows : 128,
                                 .gpu_rows = {o->gpu_rows[0], o->gpu_rows[1]},
+                                .ptxas = o->ptxas,
                                 .scheme = c->scheme,
                                 .threads = o->threads};
 }
@@ -360,9 +361,9 @@ static bool emit_one(compiling *c, resq_error *err) {
   resq_object_form form = c->options->emit == RESQ_EMIT_OBJ   ? RESQ_OBJECT_CODE
                           : c->options->emit == RESQ_EMIT_PTX ? RESQ_OBJECT_ASSEMBLY
                                                               : RESQ_OBJECT_LLVM;
-  bool ok =
-      resq_codegen_one(root(c), &codegen, c->options->emit == RESQ_EMIT_LOWERED, form, &out, err) &&
-      write_bytes(c, &out, err);
+  bool ok = resq_codegen_one(root(c), &codegen, c->options->emit == RESQ_EMIT_LOWERED, form,
+                             &c->work, &out, err) &&
+            write_bytes(c, &out, err);
   resq_bytes_free(&out);
   return ok;
 }

@@ -36,7 +36,8 @@ typedef struct resq_compile_options {
   int64_t decode_rows, prefill_rows; ///< 0: 16 and 128
   int64_t gpu_rows
       [2]; ///< the same of level cuda; 0: 16 and 2,048, or as many as windows of caches allow
-  const char *chip; ///< of level cuda in forms that are for one chip, as in codegen/chip.h; NULL
+  const char *chip;  ///< of level cuda in forms that are for one chip, as in codegen/chip.h; NULL
+  const char *ptxas; ///< NVIDIA's assembler, for code of chips in front of their PTX; NULL: none
   const char *calibration;     ///< text file; NULL: text sampled from the model itself
   int64_t calibration_windows; ///< of 2,048 tokens; 0: 64 (16 when sampled)
   const char *statistics; ///< file to read statistics from, or to write with calibrate_only; NULL

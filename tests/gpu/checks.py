@@ -4,11 +4,14 @@ Standard library only; used on a GPU (suite.py) and on the fake driver (emulated
 import ctypes
 import os
 import random
+import sys
 from array import array
 from ctypes import POINTER, byref, c_bool, c_int64, c_void_p
 
-import session
-from session import Error, Message
+# Beside this file where make_suite.py has put it, and where it comes from.
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "diff"))
+import session  # noqa: E402
+from session import Error, Message  # noqa: E402
 
 SEQUENCES, CAPACITY = 3, 256
 
@@ -63,9 +66,9 @@ def forward(run, tokens, positions, sequences, logit_rows):
     return logits
 
 
-def schedule(vocabulary, rows):
+def schedule(vocabulary, rows, sizes):
     """Calls of a model: (tokens, positions, sequences, rows of logits). A prompt in one call; tokens one by one; calls of odd
-    sizes, of which some want few logits; several sequences in one call, which then go on apart; and the first again."""
+    sizes, of which some want few logits; several sequences in one call, which then go on apart."""
     rng = random.Random(1)
     at = [0] * SEQUENCES
 
@@ -80,20 +83,11 @@ def schedule(vocabulary, rows):
         wanted = list(range(n)) if logits == "all" else [n - 1] if logits == "last" else list(range(0, n, 3))
         return [rng.randrange(vocabulary) for _ in order], positions, order, wanted
 
-    def whole():
-        for s in range(SEQUENCES):
-            at[s] = 0
-        yield call([rows, 0, 0])
-        for _ in range(4):
-            yield call([1, 0, 0])
-        for n in (2, 3, 15, 16, 17, 1):
-            yield call([n, 0, 0], "last" if n % 2 else "some")
-        yield call([0, 5, 0])
-        yield call([3, 4, 2])
-        for _ in range(3):
-            yield call([1, 1, 1])
-
-    return [*whole(), *whole()]
+    calls = [call([rows, 0, 0])]
+    calls += [call([1, 0, 0]) for _ in range(4)]
+    calls += [call([n, 0, 0], "last" if n % 2 else "some") for n in sizes]
+    calls += [call([0, 5, 0]), call([3, 4, 2])]
+    return calls + [call([1, 1, 1]) for _ in range(3)]
 
 
 def differences(a, b):
@@ -141,27 +135,22 @@ def run_all(run, calls):
         run.close()
 
 
-def check_model(report, path, rows, other_image):
-    """Level cuda of a library against its level generic."""
+WAYS = {"the GPU": {}, "without graphs": {"RESQ_CUDA_GRAPH": "0"}, "waiting after each launch": {"RESQ_CUDA_SYNC": "1"},
+        "the image for sm_80": {"RESQ_CUDA_CHIP": "sm_80"}}
+
+
+def check_model(report, path, ways, rows=70, sizes=(2, 3, 15, 16, 17, 1), passes=2):
+    """Level cuda of a library against its level generic, in some of WAYS. In later passes sequences begin again, and every kind
+    of call is one that was there before."""
     model = Model(path)
     probe = model.start(level="generic")
-    vocabulary = model.library.resq_session_vocabulary(probe.handle)
-    calls = schedule(vocabulary, rows)
+    calls = schedule(model.library.resq_session_vocabulary(probe.handle), rows, sizes)
     wanted = run_all(probe, calls)
     report.check(all(x == x for logits in wanted for x in logits), "level generic gives what is no number")
-
-    def on_gpu(text, **variables):
-        found = report.attempt(text, lambda: run_all(model.start(device="cuda", **variables), calls))
+    for way in ways:
+        found = report.attempt(way, lambda: run_all(model.start(device="cuda", **WAYS[way]), calls * passes))
         if found is not None:
-            report.equal(found, wanted, text)
-            half = len(found) // 2
-            report.equal(found[half:], wanted[half:], f"{text}, the second time")
-
-    on_gpu("the GPU")
-    on_gpu("without graphs", RESQ_CUDA_GRAPH="0")
-    on_gpu("waiting after each launch", RESQ_CUDA_SYNC="1")
-    if other_image:
-        on_gpu("the image for sm_80", RESQ_CUDA_CHIP="sm_80")
+            report.equal(found, wanted * passes, way)
     model.close()
 
 
@@ -180,3 +169,15 @@ def check_cases(report, path, module, other_image):
             if found is not None:
                 report.equal([f for call in found for f in call], [w for call in wanted for w in call], f"{case.name}, {how}")
     model.close()
+
+
+def main():
+    """checks.py LIBRARY: check_model with few and short calls, for where they take long."""
+    report = Report(os.path.basename(sys.argv[1]))
+    check_model(report, sys.argv[1], ["the GPU"], rows=7, sizes=(3, 5), passes=1)
+    print(f"{report.passed} passed, {report.failed} failed")
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -66,10 +66,16 @@ static void assemble(const char *ptxas, const char *chip, const resq_bytes *ptx)
       fail_msg("%s", said);
 }
 
+/// NULL where there is none.
+static const char *find_ptxas(void) {
+  const char *given = getenv("PTXAS"), *ptxas = given ? given : "/usr/local/cuda/bin/ptxas";
+  return access(ptxas, X_OK) ? NULL : ptxas;
+}
+
 static void ptx_assembles(void **state) {
   (void)state;
-  const char *given = getenv("PTXAS"), *ptxas = given ? given : "/usr/local/cuda/bin/ptxas";
-  if (access(ptxas, X_OK)) {
+  const char *ptxas = find_ptxas();
+  if (!ptxas) {
     print_message("skipped: there is no ptxas (PTXAS names one)\n");
     skip();
   }
@@ -110,6 +116,7 @@ static void table_holds_launches(void **state) {
                                   .decode_rows = 4,
                                   .prefill_rows = 48,
                                   .gpu_rows = {4, 48},
+                                  .ptxas = find_ptxas(),
                                   .threads = 1};
   if (!resq_compile(&options, &err))
     fail_msg("%s", err.message);
@@ -123,7 +130,10 @@ static void table_holds_launches(void **state) {
     assert_string_equal(p->gpu_images[j].chip, resq_gpu_targets[j].target.name);
     assert_int_equal(p->gpu_images[j].capability, resq_gpu_targets[j].capability);
     assert_int_equal(p->gpu_images[j].exact, resq_gpu_targets[j].exact);
-    assert_null(p->gpu_images[j].cubin);
+    const resq_gpu_image *image = &p->gpu_images[j];
+    assert_int_equal(image->cubin != NULL, options.ptxas != NULL);
+    if (image->cubin)
+      assert_true(image->cubin_size > 64 && !memcmp(image->cubin, "\177ELF", 4));
     assert_int_equal(p->gpu_images[j].prepare.n, 0);
   }
   for (int i = 0; i < 4; i++) {

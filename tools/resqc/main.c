@@ -18,7 +18,7 @@
 // clang-format off: tables, one row a line
 enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, PRETOKENIZER, CHAT_TEMPLATE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS,
        CALIBRATION, WINDOWS, STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION, LICENSES,
-       SHOW_MODULE, PARAMS, GPU_ROWS, CHIP };
+       SHOW_MODULE, PARAMS, GPU_ROWS, CHIP, PTXAS };
 
 /// One row an option: what getopt needs and what --help says.
 static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
@@ -40,6 +40,7 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"prefill-rows", required_argument, PREFILL_ROWS, "N", "most rows of the prefill entry; default 128"},
     {"gpu-rows", required_argument, GPU_ROWS, "A,B", "most rows of the two entries of level cuda; default 16,2048"},
     {"chip", required_argument, CHIP, "NAME", "chip of level cuda that lowered, llvm, ptx and obj are for; default sm_80"},
+    {"ptxas", required_argument, PTXAS, "FILE", "NVIDIA's assembler: adds code of the chips to level cuda's PTX, which a driver then need not assemble"},
     {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},
     {"report", required_argument, REPORT, "FILE.html", "a page on the quality of the compile: noise, spectra, outliers, bits"},
     {"chat-template", required_argument, CHAT_TEMPLATE, "FILE", "a chat template in place of the model's; none: no template"},
@@ -159,6 +160,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
   case PREFILL_ROWS: return parse_int("prefill-rows", arg, 1, 4096, &o->prefill_rows);
   case GPU_ROWS: return parse_gpu_rows(arg, o->gpu_rows);
   case CHIP: o->chip = arg; return true;
+  case PTXAS: o->ptxas = arg; return true;
   case WINDOWS: return parse_int("calibration-windows", arg, 1, 65536, &o->calibration_windows);
   case SEED: return parse_int("seed", arg, 1, INT32_MAX, &o->seed);
   case THREADS:
