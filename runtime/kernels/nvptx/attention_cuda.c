@@ -14,8 +14,9 @@ enum {
   BLOCK = RESQ_KV_BLOCK,
   MOST_EACH = RESQ_ATTENTION_MOST_HELD / TOGETHER, ///< elements of a thread
   MOST_TOKENS = 4,                                 ///< of a thread
-  MOST_AT_ONCE = 4, ///< elements of a thread whose loads are under way together
-  LEAST_SHARE = 4,  ///< threads that soften the scores of a query together
+  LEAST_AT_ONCE = 2, ///< elements of a thread whose loads are under way together
+  MOST_AT_ONCE = 16,
+  LEAST_SHARE = 4, ///< threads that soften the scores of a query together
 };
 
 /// What a block works with; all but rows and places are constants after inlining.
@@ -70,7 +71,7 @@ RESQ_INLINE float resq_token_column(const resq_kv_view *v, const resq_token *t, 
 
 /// Elements of a thread whose loads are under way together: with many queries other warps wait less.
 RESQ_INLINE int resq_attender_at_once(const resq_attender *a) {
-  return a->queries >= 16 ? MOST_AT_ONCE / 2 : MOST_AT_ONCE;
+  return a->queries >= 16 ? LEAST_AT_ONCE : MOST_AT_ONCE;
 }
 
 //===-- Queries -----------------------------------------------------------===//
@@ -381,7 +382,7 @@ void RESQ_KERNEL(resq_attention)(const float *q, const int32_t *positions, const
   resq_attender a = {.shape = shape,
                      .queries = variant,
                      .piece = tiles.piece,
-                     .threads = resq_attention_threads(variant),
+                     .threads = RESQ_ATTENTION_THREADS,
                      .lanes = (int)resq_attention_lanes(variant),
                      .coded = resq_dynamic_shared(),
                      .scale = scale,
