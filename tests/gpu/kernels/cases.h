@@ -115,10 +115,10 @@ CASE(qlinear_e4m3_add, 3,
              KV(2, 128, 2, 40, k_kind, k_bits, k_high, k_rows, v_kind, v_bits, v_high)),           \
        resq_kv_append, b[0], b[1], b[2], b[3], b[4], b[5], rows, 90, 85, 128, 2, 40, k_kind,       \
        k_bits, k_high, k_rows, v_kind, v_bits, v_high)                                             \
-  CASE(attention_##name, 3,                                                                        \
-       FILLS(F32(3 * 250), I32(3, 97, 98, 40), I32(3, 0, 0, 1), SKETCH(k_rows, 40 - k_high),       \
+  CASE(attention_##name, 2,                                                                        \
+       FILLS(F32(2 * 250), I32(2, 97, 40), I32(2, 0, 1), SKETCH(k_rows, 40 - k_high),              \
              KV(2, 128, 2, 40, k_kind, k_bits, k_high, k_rows, v_kind, v_bits, v_high),            \
-             OUT(3 * 245 * 4)),                                                                    \
+             OUT(2 * 245 * 4)),                                                                    \
        resq_attention, b[0], b[1], b[2], b[3], b[4], b[5], rows, 250, 245, 128, 6, 2, 40, 0.158f,  \
        k_kind, k_bits, k_high, k_rows, v_kind, v_bits, v_high)
 CACHE(f32, RESQ_KV_F32, 0, 0, 0, RESQ_KV_F32, 0, 0)
