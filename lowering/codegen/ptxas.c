@@ -3,10 +3,10 @@
 #include "ptxas.h"
 
 #include "base/file.h"
+#include "dialect/memory.h"
 #include "command.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

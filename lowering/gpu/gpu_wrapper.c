@@ -181,16 +181,19 @@ static void make_wrapper(const resq_kernel_call *k, const resq_gpu_target *chip,
   resq_build_op(&b, chip->target.emulated ? "func.return" : "gpu.return", 0, NULL, 0, NULL, 0,
                 NULL);
   const int32_t block[] = {plan->threads, 1, 1};
-  const MlirNamedAttribute attrs[] = {
+  MlirNamedAttribute attrs[] = {
       resq_attr(f->ctx, "function_type",
                 mlirTypeAttrGet(mlirFunctionTypeGet(f->ctx, n, types, 0, NULL))),
       resq_attr_unit(f->ctx, "gpu.kernel"),
       resq_attr(f->ctx, "known_block_size", mlirDenseI32ArrayGet(f->ctx, 3, block)),
+      resq_attr(f->ctx, "nvvm.minctasm",
+                mlirIntegerAttrGet(mlirIntegerTypeGet(f->ctx, 32), plan->blocks_at_once)),
   };
+  const intptr_t n_attrs = sizeof attrs / sizeof *attrs - (plan->blocks_at_once ? 0 : 1);
   if (chip->target.emulated)
     add_symbol(gpu_module, "func.func", name, body, 1, attrs);
   else
-    add_symbol(gpu_module, "gpu.func", name, body, sizeof attrs / sizeof *attrs, attrs);
+    add_symbol(gpu_module, "gpu.func", name, body, n_attrs, attrs);
 }
 
 enum { NAME = 1024 };

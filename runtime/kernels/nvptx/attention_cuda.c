@@ -14,8 +14,8 @@ enum {
   BLOCK = RESQ_KV_BLOCK,
   MOST_EACH = RESQ_ATTENTION_MOST_HELD / TOGETHER, ///< elements of a thread
   MOST_TOKENS = 4,                                 ///< of a thread
-  AT_ONCE = 8,     ///< elements of a thread whose loads are under way together
-  LEAST_SHARE = 4, ///< threads that soften the scores of a query together
+  MOST_AT_ONCE = 4, ///< elements of a thread whose loads are under way together
+  LEAST_SHARE = 4,  ///< threads that soften the scores of a query together
 };
 
 /// What a block works with; all but rows and places are constants after inlining.
@@ -68,6 +68,11 @@ RESQ_INLINE float resq_token_column(const resq_kv_view *v, const resq_token *t, 
   return t->scales[0] * (float)(code - t->zeros[0]);
 }
 
+/// Elements of a thread whose loads are under way together: with many queries other warps wait less.
+RESQ_INLINE int resq_attender_at_once(const resq_attender *a) {
+  return a->queries >= 16 ? MOST_AT_ONCE / 2 : MOST_AT_ONCE;
+}
+
 //===-- Queries -----------------------------------------------------------===//
 
 /// The row of query i of the block, or -1 where there is none.
@@ -93,17 +98,18 @@ RESQ_INLINE float resq_query_column(const resq_kv_view *key, const float *q, con
 RESQ_INLINE void resq_attender_load(const resq_attender *a, const float *q, const float *sketch,
                                     int64_t ldq) {
   const int64_t all = a->key.size * a->queries;
-  for (int64_t first = resq_thread(); first < all; first += AT_ONCE * a->threads) {
-    float v[AT_ONCE];
+  const int at_once = resq_attender_at_once(a);
+  for (int64_t first = resq_thread(); first < all; first += at_once * a->threads) {
+    float v[MOST_AT_ONCE];
     RESQ_UNROLL
-    for (int k = 0; k < AT_ONCE; ++k) {
+    for (int k = 0; k < at_once; ++k) {
       const int64_t at = first + k * a->threads, i = at / a->key.size, j = at % a->key.size;
       const int64_t row = at < all ? resq_attender_row(a, i) : -1;
       const float *from = q + row * ldq + (a->head + i % a->piece) * a->shape.head_size;
       v[k] = row < 0 ? 0.0f : resq_query_column(&a->key, from, sketch, j);
     }
     RESQ_UNROLL
-    for (int k = 0; k < AT_ONCE; ++k) {
+    for (int k = 0; k < at_once; ++k) {
       const int64_t at = first + k * a->threads, i = at / a->key.size, j = at % a->key.size;
       if (at < all)
         resq_shared_store_f32(a->q + 4 * (uint32_t)(j * a->queries + i), v[k]);
@@ -127,20 +133,21 @@ RESQ_INLINE int64_t resq_attender_count(const resq_attender *a, int64_t i, int64
 
 /// Elements or columns [from, from + count) of a token, of which the thread has each `share`th from `me` on, to
 /// shared memory: `apart` bytes from one to the next, zeros where there is no token.
-RESQ_INLINE void resq_attender_decode(const resq_kv_view *v, int64_t position, bool is_there,
-                                      int64_t from, int64_t count, int me, int share, uint32_t to,
-                                      uint32_t apart) {
+RESQ_INLINE void resq_attender_decode(const resq_attender *a, const resq_kv_view *v,
+                                      int64_t position, bool is_there, int64_t from, int64_t count,
+                                      int me, int share, uint32_t to, uint32_t apart) {
+  const int at_once = resq_attender_at_once(a);
   const resq_token token =
       is_there ? resq_token_of(v, position) : (resq_token){{0.0f, 0.0f}, {0, 0}};
-  for (int64_t first = me; first < count; first += AT_ONCE * share) {
-    float x[AT_ONCE];
+  for (int64_t first = me; first < count; first += at_once * share) {
+    float x[MOST_AT_ONCE];
     RESQ_UNROLL
-    for (int k = 0; k < AT_ONCE; ++k) {
+    for (int k = 0; k < at_once; ++k) {
       const int64_t i = first + k * share;
       x[k] = is_there && i < count ? resq_token_column(v, &token, position, from + i) : 0.0f;
     }
     RESQ_UNROLL
-    for (int k = 0; k < AT_ONCE; ++k)
+    for (int k = 0; k < at_once; ++k)
       if (first + k * share < count)
         resq_shared_store_f32(to + apart * (uint32_t)(first + k * share), x[k]);
   }
@@ -150,7 +157,7 @@ RESQ_INLINE void resq_attender_decode(const resq_kv_view *v, int64_t position, b
 RESQ_INLINE void resq_attender_keys(const resq_attender *a, int64_t first, int64_t tokens,
                                     int64_t from, int64_t count) {
   const int t = resq_thread() % BLOCK;
-  resq_attender_decode(&a->key, first + t, t < tokens, from, count, resq_thread() / BLOCK,
+  resq_attender_decode(a, &a->key, first + t, t < tokens, from, count, resq_thread() / BLOCK,
                        a->threads / BLOCK, a->coded + 4 * (uint32_t)t, 4 * BLOCK);
 }
 
@@ -261,8 +268,8 @@ RESQ_INLINE void resq_attender_values(const resq_attender *a, int64_t first, int
                                       int64_t from, int64_t count) {
   const int share = a->threads / BLOCK, t = resq_thread() / share;
   const uint32_t line = 4 * (uint32_t)resq_attention_value_line(&a->shape);
-  resq_attender_decode(&a->value, first + t, t < tokens, from, count, resq_thread() % share, share,
-                       a->coded + line * (uint32_t)t, 4);
+  resq_attender_decode(a, &a->value, first + t, t < tokens, from, count, resq_thread() % share,
+                       share, a->coded + line * (uint32_t)t, 4);
 }
 
 /// What values are added to: element base + lane + lanes * j of query g, `each` of them a thread's.
@@ -273,7 +280,7 @@ typedef struct resq_attender_part {
 
 /// Adds position t to the thread's results. `counts`: what the queries see, NULL: all see it.
 RESQ_INLINE void resq_attender_add_value(const resq_attender *a, const resq_attender_part *part,
-                                         int t, const int64_t *counts, float (*y)[TOGETHER]) {
+                                         int t, const int *counts, float (*y)[TOGETHER]) {
   const int group = resq_thread() / a->lanes, lane = resq_thread() % a->lanes;
   const uint32_t value_line = 4 * (uint32_t)resq_attention_value_line(&a->shape);
   const uint32_t score_line = 4 * (uint32_t)resq_attention_score_line(a->queries);
@@ -294,8 +301,7 @@ RESQ_INLINE void resq_attender_add_value(const resq_attender *a, const resq_atte
 
 /// Adds `tokens` positions; counts: what the thread's queries see of them.
 RESQ_INLINE void resq_attender_add_values(const resq_attender *a, const resq_attender_part *part,
-                                          int64_t tokens, const int64_t *counts,
-                                          float (*y)[TOGETHER]) {
+                                          int64_t tokens, const int *counts, float (*y)[TOGETHER]) {
   bool all = tokens == BLOCK;
   RESQ_UNROLL
   for (int g = 0; g < TOGETHER; ++g)
@@ -303,7 +309,7 @@ RESQ_INLINE void resq_attender_add_values(const resq_attender *a, const resq_att
   if (all) {
     RESQ_UNROLL_BY(4)
     for (int t = 0; t < BLOCK; ++t)
-      resq_attender_add_value(a, part, t, (const int64_t *)0, y);
+      resq_attender_add_value(a, part, t, (const int *)0, y);
     return;
   }
   for (int t = 0; t < tokens; ++t)
@@ -323,7 +329,7 @@ RESQ_INLINE void resq_attender_run(const resq_attender *a, float *out, int64_t l
     positions = a->positions[r] + 1 > positions ? a->positions[r] + 1 : positions;
   for (int64_t first = 0; first < positions; first += BLOCK) {
     const int64_t tokens = positions - first < BLOCK ? positions - first : BLOCK;
-    int64_t counts[TOGETHER];
+    int counts[TOGETHER];
     resq_attender_score(a, first, tokens);
     resq_attender_soften(a, first);
     for (int64_t from = base; from < end; from += RESQ_ATTENTION_COLUMNS) {
@@ -336,7 +342,7 @@ RESQ_INLINE void resq_attender_run(const resq_attender *a, float *out, int64_t l
         for (int g = 0; g < TOGETHER; ++g) {
           const int64_t i = group * TOGETHER + g;
           const float factor = resq_shared_load_f32(a->states + 16 * (uint32_t)i + 8);
-          counts[g] = resq_attender_count(a, i, first);
+          counts[g] = (int)resq_attender_count(a, i, first);
           RESQ_UNROLL
           for (int j = 0; j < each; ++j)
             y[j][g] = counts[g] > 0 ? y[j][g] * factor : y[j][g];

@@ -16,7 +16,9 @@ typedef struct resq_gpu_plan {
   int64_t items_per_block; ///< a block does so many items, neighbors in the list of all rows' items
   int32_t threads;         ///< of a block, a multiple of 32
   int32_t blocks_per_sm;   ///< 0: as many blocks as there is work
-  int32_t shared_bytes;    ///< dynamic
+  int32_t
+      blocks_at_once; ///< so many blocks must find registers on a multiprocessor; 0: the assembler chooses
+  int32_t shared_bytes; ///< dynamic
   int32_t variant; ///< which of the kernel's codes, a constant of its wrapper. Plans of a shape
                    ///< with equal variants have equal threads and shared_bytes
   int64_t scratch_bytes; ///< of the workspace, for this launch alone; 0: none

@@ -198,6 +198,7 @@ static inline resq_gpu_plan resq_qlinear_plan(const resq_qlinear_shape *s, int64
     return (resq_gpu_plan){.items_per_row = tiles,
                            .items_per_block = 1,
                            .threads = RESQ_QFEW_THREADS,
+                           .blocks_at_once = 2,
                            .blocks_per_sm = 4,
                            .shared_bytes =
                                (int32_t)(RESQ_QTABLE + resq_qlinear_slots_at_once(s) *
@@ -246,6 +247,7 @@ static inline resq_gpu_plan resq_attention_plan(const resq_attention_shape *s, i
   return (resq_gpu_plan){.items_per_row = s->kv_heads * t.pieces,
                          .items_per_block = t.rows > 1 ? t.rows / 2 : 1,
                          .threads = resq_attention_threads(queries),
+                         .blocks_at_once = queries >= 16 ? 2 : 0,
                          .shared_bytes = (int32_t)resq_attention_shared(s, queries),
                          .variant = (int32_t)queries};
 }

@@ -12,7 +12,7 @@
 enum {
   FEW_WARPS = RESQ_QFEW_THREADS / 32,
   FEW_AT_ONCE = 4, ///< steps whose loads are under way together
-  FEW_GROUPS = 8,  ///< groups, likewise
+  FEW_GROUPS = 4,  ///< groups, likewise
 };
 
 /// A warp's sums of a slot, which has columns of 16 channels: rows, then sums of weights.

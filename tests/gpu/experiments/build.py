@@ -84,10 +84,11 @@ def build_cases(out, name, chip, wanted=None):
         folder / "inlined.bc")
     ptx = out / f"{name}.ptx"
     run(LLVM / "llc", "-O3", *target, folder / "inlined.bc", "-o", ptx)
-    # The compiler gives every kernel the threads of its plan.
+    # The compiler gives every kernel the threads of its plan, and the blocks that must find registers.
     clang("-std=gnu17", *WARNINGS, *INCLUDES, CALLS / "plans.c", "-o", folder / "plans")
-    threads = dict(line.split() for line in run(folder / "plans", re.sub("[^0-9]", "", chip)).splitlines())
-    ptx.write_text(re.sub(r"(\.entry (\w+)\([^)]*\))", lambda m: f"{m[1]}\n.maxntid {threads[m[2]]}, 1, 1", ptx.read_text()))
+    lines = [line.split() for line in run(folder / "plans", re.sub("[^0-9]", "", chip)).splitlines()]
+    said = {name: f"\n.maxntid {threads}, 1, 1" + (f"\n.minnctapersm {blocks}" if blocks != "0" else "") for name, threads, blocks in lines}
+    ptx.write_text(re.sub(r"(\.entry (\w+)\([^)]*\))", lambda m: m[1] + said[m[2]], ptx.read_text()))
 
 
 # -- Without a GPU -------------------------------------------------------------

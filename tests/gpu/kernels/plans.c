@@ -1,7 +1,7 @@
-//===-- plans.c - threads of the kernels of case_kernels.c ----------------===//
+//===-- plans.c - the blocks of case_kernels.c ----------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-//   plans CAPABILITY       a line for each kernel: its name, its threads. For build.py.
+//   plans CAPABILITY       a line for each kernel: its name, its threads, its blocks at once. For build.py.
 //===----------------------------------------------------------------------===//
 #define RESQ_LEVEL cuda
 #define RESQ_GPU_KERNELS
@@ -14,7 +14,8 @@
 #define PLAN(name, max_rows, kernel, ...)                                                          \
   {                                                                                                \
     const kernel##_arguments a = {__VA_ARGS__};                                                    \
-    printf("%s %d\n", name, kernel##_planned(&a, max_rows, capability).threads);                   \
+    const resq_gpu_plan plan = kernel##_planned(&a, max_rows, capability);                         \
+    printf("%s %d %d\n", name, plan.threads, plan.blocks_at_once);                                 \
   }
 #define CASE(name, rows_, fills, kernel, ...)                                                      \
   PLAN(#name "_few", RESQ_GPU_FEW_ROWS, kernel, __VA_ARGS__)                                       \
