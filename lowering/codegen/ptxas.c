@@ -35,12 +35,11 @@ static bool read_file(const char *path, resq_bytes *out, resq_error *err) {
   resq_map map;
   if (!resq_map_open(&map, path, err))
     return false;
-  *out = (resq_bytes){malloc(map.size + 1), map.size};
-  if (out->data && map.size)
+  *out = (resq_bytes){resq_new(map.size + 1, 1), map.size};
+  if (map.size)
     memcpy(out->data, map.data, map.size);
   resq_map_close(&map);
-  return out->data ||
-         resq_fail(err, RESQ_NO_MEMORY, "%s: no memory for %zu bytes", path, out->size);
+  return true;
 }
 
 bool resq_ptxas(const char *path, const resq_target *chip, const resq_bytes *ptx,
