@@ -119,12 +119,12 @@ foreach(chip ${RESQ_GPU_CHIPS})
   foreach(source ${device_sources})
     get_filename_component(name ${source} NAME_WE)
     set(bc ${CMAKE_BINARY_DIR}/kernels/${chip}/${name}.bc)
-    # AVX-512 float kernels may use FMA and so may these. The PTX version is given as a feature: clang takes it from an
-    # installed CUDA toolkit, and without one from a time before these chips.
+    # The PTX version is given as a feature: clang takes it from an installed CUDA toolkit, and without one from a time
+    # before these chips.
     add_custom_command(OUTPUT ${bc}
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/kernels/${chip}
-      COMMAND ${RESQ_CLANG} --target=${RESQ_${chip}_TRIPLE} -march=${chip} ${features} -nogpulib -std=gnu17 -O3 -ffreestanding
-              -Wmissing-prototypes -fno-math-errno -ffp-contract=fast -fno-strict-aliasing -fconvergent-functions -Xclang -disable-llvm-passes
+      COMMAND ${RESQ_CLANG} --target=${RESQ_${chip}_TRIPLE} -march=${chip} ${features} -nogpulib -std=gnu17 ${kernel_flags}
+              -fconvergent-functions -Xclang -disable-llvm-passes -DRESQ_LEVEL=cuda -DRESQ_GPU_KERNELS
               -DRESQ_SM=${RESQ_${chip}_CAPABILITY} -Wall -Wextra -Werror ${kernel_includes} -emit-llvm -c ${source}
               -o ${bc} -MD -MF ${bc}.d
       DEPENDS ${source} DEPFILE ${bc}.d VERBATIM)

@@ -197,7 +197,18 @@ static MlirBlock body_of(MlirOperation module) {
   return mlirRegionGetFirstBlock(mlirOperationGetRegion(module, 0));
 }
 
-MlirStringRef resq_symbol_name(MlirOperation op) { return resq_op_str(op, "sym_name"); }
+/// What upstream calls the attribute, as text that ends in a null character.
+static const char *symbol_name_attribute(void) {
+  return mlirSymbolTableGetSymbolAttributeName().data;
+}
+
+MlirNamedAttribute resq_attr_symbol_name(MlirContext ctx, const char *name) {
+  return resq_attr_str(ctx, symbol_name_attribute(), name);
+}
+
+MlirStringRef resq_symbol_name(MlirOperation op) {
+  return resq_op_str(op, symbol_name_attribute());
+}
 
 MlirOperation resq_symbol(MlirOperation module, MlirStringRef name) {
   MlirOperation op = mlirBlockGetFirstOperation(body_of(module));

@@ -34,6 +34,8 @@ MlirNamedAttribute resq_attr_f32(MlirContext ctx, const char *name, float value)
 MlirNamedAttribute resq_attr_str(MlirContext ctx, const char *name, const char *value);
 MlirNamedAttribute resq_attr_sym(MlirContext ctx, const char *name, const char *symbol);
 MlirNamedAttribute resq_attr_unit(MlirContext ctx, const char *name);
+/// The attribute by which a symbol of any dialect has its name: resq_symbol_name reads it.
+MlirNamedAttribute resq_attr_symbol_name(MlirContext ctx, const char *name);
 
 /// Creates and inserts an op with the given operands, results and attributes (no regions).
 MlirOperation resq_build_op(const resq_builder *b, const char *name, intptr_t n_operands,

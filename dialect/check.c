@@ -30,6 +30,12 @@ resq_type_text resq_print_type(MlirType type) {
   return out;
 }
 
+bool resq_check_site(MlirOperation op, int constraint, const char *name, bool given,
+                     MlirStringRef site) {
+  return !given || site.length ||
+         resq_refuse(op, "C%d: %s is empty: allowed is a name, or none", constraint, name);
+}
+
 int64_t resq_rank(MlirValue v) { return mlirShapedTypeGetRank(mlirValueGetType(v)); }
 
 bool resq_is_rows(MlirValue v, int64_t rank) {

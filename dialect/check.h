@@ -44,6 +44,14 @@ bool resq_is_f32_rows(MlirValue v);
 /// [n] of f32.
 bool resq_is_f32_vector(MlirValue v, int64_t n);
 
+/// Whether 0 .. n-1 are each in order once; on false *bad is the first entry that is wrong.
+bool resq_is_permutation(const int64_t *order, int64_t n, int64_t *bad);
+/// C5 of resq.param.
+bool resq_check_basis(MlirOperation param);
+/// Refuses a site that is given and empty, by the number of the op's constraint.
+bool resq_check_site(MlirOperation op, int constraint, const char *name, bool given,
+                     MlirStringRef site);
+
 /// Refuses attributes that lowerings leave for what follows them, in a module that a user wants compiled.
 bool resq_check_source_attributes(MlirOperation module);
 

@@ -44,5 +44,8 @@
 /// A cache code in the text of an op.
 mlir::ParseResult parseKvCode(mlir::OpAsmParser &parser, mlir::Attribute &code);
 void printKvCode(mlir::OpAsmPrinter &printer, mlir::Operation *op, mlir::Attribute code);
+/// The arguments of a launch: (workspace 64, argument 1 + 4, rows 0, capacity).
+mlir::ParseResult parseGpuArgs(mlir::OpAsmParser &parser, mlir::DenseI64ArrayAttr &args);
+void printGpuArgs(mlir::OpAsmPrinter &printer, mlir::Operation *op, mlir::DenseI64ArrayAttr args);
 
 #endif // RESQ_DIALECT_CLASSES_H

@@ -7,6 +7,7 @@
 // the op classes.
 //===----------------------------------------------------------------------===//
 #include "dialect/classes.h"
+#include "resq/abi.h"
 
 #include "ResqDialect.cpp.inc"
 #define GET_OP_CLASSES
@@ -71,6 +72,63 @@ LogicalResult ResqDialect::verifyRegionResultAttribute(Operation *op, unsigned, 
 MLIR_DEFINE_CAPI_DIALECT_REGISTRATION(Resq, resq, resq::ResqDialect)
 
 void resqEmitRemark(MlirLocation loc, const char *message) { emitRemark(unwrap(loc)) << message; }
+
+//===-- Arguments of launches ---------------------------------------------===//
+
+#define RESQ_SAME_ARG(word, constant) ((int)GpuArg::word == RESQ_GPU_##constant)
+static_assert(RESQ_SAME_ARG(Workspace, WORKSPACE) && RESQ_SAME_ARG(Argument, ARGUMENT) &&
+                  RESQ_SAME_ARG(Param, PARAM) && RESQ_SAME_ARG(Cache, CACHE) &&
+                  RESQ_SAME_ARG(Prepared, PREPARED) && RESQ_SAME_ARG(Rows, ROWS) &&
+                  RESQ_SAME_ARG(Capacity, CAPACITY),
+              "resq.td and resq/abi.h disagree");
+
+/// One of several regions, which the index tells apart; what is not is one region.
+static bool hasIndex(GpuArg kind) {
+  return kind == GpuArg::Argument || kind == GpuArg::Cache || kind == GpuArg::Rows;
+}
+
+ParseResult parseGpuArgs(OpAsmParser &parser, DenseI64ArrayAttr &args) {
+  SmallVector<int64_t> numbers;
+  const auto parseOne = [&]() -> ParseResult {
+    SMLoc at = parser.getCurrentLocation();
+    StringRef word;
+    int64_t index = 0, offset = 0;
+    if (parser.parseKeyword(&word))
+      return failure();
+    std::optional<GpuArg> kind = symbolizeGpuArg(word);
+    if (!kind)
+      return parser.emitError(at, "a launch has no argument ") << word;
+    const bool isNumber = *kind == GpuArg::Rows || *kind == GpuArg::Capacity;
+    if (hasIndex(*kind) && parser.parseInteger(index))
+      return failure();
+    const bool isRegion = !hasIndex(*kind) && !isNumber;
+    const bool isBehind = hasIndex(*kind) && !isNumber && succeeded(parser.parseOptionalPlus());
+    if ((isRegion || isBehind) && parser.parseInteger(offset))
+      return failure();
+    numbers.append({(int64_t)*kind, index, offset});
+    return success();
+  };
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseOne))
+    return failure();
+  args = DenseI64ArrayAttr::get(parser.getContext(), numbers);
+  return success();
+}
+
+void printGpuArgs(OpAsmPrinter &printer, Operation *, DenseI64ArrayAttr args) {
+  printer << '(';
+  ArrayRef<int64_t> left = args;
+  for (const char *comma = ""; left.size() >= 3; left = left.drop_front(3), comma = ", ") {
+    const auto kind = (GpuArg)left[0];
+    printer << comma << stringifyGpuArg(kind);
+    if (hasIndex(kind))
+      printer << ' ' << left[1];
+    if (hasIndex(kind) && left[2])
+      printer << " + " << left[2];
+    else if (!hasIndex(kind) && kind != GpuArg::Capacity)
+      printer << ' ' << left[2];
+  }
+  printer << ')';
+}
 
 //===-- Verifiers, symbol uses, folders -----------------------------------===//
 

@@ -13,6 +13,7 @@
 #ifndef RESQ_DIALECT_HOOKS_H
 #define RESQ_DIALECT_HOOKS_H
 
+#include "dialect/basis_steps.h"
 #include "dialect/ops.h"
 #include "mlir-c/IR.h"
 #include <stdbool.h>
@@ -58,6 +59,7 @@ bool resqVerifyKvLm(unsigned bits, resq_message *out);
 bool resqVerifyKvQjl(unsigned rows, resq_message *out);
 bool resqVerifyKvQjlGroups(unsigned rows, unsigned outliers, unsigned outlier_rows, unsigned buffer,
                            unsigned window, resq_message *out);
+bool resqVerifyBasisStep(const resq_basis_step *step, resq_message *out);
 /// What a code of version 1 is now. Null after an emitted error, or with a message at out.
 MlirAttribute resqUpgradeKvCode(MlirContext ctx, const resq_kv_code_1 *old, resq_message *out);
 bool resqCheckVersion(MlirLocation loc, uint64_t version);

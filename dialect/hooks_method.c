@@ -52,8 +52,7 @@ bool resqVerifyRotate(MlirOperation op) {
   return verify_same(op, x);
 }
 
-/// Whether 0 .. n-1 each stand once in order; on false *bad is the first entry that is wrong.
-static bool is_permutation(const int64_t *order, int64_t n, int64_t *bad) {
+bool resq_is_permutation(const int64_t *order, int64_t n, int64_t *bad) {
   bool *seen = resq_new((size_t)n, sizeof *seen), ok = true;
   for (int64_t i = 0; ok && i < n; i++) {
     int64_t k = order[i];
@@ -83,7 +82,7 @@ bool resqVerifyPermute(MlirOperation op) {
     return resq_refuse(op, "C2: order has %" PRIdPTR " entries, but x is %s: allowed is %" PRId64,
                        resqPermuteOpGetNumOrder(op), RESQ_TYPE(x), width);
   int64_t bad;
-  if (has_order && !is_permutation(order, width, &bad))
+  if (has_order && !resq_is_permutation(order, width, &bad))
     return resq_refuse(
         op, "C2: order[%" PRId64 "] is %" PRId64 ": allowed is each of 0 to %" PRId64 " once", bad,
         order[bad], width - 1);
@@ -298,5 +297,5 @@ bool resqVerifyQLinear(MlirOperation op) {
     return resq_refuse(op,
                        "C4: bias is %s, but y is %" PRId64 " wide: allowed is [%" PRId64 "] of f32",
                        RESQ_TYPE(bias), resq_width(y), resq_width(y));
-  return true;
+  return resq_check_site(op, 8, "site", resqQLinearOpHasSite(op), resqQLinearOpGetSite(op));
 }

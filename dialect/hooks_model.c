@@ -80,7 +80,7 @@ bool resqVerifyLinear(MlirOperation op) {
     return resq_refuse(op,
                        "C3: bias is %s, but y is %" PRId64 " wide: allowed is [%" PRId64 "] of f32",
                        RESQ_TYPE(bias), out, out);
-  return true;
+  return resq_check_site(op, 4, "site", resqLinearOpHasSite(op), resqLinearOpGetSite(op));
 }
 
 bool resqVerifyHead(MlirOperation op) { return verify_product(op); }
@@ -137,12 +137,12 @@ bool resqVerifyGate(MlirOperation op) {
 bool resqVerifyGatherRows(MlirOperation op) {
   MlirValue x = resq_operand(op, 0), rows = resq_operand(op, 1), y = resq_result(op, 0);
   if (!resq_is_ids(rows))
-    return resq_refuse(op, "C1: rows is %s: allowed is tensor<Nxi32>", RESQ_TYPE(rows));
+    return resq_refuse(op, "C1: index is %s: allowed is tensor<Nxi32>", RESQ_TYPE(rows));
   if (!resq_is_rows(x, 2) || !resq_is_rows(y, 2) || resq_width(x) != resq_width(y) ||
       !mlirTypeEqual(resq_element(x), resq_element(y)) ||
       !resq_extents_agree(resq_dim(y, 0), resq_dim(rows, 0)))
     return resq_refuse(
-        op, "C2: y is %s, but x is %s and rows is %s: allowed is [N, width] of x's element",
+        op, "C2: y is %s, but x is %s and index is %s: allowed is [N, width] of x's element",
         RESQ_TYPE(y), RESQ_TYPE(x), RESQ_TYPE(rows));
   return true;
 }

@@ -43,7 +43,12 @@ bool resqVerifyKvCache(MlirOperation op) {
     return resq_refuse(op, "C3: values are of kind %s: allowed is any but those of signs",
                        resqKvKindName(resqKvCodeAttrGetKind(resqKvCacheOpGetValues(op))));
   }
-  return true;
+  return resq_check_site(op, 4, "keys_site", resqKvCacheOpHasKeysSite(op),
+                         resqKvCacheOpGetKeysSite(op)) &&
+         resq_check_site(op, 4, "values_site", resqKvCacheOpHasValuesSite(op),
+                         resqKvCacheOpGetValuesSite(op)) &&
+         resq_check_site(op, 4, "queries_site", resqKvCacheOpHasQueriesSite(op),
+                         resqKvCacheOpGetQueriesSite(op));
 }
 
 // The checkpoint is looked up among the siblings: ODS gives this op no symbol-use interface.
@@ -84,6 +89,8 @@ bool resqVerifyParam(MlirOperation op) {
   if (!mlirTypeIsARankedTensor(type) || !mlirShapedTypeHasStaticShape(type))
     return resq_refuse(op, "C4: the type is %s: allowed is a tensor of static shape",
                        resq_print_type(type).text);
+  if (!resq_check_basis(op))
+    return false;
   MlirBlock recipe = recipe_of(op);
   if (mlirBlockIsNull(recipe))
     return true;

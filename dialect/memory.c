@@ -5,12 +5,14 @@
 
 #include "base/process.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void *resq_new(size_t count, size_t size) {
   void *p = calloc(count ? count : 1, size ? size : 1);
@@ -77,4 +79,27 @@ void *__wrap_calloc(size_t count, size_t size) {
   size_t bytes;
   bool overflow = __builtin_mul_overflow(count, size, &bytes);
   return checked(__real_calloc(count, size), overflow ? LARGE : bytes);
+}
+
+//===-- Code that is not ours ---------------------------------------------===//
+
+/// A crash while not even a small allocation could be met is a lack of memory, whoever did not
+/// look. Any other crash is a defect, and keeps its signal.
+static void on_crash(int number) {
+  void *p = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED)
+    resq_process_out_of_memory();
+  munmap(p, LARGE);
+  signal(number, SIG_DFL);
+  raise(number); // arrives when this function returns
+}
+
+void resq_install_crash_handler(void) {
+  static const int crashes[] = {SIGSEGV, SIGABRT};
+  for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; ++i) {
+    struct sigaction before;
+    const struct sigaction ours = {.sa_handler = on_crash};
+    if (sigaction(crashes[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+      sigaction(crashes[i], &ours, NULL);
+  }
 }

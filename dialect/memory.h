@@ -38,6 +38,11 @@ char *resq_print_text(const char *format, ...)
 /// the exit status RESQ_IO (output that was not taken), RESQ_NO_MEMORY or RESQ_FAILED.
 void resq_install_memory_handlers(void);
 
+/// Part of the above: SIGSEGV and SIGABRT while no memory is to be had end the process with
+/// RESQ_NO_MEMORY, because libMLIR and the C library use some allocations unchecked. Handlers that
+/// are there already, as a sanitizer's, stay.
+void resq_install_crash_handler(void);
+
 #ifdef __cplusplus
 }
 #endif

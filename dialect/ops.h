@@ -23,6 +23,8 @@
 // - An optional attribute: HasGroup(op); GetGroup(op) of an absent one is a fatal error. A text is
 //   {NULL, 0} where it is absent, and setting it to that removes it. A flag is false.
 // - A list of integers: GetNumSizes(op) and GetSizes(op), which lives as long as the context.
+// - Any other attribute, or a list: an MlirAttribute, null where it is absent. Setting it to null
+//   removes it.
 // - An enum: resq_random_kind with the constants RESQ_RANDOM_KIND_*, and resqRandomKindName(kind).
 // - A builder takes operands, attributes that have no default and may not be absent, and the types
 //   of results, each in the order of resq.td. It returns the result of an op that has exactly one,
@@ -48,6 +50,7 @@ extern "C" {
 // {NULL, 0} of an op that has no such name.
 
 MlirStringRef resq_linear_name(MlirOperation op); ///< the name of a linear or a qlinear
+MlirStringRef resq_linear_site(MlirOperation op); ///< the site of a linear's or a qlinear's input
 MlirStringRef resq_cache_name(MlirOperation op);  ///< the cache of a kv_append or an attention
 MlirStringRef resq_site_name(MlirOperation op);   ///< the site of a moment, samples or an observe
 

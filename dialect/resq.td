@@ -194,6 +194,59 @@ def Resq_RandomKind : Resq_Enum<"RandomKind", "a distribution of random matrices
   I32EnumCase<"Hadamard", 0, "hadamard">, I32EnumCase<"Gaussian", 1, "gaussian">, I32EnumCase<"Bernoulli", 2, "bernoulli">]>;
 def Resq_RandomKindAttr : Resq_EnumAttr<Resq_RandomKind, "random_kind">;
 
+// What was done to the columns of a weight, one attribute for each kind of step. A `basis` is a list of them; C code reads
+// them by resqBasisStepRead (dialect/basis_steps.h).
+class Resq_BasisStep<string name, string mnem> : AttrDef<Resq_Dialect, name> {
+  let mnemonic = mnem;
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Resq_BasisRotateAttr : Resq_BasisStep<"BasisRotate", "basis_rotate"> {
+  let summary = "a step of a basis: columns times a matrix";
+  let description = [{
+    As `resq.rotate` by the param `matrix` does it, with its `transposed` and its `pair`: what meets a weight that was rotated by one matrix
+    of a pair is rotated by the other.
+  }];
+  let parameters = (ins "::mlir::FlatSymbolRefAttr":$matrix, DefaultValuedParameter<"bool", "false">:$transposed,
+                        DefaultValuedParameter<"bool", "false">:$pair);
+  let genVerifyDecl = 0;
+}
+
+def Resq_BasisPermuteAttr : Resq_BasisStep<"BasisPermute", "basis_permute"> {
+  let summary = "a step of a basis: columns in another order";
+  let description = [{
+    As `resq.permute` does it: by the list `order`, or by the param `indices`.
+    C1: one of order and indices is given. C2: order is a permutation.
+  }];
+  let parameters = (ins OptionalParameter<"::mlir::DenseI64ArrayAttr">:$order, OptionalParameter<"::mlir::FlatSymbolRefAttr">:$indices);
+}
+
+def Resq_BasisHadamardAttr : Resq_BasisStep<"BasisHadamard", "basis_hadamard"> {
+  let summary = "a step of a basis: a Hadamard transform of columns";
+  let description = [{
+    As `resq.hadamard` does it, in blocks of `size` columns.
+    C1: a Hadamard matrix of that size is known.
+  }];
+  let parameters = (ins "int64_t":$size);
+}
+
+def Resq_Part : Resq_Enum<"Part", "a part of a split", [I32EnumCase<"Low", 0, "low">, I32EnumCase<"High", 1, "high">]>;
+
+def Resq_BasisPartAttr : Resq_BasisStep<"BasisPart", "basis_part"> {
+  let summary = "a step of a basis: one part of the columns";
+  let description = [{
+    The `low` or the `high` result of `resq.split` with this `block` and this `high`.
+    C1: high is 1 to block - 1.
+  }];
+  let parameters = (ins EnumParameter<Resq_Part>:$part, "int64_t":$block, "int64_t":$high);
+}
+
+def Resq_BasisStepAttr : AnyAttrOf<[Resq_BasisRotateAttr, Resq_BasisPermuteAttr, Resq_BasisHadamardAttr, Resq_BasisPartAttr], "a step of a basis"> {
+  let storageType = "::mlir::Attribute";
+}
+def Resq_Basis : TypedArrayAttrBase<Resq_BasisStepAttr, "a list of steps of a basis">;
+
 //===-- Base classes ------------------------------------------------------===//
 
 // The result type follows from operands and attributes, by the function resqInfer<rule> of hooks_infer.c. It is
@@ -217,8 +270,19 @@ class Resq_Op<string mnemonic, list<Trait> traits = []> : Op<Resq_Dialect, mnemo
   //   Resq_Param  w  a parameter: it has a fixed shape and no rows
   //               c  columns of the first operand, as many as it has
   string roles = ?;
+
+  // What an op of functions means is a function of dialect/definitions/*.mlir, @resq.def.<name>; what computes it is a kernel of
+  // runtime/kernels/kernels.def, resq_<name>. <name> is the op's, behind the words of its enum attributes (`silu_gate`). Both take what the op has under
+  // the names that it has here: operands, numbers (I64Attr, F32Attr), flags, results. A definition takes all of them in the order of `arguments`, parameters
+  // widened to f32; a kernel takes them in its own order, and may have `width`, the columns of the first result.
+  // Where an op's arguments are others, a function of its own gives them: hasDefinitionRule is resq_define_<op> of passes/lower_generic_*.c,
+  // hasEmitter is resq_emitter_<op> of lowering/calls/ops_*.c. One that is missing does not link.
+  bit hasDefinitionRule = 0;
+  bit hasEmitter = 0;
 }
 class Resq_SharedOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, traits>;
+// What a lowering makes of a function: no caller passes rows to it.
+class Resq_LoweredOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, traits>;
 class Resq_RecipeOp<string mnemonic, list<Trait> traits = []> : Resq_Op<mnemonic, !listconcat(traits, [HasParent<"ParamOp">])>;
 
 // Row tensors: [rows, width]; rows may be dynamic, width is static.
@@ -240,18 +304,28 @@ def Resq_CheckpointOp : Resq_Op<"checkpoint", [Symbol, HasParent<"::mlir::Module
   let assemblyFormat = "$sym_name $path `,` $format attr-dict";
 }
 
-def Resq_ParamOp : Resq_Op<"param", [Symbol, HasParent<"::mlir::ModuleOp">, IsolatedFromAbove, NoRegionArguments]> {
+def Resq_ParamOp : Resq_Op<"param", [Symbol, HasParent<"::mlir::ModuleOp">, IsolatedFromAbove, NoRegionArguments, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a parameter: a symbol and the recipe that makes its value";
   let description = [{
     The region holds recipe ops ending in `resq.yield` of the declared type, or is empty, and then
     the value is external: `offset` and `size` say where in the parameter file (after `--resq-materialize`),
     or the host binds it by name.
+
+    `basis` is what passes did to the columns of a weight, step by step. A linear whose weight has one reads what calibration saw at its
+    `site` after the same steps; without one, that itself. Each pass that folds something into the columns of a weight adds its steps, and
+    `--resq-quantize` repeats them on samples and second moments. `--resq-materialize` takes them off with the recipe.
+
+        resq.param @l0.q.low : tensor<576x504xf32> attributes {basis = [#resq.basis_rotate<matrix = @stream.basis>,
+                                                                        #resq.basis_part<part = low, block = 576, high = 72>]} { ... }
+
     C1: the region is empty or ends in resq.yield of the declared type.
     C2: only recipe ops (`leaf`, `moment`, ..., `get` of other params) and arith.constant stand in it.
     C3: params do not depend on themselves. C4: the type is a statically shaped tensor.
+    C5: with a basis, the type is [out, in], and in is a width that its steps can leave. C6: matrices of the basis are params of
+    [size, size] or [blocks, size, size] of f32 or f64, indices params of [width] of i32, and fit the width that they meet.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type,
-                       OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$size);
+                       OptionalAttr<I64Attr>:$offset, OptionalAttr<I64Attr>:$size, OptionalAttr<Resq_Basis>:$basis);
   let regions = (region AnyRegion:$recipe);
   let assemblyFormat = "$sym_name `:` $type attr-dict-with-keyword ($recipe^)?";
   let hasVerifier = 1;
@@ -264,9 +338,13 @@ def Resq_KvCacheOp : Resq_Op<"kv_cache", [Symbol, HasParent<"::mlir::ModuleOp">]
     `head_size`. Capacity and the number of sequences are chosen when a session opens.
     C1: heads and head_size >= 1. C2: the codes fit head_size: high and outliers are below it; with outliers it is
     at most 256. C3: values are not `kv_qjl` or `kv_qjl_groups`.
+
+    `keys_site`, `values_site` and `queries_site` are the names under which calibration knows what `resq.kv_append` codes and what
+    `resq.attention` reads (docs/passes.md, Sites); the first pass that needs them sets them. C4: they are not empty.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$heads, I64Attr:$head_size,
-                       Resq_KvCodeAttr:$keys, Resq_KvCodeAttr:$values);
+                       Resq_KvCodeAttr:$keys, Resq_KvCodeAttr:$values,
+                       OptionalAttr<StrAttr>:$keys_site, OptionalAttr<StrAttr>:$values_site, OptionalAttr<StrAttr>:$queries_site);
   let assemblyFormat = "$sym_name `heads` $heads `size` $head_size `keys` custom<KvCode>($keys) `values` custom<KvCode>($values) attr-dict";
   let hasVerifier = 1;
 }
@@ -296,6 +374,8 @@ def Resq_GetOp : Resq_SharedOp<"get", [Pure, DeclareOpInterfaceMethods<SymbolUse
   let summary = "the value of a parameter, in a function or in another recipe";
   let description = [{ C1: the symbol is a resq.param. C2: of this type. }];
   let roles = "";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins FlatSymbolRefAttr:$param);
   let results = (outs Resq_Param:$value);
   let assemblyFormat = "$param attr-dict `:` type($value)";
@@ -310,6 +390,8 @@ def Resq_EmbedOp : Resq_Op<"embed", [Pure, Resq_Infer<"Embed">]> {
     C3: y is [R, width] of f32.
   }];
   let roles = "tw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Ids:$tokens, Resq_Param:$table);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$tokens `,` $table attr-dict `:` type($tokens) `,` type($table) `->` type($y)";
@@ -320,6 +402,7 @@ def Resq_RmsNormOp : Resq_Op<"rms_norm", [Pure, Resq_Infer<"First">]> {
   let summary = "y = x / sqrt(mean(x^2) + eps) * gain";
   let description = [{ C1: x and y have the same type, [R, width] of f32. C2: gain, if any, is [width] of f32. C3: eps >= 0 }];
   let roles = "rw";
+  let hasDefinitionRule = 1;
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$gain, F32Attr:$eps);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x (`gain` $gain^ `:` type($gain))? attr-dict `:` type($x) `->` type($y)";
@@ -330,11 +413,15 @@ def Resq_LinearOp : Resq_Op<"linear", [Pure, Resq_Infer<"Product">]> {
   let summary = "y = x W^T + b";
   let description = [{
     W is [out, in]: f32, bf16, f16 or a panel of them, widened to f32.
-    `name` (optional, "l0.q") names it in profiles, reports and calibration sites.
-    C1: x is [R, in] f32, y [R, out] f32. C2: W is [out, in]. C3: bias, if any, is [out] f32.
+    `name` (optional, "l0.q") names it in profiles and reports. `site` ("l0.q.in") is the name under which calibration knows what x is in the
+    model: all linears that read one value have one site, which the first pass that needs it makes of the first one's name (docs/passes.md, Sites).
+    Passes keep it, whatever becomes of names and values; how x lies in the model's own coordinates is the `basis` of the weight's `resq.param`.
+    C1: x is [R, in] f32, y [R, out] f32. C2: W is [out, in]. C3: bias, if any, is [out] f32. C4: site, if any, is not empty.
   }];
   let roles = "rww";
-  let arguments = (ins Resq_Rows:$x, Resq_Param:$weight, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name);
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
+  let arguments = (ins Resq_Rows:$x, Resq_Param:$weight, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name, OptionalAttr<StrAttr>:$site);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $weight (`bias` $bias^ `:` type($bias))? attr-dict `:` type($x) `,` type($weight) `->` type($y)";
   let hasVerifier = 1;
@@ -344,6 +431,8 @@ def Resq_HeadOp : Resq_Op<"head", [Pure, Resq_Infer<"Product">]> {
   let summary = "logits = x W^T: a linear that schemes treat apart";
   let description = [{ C1..C2 as linear, without a bias. }];
   let roles = "rw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, Resq_Param:$weight);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $weight attr-dict `:` type($x) `,` type($weight) `->` type($y)";
@@ -358,6 +447,8 @@ def Resq_RopeAnglesOp : Resq_Op<"rope_angles", [Pure]> {
     C1: positions is tensor<Rxi32>. C2: y is [R, size] of f32, size even. C3: base > 0. C4: factors, if any, is [size / 2] of f32.
   }];
   let roles = "nw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Ids:$positions, Optional<Resq_Param>:$factors, F32Attr:$base);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$positions (`factors` $factors^ `:` type($factors))? attr-dict `:` type($positions) `->` type($y)";
@@ -372,6 +463,7 @@ def Resq_RopeOp : Resq_Op<"rope", [Pure, Resq_Infer<"First">]> {
     C3: angles is [R, size], size <= head_size, even.
   }];
   let roles = "rr";
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, Resq_Rows:$angles, I64Attr:$head_size);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $angles `head_size` $head_size attr-dict `:` type($x) `,` type($angles) `->` type($y)";
@@ -387,6 +479,8 @@ def Resq_KvAppendOp : Resq_Op<"kv_append", [AllTypesMatch<["positions", "sequenc
     C4: with keys of `kv_qjl` or `kv_qjl_groups` there is a sketch, [rows, head_size - high] of f32 (or a panel of it), and else none.
   }];
   let roles = "rrpsw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$keys, Resq_Rows:$values, Resq_Ids:$positions, Resq_Ids:$sequences, Optional<Resq_Param>:$sketch, FlatSymbolRefAttr:$cache);
   let assemblyFormat = "$cache `,` $keys `,` $values `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($keys) `,` type($values) `,` type($positions)";
 }
@@ -405,6 +499,8 @@ def Resq_AttentionOp : Resq_Op<"attention", [AllTypesMatch<["positions", "sequen
     C3: positions and sequences are tensor<Rxi32>. C4: sketch as kv_append's.
   }];
   let roles = "rpsw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$q, Resq_Ids:$positions, Resq_Ids:$sequences, Optional<Resq_Param>:$sketch, FlatSymbolRefAttr:$cache, F32Attr:$scale);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$cache `,` $q `at` $positions `,` $sequences (`sketch` $sketch^ `:` type($sketch))? attr-dict `:` type($q) `,` type($positions) `->` type($y)";
@@ -429,12 +525,12 @@ def Resq_AddOp : Resq_SharedOp<"add", [Pure, Commutative, SameOperandsAndResultT
 }
 
 def Resq_GatherRowsOp : Resq_Op<"gather_rows", [Pure, Resq_Infer<"GatherRows">]> {
-  let summary = "y[i, :] = x[rows[i], :]";
-  let description = [{ C1: rows is tensor<Nxi32>. C2: y is [N, width] of x's element type. }];
+  let summary = "y[i, :] = x[index[i], :]";
+  let description = [{ C1: index is tensor<Nxi32>. C2: y is [N, width] of x's element type. }];
   let roles = "gi";
-  let arguments = (ins Resq_Rows:$x, Resq_Ids:$rows);
+  let arguments = (ins Resq_Rows:$x, Resq_Ids:$index);
   let results = (outs Resq_Rows:$y);
-  let assemblyFormat = "$x `,` $rows attr-dict `:` type($x) `,` type($rows) `->` type($y)";
+  let assemblyFormat = "$x `,` $index attr-dict `:` type($x) `,` type($index) `->` type($y)";
   let hasVerifier = 1;
 }
 
@@ -452,6 +548,8 @@ def Resq_RotateOp : Resq_SharedOp<"rotate", [Pure, Resq_Infer<"First">]> {
     C1: size divides x's last dimension. C2: blocks divides g. C3: y has x's type. C4: the matrix is f32 or f64, square.
   }];
   let roles = "rw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, Resq_Param:$matrix, UnitAttr:$transposed, UnitAttr:$pair);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `,` $matrix (`transposed` $transposed^)? (`pair` $pair^)? attr-dict `:` type($x) `,` type($matrix) `->` type($y)";
@@ -464,6 +562,8 @@ def Resq_PermuteOp : Resq_SharedOp<"permute", [Pure, Resq_Infer<"First">]> {
   let description = [{ `order` is a constant list, or empty and `indices` a param of i32.
     C1: exactly one of order and indices is given. C2: order is a permutation of the last dimension. C3: y has x's type. }];
   let roles = "rc";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$indices, OptionalAttr<DenseI64ArrayAttr>:$order);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x (`by` $indices^ `:` type($indices))? (`order` $order^)? attr-dict `:` type($x) `->` type($y)";
@@ -478,6 +578,8 @@ def Resq_HadamardOp : Resq_SharedOp<"hadamard", [Pure, Resq_Infer<"First">]> {
     C1: size divides the last dimension. C2: size has a known factorisation. C3: y has x's type.
   }];
   let roles = "r";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, I64Attr:$size, UnitAttr:$transposed);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `size` $size (`transposed` $transposed^)? attr-dict `:` type($x) `->` type($y)";
@@ -493,6 +595,8 @@ def Resq_SplitOp : Resq_SharedOp<"split", [Pure, Resq_Infer<"Split">]> {
     C1: block divides the last dimension. C2: 1 <= high < block. C3: result widths follow.
   }];
   let roles = "r";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, I64Attr:$block, I64Attr:$high);
   let results = (outs Resq_Rows:$low, Resq_Rows:$high_part);
   let assemblyFormat = "$x `block` $block `high` $high attr-dict `:` type($x) `->` type($low) `,` type($high_part)";
@@ -514,6 +618,8 @@ def Resq_SliceOp : Resq_SharedOp<"slice", [Pure]> {
   let summary = "a range of one dimension";
   let description = [{ C1: 0 <= dim < rank. C2: begin and the result's extent stay inside. C3: other extents agree. }];
   let roles = "r";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, I64Attr:$dim, I64Attr:$begin);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$x `dim` $dim `begin` $begin attr-dict `:` type($x) `->` type($y)";
@@ -524,6 +630,8 @@ def Resq_ConcatOp : Resq_SharedOp<"concat", [Pure, Resq_Infer<"Concat">]> {
   let summary = "tensors side by side along one dimension";
   let description = [{ C1: at least one operand. C2: extents agree but along dim, where they add up. }];
   let roles = "r";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Variadic<Resq_Rows>:$parts, I64Attr:$dim);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$parts `dim` $dim attr-dict `:` type($parts) `->` type($y)";
@@ -543,6 +651,8 @@ def Resq_QuantizeOp : Resq_Op<"quantize", [Pure]> {
     C7: with E4M3 codes, clip is 1, without clip_by, and range, if any, is the group.
   }];
   let roles = "rw";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, Optional<Resq_Param>:$clip_by, DefaultValuedAttr<F32Attr, "1.0f">:$clip, OptionalAttr<I64Attr>:$range);
   let results = (outs Resq_Rows:$q);
   let assemblyFormat = "$x (`clip_by` $clip_by^ `:` type($clip_by))? attr-dict `:` type($x) `->` type($q)";
@@ -553,6 +663,7 @@ def Resq_DequantizeOp : Resq_SharedOp<"dequantize", [Pure, Resq_Infer<"Dequantiz
   let summary = "x = scale * (code - zero), or scale * what the code stands for";
   let description = [{ C1: q has a quant element, y its shape and f32. }];
   let roles = "q";
+  let hasDefinitionRule = 1;
   let arguments = (ins Resq_Rows:$q);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$q attr-dict `:` type($q) `->` type($y)";
@@ -568,10 +679,12 @@ def Resq_QLinearOp : Resq_Op<"qlinear", [Pure, Resq_Infer<"QLinear">, AttrSizedO
     where it has one a group: y += sw_i[g, n] * t[g], g in order.
     C1: as many activations as weights, at least one. C2: activations are [R, in_i] quant with zero or of E4M3 codes, layout `row`. C3: weights are [out, in_i] quant without zero, their group the whole row or the activation's.
     C4: bias, if any, is [out] f32. C5: y is [R, out] f32. C6: a weight has E4M3 codes where its activation has, which hold no NaN, and nowhere else.
-    C7: a packed weight is packed for the group of its activation.
+    C7: a packed weight is packed for the group of its activation. C8: `site`, as linear's, is not empty.
   }];
   let roles = "qww";
-  let arguments = (ins Variadic<Resq_Rows>:$activations, Variadic<Resq_Param>:$weights, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name);
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
+  let arguments = (ins Variadic<Resq_Rows>:$activations, Variadic<Resq_Param>:$weights, Optional<Resq_Param>:$bias, OptionalAttr<StrAttr>:$name, OptionalAttr<StrAttr>:$site);
   let results = (outs Resq_Rows:$y);
   let assemblyFormat = "$activations `by` $weights (`bias` $bias^ `:` type($bias))? attr-dict `:` type($activations) `by` type($weights) `->` type($y)";
   let hasVerifier = 1;
@@ -584,8 +697,49 @@ def Resq_ObserveOp : Resq_Op<"observe", [MemoryEffects<[MemWrite]>]> {
     C1: x is [R, width] f32. C2: block (the moment is [width / block, block, block]) divides width. C3: site is not empty.
   }];
   let roles = "r";
+  let hasDefinitionRule = 1;
+  let hasEmitter = 1;
   let arguments = (ins Resq_Rows:$x, StrAttr:$site, I64Attr:$block, UnitAttr:$first);
   let assemblyFormat = "$x $site `block` $block attr-dict `:` type($x)";
+  let hasVerifier = 1;
+}
+
+//===-- Launches: what --resq-lower-gpu makes of a function ---------------===//
+
+// The numbers are those of resq_gpu_arg_kind (resq/abi.h): dialect.cpp checks it.
+def Resq_GpuArg : Resq_Enum<"GpuArg", "where an argument of a launch comes from", [
+  I32EnumCase<"Workspace", 0, "workspace">, I32EnumCase<"Argument", 1, "argument">, I32EnumCase<"Param", 2, "param">,
+  I32EnumCase<"Cache", 3, "cache">, I32EnumCase<"Prepared", 4, "prepared">, I32EnumCase<"Rows", 5, "rows">,
+  I32EnumCase<"Capacity", 6, "capacity">]>;
+
+def Resq_LaunchOp : Resq_LoweredOp<"launch", [MemoryEffects<[MemRead, MemWrite]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a kernel started on a GPU, after the launches before it";
+  let description = [{
+    `op` is the number of the function's kernel call that the launch belongs to, `label` its name for people. `args` are triples of kind, index and byte
+    offset, in text words: `workspace 64`, `param 128`, `prepared 0` are bytes of one region, `argument 1` and `cache 3` are the function's, with
+    `+ 64` where they begin further back, `rows 0` is the number of rows of argument 0, and `capacity` the tokens that a sequence holds.
+
+    With items = `items_per_row` for each row of argument `rows_of` (-1: one row), there are ceil(items / `items_per_block`) blocks, but at most
+    `blocks_per_sm` for each multiprocessor where that is not 0. `early`: the kernel itself waits for the launch before it.
+    C1: args are triples of a known kind, and an index and an offset that are not negative. C2: a block has 1 to 1024 threads, and items, blocks and
+    bytes of shared memory are not negative, a row and a block having at least one item. C3: kernel names a function of a gpu.module.
+  }];
+  let arguments = (ins I64Attr:$op, StrAttr:$label, SymbolRefAttr:$kernel, DenseI64ArrayAttr:$args, I64Attr:$items_per_row,
+                       DefaultValuedAttr<I64Attr, "-1">:$rows_of, I64Attr:$items_per_block, I64Attr:$threads,
+                       DefaultValuedAttr<I64Attr, "0">:$blocks_per_sm, DefaultValuedAttr<I64Attr, "0">:$shared_bytes, UnitAttr:$early);
+  let assemblyFormat = [{ $op $label $kernel custom<GpuArgs>($args) `items` $items_per_row (`of` `rows` $rows_of^)? `by` $items_per_block
+                          `threads` $threads (`blocks_per_sm` $blocks_per_sm^)? (`shared` $shared_bytes^)? (`early` $early^)? attr-dict }];
+  let hasVerifier = 1;
+}
+
+def Resq_LaunchObserveOp : Resq_LoweredOp<"launch_observe", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "rows on a GPU handed to the session's observer, where it has one";
+  let description = [{
+    As many rows as argument `rows_of` has, `width` floats each and `stride` floats apart, are those of site number `site`. The rest is as of `resq.launch`.
+    C1: args is one triple, a pointer.
+  }];
+  let arguments = (ins I64Attr:$op, StrAttr:$label, DenseI64ArrayAttr:$args, I64Attr:$rows_of, I64Attr:$site, I64Attr:$width, I64Attr:$stride);
+  let assemblyFormat = "$op $label custom<GpuArgs>($args) `rows` $rows_of `site` $site `width` $width `stride` $stride attr-dict";
   let hasVerifier = 1;
 }
 

@@ -11,13 +11,14 @@ class Message(ctypes.Structure):
 
 
 class Options(ctypes.Structure):
-    _fields_ = [("threads", c_int), ("sequences", c_int64), ("capacity", c_int64), ("level", c_char_p)]
+    _fields_ = [("threads", c_int), ("sequences", c_int64), ("capacity", c_int64), ("level", c_char_p),
+                ("device", c_char_p)]
 
 
 class Session:
     """A model and one session of it: caches, workspace and threads."""
 
-    def __init__(self, path, threads=1, sequences=1, capacity=64, level=None):
+    def __init__(self, path, threads=1, sequences=1, capacity=64, level=None, device=None):
         self.lib = lib = ctypes.CDLL(path)
         lib.resq_model_open.restype = lib.resq_session_create.restype = c_void_p
         lib.resq_session_call.restype = c_bool
@@ -25,7 +26,7 @@ class Session:
         program = c_void_p.in_dll(lib, "resq_program_v1")
         self.model = c_void_p(lib.resq_model_open(byref(program), path.encode(), byref(why)))
         self.check(self.model.value, why)
-        options = Options(threads, sequences, capacity, level and level.encode())
+        options = Options(threads, sequences, capacity, level and level.encode(), device and device.encode())
         self.session = c_void_p(lib.resq_session_create(self.model, byref(options), byref(why)))
         self.check(self.session.value, why)
 

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/basis.h"
 
+#include <assert.h>
+
 bool resq_basis_parse(MlirStringRef text, resq_basis_kind *out) {
   if (resq_str_eq(text, "pca"))
     *out = RESQ_BASIS_PCA;
@@ -70,21 +72,19 @@ static MlirValue random_part(const resq_builder *b, const resq_basis *basis) {
 static MlirType retyped(MlirValue x, MlirType element) {
   MlirType type = mlirValueGetType(x);
   int64_t shape[3];
+  assert(mlirShapedTypeGetRank(type) <= 3); // a matrix, or one for each head
   for (intptr_t i = 0; i < mlirShapedTypeGetRank(type); i++)
     shape[i] = mlirShapedTypeGetDimSize(type, i);
   return resq_tensor(element, mlirShapedTypeGetRank(type), shape);
-}
-
-static MlirValue moment_of(const resq_builder *b, const char *site, MlirType type) {
-  return resqMomentOpBuild(b, resq_str(site), type);
 }
 
 /// The sum over sites, each divided by its trace when asked, and over blocks.
 static MlirValue summed_moments(const resq_builder *b, const resq_basis *basis) {
   MlirType type = square(b, basis, basis->blocks > 0);
   MlirValue sum = {NULL};
+  assert(basis->n_sites > 0); // callers refuse an ordered basis without a site
   for (intptr_t i = 0; i < basis->n_sites; i++) {
-    MlirValue m = moment_of(b, basis->sites[i], type);
+    MlirValue m = resqMomentOpBuild(b, basis->sites[i], type);
     if (basis->normalize)
       m = resqNormalizeTraceOpBuild(b, m, type);
     sum = i ? resqAddOpBuild(b, sum, m, type) : m;
@@ -97,7 +97,7 @@ static MlirValue summed_moments(const resq_builder *b, const resq_basis *basis) 
 /// The queries' moments, summed over the query heads of a kv head, or over all.
 static MlirValue summed_queries(const resq_builder *b, const resq_basis *basis) {
   int64_t shape[] = {basis->query_blocks, basis->size, basis->size};
-  MlirValue m = moment_of(b, basis->queries, resq_tensor(mlirF64TypeGet(b->ctx), 3, shape));
+  MlirValue m = resqMomentOpBuild(b, basis->queries, resq_tensor(mlirF64TypeGet(b->ctx), 3, shape));
   if (basis->sum_blocks)
     return resqSumBlocksOpBuild(b, m, square(b, basis, false));
   if (basis->query_blocks == basis->blocks)

@@ -48,10 +48,10 @@ typedef struct resq_basis {
   bool sum_blocks;    ///< one matrix for all blocks
   bool normalize;     ///< each site's moment divided by its trace before the sum
   int64_t seed;
-  const char *const *sites;
+  const MlirStringRef *sites;
   intptr_t n_sites;
-  const char *queries;  ///< BALANCED: the site of the other moment, [query_blocks, size, size]
-  int64_t query_blocks; ///< a multiple of blocks
+  MlirStringRef queries; ///< BALANCED: the site of the other moment, [query_blocks, size, size]
+  int64_t query_blocks;  ///< a multiple of blocks
 } resq_basis;
 
 /// Two params; the same one twice when the matrix is orthogonal.

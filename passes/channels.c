@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/channels.h"
 
-#include <stdio.h>
-#include <string.h>
+#include "dialect/memory.h"
+#include "passes/sites.h"
+
+#include <stdlib.h>
 
 int64_t resq_channel_high_least(int64_t width) { return width / 10 + (width % 10 != 0); }
 int64_t resq_channel_high_most(int64_t width) { return width / 6; }
@@ -21,25 +23,20 @@ int64_t resq_channel_high(int64_t width) {
   return best;
 }
 
-typedef struct channels {
-  const char *site;
-  int64_t width;
-} channels;
-
 static MlirValue make_order(const resq_builder *b, void *user) {
-  const channels *c = user;
-  int64_t square[] = {c->width, c->width};
-  MlirValue moment =
-      resqMomentOpBuild(b, resq_str(c->site), resq_tensor(mlirF64TypeGet(b->ctx), 2, square));
+  const MlirOperation *linear = user;
+  const int64_t width = resq_width(resqLinearOpGetX(*linear)), square[] = {width, width};
+  MlirValue moment = resqMomentOpBuild(b, resqLinearOpGetSite(*linear),
+                                       resq_tensor(mlirF64TypeGet(b->ctx), 2, square));
   MlirType order = resq_tensor(mlirIntegerTypeGet(b->ctx, 32), 1, square);
   return resqDiagonalOrderOpBuild(b, moment, order);
 }
 
-MlirOperation resq_channel_order_param(MlirOperation module, MlirOperation anchor, const char *site,
-                                       int64_t width) {
-  channels c = {site, width};
-  char name[256];
-  int linear = (int)(strlen(site) - strlen(".in"));
-  snprintf(name, sizeof name, "%.*s.order", linear, site);
-  return resq_new_param(module, anchor, name, make_order, &c);
+MlirOperation resq_channel_order_param(MlirOperation module, MlirOperation anchor,
+                                       MlirOperation linear) {
+  const MlirStringRef of = resq_input_name(linear);
+  char *name = resq_print_text("%.*s.order", (int)of.length, of.data);
+  MlirOperation param = resq_new_param(module, anchor, name, make_order, &linear);
+  free(name);
+  return param;
 }

@@ -18,9 +18,9 @@ int64_t resq_channel_high_most(int64_t width);
 /// smallest Paley factor, the smaller count of equals; 0 when no remainder has one.
 int64_t resq_channel_high(int64_t width);
 
-/// A new param before anchor, tensor<width x i32>: the channels of calibration site
-/// "<linear>.in", second moments ascending. Named "<linear>.order", made fresh.
-MlirOperation resq_channel_order_param(MlirOperation module, MlirOperation anchor, const char *site,
-                                       int64_t width);
+/// A new param before anchor, tensor<width x i32>: the channels of the input of `linear`, which has
+/// a site, second moments ascending. Named "<linear>.order", made fresh.
+MlirOperation resq_channel_order_param(MlirOperation module, MlirOperation anchor,
+                                       MlirOperation linear);
 
 #endif // RESQ_PASSES_CHANNELS_H

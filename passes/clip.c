@@ -2,53 +2,44 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "passes/clip.h"
 
+#include "dialect/basis_steps.h"
 #include "dialect/memory.h"
 #include "passes/recipe.h"
 #include "passes/replay.h"
+#include "passes/sites.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 //===-- Samples -----------------------------------------------------------===//
 
 typedef struct sampling {
-  const char *site;
-  int64_t width;
+  MlirStringRef site;
   MlirOperation weight;
-  bool ok;
 } sampling;
 
 static MlirValue make_samples(const resq_builder *b, void *user) {
-  sampling *s = user;
-  int64_t shape[] = {RESQ_CLIP_SAMPLES, s->width};
-  MlirValue samples =
-      resqSamplesOpBuild(b, resq_str(s->site), resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));
-  MlirValue turned = samples;
-  s->ok = resq_replay_columns(b, s->weight, samples, &turned);
-  return turned;
+  const sampling *s = user;
+  int64_t shape[] = {RESQ_CLIP_SAMPLES, resq_site_width(s->weight)};
+  MlirType type = resq_tensor(mlirF32TypeGet(b->ctx), 2, shape);
+  return resq_replay_columns(b, s->weight, resqSamplesOpBuild(b, s->site, type));
 }
 
-MlirOperation resq_clip_samples(MlirOperation module, MlirOperation linear, MlirValue x, bool *ok) {
-  char *site = resq_site_of(x), name[256];
-  MlirOperation param = {NULL};
-  if (!*site) {
+MlirOperation resq_clip_samples(MlirOperation module, MlirOperation linear) {
+  const MlirStringRef of = resq_input_name(linear);
+  sampling s = {resqLinearOpGetSite(linear),
+                resq_operand_param(module, linear, RESQ_LINEAR_WEIGHT)};
+  if (!s.site.data) {
     resq_emit_error(linear, "resq-quantize: clip=auto needs the linear's `name` to find its "
                             "calibration site");
-    *ok = false;
-  } else {
-    sampling s = {site, resq_width(resq_before_transforms(x)),
-                  resq_operand_param(module, linear, 1), true};
-    MlirOperation next = mlirOperationGetNextInBlock(s.weight);
-    snprintf(name, sizeof name, "%.*s.clip", (int)(strlen(site) - strlen(".in")), site);
-    param =
-        resq_new_param(module, mlirOperationIsNull(next) ? s.weight : next, name, make_samples, &s);
-    if (!s.ok) {
-      mlirOperationDestroy(param);
-      param.ptr = NULL;
-    }
+    return (MlirOperation){NULL};
   }
-  free(site);
+  assert(!mlirOperationIsNull(s.weight)); // --resq-quantize leaves out weights without a recipe
+  MlirOperation next = mlirOperationGetNextInBlock(s.weight);
+  char *name = resq_print_text("%.*s.clip", (int)of.length, of.data);
+  MlirOperation param =
+      resq_new_param(module, mlirOperationIsNull(next) ? s.weight : next, name, make_samples, &s);
+  free(name);
   return param;
 }
 
@@ -64,6 +55,7 @@ static MlirValue read_weight(const searching *s, const resq_builder *b, MlirOper
   intptr_t branches = resqQLinearOpGetNumActivations(qlinear), i = 0;
   while (!mlirValueEqual(resqQLinearOpGetActivations(qlinear, i), s->q))
     i++;
+  assert(i < branches); // the op is one of q's readers, and weights and biases have other types
   MlirValue codes = resq_get_param(b, resq_operand_param(s->module, qlinear, branches + i));
   int64_t shape[] = {resq_dim(codes, 0), resq_width(codes)};
   return resqDequantizeOpBuild(b, codes, resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));

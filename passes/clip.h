@@ -3,7 +3,7 @@
 //
 // --resq-quantize{clip=auto}: one ratio a quantised value, chosen by what the linears that read it
 // make of the quantiser's error (resq.clip_ratio) on rows that calibration sampled at its site.
-// Two steps, since the rows are brought to the value's coordinates by the float weight's recipe
+// Two steps, since the rows are brought to the value's coordinates by the basis of the float weight
 // (replay.h), and the error is weighed by the codes that come of it.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_PASSES_CLIP_H
@@ -15,10 +15,9 @@
 #define RESQ_CLIP_SAMPLES 512
 
 /// A new param "<linear>.clip", behind the weight of `linear` in the module, which yields the
-/// sampled rows of x's site in x's coordinates; x is what linear reads, its weight is float yet.
-/// Null where none can be made: with an error (*ok = false) when no named linear reads x, with a
-/// remark when the weight's recipe cannot be followed.
-MlirOperation resq_clip_samples(MlirOperation module, MlirOperation linear, MlirValue x, bool *ok);
+/// sampled rows of its input's site in the basis of that weight, which is float yet. Null after an
+/// error where the linear has no site.
+MlirOperation resq_clip_samples(MlirOperation module, MlirOperation linear);
 
 /// Ends the recipe of such a param by the search over all qlinears that read `quantize`, and makes
 /// it the op's clip_by. Returns the new quantize; the old one is gone.

@@ -16,13 +16,11 @@
 
 bool resq_pass_fold_norm(MlirOperation module, resq_pass *pass);
 
-enum { WEIGHT = 1, GAIN = 1 }; ///< operands of a linear or head, and of a norm
-
 static bool has_weight(MlirOperation op) { return resqOpIsLinear(op) || resqOpIsHead(op); }
 
 /// Why this norm's gain cannot go into its readers; NULL when it can.
 static const char *obstacle(MlirOperation module, MlirOperation norm) {
-  if (!resq_value_is_from(mlirOperationGetOperand(norm, GAIN), RESQ_OP_GET))
+  if (!resq_value_is_from(mlirOperationGetOperand(norm, RESQ_RMS_NORM_GAIN), RESQ_OP_GET))
     return "the gain is not a parameter";
   MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(norm, 0));
   if (mlirOpOperandIsNull(use))
@@ -31,9 +29,9 @@ static const char *obstacle(MlirOperation module, MlirOperation norm) {
     MlirOperation reader = mlirOpOperandGetOwner(use);
     if (!has_weight(reader) || mlirOpOperandGetOperandNumber(use) != 0)
       return "a reader is neither resq.linear nor resq.head";
-    if (!resq_value_is_from(mlirOperationGetOperand(reader, WEIGHT), RESQ_OP_GET))
+    if (!resq_value_is_from(mlirOperationGetOperand(reader, RESQ_LINEAR_WEIGHT), RESQ_OP_GET))
       return "a reader's weight is not a parameter";
-    if (mlirOperationIsNull(resq_operand_param(module, reader, WEIGHT)))
+    if (mlirOperationIsNull(resq_operand_param(module, reader, RESQ_LINEAR_WEIGHT)))
       return "a reader's weight is external: it has no recipe to fold into";
   }
   return NULL;
@@ -55,16 +53,16 @@ static void note_get(MlirOperation get, void *user) {
   MlirOpOperand use = mlirValueGetFirstUse(mlirOperationGetResult(get, 0));
   for (; !mlirOpOperandIsNull(use); use = mlirOpOperandGetNextUse(use)) {
     MlirOperation reader = mlirOpOperandGetOwner(use);
-    s->found |= !has_weight(reader) || mlirOpOperandGetOperandNumber(use) != WEIGHT ||
-                !mlirValueEqual(mlirOperationGetOperand(reader, 0), s->normed);
+    s->found |= !has_weight(reader) || mlirOpOperandGetOperandNumber(use) != RESQ_LINEAR_WEIGHT ||
+                !mlirValueEqual(mlirOperationGetOperand(reader, RESQ_LINEAR_X), s->normed);
   }
 }
 
 /// The param that the gain goes into: the linear's own, or a copy where others read that one, too.
 static MlirOperation param_to_scale(MlirOperation module, MlirOperation linear) {
-  MlirOperation param = resq_operand_param(module, linear, WEIGHT);
+  MlirOperation param = resq_operand_param(module, linear, RESQ_LINEAR_WEIGHT);
   MlirStringRef name = resq_param_name(param);
-  sharing s = {name, mlirOperationGetOperand(linear, 0), false};
+  sharing s = {name, mlirOperationGetOperand(linear, RESQ_LINEAR_X), false};
   resq_for_each(module, RESQ_OP_GET, note_get, &s);
   if (!s.found)
     return param;
@@ -89,13 +87,13 @@ typedef struct folded_weight {
 
 /// Folds the gain into the weight of each reader; a weight that two readers share is scaled once.
 static void fold_into_readers(MlirOperation module, MlirOperation norm) {
-  MlirOperation gain =
-      resq_symbol(module, resqGetOpGetParam(resq_defining_op(mlirOperationGetOperand(norm, GAIN))));
+  MlirOperation gain = resq_symbol(module, resqGetOpGetParam(resq_defining_op(
+                                               mlirOperationGetOperand(norm, RESQ_RMS_NORM_GAIN))));
   intptr_t n, n_done = 0;
   MlirOperation *readers = resq_users(mlirOperationGetResult(norm, 0), &n);
   folded_weight *done = resq_new((size_t)n, sizeof *done);
   for (intptr_t i = 0; i < n; i++) {
-    MlirOperation param = resq_operand_param(module, readers[i], WEIGHT);
+    MlirOperation param = resq_operand_param(module, readers[i], RESQ_LINEAR_WEIGHT);
     intptr_t k = 0;
     while (k < n_done && !mlirOperationEqual(done[k].param, param))
       k++;
@@ -103,7 +101,7 @@ static void fold_into_readers(MlirOperation module, MlirOperation norm) {
       done[n_done++] = (folded_weight){param, param_to_scale(module, readers[i])};
       resq_edit_recipe(module, done[k].target, scale_columns, &gain);
     }
-    resq_read_param(readers[i], WEIGHT, done[k].target);
+    resq_read_param(readers[i], RESQ_LINEAR_WEIGHT, done[k].target);
   }
   free(done);
   free(readers);

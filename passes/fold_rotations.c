@@ -20,33 +20,44 @@
 // All but the first hold for any matrix: they move it, and what undoes it moves with them. What
 // cannot merge stays online, with a remark.
 //===----------------------------------------------------------------------===//
+#include "passes/folding.h"
 #include "passes/pass.h"
 #include "passes/recipe.h"
+#include "passes/sites.h"
 #include "passes/stream.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 //===-- Edits of weights --------------------------------------------------===//
 
+/// A rotation, or a permutation by a param.
 typedef struct turn {
-  MlirOperation matrix; ///< param
-  bool transposed;
-  bool permutes; ///< matrix is the order of a permutation
-  bool pair;     ///< matrix is not orthogonal: replay must know
+  MlirOperation module;
+  resq_basis_step step;
 } turn;
 
-/// W -> W M (or W M^T): the columns, for what a linear reads. Also rows of an embedding.
-static MlirValue turn_columns(const resq_builder *b, MlirValue w, void *user) {
+/// v M (or v M^T), of what is no weight, or no weight's columns.
+static MlirValue turn_last(const resq_builder *b, MlirValue v, void *user) {
   const turn *t = user;
-  MlirValue matrix = resq_get_param(b, t->matrix);
-  return t->permutes ? resq_make_permute_by(b, w, matrix)
-                     : resq_make_rotate_pair(b, w, matrix, t->transposed, t->pair);
+  return resq_make_step(b, t->module, v, &t->step);
 }
 
 /// W -> M^T W (or M W): the rows, for what a linear gives; blocks of rows when M is blocked.
 static MlirValue turn_rows(const resq_builder *b, MlirValue w, void *user) {
-  return resq_make_transpose(b, turn_columns(b, resq_make_transpose(b, w), user));
+  return resq_make_transpose(b, turn_last(b, resq_make_transpose(b, w), user));
+}
+
+/// W -> W M (or W M^T), for what a linear reads; also of an embedding, whose rows they are. The
+/// weight is an operand of `count` ops, and becomes theirs.
+static void turn_columns(turn *t, intptr_t count, const MlirOperation *readers) {
+  _Static_assert((int)RESQ_LINEAR_WEIGHT == (int)RESQ_EMBED_TABLE &&
+                     (int)RESQ_LINEAR_WEIGHT == (int)RESQ_HEAD_WEIGHT,
+                 "readers of a weight have it as one operand");
+  resq_fold_step(t->module,
+                 resq_own_shared_param(t->module, count, readers, RESQ_LINEAR_WEIGHT, "turned"),
+                 &t->step);
 }
 
 //===-- Output: linears, sums of linears, gates of both --------------------===//
@@ -54,8 +65,8 @@ static MlirValue turn_rows(const resq_builder *b, MlirValue w, void *user) {
 /// True when the linear's weight, and its bias if any, have recipes to turn.
 static bool can_turn_linear(MlirOperation module, MlirOperation linear) {
   bool bias_ok = mlirOperationGetNumOperands(linear) < 3 ||
-                 !mlirOperationIsNull(resq_operand_param(module, linear, 2));
-  return bias_ok && !mlirOperationIsNull(resq_operand_param(module, linear, 1));
+                 !mlirOperationIsNull(resq_operand_param(module, linear, RESQ_LINEAR_BIAS));
+  return bias_ok && !mlirOperationIsNull(resq_operand_param(module, linear, RESQ_LINEAR_WEIGHT));
 }
 
 /// Sums deeper than this stay as they are: input decides how deep they are.
@@ -63,7 +74,7 @@ enum { max_depth = 64 };
 
 /// Both operands take the turn in place of the op's result: adds, and gates of permutations.
 static bool passes_on(MlirOperation def, const turn *t) {
-  return resqOpIsAdd(def) || (t->permutes && resqOpIsGate(def));
+  return resqOpIsAdd(def) || (t->step.kind == RESQ_STEP_PERMUTE && resqOpIsGate(def));
 }
 
 /// True when a rotation or permutation of v can be taken by the weights that make it; v's only
@@ -81,9 +92,12 @@ static bool can_turn_output(MlirOperation module, MlirValue v, const turn *t, in
 }
 
 static void turn_linear_output(MlirOperation module, MlirOperation linear, turn *t) {
-  resq_edit_recipe(module, resq_own_param(module, linear, 1, "turned"), turn_rows, t);
-  if (mlirOperationGetNumOperands(linear) > 2)
-    resq_edit_recipe(module, resq_own_param(module, linear, 2, "turned"), turn_columns, t);
+  assert(resqOpIsLinear(linear)); // can_turn_output and stream_obstacle let nothing else end a sum
+  resq_edit_recipe(module, resq_own_param(module, linear, RESQ_LINEAR_WEIGHT, "turned"), turn_rows,
+                   t);
+  if (mlirOperationGetNumOperands(linear) > RESQ_LINEAR_BIAS)
+    resq_edit_recipe(module, resq_own_param(module, linear, RESQ_LINEAR_BIAS, "turned"), turn_last,
+                     t);
 }
 
 static void turn_output(MlirOperation module, MlirValue v, turn *t) {
@@ -96,14 +110,20 @@ static void turn_output(MlirOperation module, MlirValue v, turn *t) {
   }
 }
 
+// Below, a `rotate` may be a permute by a param where the comment says so.
+_Static_assert((int)RESQ_ROTATE_X == RESQ_PERMUTE_X &&
+                   (int)RESQ_ROTATE_MATRIX == RESQ_PERMUTE_INDICES,
+               "a permute's input and order are the operands that a rotate's input and matrix are");
+
+/// Of a rotate or a permute.
 static MlirOperation matrix_param(MlirOperation module, MlirOperation rotate) {
-  return resq_operand_param(module, rotate, 1);
+  return resq_operand_param(module, rotate, RESQ_ROTATE_MATRIX);
 }
 
 /// Replaces a rotate or permute by its input and erases what dies.
 static void remove_rotate(MlirOperation rotate) {
-  MlirValue x = mlirOperationGetOperand(rotate, 0);
-  MlirOperation get = resq_defining_op(mlirOperationGetOperand(rotate, 1));
+  MlirValue x = mlirOperationGetOperand(rotate, RESQ_ROTATE_X);
+  MlirOperation get = resq_defining_op(mlirOperationGetOperand(rotate, RESQ_ROTATE_MATRIX));
   resq_replace(rotate, 1, &x);
   if (!resq_is_used(mlirOperationGetResult(get, 0)))
     mlirOperationDestroy(get);
@@ -123,10 +143,13 @@ static void visit_output(MlirOperation rotate, void *user) {
       (!permutes && !resqOpIsRotate(rotate)))
     return;
   MlirOperation matrix = matrix_param(module, rotate);
-  MlirValue x = mlirOperationGetOperand(rotate, 0);
-  turn t = {matrix, !permutes && resqRotateOpGetTransposed(rotate), permutes,
-            !permutes && resqRotateOpGetPair(rotate)};
-  if (mlirOperationIsNull(matrix) || !can_turn_output(module, x, &t, 0))
+  MlirValue x = mlirOperationGetOperand(rotate, RESQ_ROTATE_X);
+  if (mlirOperationIsNull(matrix))
+    return;
+  turn t = {module, permutes ? resq_permute_step(matrix)
+                             : resq_rotate_step(matrix, resqRotateOpGetTransposed(rotate),
+                                                resqRotateOpGetPair(rotate))};
+  if (!can_turn_output(module, x, &t, 0))
     return;
   turn_output(module, x, &t);
   remove_rotate(rotate);
@@ -145,12 +168,12 @@ static void visit_input(MlirOperation rotate, void *user) {
   bool ok = n > 0 && !mlirOperationIsNull(matrix);
   for (intptr_t i = 0; i < n; i++)
     ok = ok && resqOpIsLinear(users[i]) &&
-         !mlirOperationIsNull(resq_operand_param(module, users[i], 1));
+         !mlirOperationIsNull(resq_operand_param(module, users[i], RESQ_LINEAR_WEIGHT));
   if (ok) {
     // x M^T W^T = x (W M)^T
-    turn t = {.matrix = matrix, .pair = resqRotateOpGetPair(rotate)};
+    turn t = {module, resq_rotate_step(matrix, false, resqRotateOpGetPair(rotate))};
     for (intptr_t i = 0; i < n; i++)
-      resq_edit_recipe(module, resq_own_param(module, users[i], 1, "turned"), turn_columns, &t);
+      turn_columns(&t, 1, &users[i]);
     remove_rotate(rotate);
   }
   free(users);
@@ -182,7 +205,7 @@ static void note_attention(MlirOperation op, void *user) {
 
 static void visit_attention(MlirOperation rotate, void *user) {
   MlirOperation module = *(MlirOperation *)user;
-  MlirValue x = mlirOperationGetOperand(rotate, 0);
+  MlirValue x = resqRotateOpGetX(rotate);
   // An inverse rotation takes back what the values have got already: the linear that reads it folds
   // it.
   if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func") ||
@@ -194,7 +217,7 @@ static void visit_attention(MlirOperation rotate, void *user) {
   resq_for_each(module, RESQ_OP_ATTENTION, note_attention, &u);
   MlirOperation cache = resq_symbol(module, u.cache);
   if (u.appends != 1 || u.attentions != 1 ||
-      resq_width(mlirOperationGetOperand(rotate, 1)) != resqKvCacheOpGetHeadSize(cache))
+      resq_width(resqRotateOpGetMatrix(rotate)) != resqKvCacheOpGetHeadSize(cache))
     return;
   // Move the rotation to the values: visit_output then folds it into what makes them.
   resq_builder b = resq_build_before(u.append);
@@ -263,8 +286,9 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
     bool weighted = resqOpIsLinear(def) || resqOpIsEmbed(def);
     if (!weighted && !resqOpIsAdd(def) && !resqOpIsGatherRows(def))
       return "something other than an embedding or a linear is added to it";
-    if (weighted && (resqOpIsLinear(def) ? !can_turn_linear(module, def)
-                                         : mlirOperationIsNull(resq_operand_param(module, def, 1))))
+    if (weighted && (resqOpIsLinear(def)
+                         ? !can_turn_linear(module, def)
+                         : mlirOperationIsNull(resq_operand_param(module, def, RESQ_EMBED_TABLE))))
       return "a weight or a bias that writes to it has no recipe";
     intptr_t n;
     MlirOperation *users = resq_users(s->values[i], &n);
@@ -287,8 +311,8 @@ static const char *stream_obstacle(MlirOperation module, const resq_stream *s, M
       bool rotates = resqOpIsRotate(reader);
       pair = pair || (rotates && resqRotateOpGetPair(reader));
       ok = ok && (rotates || resqOpIsLinear(reader) || resqOpIsHead(reader));
-      ok = ok && !mlirOperationIsNull(resq_operand_param(module, reader, 1)) &&
-           !mlirOperationIsNull(resq_operand_param(module, users[j], 1));
+      ok = ok && !mlirOperationIsNull(resq_operand_param(module, reader, RESQ_LINEAR_WEIGHT)) &&
+           !mlirOperationIsNull(resq_operand_param(module, users[j], RESQ_LINEAR_WEIGHT));
     }
     free(users);
     if (pair)
@@ -304,7 +328,7 @@ static MlirOperation tied_embed(MlirOperation module, const resq_stream *s, Mlir
   MlirOperation head = behind_gain(reader), none = {NULL};
   if (!resqOpIsHead(head))
     return none;
-  MlirOperation embed = resq_embed_of(module, resq_operand_param(module, head, 1));
+  MlirOperation embed = resq_embed_of(module, resq_operand_param(module, head, RESQ_HEAD_WEIGHT));
   bool here = !mlirOperationIsNull(embed) && resq_stream_holds(s, mlirOperationGetResult(embed, 0));
   return here ? embed : none;
 }
@@ -326,8 +350,8 @@ static bool has_tied_head(MlirOperation module, const resq_stream *s, MlirOperat
 /// the table with it.
 static void turn_reader(MlirOperation module, const resq_stream *s, MlirOperation reader, turn *t) {
   if (is_head_gain(reader)) { // n G = (n U)(U^T G U) U^T
-    MlirOperation gain = resq_own_param(module, reader, 1, "turned");
-    resq_edit_recipe(module, gain, turn_columns, t);
+    MlirOperation gain = resq_own_param(module, reader, RESQ_ROTATE_MATRIX, "turned");
+    resq_edit_recipe(module, gain, turn_last, t);
     resq_edit_recipe(module, gain, turn_rows, t);
     reader = behind_gain(reader);
   } else if (resqOpIsRotate(reader)) {
@@ -335,15 +359,13 @@ static void turn_reader(MlirOperation module, const resq_stream *s, MlirOperatio
     return;
   }
   MlirOperation readers[] = {reader, tied_embed(module, s, reader)};
-  intptr_t count = mlirOperationIsNull(readers[1]) ? 1 : 2;
   // x W^T = (x U)(W U)^T
-  resq_edit_recipe(module, resq_own_shared_param(module, count, readers, 1, "turned"), turn_columns,
-                   t);
+  turn_columns(t, mlirOperationIsNull(readers[1]) ? 1 : 2, readers);
 }
 
 static void rotate_stream(MlirOperation module, const resq_stream *s, MlirOperation *norms,
                           intptr_t n_norms, MlirOperation matrix) {
-  turn t = {.matrix = matrix};
+  turn t = {module, resq_rotate_step(matrix, false, false)};
   for (intptr_t i = 0; i < n_norms; i++) {
     intptr_t n;
     MlirOperation *users = resq_users(mlirOperationGetResult(norms[i], 0), &n);
@@ -356,13 +378,13 @@ static void rotate_stream(MlirOperation module, const resq_stream *s, MlirOperat
     if (resqOpIsLinear(def))
       turn_linear_output(module, def, &t);
     else if (resqOpIsEmbed(def) && !has_tied_head(module, s, norms, n_norms, def))
-      resq_edit_recipe(module, resq_own_param(module, def, 1, "turned"), turn_columns, &t);
+      turn_columns(&t, 1, &def);
   }
 }
 
 static void visit_stream(MlirOperation norm, void *user) {
   streaming *st = user;
-  resq_stream s = resq_stream_of(mlirOperationGetOperand(norm, 0));
+  resq_stream s = resq_stream_of(resqRmsNormOpGetX(norm));
   intptr_t n_norms;
   MlirOperation *norms = resq_stream_norms(&s, &n_norms);
   MlirOperation matrix = common_matrix(st->module, norms, n_norms);
@@ -386,13 +408,13 @@ static void report_online(MlirOperation rotate, void *user) {
   (void)user;
   if (!resq_op_is(mlirOperationGetParentOperation(rotate), "func.func"))
     return;
-  MlirValue x = mlirOperationGetOperand(rotate, 0);
+  MlirValue x = resqRotateOpGetX(rotate);
   const char *why = resq_value_is_from(x, RESQ_OP_ROPE) ? "it stands behind a rotary embedding"
                     : resq_value_is_from(x, RESQ_OP_RMS_NORM)
                         ? "its residual stream cannot take it"
                         : "what makes its input cannot take it";
   resq_emit_remark(rotate, "this rotation of %lld stays online: %s",
-                   (long long)resq_width(mlirOperationGetOperand(rotate, 1)), why);
+                   (long long)resq_width(resqRotateOpGetMatrix(rotate)), why);
 }
 
 static void report_online_order(MlirOperation permute, void *user) {
@@ -407,6 +429,7 @@ static void report_online_order(MlirOperation permute, void *user) {
 bool resq_pass_fold_rotations(MlirOperation module, resq_pass *pass) {
   (void)pass;
   streaming st = {module, false};
+  resq_name_sites(module);
   resq_for_each(module, RESQ_OP_RMS_NORM, visit_stream, &st);
   resq_for_each(module, RESQ_OP_ROTATE, visit_attention, &module);
   resq_for_each(module, RESQ_OP_ROTATE, visit_input, &module);

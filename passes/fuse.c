@@ -6,8 +6,10 @@
 // larger products: fewer barriers, better tiles. The function computed is the same, bit for bit.
 //===----------------------------------------------------------------------===//
 #include "dialect/memory.h"
+#include "passes/folding.h"
 #include "passes/pass.h"
 #include "passes/recipe.h"
+#include "passes/sites.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +46,8 @@ static bool whole_rings(MlirValue weight) {
          resq_dim(weight, 0) % 16 == 0;
 }
 
-/// True when b reads what a reads, with weights of the same element type.
-static bool fusable(MlirOperation a, MlirOperation b) {
+/// True when b reads what a reads, with weights of the same element type and basis.
+static bool fusable(MlirOperation module, MlirOperation a, MlirOperation b) {
   if (!mlirIdentifierEqual(mlirOperationGetName(a), mlirOperationGetName(b)))
     return false;
   shape_of_op sa = shape_of(a), sb = shape_of(b);
@@ -55,7 +57,9 @@ static bool fusable(MlirOperation a, MlirOperation b) {
     MlirValue x = mlirOperationGetOperand(a, sa.activations + i);
     MlirValue y = mlirOperationGetOperand(b, sa.activations + i);
     if (!mlirValueEqual(mlirOperationGetOperand(a, i), mlirOperationGetOperand(b, i)) ||
-        !mlirTypeEqual(resq_element(x), resq_element(y)) || !whole_rings(x) || !whole_rings(y))
+        !mlirTypeEqual(resq_element(x), resq_element(y)) || !whole_rings(x) || !whole_rings(y) ||
+        !resq_same_basis(resq_operand_param(module, a, sa.activations + i),
+                         resq_operand_param(module, b, sa.activations + i)))
       return false;
   }
   return true;
@@ -130,8 +134,9 @@ static void fuse_group(group *g) {
              : i                 ? "high"
              : s.activations > 1 ? "low"
                                  : "weight");
-    operands[count++] =
-        resq_get_param(&b, resq_new_param(g->module, place_of_operand(g), symbol, make_concat, g));
+    MlirOperation param = resq_new_param(g->module, place_of_operand(g), symbol, make_concat, g);
+    resq_copy_basis(resq_operand_param(g->module, first, g->operand), param);
+    operands[count++] = resq_get_param(&b, param);
   }
   int64_t shape[] = {resq_dim(operands[0], 0), resq_dim(operands[s.activations], 0)};
   MlirType type = resq_tensor(mlirF32TypeGet(b.ctx), 2, shape);
@@ -141,10 +146,9 @@ static void fuse_group(group *g) {
   MlirValue y = quantized ? resqQLinearOpBuild(&b, s.activations, operands, s.activations, weights,
                                                bias, type)
                           : resqLinearOpBuild(&b, operands[0], weights[0], bias, type);
-  if (quantized)
-    resqQLinearOpSetName(resq_defining_op(y), resq_str(name));
-  else
-    resqLinearOpSetName(resq_defining_op(y), resq_str(name));
+  MlirOperation fused = resq_defining_op(y);
+  (quantized ? resqQLinearOpSetName : resqLinearOpSetName)(fused, resq_str(name));
+  (quantized ? resqQLinearOpSetSite : resqLinearOpSetSite)(fused, resq_linear_site(first));
   // All slices before anything is erased: they stand before the first op.
   MlirValue slices[MAX_FUSED];
   int64_t begin = 0;
@@ -175,6 +179,7 @@ static void collect(MlirOperation op, void *user) {
 bool resq_pass_fuse(MlirOperation module, resq_pass *pass) {
   (void)pass;
   static const char *const names[] = {RESQ_OP_LINEAR, RESQ_OP_QLINEAR};
+  resq_name_sites(module);
   for (size_t k = 0; k < 2; k++) {
     op_list l = {NULL, 0};
     resq_for_each(module, names[k], collect, &l);
@@ -183,8 +188,8 @@ bool resq_pass_fuse(MlirOperation module, resq_pass *pass) {
         continue;
       group g = {.module = module, .ops = {l.ops[i]}, .count = 1};
       for (intptr_t j = i + 1; j < l.count && g.count < MAX_FUSED; j++)
-        if (!mlirOperationIsNull(l.ops[j]) && fusable(l.ops[i], l.ops[j]) &&
-            weights_have_recipes(module, l.ops[j])) {
+        if (!mlirOperationIsNull(l.ops[j]) && weights_have_recipes(module, l.ops[j]) &&
+            fusable(module, l.ops[i], l.ops[j])) {
           g.ops[g.count++] = l.ops[j];
           l.ops[j].ptr = NULL;
         }

@@ -13,9 +13,12 @@
 //===----------------------------------------------------------------------===//
 #include "dialect/memory.h"
 #include "passes/basis.h"
+#include "passes/folding.h"
 #include "passes/pass.h"
 #include "passes/recipe.h"
+#include "passes/sites.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 typedef struct inserting {
@@ -29,17 +32,12 @@ static bool wants_hadamard(const inserting *in, MlirValue x) {
   if (resq_value_is_from(x, RESQ_OP_SPLIT)) {
     MlirOperation split = resq_defining_op(x);
     return mlirValueEqual(x, mlirOperationGetResult(split, 0)) &&
-           wants_hadamard(in, mlirOperationGetOperand(split, 0));
+           wants_hadamard(in, resqSplitOpGetX(split));
   }
   if (resq_value_is_from(x, RESQ_OP_PERMUTE))
     return wants_hadamard(in, mlirOperationGetOperand(resq_defining_op(x), 0));
   return in->all && !resq_value_is_from(x, RESQ_OP_ROTATE) &&
          !resq_value_is_from(x, RESQ_OP_HADAMARD);
-}
-
-static MlirValue append_hadamard(const resq_builder *b, MlirValue w, void *user) {
-  const int64_t *size = user;
-  return resq_make_hadamard(b, w, *size, false);
 }
 
 /// Transforms x for all linears that read it.
@@ -62,7 +60,8 @@ static void transform_input(inserting *in, MlirValue x) {
         in->ok = false;
       }
     }
-    if (in->ok && mlirOperationIsNull(resq_operand_param(in->module, users[i], 1))) {
+    if (in->ok &&
+        mlirOperationIsNull(resq_operand_param(in->module, users[i], RESQ_LINEAR_WEIGHT))) {
       resq_emit_remark(users[i], "no Hadamard inserted: the weight has no recipe to fold it into");
       free(users);
       return;
@@ -74,13 +73,15 @@ static void transform_input(inserting *in, MlirValue x) {
         mlirValueIsABlockArgument(x)
             ? resq_build_before(mlirBlockGetFirstOperation(mlirBlockArgumentGetOwner(x)))
             : resq_build_after(resq_defining_op(x));
-    MlirValue turned = resq_make_hadamard(&b, x, size, false);
+    const resq_basis_step step = resq_hadamard_step(size);
+    MlirValue turned = resq_make_step(&b, in->module, x, &step);
     for (intptr_t i = 0; i < n; i++) {
       if (!resqOpIsLinear(users[i]))
         continue;
       mlirOperationSetOperand(users[i], 0, turned);
-      MlirOperation param = resq_own_param(in->module, users[i], 1, "hadamard");
-      resq_edit_recipe(in->module, param, append_hadamard, &size);
+      MlirOperation param = resq_own_param(in->module, users[i], RESQ_LINEAR_WEIGHT, "hadamard");
+      assert(!mlirOperationIsNull(param)); // the loop above has looked at each reader's weight
+      resq_fold_step(in->module, param, &step);
     }
   }
   free(users);
@@ -102,22 +103,11 @@ typedef struct mixing {
   int64_t width;
 } mixing;
 
-static MlirValue permute(const resq_builder *b, MlirValue x, const mixing *m) {
-  MlirValue y = resqPermuteOpBuild(b, x, (MlirValue){NULL}, mlirValueGetType(x));
-  resqPermuteOpSetOrder(resq_defining_op(y), m->width, m->order);
-  return y;
-}
-
-static MlirValue mix(const resq_builder *b, MlirValue x, void *user) {
-  const mixing *m = user;
-  return resq_make_rotate(b, permute(b, x, m), resq_get_param(b, m->matrix), false);
-}
-
 static void visit_reader_of_attention(MlirOperation linear, void *user) {
   mixing *m = user;
-  MlirValue x = mlirOperationGetOperand(linear, 0);
+  MlirValue x = mlirOperationGetOperand(linear, RESQ_LINEAR_X);
   if (!resq_value_is_from(x, RESQ_OP_ATTENTION) ||
-      mlirOperationIsNull(resq_operand_param(m->module, linear, 1)))
+      mlirOperationIsNull(resq_operand_param(m->module, linear, RESQ_LINEAR_WEIGHT)))
     return;
   MlirOperation cache = resq_symbol(m->module, resqAttentionOpGetCache(resq_defining_op(x)));
   int64_t size = resqKvCacheOpGetHeadSize(cache), width = resq_width(x), heads = width / size;
@@ -133,9 +123,15 @@ static void visit_reader_of_attention(MlirOperation linear, void *user) {
       for (int64_t h = 0; h < heads; h++)
         m->order[d * heads + h] = h * size + d;
   }
+  const resq_basis_step steps[] = {resq_order_step(width, m->order),
+                                   resq_rotate_step(m->matrix, false, false)};
+  MlirOperation weight = resq_own_param(m->module, linear, RESQ_LINEAR_WEIGHT, "mixed");
   resq_builder b = resq_build_before(linear);
-  mlirOperationSetOperand(linear, 0, mix(&b, x, m));
-  resq_edit_recipe(m->module, resq_own_param(m->module, linear, 1, "mixed"), mix, m);
+  for (int i = 0; i < 2; i++) {
+    x = resq_make_step(&b, m->module, x, &steps[i]);
+    resq_fold_step(m->module, weight, &steps[i]);
+  }
+  mlirOperationSetOperand(linear, RESQ_LINEAR_X, x);
 }
 
 bool resq_pass_insert_hadamard(MlirOperation module, resq_pass *pass) {
@@ -146,6 +142,7 @@ bool resq_pass_insert_hadamard(MlirOperation module, resq_pass *pass) {
                     (int)sites.length, sites.data);
     return false;
   }
+  resq_name_sites(module);
   if (resq_pass_bool(pass, "across-heads")) {
     mixing m = {.module = module, .seed = resq_seed_apart(resq_pass_int(pass, "seed"), 3)};
     m.anchor = resq_first_function(module);

@@ -10,7 +10,9 @@
 //===----------------------------------------------------------------------===//
 #include "passes/kv.h"
 #include "dialect/memory.h"
+#include "passes/sites.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +99,7 @@ static bool has_value_basis(MlirOperation attention) {
 /// Heads of the queries that read a cache; 0 when two attentions have not the same: their moments
 /// have one site.
 static int64_t query_heads(const cache_users *u, int64_t head_size) {
+  assert(u->count > u->appends); // callers have seen that the cache is read
   int64_t width = resq_width(mlirOperationGetOperand(u->ops[u->appends], 0));
   for (intptr_t i = u->appends + 1; i < u->count; i++)
     if (resq_width(mlirOperationGetOperand(u->ops[i], 0)) != width)
@@ -123,14 +126,13 @@ static turning make_turning(caching *c, MlirOperation cache, const cache_users *
   turning t = {.hadamard = s->basis == RESQ_KV_HADAMARD, .size = size};
   if (t.hadamard)
     return t;
-  char name[256], dual[256], site[256], queries[256];
+  char name[256], dual[256];
   int n = (int)u->cache.length;
   const char *cache_name = u->cache.data;
   snprintf(name, sizeof name, "%.*s.%s_basis", n, cache_name, keys ? "key" : "value");
   snprintf(dual, sizeof dual, "%.*s.%s", n, cache_name, keys ? "query_basis" : "value_basis.dual");
-  snprintf(site, sizeof site, "%.*s.%s", n, cache_name, keys ? "keys" : "values");
-  snprintf(queries, sizeof queries, "%.*s.queries", n, cache_name);
-  const char *sites[] = {site};
+  const MlirStringRef site =
+      keys ? resqKvCacheOpGetKeysSite(cache) : resqKvCacheOpGetValuesSite(cache);
   resq_basis b = {.kind = s->basis == RESQ_KV_PCA        ? RESQ_BASIS_PCA
                           : s->basis == RESQ_KV_BALANCED ? RESQ_BASIS_BALANCED
                                                          : RESQ_BASIS_RANDOM,
@@ -140,9 +142,9 @@ static turning make_turning(caching *c, MlirOperation cache, const cache_users *
                   .blocks = resqKvCacheOpGetHeads(cache),
                   .sum_blocks = !s->per_head,
                   .seed = resq_seed_apart(c->options->seed, 1),
-                  .sites = sites,
+                  .sites = &site,
                   .n_sites = 1,
-                  .queries = queries,
+                  .queries = resqKvCacheOpGetQueriesSite(cache),
                   .query_blocks = query_heads(u, size)};
   t.basis = resq_basis_params(c->module, c->anchor, name, dual, &b);
   return t;
@@ -225,7 +227,8 @@ static void set_sketch(caching *c, const cache_users *u, int64_t head_size) {
   }
   for (intptr_t i = 0; i < u->count; i++) {
     MlirValue operands[5];
-    intptr_t n = i < u->appends ? 4 : 3;
+    // All operands in front of the sketch.
+    intptr_t n = i < u->appends ? (intptr_t)RESQ_KV_APPEND_SKETCH : (intptr_t)RESQ_ATTENTION_SKETCH;
     for (intptr_t j = 0; j < n; j++)
       operands[j] = mlirOperationGetOperand(u->ops[i], j);
     if (rows) {
@@ -311,6 +314,7 @@ bool resq_kv_apply(MlirOperation module, const char *flag, const resq_kv_options
                .flag = flag,
                .options = options,
                .ok = true};
+  resq_name_sites(module);
   resq_for_each(module, RESQ_OP_KV_CACHE, visit_cache, &c);
   return c.ok;
 }

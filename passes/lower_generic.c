@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 #include "passes/lower_generic.h"
 #include "dialect/attributes.h"
+#include "dialect/signature.h"
 #include "passes/recipe.h"
 #include "dialect/memory.h"
 #include "passes/generic_argument.h"
@@ -211,13 +212,22 @@ static void erase_casts(MlirOperation cast, void *user) {
     mlirOperationDestroy(cast);
 }
 
+static const struct rule {
+  const char *op;
+  bool (*define)(generic *g, MlirOperation op);
+} rules[] = {
+#define ROW(op) {"resq." #op, resq_define_##op},
+    RESQ_OPS_WITH_DEFINITION_RULE(ROW)
+#undef ROW
+};
+
 static bool lower_op(generic *g, MlirOperation op) {
-  static const generic_rule *const tables[] = {generic_model_rules, generic_method_rules};
   g->b = resq_build_before(op);
-  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-    for (const generic_rule *rule = tables[i]; rule->op; rule++)
-      if (resq_op_is(op, rule->op))
-        return rule->lower(g, op);
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+    if (resq_op_is(op, rules[i].op))
+      return rules[i].define(g, op);
+  if (resq_signature_of(op))
+    return generic_define_by_name(g, op);
   MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
   resq_emit_error(op, "%.*s has no definition: it belongs in a parameter's recipe",
                   (int)name.length, name.data);

@@ -30,19 +30,16 @@ typedef struct generic {
 /// The argument that stands for the symbol `name`; null if none.
 MlirValue generic_argument(const generic *g, MlirStringRef name);
 
-/// How an op is replaced by its definition; false after an emitted error.
-typedef struct generic_rule {
-  const char *op;
-  bool (*lower)(generic *g, MlirOperation op);
-} generic_rule;
-/// Tables, ended by a null name.
-extern const generic_rule generic_model_rules[], generic_method_rules[];
+//===-- lower_generic_{model,method}.c ------------------------------------===//
+// Each replaces an op by its definition, with arguments that do not follow from their names. False after
+// an emitted error. resq.td says which ops have one (hasDefinitionRule).
+
+#define GENERIC_DECLARE_RULE(op) bool resq_define_##op(generic *g, MlirOperation op);
+RESQ_OPS_WITH_DEFINITION_RULE(GENERIC_DECLARE_RULE)
+#undef GENERIC_DECLARE_RULE
 
 //===-- lower_generic_values.c --------------------------------------------===//
 
-static inline MlirValue generic_operand(MlirOperation op, intptr_t i) {
-  return mlirOperationGetOperand(op, i);
-}
 MlirValue generic_constant(generic *g, MlirType type, MlirAttribute value);
 MlirValue generic_index(generic *g, int64_t value);
 MlirValue generic_integer(generic *g, unsigned width, int64_t value);
@@ -59,5 +56,8 @@ bool generic_matrix(generic *g, MlirValue v, MlirValue *out);
 /// Inlines the definition with the one result of op, and replaces op.
 bool generic_define(generic *g, MlirOperation op, const char *name, intptr_t n,
                     const MlirValue *args);
+/// The same with the definition of the op's variant, and what the op has in the order of resq.td
+/// (dialect/signature.h).
+bool generic_define_by_name(generic *g, MlirOperation op);
 
 #endif // RESQ_PASSES_LOWER_GENERIC_H

@@ -26,10 +26,11 @@ static bool rotation(generic *g, MlirValue m, MlirValue *out) {
   return true;
 }
 
-static bool lower_rotate(generic *g, MlirOperation op) {
+bool resq_define_rotate(generic *g, MlirOperation op) {
   MlirValue args[] = {
-      generic_operand(op, 0), {NULL}, generic_integer(g, 1, resqRotateOpGetTransposed(op))};
-  return rotation(g, generic_operand(op, 1), &args[1]) && generic_define(g, op, "rotate", 3, args);
+      resqRotateOpGetX(op), {NULL}, generic_integer(g, 1, resqRotateOpGetTransposed(op))};
+  return rotation(g, resqRotateOpGetMatrix(op), &args[1]) &&
+         generic_define(g, op, "rotate", 3, args);
 }
 
 /// The constant order of a permute as tensor<width x i32>.
@@ -45,7 +46,7 @@ static MlirValue order_constant(generic *g, MlirOperation permute) {
   return value;
 }
 
-static bool lower_permute(generic *g, MlirOperation op) {
+bool resq_define_permute(generic *g, MlirOperation op) {
   MlirValue indices = resqPermuteOpGetIndices(op);
   MlirValue args[] = {resqPermuteOpGetX(op),
                       mlirValueIsNull(indices) ? order_constant(g, op) : indices};
@@ -68,7 +69,7 @@ static MlirValue sign_constant(generic *g, int64_t order, bool transposed) {
   return value;
 }
 
-static bool lower_hadamard(generic *g, MlirOperation op) {
+bool resq_define_hadamard(generic *g, MlirOperation op) {
   int64_t size = resqHadamardOpGetSize(op), order = resqHadamardOrder(size), stages = 0;
   while (order > 0 && order << stages < size)
     stages++;
@@ -79,16 +80,16 @@ static bool lower_hadamard(generic *g, MlirOperation op) {
     resq_emit_error(op, "no Hadamard matrix of size %lld", (long long)size);
     return false;
   }
-  MlirValue args[] = {generic_operand(op, 0), signs, generic_index(g, size),
+  MlirValue args[] = {resqHadamardOpGetX(op), signs, generic_index(g, size),
                       generic_index(g, stages)};
   return generic_define(g, op, "hadamard", 4, args);
 }
 
-static bool lower_split(generic *g, MlirOperation op) {
+bool resq_define_split(generic *g, MlirOperation op) {
   int64_t block = resqSplitOpGetBlock(op), high = resqSplitOpGetHigh(op);
   MlirValue results[2];
   for (int part = 0; part < 2; part++) {
-    MlirValue args[] = {generic_operand(op, 0), generic_index(g, block),
+    MlirValue args[] = {resqSplitOpGetX(op), generic_index(g, block),
                         generic_index(g, part ? block - high : 0),
                         generic_index(g, part ? high : block - high)};
     if (!resq_define(&g->definitions, &g->b, "split_part", 4, args, 1, &results[part]))
@@ -100,15 +101,8 @@ static bool lower_split(generic *g, MlirOperation op) {
   return true;
 }
 
-static bool lower_join(generic *g, MlirOperation op) {
-  MlirValue args[] = {generic_operand(op, 0), generic_operand(op, 1),
-                      generic_index(g, resqJoinOpGetBlock(op)),
-                      generic_index(g, resqJoinOpGetHigh(op))};
-  return generic_define(g, op, "join", 4, args);
-}
-
-static bool lower_slice(generic *g, MlirOperation op) {
-  MlirValue x = generic_operand(op, 0), y = mlirOperationGetResult(op, 0);
+bool resq_define_slice(generic *g, MlirOperation op) {
+  MlirValue x = resqSliceOpGetX(op), y = resqSliceOpGetY(op);
   int64_t dim = resqSliceOpGetDim(op), begin = resqSliceOpGetBegin(op);
   MlirValue args[5] = {x};
   for (int64_t d = 0; d < 2; d++) {
@@ -123,11 +117,11 @@ static bool lower_slice(generic *g, MlirOperation op) {
   return generic_define(g, op, "slice", 5, args);
 }
 
-static bool lower_concat(generic *g, MlirOperation op) {
+bool resq_define_concat(generic *g, MlirOperation op) {
   const char *name = resqConcatOpGetDim(op) == 0 ? "concat_rows" : "concat_columns";
-  MlirValue y = generic_operand(op, 0);
-  for (intptr_t i = 1; i < mlirOperationGetNumOperands(op); i++) {
-    MlirValue args[] = {y, generic_operand(op, i)};
+  MlirValue y = resqConcatOpGetParts(op, 0);
+  for (intptr_t i = 1; i < resqConcatOpGetNumParts(op); i++) {
+    MlirValue args[] = {y, resqConcatOpGetParts(op, i)};
     if (!resq_define(&g->definitions, &g->b, name, 2, args, 1, &y))
       return false;
   }
@@ -157,7 +151,7 @@ static bool repeat_by_group(generic *g, int64_t times, MlirValue *scale, MlirVal
 
 /// Of E4M3 codes there are two parts: no zero points.
 static bool lower_quantize_e4m3(generic *g, MlirOperation op, MlirType type, int64_t group) {
-  MlirValue args[] = {generic_operand(op, 0), generic_index(g, group)}, parts[2];
+  MlirValue args[] = {resqQuantizeOpGetX(op), generic_index(g, group)}, parts[2];
   if (!resq_define(&g->definitions, &g->b, "quantize_e4m3", 2, args, 2, parts))
     return false;
   MlirValue value = mlirOperationGetResult(generic_tie(g, 2, parts, type), 0);
@@ -165,14 +159,14 @@ static bool lower_quantize_e4m3(generic *g, MlirOperation op, MlirType type, int
   return true;
 }
 
-static bool lower_quantize(generic *g, MlirOperation op) {
+bool resq_define_quantize(generic *g, MlirOperation op) {
   MlirType type = mlirValueGetType(mlirOperationGetResult(op, 0));
   MlirType code = mlirShapedTypeGetElementType(type);
   int64_t group = resqQuantTypeGetGroup(code);
   if (resqQuantTypeIsE4M3(code))
     return lower_quantize_e4m3(g, op, type, group);
   int64_t range = resqQuantizeOpHasRange(op) ? resqQuantizeOpGetRange(op) : group;
-  MlirValue args[] = {generic_operand(op, 0), generic_index(g, range),
+  MlirValue args[] = {resqQuantizeOpGetX(op), generic_index(g, range),
                       generic_integer(g, 32, resqQuantTypeGetBits(code)), clip_of(g, op)};
   MlirValue parts[3];
   if (!resq_define(&g->definitions, &g->b, "quantize", 4, args, 3, parts) ||
@@ -188,8 +182,8 @@ static intptr_t activation_parts(MlirValue q) {
   return resqQuantTypeIsE4M3(resq_element(q)) ? 2 : 3;
 }
 
-static bool lower_dequantize(generic *g, MlirOperation op) {
-  MlirValue parts[3], q = generic_operand(op, 0);
+bool resq_define_dequantize(generic *g, MlirOperation op) {
+  MlirValue parts[3], q = resqDequantizeOpGetQ(op);
   intptr_t n = activation_parts(q);
   return generic_parts(g, q, n, parts) &&
          generic_define(g, op, n == 2 ? "dequantize_e4m3" : "dequantize", n, parts);
@@ -211,10 +205,10 @@ static bool add_branch(generic *g, MlirValue x, MlirValue w, MlirValue *y) {
                      sums, 1, y);
 }
 
-static bool lower_qlinear(generic *g, MlirOperation op) {
+bool resq_define_qlinear(generic *g, MlirOperation op) {
   intptr_t branches = resqQLinearOpGetNumActivations(op);
-  MlirValue result = mlirOperationGetResult(op, 0), first[3], y;
-  if (!generic_parts(g, generic_operand(op, 0), activation_parts(generic_operand(op, 0)), first))
+  MlirValue x = resqQLinearOpGetActivations(op, 0), result = resqQLinearOpGetY(op), first[3], y;
+  if (!generic_parts(g, x, activation_parts(x), first))
     return false;
   MlirValue bias = resqQLinearOpGetBias(op);
   if (mlirValueIsNull(bias))
@@ -229,19 +223,3 @@ static bool lower_qlinear(generic *g, MlirOperation op) {
   resq_replace(op, 1, &y);
   return true;
 }
-
-//===-- The table ---------------------------------------------------------===//
-
-const generic_rule generic_method_rules[] = {
-    {RESQ_OP_ROTATE, lower_rotate},
-    {RESQ_OP_PERMUTE, lower_permute},
-    {RESQ_OP_HADAMARD, lower_hadamard},
-    {RESQ_OP_SPLIT, lower_split},
-    {RESQ_OP_JOIN, lower_join},
-    {RESQ_OP_SLICE, lower_slice},
-    {RESQ_OP_CONCAT, lower_concat},
-    {RESQ_OP_QUANTIZE, lower_quantize},
-    {RESQ_OP_DEQUANTIZE, lower_dequantize},
-    {RESQ_OP_QLINEAR, lower_qlinear},
-    {NULL, NULL},
-};

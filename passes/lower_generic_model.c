@@ -46,7 +46,7 @@ static bool unpack_panel(generic *g, MlirOperation get, MlirValue stored) {
   return true;
 }
 
-static bool lower_get(generic *g, MlirOperation op) {
+bool resq_define_get(generic *g, MlirOperation op) {
   MlirValue stored = generic_argument(g, resqGetOpGetParam(op));
   MlirType element = resq_element(mlirOperationGetResult(op, 0));
   if (resqTypeIsQuant(element))
@@ -59,64 +59,47 @@ static bool lower_get(generic *g, MlirOperation op) {
 
 //===-- Model ops ---------------------------------------------------------===//
 
-static bool lower_embed(generic *g, MlirOperation op) {
-  if (resqTypeIsQuant(resq_element(generic_operand(op, 1)))) {
-    MlirValue args[] = {generic_operand(op, 0), {NULL}, {NULL}};
-    return generic_parts(g, generic_operand(op, 1), 2, args + 1) &&
-           generic_define(g, op, "embed_codes", 3, args);
+bool resq_define_embed(generic *g, MlirOperation op) {
+  MlirValue tokens = resqEmbedOpGetTokens(op), table = resqEmbedOpGetTable(op);
+  if (resqTypeIsQuant(resq_element(table))) {
+    MlirValue args[] = {tokens, {NULL}, {NULL}};
+    return generic_parts(g, table, 2, args + 1) && generic_define(g, op, "embed_codes", 3, args);
   }
-  MlirValue args[] = {generic_operand(op, 0), {NULL}};
-  return generic_matrix(g, generic_operand(op, 1), &args[1]) &&
-         generic_define(g, op, "embed", 2, args);
+  MlirValue args[] = {tokens, {NULL}};
+  return generic_matrix(g, table, &args[1]) && generic_define(g, op, "embed", 2, args);
 }
 
-static bool lower_rms_norm(generic *g, MlirOperation op) {
-  MlirValue x = generic_operand(op, 0);
-  MlirValue gain = mlirOperationGetNumOperands(op) > 1 ? generic_operand(op, 1)
-                                                       : generic_splat(g, resq_width(x), 1);
+bool resq_define_rms_norm(generic *g, MlirOperation op) {
+  MlirValue x = resqRmsNormOpGetX(op), gain = resqRmsNormOpGetGain(op);
+  if (mlirValueIsNull(gain))
+    gain = generic_splat(g, resq_width(x), 1);
   MlirValue args[] = {x, gain, generic_real(g, resqRmsNormOpGetEps(op))};
   return generic_define(g, op, "rms_norm", 3, args);
 }
 
-static bool lower_linear(generic *g, MlirOperation op) {
-  bool has_bias = mlirOperationGetNumOperands(op) > 2;
-  MlirValue args[] = {
-      generic_operand(op, 0), {NULL}, has_bias ? generic_operand(op, 2) : (MlirValue){NULL}};
-  return generic_matrix(g, generic_operand(op, 1), &args[1]) &&
+bool resq_define_linear(generic *g, MlirOperation op) {
+  MlirValue bias = resqLinearOpGetBias(op), args[] = {resqLinearOpGetX(op), {NULL}, bias};
+  const bool has_bias = !mlirValueIsNull(bias);
+  return generic_matrix(g, resqLinearOpGetWeight(op), &args[1]) &&
          generic_define(g, op, has_bias ? "linear" : "product", has_bias ? 3 : 2, args);
 }
 
-static bool lower_rope_angles(generic *g, MlirOperation op) {
-  int64_t half = resq_width(mlirOperationGetResult(op, 0)) / 2;
-  MlirValue factors =
-      mlirOperationGetNumOperands(op) > 1 ? generic_operand(op, 1) : generic_splat(g, half, 1);
-  MlirValue args[] = {generic_operand(op, 0), factors,
+bool resq_define_head(generic *g, MlirOperation op) {
+  MlirValue args[] = {resqHeadOpGetX(op), {NULL}};
+  return generic_matrix(g, resqHeadOpGetWeight(op), &args[1]) &&
+         generic_define(g, op, "product", 2, args);
+}
+
+bool resq_define_rope_angles(generic *g, MlirOperation op) {
+  MlirValue factors = resqRopeAnglesOpGetFactors(op);
+  if (mlirValueIsNull(factors))
+    factors = generic_splat(g, resq_width(resqRopeAnglesOpGetY(op)) / 2, 1);
+  MlirValue args[] = {resqRopeAnglesOpGetPositions(op), factors,
                       generic_real(g, resqRopeAnglesOpGetBase(op))};
   return generic_define(g, op, "rope_angles", 3, args);
 }
 
-static bool lower_rope(generic *g, MlirOperation op) {
-  MlirValue args[] = {generic_operand(op, 0), generic_operand(op, 1),
-                      generic_index(g, resqRopeOpGetHeadSize(op))};
-  return generic_define(g, op, "rope", 3, args);
-}
-
-static bool lower_gate(generic *g, MlirOperation op) {
-  MlirValue args[] = {generic_operand(op, 0), generic_operand(op, 1)};
-  return generic_define(g, op, "silu_gate", 2, args);
-}
-
-static bool lower_add(generic *g, MlirOperation op) {
-  MlirValue args[] = {generic_operand(op, 0), generic_operand(op, 1)};
-  return generic_define(g, op, "add", 2, args);
-}
-
-static bool lower_gather_rows(generic *g, MlirOperation op) {
-  MlirValue args[] = {generic_operand(op, 0), generic_operand(op, 1)};
-  return generic_define(g, op, "gather_rows", 2, args);
-}
-
-static bool lower_observe(generic *g, MlirOperation op) {
+bool resq_define_observe(generic *g, MlirOperation op) {
   (void)g;
   mlirOperationDestroy(op);
   return true;
@@ -165,15 +148,15 @@ static bool sketch_argument(generic *g, MlirValue sketch, MlirValue *out) {
   return true;
 }
 
-static bool lower_kv_append(generic *g, MlirOperation op) {
+bool resq_define_kv_append(generic *g, MlirOperation op) {
   MlirStringRef name = resqKvAppendOpGetCache(op);
   MlirOperation cache = resq_symbol(g->module, name);
   enum { OTHERS = 8 };
   bool groups = has_groups(cache);
-  MlirValue args[OTHERS + GROUP_ARGUMENTS] = {generic_operand(op, 0),
-                                              generic_operand(op, 1),
-                                              generic_operand(op, 2),
-                                              generic_operand(op, 3),
+  MlirValue args[OTHERS + GROUP_ARGUMENTS] = {resqKvAppendOpGetKeys(op),
+                                              resqKvAppendOpGetValues(op),
+                                              resqKvAppendOpGetPositions(op),
+                                              resqKvAppendOpGetSequences(op),
                                               {NULL},
                                               generic_argument(g, name),
                                               g->capacity,
@@ -187,14 +170,14 @@ static bool lower_kv_append(generic *g, MlirOperation op) {
   return true;
 }
 
-static bool lower_attention(generic *g, MlirOperation op) {
+bool resq_define_attention(generic *g, MlirOperation op) {
   MlirStringRef name = resqAttentionOpGetCache(op);
   MlirOperation cache = resq_symbol(g->module, name);
   enum { OTHERS = 9 };
   bool groups = has_groups(cache);
-  MlirValue args[OTHERS + GROUP_ARGUMENTS] = {generic_operand(op, 0),
-                                              generic_operand(op, 1),
-                                              generic_operand(op, 2),
+  MlirValue args[OTHERS + GROUP_ARGUMENTS] = {resqAttentionOpGetQ(op),
+                                              resqAttentionOpGetPositions(op),
+                                              resqAttentionOpGetSequences(op),
                                               {NULL},
                                               generic_argument(g, name),
                                               g->capacity,
@@ -206,22 +189,3 @@ static bool lower_attention(generic *g, MlirOperation op) {
          generic_define(g, op, groups ? "attention_groups" : "attention",
                         OTHERS + (groups ? GROUP_ARGUMENTS : CODE_ARGUMENTS), args);
 }
-
-//===-- The table ---------------------------------------------------------===//
-
-const generic_rule generic_model_rules[] = {
-    {RESQ_OP_GET, lower_get},
-    {RESQ_OP_EMBED, lower_embed},
-    {RESQ_OP_RMS_NORM, lower_rms_norm},
-    {RESQ_OP_LINEAR, lower_linear},
-    {RESQ_OP_HEAD, lower_linear},
-    {RESQ_OP_ROPE_ANGLES, lower_rope_angles},
-    {RESQ_OP_ROPE, lower_rope},
-    {RESQ_OP_KV_APPEND, lower_kv_append},
-    {RESQ_OP_ATTENTION, lower_attention},
-    {RESQ_OP_GATE, lower_gate},
-    {RESQ_OP_ADD, lower_add},
-    {RESQ_OP_GATHER_ROWS, lower_gather_rows},
-    {RESQ_OP_OBSERVE, lower_observe},
-    {NULL, NULL},
-};

@@ -7,6 +7,8 @@
 // the value they stand for.
 //===----------------------------------------------------------------------===//
 #include "passes/lower_generic.h"
+#include "dialect/signature.h"
+#include <assert.h>
 
 MlirValue generic_constant(generic *g, MlirType type, MlirAttribute value) {
   MlirNamedAttribute attr = resq_attr(g->ctx, "value", value);
@@ -78,4 +80,43 @@ bool generic_define(generic *g, MlirOperation op, const char *name, intptr_t n,
   y = resq_cast_shape(&g->b, y, mlirValueGetType(mlirOperationGetResult(op, 0)));
   resq_replace(op, 1, &y);
   return true;
+}
+
+/// What the definition gets for an operand or an attribute. False after an error.
+static bool named_argument(generic *g, MlirOperation op, const resq_argument *a, MlirValue *out) {
+  switch (a->kind) {
+  case RESQ_ARGUMENT_OPERAND:
+    *out = a->get.value(op);
+    return a->role != 'w' || generic_matrix(g, *out, out);
+  case RESQ_ARGUMENT_NUMBER:
+    *out = generic_index(g, a->get.number(op));
+    return true;
+  case RESQ_ARGUMENT_REAL:
+    *out = generic_real(g, a->get.real(op));
+    return true;
+  case RESQ_ARGUMENT_FLAG:
+    *out = generic_integer(g, 1, a->get.flag(op));
+    return true;
+  case RESQ_ARGUMENT_WORD:
+  case RESQ_ARGUMENT_RESULT:
+    break;
+  }
+  assert(!"the caller gives the others alone");
+  return false;
+}
+
+bool generic_define_by_name(generic *g, MlirOperation op) {
+  enum { MOST = 16 }; // arguments of an op: dialect/generate/records.h refuses more
+  MlirValue args[MOST];
+  intptr_t n = 0;
+  for (const resq_argument *a = resq_signature_of(op); a->name; a++) {
+    if (a->kind == RESQ_ARGUMENT_WORD || a->kind == RESQ_ARGUMENT_RESULT)
+      continue;
+    assert(n < MOST); // as above
+    if (!named_argument(g, op, a, &args[n++]))
+      return false;
+  }
+  char variant[RESQ_VARIANT_SIZE];
+  resq_variant_name(op, variant);
+  return generic_define(g, op, variant, n, args);
 }

@@ -68,9 +68,9 @@ static bool is_packed(MlirValue weight) { return resqQuantTypeIsPacked(resq_elem
 /// groups are those of the weight, one packing serves both. Else null.
 static MlirOperation sharing_embed(const packing *p, MlirOperation op, int branches) {
   MlirOperation param =
-      branches == 1 ? resq_operand_param(p->module, op, 1) : (MlirOperation){NULL};
-  MlirType x = resq_element(mlirOperationGetOperand(op, 0));
-  MlirType w = resq_element(mlirOperationGetOperand(op, branches));
+      branches == 1 ? resq_operand_param(p->module, op, branches) : (MlirOperation){NULL};
+  MlirType x = resq_element(resqQLinearOpGetActivations(op, 0));
+  MlirType w = resq_element(resqQLinearOpGetWeights(op, 0));
   if (mlirOperationIsNull(param) || resqQuantTypeGetGroup(x) != resqQuantTypeGetGroup(w))
     return (MlirOperation){NULL};
   return resq_embed_of(p->module, param);
@@ -101,15 +101,15 @@ static void pack_qlinear(MlirOperation op, void *user) {
     char what[32];
     snprintf(what, sizeof what, "weight %d", i);
     pack_shared(p, count, readers, branches + i,
-                resqQuantTypeGetGroup(resq_element(mlirOperationGetOperand(op, i))), what);
+                resqQuantTypeGetGroup(resq_element(resqQLinearOpGetActivations(op, i))), what);
   }
 }
 
 /// After the qlinears: a table that one of them shares is packed.
 static void pack_embed(MlirOperation op, void *user) {
-  MlirType table = resq_element(mlirOperationGetOperand(op, 1));
+  MlirType table = resq_element(resqEmbedOpGetTable(op));
   if (resqTypeIsQuant(table))
-    pack_shared(user, 1, &op, 1, resqQuantTypeGetGroup(table), "the table");
+    pack_shared(user, 1, &op, RESQ_EMBED_TABLE, resqQuantTypeGetGroup(table), "the table");
   else
     pack_head(op, user);
 }
@@ -135,12 +135,13 @@ static void pack_rotate(MlirOperation op, void *user) {
   packing *p = user;
   if (!resq_op_is(mlirOperationGetParentOperation(op), "func.func"))
     return;
-  bool wide = mlirTypeIsAF64(resq_element(mlirOperationGetOperand(op, 1)));
+  bool wide = mlirTypeIsAF64(resq_element(resqRotateOpGetMatrix(op)));
   bool turned = resqRotateOpGetTransposed(op);
   if (!wide && !turned)
     return;
   // A get of its own with other types than the recipes see: never edit a param that recipes share.
-  MlirOperation param = resq_own_param(p->module, op, 1, turned ? "transposed" : "online");
+  MlirOperation param =
+      resq_own_param(p->module, op, RESQ_ROTATE_MATRIX, turned ? "transposed" : "online");
   if (mlirOperationIsNull(param)) {
     resq_emit_error(op, "the matrix has no recipe: it must be a resq.param with a region");
     p->ok = false;
@@ -151,9 +152,8 @@ static void pack_rotate(MlirOperation op, void *user) {
   if (turned) {
     resq_edit_recipe(p->module, param, transpose, NULL);
     resq_builder b = resq_build_before(op);
-    MlirValue y =
-        resq_make_rotate_pair(&b, mlirOperationGetOperand(op, 0), mlirOperationGetOperand(op, 1),
-                              false, resqRotateOpGetPair(op));
+    MlirValue y = resq_make_rotate_pair(&b, resqRotateOpGetX(op), resqRotateOpGetMatrix(op), false,
+                                        resqRotateOpGetPair(op));
     resq_replace(op, 1, &y);
   }
 }

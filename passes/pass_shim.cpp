@@ -195,6 +195,7 @@ void resq_install_memory_handlers(void) {
   llvm::install_bad_alloc_error_handler(
       [](void *, const char *, bool) { resq_process_out_of_memory(); });
   llvm::install_fatal_error_handler(onFatalError);
+  resq_install_crash_handler();
 }
 
 //===-- resq-opt and plugins ----------------------------------------------===//

@@ -14,8 +14,10 @@
 #include "passes/clip.h"
 #include "passes/pass.h"
 #include "passes/recipe.h"
+#include "passes/sites.h"
 #include "passes/weight_codes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,14 +78,14 @@ static int64_t fit_group(MlirOperation op, int64_t most, int64_t range, int64_t 
 
 /// Of the branch's weight: a whole number of groups in what shares the activation's scale.
 static int64_t weight_group(const branch *br) {
-  MlirValue x = mlirOperationGetOperand(br->linear, 0);
+  MlirValue x = mlirOperationGetOperand(br->linear, RESQ_LINEAR_X);
   return fit_group(br->linear, br->group, range_of(x), resq_width(x));
 }
 
 /// What the branch's linear reads, quantised before its first reader; once a value, bits and group.
 /// Groups are as fine as the weight's, whose integer sums are scaled one by one.
 static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_group) {
-  MlirValue x = mlirOperationGetOperand(br->linear, 0);
+  MlirValue x = mlirOperationGetOperand(br->linear, RESQ_LINEAR_X);
   unsigned bits = br->activations;
   bool e4m3 = br->kind == RESQ_CODE_E4M3;
   // A head's activation has scales as fine as the weight's.
@@ -94,8 +96,10 @@ static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_
         z->values[i].e4m3 == e4m3 && z->values[i].group == group)
       return z->values[i].q;
   quantized_value v = {.x = x, .bits = bits, .e4m3 = e4m3, .group = group};
-  if (z->clip_auto && bits < 8 && !br->high)
-    v.clip = resq_clip_samples(z->module, br->linear, x, &z->ok);
+  if (z->clip_auto && bits < 8 && !br->high) {
+    v.clip = resq_clip_samples(z->module, br->linear);
+    z->ok = z->ok && !mlirOperationIsNull(v.clip);
+  }
   // At the definition, so that it stands before every reader.
   MlirOperation def = resq_defining_op(x);
   resq_builder b = mlirOperationIsNull(def) ? resq_build_before(br->linear) : resq_build_after(def);
@@ -116,8 +120,10 @@ static MlirValue quantize_input(quantizing *z, const branch *br, int64_t weight_
 /// The value `op` gives, as one qlinear over the branches; op and the linears are erased.
 static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *codes,
                           const branch *branches, int n, MlirStringRef name) {
+  const MlirStringRef site = resq_linear_site(branches[0].linear);
   MlirValue inputs[RESQ_MAX_BRANCHES], made[RESQ_MAX_BRANCHES];
   resq_weight_branch weights[RESQ_MAX_BRANCHES];
+  assert(n <= RESQ_MAX_BRANCHES); // a linear is one branch, the sum of a split's two parts is two
   for (int i = 0; i < n; i++) {
     weights[i] = (resq_weight_branch){branches[i].linear, branches[i].weights, branches[i].kind,
                                       weight_group(&branches[i]), branches[i].embed};
@@ -130,13 +136,14 @@ static void build_qlinear(quantizing *z, MlirOperation op, resq_weight_codes *co
   MlirValue y = resqQLinearOpBuild(&b, n, inputs, n, made, bias,
                                    mlirValueGetType(mlirOperationGetResult(op, 0)));
   resqQLinearOpSetName(resq_defining_op(y), name);
+  resqQLinearOpSetSite(resq_defining_op(y), site);
   resq_replace_uses(mlirOperationGetResult(op, 0), y);
   resq_erase_dead(op); // with the linears and gets behind it
 }
 
 static bool quantizable(const quantizing *z, MlirOperation linear) {
   return (resqOpIsLinear(linear) || resqOpIsHead(linear)) &&
-         !mlirOperationIsNull(resq_operand_param(z->module, linear, 1));
+         !mlirOperationIsNull(resq_operand_param(z->module, linear, RESQ_LINEAR_WEIGHT));
 }
 
 /// add(linear(lo), linear(hi)) with lo and hi of one split, in this order or the other.
@@ -151,7 +158,7 @@ static void visit_add(MlirOperation add, void *user) {
     if (mlirOperationIsNull(linear) || !resqOpIsLinear(linear) || !resq_has_one_use(v) ||
         !quantizable(z, linear))
       return;
-    MlirValue x = mlirOperationGetOperand(linear, 0);
+    MlirValue x = mlirOperationGetOperand(linear, RESQ_LINEAR_X);
     MlirOperation from = resq_defining_op(x);
     // The low part may have gone through a Hadamard since.
     if (!mlirOperationIsNull(from) && resqOpIsHadamard(from)) {
@@ -209,16 +216,16 @@ static void visit_head(MlirOperation head, void *user) {
   resq_weight_codes nearest = nearest_codes(z);
   branch b = {head, 8, 8, true, RESQ_CODE_INTEGER, z->head_group, {NULL}};
   if (z->embedding)
-    b.embed = resq_embed_of(z->module, resq_operand_param(z->module, head, 1));
+    b.embed = resq_embed_of(z->module, resq_operand_param(z->module, head, RESQ_HEAD_WEIGHT));
   build_qlinear(z, head, &nearest, &b, 1, resq_str("head"));
 }
 
 static void visit_embed(MlirOperation embed, void *user) {
   quantizing *z = user;
-  MlirValue table = mlirOperationGetOperand(embed, 1);
+  MlirValue table = resqEmbedOpGetTable(embed);
   if (resqTypeIsQuant(resq_element(table)))
     return; // the head's codes
-  if (mlirOperationIsNull(resq_operand_param(z->module, embed, 1))) {
+  if (mlirOperationIsNull(resq_operand_param(z->module, embed, RESQ_EMBED_TABLE))) {
     resq_emit_remark(embed, "not quantised: the table has no recipe");
     return;
   }
@@ -345,6 +352,7 @@ bool resq_pass_quantize(MlirOperation module, resq_pass *pass) {
         (long long)head, (long long)embedding, (long long)z.group, (long long)z.head_group);
     return false;
   }
+  resq_name_sites(module);
   resq_for_each(module, RESQ_OP_ADD, visit_add, &z);
   resq_for_each(module, RESQ_OP_LINEAR, visit_linear, &z);
   if (head)

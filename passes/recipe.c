@@ -3,6 +3,7 @@
 #include "passes/recipe.h"
 #include "dialect/memory.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,7 @@ typedef struct embed_search {
 
 static void note_embed(MlirOperation embed, void *user) {
   embed_search *s = user;
-  MlirOperation table = resq_operand_param(s->module, embed, 1);
+  MlirOperation table = resq_operand_param(s->module, embed, RESQ_EMBED_TABLE);
   if (mlirOperationIsNull(table) || !mlirOperationEqual(table, s->param))
     return;
   s->embed = embed;
@@ -141,6 +142,8 @@ static void retype_get(MlirOperation get, void *user) {
 
 void resq_edit_recipe(MlirOperation module, MlirOperation param, resq_recipe_edit edit,
                       void *user) {
+  // Callers have the param from resq_operand_param or resq_own_param, which give none without a recipe.
+  assert(!mlirOperationIsNull(param) && has_recipe(param));
   MlirOperation yield =
       mlirBlockGetTerminator(mlirRegionGetFirstBlock(mlirOperationGetRegion(param, 0)));
   resq_builder b = resq_build_before(yield);
@@ -244,8 +247,9 @@ MlirValue resq_make_permute_by(const resq_builder *b, MlirValue x, MlirValue ord
 //===-- Norms -------------------------------------------------------------===//
 
 void resq_drop_gain(MlirOperation norm) {
-  MlirOperation get = resq_defining_op(mlirOperationGetOperand(norm, 1));
-  MlirValue x = mlirOperationGetOperand(norm, 0);
+  assert(!mlirValueIsNull(resqRmsNormOpGetGain(norm))); // callers have folded it elsewhere
+  MlirOperation get = resq_defining_op(resqRmsNormOpGetGain(norm));
+  MlirValue x = resqRmsNormOpGetX(norm);
   mlirOperationSetOperands(norm, 1, &x);
   if (!resq_is_used(mlirOperationGetResult(get, 0)))
     mlirOperationDestroy(get);
@@ -294,46 +298,4 @@ void resq_erase_dead(MlirOperation op) {
     if (pure)
       resq_erase_dead(def);
   }
-}
-
-/// True when a stands before b in their common block.
-static bool stands_before(MlirOperation a, MlirOperation b) {
-  for (MlirOperation op = mlirOperationGetNextInBlock(a); !mlirOperationIsNull(op);
-       op = mlirOperationGetNextInBlock(op))
-    if (mlirOperationEqual(op, b))
-      return true;
-  return false;
-}
-
-char *resq_site_of(MlirValue v) {
-  MlirOperation first = {NULL};
-  for (MlirOpOperand use = mlirValueGetFirstUse(v); !mlirOpOperandIsNull(use);
-       use = mlirOpOperandGetNextUse(use)) {
-    MlirOperation user = mlirOpOperandGetOwner(use);
-    if (resqOpIsLinear(user) && mlirOpOperandGetOperandNumber(use) == 0 &&
-        resqLinearOpGetName(user).data &&
-        (mlirOperationIsNull(first) || stands_before(user, first)))
-      first = user;
-  }
-  if (mlirOperationIsNull(first))
-    return resq_copy_text("");
-  MlirStringRef name = resqLinearOpGetName(first);
-  char *site = resq_new(name.length + sizeof ".in", 1);
-  memcpy(site, name.data, name.length);
-  strcpy(site + name.length, ".in");
-  return site;
-}
-
-MlirValue resq_before_transforms(MlirValue x) {
-  static const char *const names[] = {RESQ_OP_QUANTIZE, RESQ_OP_HADAMARD, RESQ_OP_SPLIT,
-                                      RESQ_OP_ROTATE, RESQ_OP_PERMUTE};
-  for (size_t i = 0; i < sizeof names / sizeof *names;) {
-    if (resq_value_is_from(x, names[i])) {
-      x = mlirOperationGetOperand(resq_defining_op(x), 0);
-      i = 0;
-    } else {
-      i++;
-    }
-  }
-  return x;
 }

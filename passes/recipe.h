@@ -86,11 +86,4 @@ void resq_replace_uses(MlirValue v, MlirValue w);
 /// any more.
 void resq_erase_dead(MlirOperation op);
 
-/// The site of a value that linears read: "<name of the first linear that reads it>.in"
-/// (docs/passes.md). Empty when no named linear reads it. malloc'ed.
-char *resq_site_of(MlirValue v);
-/// x before the quantiser, splits, rotations, transforms and permutations that stand online before
-/// it: what calibration saw at its site.
-MlirValue resq_before_transforms(MlirValue x);
-
 #endif // RESQ_PASSES_RECIPE_H

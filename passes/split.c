@@ -23,7 +23,9 @@
 #include "dialect/memory.h"
 #include "passes/basis.h"
 #include "passes/channels.h"
+#include "passes/folding.h"
 #include "passes/pass.h"
+#include "passes/sites.h"
 #include "passes/stream.h"
 
 #include <stdio.h>
@@ -66,7 +68,7 @@ static int64_t high_count(const splitting *s, int64_t size) {
 static const resq_basis_pair no_basis = {{NULL}, {NULL}};
 
 static resq_basis_pair stream_basis(splitting *s, MlirValue norm_result) {
-  MlirValue input = mlirOperationGetOperand(resq_defining_op(norm_result), 0);
+  MlirValue input = resqRmsNormOpGetX(resq_defining_op(norm_result));
   resq_stream stream = resq_stream_of(input);
   resq_basis_pair basis = no_basis;
   for (intptr_t i = 0; i < s->n_streams; i++)
@@ -75,13 +77,11 @@ static resq_basis_pair stream_basis(splitting *s, MlirValue norm_result) {
   if (mlirOperationIsNull(basis.matrix)) {
     intptr_t n_norms, n_sites = 0;
     MlirOperation *norms = resq_stream_norms(&stream, &n_norms);
-    char **sites = resq_new((size_t)(n_norms + 1), sizeof *sites);
+    MlirStringRef *sites = resq_new((size_t)(n_norms + 1), sizeof *sites);
     for (intptr_t i = 0; i < n_norms; i++) {
-      char *site = resq_site_of(mlirOperationGetResult(norms[i], 0));
-      if (*site)
+      MlirStringRef site = resq_site_of(mlirOperationGetResult(norms[i], 0));
+      if (site.data)
         sites[n_sites++] = site;
-      else
-        free(site);
     }
     int64_t size = resq_width(norm_result);
     if (!n_sites && s->kind == RESQ_BASIS_PCA) {
@@ -96,12 +96,10 @@ static resq_basis_pair stream_basis(splitting *s, MlirValue norm_result) {
                     .high = high_count(s, size),
                     .normalize = true,
                     .seed = s->seed,
-                    .sites = (const char *const *)sites,
+                    .sites = sites,
                     .n_sites = n_sites};
     if (s->ok)
       basis = resq_basis_params(s->module, s->anchor, "stream.basis", "stream.basis.dual", &b);
-    for (intptr_t i = 0; i < n_sites; i++)
-      free(sites[i]);
     free(sites);
     free(norms);
     s->streams = RESQ_GROW(s->streams, s->n_streams);
@@ -116,16 +114,15 @@ static resq_basis_pair stream_basis(splitting *s, MlirValue norm_result) {
 static resq_basis_pair value_basis(splitting *s, MlirOperation attention, int64_t *out_size) {
   MlirStringRef name = resqAttentionOpGetCache(attention);
   MlirOperation cache = resq_symbol(s->module, name);
-  char symbol[256], dual[256], site[256];
+  const MlirStringRef site = resqKvCacheOpGetValuesSite(cache);
+  char symbol[256], dual[256];
   snprintf(symbol, sizeof symbol, "%.*s.value_basis", (int)name.length, name.data);
   snprintf(dual, sizeof dual, "%.*s.value_basis.dual", (int)name.length, name.data);
-  snprintf(site, sizeof site, "%.*s.values", (int)name.length, name.data);
   *out_size = resqKvCacheOpGetHeadSize(cache);
   MlirOperation made = resq_symbol(s->module, resq_str(symbol));
   MlirOperation made_dual = resq_symbol(s->module, resq_str(dual));
   if (!mlirOperationIsNull(made))
     return (resq_basis_pair){made, mlirOperationIsNull(made_dual) ? made : made_dual};
-  const char *sites[] = {site};
   // The random part is common to all layers and heads, and apart from the stream's.
   resq_basis b = {.kind = s->kind,
                   .rotation = s->rotation,
@@ -133,42 +130,40 @@ static resq_basis_pair value_basis(splitting *s, MlirOperation attention, int64_
                   .high = high_count(s, *out_size),
                   .blocks = resqKvCacheOpGetHeads(cache),
                   .seed = resq_seed_apart(s->seed, 1),
-                  .sites = sites,
+                  .sites = &site,
                   .n_sites = 1};
   return resq_basis_params(s->module, s->anchor, symbol, dual, &b);
 }
 
 static resq_basis_pair own_basis(splitting *s, MlirOperation linear, MlirValue x) {
-  char *site = resq_site_of(x), symbol[280], dual[288];
-  if (!*site && s->kind == RESQ_BASIS_PCA) {
+  const MlirStringRef site = resqLinearOpGetSite(linear);
+  char symbol[280], dual[288];
+  if (!site.data && s->kind == RESQ_BASIS_PCA) {
     resq_emit_error(linear,
                     "resq-split: basis=pca needs the linear's `name` to find its calibration site");
     s->ok = false;
   }
-  snprintf(symbol, sizeof symbol, "%.270s.basis", *site ? site : "linear");
+  const int length = site.length < 270 ? (int)site.length : 270;
+  snprintf(symbol, sizeof symbol, "%.*s.basis", site.data ? length : 6,
+           site.data ? site.data : "linear");
   snprintf(dual, sizeof dual, "%s.dual", symbol);
-  const char *sites[] = {site};
   int64_t size = resq_width(x);
   resq_basis b = {.kind = s->kind,
                   .rotation = s->rotation,
                   .size = size,
                   .high = high_count(s, size),
                   .seed = resq_seed_apart(s->seed, 2),
-                  .sites = sites,
+                  .sites = &site,
                   .n_sites = 1};
-  resq_basis_pair basis =
-      s->ok ? resq_basis_params(s->module, s->anchor, symbol, dual, &b) : no_basis;
-  free(site);
-  return basis;
+  return s->ok ? resq_basis_params(s->module, s->anchor, symbol, dual, &b) : no_basis;
 }
 
 /// The order of a gate's channels, and how many of them are high (0 after an error).
 static MlirOperation channel_order(splitting *s, MlirOperation linear, MlirValue x, int64_t *high) {
-  char *site = resq_site_of(x);
   int64_t width = resq_width(x);
   *high = s->channel_high ? s->channel_high : resq_channel_high(width);
   MlirOperation order = {NULL};
-  if (!*site)
+  if (!resqLinearOpGetSite(linear).data)
     resq_emit_error(linear, "resq-split: channels=true needs the linear's `name` to find its "
                             "calibration site");
   else if (!*high)
@@ -178,19 +173,17 @@ static MlirOperation channel_order(splitting *s, MlirOperation linear, MlirValue
                     (long long)width, (long long)resq_channel_high_least(width),
                     (long long)resq_channel_high_most(width));
   else
-    order = resq_channel_order_param(s->module, s->anchor, site, width);
+    order = resq_channel_order_param(s->module, s->anchor, linear);
   s->ok = s->ok && !mlirOperationIsNull(order);
-  free(site);
   return order;
 }
 
 //===-- Rewriting ---------------------------------------------------------===//
 
-/// x in the basis of v, or a weight's columns in its dual: products stay as they are.
-static MlirValue apply_basis(const resq_builder *b, MlirValue x, const split_value *v, bool dual) {
-  if (v->by_channel)
-    return resq_make_permute_by(b, x, resq_get_param(b, v->order));
-  return dual ? resq_turn_dual(b, x, &v->basis) : resq_turn_to(b, x, &v->basis);
+/// x in the basis of v.
+static MlirValue apply_basis(const resq_builder *b, MlirValue x, const split_value *v) {
+  return v->by_channel ? resq_make_permute_by(b, x, resq_get_param(b, v->order))
+                       : resq_turn_to(b, x, &v->basis);
 }
 
 /// The basis that suits x, its blocks and high count; without effect on the function.
@@ -228,7 +221,7 @@ static split_value *split_of(splitting *s, MlirOperation linear, MlirValue x) {
     return NULL;
 
   resq_builder b = resq_build_before(linear);
-  v.low = apply_basis(&b, x, &v, false);
+  v.low = apply_basis(&b, x, &v);
   if (!s->rotate_only) {
     MlirType type = mlirValueGetType(x);
     int64_t blocks = resq_width(x) / block, rows = resq_dim(x, 0);
@@ -244,25 +237,12 @@ static split_value *split_of(splitting *s, MlirOperation linear, MlirValue x) {
   return &s->values[s->n_values++];
 }
 
-typedef struct branch {
-  MlirOperation weight;
-  const split_value *split;
-  bool high;
-} branch;
-
-/// W U (W U^-T where U is not orthogonal), or one part of its columns.
-static MlirValue make_branch(const resq_builder *b, void *user) {
-  const branch *br = user;
-  MlirValue w = apply_basis(b, resq_get_param(b, br->weight), br->split, true);
-  if (!br->split->high_count)
-    return w;
-  MlirType type = mlirValueGetType(w), element = mlirShapedTypeGetElementType(type);
-  int64_t blocks = resq_width(w) / br->split->block, high = br->split->high_count;
-  int64_t low_shape[] = {resq_dim(w, 0), blocks * (br->split->block - high)};
-  int64_t high_shape[] = {resq_dim(w, 0), blocks * high};
-  MlirType results[] = {resq_tensor(element, 2, low_shape), resq_tensor(element, 2, high_shape)};
-  MlirOperation op = resqSplitOpBuild(b, w, br->split->block, high, results[0], results[1]);
-  return br->high ? resqSplitOpGetHighPart(op) : resqSplitOpGetLow(op);
+/// What is done to a weight that meets v: W U (W U^-T where U is not orthogonal: products stay as
+/// they are), and one part of its columns. Returns how many steps that is.
+static intptr_t steps_of(const split_value *v, bool high, resq_basis_step out[2]) {
+  out[0] = v->by_channel ? resq_permute_step(v->order) : resq_dual_step(&v->basis);
+  out[1] = resq_part_step(v->block, v->high_count, high);
+  return v->high_count ? 2 : 1;
 }
 
 static MlirValue build_branch(splitting *s, const resq_builder *b, MlirOperation linear,
@@ -273,19 +253,21 @@ static MlirValue build_branch(splitting *s, const resq_builder *b, MlirOperation
            s->rotate_only ? "turned"
            : high         ? "high"
                           : "low");
-  branch br = {weight, v, high};
+  resq_basis_step steps[2];
+  const intptr_t n = steps_of(v, high, steps);
   // After what it reads: recipes may stand in any order, but people read from top to bottom.
-  MlirOperation param = resq_new_param(s->module, s->anchor, name, make_branch, &br);
+  MlirOperation param = resq_new_folded_param(s->module, s->anchor, name, weight, n, steps);
   MlirValue bias = high ? (MlirValue){NULL} : resqLinearOpGetBias(linear);
   MlirValue y = resqLinearOpBuild(b, high ? v->high : v->low, resq_get_param(b, param), bias,
                                   mlirValueGetType(resqLinearOpGetY(linear)));
   resqLinearOpSetName(resq_defining_op(y), resqLinearOpGetName(linear));
+  resqLinearOpSetSite(resq_defining_op(y), resqLinearOpGetSite(linear));
   return y;
 }
 
 static void split_linear(MlirOperation linear, void *user) {
   splitting *s = user;
-  MlirValue x = mlirOperationGetOperand(linear, 0);
+  MlirValue x = mlirOperationGetOperand(linear, RESQ_LINEAR_X);
   if (!s->ok || resq_value_is_from(x, RESQ_OP_SPLIT) || resq_value_is_from(x, RESQ_OP_ROTATE) ||
       resq_value_is_from(x, RESQ_OP_HADAMARD))
     return;
@@ -294,7 +276,7 @@ static void split_linear(MlirOperation linear, void *user) {
                              "(channels=true, --resq-insert-hadamard)");
     return;
   }
-  MlirOperation weight = resq_operand_param(s->module, linear, 1);
+  MlirOperation weight = resq_operand_param(s->module, linear, RESQ_LINEAR_WEIGHT);
   if (mlirOperationIsNull(weight)) {
     resq_emit_remark(linear, "not split: the weight has no recipe to rotate");
     return;
@@ -308,7 +290,7 @@ static void split_linear(MlirOperation linear, void *user) {
     MlirValue high = build_branch(s, &b, linear, weight, v, true);
     y = resqAddOpBuild(&b, y, high, mlirValueGetType(y));
   }
-  MlirOperation get = resq_defining_op(mlirOperationGetOperand(linear, 1));
+  MlirOperation get = resq_defining_op(mlirOperationGetOperand(linear, RESQ_LINEAR_WEIGHT));
   resq_replace(linear, 1, &y);
   if (!resq_is_used(mlirOperationGetResult(get, 0)))
     mlirOperationDestroy(get);
@@ -346,6 +328,7 @@ bool resq_pass_split(MlirOperation module, resq_pass *pass) {
   if (!resq_rotation_parse(module, pass, "resq-split", &s.rotation))
     return false;
   s.anchor = resq_first_function(module);
+  resq_name_sites(module);
   resq_for_each(module, RESQ_OP_LINEAR, split_linear, &s);
   free(s.values);
   free(s.streams);

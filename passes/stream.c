@@ -63,7 +63,7 @@ MlirOperation *resq_stream_norms(const resq_stream *s, intptr_t *out_count) {
     block = mlirOperationGetBlock(mlirOpResultGetOwner(s->values[0]));
   for (MlirOperation op = mlirBlockGetFirstOperation(block); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
-    if (resqOpIsRmsNorm(op) && resq_stream_holds(s, mlirOperationGetOperand(op, 0))) {
+    if (resqOpIsRmsNorm(op) && resq_stream_holds(s, resqRmsNormOpGetX(op))) {
       norms = RESQ_GROW(norms, n);
       norms[n++] = op;
     }

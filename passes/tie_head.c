@@ -16,16 +16,14 @@
 
 bool resq_pass_tie_head(MlirOperation module, resq_pass *pass);
 
-enum { WEIGHT = 1, GAIN = 1 }; ///< operands of a head, and of a norm
-
 /// Why the head cannot go on sharing the table behind this norm; NULL when it can.
 static const char *obstacle(MlirOperation module, MlirOperation norm) {
   if (mlirOperationIsNull(norm) || !resqOpIsRmsNorm(norm))
     return "no norm stands before the head";
   if (!resq_has_one_use(mlirOperationGetResult(norm, 0)))
     return "others read the head's norm";
-  if (mlirOperationGetNumOperands(norm) > GAIN &&
-      mlirOperationIsNull(resq_operand_param(module, norm, GAIN)))
+  if (mlirOperationGetNumOperands(norm) > RESQ_RMS_NORM_GAIN &&
+      mlirOperationIsNull(resq_operand_param(module, norm, RESQ_RMS_NORM_GAIN)))
     return "the gain is not a parameter with a recipe";
   return NULL;
 }
@@ -41,23 +39,23 @@ static MlirValue make_diagonal(const resq_builder *b, void *user) {
 
 static void visit_head(MlirOperation head, void *user) {
   MlirOperation module = *(MlirOperation *)user;
-  MlirOperation table = resq_operand_param(module, head, WEIGHT);
+  MlirOperation table = resq_operand_param(module, head, RESQ_HEAD_WEIGHT);
   if (mlirOperationIsNull(table) || mlirOperationIsNull(resq_embed_of(module, table)))
     return;
-  MlirOperation norm = resq_defining_op(mlirOperationGetOperand(head, 0));
+  MlirOperation norm = resq_defining_op(resqHeadOpGetX(head));
   const char *why_not = obstacle(module, norm);
   if (why_not) {
     resq_emit_remark(head, "the head and the embedding may get a table each: %s", why_not);
     return;
   }
-  if (mlirOperationGetNumOperands(norm) <= GAIN)
+  if (mlirOperationGetNumOperands(norm) <= RESQ_RMS_NORM_GAIN)
     return;
-  MlirOperation gain = resq_operand_param(module, norm, GAIN);
+  MlirOperation gain = resq_operand_param(module, norm, RESQ_RMS_NORM_GAIN);
   MlirOperation diagonal =
       resq_new_param(module, resq_behind_param(module, gain), "tied_gain", make_diagonal, &gain);
   resq_builder b = resq_build_before(head);
-  MlirValue scaled = resq_make_rotate_pair(&b, mlirOperationGetOperand(head, 0),
-                                           resq_get_param(&b, diagonal), false, true);
+  MlirValue scaled =
+      resq_make_rotate_pair(&b, resqHeadOpGetX(head), resq_get_param(&b, diagonal), false, true);
   mlirOperationSetOperand(head, 0, scaled);
   resq_drop_gain(norm);
 }

@@ -3,12 +3,13 @@
 #include "passes/weight_codes.h"
 
 #include "dialect/memory.h"
+#include "passes/folding.h"
 #include "passes/recipe.h"
 #include "passes/replay.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static MlirType codes_type(const resq_builder *b, MlirValue w, const resq_weight_branch *branch) {
   int64_t shape[] = {resq_dim(w, 0), resq_width(w)};
@@ -35,7 +36,8 @@ static MlirValue quantize_weight(const resq_builder *b, MlirValue w, void *user)
 MlirOperation resq_round_weight(const resq_weight_codes *how, const resq_weight_branch *branch) {
   MlirOperation readers[] = {branch->linear, branch->embed};
   intptr_t count = mlirOperationIsNull(branch->embed) ? 1 : 2;
-  MlirOperation param = resq_own_shared_param(how->module, count, readers, 1, "codes");
+  MlirOperation param =
+      resq_own_shared_param(how->module, count, readers, RESQ_LINEAR_WEIGHT, "codes");
   nearest n = {how, branch};
   resq_edit_recipe(how->module, param, quantize_weight, &n);
   return param;
@@ -51,55 +53,50 @@ static MlirValue round_to_nearest(const resq_weight_codes *how, MlirOperation be
 //===-- Second moments ----------------------------------------------------===//
 
 typedef struct moment_recipe {
-  const char *site;
+  MlirStringRef site;
   const MlirOperation *weights;
   int n;
-  bool ok;
 } moment_recipe;
 
 static MlirValue make_moment(const resq_builder *b, void *user) {
-  moment_recipe *r = user;
-  int64_t width = resq_replay_width(r->weights[0]), shape[] = {width, width};
-  r->ok = width > 0;
-  shape[0] = shape[1] = r->ok ? width : 1;
-  MlirValue m =
-      resqMomentOpBuild(b, resq_str(r->site), resq_tensor(mlirF64TypeGet(b->ctx), 2, shape));
-  r->ok = r->ok && resq_replay_moment(b, r->n, r->weights, m, &m);
-  return m;
+  const moment_recipe *r = user;
+  int64_t width = resq_site_width(r->weights[0]), shape[] = {width, width};
+  MlirType type = resq_tensor(mlirF64TypeGet(b->ctx), 2, shape);
+  return resq_replay_moment(b, r->n, r->weights, resqMomentOpBuild(b, r->site, type));
+}
+
+/// Why there is no moment of the branches' input; NULL where there is.
+static const char *moment_obstacle(MlirStringRef site, int n, const MlirOperation *weights) {
+  if (!site.data)
+    return "GPTQ finds its calibration site by the linear's `name`";
+  for (int i = 1; i < n; i++)
+    if (resq_site_width(weights[i]) != resq_site_width(weights[0]))
+      return "the bases of its branches begin at different widths, which are not of one site";
+  return NULL;
 }
 
 /// The param of the moment that the branches' weights meet; null after a remark.
 static MlirOperation new_moment(const resq_weight_codes *how, int n,
                                 const resq_weight_branch *branches, const MlirOperation *weights) {
-  char *site = resq_site_of(mlirOperationGetOperand(branches[0].linear, 0));
-  MlirOperation param = {NULL};
-  if (*site) {
-    char *name = resq_new(strlen(site) + sizeof ".moment", 1);
-    sprintf(name, "%s.moment", site);
-    moment_recipe r = {.site = site, .weights = weights, .n = n};
-    param = resq_new_param(how->module, resq_behind_param(how->module, weights[n - 1]), name,
-                           make_moment, &r);
-    free(name);
-    if (!r.ok) {
-      mlirOperationDestroy(param);
-      param = (MlirOperation){NULL};
-    }
+  const moment_recipe r = {resq_linear_site(branches[0].linear), weights, n};
+  const char *why_not = moment_obstacle(r.site, n, weights);
+  if (why_not) {
+    resq_emit_remark(branches[0].linear, "weights rounded to nearest: %s", why_not);
+    return (MlirOperation){NULL};
   }
-  if (mlirOperationIsNull(param))
-    resq_emit_remark(branches[0].linear, "weights rounded to nearest: %s",
-                     *site ? "GPTQ has no second moment of this input"
-                           : "GPTQ finds its calibration site by the linear's `name`");
-  free(site);
+  char *name = resq_print_text("%.*s.moment", (int)r.site.length, r.site.data);
+  MlirOperation param = resq_new_param(how->module, resq_behind_param(how->module, weights[n - 1]),
+                                       name, make_moment, (void *)&r);
+  free(name);
   return param;
 }
 
 static MlirOperation moment_of(resq_weight_codes *how, int n, const resq_weight_branch *branches,
                                const MlirOperation *weights) {
-  MlirValue x = mlirOperationGetOperand(branches[0].linear, 0);
+  MlirValue x = mlirOperationGetOperand(branches[0].linear, RESQ_LINEAR_X);
   for (intptr_t i = 0; i < how->n_moments; i++)
     if (mlirValueEqual(how->moments[i].x, x))
       return how->moments[i].moment;
-  // Linears that read x disappear one by one: the first of them, which names the site, is seen now.
   MlirOperation moment = new_moment(how, n, branches, weights);
   how->moments = RESQ_GROW(how->moments, how->n_moments);
   how->moments[how->n_moments++] = (resq_weight_moment){x, moment};
@@ -152,6 +149,7 @@ static MlirValue gptq(codes_recipe *r, MlirOperation *last, MlirOperation before
   snprintf(name, sizeof name, "%.*s.codes", (int)(old.length < 256 ? old.length : 256), old.data);
   *last =
       resq_new_param(r->how->module, resq_behind_param(r->how->module, *last), name, make_codes, r);
+  resq_copy_basis(r->weights[r->branch], *last);
   resq_builder b = resq_build_before(before);
   return resq_get_param(&b, *last);
 }
@@ -161,7 +159,9 @@ void resq_make_weight_codes(resq_weight_codes *how, MlirOperation before, int n,
   MlirOperation weights[RESQ_MAX_BRANCHES], moment = {NULL};
   intptr_t known = how->n_moments;
   for (int i = 0; i < n; i++)
-    weights[i] = resq_operand_param(how->module, branches[i].linear, 1);
+    weights[i] = resq_operand_param(how->module, branches[i].linear, RESQ_LINEAR_WEIGHT);
+  assert(
+      !mlirOperationIsNull(weights[n - 1])); // --resq-quantize leaves out weights without a recipe
   if (how->gptq)
     moment = moment_of(how, n, branches, weights);
   bool fresh = how->n_moments > known && !mlirOperationIsNull(moment);

@@ -93,17 +93,17 @@ func.func @resq.def.add(%a: tensor<?x?xf32>, %b: tensor<?x?xf32>) -> tensor<?x?x
   return %y : tensor<?x?xf32>
 }
 
-// y[i, :] = x[rows[i], :].
-func.func @resq.def.gather_rows(%x: tensor<?x?xf32>, %list: tensor<?xi32>) -> tensor<?x?xf32> {
+// y[i, :] = x[index[i], :].
+func.func @resq.def.gather_rows(%x: tensor<?x?xf32>, %index: tensor<?xi32>) -> tensor<?x?xf32> {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
-  %rows = tensor.dim %list, %c0 : tensor<?xi32>
+  %rows = tensor.dim %index, %c0 : tensor<?xi32>
   %width = tensor.dim %x, %c1 : tensor<?x?xf32>
   %init = tensor.empty(%rows, %width) : tensor<?x?xf32>
   %y = linalg.generic {
       indexing_maps = [affine_map<(r, i) -> (r)>, affine_map<(r, i) -> (r, i)>],
       iterator_types = ["parallel", "parallel"]}
-      ins(%list : tensor<?xi32>) outs(%init : tensor<?x?xf32>) {
+      ins(%index : tensor<?xi32>) outs(%init : tensor<?x?xf32>) {
   ^bb0(%from: i32, %out: f32):
     %i = linalg.index 1 : index
     %row = arith.index_cast %from : i32 to index

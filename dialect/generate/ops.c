@@ -9,6 +9,7 @@
 // that records.c does not know ends the build: it needs a row in the table there.
 //===----------------------------------------------------------------------===//
 #include "records.h"
+#include "tables.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static void print_made(const field *f, const char *op, const char *value) {
     printf("%s::get(%s.getContext(), (::resq::%s)%s)", f->storage, op,
            text(f->enum_info, "className"), value);
   else if (f->form == ATTRIBUTE)
-    printf("cast<%s>(unwrap(%s))", f->storage, value);
+    printf("cast_if_present<%s>(unwrap(%s))", f->storage, value);
   else if (f->form == NUMBERS)
     printf("makeNumbers(%s.getContext(), n_%s, %s)", op, value, value);
   else
@@ -141,16 +142,6 @@ static void print_parameters(const op *o) {
     else
       printf(", MlirType %s_type", o->results[i].name);
   printf(")");
-}
-
-static bool has_trait(const op *o, const char *def) {
-  size_t i;
-  json_t *trait;
-  json_array_foreach(json_object_get(o->record, "traits"), i, trait) {
-    if (!strcmp(text(trait, "def"), def))
-      return true;
-  }
-  return false;
 }
 
 static void print_operands(const op *o) {
@@ -280,82 +271,6 @@ static void print_op(const op *o) {
   for (size_t i = 0; i < o->n_results; i++)
     print_value(o, &o->results[i]);
   print_builder(o);
-}
-
-/// The rule of an op whose result types are inferred (Resq_Infer of resq.td), or whether it has a
-/// trait of the interface.
-static json_t *find_trait(const op *o, const char *class, const char *interface) {
-  size_t i;
-  json_t *trait;
-  json_array_foreach(json_object_get(o->record, "traits"), i, trait) {
-    json_t *record = named(trait);
-    if (is_a(record, class) && !strcmp(text(record, "cppInterfaceName"), interface))
-      return record;
-  }
-  return NULL;
-}
-
-/// The letters that an operand of functions may have by resq.td, by its type.
-static const char *allowed_roles(const field *f) {
-  return !strcmp(f->type, "Resq_Rows") ? "rqg" : !strcmp(f->type, "Resq_Ids") ? "tpsni" : "wc";
-}
-
-static void check_roles(const op *o, const char *roles) {
-  size_t n = 0;
-  for (size_t i = 0; i < o->n; i++) {
-    const field *f = &o->fields[i];
-    if (f->is_attribute)
-      continue;
-    if (!roles[n] || !strchr(allowed_roles(f), roles[n]))
-      fail("resq.%s: operand %s has role '%.1s', allowed: one of %s", o->mnemonic, f->name,
-           roles + n, allowed_roles(f));
-    n++;
-  }
-  if (roles[n])
-    fail("resq.%s: roles '%s' are more than its %zu operands", o->mnemonic, roles, n);
-}
-
-/// Ops of functions are those that are neither of recipes alone nor symbols.
-static void print_roles(const op *ops, size_t n) {
-  puts("\n#define RESQ_FUNCTION_OPS(ROW) \\");
-  for (size_t i = 0; i < n; i++) {
-    if (is_a(ops[i].record, "Resq_RecipeOp") || has_trait(&ops[i], "Symbol"))
-      continue;
-    json_t *roles = json_object_get(ops[i].record, "roles");
-    if (!json_is_string(roles))
-      fail("resq.%s may be in a function, and has no `roles`", ops[i].mnemonic);
-    // resq.get gives what has no rows, and has no operands.
-    check_roles(&ops[i], json_string_value(roles));
-    printf("  ROW(%s, \"%s\") \\\n", ops[i].mnemonic, json_string_value(roles));
-  }
-}
-
-/// Which ops there are in recipes, and which ops have which hook: rows for tables.
-static void print_tables(const op *ops, size_t n) {
-  puts("\n#define RESQ_RECIPE_OPS(ROW) \\");
-  for (size_t i = 0; i < n; i++)
-    if (is_a(ops[i].record, "Resq_RecipeOp") || is_a(ops[i].record, "Resq_SharedOp"))
-      printf("  ROW(%s) \\\n", ops[i].mnemonic);
-  print_roles(ops, n);
-  puts("\n#define RESQ_OPS_WITH_VERIFIER(ROW) \\");
-  for (size_t i = 0; i < n; i++)
-    if (flag(ops[i].record, "hasVerifier"))
-      printf("  ROW(%s) \\\n", ops[i].class);
-  puts("\n#define RESQ_OPS_WITH_FOLDER(ROW) \\");
-  for (size_t i = 0; i < n; i++)
-    if (flag(ops[i].record, "hasFolder"))
-      printf("  ROW(%s) \\\n", ops[i].class);
-  puts("\n#define RESQ_OPS_WITH_SYMBOLS(ROW) \\");
-  for (size_t i = 0; i < n; i++)
-    if (find_trait(&ops[i], "DeclareOpInterfaceMethods", "SymbolUserOpInterface"))
-      printf("  ROW(%s) \\\n", ops[i].class);
-  puts("\n#define RESQ_OPS_WITH_INFERENCE(ROW) \\");
-  for (size_t i = 0; i < n; i++) {
-    json_t *rule = find_trait(&ops[i], "Resq_Infer", "InferTypeOpInterface");
-    if (rule)
-      printf("  ROW(%s, %s) \\\n", ops[i].class, text(rule, "rule"));
-  }
-  puts("");
 }
 
 int main(int argc, char **argv) {

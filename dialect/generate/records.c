@@ -123,7 +123,8 @@ static void read_attribute(json_t *record, field *out) {
     out->form = NUMBERS;
     return;
   }
-  if (!strncmp(storage, "::resq::", 8) || same_word(storage, "::mlir::Attribute")) {
+  if (!strncmp(storage, "::resq::", 8) || same_word(storage, "::mlir::Attribute") ||
+      same_word(storage, "::mlir::SymbolRefAttr") || same_word(storage, "::mlir::ArrayAttr")) {
     out->form = ATTRIBUTE;
     return;
   }
@@ -192,4 +193,14 @@ op *read_ops(const char *path, size_t *n) {
 void free_ops(op *ops) {
   free(ops);
   json_decref(records);
+}
+
+bool has_trait(const op *o, const char *def) {
+  size_t i;
+  json_t *trait;
+  json_array_foreach(json_object_get(o->record, "traits"), i, trait) {
+    if (!strcmp(text(trait, "def"), def))
+      return true;
+  }
+  return false;
 }

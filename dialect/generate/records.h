@@ -14,7 +14,8 @@
 typedef enum shape { ONE, OPTIONAL, VARIADIC } shape;
 
 /// How the C value of an attribute is made and read: VALUE and TEXT by functions of `kind`, the
-/// others by rules of their own (NUMBERS: array<i64>; ATTRIBUTE: any attribute of the dialect).
+/// others by rules of their own (NUMBERS: array<i64>; ATTRIBUTE: any attribute of the dialect, or a
+/// list of them).
 typedef enum form { VALUE, TEXT, NUMBERS, ENUM, ATTRIBUTE } form;
 
 /// A row of the table of kinds: the attribute's class and the type of its value in ODS, the C type
@@ -57,6 +58,9 @@ json_t *named(json_t *value);
 const char *text(json_t *record, const char *field);
 bool flag(json_t *record, const char *field);
 bool is_a(json_t *record, const char *class);
+
+/// The op has the trait that is called so in ODS.
+bool has_trait(const op *o, const char *def);
 
 typedef struct name {
   char text[96];

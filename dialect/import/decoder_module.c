@@ -309,7 +309,7 @@ static void add_forward(importer *im) {
   MlirLocation loc = mlirLocationNameGet(im->ctx, resq_str("forward"), im->file);
   MlirOperationState state = mlirOperationStateGet(resq_str("func.func"), loc);
   MlirType type = mlirFunctionTypeGet(im->ctx, ARGUMENTS, types, 1, &logits);
-  const MlirNamedAttribute attrs[] = {resq_attr_str(im->ctx, "sym_name", "forward"),
+  const MlirNamedAttribute attrs[] = {resq_attr_symbol_name(im->ctx, "forward"),
                                       resq_attr(im->ctx, "function_type", mlirTypeAttrGet(type))};
   mlirOperationStateAddAttributes(&state, 2, attrs);
   mlirOperationStateAddOwnedRegions(&state, 1, &region);

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 #define _GNU_SOURCE // pipe2
 #include "base/file.h"
+#include "base/system_error.h"
 #include "dialect/attributes.h"
 #include "dialect/build.h"
 #include "dialect/check.h"
@@ -14,6 +15,7 @@
 #include "dialect/import/foreign_file.h"
 #include "dialect/import/import.h"
 #include "dialect/import/text_scan.h"
+#include "dialect/ops.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,8 +111,8 @@ static bool bytecode_is_harmless(MlirContext ctx, const char *path, uint64_t siz
   const unsigned seconds = 2 + (unsigned)(size >> 20);
   int ends[2];
   if (pipe2(ends, O_CLOEXEC))
-    return resq_fail(err, RESQ_IO, "%s: can't open a pipe to check bytecode: %s", path,
-                     strerror(errno));
+    return resq_fail(err, resq_code_of_errno(errno), "%s: can't open a pipe to check bytecode: %s",
+                     path, strerror(errno));
   pid_t child = fork();
   if (child == 0) {
     close(ends[0]);
@@ -127,6 +129,42 @@ static bool bytecode_is_harmless(MlirContext ctx, const char *path, uint64_t siz
 
 //===-- The module --------------------------------------------------------===//
 
+typedef struct folded_weight {
+  MlirOperation module, param; ///< param null: none found
+} folded_weight;
+
+/// Finds a float weight whose recipe holds what passes fold.
+static void find_folded(MlirOperation linear, void *user) {
+  folded_weight *found = user;
+  MlirOperation get = resq_defining_op(resqLinearOpGetWeight(linear));
+  MlirOperation param =
+      resqOpIsGet(get) ? resq_symbol(found->module, resqGetOpGetParam(get)) : (MlirOperation){NULL};
+  MlirBlock recipe = {NULL};
+  if (resqOpIsParam(param))
+    recipe = mlirRegionGetFirstBlock(mlirOperationGetRegion(param, 0));
+  MlirOperation op = {NULL};
+  if (!mlirBlockIsNull(recipe))
+    op = mlirBlockGetFirstOperation(recipe);
+  for (; !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op))
+    if (resqOpIsRotate(op) || resqOpIsPermute(op) || resqOpIsHadamard(op) || resqOpIsSplit(op))
+      found->param = param;
+}
+
+/// Version 1 did not write down what was folded into a weight. Only weights that are still to be
+/// quantized need it.
+static bool check_folded(MlirOperation module, const char *path, resq_error *err) {
+  folded_weight found = {module, {NULL}};
+  resq_for_each(module, RESQ_OP_LINEAR, find_folded, &found);
+  if (mlirOperationIsNull(found.param))
+    return true;
+  const MlirStringRef name = resq_symbol_name(found.param);
+  return resq_fail(
+      err, RESQ_BAD_INPUT,
+      "%s: a module of dialect version 1 does not say the basis of its folded weights, "
+      "such as @%.*s: compile its checkpoint, or its module before --resq-split, again",
+      path, (int)name.length, name.data);
+}
+
 /// Modules of a later dialect may mean something else by the same words. One of an older dialect was
 /// upgraded where it was parsed, and says so from here on.
 static bool settle_version(MlirModule module, const char *path, resq_error *err) {
@@ -142,6 +180,8 @@ static bool settle_version(MlirModule module, const char *path, resq_error *err)
     return resq_fail(err, RESQ_BAD_INPUT,
                      "%s: resq.version is %" PRId64 "; this resq reads 1 to %d", path, found,
                      RESQ_DIALECT_VERSION);
+  if (found == 1 && !check_folded(op, path, err))
+    return false;
   mlirOperationSetDiscardableAttributeByName(
       op, name, mlirIntegerAttrGet(mlirAttributeGetType(version), RESQ_DIALECT_VERSION));
   return true;

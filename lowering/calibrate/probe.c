@@ -57,8 +57,10 @@ static bool load(resq_probe *p, const resq_probe_options *options, const char *a
                      dlerror());
   resq_message why;
   p->model = resq_model_open(program, artifact, &why);
-  resq_session_options session = {
-      .threads = options->threads, .sequences = options->sequences, .capacity = options->capacity};
+  resq_session_options session = {.threads = options->threads,
+                                  .sequences = options->sequences,
+                                  .capacity = options->capacity,
+                                  .device = "cpu"};
   p->session = p->model ? resq_session_create(p->model, &session, &why) : NULL;
   return p->session || resq_fail(err, (resq_code)why.code, "%s: %s", options->name, why.text);
 }

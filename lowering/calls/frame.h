@@ -1,8 +1,8 @@
 //===-- frame.h - one function on its way to kernel calls -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A function of the resq dialect becomes a sequence of kernel calls. walk.c goes through its ops; ops_*.c has one emitter
-// per op, which gives each value a place and puts calls together (kernel_call.h); a device says what a call becomes. The
+// A function of the resq dialect becomes a sequence of kernel calls. walk.c goes through its ops; the emitter of an
+// op (emit.c, ops_*.c) gives each value a place and puts calls together (kernel_call.h); a device says what a call becomes. The
 // frame is what all of them share about the one function: its values' places, the plan of its workspace
 // (workspace.h), and which calls must wait (hazards.h). Nothing here knows a device: what one keeps for a function is its
 // own, behind device_state.
@@ -12,6 +12,7 @@
 #ifndef RESQ_LOWERING_CALLS_FRAME_H
 #define RESQ_LOWERING_CALLS_FRAME_H
 
+#include "dialect/ops.h"
 #include "hazards.h"
 #include "kernel_table.h"
 #include "lowering/entries/entry.h"
@@ -24,7 +25,8 @@ typedef struct resq_kernel_call resq_kernel_call;
 
 /// What a device adds to the walk.
 typedef struct resq_device {
-  const char *kind; ///< "CPU", for messages
+  const char *kind;    ///< "CPU", for messages
+  const void *options; ///< the device's own
   /// Makes f->target, the op that the function becomes, and f->device_state.
   void (*open)(resq_frame *f, const char *symbol);
   /// A complete call, named f->op_names[call->ticket]. May report an error.
@@ -112,14 +114,19 @@ void resq_places_free(resq_frame *f);
 /// The param that `get` reads has the bytes that its type takes; false after an error.
 bool resq_check_stored(resq_frame *f, MlirOperation get, MlirOperation param);
 
-//===-- ops_*.c: one emitter per op ---------------------------------------===//
+//===-- emit.c, ops_*.c: what computes an op ------------------------------===//
+// An emitter places the results of its op and makes calls of kernels. resq.td says which ops have one of
+// their own (hasEmitter); the others call the kernel of their name.
 
-typedef struct resq_emitter {
-  const char *name; ///< of the op; NULL ends a table
-  void (*emit)(resq_frame *f, MlirOperation op);
-} resq_emitter;
-extern const resq_emitter resq_model_emitters[];  ///< ops_model.c
-extern const resq_emitter resq_method_emitters[]; ///< ops_method.c
+#define RESQ_DECLARE_EMITTER(op) void resq_emitter_##op(resq_frame *f, MlirOperation op);
+RESQ_OPS_WITH_EMITTER(RESQ_DECLARE_EMITTER)
+#undef RESQ_DECLARE_EMITTER
+
+/// The op's own emitter, or resq_emit_by_name of the kernel resq_<variant> (dialect/signature.h).
+void resq_emit_op(resq_frame *f, MlirOperation op);
+/// Places the results of an op of functions, each with as many rows as its first operand that has
+/// rows, and calls `kernel` with what the op has, under the names of resq.td.
+void resq_emit_by_name(resq_frame *f, MlirOperation op, resq_kernel_id kernel);
 
 //===-- walk.c ------------------------------------------------------------===//
 

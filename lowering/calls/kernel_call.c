@@ -288,15 +288,13 @@ static void complete(resq_kernel_call *k) {
   }
 }
 
-/// "l0.q: linear_f32": the layer is the location's name, else the op's `name`; then the kernel.
+/// "l0.q: linear_f32": the layer is the linear's name, else the location's; then the kernel.
 static const char *op_label(const resq_kernel_call *k) {
   char text[160], place_name[96] = "";
   MlirLocation loc = mlirOperationGetLocation(k->op);
-  MlirStringRef name = {NULL, 0};
-  if (mlirLocationIsAName(loc))
+  MlirStringRef name = resq_linear_name(k->op);
+  if (!name.data && mlirLocationIsAName(loc))
     name = mlirIdentifierStr(mlirLocationNameGetName(loc));
-  if (resq_op_str(k->op, "name").data) // of any op: of linears their own, else a discardable one
-    name = resq_op_str(k->op, "name");
   if (name.data)
     snprintf(place_name, sizeof place_name, "%.*s", (int)name.length, name.data);
   snprintf(text, sizeof text, "%s: %s", place_name, k->kernel->name + strlen("resq_"));

@@ -46,15 +46,18 @@ const char *resq_element_word(resq_element_id element) {
 //===-- The kernels -------------------------------------------------------===//
 
 static const resq_kernel kernels[] = {
-#define ROW(name, ...) {#name, formals_of_##name, (int)COUNT(name), {__VA_ARGS__}},
-#define GRID(threads, rows, n, columns) threads, rows, #n, columns
-#define GRID_ROWS(threads, rows) threads, rows, NULL, 1
-#define GPU_KERNEL(name, grid, ...) ROW(name, grid)
-#define KERNEL(name, ...) ROW(name, 0, 0, NULL, 1)
+#define KERNEL(name, ...) {#name, formals_of_##name, (int)COUNT(name)},
 #include "kernels/kernels.def"
 };
 
 const resq_kernel *resq_kernel_of(resq_kernel_id id) { return &kernels[id]; }
+
+resq_kernel_id resq_kernel_named(const char *name) {
+  int id = 0;
+  while (id < RESQ_KERNEL_COUNT && strcmp(kernels[id].name, name))
+    id++;
+  return (resq_kernel_id)id;
+}
 
 const resq_kernel *resq_kernel_find(const char *symbol, size_t length, const char *level) {
   const size_t suffix = strlen(level) + 1;

@@ -52,18 +52,10 @@ typedef struct resq_formal {
   const char *of;          ///< ROWS, STRIDE and the two BEHIND: the argument that it belongs to
 } resq_formal;
 
-/// How the GPU variant of a kernel shares its work.
-typedef struct resq_kernel_grid {
-  int threads, rows_per_block; ///< threads is 0: there is no GPU variant
-  const char *columns_of;      ///< the constant that is cut, too; NULL: a block does whole rows
-  int64_t columns_per_block;
-} resq_kernel_grid;
-
 typedef struct resq_kernel {
   const char *name; ///< without the level: "resq_add"
   const resq_formal *formals;
   int n_formals;
-  resq_kernel_grid grid;
 } resq_kernel;
 
 /// No kernel has more arguments than this: kernel_table.c asserts it of each row.
@@ -76,6 +68,8 @@ typedef enum resq_kernel_id {
 } resq_kernel_id;
 
 const resq_kernel *resq_kernel_of(resq_kernel_id id);
+/// The kernel of that name, without a level; RESQ_KERNEL_COUNT when there is none.
+resq_kernel_id resq_kernel_named(const char *name);
 /// The kernel whose name begins `symbol` of `length` bytes; the rest must be "_" and the level. NULL
 /// when there is none.
 const resq_kernel *resq_kernel_find(const char *symbol, size_t length, const char *level);

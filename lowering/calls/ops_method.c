@@ -8,16 +8,15 @@
 
 #include <stdlib.h>
 
-static MlirValue operand(MlirOperation op, intptr_t i) { return mlirOperationGetOperand(op, i); }
 static MlirValue result(MlirOperation op) { return mlirOperationGetResult(op, 0); }
 
-static void emit_rotate(resq_frame *f, MlirOperation op) {
+void resq_emitter_rotate(resq_frame *f, MlirOperation op) {
   if (resqRotateOpGetTransposed(op)) {
     resq_lower_fail(f, op,
                     "an online rotate by a transposed matrix has no kernel: transpose the param");
     return;
   }
-  MlirType matrix = mlirValueGetType(operand(op, 1));
+  MlirType matrix = mlirValueGetType(resqRotateOpGetMatrix(op));
   const intptr_t rank = mlirShapedTypeGetRank(matrix);
   if (!mlirTypeIsAF32(mlirShapedTypeGetElementType(matrix))) {
     resq_lower_fail(f, op, "an online rotation matrix must be f32");
@@ -25,16 +24,16 @@ static void emit_rotate(resq_frame *f, MlirOperation op) {
   }
   const int64_t size = mlirShapedTypeGetDimSize(matrix, rank - 1);
   resq_kernel_call k;
-  resq_call_begin_rows(&k, f, op, KERNEL_resq_rotate, 0);
-  resq_call_operand(&k, "x", 0);
-  resq_call_operand(&k, "matrix", 1);
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_rotate, RESQ_ROTATE_X);
+  resq_call_operand(&k, "x", RESQ_ROTATE_X);
+  resq_call_operand(&k, "matrix", RESQ_ROTATE_MATRIX);
   resq_call_i64(&k, "groups", resq_width(result(op)) / size);
   resq_call_i64(&k, "size", size);
   resq_call_i64(&k, "blocks", rank == 3 ? mlirShapedTypeGetDimSize(matrix, 0) : 1);
   resq_call_end(&k);
 }
 
-static void emit_hadamard(resq_frame *f, MlirOperation op) {
+void resq_emitter_hadamard(resq_frame *f, MlirOperation op) {
   const int64_t size = resqHadamardOpGetSize(op), order = resqHadamardOrder(size);
   if (resqHadamardOpGetTransposed(op) && order > 1) {
     resq_lower_fail(f, op, "an online transposed Hadamard of order %lld has no kernel",
@@ -42,8 +41,8 @@ static void emit_hadamard(resq_frame *f, MlirOperation op) {
     return;
   }
   resq_kernel_call k;
-  resq_call_begin_rows(&k, f, op, KERNEL_resq_hadamard, 0);
-  resq_call_operand(&k, "x", 0);
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_hadamard, RESQ_HADAMARD_X);
+  resq_call_operand(&k, "x", RESQ_HADAMARD_X);
   if (order > 1) {
     int8_t *signs = resq_new((size_t)(order * order), 1);
     resqHadamardSigns(order, signs);
@@ -58,13 +57,13 @@ static void emit_hadamard(resq_frame *f, MlirOperation op) {
   resq_call_end(&k);
 }
 
-static void emit_permute(resq_frame *f, MlirOperation op) {
+void resq_emitter_permute(resq_frame *f, MlirOperation op) {
   const int64_t width = resq_width(result(op));
   resq_kernel_call k;
-  resq_call_begin_rows(&k, f, op, KERNEL_resq_permute, 0);
-  resq_call_operand(&k, "x", 0);
-  if (mlirOperationGetNumOperands(op) > 1) {
-    resq_call_operand(&k, "order", 1);
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_permute, RESQ_PERMUTE_X);
+  resq_call_operand(&k, "x", RESQ_PERMUTE_X);
+  if (!mlirValueIsNull(resqPermuteOpGetIndices(op))) {
+    resq_call_operand(&k, "order", RESQ_PERMUTE_INDICES);
   } else {
     const int64_t *order = resqPermuteOpGetOrder(op);
     int32_t *table = resq_new((size_t)width, sizeof *table);
@@ -77,11 +76,11 @@ static void emit_permute(resq_frame *f, MlirOperation op) {
   resq_call_end(&k);
 }
 
-static void emit_split(resq_frame *f, MlirOperation op) {
-  const int64_t width = resq_width(operand(op, 0));
+void resq_emitter_split(resq_frame *f, MlirOperation op) {
+  const int64_t width = resq_width(resqSplitOpGetX(op));
   const int64_t block = resqSplitOpGetBlock(op), high = resqSplitOpGetHigh(op);
-  MlirValue low = mlirOperationGetResult(op, 0), top = mlirOperationGetResult(op, 1);
-  const resq_place *x = resq_place_of(f, operand(op, 0));
+  MlirValue low = resqSplitOpGetLow(op), top = resqSplitOpGetHighPart(op);
+  const resq_place *x = resq_place_of(f, resqSplitOpGetX(op));
   if (block == width) { // two views of the same rows, nothing to copy
     resq_place_view(f, low, x, 0);
     resq_place_view(f, top, x, width - high);
@@ -91,7 +90,7 @@ static void emit_split(resq_frame *f, MlirOperation op) {
   resq_call_begin(&k, f, op, KERNEL_resq_split);
   resq_place_rows(f, low, x->rows_of);
   resq_place_rows(f, top, x->rows_of);
-  resq_call_operand(&k, "x", 0);
+  resq_call_operand(&k, "x", RESQ_SPLIT_X);
   resq_call_result(&k, "low", 0);
   resq_call_result(&k, "high_part", 1);
   resq_call_i64(&k, "width", width);
@@ -100,41 +99,31 @@ static void emit_split(resq_frame *f, MlirOperation op) {
   resq_call_end(&k);
 }
 
-static void emit_join(resq_frame *f, MlirOperation op) {
-  resq_kernel_call k;
-  resq_call_begin_rows(&k, f, op, KERNEL_resq_join, 0);
-  resq_call_operand(&k, "low", 0);
-  resq_call_operand(&k, "high_part", 1);
-  resq_call_i64(&k, "width", resq_width(result(op)));
-  resq_call_i64(&k, "block", resqJoinOpGetBlock(op));
-  resq_call_i64(&k, "high", resqJoinOpGetHigh(op));
-  resq_call_end(&k);
-}
-
-static void emit_slice(resq_frame *f, MlirOperation op) {
+void resq_emitter_slice(resq_frame *f, MlirOperation op) {
   if (resqSliceOpGetDim(op) != 1) {
     resq_lower_fail(f, op, "a slice of rows has no kernel: slice columns (dim 1) or gather rows");
     return;
   }
-  resq_place_view(f, result(op), resq_place_of(f, operand(op, 0)), resqSliceOpGetBegin(op));
+  resq_place_view(f, result(op), resq_place_of(f, resqSliceOpGetX(op)), resqSliceOpGetBegin(op));
 }
 
 /// Each part copied to its columns.
-static void emit_concat(resq_frame *f, MlirOperation op) {
+void resq_emitter_concat(resq_frame *f, MlirOperation op) {
   if (resqConcatOpGetDim(op) != 1) {
     resq_lower_fail(f, op, "a concat of rows has no kernel: concat columns (dim 1)");
     return;
   }
-  const int rows_of = resq_place_of(f, operand(op, 0))->rows_of;
+  const int rows_of = resq_place_of(f, resqConcatOpGetParts(op, 0))->rows_of;
   resq_place y = *resq_place_rows(f, result(op), rows_of);
-  for (intptr_t i = 0; i < mlirOperationGetNumOperands(op); i++) {
-    const int64_t width = resq_width(operand(op, i));
-    resq_call_copy(f, op, resq_place_of(f, operand(op, i)), &y, width);
+  for (intptr_t i = 0; i < resqConcatOpGetNumParts(op); i++) {
+    MlirValue part = resqConcatOpGetParts(op, i);
+    const int64_t width = resq_width(part);
+    resq_call_copy(f, op, resq_place_of(f, part), &y, width);
     y.offset += width * 4;
   }
 }
 
-static void emit_quantize(resq_frame *f, MlirOperation op) {
+void resq_emitter_quantize(resq_frame *f, MlirOperation op) {
   MlirType type = resq_element(result(op));
   const bool e4m3 = resqQuantTypeIsE4M3(type);
   const int64_t width = resq_width(result(op)), group = resqQuantTypeGetGroup(type);
@@ -142,13 +131,13 @@ static void emit_quantize(resq_frame *f, MlirOperation op) {
   resq_kernel_call k;
   resq_call_begin(&k, f, op, e4m3 ? KERNEL_resq_quantize_e4m3 : KERNEL_resq_quantize);
   resq_place_codes(f, result(op), resq_code_stride(width, group), width / group * (int64_t)scale,
-                   resq_place_of(f, operand(op, 0))->rows_of);
-  resq_call_operand(&k, "x", 0);
+                   resq_place_of(f, resqQuantizeOpGetX(op))->rows_of);
+  resq_call_operand(&k, "x", RESQ_QUANTIZE_X);
   resq_call_result(&k, "codes", 0);
   resq_call_i64(&k, "width", width);
   resq_call_i64(&k, "group", group);
   if (!e4m3) {
-    resq_call_operand(&k, "clip_by", 1);
+    resq_call_operand(&k, "clip_by", RESQ_QUANTIZE_CLIP_BY);
     resq_call_i64(&k, "range", resqQuantizeOpHasRange(op) ? resqQuantizeOpGetRange(op) : group);
     resq_call_i64(&k, "bits", resqQuantTypeGetBits(type));
     resq_call_f32(&k, "clip", resqQuantizeOpGetClip(op));
@@ -189,9 +178,10 @@ static void give_branch(resq_kernel_call *k, const qlinear *q, int branch) {
   if (is_there) {
     resq_call_operand(k, names->codes, branch);
     resq_call_operand(k, names->weight, q->branches + branch);
-    width = resq_width(operand(q->op, branch));
-    MlirType activation = resq_element(operand(q->op, branch));
-    MlirType weight = resq_element(operand(q->op, q->branches + branch));
+    MlirValue x = resqQLinearOpGetActivations(q->op, branch);
+    MlirType activation = resq_element(x);
+    MlirType weight = resq_element(resqQLinearOpGetWeights(q->op, branch));
+    width = resq_width(x);
     group = resqQuantTypeGetGroup(activation);
     wgroup = resqQuantTypeGetGroup(weight);
     abits = resqQuantTypeGetBits(activation);
@@ -221,7 +211,8 @@ static void emit_integers(resq_frame *f, const qlinear *q) {
 
 /// One E4M3 branch, added to what those before it gave.
 static void emit_e4m3(resq_frame *f, const qlinear *q, int branch) {
-  MlirValue codes = operand(q->op, branch), weight = operand(q->op, q->branches + branch);
+  MlirValue codes = resqQLinearOpGetActivations(q->op, branch);
+  MlirValue weight = resqQLinearOpGetWeights(q->op, branch);
   resq_kernel_call k;
   resq_call_begin(&k, f, q->op, KERNEL_resq_qlinear_e4m3);
   resq_call_operand(&k, "codes", branch);
@@ -238,8 +229,9 @@ static void emit_e4m3(resq_frame *f, const qlinear *q, int branch) {
 static bool check_scratch(resq_frame *f, MlirOperation op, int branches) {
   int64_t bytes = 0, inputs = 0;
   for (int i = 0; i < branches; i++) {
-    const int64_t width = resq_width(operand(op, i));
-    bytes += resq_qlinear_scratch(width, resqQuantTypeGetGroup(resq_element(operand(op, i))));
+    MlirValue x = resqQLinearOpGetActivations(op, i);
+    const int64_t width = resq_width(x);
+    bytes += resq_qlinear_scratch(width, resqQuantTypeGetGroup(resq_element(x)));
     inputs += width;
   }
   if (bytes > RESQ_SCRATCH_BYTES)
@@ -254,7 +246,7 @@ static bool check_scratch(resq_frame *f, MlirOperation op, int branches) {
 static bool check_branches(resq_frame *f, MlirOperation op, int branches, int *integers) {
   *integers = 0;
   for (int i = 0; i < branches; i++) {
-    MlirType weight = resq_element(operand(op, branches + i));
+    MlirType weight = resq_element(resqQLinearOpGetWeights(op, i));
     if (!resqQuantTypeIsPacked(weight)) {
       resq_lower_fail(f, op, "weight %d is not stored as n16k4: run --resq-pack first", i);
       return false;
@@ -272,19 +264,19 @@ static bool check_branches(resq_frame *f, MlirOperation op, int branches, int *i
   return *integers <= 2;
 }
 
-static void emit_qlinear(resq_frame *f, MlirOperation op) {
+void resq_emitter_qlinear(resq_frame *f, MlirOperation op) {
   const int branches = (int)resqQLinearOpGetNumActivations(op);
   qlinear q = {.op = op, .branches = branches};
   if (!check_branches(f, op, branches, &q.integers) || !check_scratch(f, op, branches))
     return;
-  resq_place_rows(f, result(op), resq_place_of(f, operand(op, 0))->rows_of);
+  resq_place_rows(f, result(op), resq_place_of(f, resqQLinearOpGetActivations(op, 0))->rows_of);
   if (q.integers)
     emit_integers(f, &q);
   for (int i = q.integers; i < branches; i++)
     emit_e4m3(f, &q, i);
 }
 
-static void emit_observe(resq_frame *f, MlirOperation op) {
+void resq_emitter_observe(resq_frame *f, MlirOperation op) {
   int32_t n_sites = 0, site = 0;
   MlirStringRef *sites = resq_sites(f->module, &n_sites);
   while (site < n_sites && !mlirStringRefEqual(sites[site], resqObserveOpGetSite(op)))
@@ -292,22 +284,8 @@ static void emit_observe(resq_frame *f, MlirOperation op) {
   free(sites);
   resq_kernel_call k;
   resq_call_begin(&k, f, op, KERNEL_resq_observe);
-  resq_call_operand(&k, "x", 0);
+  resq_call_operand(&k, "x", RESQ_OBSERVE_X);
   resq_call_i64(&k, "site", site);
-  resq_call_i64(&k, "width", resq_width(operand(op, 0)));
+  resq_call_i64(&k, "width", resq_width(resqObserveOpGetX(op)));
   resq_call_end(&k);
 }
-
-const resq_emitter resq_method_emitters[] = {
-    {RESQ_OP_ROTATE, emit_rotate},
-    {RESQ_OP_HADAMARD, emit_hadamard},
-    {RESQ_OP_PERMUTE, emit_permute},
-    {RESQ_OP_SPLIT, emit_split},
-    {RESQ_OP_JOIN, emit_join},
-    {RESQ_OP_SLICE, emit_slice},
-    {RESQ_OP_QUANTIZE, emit_quantize},
-    {RESQ_OP_QLINEAR, emit_qlinear},
-    {RESQ_OP_OBSERVE, emit_observe},
-    {RESQ_OP_CONCAT, emit_concat},
-    {NULL, NULL},
-};

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static MlirValue operand(MlirOperation op, intptr_t i) { return mlirOperationGetOperand(op, i); }
 static MlirValue result(MlirOperation op) { return mlirOperationGetResult(op, 0); }
 
 typedef enum panel_element { PANEL_F32, PANEL_BF16, PANEL_F16, NO_PANEL } panel_element;
@@ -25,7 +24,7 @@ static panel_element panel_of(resq_frame *f, MlirOperation op, MlirValue weight,
   return mlirTypeIsABF16(element) ? PANEL_BF16 : mlirTypeIsAF16(element) ? PANEL_F16 : PANEL_F32;
 }
 
-static void emit_get(resq_frame *f, MlirOperation op) {
+void resq_emitter_get(resq_frame *f, MlirOperation op) {
   MlirStringRef name = resqGetOpGetParam(op);
   MlirOperation param = resq_symbol(f->module, name);
   if (mlirOperationIsNull(param) || !resqParamOpHasOffset(param)) {
@@ -37,8 +36,8 @@ static void emit_get(resq_frame *f, MlirOperation op) {
     resq_place_param(f, result(op), resqParamOpGetOffset(param));
 }
 
-static void emit_embed(resq_frame *f, MlirOperation op) {
-  MlirType table = resq_element(operand(op, 1));
+void resq_emitter_embed(resq_frame *f, MlirOperation op) {
+  MlirType table = resq_element(resqEmbedOpGetTable(op));
   bool codes = resqTypeIsQuant(table);
   if (codes && !resqQuantTypeIsPacked(table)) {
     resq_lower_fail(f, op, "table is not packed: run --resq-pack first");
@@ -54,14 +53,15 @@ static void emit_embed(resq_frame *f, MlirOperation op) {
   }
   static const resq_kernel_id kernels[] = {KERNEL_resq_embed_f32, KERNEL_resq_embed_bf16,
                                            KERNEL_resq_embed_f16};
-  const panel_element panel = codes ? NO_PANEL : panel_of(f, op, operand(op, 1), "table");
+  const panel_element panel = codes ? NO_PANEL : panel_of(f, op, resqEmbedOpGetTable(op), "table");
   if (!codes && panel == NO_PANEL)
     return;
   resq_kernel_call k;
-  resq_call_begin_rows(&k, f, op, codes ? KERNEL_resq_embed_codes : kernels[panel], 0);
-  resq_call_operand(&k, "tokens", 0);
-  resq_call_operand(&k, codes ? "weight" : "panel", 1);
-  resq_call_i64(&k, "vocabulary", resq_dim(operand(op, 1), 0));
+  resq_call_begin_rows(&k, f, op, codes ? KERNEL_resq_embed_codes : kernels[panel],
+                       RESQ_EMBED_TOKENS);
+  resq_call_operand(&k, "tokens", RESQ_EMBED_TOKENS);
+  resq_call_operand(&k, codes ? "weight" : "panel", RESQ_EMBED_TABLE);
+  resq_call_i64(&k, "vocabulary", resq_dim(resqEmbedOpGetTable(op), 0));
   resq_call_i64(&k, "width", resq_width(result(op)));
   if (codes) {
     resq_call_i64(&k, "group", resqQuantTypeGetGroup(table));
@@ -70,57 +70,56 @@ static void emit_embed(resq_frame *f, MlirOperation op) {
   resq_call_end(&k);
 }
 
-static void emit_rms_norm(resq_frame *f, MlirOperation op) {
-  resq_kernel_call k;
-  resq_call_begin_rows(&k, f, op, KERNEL_resq_rms_norm, 0);
-  resq_call_operand(&k, "x", 0);
-  resq_call_operand(&k, "gain", 1);
-  resq_call_i64(&k, "width", resq_width(result(op)));
-  resq_call_f32(&k, "eps", resqRmsNormOpGetEps(op));
-  resq_call_end(&k);
-}
-
-static void emit_linear(resq_frame *f, MlirOperation op) {
+/// A linear, or a head: one without a bias (dialect/ops.c: operands of both have the same numbers).
+static void emit_product(resq_frame *f, MlirOperation op, MlirValue weight) {
   static const resq_kernel_id kernels[] = {KERNEL_resq_linear_f32, KERNEL_resq_linear_bf16,
                                            KERNEL_resq_linear_f16};
-  const panel_element panel = panel_of(f, op, operand(op, 1), "weight");
+  const panel_element panel = panel_of(f, op, weight, "weight");
   if (panel == NO_PANEL)
     return;
   resq_kernel_call k;
-  resq_call_begin_rows(&k, f, op, kernels[panel], 0);
-  resq_call_operand(&k, "x", 0);
-  resq_call_operand(&k, "panel", 1);
-  resq_call_operand(&k, "bias", 2);
-  resq_call_i64(&k, "n", resq_dim(operand(op, 1), 0));
-  resq_call_i64(&k, "k", resq_dim(operand(op, 1), 1));
+  resq_call_begin_rows(&k, f, op, kernels[panel], RESQ_LINEAR_X);
+  resq_call_operand(&k, "x", RESQ_LINEAR_X);
+  resq_call_operand(&k, "panel", RESQ_LINEAR_WEIGHT);
+  resq_call_operand(&k, "bias", RESQ_LINEAR_BIAS); // null where there is none
+  resq_call_i64(&k, "n", resq_dim(weight, 0));
+  resq_call_i64(&k, "k", resq_dim(weight, 1));
   resq_call_end(&k);
 }
 
-static void emit_rope_angles(resq_frame *f, MlirOperation op) {
+void resq_emitter_linear(resq_frame *f, MlirOperation op) {
+  emit_product(f, op, resqLinearOpGetWeight(op));
+}
+
+void resq_emitter_head(resq_frame *f, MlirOperation op) {
+  emit_product(f, op, resqHeadOpGetWeight(op));
+}
+
+void resq_emitter_rope_angles(resq_frame *f, MlirOperation op) {
   const int64_t size = resq_width(result(op));
   const float base = resqRopeAnglesOpGetBase(op);
   float *inv_freq = resq_new((size_t)size / 2, sizeof *inv_freq);
   for (int64_t i = 0; i < size / 2; i++)
     inv_freq[i] = (float)(1.0 / pow((double)base, (double)(2 * i) / (double)size));
   resq_kernel_call k;
-  resq_call_begin_rows(&k, f, op, KERNEL_resq_rope_angles, 0);
-  resq_call_operand(&k, "positions", 0);
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_rope_angles, RESQ_ROPE_ANGLES_POSITIONS);
+  resq_call_operand(&k, "positions", RESQ_ROPE_ANGLES_POSITIONS);
   resq_call_table(&k, "inv_freq", "inv_freq", inv_freq, size / 2, RESQ_ELEMENT_float);
-  resq_call_operand(&k, "factors", 1);
+  resq_call_operand(&k, "factors", RESQ_ROPE_ANGLES_FACTORS);
   resq_call_i64(&k, "size", size);
   resq_call_end(&k);
   free(inv_freq);
 }
 
-static void emit_rope(resq_frame *f, MlirOperation op) {
+void resq_emitter_rope(resq_frame *f, MlirOperation op) {
   const int64_t head_size = resqRopeOpGetHeadSize(op);
   resq_kernel_call k;
-  resq_call_begin_rows(&k, f, op, KERNEL_resq_rope, 0);
-  resq_call_operand(&k, "x", 0);
-  resq_call_operand(&k, "angles", 1);
+  resq_call_begin_rows(&k, f, op, KERNEL_resq_rope, RESQ_ROPE_X);
+  resq_call_operand(&k, "x", RESQ_ROPE_X);
+  resq_call_operand(&k, "angles", RESQ_ROPE_ANGLES);
   resq_call_i64(&k, "heads", resq_width(result(op)) / head_size);
   resq_call_i64(&k, "head_size", head_size);
-  resq_call_i64(&k, "size", resq_width(operand(op, 1)));
+  resq_call_i64(&k, "size", resq_width(resqRopeOpGetAngles(op)));
   resq_call_end(&k);
 }
 
@@ -164,17 +163,17 @@ static void give_sketch(resq_kernel_call *k, intptr_t index) {
     resq_call_operand(k, "sketch", index);
 }
 
-static void emit_kv_append(resq_frame *f, MlirOperation op) {
+void resq_emitter_kv_append(resq_frame *f, MlirOperation op) {
   MlirStringRef name = resqKvAppendOpGetCache(op);
   MlirOperation cache = resq_symbol(f->module, name);
   const bool groups = has_groups(cache);
   resq_kernel_call k;
   resq_call_begin(&k, f, op, groups ? KERNEL_resq_kv_append_groups : KERNEL_resq_kv_append);
-  resq_call_operand(&k, "k", 0);
-  resq_call_operand(&k, "v", 1);
-  resq_call_operand(&k, "positions", 2);
-  resq_call_operand(&k, "sequences", 3);
-  give_sketch(&k, 4);
+  resq_call_operand(&k, "k", RESQ_KV_APPEND_KEYS);
+  resq_call_operand(&k, "v", RESQ_KV_APPEND_VALUES);
+  resq_call_operand(&k, "positions", RESQ_KV_APPEND_POSITIONS);
+  resq_call_operand(&k, "sequences", RESQ_KV_APPEND_SEQUENCES);
+  give_sketch(&k, RESQ_KV_APPEND_SKETCH);
   resq_call_cache(&k, "cache", name);
   resq_call_i64(&k, "heads", resqKvCacheOpGetHeads(cache));
   resq_call_i64(&k, "head_size", resqKvCacheOpGetHeadSize(cache));
@@ -182,66 +181,23 @@ static void emit_kv_append(resq_frame *f, MlirOperation op) {
   resq_call_end(&k);
 }
 
-static void emit_attention(resq_frame *f, MlirOperation op) {
+void resq_emitter_attention(resq_frame *f, MlirOperation op) {
   MlirStringRef name = resqAttentionOpGetCache(op);
   MlirOperation cache = resq_symbol(f->module, name);
   const int64_t head_size = resqKvCacheOpGetHeadSize(cache);
   const bool groups = has_groups(cache);
   resq_kernel_call k;
-  resq_call_begin_rows(&k, f, op, groups ? KERNEL_resq_attention_groups : KERNEL_resq_attention, 0);
-  resq_call_operand(&k, "q", 0);
-  resq_call_operand(&k, "positions", 1);
-  resq_call_operand(&k, "sequences", 2);
-  give_sketch(&k, 3);
+  resq_call_begin_rows(&k, f, op, groups ? KERNEL_resq_attention_groups : KERNEL_resq_attention,
+                       RESQ_ATTENTION_Q);
+  resq_call_operand(&k, "q", RESQ_ATTENTION_Q);
+  resq_call_operand(&k, "positions", RESQ_ATTENTION_POSITIONS);
+  resq_call_operand(&k, "sequences", RESQ_ATTENTION_SEQUENCES);
+  give_sketch(&k, RESQ_ATTENTION_SKETCH);
   resq_call_cache(&k, "cache", name);
-  resq_call_i64(&k, "heads", resq_width(operand(op, 0)) / head_size);
+  resq_call_i64(&k, "heads", resq_width(resqAttentionOpGetQ(op)) / head_size);
   resq_call_i64(&k, "kv_heads", resqKvCacheOpGetHeads(cache));
   resq_call_i64(&k, "head_size", head_size);
   resq_call_f32(&k, "scale", resqAttentionOpGetScale(op));
   (groups ? give_groups : give_codes)(&k, cache);
   resq_call_end(&k);
 }
-
-/// y = f(a, b) on rows of one width.
-static void emit_binary(resq_frame *f, MlirOperation op, resq_kernel_id kernel, const char *a,
-                        const char *b) {
-  resq_kernel_call k;
-  resq_call_begin_rows(&k, f, op, kernel, 0);
-  resq_call_operand(&k, a, 0);
-  resq_call_operand(&k, b, 1);
-  resq_call_i64(&k, "width", resq_width(result(op)));
-  resq_call_end(&k);
-}
-
-static void emit_gate(resq_frame *f, MlirOperation op) {
-  emit_binary(f, op, KERNEL_resq_silu_gate, "gate", "up");
-}
-
-static void emit_add(resq_frame *f, MlirOperation op) {
-  emit_binary(f, op, KERNEL_resq_add, "a", "b");
-}
-
-static void emit_gather_rows(resq_frame *f, MlirOperation op) {
-  resq_kernel_call k;
-  resq_call_begin_rows(&k, f, op, KERNEL_resq_gather_rows, 1);
-  resq_call_operand(&k, "x", 0);
-  resq_call_operand(&k, "index", 1);
-  resq_call_i64(&k, "width", resq_width(result(op)));
-  resq_call_end(&k);
-}
-
-const resq_emitter resq_model_emitters[] = {
-    {RESQ_OP_GET, emit_get},
-    {RESQ_OP_EMBED, emit_embed},
-    {RESQ_OP_RMS_NORM, emit_rms_norm},
-    {RESQ_OP_LINEAR, emit_linear},
-    {RESQ_OP_HEAD, emit_linear},
-    {RESQ_OP_ROPE_ANGLES, emit_rope_angles},
-    {RESQ_OP_ROPE, emit_rope},
-    {RESQ_OP_KV_APPEND, emit_kv_append},
-    {RESQ_OP_ATTENTION, emit_attention},
-    {RESQ_OP_GATE, emit_gate},
-    {RESQ_OP_ADD, emit_add},
-    {RESQ_OP_GATHER_ROWS, emit_gather_rows},
-    {NULL, NULL},
-};

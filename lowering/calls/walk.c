@@ -27,18 +27,6 @@ static void copy_returned(resq_frame *f, MlirOperation ret) {
   }
 }
 
-static void lower_op(resq_frame *f, MlirOperation op) {
-  static const resq_emitter *const tables[] = {resq_model_emitters, resq_method_emitters};
-  for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
-    for (const resq_emitter *e = tables[t]; e->name; e++)
-      if (resq_op_is(op, e->name)) {
-        e->emit(f, op);
-        return;
-      }
-  MlirStringRef name = mlirIdentifierStr(mlirOperationGetName(op));
-  resq_lower_fail(f, op, "no %s kernel for %.*s", f->device->kind, (int)name.length, name.data);
-}
-
 /// What the walk found out about the entry.
 static void finish_entry(resq_frame *f) {
   const char **names = resq_arena_new(&f->entries->memory, (size_t)f->n_calls, sizeof *names);
@@ -55,7 +43,7 @@ static bool lower_body(resq_frame *f, MlirBlock block) {
   for (; !f->failed && !mlirOperationIsNull(mlirOperationGetNextInBlock(op));
        op = mlirOperationGetNextInBlock(op), f->op_index++) {
     resq_workspace_release(&f->workspace, f->op_index);
-    lower_op(f, op);
+    resq_emit_op(f, op);
   }
   if (!f->failed)
     copy_returned(f, op);

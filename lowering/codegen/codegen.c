@@ -2,21 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "codegen.h"
 
-#include "dialect/diagnostics.h"
 #include "dialect/memory.h"
 #include "dialect/ops.h"
 #include "dialect/text_buffer.h"
 #include "base/machine.h"
-#include "lowering/cpu/lower_cpu.h"
-#include "lowering/gpu/lower_gpu.h"
-#include "definition.h"
-#include "ptx.h"
+#include "gpu_level.h"
+#include "ptxas.h"
+#include "variant.h"
 #include "lowering/support/parallel.h"
-#include "passes/pipeline.h"
 #include "program.h"
 #include "resq/abi.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,50 +70,12 @@ const char *resq_codegen_architecture(const char *levels) {
   return row ? row->architecture : resq_cpu_architecture;
 }
 
-/// A module as code of one level, for calls of up to so many rows.
-typedef struct variant {
-  MlirOperation module;
-  resq_entries entries;
-} variant;
-
-static void free_variant(variant *v) {
-  mlirOperationDestroy(v->module);
-  resq_entries_free(&v->entries);
-}
-
-/// Calls the level's lowering on v->module; what it complains about is in *err.
-static bool lower_at(variant *v, const resq_level *level, int64_t rows, resq_error *err) {
-  resq_error said = {.code = RESQ_OK};
-  resq_listener listener;
-  resq_listen_begin(&listener, mlirOperationGetContext(v->module), &said);
-  bool ok = level->gpu              ? resq_lower_gpu(v->module, rows, &v->entries)
-            : level->target.kernels ? resq_lower_cpu(v->module, level->name, rows, &v->entries)
-                                    : resq_entries_add(&v->entries, v->module, level->name, rows);
-  bool silent = resq_listen_end(&listener);
-  if (ok && silent)
-    return level->gpu || level->target.kernels ||
-           (resq_run_pipeline(mlirModuleFromOperation(v->module), "resq-lower-generic", NULL, NULL,
-                              err) &&
-            resq_lower_definition(v->module, &v->entries, err));
-  assert(!silent); // a lowering that fails says why
-  return resq_fail(err, said.code, "%s", said.message);
-}
-
-/// The module lowered for one level and size of calls, to be freed; false after an error.
-static bool lower_variant(MlirOperation module, const resq_level *level, int64_t rows, variant *out,
-                          resq_error *err) {
-  *out = (variant){.module = mlirOperationClone(module)};
-  bool ok = lower_at(out, level, rows, err);
-  if (!ok)
-    free_variant(out);
-  return ok;
-}
-
 //===-- The whole ---------------------------------------------------------===//
 
-/// An object to be compiled: all of a program's, side by side.
+/// An object or the PTX of a chip, to be compiled: all of a program's, side by side.
 typedef struct job {
   resq_object_source source;
+  const resq_gpu_target *chip; ///< NULL of an object
   resq_bytes code;
   bool ok;
   resq_error err;
@@ -133,9 +91,10 @@ typedef struct job_list {
 static void compile_job(void *user, int64_t index) {
   job_list *jobs = user;
   job *j = &jobs->at[index];
-  j->ok = resq_object_compile(&j->source, RESQ_OBJECT_CODE, &j->code, &j->err);
+  j->ok = resq_object_compile(&j->source, j->chip ? RESQ_OBJECT_ASSEMBLY : RESQ_OBJECT_CODE,
+                              &j->code, &j->err);
   pthread_mutex_lock(&jobs->lock);
-  resq_stage_progress(jobs->stages, ++jobs->done, jobs->count, j->source.level->name);
+  resq_stage_progress(jobs->stages, ++jobs->done, jobs->count, j->source.target->name);
   pthread_mutex_unlock(&jobs->lock);
 }
 
@@ -164,15 +123,36 @@ static bool add_object(object_list *l, const resq_workdir *work, const resq_byte
   return true;
 }
 
-static bool compile_jobs(job_list *jobs, int threads, object_list *objects,
+/// PTX goes into the program table, with the chip's code in front of it where there is an assembler.
+static bool add_image(resq_program_builder *program, const job *j, const char *ptxas,
+                      const resq_workdir *work, resq_error *err) {
+  resq_bytes cubin = {NULL, 0};
+  if (ptxas && !resq_ptxas(ptxas, &j->chip->target, &j->code, work, &cubin, err))
+    return false;
+  const resq_gpu_image image = {.chip = j->chip->target.name,
+                                .capability = j->chip->capability,
+                                .exact = j->chip->exact,
+                                .ptx = (const char *)j->code.data,
+                                .cubin = cubin.data,
+                                .cubin_size = cubin.size};
+  resq_program_add_image(program, &image);
+  resq_bytes_free(&cubin);
+  return true;
+}
+
+static bool compile_jobs(job_list *jobs, const resq_codegen_options *options,
+                         resq_program_builder *program, object_list *objects,
                          const resq_workdir *work, resq_error *err) {
-  resq_parallel(threads, jobs->count, compile_job, jobs);
+  resq_parallel(options->threads, jobs->count, compile_job, jobs);
   bool ok = true;
   for (int i = 0; ok && i < jobs->count; i++) {
     job *j = &jobs->at[i];
     if (!j->ok && err)
       *err = j->err;
-    ok = j->ok && add_object(objects, work, &j->code, err);
+    ok = j->ok;
+    if (ok)
+      ok = j->chip ? add_image(program, j, options->ptxas, work, err)
+                   : add_object(objects, work, &j->code, err);
   }
   return ok;
 }
@@ -194,44 +174,92 @@ static bool check_windows(MlirOperation module, int64_t rows, resq_error *err) {
   return true;
 }
 
+static job *new_job(job_list *jobs) {
+  jobs->at = RESQ_GROW(jobs->at, jobs->count);
+  jobs->at[jobs->count] = (job){.ok = false};
+  return &jobs->at[jobs->count];
+}
+
 /// One object of lowered modules, or one each where their functions are their own.
-static bool add_jobs(const variant *variants, int count, const resq_level *level, job_list *jobs,
-                     resq_error *err) {
+static bool add_jobs(const resq_variant *variants, int count, const resq_level *level,
+                     job_list *jobs, resq_error *err) {
   MlirOperation modules[2];
   const int together = level->target.kernels ? count : 1;
   for (int i = 0; i < count; i++)
     modules[i] = variants[i].module;
   for (int i = 0; i < count; i += together) {
-    jobs->at = RESQ_GROW(jobs->at, jobs->count);
-    jobs->at[jobs->count] = (job){.ok = false};
-    if (!resq_object_translate(modules + i, together, level, &jobs->at[jobs->count].source, err))
+    if (!resq_object_translate(modules + i, together, level, &new_job(jobs)->source, err))
       return false;
     jobs->count++;
   }
   return true;
 }
 
-/// Entries of up to rows[0], rows[1], ... rows of one level.
+/// Entries of up to rows[0], rows[1], ... rows of a CPU's level.
 static bool add_level(MlirOperation module, const resq_level *level, const int64_t *rows, int count,
                       resq_program_builder *program, job_list *jobs, resq_error *err) {
-  variant variants[2];
+  resq_variant variants[2];
   int done = 0;
   bool ok = true;
   while (ok && done < count) {
     ok = check_windows(module, rows[done], err) &&
-         lower_variant(module, level, rows[done], &variants[done], err);
-    if (!ok)
-      break;
-    variant *v = &variants[done++];
-    ok = !level->gpu || resq_gpu_compile(v->module, &v->entries, err);
+         resq_variant_lower(module, level, NULL, rows[done], &variants[done], err);
     if (ok)
-      resq_program_add_entries(program, &v->entries);
+      resq_program_add_entries(program, &variants[done++].entries);
   }
-  if (ok && !level->gpu) // a GPU's code is data in the program table
-    ok = add_jobs(variants, done, level, jobs, err);
+  ok = ok && add_jobs(variants, done, level, jobs, err);
   for (int i = 0; i < done; i++)
-    free_variant(&variants[i]);
+    resq_variant_free(&variants[i]);
   return ok;
+}
+
+/// The same of level cuda, with a job for each chip.
+static bool add_gpu_level(MlirOperation module, const resq_level *level, const int64_t *rows,
+                          int count, resq_program_builder *program, job_list *jobs,
+                          resq_error *err) {
+  for (int i = 0; i < count; i++)
+    if (!check_windows(module, rows[i], err))
+      return false;
+  resq_object_source *sources = resq_new((size_t)resq_n_gpu_targets, sizeof *sources);
+  bool ok = resq_gpu_level_lower(module, level, rows, count, program, sources, err);
+  for (int i = 0; ok && i < resq_n_gpu_targets; i++, jobs->count++) {
+    job *j = new_job(jobs);
+    j->source = sources[i];
+    j->chip = &resq_gpu_targets[i];
+  }
+  free(sources);
+  return ok;
+}
+
+/// What a GPU has entries for, where nothing is said: a step of decoding, and a piece of a prompt as large as the windows
+/// of the caches allow.
+enum { GPU_FEW_ROWS = 16, GPU_MANY_ROWS = 2048 };
+
+static int64_t most_gpu_rows(MlirOperation module) {
+  int64_t most = GPU_MANY_ROWS;
+  MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
+  for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
+       op = mlirOperationGetNextInBlock(op))
+    if (resqOpIsKvCache(op) && resqKvCodeMostRows(resqKvCacheOpGetKeys(op)) < most)
+      most = resqKvCodeMostRows(resqKvCacheOpGetKeys(op));
+  return most;
+}
+
+/// The sizes of calls that a level has entries for, at most two: how many.
+static int entry_rows(MlirOperation module, const resq_codegen_options *options,
+                      const resq_level *level, int64_t rows[2]) {
+  int64_t few = options->decode_rows, many = options->prefill_rows;
+  if (level->gpu) {
+    const int64_t most = most_gpu_rows(module);
+    few = options->gpu_rows[0] ? options->gpu_rows[0] : most < GPU_FEW_ROWS ? most : GPU_FEW_ROWS;
+    many = options->gpu_rows[1] ? options->gpu_rows[1] : most;
+  }
+  int count = 0;
+  if (few > 0)
+    rows[count++] = few;
+  if (many > 0 && many != few)
+    rows[count++] = many;
+  return count;
 }
 
 bool resq_codegen(MlirOperation module, const resq_codegen_options *options, resq_link_kind kind,
@@ -240,18 +268,16 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
   object_list objects = {NULL, 0};
   job_list jobs = {.stages = stages, .lock = PTHREAD_MUTEX_INITIALIZER};
   resq_program_builder *program = resq_program_begin(module, options->scheme);
-  int64_t rows[2];
-  int count = 0;
-  if (options->decode_rows > 0)
-    rows[count++] = options->decode_rows;
-  if (options->prefill_rows > 0 && options->prefill_rows != options->decode_rows)
-    rows[count++] = options->prefill_rows;
   char name[64];
   bool ok = true;
   const resq_level *level = NULL; // any: all are of one architecture
-  for (const char *rest = options->levels; ok && next_name(&rest, name, sizeof name);)
-    ok = add_level(module, level = resq_level_find(name), rows, count, program, &jobs, err);
-  ok = ok && compile_jobs(&jobs, options->threads, &objects, work, err);
+  for (const char *rest = options->levels; ok && next_name(&rest, name, sizeof name);) {
+    level = resq_level_find(name);
+    int64_t rows[2];
+    const int count = entry_rows(module, options, level, rows);
+    ok = (level->gpu ? add_gpu_level : add_level)(module, level, rows, count, program, &jobs, err);
+  }
+  ok = ok && compile_jobs(&jobs, options, program, &objects, work, err);
   resq_bytes table = {NULL, 0};
   ok = ok && resq_program_emit(program, level, options->program, &table, err) &&
        add_object(&objects, work, &table, err);
@@ -266,26 +292,48 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
   return ok;
 }
 
+/// The kernels of options->chip: PTX, its code where there is an assembler, LLVM IR, or an object of an emulated chip.
+static bool emit_chip(MlirOperation module, const resq_codegen_options *options,
+                      const resq_level *level, resq_object_form form, const resq_workdir *work,
+                      resq_bytes *out, resq_error *err) {
+  const resq_gpu_target *chip = options->chip;
+  const bool is_code = form == RESQ_OBJECT_CODE && !chip->target.emulated;
+  int64_t rows[2];
+  const int n_rows = entry_rows(module, options, level, rows);
+  resq_object_source source;
+  resq_bytes ptx;
+  if (!resq_gpu_level_kernels(module, level, chip, rows, n_rows, &source, err))
+    return false;
+  if (!is_code || !options->ptxas)
+    return resq_object_compile(&source, is_code ? RESQ_OBJECT_ASSEMBLY : form, out, err);
+  bool ok = resq_object_compile(&source, RESQ_OBJECT_ASSEMBLY, &ptx, err) &&
+            resq_ptxas(options->ptxas, &chip->target, &ptx, work, out, err);
+  resq_bytes_free(&ptx);
+  return ok;
+}
+
 bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options, bool lowered_text,
-                      resq_object_form form, resq_bytes *out, resq_error *err) {
+                      resq_object_form form, const resq_workdir *work, resq_bytes *out,
+                      resq_error *err) {
   char name[64];
   const char *rest = options->levels;
   next_name(&rest, name, sizeof name);
   const resq_level *level = resq_level_find(name);
-  int64_t rows = options->decode_rows ? options->decode_rows : options->prefill_rows;
-  variant v;
-  if (!lower_variant(module, level, rows, &v, err))
+  *out = (resq_bytes){NULL, 0};
+  if (level->gpu && !lowered_text)
+    return emit_chip(module, options, level, form, work, out, err);
+  int64_t rows[2];
+  entry_rows(module, options, level, rows);
+  resq_variant v;
+  if (!resq_variant_lower(module, level, options->chip, rows[0], &v, err))
     return false;
-  // Of a GPU's chips, the one that all later ones run, too.
-  const resq_gpu_target *target = &resq_gpu_targets[resq_n_gpu_targets - 1];
   bool ok = true;
   if (lowered_text) {
     resq_entries_describe(&v.entries, v.module);
     resq_print_module(v.module, out);
   } else {
-    ok = level->gpu ? resq_gpu_print(v.module, &v.entries, target, form, out, err)
-                    : resq_object_emit(v.module, level, form, out, err);
+    ok = resq_object_emit(v.module, level, form, out, err);
   }
-  free_variant(&v);
+  resq_variant_free(&v);
   return ok;
 }

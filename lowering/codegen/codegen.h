@@ -10,10 +10,14 @@
 
 /// What code is made.
 typedef struct resq_codegen_options {
-  const char *levels;                ///< comma-separated names of levels.h
-  int64_t decode_rows, prefill_rows; ///< two entries a function and level; 0 leaves one out
-  const char *scheme;                ///< goes into the program table
-  const char *program; ///< a name for the program table besides resq_program_v1; NULL: none
+  const char *levels; ///< comma-separated names of levels.h
+  int64_t decode_rows,
+      prefill_rows;    ///< two entries for each function and CPU level; 0 leaves one out
+  int64_t gpu_rows[2]; ///< the same of level cuda; 0: 16 and 2,048, or what windows of caches allow
+  const resq_gpu_target *chip; ///< of level cuda in resq_codegen_one
+  const char *ptxas;           ///< NVIDIA's assembler, for code in front of the PTX; NULL: none
+  const char *scheme;          ///< goes into the program table
+  const char *program;         ///< a name for the program table besides resq_program_v1; NULL: none
   int threads;
 } resq_codegen_options;
 
@@ -29,10 +33,12 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
                   bool without_runtime, const resq_workdir *work, const char *output,
                   resq_stages *stages, resq_error *err);
 
-/// One level and entry alone, as text or object: --emit=lowered|llvm|obj. level is the first of options->levels;
-/// the object of level cuda is PTX.
+/// One level alone, as text or object: --emit=lowered|llvm|ptx|obj. level is the first of options->levels. Of a CPU's
+/// level, and as lowered text, it is the entry of few rows; of level cuda otherwise the kernels of all entries for
+/// options->chip, whose object is PTX, a cubin where there is options->ptxas, and of an emulated chip one of plain functions.
 bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options, bool lowered_text,
-                      resq_object_form form, resq_bytes *out, resq_error *err);
+                      resq_object_form form, const resq_workdir *work, resq_bytes *out,
+                      resq_error *err);
 
 /// The module as text.
 void resq_print_module(MlirOperation module, resq_bytes *out);

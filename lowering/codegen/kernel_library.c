@@ -107,7 +107,7 @@ static void prepare_own(LLVMModuleRef module, const resq_target *target, LLVMVal
       continue;
     if (resq_is_entry(f)) {
       LLVMSetLinkage(f, LLVMExternalLinkage);
-      LLVMSetVisibility(f, LLVMHiddenVisibility);
+      LLVMSetVisibility(f, target->emulated ? LLVMDefaultVisibility : LLVMHiddenVisibility);
       remove_text(f, entry_mark);
       continue;
     }
@@ -211,7 +211,8 @@ bool resq_check_complete(LLVMModuleRef module, const resq_target *target, resq_e
     const char *name = LLVMGetValueName2(f, &length);
     if (!LLVMIsDeclaration(f) || LLVMGetIntrinsicID(f) || !LLVMGetFirstUse(f))
       continue;
-    if (target->gpu || !strncmp(name, "resq_", strlen("resq_")))
+    // The emulator's functions, of an emulated chip, are left to whoever loads the object.
+    if ((target->gpu && !target->emulated) || !strncmp(name, "resq_", strlen("resq_")))
       return resq_fail(err, RESQ_FAILED, "no kernel %s for %s", name, target->name);
   }
   return true;

@@ -9,7 +9,8 @@
 
 #include <stdlib.h>
 
-enum { MOST = RESQ_MAX_FORMALS + 2 }; // a worker and an op come first on a CPU
+/// On a CPU a worker and an op come first, on a GPU a variant and scratch memory last.
+enum { MOST = RESQ_MAX_FORMALS + 2 };
 
 /// What kernels.def says of a kernel at a level: the names and the types of its arguments.
 typedef struct signature {
@@ -38,6 +39,10 @@ static signature signature_of(const resq_target *target, const resq_kernel *kern
            f32                        ? LLVMFloatTypeInContext(ctx)
            : resq_formal_is_number(f) ? i64
                                       : pointer);
+  }
+  if (target->gpu) {
+    expect(&s, "variant", i64);
+    expect(&s, "scratch", pointer);
   }
   return s;
 }
@@ -93,11 +98,6 @@ bool resq_check_kernel_types(LLVMModuleRef kernels, const resq_target *target, r
       return resq_fail(err, RESQ_FAILED,
                        "kernels of %s: %s has no row in kernels.def, allowed: <kernel>_%s",
                        target->name, name, suffix);
-    if (target->gpu && !kernel->grid.threads)
-      return resq_fail(err, RESQ_FAILED,
-                       "kernels of %s: %s has no grid in kernels.def, allowed: those of a "
-                       "GPU_KERNEL row",
-                       target->name, name);
     if (!check_definition(target, kernel, f, err))
       return false;
   }

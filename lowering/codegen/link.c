@@ -4,23 +4,19 @@
 #include "lowering/codegen/link.h"
 #include "dialect/memory.h"
 
-#include "base/process.h"
 #include "base/machine.h"
+#include "base/system_error.h"
+#include "command.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <link.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 static bool is_foreign(const char *architecture) {
   return strcmp(architecture, resq_cpu_architecture) != 0;
@@ -84,93 +80,6 @@ bool resq_runtime_folder(const char *architecture, char *out, size_t size, resq_
              architecture, own);
 }
 
-/// This environment with another TMPDIR: what a linker that is killed leaves lies in our folder.
-/// The caller frees the array, not its texts.
-static char **child_environment(char *temporary) {
-  size_t n = 0, out = 0;
-  while (environ[n])
-    n++;
-  char **copy = resq_new(n + 2, sizeof *copy);
-  for (size_t i = 0; i < n; i++)
-    if (strncmp(environ[i], "TMPDIR=", strlen("TMPDIR=")))
-      copy[out++] = environ[i];
-  copy[out] = temporary;
-  return copy;
-}
-
-/// Starts the command in a group of its own, which an interrupt of this process ends. An errno.
-static int start(char *const *argv, char *const *environment, const char *log, pid_t *pid) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t how;
-  int failed = posix_spawn_file_actions_init(&actions);
-  if (failed)
-    return failed;
-  failed = posix_spawnattr_init(&how);
-  if (failed) {
-    posix_spawn_file_actions_destroy(&actions);
-    return failed;
-  }
-  sigset_t held;
-  resq_hold_begin(&held);
-  failed = posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  if (!failed)
-    failed = posix_spawn_file_actions_adddup2(&actions, 2, 1);
-  posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-  posix_spawnattr_setpgroup(&how, 0);
-  posix_spawnattr_setsigmask(&how, &held);
-  if (!failed)
-    failed = posix_spawnp(pid, argv[0], &actions, &how, argv, environment);
-  if (!failed)
-    resq_process_child(*pid);
-  resq_hold_end(&held);
-  posix_spawnattr_destroy(&how);
-  posix_spawn_file_actions_destroy(&actions);
-  return failed;
-}
-
-static bool wait_for(pid_t pid, int *status) {
-  siginfo_t info;
-  while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) && errno == EINTR)
-    ;
-  sigset_t held;
-  resq_hold_begin(&held); // a number that is free again may become somebody else's
-  pid_t ended;
-  while ((ended = waitpid(pid, status, 0)) < 0 && errno == EINTR)
-    ;
-  resq_process_child(0);
-  resq_hold_end(&held);
-  return ended == pid;
-}
-
-/// Runs a command, its stderr into `log`. False when it cannot be started, with *no_memory where
-/// that is why.
-static bool run(char *const *argv, const char *log, int *out_status, bool *no_memory) {
-  char temporary[PATH_MAX + 16];
-  const char *slash = strrchr(log, '/');
-  snprintf(temporary, sizeof temporary, "TMPDIR=%.*s", slash ? (int)(slash - log) : 1,
-           slash ? log : ".");
-  char **environment = child_environment(temporary);
-  pid_t pid;
-  int status, failed = start(argv, environment, log, &pid);
-  free(environment);
-  *no_memory = failed == ENOMEM || failed == EAGAIN;
-  if (failed || !wait_for(pid, &status))
-    return false;
-  *out_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-  // 127: the shell's word for "no such command", which posix_spawn implementations may give.
-  return *out_status != 127;
-}
-
-static void first_lines(const char *path, char *out, size_t size) {
-  FILE *f = fopen(path, "re");
-  size_t n = f ? fread(out, 1, size - 1, f) : 0;
-  out[n] = 0;
-  if (f)
-    fclose(f);
-  while (n && (out[n - 1] == '\n' || out[n - 1] == ' '))
-    out[--n] = 0;
-}
-
 //===-- What a shared library exports -------------------------------------===//
 
 /// What resq/session.h marks with RESQ_API (lowering/CMakeLists.txt).
@@ -188,7 +97,8 @@ static bool write_exports(const char *path, bool without_runtime, const char *pr
                           resq_error *err) {
   FILE *f = fopen(path, "we");
   if (!f)
-    return resq_fail(err, RESQ_IO, "%s: cannot be written", path);
+    return resq_fail(err, resq_code_of_errno(errno), "%s: cannot be written (%s)", path,
+                     strerror(errno));
   fputs("{ global: resq_program_v1;", f);
   if (program)
     fprintf(f, " %s;", program);
@@ -197,7 +107,8 @@ static bool write_exports(const char *path, bool without_runtime, const char *pr
   fputs(" local: *; };\n", f);
   bool failed = ferror(f);
   if (fclose(f) || failed)
-    return resq_fail(err, RESQ_IO, "%s: cannot be written", path);
+    return resq_fail(err, resq_code_of_errno(errno), "%s: cannot be written (%s)", path,
+                     strerror(errno));
   return true;
 }
 
@@ -281,7 +192,7 @@ bool resq_link(resq_link_kind kind, bool without_runtime, const char *architectu
   int status = 0;
   for (size_t i = 0; drivers[i] && !started && !no_memory; i++) {
     argv[0] = drivers[i];
-    started = run((char *const *)argv, log, &status, &no_memory);
+    started = resq_command_run((char *const *)argv, log, &status, &no_memory);
   }
   free(argv);
   bool ok = started && status == 0;
@@ -293,7 +204,7 @@ bool resq_link(resq_link_kind kind, bool without_runtime, const char *architectu
               architecture, drivers[0], drivers[1] ? ", gcc, clang, clang-22" : "", variable);
   else if (!ok) {
     char text[700];
-    first_lines(log, text, sizeof text);
+    resq_command_said(log, text, sizeof text);
     // A full disk leaves no room for the linker's own words.
     struct statvfs disk = {0};
     statvfs(log, &disk);

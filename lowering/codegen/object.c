@@ -27,7 +27,7 @@ static void mark_entries(MlirOperation module, LLVMModuleRef llvm) {
        op = mlirOperationGetNextInBlock(op)) {
     if (!resq_op_is(op, "llvm.func") || !resq_is_public(op))
       continue;
-    MlirStringRef symbol = resq_op_str(op, "sym_name");
+    MlirStringRef symbol = resq_symbol_name(op);
     char *name = resq_copy_part(symbol.data, symbol.length);
     LLVMValueRef f = LLVMGetNamedFunction(llvm, name);
     if (f && !LLVMIsDeclaration(f) && LLVMGetLinkage(f) == LLVMExternalLinkage)
@@ -76,12 +76,12 @@ void resq_object_discard(resq_object_source *source) {
     LLVMDisposeModule(source->module);
   if (source->context)
     LLVMContextDispose(source->context);
-  *source = (resq_object_source){.level = source->level};
+  *source = (resq_object_source){.target = source->target};
 }
 
 bool resq_object_translate(const MlirOperation *modules, int count, const resq_level *level,
                            resq_object_source *source, resq_error *err) {
-  *source = (resq_object_source){.level = level, .context = LLVMContextCreate()};
+  *source = (resq_object_source){.target = &level->target, .context = LLVMContextCreate()};
   source->module = translate(modules, count, level, source->context, err);
   if (!source->module)
     resq_object_discard(source);
@@ -91,7 +91,7 @@ bool resq_object_translate(const MlirOperation *modules, int count, const resq_l
 bool resq_object_compile(resq_object_source *source, resq_object_form form, resq_bytes *out,
                          resq_error *err) {
   *out = (resq_bytes){NULL, 0};
-  bool ok = resq_backend_compile(source->module, &source->level->target, form, out, err);
+  bool ok = resq_backend_compile(source->module, source->target, form, out, err);
   resq_object_discard(source);
   return ok;
 }

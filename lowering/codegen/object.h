@@ -8,7 +8,7 @@
 
 /// LLVM IR on its way to an object, in a context of its own: threads compile several at a time.
 typedef struct resq_object_source {
-  const resq_level *level;
+  const resq_target *target;
   LLVMContextRef context;
   LLVMModuleRef module;
 } resq_object_source;
@@ -19,7 +19,7 @@ typedef struct resq_object_source {
 bool resq_object_translate(const MlirOperation *modules, int count, const resq_level *level,
                            resq_object_source *source, resq_error *err);
 
-/// Links the level's kernels in, specializes, optimizes and emits. Entries stay visible. Takes the
+/// Links the target's kernels in, specializes, optimizes and emits. Entries stay visible. Takes the
 /// source, after an error, too; any thread may call it.
 bool resq_object_compile(resq_object_source *source, resq_object_form form, resq_bytes *out,
                          resq_error *err);

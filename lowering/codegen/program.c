@@ -18,6 +18,7 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
+#include <llvm-c/Transforms/PassBuilder.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ struct resq_program_builder {
   struct list {
     LLVMValueRef *items;
     unsigned count;
-  } entries, caches, params, sites;
+  } entries, caches, params, sites, images;
   LLVMValueRef scheme;
   int64_t context_length;
 };
@@ -51,6 +52,7 @@ static LLVMValueRef global(resq_program_builder *b, LLVMTypeRef type, LLVMValueR
   LLVMSetInitializer(g, value);
   LLVMSetGlobalConstant(g, 1);
   LLVMSetLinkage(g, LLVMPrivateLinkage);
+  LLVMSetUnnamedAddress(g, LLVMGlobalUnnamedAddr); // by its content alone
   return g;
 }
 
@@ -189,7 +191,7 @@ static LLVMValueRef const_name(resq_program_builder *b, const void *items, int64
   return const_c_str(b, ((const char *const *)items)[i]);
 }
 
-//===-- GPU entries -------------------------------------------------------===//
+//===-- GPU: launch lists of entries, and images --------------------------===//
 
 static LLVMValueRef const_gpu_arg(resq_program_builder *b, const void *items, int64_t i) {
   const resq_gpu_arg *arg = (const resq_gpu_arg *)items + i;
@@ -199,20 +201,34 @@ static LLVMValueRef const_gpu_arg(resq_program_builder *b, const void *items, in
 }
 
 static LLVMValueRef const_launch(resq_program_builder *b, const void *items, int64_t i) {
-  const resq_gpu_launch *launch = (const resq_gpu_launch *)items + i;
+  const resq_gpu_launch *l = (const resq_gpu_launch *)items + i;
   LLVMValueRef fields[] = {
-      const_c_str(b, launch->kernel), const_i32(b, launch->op),
-      const_i32(b, launch->rows_of),  const_i32(b, launch->rows_per_block),
-      const_i32(b, launch->grid_y),   const_i32(b, launch->grid_z),
-      const_i32(b, launch->threads),  const_i32(b, launch->shared_bytes),
-      const_i32(b, launch->n_args),   const_items(b, launch->args, launch->n_args, const_gpu_arg)};
+      const_i32(b, l->kind),
+      const_i32(b, l->op),
+      l->kernel ? const_c_str(b, l->kernel) : LLVMConstNull(b->ptr),
+      const_i32(b, l->rows_of),
+      const_i32(b, l->threads),
+      const_i32(b, l->blocks_per_sm),
+      const_i32(b, l->grid_y),
+      const_i64(b, l->items_per_row),
+      const_i64(b, l->items_per_block),
+      const_i32(b, l->shared_bytes),
+      const_i32(b, l->flags),
+      const_i32(b, l->n_args),
+      const_i32(b, l->site),
+      const_items(b, l->args, l->n_args, const_gpu_arg),
+      const_i64(b, l->bytes),
+      const_i64(b, l->width),
+      const_i64(b, l->ld),
+  };
   return const_struct(b, fields, sizeof fields / sizeof *fields);
 }
 
-static LLVMValueRef const_image(resq_program_builder *b, const void *items, int64_t i) {
-  const resq_gpu_image *image = (const resq_gpu_image *)items + i;
-  LLVMValueRef fields[] = {const_c_str(b, image->chip), const_i32(b, image->capability),
-                           const_i32(b, image->exact), const_c_str(b, image->ptx)};
+static LLVMValueRef const_launches(resq_program_builder *b, const void *items, int64_t i) {
+  const resq_gpu_launches *list = (const resq_gpu_launches *)items + i;
+  LLVMValueRef fields[] = {const_i32(b, list->n),
+                           const_items(b, list->items, list->n, const_launch),
+                           const_i64(b, list->workspace_bytes)};
   return const_struct(b, fields, sizeof fields / sizeof *fields);
 }
 
@@ -220,11 +236,30 @@ static LLVMValueRef const_image(resq_program_builder *b, const void *items, int6
 static LLVMValueRef const_gpu(resq_program_builder *b, const resq_gpu_code *gpu) {
   if (!gpu)
     return LLVMConstNull(b->ptr);
-  LLVMValueRef fields[] = {const_i32(b, gpu->n_images), const_i32(b, gpu->n_launches),
-                           const_items(b, gpu->images, gpu->n_images, const_image),
-                           const_items(b, gpu->launches, gpu->n_launches, const_launch)};
+  LLVMValueRef fields[] = {const_items(b, gpu->launches, resq_n_gpu_targets, const_launches)};
   LLVMValueRef code = const_struct(b, fields, sizeof fields / sizeof *fields);
   return global(b, LLVMTypeOf(code), code);
+}
+
+static LLVMValueRef const_image(resq_program_builder *b, const resq_gpu_image *image) {
+  LLVMValueRef cubin = LLVMConstNull(b->ptr);
+  if (image->cubin) {
+    cubin = const_text(b, (const char *)image->cubin, image->cubin_size);
+    LLVMSetAlignment(cubin, RESQ_ALIGNMENT); // an ELF file
+  }
+  LLVMValueRef fields[] = {const_c_str(b, image->chip),
+                           const_i32(b, image->capability),
+                           const_i32(b, image->exact),
+                           const_c_str(b, image->ptx),
+                           cubin,
+                           const_i64(b, (int64_t)image->cubin_size),
+                           const_launches(b, &image->prepare, 0),
+                           const_i64(b, image->prepared_bytes)};
+  return const_struct(b, fields, sizeof fields / sizeof *fields);
+}
+
+void resq_program_add_image(resq_program_builder *b, const resq_gpu_image *image) {
+  push(&b->images, const_image(b, image));
 }
 
 //===-- The table ---------------------------------------------------------===//
@@ -258,6 +293,19 @@ void resq_program_add_entries(resq_program_builder *b, const resq_entries *entri
   }
 }
 
+/// Makes one constant of equal ones.
+static bool merge_equal(resq_program_builder *b, resq_error *err) {
+  LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+  LLVMErrorRef failed = LLVMRunPasses(b->module, "constmerge", NULL, options);
+  LLVMDisposePassBuilderOptions(options);
+  if (!failed)
+    return true;
+  char *message = LLVMGetErrorMessage(failed);
+  resq_fail(err, RESQ_FAILED, "the program table: %s", message);
+  LLVMDisposeErrorMessage(message);
+  return false;
+}
+
 bool resq_program_emit(resq_program_builder *b, const resq_level *level, const char *name,
                        resq_bytes *out, resq_error *err) {
   LLVMValueRef fields[] = {const_i32(b, RESQ_ABI_VERSION),
@@ -270,14 +318,17 @@ bool resq_program_emit(resq_program_builder *b, const resq_level *level, const c
                            const_list(b, list_type(b, &b->params), &b->params),
                            const_list(b, b->ptr, &b->sites),
                            b->scheme,
-                           const_i64(b, b->context_length)};
+                           const_i64(b, b->context_length),
+                           const_i32(b, b->images.count),
+                           const_list(b, list_type(b, &b->images), &b->images)};
   LLVMValueRef program = const_struct(b, fields, sizeof fields / sizeof *fields);
   LLVMValueRef g = LLVMAddGlobal(b->module, LLVMTypeOf(program), "resq_program_v1");
   LLVMSetInitializer(g, program);
   LLVMSetGlobalConstant(g, 1);
   if (name)
     LLVMAddAlias2(b->module, LLVMTypeOf(program), 0, g, name);
-  return resq_object_from_llvm(b->module, level, out, err);
+  // Launches of layers, sizes of calls and chips have most names and arguments in common.
+  return merge_equal(b, err) && resq_object_from_llvm(b->module, level, out, err);
 }
 
 void resq_program_free(resq_program_builder *b) {
@@ -287,6 +338,7 @@ void resq_program_free(resq_program_builder *b) {
   free(b->caches.items);
   free(b->params.items);
   free(b->sites.items);
+  free(b->images.items);
   LLVMDisposeModule(b->module);
   LLVMContextDispose(b->ctx);
   free(b);

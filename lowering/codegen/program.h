@@ -11,8 +11,10 @@ typedef struct resq_program_builder resq_program_builder;
 
 /// Params, caches, sites and module attributes of the materialised module.
 resq_program_builder *resq_program_begin(MlirOperation module, const char *scheme);
-/// Adds the rows of what a lowering made of a module, at level cuda with their images. Copies them.
+/// Adds the rows of what a lowering made of a module. Copies them.
 void resq_program_add_entries(resq_program_builder *b, const resq_entries *entries);
+/// Adds an image, best first; of level cuda there is one for each of resq_gpu_targets. Copies it.
+void resq_program_add_image(resq_program_builder *b, const resq_gpu_image *image);
 /// For the architecture of `level`. `name`: a second name of the table, for programs that link several
 /// libraries; NULL: none.
 bool resq_program_emit(resq_program_builder *b, const resq_level *level, const char *name,

@@ -1,21 +1,14 @@
 //===-- ptx.h - gpu.modules to PTX ----------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#ifndef RESQ_LOWERING_GPU_PTX_H
-#define RESQ_LOWERING_GPU_PTX_H
+#ifndef RESQ_LOWERING_CODEGEN_PTX_H
+#define RESQ_LOWERING_CODEGEN_PTX_H
 
-#include "backend.h"
-#include "mlir-c/IR.h"
-#include "lowering/entries/entry.h"
+#include "object.h"
 
-/// Compiles the gpu.module that resq_lower_gpu left in `module` for each entry, for every target:
-/// microkernels are linked, specialised and inlined into their wrappers. Each entry gets its images;
-/// the bodies of the gpu.modules are in the LLVM dialect afterwards.
-bool resq_gpu_compile(MlirOperation module, resq_entries *entries, resq_error *err);
+/// Lowers the chip's gpu.module, which resq_lower_gpu left in each of the modules, to the LLVM dialect, and translates
+/// them as one module of LLVM IR, in which kernels of one name are one kernel. resq_object_compile makes of it, with
+/// RESQ_OBJECT_ASSEMBLY, the chip's PTX; of an emulated chip, with RESQ_OBJECT_CODE, an object of plain functions.
+bool resq_gpu_translate(const MlirOperation *modules, int count, const resq_gpu_target *chip,
+                        resq_object_source *source, resq_error *err);
 
-/// The same for one target, as text, one function after the other: PTX, or LLVM IR with
-/// RESQ_OBJECT_LLVM.
-bool resq_gpu_print(MlirOperation module, const resq_entries *entries,
-                    const resq_gpu_target *target, resq_object_form form, resq_bytes *out,
-                    resq_error *err);
-
-#endif // RESQ_LOWERING_GPU_PTX_H
+#endif // RESQ_LOWERING_CODEGEN_PTX_H

@@ -61,7 +61,7 @@ static MlirStringRef find_table(MlirBlock body, MlirAttribute value) {
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op))
     if (resq_op_is(op, "llvm.mlir.global") && mlirAttributeEqual(resq_op_attr(op, "value"), value))
-      return resq_op_str(op, "sym_name");
+      return resq_symbol_name(op);
   return (MlirStringRef){NULL, 0};
 }
 
@@ -71,7 +71,7 @@ static MlirStringRef make_table(const resq_frame *f, MlirBlock body, const resq_
                                         (unsigned)mlirShapedTypeGetDimSize(tensor, 0));
   char *fresh = resq_fresh_symbol(f->module, a->prefix);
   MlirNamedAttribute attrs[] = {
-      resq_attr_str(f->ctx, "sym_name", fresh),
+      resq_attr_symbol_name(f->ctx, fresh),
       resq_attr(f->ctx, "global_type", mlirTypeAttrGet(array)),
       resq_attr(f->ctx, "linkage", mlirLLVMLinkageAttrGet(f->ctx, MlirLLVMLinkageInternal)),
       resq_attr_unit(f->ctx, "constant"),
@@ -87,7 +87,7 @@ static MlirStringRef make_table(const resq_frame *f, MlirBlock body, const resq_
   MlirOperation global = mlirOperationCreate(&state);
   mlirBlockInsertOwnedOperation(body, 0, global);
   free(fresh);
-  return resq_op_str(global, "sym_name");
+  return resq_symbol_name(global);
 }
 
 static MlirValue build_table(const resq_frame *f, const resq_builder *b, const resq_actual *a) {
@@ -138,7 +138,7 @@ static MlirOperation make_function(const resq_frame *f, const char *name, intptr
                                    MlirBlock *out_block) {
   MlirLocation loc = mlirOperationGetLocation(f->source);
   MlirNamedAttribute attrs[] = {
-      resq_attr_str(f->ctx, "sym_name", name),
+      resq_attr_symbol_name(f->ctx, name),
       resq_attr(f->ctx, "function_type",
                 mlirTypeAttrGet(mlirFunctionTypeGet(f->ctx, n, inputs, result != NULL, result))),
       resq_attr_str(f->ctx, "sym_visibility", "private"),
@@ -309,4 +309,5 @@ static void close_function(resq_frame *f) {
   f->device_state = NULL;
 }
 
-const resq_device resq_cpu_device = {"CPU", open_function, issue_call, close_function};
+const resq_device resq_cpu_device = {
+    .kind = "CPU", .open = open_function, .issue = issue_call, .close = close_function};

@@ -17,6 +17,7 @@
 #include "lowering/calibrate/calibrate.h"
 #include "lowering/calibrate/calibration_text.h"
 #include "lowering/calibrate/statistics_cache.h"
+#include "lowering/codegen/chip.h"
 #include "lowering/codegen/codegen.h"
 #include "compile_checks.h"
 #include "compile_files.h"
@@ -55,6 +56,7 @@ typedef struct compiling {
   char *pipeline;   ///< that ran; NULL before
   resq_facts facts; ///< of the report
   resq_file_uses files;
+  resq_chip chip;         ///< of level cuda in forms that are for one
   resq_out *outs[N_OUTS]; ///< written, to be committed together; NULL: none
 } compiling;
 
@@ -304,6 +306,8 @@ static resq_codegen_options codegen_options(const compiling *c) {
   return (resq_codegen_options){.levels = c->levels,
                                 .decode_rows = o->decode_rows ? o->decode_rows : 16,
                                 .prefill_rows = o->prefill_rows ? o->prefill_rows : 128,
+                                .gpu_rows = {o->gpu_rows[0], o->gpu_rows[1]},
+                                .ptxas = o->ptxas,
                                 .scheme = c->scheme,
                                 .threads = o->threads};
 }
@@ -359,11 +363,16 @@ static bool emit_one(compiling *c, resq_error *err) {
   if (!materialize(c, params, err))
     return false;
   resq_codegen_options codegen = codegen_options(c);
+  codegen.chip = &c->chip.target;
+  if (c->options->emit == RESQ_EMIT_PTX)
+    codegen.levels = "cuda";
   resq_bytes out;
-  resq_object_form form = c->options->emit == RESQ_EMIT_OBJ ? RESQ_OBJECT_CODE : RESQ_OBJECT_LLVM;
-  bool ok =
-      resq_codegen_one(root(c), &codegen, c->options->emit == RESQ_EMIT_LOWERED, form, &out, err) &&
-      write_bytes(c, &out, err);
+  resq_object_form form = c->options->emit == RESQ_EMIT_OBJ   ? RESQ_OBJECT_CODE
+                          : c->options->emit == RESQ_EMIT_PTX ? RESQ_OBJECT_ASSEMBLY
+                                                              : RESQ_OBJECT_LLVM;
+  bool ok = resq_codegen_one(root(c), &codegen, c->options->emit == RESQ_EMIT_LOWERED, form,
+                             &c->work, &out, err) &&
+            write_bytes(c, &out, err);
   resq_bytes_free(&out);
   return ok;
 }
@@ -373,8 +382,9 @@ static bool run(compiling *c, resq_error *err) {
   if (o->calibrate_only && !o->statistics)
     return resq_fail(err, RESQ_USAGE, "--calibrate-only needs --statistics=FILE to write to");
   if (!resq_compile_check_options(o, err) || !resq_codegen_check_levels(c->levels, err) ||
-      !resq_compile_check_files(o, &c->files, err) || !resq_workdir_create(&c->work, err) ||
-      !import_module(c, err) || !resq_compile_check_shape(root(c), o, err) ||
+      !resq_chip_open(o->chip, &c->chip, err) || !resq_compile_check_files(o, &c->files, err) ||
+      !resq_workdir_create(&c->work, err) || !import_module(c, err) ||
+      !resq_compile_check_shape(root(c), o, err) ||
       !resq_compile_check_module(root(c), &c->files, err))
     return false;
   if (o->emit == RESQ_EMIT_IMPORT)
@@ -397,14 +407,19 @@ static bool run(compiling *c, resq_error *err) {
   return emit_one(c, err);
 }
 
-/// All outputs appear at once, and none after an interrupt.
-static bool commit(compiling *c, resq_error *err) {
+/// All that takes time: what is left for commit cannot be interrupted.
+static bool complete(compiling *c, resq_error *err) {
   bool ok = true;
   for (int i = 0; ok && i < N_OUTS; i++)
     ok = !c->outs[i] || resq_out_complete(c->outs[i], err);
+  return ok;
+}
+
+/// All outputs appear at once, and none after an interrupt. Where that fails they are discarded.
+static bool commit(compiling *c, resq_error *err) {
   sigset_t held;
   resq_hold_begin(&held);
-  ok = ok && resq_out_commit_all(c->outs, N_OUTS, err);
+  bool ok = resq_out_commit_all(c->outs, N_OUTS, err);
   if (ok)
     resq_process_finish();
   resq_hold_end(&held);
@@ -416,7 +431,7 @@ bool resq_compile(const resq_compile_options *options, resq_error *err) {
   c.scheme = options->scheme ? options->scheme : DEFAULT_SCHEME;
   c.levels = options->levels ? options->levels : resq_level_default();
   resq_stages_init(&c.stages, options->verbose);
-  bool ok = run(&c, err);
+  bool ok = run(&c, err) && complete(&c, err);
   if (ok)
     ok = commit(&c, err);
   else
@@ -425,6 +440,7 @@ bool resq_compile(const resq_compile_options *options, resq_error *err) {
   resq_stages_close(&c.stages, ok);
   resq_file_uses_free(&c.files);
   resq_facts_free(&c.facts);
+  resq_chip_close(&c.chip);
   free(c.tokenizer);
   free(c.pipeline);
   if (c.statistics)

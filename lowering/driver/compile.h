@@ -14,7 +14,8 @@ typedef enum resq_emit {
   RESQ_EMIT_GENERIC, ///< resq ops as their definitions in upstream dialects, text
   RESQ_EMIT_LOWERED, ///< kernel calls of the first level and decode entry, text (parameters are laid out, not computed)
   RESQ_EMIT_LLVM, ///< the same, optimised LLVM IR
-  RESQ_EMIT_OBJ,  ///< the same, an object file
+  RESQ_EMIT_OBJ,  ///< the same, an object file, at level cuda PTX
+  RESQ_EMIT_PTX,  ///< the same, PTX of level cuda
 } resq_emit;
 
 typedef struct resq_compile_options {
@@ -33,8 +34,12 @@ typedef struct resq_compile_options {
   resq_emit emit;
   const char *levels;                ///< comma-separated; NULL: resq_level_default()
   int64_t decode_rows, prefill_rows; ///< 0: 16 and 128
-  const char *calibration;           ///< text file; NULL: text sampled from the model itself
-  int64_t calibration_windows;       ///< of 2,048 tokens; 0: 64 (16 when sampled)
+  int64_t gpu_rows
+      [2]; ///< the same of level cuda; 0: 16 and 2,048, or as many as windows of caches allow
+  const char *chip;  ///< of level cuda in forms that are for one chip, as in codegen/chip.h; NULL
+  const char *ptxas; ///< NVIDIA's assembler, for code of chips in front of their PTX; NULL: none
+  const char *calibration;     ///< text file; NULL: text sampled from the model itself
+  int64_t calibration_windows; ///< of 2,048 tokens; 0: 64 (16 when sampled)
   int64_t calibration_first; ///< how often the first row of a window counts in the moments that
                              ///< linears read; 0: RESQ_STATISTICS_FIRST_WEIGHT
   const char *statistics; ///< file to read statistics from, or to write with calibrate_only; NULL

@@ -32,6 +32,7 @@ static const struct {
     {"--statistics", offsetof(resq_compile_options, statistics), RESQ_READS, RESQ_WRITES, false},
     {"--chat-template", offsetof(resq_compile_options, chat_template), RESQ_READS, RESQ_READS,
      false},
+    {"--ptxas", offsetof(resq_compile_options, ptxas), RESQ_READS, RESQ_READS, false},
     {"-o", offsetof(resq_compile_options, output), RESQ_WRITES, RESQ_WRITES, true},
     {"--report", offsetof(resq_compile_options, report), RESQ_WRITES, RESQ_WRITES, false},
     {"--cache", offsetof(resq_compile_options, cache), RESQ_FILLS, RESQ_FILLS, false},

@@ -17,11 +17,11 @@
 
 /// An entry on its way from a lowering to the program table.
 typedef struct resq_lowered_entry {
-  const char *symbol; ///< of the function, or gpu.module, that is its code
-  /// The row of the program table, complete but for `run`, which is the function `symbol`.
+  const char *symbol; ///< of the function that is its code
+  /// The row of the program table, complete but for `run`, which is the function `symbol`, and `gpu`, which holds the
+  /// launches of all chips: code generation makes both.
   resq_entry row;
-  /// Where row.gpu points, at level cuda, else NULL: the walk sets launches, code generation images.
-  resq_gpu_code *gpu;
+  resq_gpu_launches launches; ///< at level cuda: those of the chip that it was lowered for
 } resq_lowered_entry;
 
 /// The entries of one module at one level, in the order of its functions. Zero is empty.

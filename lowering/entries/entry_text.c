@@ -40,25 +40,6 @@ static const char *rule_word(int32_t kind) {
   return "";
 }
 
-static const char *gpu_arg_word(int32_t kind) {
-  switch ((resq_gpu_arg_kind)kind) {
-  case RESQ_GPU_WORKSPACE:
-    return "workspace";
-  case RESQ_GPU_ARGUMENT:
-    return "argument";
-  case RESQ_GPU_PARAM:
-    return "param";
-  case RESQ_GPU_CACHE:
-    return "cache";
-  case RESQ_GPU_ROWS:
-    return "rows";
-  case RESQ_GPU_CAPACITY:
-    return "capacity";
-  }
-  assert(!"launch.c gives no other argument");
-  return "";
-}
-
 //===-- Structures --------------------------------------------------------===//
 
 typedef MlirAttribute (*item_writer)(MlirContext ctx, const void *items, int64_t i);
@@ -79,6 +60,10 @@ static MlirAttribute number(MlirContext ctx, int64_t v) {
   return mlirIntegerAttrGet(mlirIntegerTypeGet(ctx, 64), v);
 }
 
+// A field that is called as the member that it shows.
+#define TEXT(of, member) resq_attr_str(ctx, #member, (of)->member)
+#define NUMBER(of, member) resq_attr_i64(ctx, #member, (of)->member)
+
 /// ["below", 260], ["row", 0], ["position"]
 static MlirAttribute rule(MlirContext ctx, const void *items, int64_t i) {
   const resq_index_rule *r = (const resq_index_rule *)items + i;
@@ -93,11 +78,11 @@ static MlirAttribute argument(MlirContext ctx, const void *items, int64_t i) {
   const MlirNamedAttribute fields[] = {
       resq_attr_str(ctx, "dtype", dtype_word(a->dtype)),
       resq_attr(ctx, "is_result", mlirBoolAttrGet(ctx, a->is_result)),
-      resq_attr_str(ctx, "name", a->name),
-      resq_attr_i64(ctx, "rows", a->rows),
-      resq_attr_i64(ctx, "rows_as", a->rows_as),
+      TEXT(a, name),
+      NUMBER(a, rows),
+      NUMBER(a, rows_as),
       resq_attr(ctx, "rules", list(ctx, a->rules, a->n_rules, rule)),
-      resq_attr_i64(ctx, "width", a->width),
+      NUMBER(a, width),
   };
   return mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);
 }
@@ -106,9 +91,9 @@ static MlirAttribute cache_use(MlirContext ctx, const void *items, int64_t i) {
   const resq_cache_use *u = (const resq_cache_use *)items + i;
   const MlirNamedAttribute fields[] = {
       resq_attr(ctx, "appends", mlirBoolAttrGet(ctx, u->is_append)),
-      resq_attr_i64(ctx, "cache", u->cache),
-      resq_attr_i64(ctx, "positions", u->positions),
-      resq_attr_i64(ctx, "sequences", u->sequences),
+      NUMBER(u, cache),
+      NUMBER(u, positions),
+      NUMBER(u, sequences),
   };
   return mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);
 }
@@ -117,45 +102,20 @@ static MlirAttribute op_name(MlirContext ctx, const void *items, int64_t i) {
   return text(ctx, ((const char *const *)items)[i]);
 }
 
-/// ["param", 0, 128]: kind, index, byte offset.
-static MlirAttribute gpu_arg(MlirContext ctx, const void *items, int64_t i) {
-  const resq_gpu_arg *a = (const resq_gpu_arg *)items + i;
-  MlirAttribute parts[] = {text(ctx, gpu_arg_word(a->kind)), number(ctx, a->index),
-                           number(ctx, a->offset)};
-  return mlirArrayAttrGet(ctx, 3, parts);
-}
-
-static MlirAttribute launch(MlirContext ctx, const void *items, int64_t i) {
-  const resq_gpu_launch *l = (const resq_gpu_launch *)items + i;
-  const MlirNamedAttribute fields[] = {
-      resq_attr(ctx, "args", list(ctx, l->args, l->n_args, gpu_arg)),
-      resq_attr_i64(ctx, "grid_y", l->grid_y),
-      resq_attr_i64(ctx, "grid_z", l->grid_z),
-      resq_attr_str(ctx, "kernel", l->kernel),
-      resq_attr_i64(ctx, "rows_of", l->rows_of),
-      resq_attr_i64(ctx, "rows_per_block", l->rows_per_block),
-      resq_attr_i64(ctx, "shared", l->shared_bytes),
-      resq_attr_i64(ctx, "threads", l->threads),
-  };
-  return mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);
-}
+#define ITEMS(from, field, count, write)                                                           \
+  resq_attr(ctx, #field, list(ctx, (from)->field, (from)->count, write))
 
 static MlirAttribute entry(MlirContext ctx, const resq_entry *e) {
   const MlirNamedAttribute fields[] = {
-      resq_attr(ctx, "args", list(ctx, e->args, e->n_args, argument)),
-      resq_attr_str(ctx, "function", e->function),
-      resq_attr_str(ctx, "level", e->level),
-      resq_attr_i64(ctx, "max_rows", e->max_rows),
-      resq_attr(ctx, "op_names", list(ctx, e->op_names, e->n_ops, op_name)),
-      resq_attr(ctx, "uses", list(ctx, e->uses, e->n_uses, cache_use)),
+      ITEMS(e, args, n_args, argument),
+      TEXT(e, function),
+      TEXT(e, level),
+      NUMBER(e, max_rows),
+      ITEMS(e, op_names, n_ops, op_name),
+      ITEMS(e, uses, n_uses, cache_use),
       resq_attr_i64(ctx, "workspace", e->workspace_bytes),
-      // Of a GPU's entries only.
-      resq_attr(
-          ctx, "launches",
-          list(ctx, e->gpu ? e->gpu->launches : NULL, e->gpu ? e->gpu->n_launches : 0, launch)),
   };
-  intptr_t n = sizeof fields / sizeof *fields;
-  return mlirDictionaryAttrGet(ctx, e->gpu ? n : n - 1, fields);
+  return mlirDictionaryAttrGet(ctx, sizeof fields / sizeof *fields, fields);
 }
 
 void resq_entries_describe(const resq_entries *entries, MlirOperation module) {

@@ -1,244 +1,173 @@
 //===-- launch.c - a kernel call as a launch ------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Launches of one stream run in order and see each other's writes, so no barriers are placed:
-// a function is its list of launches. Kernels are functions of run-time arguments only.
+// Launches of one stream run in order and see each other's writes, so no barriers are placed: a function is its list of
+// launches.
 //===----------------------------------------------------------------------===//
-#include "lowering/gpu/launch.h"
+#include "launch.h"
 
 #include "dialect/memory.h"
-#include "lowering/calls/kernel_call.h"
-#include "mlir-c/Dialect/LLVM.h"
+#include "dialect/ops.h"
+#include "gpu_wrapper.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+/// From this capability on launches of one stream may overlap, and every kernel of runtime/kernels/nvptx waits itself
+/// for the launch before it.
+enum { OVERLAPPING = 90 };
 
 /// What the GPU keeps for a function: the device_state of its frame.
 typedef struct gpu_function {
-  resq_gpu_launch *launches; ///< [calls so far]
-  int capacity;
+  const resq_gpu_target *chip;
+  MlirOperation kernels; ///< the gpu.module
+  resq_builder b;        ///< inside the new function
 } gpu_function;
 
-/// The grid of one call: resq_gpu_launch of resq/abi.h.
-typedef struct gpu_grid {
-  int rows_of, rows_per_block;
-  int64_t grid_y, grid_z;
-  int threads, shared_bytes;
-} gpu_grid;
+//===-- Arguments ---------------------------------------------------------===//
 
-/// -1: not what a launch can pass.
-static int32_t abi_kind(const resq_actual *a) {
+/// Triples of resq.launch.
+typedef struct launch_args {
+  int64_t numbers[3 * RESQ_GPU_MAX_ARGS];
+  intptr_t n;
+} launch_args;
+_Static_assert(RESQ_MAX_FORMALS + 1 <= RESQ_GPU_MAX_ARGS,
+               "a launch takes all of a kernel's, and scratch memory");
+
+static void push(launch_args *args, int64_t kind, int64_t index, int64_t offset) {
+  args->numbers[args->n++] = kind;
+  args->numbers[args->n++] = index;
+  args->numbers[args->n++] = offset;
+}
+
+static void push_actual(launch_args *args, const resq_actual *a) {
   switch (a->kind) {
   case RESQ_ACTUAL_WORKSPACE:
-    return RESQ_GPU_WORKSPACE;
-  case RESQ_ACTUAL_ARGUMENT:
-    return RESQ_GPU_ARGUMENT;
-  case RESQ_ACTUAL_PARAM:
-    return RESQ_GPU_PARAM;
-  case RESQ_ACTUAL_CACHE:
-    return RESQ_GPU_CACHE;
-  case RESQ_ACTUAL_ROWS:
-    return RESQ_GPU_ROWS;
-  case RESQ_ACTUAL_CAPACITY:
-    return RESQ_GPU_CAPACITY;
-  default:
-    return -1;
-  }
-}
-
-/// A null pointer is a constant here: the wrapper then has no code for it.
-static bool is_inside(const resq_actual *a) {
-  return resq_actual_is_constant(a) || a->kind == RESQ_ACTUAL_NULL;
-}
-
-//===-- Kernels -----------------------------------------------------------===//
-
-static MlirBlock device_body(const resq_frame *f) {
-  return mlirRegionGetFirstBlock(mlirOperationGetRegion(f->target, 0));
-}
-
-static bool has_symbol(const resq_frame *f, const char *name) {
-  for (MlirOperation op = mlirBlockGetFirstOperation(device_body(f)); !mlirOperationIsNull(op);
-       op = mlirOperationGetNextInBlock(op))
-    if (resq_str_eq(resq_op_str(op, "sym_name"), name))
-      return true;
-  return false;
-}
-
-/// A function op in the gpu.module; a null body declares.
-static void add_function(resq_frame *f, const char *op, const char *name, intptr_t n,
-                         const MlirType *types, MlirBlock body, intptr_t n_more,
-                         const MlirNamedAttribute *more) {
-  MlirNamedAttribute attrs[] = {
-      resq_attr_str(f->ctx, "sym_name", name),
-      resq_attr(f->ctx, "function_type",
-                mlirTypeAttrGet(mlirFunctionTypeGet(f->ctx, n, types, 0, NULL))),
-  };
-  MlirOperationState state =
-      mlirOperationStateGet(resq_str(op), mlirOperationGetLocation(f->source));
-  mlirOperationStateAddAttributes(&state, 2, attrs);
-  mlirOperationStateAddAttributes(&state, n_more, more);
-  MlirRegion region = mlirRegionCreate();
-  if (!mlirBlockIsNull(body))
-    mlirRegionAppendOwnedBlock(region, body);
-  mlirOperationStateAddOwnedRegions(&state, 1, &region);
-  mlirBlockAppendOwnedOperation(device_body(f), mlirOperationCreate(&state));
-}
-
-static void declare_kernel(const resq_kernel_call *k, const char *name) {
-  resq_frame *f = k->frame;
-  if (has_symbol(f, name))
+    push(args, RESQ_GPU_WORKSPACE, 0, a->i);
     return;
-  MlirType types[RESQ_MAX_FORMALS];
-  for (int i = 0; i < k->kernel->n_formals; i++)
-    types[i] = resq_formal_type(f->ctx, &k->kernel->formals[i]);
-  MlirNamedAttribute is_private = resq_attr_str(f->ctx, "sym_visibility", "private");
-  add_function(f, "func.func", name, k->kernel->n_formals, types, (MlirBlock){NULL}, 1,
-               &is_private);
+  case RESQ_ACTUAL_ARGUMENT:
+    push(args, RESQ_GPU_ARGUMENT, a->index, a->i);
+    return;
+  case RESQ_ACTUAL_PARAM:
+    push(args, RESQ_GPU_PARAM, 0, a->i);
+    return;
+  case RESQ_ACTUAL_CACHE:
+    push(args, RESQ_GPU_CACHE, a->index, 0);
+    return;
+  case RESQ_ACTUAL_ROWS:
+    push(args, RESQ_GPU_ROWS, a->index, 0);
+    return;
+  case RESQ_ACTUAL_CAPACITY:
+    push(args, RESQ_GPU_CAPACITY, 0, 0);
+    return;
+  case RESQ_ACTUAL_MISSING: // no call with a missing argument is issued
+  case RESQ_ACTUAL_NULL:    // these are the wrapper's
+  case RESQ_ACTUAL_TABLE:
+  case RESQ_ACTUAL_I64:
+  case RESQ_ACTUAL_F32:
+    break;
+  }
+  assert(false);
 }
 
-static void make_wrapper(const resq_kernel_call *k, const char *name, int threads) {
-  resq_frame *f = k->frame;
-  char kernel[96];
-  snprintf(kernel, sizeof kernel, "%s_%s", k->kernel->name, f->level);
-  declare_kernel(k, kernel);
-  MlirType types[RESQ_MAX_FORMALS];
-  MlirLocation loc = mlirOperationGetLocation(f->source), locs[RESQ_MAX_FORMALS];
-  intptr_t n = 0;
+/// The argument of the function whose rows the call works on.
+static int64_t rows_of(const resq_kernel_call *k) {
   for (int i = 0; i < k->kernel->n_formals; i++)
-    if (!is_inside(&k->actuals[i])) {
-      locs[n] = loc;
-      types[n++] = resq_formal_type(f->ctx, &k->kernel->formals[i]);
-    }
-  MlirBlock body = mlirBlockCreate(n, types, locs);
-  resq_builder b = resq_build_at_end(body, loc);
-  b.ctx = f->ctx;
-  MlirValue args[RESQ_MAX_FORMALS];
-  intptr_t next = 0;
-  for (int i = 0; i < k->kernel->n_formals; i++) {
-    if (k->actuals[i].kind == RESQ_ACTUAL_NULL)
-      args[i] = resq_build_null(&b);
-    else
-      args[i] = is_inside(&k->actuals[i]) ? resq_build_constant(&b, &k->actuals[i])
-                                          : mlirBlockGetArgument(body, next++);
-  }
-  MlirNamedAttribute callee = resq_attr_sym(f->ctx, "callee", kernel);
-  resq_build_op(&b, "func.call", k->kernel->n_formals, args, 0, NULL, 1, &callee);
-  resq_build_op(&b, "gpu.return", 0, NULL, 0, NULL, 0, NULL);
-  int32_t block[] = {threads, 1, 1};
-  MlirNamedAttribute more[] = {
-      resq_attr_unit(f->ctx, "gpu.kernel"),
-      resq_attr(f->ctx, "known_block_size", mlirDenseI32ArrayGet(f->ctx, 3, block)),
-  };
-  add_function(f, "gpu.func", name, n, types, body, 2, more);
+    if (k->actuals[i].kind == RESQ_ACTUAL_ROWS)
+      return k->actuals[i].index;
+  return -1;
+}
+
+static const resq_actual *actual(const resq_kernel_call *k, const char *name) {
+  const int i = resq_formal_find(k->kernel, name);
+  assert(i >= 0); // kernels.def has it
+  return &k->actuals[i];
 }
 
 //===-- Launches ----------------------------------------------------------===//
 
-static resq_gpu_launch describe_launch(const resq_kernel_call *k, const char *kernel,
-                                       const gpu_grid *grid) {
-  resq_arena *memory = &k->frame->entries->memory;
-  resq_gpu_arg *args = resq_arena_new(memory, (size_t)k->kernel->n_formals, sizeof *args);
-  int32_t n = 0;
-  for (int i = 0; i < k->kernel->n_formals; i++) {
-    const resq_actual *a = &k->actuals[i];
-    if (is_inside(a))
-      continue;
-    assert(abi_kind(a) >= 0); // issue_launch has refused calls with others
-    args[n++] = (resq_gpu_arg){.kind = abi_kind(a), .index = a->index, .offset = a->i};
+static MlirStringRef label(const resq_kernel_call *k) {
+  return resq_str(k->frame->op_names[k->ticket]);
+}
+
+static void launch_observe(const resq_kernel_call *k, const resq_builder *at) {
+  launch_args args = {.n = 0};
+  push_actual(&args, actual(k, "x"));
+  resqLaunchObserveOpBuild(at, k->ticket, label(k), args.n, args.numbers, rows_of(k),
+                           actual(k, "site")->i, actual(k, "width")->i, actual(k, "ld")->i);
+}
+
+static void launch_kernel(const resq_kernel_call *k, const resq_gpu_plan *plan,
+                          const resq_builder *at) {
+  resq_frame *f = k->frame;
+  const gpu_function *g = f->device_state;
+  const resq_gpu_wrapper wrapper = resq_gpu_wrapper_of(k, g->chip, plan, g->kernels);
+  launch_args args = {.n = 0};
+  for (int i = 0; i < k->kernel->n_formals; i++)
+    if (!resq_gpu_is_inside(&k->actuals[i]))
+      push_actual(&args, &k->actuals[i]);
+  if (wrapper.takes_scratch) {
+    const resq_range scratch =
+        resq_workspace_allocate(&f->workspace, plan->scratch_bytes, f->op_index);
+    push(&args, RESQ_GPU_WORKSPACE, 0, scratch.begin);
   }
-  return (resq_gpu_launch){.kernel = resq_arena_text(memory, kernel, strlen(kernel)),
-                           .op = k->ticket,
-                           .rows_of = grid->rows_of,
-                           .rows_per_block = grid->rows_per_block,
-                           .grid_y = (int32_t)grid->grid_y,
-                           .grid_z = (int32_t)grid->grid_z,
-                           .threads = grid->threads,
-                           .shared_bytes = grid->shared_bytes,
-                           .n_args = n,
-                           .args = args};
+  MlirOperation op =
+      resqLaunchOpBuild(at, k->ticket, label(k), wrapper.symbol, args.n, args.numbers,
+                        plan->items_per_row, plan->items_per_block, plan->threads);
+  resqLaunchOpSetRowsOf(op, rows_of(k));
+  resqLaunchOpSetBlocksPerSm(op, plan->blocks_per_sm);
+  resqLaunchOpSetSharedBytes(op, plan->shared_bytes);
+  resqLaunchOpSetEarly(op, g->chip->capability >= OVERLAPPING);
 }
 
 //===-- The device --------------------------------------------------------===//
 
-static void open_module(resq_frame *f, const char *symbol) {
-  f->device_state = resq_new(1, sizeof(gpu_function));
+/// func.func @symbol(), and the chip's gpu.module.
+static void open_function(resq_frame *f, const char *symbol) {
+  gpu_function *g = f->device_state = resq_new(1, sizeof *g);
+  g->chip = f->device->options;
+  g->kernels = resq_gpu_module(f->module, g->chip);
   MlirLocation loc = mlirOperationGetLocation(f->source);
-  MlirOperationState state = mlirOperationStateGet(resq_str("gpu.module"), loc);
-  MlirNamedAttribute name = resq_attr_str(f->ctx, "sym_name", symbol);
-  mlirOperationStateAddAttributes(&state, 1, &name);
+  MlirOperationState state = mlirOperationStateGet(resq_str("func.func"), loc);
+  const MlirNamedAttribute attrs[] = {
+      resq_attr_symbol_name(f->ctx, symbol),
+      resq_attr(f->ctx, "function_type",
+                mlirTypeAttrGet(mlirFunctionTypeGet(f->ctx, 0, NULL, 0, NULL))),
+  };
+  mlirOperationStateAddAttributes(&state, 2, attrs);
   MlirRegion region = mlirRegionCreate();
-  mlirRegionAppendOwnedBlock(region, mlirBlockCreate(0, NULL, NULL));
+  MlirBlock body = mlirBlockCreate(0, NULL, NULL);
+  mlirRegionAppendOwnedBlock(region, body);
   mlirOperationStateAddOwnedRegions(&state, 1, &region);
   f->target = mlirOperationCreate(&state);
   mlirBlockInsertOwnedOperationAfter(mlirOperationGetBlock(f->source), f->source, f->target);
-}
-
-/// False when the kernel has no variant for a GPU.
-static bool find_grid(const resq_kernel_call *k, gpu_grid *out) {
-  const resq_kernel_grid *g = &k->kernel->grid;
-  if (!g->threads)
-    return false;
-  *out = (gpu_grid){
-      .rows_per_block = g->rows_per_block, .grid_y = 1, .grid_z = 1, .threads = g->threads};
-  for (int i = 0; i < k->kernel->n_formals; i++)
-    if (k->actuals[i].kind == RESQ_ACTUAL_ROWS)
-      out->rows_of = k->actuals[i].index;
-  if (g->columns_of) {
-    const int columns = resq_formal_find(k->kernel, g->columns_of);
-    // kernel_contract_test checks each row of kernels.def for it.
-    assert(columns >= 0 && k->actuals[columns].kind == RESQ_ACTUAL_I64);
-    out->grid_y = (k->actuals[columns].i + g->columns_per_block - 1) / g->columns_per_block;
-  }
-  return true;
+  g->b = resq_build_at_end(body, loc);
+  g->b.ctx = f->ctx;
 }
 
 static void issue_launch(resq_kernel_call *k) {
   resq_frame *f = k->frame;
   gpu_function *g = f->device_state;
   resq_hazards_barrier(&f->hazards); // a stream's order is a barrier after every launch
-  gpu_grid grid;
-  if (!find_grid(k, &grid)) {
-    resq_lower_fail(f, k->op, "no GPU kernel %s yet", k->kernel->name);
-    return;
-  }
-  for (int i = 0; i < k->kernel->n_formals; i++)
-    if (!is_inside(&k->actuals[i]) && abi_kind(&k->actuals[i]) < 0) {
-      resq_lower_fail(f, k->op, "%s: constant tables are not lowered for a GPU yet",
-                      k->kernel->name);
-      return;
-    }
-  char name[256];
-  resq_wrapper_name(k, name, sizeof name);
-  // Null pointers are constants: kernels with and without them are two.
-  size_t used = strlen(name);
-  for (int i = 0; i < k->kernel->n_formals && used + 8 < sizeof name; i++)
-    if (k->actuals[i].kind == RESQ_ACTUAL_NULL)
-      used += (size_t)snprintf(name + used, sizeof name - used, "_null%d", i);
-  if (!has_symbol(f, name))
-    make_wrapper(k, name, grid.threads);
-  if (f->n_calls > g->capacity) {
-    g->capacity = f->n_calls * 2 + 64;
-    g->launches = resq_resize(g->launches, (size_t)g->capacity, sizeof *g->launches);
-  }
-  g->launches[k->ticket] = describe_launch(k, name, &grid);
+  g->b.loc = mlirOperationGetLocation(k->op);
+  const resq_gpu_plan plan = resq_launch_plan(k, g->chip->capability);
+  if (plan.threads)
+    launch_kernel(k, &plan, &g->b);
+  else
+    launch_observe(k, &g->b);
 }
 
-static void close_module(resq_frame *f) {
+static void close_function(resq_frame *f) {
   gpu_function *g = f->device_state;
-  resq_arena *memory = &f->entries->memory;
-  const int32_t n = f->failed ? 0 : f->n_calls; // of a call that failed there is no launch
-  resq_gpu_launch *launches = resq_arena_new(memory, (size_t)n, sizeof *launches);
-  for (int32_t i = 0; i < n; i++)
-    launches[i] = g->launches[i];
-  free(g->launches);
+  resq_build_op(&g->b, "func.return", 0, NULL, 0, NULL, 0, NULL);
   free(g);
   f->device_state = NULL;
-  f->entry->gpu = resq_arena_new(memory, 1, sizeof *f->entry->gpu);
-  *f->entry->gpu = (resq_gpu_code){.n_launches = n, .launches = launches};
-  f->entry->row.gpu = f->entry->gpu;
 }
 
-const resq_device resq_gpu_device = {"GPU", open_module, issue_launch, close_module};
+resq_device resq_gpu_device(const resq_gpu_target *chip) {
+  return (resq_device){.kind = "GPU",
+                       .options = chip,
+                       .open = open_function,
+                       .issue = issue_launch,
+                       .close = close_function};
+}

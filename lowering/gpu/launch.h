@@ -4,8 +4,13 @@
 #define RESQ_LOWERING_GPU_LAUNCH_H
 
 #include "lowering/calls/frame.h"
+#include "lowering/support/levels.h"
 
-/// A function becomes a gpu.module and its launches: lower_gpu.h.
-extern const resq_device resq_gpu_device;
+/// For that chip: a function becomes a func.func of launches, of kernels in the chip's gpu.module (lower_gpu.h). The
+/// chip must outlive the walk.
+resq_device resq_gpu_device(const resq_gpu_target *chip);
+
+/// The launches of such a function as the program table has them, in `memory`.
+resq_gpu_launches resq_gpu_launches_of(MlirOperation function, resq_arena *memory);
 
 #endif // RESQ_LOWERING_GPU_LAUNCH_H

@@ -13,6 +13,7 @@
 #include "lowering/support/parallel.h"
 
 #include <cblas.h>
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -158,6 +159,7 @@ static int64_t least(const search *s) {
 bool resq_search_clip_ratio(int threads, const float *samples, int64_t rows, int64_t width,
                             const resq_clip_weight *weights, int64_t n_weights,
                             const resq_clip_search *how, float *ratio, resq_error *err) {
+  assert(width % how->group == 0 && how->steps >= 1); // resq_evaluate_clip_ratio refuses others
   search s = {samples, rows, width, weights, n_weights, how, .blocks = 0};
   s.blocks = (rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
   s.sums = calloc((size_t)(how->steps * s.blocks), sizeof *s.sums);

@@ -12,11 +12,13 @@
 #include "trellis.h"
 
 #include <cblas.h>
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_A_TASK = 64, BLOCK = 64 }; // rows: whole tiles of a trellis
+enum { ROWS_A_TASK = 64, BLOCK = 64 };
+_Static_assert(ROWS_A_TASK % RESQ_TRELLIS_LENGTH == 0, "a task has whole tiles of a trellis");
 
 //===-- Order and factor --------------------------------------------------===//
 
@@ -147,17 +149,18 @@ static void code_paths(const weight_job *j, const row_block *b, int64_t i, const
 /// Columns [first, last) of the order.
 static void code_block(const weight_job *j, const row_block *b, int64_t first, int64_t last) {
   float scales[ROWS_A_TASK];
+  assert(b->rows <= ROWS_A_TASK && last - first <= BLOCK); // code_rows cuts rows and columns so
   for (int64_t i = first; i < last; ++i) {
     const resq_gptq_part *part = j->places[i].part;
     int64_t column = j->places[i].column, groups = part->width / part->how.group;
     for (int64_t r = 0; r < b->rows; ++r)
       scales[r] = part->scales[(b->begin + r) * groups + column / part->how.group];
     int8_t *codes = part->codes + b->begin * part->width + column;
-    (part->how.kind == RESQ_CODE_TRELLIS ? code_paths : code_nearest)(j, b, i, scales, codes);
+    (part->how.codes.kind == RESQ_CODE_TRELLIS ? code_paths : code_nearest)(j, b, i, scales, codes);
     const float *u = j->factor + i * j->n;
     for (int64_t r = 0; r < b->rows; ++r) {
       float *w = b->w + r * j->n;
-      float value = resq_weight_value(part->how.kind, codes[r * part->width]);
+      float value = resq_weight_value(part->how.codes.kind, codes[r * part->width]);
       float error = (w[i] - scales[r] * value) / u[i];
       b->errors[r * BLOCK + i - first] = error;
       for (int64_t k = i + 1; k < last; ++k)

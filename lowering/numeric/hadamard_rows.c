@@ -8,6 +8,7 @@
 #include "linalg.h"
 #include "lowering/support/parallel.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,9 @@ static void transform_rows(void *opaque, int64_t task) {
 
 bool resq_hadamard_rows(int threads, double *x, int64_t rows, int64_t width, int64_t size,
                         int64_t order, const int8_t *signs, bool transposed) {
+  // resq_evaluate_hadamard has found the order of the size, and that blocks of it make up the width.
+  assert(order > 0 && size % order == 0 && width % size == 0);
+  assert(order == 1 || signs); // as above: the order's matrix
   transform t = {x, rows, width, size, order, signs, transposed, false};
   resq_parallel(threads, (rows + RESQ_TASK_ROWS - 1) / RESQ_TASK_ROWS, transform_rows, &t);
   return !t.no_memory;

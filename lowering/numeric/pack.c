@@ -10,6 +10,7 @@
 #include "kernels/layout/trellis_weights.h"
 #include "lowering/support/parallel.h"
 
+#include <assert.h>
 #include <string.h>
 
 _Static_assert((int)RESQ_TRELLIS_STATES == (int)RESQ_TRELLIS_KERNEL_STATES,
@@ -134,9 +135,9 @@ void resq_pack_panel(int threads, resq_float element, const void *x, bool is_dou
 
 typedef struct code_job {
   const int8_t *codes;
-  int64_t rows, k, group;
-  int bits;
-  resq_code_kind kind; ///< trellis codes are places of trellis_weights.h
+  int64_t rows, k;
+  resq_packing packing;
+  resq_codebook codebook; ///< trellis codes are places of trellis_weights.h
   uint8_t *out;
 } code_job;
 
@@ -159,37 +160,40 @@ static void pack_path(const code_job *p, const int8_t *places, int64_t rows, int
 /// bytes behind channel 0.
 static void pack_column(const code_job *p, const int8_t *codes, int64_t rows, int offset, int shift,
                         uint8_t *at) {
-  uint8_t kept = p->bits == 8 ? 0 : (uint8_t)(0xf0 >> shift);
+  uint8_t kept = p->codebook.bits == 8 ? 0 : (uint8_t)(0xf0 >> shift);
   for (int64_t c = 0; c < rows; ++c)
     at[4 * c] = (uint8_t)((at[4 * c] & kept) | (unsigned)(codes[c * p->k] + offset) << shift);
 }
 
 static void pack_code_tile(void *opaque, int64_t tile) {
   const code_job *p = opaque;
-  int64_t bytes = resq_packed_tile_bytes(p->k, p->group, p->bits);
+  const int bits = (int)p->codebook.bits;
+  const int64_t group = p->packing.group, bytes = resq_packed_tile_bytes(p->k, group, bits);
   uint8_t *out = p->out + tile * bytes;
-  bool as_they_are = p->kind == RESQ_CODE_E4M3;
+  bool as_they_are = p->codebook.kind == RESQ_CODE_E4M3;
   for (int64_t i = 0; i < bytes; ++i)
-    out[i] = as_they_are ? 0 : resq_packed_zero(i, p->bits);
+    out[i] = as_they_are ? 0 : resq_packed_zero(i, bits);
   int64_t first = tile * RESQ_TILE_N;
   int64_t rows = p->rows - first < RESQ_TILE_N ? p->rows - first : RESQ_TILE_N;
   for (int64_t k = 0; k < p->k; ++k) {
     const int8_t *codes = p->codes + first * p->k + k;
-    resq_packed_place to = resq_packed_code_place(0, k, p->k, p->group, p->bits);
-    if (p->kind == RESQ_CODE_TRELLIS)
+    resq_packed_place to = resq_packed_code_place(0, k, p->k, group, bits);
+    if (p->codebook.kind == RESQ_CODE_TRELLIS)
       pack_path(p, codes, rows, to.shift, out + to.byte);
-    else if (resq_packed_planes(p->bits))
+    else if (resq_packed_planes(bits))
       for (int64_t c = 0; c < rows; ++c)
-        resq_pack_weight_code(out, c, k, codes[c * p->k], p->k, p->group, p->bits);
+        resq_pack_weight_code(out, c, k, codes[c * p->k], p->k, group, bits);
     else
-      pack_column(p, codes, rows, as_they_are ? 0 : resq_packed_offset(p->bits), to.shift,
+      pack_column(p, codes, rows, as_they_are ? 0 : resq_packed_offset(bits), to.shift,
                   out + to.byte);
   }
 }
 
-void resq_pack_codes(int threads, const int8_t *codes, int64_t rows, int64_t k, int64_t group,
-                     int bits, resq_code_kind kind, uint8_t *out) {
-  code_job p = {codes, rows, k, group, bits, kind, out};
+void resq_pack_codes(int threads, const int8_t *codes, int64_t rows, int64_t k,
+                     resq_packing packing, resq_codebook codebook, uint8_t *out) {
+  // Types refuse another packing of these codes (resqVerifyQuant), and pack_layout.h lays out none.
+  assert(resq_packing_has_kernels(packing, codebook.bits));
+  code_job p = {codes, rows, k, packing, codebook, out};
   resq_parallel(threads, (rows + RESQ_TILE_N - 1) / RESQ_TILE_N, pack_code_tile, &p);
 }
 

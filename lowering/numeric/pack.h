@@ -33,10 +33,10 @@ void resq_pack_panel(int threads, resq_float element, const void *x, bool is_dou
                      int64_t k, void *out);
 
 /// Codes [rows, k] to the tiles of pack_layout.h, without scales: round_up(rows, 16) / 16 *
-/// resq_packed_tile_bytes bytes. `group` is the activation's. E4M3 codes have 8 bits and are
+/// resq_packed_tile_bytes bytes. The packing is one that kernels read for codes of so many bits. E4M3 codes have 8 bits and are
 /// stored as they are; of trellis codes, which are places of closed paths, the last 4 bits.
-void resq_pack_codes(int threads, const int8_t *codes, int64_t rows, int64_t k, int64_t group,
-                     int bits, resq_code_kind kind, uint8_t *out);
+void resq_pack_codes(int threads, const int8_t *codes, int64_t rows, int64_t k,
+                     resq_packing packing, resq_codebook codebook, uint8_t *out);
 
 /// Scales [rows, groups] (bf16 values) to columns first_row.. of out [groups, round_up(n, 16)]
 /// bf16; padding is the caller's.

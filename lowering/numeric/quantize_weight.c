@@ -13,6 +13,7 @@
 #include "lowering/support/parallel.h"
 #include "trellis.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -129,14 +130,15 @@ static double e4m3_error(const float *w, int64_t count, float inverse, float nor
 
 /// The largest value of a code, of integers above 0.
 static float top_of(const resq_weight_code *how) {
-  return how->kind == RESQ_CODE_E4M3 ? RESQ_E4M3_TOP : (float)((1 << (how->bits - 1)) - 1);
+  return how->codes.kind == RESQ_CODE_E4M3 ? RESQ_E4M3_TOP
+                                           : (float)((1 << (how->codes.bits - 1)) - 1);
 }
 
 /// In units of s^norm.
 static double group_error(const float *w, int64_t count, float scale, const resq_weight_code *how) {
   float norm = (float)how->norm, inverse = 1.0f / scale;
-  return how->kind == RESQ_CODE_E4M3 ? e4m3_error(w, count, inverse, norm)
-                                     : integer_error(w, count, inverse, norm, top_of(how));
+  return how->codes.kind == RESQ_CODE_E4M3 ? e4m3_error(w, count, inverse, norm)
+                                           : integer_error(w, count, inverse, norm, top_of(how));
 }
 
 RESQ_CLONES
@@ -170,7 +172,7 @@ static void encode_e4m3(const float *w, int64_t count, float scale, int8_t *code
 
 static void encode(const float *w, float scale, const resq_weight_code *how, int8_t *codes) {
   float top = top_of(how);
-  if (how->kind == RESQ_CODE_E4M3)
+  if (how->codes.kind == RESQ_CODE_E4M3)
     encode_e4m3(w, how->group, scale, codes);
   else
     encode_integers(w, how->group, scale, -top - 1, top, codes);
@@ -188,7 +190,7 @@ float resq_weight_value(resq_code_kind kind, int8_t code) {
 }
 
 int8_t resq_weight_code_of(const resq_weight_code *how, float t) {
-  if (how->kind == RESQ_CODE_E4M3)
+  if (how->codes.kind == RESQ_CODE_E4M3)
     return (int8_t)resq_e4m3_from_f32(t);
   float top = top_of(how), code = rintf(t);
   code = code > -top - 1 ? code < top ? code : top : -top - 1; // NaN too becomes a code
@@ -258,7 +260,7 @@ static void quantize_rows(void *opaque, int64_t task) {
   for (int64_t g = 0; g < groups; ++g) {
     int64_t at = first * j->width + g * j->how->group;
     float *scales = &j->scales[first * groups + g];
-    if (j->how->kind == RESQ_CODE_TRELLIS) {
+    if (j->how->codes.kind == RESQ_CODE_TRELLIS) {
       resq_trellis_tile t = {j->x + at,     j->width, j->how->group, (int)(last - first),
                              j->codes + at, scales,   groups};
       resq_trellis_quantize(&t, j->how->steps);
@@ -272,6 +274,9 @@ static void quantize_rows(void *opaque, int64_t task) {
 
 void resq_quantize_weight(int threads, const float *x, int64_t rows, int64_t width,
                           const resq_weight_code *how, int8_t *codes, float *scales) {
+  // Types allow no other codes and no other group; evaluate_codes.c and evaluate_gptq.c check the width.
+  assert(resq_codebook_has_kernels(how->codes) && width % how->group == 0);
+  _Static_assert((int)ROWS_A_TASK == RESQ_TRELLIS_LENGTH, "a task is a tile of a trellis");
   job j = {x, rows, width, how, codes, scales};
   resq_parallel(threads, (rows + ROWS_A_TASK - 1) / ROWS_A_TASK, quantize_rows, &j);
 }

@@ -9,11 +9,10 @@
 #include <stdint.h>
 
 typedef struct resq_weight_code {
-  int bits;      ///< 2..8
-  int64_t group; ///< columns that share a scale; divides the width
-  int steps;     ///< 1..39 candidates of a scale; 1: no search
-  double norm;   ///< of the search, > 0
-  resq_code_kind kind;
+  resq_codebook codes; ///< that kernels read
+  int64_t group;       ///< columns that share a scale; divides the width
+  int steps;           ///< 1..39 candidates of a scale; 1: no search
+  double norm;         ///< of the search, > 0
 } resq_weight_code;
 
 /// The number that a code stands for, unscaled.

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "statistics_internal.h"
 
+#include "base/system_error.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -94,6 +96,7 @@ void resq_statistics_destroy(resq_statistics *s) {
 
 /// Copies rows behind those that wait. False with errno.
 static bool wait_in_window(resq_statistics_site *site, const float *x, int64_t rows, int64_t ld) {
+  assert(site->waiting + rows <= RESQ_STATISTICS_WINDOW); // add_rows cuts rows at a window's end
   if (!site->window)
     site->window = malloc((size_t)(RESQ_STATISTICS_WINDOW * site->width) * sizeof(float));
   if (!site->window)
@@ -155,8 +158,8 @@ bool resq_statistics_finish(resq_statistics *s, resq_error *err) {
     site->arrival = NULL;
   }
   if (s->failed)
-    return resq_fail(err, s->failed == ENOMEM ? RESQ_NO_MEMORY : RESQ_IO,
-                     "calibration sums cannot be kept: %s", strerror(s->failed));
+    return resq_fail(err, resq_code_of_errno(s->failed), "calibration sums cannot be kept: %s",
+                     strerror(s->failed));
   return resq_statistics_seal(s, err);
 }
 
@@ -194,8 +197,8 @@ int32_t resq_statistics_find(const resq_statistics *s, const char *name) {
 }
 
 static bool fail_to_read(const resq_statistics_site *site, resq_error *err) {
-  return resq_fail(err, errno == ENOMEM ? RESQ_NO_MEMORY : RESQ_IO,
-                   "statistics of site '%s' cannot be read: %s", site->name, strerror(errno));
+  return resq_fail(err, resq_code_of_errno(errno), "statistics of site '%s' cannot be read: %s",
+                   site->name, strerror(errno));
 }
 
 bool resq_statistics_moment(const resq_statistics *s, const char *name, int64_t blocks, int64_t n,

@@ -37,7 +37,7 @@ typedef struct resq_statistics_options {
 } resq_statistics_options;
 
 /// How often a first row counts where nothing else is said. docs/calibration.md has measurements.
-#define RESQ_STATISTICS_FIRST_WEIGHT 64
+#define RESQ_STATISTICS_FIRST_WEIGHT 1
 
 /// The moment of site i is [widths[i] / blocks[i], blocks[i], blocks[i]]. options NULL: no sample.
 /// NULL on failure: a block that does not divide its width, a name that is empty or appears twice,

@@ -16,6 +16,7 @@
 
 #include "base/checked.h"
 #include "base/file.h"
+#include "base/system_error.h"
 
 #include <errno.h>
 #include <math.h>
@@ -124,7 +125,8 @@ bool resq_statistics_seal(resq_statistics *s, resq_error *err) {
     bool finite = true;
     site_hashes hashes;
     if (!hash_site(s, site, &hashes, &finite))
-      return resq_fail(err, RESQ_IO, "calibration site '%s': %s", site->name, strerror(errno));
+      return resq_fail(err, resq_code_of_errno(errno), "calibration site '%s': %s", site->name,
+                       strerror(errno));
     memcpy(site->moment_hash, hashes.moment, sizeof hashes.moment);
     memcpy(site->samples_hash, hashes.samples, sizeof hashes.samples);
     memcpy(site->first_hash, hashes.first, sizeof hashes.first);
@@ -189,7 +191,8 @@ static bool copy_data(const resq_statistics *s, resq_out *out, resq_error *err) 
   for (uint64_t at = sizeof(header), n; ok && at < s->end; at += n) {
     n = s->end - at < CHUNK ? s->end - at : CHUNK;
     if (!resq_storage_read(&s->storage, at, buffer, n))
-      ok = resq_fail(err, RESQ_IO, "calibration sums cannot be read back: %s", strerror(errno));
+      ok = resq_fail(err, resq_code_of_errno(errno), "calibration sums cannot be read back: %s",
+                     strerror(errno));
     ok = ok && resq_out_write(out, buffer, n, err);
   }
   free(buffer);
@@ -324,7 +327,8 @@ static bool check_data(const resq_statistics *s, const char *path, resq_error *e
     const resq_statistics_site *site = &s->sites[i];
     site_hashes h;
     if (!hash_site(s, site, &h, NULL))
-      return resq_fail(err, RESQ_IO, "cannot read '%s': %s", path, strerror(errno));
+      return resq_fail(err, resq_code_of_errno(errno), "cannot read '%s': %s", path,
+                       strerror(errno));
     if (memcmp(h.moment, site->moment_hash, sizeof h.moment) != 0 ||
         memcmp(h.samples, site->samples_hash, sizeof h.samples) != 0 ||
         memcmp(h.first, site->first_hash, sizeof h.first) != 0)
@@ -345,7 +349,7 @@ static bool read_all(resq_statistics *s, const char *path, resq_error *err) {
   uint8_t *directory = malloc(h.directory_size ? h.directory_size : 1);
   bool ok = directory || resq_fail(err, RESQ_NO_MEMORY, "no memory to read '%s'", path);
   if (ok && !resq_storage_read(&s->storage, h.directory, directory, h.directory_size))
-    ok = resq_fail(err, RESQ_IO, "cannot read '%s': %s", path, strerror(errno));
+    ok = resq_fail(err, resq_code_of_errno(errno), "cannot read '%s': %s", path, strerror(errno));
   ok = ok && read_directory(s, &h, directory, path, err) && check_data(s, path, err);
   free(directory);
   s->end = h.directory;

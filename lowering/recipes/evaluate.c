@@ -130,6 +130,8 @@ static void save_cached(resq_evaluator *e, const resq_node *node, const resq_val
 static bool compute_joint(resq_evaluator *e, int32_t index, resq_value **out, resq_error *err) {
   resq_node *first = &e->nodes[index - e->nodes[index].result];
   intptr_t results = mlirOperationGetNumResults(first->op);
+  // plan_op makes the nodes of all results one after the other, and refuses an op of more.
+  assert(first->result == 0 && results <= RESQ_MAX_RESULTS);
   resq_value *made[RESQ_MAX_RESULTS] = {NULL};
   if (!compute(e, (int32_t)(first - e->nodes), (resq_range){0, first->info.rows}, made, err))
     return false;

@@ -68,7 +68,7 @@ bool resq_evaluate_quantize_weight(const resq_rule_call *call, resq_value **out,
     resq_value_release(x);
     return resq_out_of_memory(err, info);
   }
-  resq_weight_code how = {(int)codes.bits, info->quant.group, (int)steps, norm, codes.kind};
+  resq_weight_code how = {codes, info->quant.group, (int)steps, norm};
   resq_quantize_weight(e->threads, resq_f32(x), x->rows, x->width, &how, (*out)->data,
                        (*out)->scales);
   resq_value_release(x);
@@ -100,8 +100,9 @@ bool resq_evaluate_clip_ratio(const resq_rule_call *call, resq_value **out, resq
   resq_clip_search how = {(int)resqClipRatioOpGetBits(node->op), resqClipRatioOpGetGroup(node->op),
                           (int)steps};
   int32_t n = node->n_operands;
-  if (n < 2 || how.bits < 2 || how.bits > 8 || how.group < 1 || operands[0]->width % how.group ||
-      steps < 1 || steps > 33 || node->info.rows * node->info.width != 1)
+  if (n < 2 || how.bits < 2 || how.bits > 8 || how.group < 1 ||
+      operands[RESQ_CLIP_RATIO_SAMPLES]->width % how.group || steps < 1 || steps > 33 ||
+      node->info.rows * node->info.width != 1)
     return resq_bad_shapes(node, err);
   resq_value **parts = resq_new((size_t)n, sizeof *parts);
   resq_clip_weight *weights = resq_new((size_t)n, sizeof *weights);

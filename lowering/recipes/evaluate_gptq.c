@@ -87,12 +87,11 @@ static bool open_part(resq_evaluator *e, const resq_node *first, int i, resq_val
     return resq_out_of_memory(err, info);
   int64_t steps = resqGptqWeightOpGetSteps(first->op);
   double norm = resqGptqWeightOpGetNorm(first->op);
-  *part =
-      (resq_gptq_part){.w = resq_f32(*w),
-                       .width = info->width,
-                       .how = {(int)codes.bits, info->quant.group, (int)steps, norm, codes.kind},
-                       .codes = (*out)->data,
-                       .scales = (*out)->scales};
+  *part = (resq_gptq_part){.w = resq_f32(*w),
+                           .width = info->width,
+                           .how = {codes, info->quant.group, (int)steps, norm},
+                           .codes = (*out)->data,
+                           .scales = (*out)->scales};
   return (steps >= 1 && steps <= 39 && norm > 0 && norm <= 16) || resq_bad_shapes(first, err);
 }
 

@@ -172,12 +172,13 @@ bool resq_evaluate_balanced_basis(const resq_rule_call *call, resq_value **out, 
   const resq_node *node = call->node;
   resq_value *const *operands = call->operands;
   int64_t n = node->info.width;
-  if (node->info.rows % n != 0 || !resq_value_is_float(operands[1]) ||
-      operands[1]->rows != node->info.rows || operands[1]->width != n)
+  resq_value *other = operands[RESQ_BALANCED_BASIS_QUERIES];
+  if (node->info.rows % n != 0 || !resq_value_is_float(other) || other->rows != node->info.rows ||
+      other->width != n)
     return resq_bad_shapes(node, err);
-  resq_value *keys = NULL, *queries = resq_value_convert(operands[1], RESQ_VALUE_F64);
-  bool ok =
-      queries ? copy_f64(node, operands[0], &keys, err) : resq_out_of_memory(err, &node->info);
+  resq_value *keys = NULL, *queries = resq_value_convert(other, RESQ_VALUE_F64);
+  bool ok = queries ? copy_f64(node, operands[RESQ_BALANCED_BASIS_KEYS], &keys, err)
+                    : resq_out_of_memory(err, &node->info);
   ok = ok && resq_new_value(node, RESQ_VALUE_F64, node->info.rows, out, err);
   for (int64_t i = 0; ok && i < node->info.rows / n; ++i) {
     resq_error why = {0};

@@ -29,14 +29,14 @@ bool resq_evaluate_rotate(const resq_rule_call *call, resq_value **out, resq_err
   const resq_node *node = call->node;
   resq_value *const *operands = call->operands;
   const resq_range range = call->range;
-  int64_t size = operands[1]->width;
-  if (!resq_value_is_float(operands[0]) || !resq_value_is_float(operands[1]) ||
-      operands[1]->rows % size != 0 || operands[0]->width % size != 0 ||
-      operands[0]->width / size % (operands[1]->rows / size) != 0 ||
-      operands[0]->width != node->info.width)
+  resq_value *from = operands[RESQ_ROTATE_X], *by = operands[RESQ_ROTATE_MATRIX];
+  int64_t size = by->width;
+  if (!resq_value_is_float(from) || !resq_value_is_float(by) || by->rows % size != 0 ||
+      from->width % size != 0 || from->width / size % (by->rows / size) != 0 ||
+      from->width != node->info.width)
     return resq_bad_shapes(node, err);
-  resq_value *x = resq_value_convert(operands[0], RESQ_VALUE_F64);
-  resq_value *matrix = resq_value_convert(operands[1], RESQ_VALUE_F64);
+  resq_value *x = resq_value_convert(from, RESQ_VALUE_F64);
+  resq_value *matrix = resq_value_convert(by, RESQ_VALUE_F64);
   bool ok = x && matrix;
   if (!ok)
     resq_out_of_memory(err, &node->info);
@@ -97,10 +97,10 @@ static void copy_columns(const resq_value *x, int64_t from, int64_t count, resq_
 static int64_t *permutation(const resq_node *node, resq_value *const *operands, resq_error *err) {
   size_t width = (size_t)node->info.width;
   const int64_t *list = resqPermuteOpGetOrder(node->op);
-  bool by_indices = node->n_operands > 1;
-  int64_t count =
-      by_indices ? operands[1]->rows * operands[1]->width : resqPermuteOpGetNumOrder(node->op);
-  if (count != (int64_t)width || (by_indices && operands[1]->kind != RESQ_VALUE_I32)) {
+  resq_value *indices =
+      node->n_operands > RESQ_PERMUTE_INDICES ? operands[RESQ_PERMUTE_INDICES] : NULL;
+  int64_t count = indices ? indices->rows * indices->width : resqPermuteOpGetNumOrder(node->op);
+  if (count != (int64_t)width || (indices && indices->kind != RESQ_VALUE_I32)) {
     resq_fail(err, RESQ_BAD_INPUT, "resq.permute: the order must have %lld entries",
               (long long)width);
     return NULL;
@@ -111,7 +111,7 @@ static int64_t *permutation(const resq_node *node, resq_value *const *operands, 
   if (!ok)
     resq_out_of_memory(err, &node->info);
   for (int64_t i = 0; ok && i < (int64_t)width; ++i) {
-    int64_t at = by_indices ? resq_i32(operands[1])[i] : list[i];
+    int64_t at = indices ? resq_i32(indices)[i] : list[i];
     ok = at >= 0 && at < (int64_t)width && !seen[at];
     if (ok) {
       seen[at] = true;
@@ -376,11 +376,12 @@ bool resq_evaluate_scale_columns(const resq_rule_call *call, resq_value **out, r
   const resq_node *node = call->node;
   resq_value *const *operands = call->operands;
   const resq_range range = call->range;
-  const resq_value *x = operands[0];
-  if (!resq_value_is_float(x) || !resq_value_is_float(operands[1]) ||
-      operands[1]->rows * operands[1]->width != x->width || x->width != node->info.width)
+  const resq_value *x = operands[RESQ_SCALE_COLUMNS_X];
+  resq_value *by = operands[RESQ_SCALE_COLUMNS_GAIN];
+  if (!resq_value_is_float(x) || !resq_value_is_float(by) || by->rows * by->width != x->width ||
+      x->width != node->info.width)
     return resq_bad_shapes(node, err);
-  resq_value *gain = resq_value_convert(operands[1], RESQ_VALUE_F64);
+  resq_value *gain = resq_value_convert(by, RESQ_VALUE_F64);
   if (!gain)
     return resq_out_of_memory(err, &node->info);
   bool ok = resq_new_value(node, RESQ_VALUE_F64, range.rows, out, err);

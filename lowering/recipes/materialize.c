@@ -71,9 +71,10 @@ static void rewrite(resq_evaluator *e) {
     next = mlirOperationGetNextInBlock(op);
     if (!resqOpIsParam(op))
       continue;
-    // Sinks are in module order. Params that only recipes read go, with all recipes.
+    // Sinks are in module order. Params that only recipes read go, with all recipes and bases.
     if (sink < e->n_sinks && mlirOperationEqual(op, e->sinks[sink].op)) {
       empty_region(op);
+      resqParamOpSetBasis(op, mlirAttributeGetNull());
       ++sink;
     } else {
       mlirOperationDestroy(op);

@@ -11,6 +11,7 @@
 #include "base/checked.h"
 #include "kernels/layout/pack_layout.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,14 +127,14 @@ static bool emit_floats(stream *s, const resq_value *v) {
 }
 
 static bool emit_codes(stream *s, const resq_value *v, int64_t first_row) {
+  assert(first_row % RESQ_TILE_N == 0); // block_rows gives whole tiles
   const resq_tensor_info *info = &s->to->info;
   const resq_quant *q = &info->quant;
   uint64_t size = (uint64_t)resq_packing_code_bytes(q->packing, v->rows, v->width);
   uint8_t *bytes = malloc(size);
   if (!bytes)
     return resq_out_of_memory(s->err, info);
-  resq_pack_codes(s->e->threads, v->data, v->rows, v->width, q->packing.group,
-                  (int)q->codebook.bits, q->codebook.kind, bytes);
+  resq_pack_codes(s->e->threads, v->data, v->rows, v->width, q->packing, q->codebook, bytes);
   resq_pack_scales(v->scales, v->rows, v->width / v->group, first_row, info->rows,
                    (uint16_t *)s->scales);
   bool ok = emit(s, bytes, size);
@@ -158,6 +159,7 @@ static bool emit_block(stream *s, const resq_value *v, int64_t first_row) {
 /// A multiple of the task size, so that rows get the same bits as in one piece (linalg.h), and of
 /// the tile.
 static int64_t block_rows(int64_t width) {
+  _Static_assert(RESQ_TASK_ROWS % RESQ_TILE_N == 0, "a task has whole tiles");
   int64_t rows = BLOCK_ELEMENTS / width / RESQ_TASK_ROWS * RESQ_TASK_ROWS;
   return rows > 0 ? rows : RESQ_TASK_ROWS;
 }

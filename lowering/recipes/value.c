@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,8 @@ void resq_value_release(resq_value *v) {
 }
 
 resq_value *resq_value_view(resq_value *v, int64_t begin, int64_t rows) {
+  // A memo has all rows of its node, and evaluate.c asks for none outside.
+  assert(begin >= 0 && rows >= 0 && begin + rows <= v->rows);
   if (begin == 0 && rows == v->rows)
     return resq_value_retain(v);
   resq_value *view = malloc(sizeof *view);
@@ -82,6 +85,8 @@ resq_value *resq_value_view(resq_value *v, int64_t begin, int64_t rows) {
 resq_value *resq_value_convert(resq_value *v, resq_value_kind kind) {
   if (v->kind == kind)
     return resq_value_retain(v);
+  // Rules refuse operands that are no floats before they convert them.
+  assert(resq_value_is_float(v) && (kind == RESQ_VALUE_F32 || kind == RESQ_VALUE_F64));
   resq_value *out = resq_value_create(kind, v->rows, v->width);
   if (!out)
     return NULL;

@@ -245,7 +245,7 @@ bool resq_report_collect(MlirModule module, const resq_report_options *options, 
                          resq_error *err) {
   memset(facts, 0, sizeof *facts);
   MlirModule scratch = mlirModuleFromOperation(mlirOperationClone(mlirModuleGetOperation(module)));
-  // Remarks of replaying are of figures, not of the compile: they are dropped.
+  // Remarks are of figures, not of the compile: they are dropped.
   resq_listener listener;
   resq_error said = {.code = RESQ_OK};
   resq_listen_begin(&listener, mlirModuleGetContext(module), &said);

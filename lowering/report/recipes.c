@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "lowering/report/recipes.h"
 
+#include "dialect/basis_steps.h"
 #include "dialect/memory.h"
 #include "dialect/ops.h"
 #include "passes/recipe.h"
 #include "passes/replay.h"
+#include "passes/sites.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,23 +37,6 @@ static MlirWalkResult note_linear(MlirOperation op, void *user) {
   out->linears = RESQ_GROW(out->linears, out->n_linears);
   out->linears[out->n_linears++] = (resq_linear_recipes){.op = op};
   return MlirWalkResultAdvance;
-}
-
-/// What the linear reads, as the model has it.
-static MlirValue input_of(MlirOperation linear) {
-  return resq_before_transforms(mlirOperationGetOperand(linear, 0));
-}
-
-/// A site is named by the first linear that reads it (docs/passes.md).
-static char *site_of(const resq_report_recipes *r, int32_t index) {
-  MlirValue x = input_of(r->linears[index].op);
-  int32_t first = 0;
-  while (!mlirValueEqual(input_of(r->linears[first].op), x))
-    first++;
-  MlirStringRef name = resq_linear_name(r->linears[first].op);
-  char *site = resq_new(name.length + sizeof ".in", 1);
-  sprintf(site, "%.*s%s", (int)name.length, name.data ? name.data : "", name.data ? ".in" : "");
-  return site;
 }
 
 static void find_branches(const adding *a, resq_linear_recipes *l) {
@@ -119,39 +104,28 @@ typedef struct replaying {
   int64_t width;
   intptr_t n;
   const MlirOperation *weights; ///< NULL: the site's own coordinates
-  bool ok;
 } replaying;
 
 static MlirValue make_samples(const resq_builder *b, void *user) {
-  replaying *r = user;
+  const replaying *r = user;
   int64_t shape[] = {SAMPLES, r->width};
   MlirValue x =
       resqSamplesOpBuild(b, resq_str(r->site), resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));
-  if (r->weights)
-    r->ok = resq_replay_columns(b, r->weights[0], x, &x);
-  return x;
+  return r->weights ? resq_replay_columns(b, r->weights[0], x) : x;
 }
 
 static MlirValue make_moment(const resq_builder *b, void *user) {
-  replaying *r = user;
+  const replaying *r = user;
   int64_t shape[] = {r->width, r->width};
-  MlirValue m =
-      resqMomentOpBuild(b, resq_str(r->site), resq_tensor(mlirF64TypeGet(b->ctx), 2, shape));
-  r->ok = resq_replay_moment(b, r->n, r->weights, m, &m);
-  return m;
+  MlirType type = resq_tensor(mlirF64TypeGet(b->ctx), 2, shape);
+  return resq_replay_moment(b, r->n, r->weights, resqMomentOpBuild(b, resq_str(r->site), type));
 }
 
-/// Null where a recipe cannot be followed.
 static MlirOperation replayed(const adding *a, const char *suffix, resq_recipe_make make,
                               replaying *r) {
   char base[300];
   snprintf(base, sizeof base, "%.250s.%s", r->site, suffix);
-  r->ok = true;
-  MlirOperation param = resq_new_param(a->module, a->anchor, base, make, r);
-  if (r->ok)
-    return param;
-  mlirOperationDestroy(param);
-  return (MlirOperation){NULL};
+  return resq_new_param(a->module, a->anchor, base, make, r);
 }
 
 /// The columns of all weights together are the leaf's: a moment of all can be made.
@@ -167,10 +141,19 @@ static bool is_whole(const resq_linear_recipes *l, const MlirOperation *weights,
   return sum == width;
 }
 
+/// All branches begin at the site's width.
+static bool fits_site(const resq_linear_recipes *l, int64_t width) {
+  for (int i = 0; i < l->n_branches; i++)
+    if (!mlirOperationIsNull(l->branches[i].codes) &&
+        resq_site_width(l->branches[i].codes) != width)
+      return false;
+  return true;
+}
+
 static void add_inputs(const adding *a, resq_linear_recipes *l) {
   int32_t site = a->statistics && *l->site ? resq_statistics_find(a->statistics, l->site) : -1;
-  int64_t width = resq_width(input_of(l->op));
-  if (site < 0 || resq_statistics_width(a->statistics, site) != width)
+  int64_t width = site < 0 ? 0 : resq_statistics_width(a->statistics, site);
+  if (site < 0 || !fits_site(l, width))
     return;
   MlirOperation weights[RESQ_REPORT_BRANCHES];
   for (int i = 0; i < l->n_branches; i++)
@@ -198,7 +181,7 @@ static MlirOperation add_function(const adding *a, MlirBlock *body) {
   MlirOperationState state = mlirOperationStateGet(resq_str("func.func"), loc);
   char *symbol = resq_fresh_symbol(a->module, "report");
   MlirNamedAttribute attrs[] = {
-      resq_attr_str(ctx, "sym_name", symbol),
+      resq_attr_symbol_name(ctx, symbol),
       resq_attr(ctx, "function_type", mlirTypeAttrGet(mlirFunctionTypeGet(ctx, 0, NULL, 0, NULL)))};
   free(symbol);
   mlirOperationStateAddAttributes(&state, 2, attrs);
@@ -232,24 +215,27 @@ static void add_reader(const adding *a) {
   resq_build_op(&b, "func.return", 0, NULL, 0, NULL, 0, NULL);
 }
 
+static void describe(const adding *a, resq_linear_recipes *l) {
+  const MlirStringRef site = resq_linear_site(l->op);
+  l->site = resq_copy_part(site.data, site.length);
+  find_branches(a, l);
+  for (int i = 0; i < l->n_branches; i++)
+    if (!mlirOperationIsNull(l->branches[i].codes))
+      l->branches[i].weight = float_param(a, l->branches[i].codes);
+  add_inputs(a, l);
+}
+
 void resq_report_add_recipes(MlirModule module, const resq_statistics *statistics,
                              resq_report_recipes *out) {
   memset(out, 0, sizeof *out);
   adding a = {mlirModuleGetOperation(module), {NULL}, statistics, out};
   a.anchor = resq_first_function(a.module);
+  resq_name_sites(a.module);
   mlirOperationWalk(a.module, note_linear, out, MlirWalkPreOrder);
   if (!out->n_linears)
     return;
   for (int32_t i = 0; i < out->n_linears; i++)
-    out->linears[i].site = site_of(out, i);
-  for (int32_t i = 0; i < out->n_linears; i++) {
-    resq_linear_recipes *l = &out->linears[i];
-    find_branches(&a, l);
-    for (int j = 0; j < l->n_branches; j++)
-      if (!mlirOperationIsNull(l->branches[j].codes))
-        l->branches[j].weight = float_param(&a, l->branches[j].codes);
-    add_inputs(&a, l);
-  }
+    describe(&a, &out->linears[i]);
   add_reader(&a);
 }
 

@@ -37,7 +37,7 @@ typedef struct resq_report_recipes {
 } resq_report_recipes;
 
 /// Adds params to `module`, a copy that nothing else is done with. Statistics NULL: none that need
-/// them. Remarks of what cannot be followed are dropped: those figures are missing, no more.
+/// them.
 void resq_report_add_recipes(MlirModule module, const resq_statistics *statistics,
                              resq_report_recipes *out);
 void resq_report_recipes_free(resq_report_recipes *recipes);

@@ -7,6 +7,12 @@
 #define RESQ_ARCHITECTURE(name, triple) static const char triple_##name[] = triple;
 #include "base/levels.def"
 
+#ifdef __aarch64__
+const char *const resq_native_triple = triple_aarch64;
+#else
+const char *const resq_native_triple = triple_x86_64;
+#endif
+
 // lowering/CMakeLists.txt embeds the bitcode of the rows that have kernels.
 #define BITCODE_KERNELS(name) extern const unsigned char name[], name##_end[];
 #define BITCODE_DEFINITION(name)
@@ -30,7 +36,8 @@ static const resq_level levels[] = {
   {&resq_level_rows[ROW_##name],                                                                   \
    #name,                                                                                          \
    RESQ_LEVEL_##kind == RESQ_LEVEL_GPU,                                                            \
-   {#name, false, triple_##architecture, cpu, features, RANGE_##kind(resq_kernels_##name)}},
+   {#name, false, false, triple_##architecture, cpu, features,                                     \
+    RANGE_##kind(resq_kernels_##name)}},
 #include "base/levels.def"
 };
 
@@ -41,9 +48,25 @@ const resq_level *resq_level_find(const char *name) {
 
 const resq_gpu_target resq_gpu_targets[] = {
 #define RESQ_GPU_CHIP(chip, architecture, features, capability, exact)                             \
-  {{#chip, true, triple_##architecture, #chip, features, RANGE_KERNELS(resq_kernels_##chip)},      \
+  {{#chip, true, false, triple_##architecture, #chip, features,                                    \
+    RANGE_KERNELS(resq_kernels_##chip)},                                                           \
    capability,                                                                                     \
    exact},
 #include "base/levels.def"
 };
 const int resq_n_gpu_targets = sizeof resq_gpu_targets / sizeof *resq_gpu_targets;
+
+// Each name with a separator before it, as in base/levels.c.
+static const char chip_names[] = ""
+#define RESQ_GPU_CHIP(chip, ...) ", " #chip
+#include "base/levels.def"
+    ;
+const char *resq_gpu_target_names(void) { return chip_names + strlen(", "); }
+
+const resq_gpu_target *resq_gpu_target_find(const char *name, size_t length) {
+  for (int i = 0; i < resq_n_gpu_targets; i++)
+    if (strlen(resq_gpu_targets[i].target.name) == length &&
+        !strncmp(resq_gpu_targets[i].target.name, name, length))
+      return &resq_gpu_targets[i];
+  return NULL;
+}

@@ -7,11 +7,14 @@
 #define RESQ_LOWERING_LEVELS_H
 
 #include "base/levels.h"
+#include <stddef.h>
 
 /// What LLVM makes code for, and the kernels that are linked into it.
 typedef struct resq_target {
-  const char *name;                           ///< "avx512", "sm_90a": for messages
-  bool gpu;                                   ///< there is no library, and everything is inlined
+  const char *name; ///< "avx512", "sm_90a": for messages
+  bool gpu;         ///< there is no library, and everything is inlined
+  bool
+      emulated; ///< of a GPU: its kernels are functions of this CPU that call an emulator of the chip, for tests
   const char *triple;                         ///< "x86_64-pc-linux-gnu"
   const char *cpu, *features;                 ///< LLVM's words for what the code may use
   const unsigned char *kernels, *kernels_end; ///< their bitcode; NULL when there are none
@@ -28,6 +31,9 @@ typedef struct resq_level {
 /// tested against.
 const resq_level *resq_level_find(const char *name);
 
+/// LLVM's triple of the machine that this runs on.
+extern const char *const resq_native_triple;
+
 /// A chip that level "cuda" has code for; `target.name` is its name, other fields as in resq_gpu_image.
 typedef struct resq_gpu_target {
   resq_target target;
@@ -37,5 +43,9 @@ typedef struct resq_gpu_target {
 
 extern const resq_gpu_target resq_gpu_targets[]; ///< best first, the one that runs everywhere last
 extern const int resq_n_gpu_targets;
+/// "sm_90a, sm_80", for messages.
+const char *resq_gpu_target_names(void);
+/// The chip of that name, of `length` bytes; NULL: there is none.
+const resq_gpu_target *resq_gpu_target_find(const char *name, size_t length);
 
 #endif // RESQ_LOWERING_LEVELS_H

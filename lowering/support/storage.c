@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "storage.h"
 
+#include "base/system_error.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -51,7 +52,7 @@ bool resq_storage_open(resq_storage *s, const char *path, resq_error *err) {
   s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   bool ok = s->fd >= 0 && fstat(s->fd, &info) == 0;
   if (!ok)
-    resq_fail(err, RESQ_IO, "cannot open '%s': %s", path, strerror(errno));
+    resq_fail(err, resq_code_of_errno(errno), "cannot open '%s': %s", path, strerror(errno));
   else if (!S_ISREG(info.st_mode))
     ok = resq_fail(err, RESQ_IO, "cannot read '%s': it is not a regular file", path);
   if (ok)

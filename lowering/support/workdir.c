@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "workdir.h"
 
+#include "base/system_error.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -110,7 +111,7 @@ bool resq_workdir_create(resq_workdir *w, resq_error *err) {
       code = 0;
   }
   w->path[0] = 0;
-  return resq_fail(err, code == ENOMEM ? RESQ_NO_MEMORY : RESQ_IO,
+  return resq_fail(err, resq_code_of_errno(code),
                    "%s: no temporary folder can be made there (%s); TMPDIR names another", given,
                    strerror(code));
 }
@@ -143,6 +144,6 @@ bool resq_workdir_write(const resq_workdir *w, const char *name, const void *dat
     code = errno;
     ok = false;
   }
-  return ok ||
-         resq_fail(err, RESQ_IO, "%s: cannot write %zu bytes (%s)", out_path, size, strerror(code));
+  return ok || resq_fail(err, resq_code_of_errno(code), "%s: cannot write %zu bytes (%s)", out_path,
+                         size, strerror(code));
 }

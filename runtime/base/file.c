@@ -11,6 +11,7 @@
 #include "base/file.h"
 
 #include "base/process.h"
+#include "base/system_error.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -30,8 +31,7 @@ enum {
 };
 
 static bool fail_errno(resq_error *err, const char *what, const char *path, int code) {
-  return resq_fail(err, code == ENOMEM ? RESQ_NO_MEMORY : RESQ_IO, "cannot %s '%s': %s", what, path,
-                   strerror(code));
+  return resq_fail(err, resq_code_of_errno(code), "cannot %s '%s': %s", what, path, strerror(code));
 }
 
 static const char *kind_of_file(mode_t mode) {

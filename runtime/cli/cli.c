@@ -25,10 +25,11 @@ static void print_usage(const char *name, FILE *f) {
       "\n'%s COMMAND --help' lists a command's options; --version prints the version, --licenses "
       "the\n"
       "licenses of the libraries inside.\n"
-      "Environment: RESQ_LEVEL=NAME chooses the instruction-set level (%s),\n"
+      "Environment: RESQ_DEVICE=NAME chooses the device (auto, cpu, cuda) and\n"
+      "RESQ_LEVEL=NAME the instruction-set level (%s), where no option does;\n"
       "RESQ_SPIN_US=N how long idle threads spin before they sleep (default 50).\n"
-      "Exit codes: 0 done, 1 failed, 2 command line, 3 bad file contents, 4 CPU lacks\n"
-      "what is needed, 5 cannot read or write, 6 no memory.\n",
+      "Exit codes: 0 done, 1 failed, 2 command line, 3 bad file contents, 4 CPU or GPU\n"
+      "lacks what is needed, 5 cannot read or write, 6 no memory.\n",
       name, resq_level_names(RESQ_LEVEL_ANY));
 }
 

@@ -11,7 +11,6 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct info_options {
@@ -92,7 +91,7 @@ static json_t *cache_info(const resq_program *p) {
                    elements > 0 ? 8.0 * (double)bytes / elements : 0.0);
 }
 
-/// Functions with their entries; levels, each once; the level that would run here.
+/// Functions with their entries; levels, each once.
 static void add_code(json_t *info, const resq_program *p) {
   json_t *levels = json_array(), *entries = json_array();
   for (int32_t i = 0; i < p->n_entries; ++i) {
@@ -107,16 +106,23 @@ static void add_code(json_t *info, const resq_program *p) {
                                     "max_rows", (json_int_t)e->max_rows, "workspace_bytes",
                                     (json_int_t)e->workspace_bytes, "ops", (int)e->n_ops));
   }
-  char has[256];
-  resq_cpu_describe(resq_cpu_features(), has, sizeof has);
-  resq_error err;
-  const char *wanted = getenv("RESQ_LEVEL");
-  const char *chosen =
-      resq_cpu_choose(p, resq_cpu_features(), wanted && *wanted ? wanted : NULL, &err);
   json_object_set_new(info, "levels", levels);
-  json_object_set_new(info, "level", chosen ? json_string(chosen) : json_null());
-  json_object_set_new(info, "cpu", json_string(has));
   json_object_set_new(info, "entries", entries);
+}
+
+/// What commands would run on here, with the context that the model has: the level, the device, and what the GPU is or
+/// why it is not used.
+static void add_device(json_t *info, resq_model *model) {
+  char has[256];
+  resq_device device;
+  resq_error err = {RESQ_FAILED, ""};
+  const bool ok = resq_model_device(model, &(resq_session_options){0}, &device, &err);
+  resq_cpu_describe(resq_cpu_features(), has, sizeof has);
+  json_object_set_new(info, "level", ok ? json_string(device.level) : json_null());
+  json_object_set_new(info, "cpu", json_string(has));
+  json_object_set_new(info, "device",
+                      ok ? json_string(device.is_gpu ? "cuda" : "cpu") : json_null());
+  json_object_set_new(info, "device_note", json_string(ok ? device.about : err.message));
 }
 
 /// The compiler's own description, whatever it holds; absent or damaged metadata is no reason to
@@ -166,6 +172,7 @@ static json_t *collect(const resq_model_context *r, const info_options *o) {
   if (r->tokenizer)
     json_object_set_new(info, "tokens", json_integer(resq_tokenizer_size(r->tokenizer)));
   add_code(info, p);
+  add_device(info, r->model);
   json_object_set_new(info, "params", param_groups(p));
   if (params_absent(p, artifact))
     json_object_set_new(info, "params_absent", json_true());
@@ -228,7 +235,9 @@ static bool print_code(const json_t *info, resq_error *err) {
   const json_t *entry;
   size_t i;
   bool ok = resq_printf(err, "level      %s (this CPU has: %s)\n",
-                        text_of(info, "level", "none fits").text, text_of(info, "cpu", "?").text);
+                        text_of(info, "level", "none fits").text, text_of(info, "cpu", "?").text) &&
+            resq_printf(err, "device     %s (%s)\n", text_of(info, "device", "none").text,
+                        text_of(info, "device_note", "?").text);
   json_array_foreach(json_object_get(info, "entries"), i, entry) {
     ok = ok && resq_printf(err,
                            "  @%s, level %s, up to %" PRId64 " rows, %" PRId64 " ops, %" PRId64

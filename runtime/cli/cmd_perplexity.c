@@ -22,7 +22,7 @@ typedef struct perplexity_options {
   resq_run_options common;
   int64_t window, windows, skip;
   bool ids, json;
-  const char *reference;
+  const char *reference, *reference_device;
 } perplexity_options;
 
 #define AT(member) offsetof(perplexity_options, member)
@@ -36,6 +36,8 @@ static const resq_flag flags[] = {
     {"reference", 'r', RESQ_FLAG_READS, "BINARY",
      "another compiled model of the same vocabulary: also KL divergence and agreement", 0, 0,
      AT(reference)},
+    {"reference-device", 0, RESQ_FLAG_TEXT, "NAME", "where that runs, as --device", 0, 0,
+     AT(reference_device)},
     {"json", 0, RESQ_FLAG_BOOL, NULL, "print JSON", 0, 0, AT(json)},
 };
 
@@ -169,7 +171,11 @@ static bool score(const resq_model_context *r, const perplexity_options *o, cons
   int64_t chunk = resq_session_chunk(r->session);
   measuring m = {.context = r, .o = o, .piece = chunk < o->window ? chunk : o->window, .out = out};
   if (o->reference &&
-      !(m.reference = resq_reference_open(o->reference, r, o->window, o->common.threads, err)))
+      !(m.reference = resq_reference_open(o->reference, r,
+                                          &(resq_reference_options){.capacity = o->window,
+                                                                    .threads = o->common.threads,
+                                                                    .device = o->reference_device},
+                                          err)))
     return false;
   bool ok = allocate(&m, err) && score_windows(&m, ids, err);
   if (ok && m.reference)

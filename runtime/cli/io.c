@@ -1,6 +1,7 @@
 //===-- io.c - files in, standard output ----------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "cli/cli.h"
+#include "base/system_error.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -31,7 +32,7 @@ static bool read_stdin(resq_input *in, resq_error *err) {
   }
   if (ferror(stdin)) {
     free(data);
-    return resq_fail(err, RESQ_IO, "standard input: %s", strerror(errno));
+    return resq_fail(err, resq_code_of_errno(errno), "standard input: %s", strerror(errno));
   }
   in->owned = data;
   in->text = (resq_text){data, size};
@@ -87,7 +88,7 @@ bool resq_read_ids(const char *path, int32_t **out_ids, int64_t *out_count, resq
 static bool output_failed(resq_error *err) {
   if (errno == EPIPE)
     return resq_fail(err, RESQ_IO, "%s", "");
-  return resq_fail(err, RESQ_IO, "standard output: %s", strerror(errno));
+  return resq_fail(err, resq_code_of_errno(errno), "standard output: %s", strerror(errno));
 }
 
 bool resq_print(const void *data, size_t size, resq_error *err) {

@@ -5,6 +5,8 @@
 #endif
 #include "cli/logits_stream.h"
 
+#include "base/system_error.h"
+
 #include "exec/session_access.h"
 
 #include <errno.h>
@@ -72,7 +74,8 @@ static bool make_room(buffers *b, int64_t rows, int64_t width, resq_error *err) 
 static bool hung_up(resq_error *err, const char *doing) {
   if (errno == EPIPE)
     return resq_fail(err, RESQ_IO, "%s", "");
-  return resq_fail(err, RESQ_IO, "logits --serve: %s: %s", doing, strerror(errno));
+  return resq_fail(err, resq_code_of_errno(errno), "logits --serve: %s: %s", doing,
+                   strerror(errno));
 }
 
 static bool answer(const resq_model_context *context, const resq_stream_hello *hello,

@@ -44,10 +44,13 @@ bool resq_model_context_start(resq_model_context *context, const resq_run_option
   resq_session_options o = {.threads = (int)options->threads,
                             .sequences = 1,
                             .capacity = options->context > capacity ? options->context : capacity,
-                            .level = options->level};
+                            .level = options->level,
+                            .device = options->device};
   context->session = resq_session_create(context->model, &o, &why);
   if (!context->session)
     return resq_fail_message(err, &why);
+  if (resq_session_note(context->session))
+    fprintf(stderr, "note: runs on the CPU: %s\n", resq_session_note(context->session));
   int64_t vocabulary = resq_session_vocabulary(context->session);
   if (!vocabulary)
     return resq_fail(err, RESQ_USAGE,

@@ -21,7 +21,7 @@
 
 #define AT(member) offsetof(resq_run_options, member)
 
-static const char level_help[] = "instruction-set level (default: best):"
+static const char level_help[] = "instruction-set level (default: the best of the device):"
 #define RESQ_LEVEL_ROW(name, ...) " " #name
 #include "base/levels.def"
     ;
@@ -33,6 +33,9 @@ static const resq_flag common_flags[] = {
     {"context", 'c', RESQ_FLAG_INTEGER, "N",
      "tokens that the cache holds; 0: the model's (default)", 0, 1 << 30, AT(context)},
     {"level", 0, RESQ_FLAG_TEXT, "NAME", level_help, 0, 0, AT(level)},
+    {"device", 0, RESQ_FLAG_TEXT, "NAME",
+     "auto (default): the GPU where driver, code and memory suffice, else the CPU; cpu; cuda", 0, 0,
+     AT(device)},
     {"profile", 0, RESQ_FLAG_BOOL, NULL, "print the time per operation and layer to stderr", 0, 0,
      AT(profile)},
 };

@@ -53,9 +53,9 @@ typedef struct resq_alias {
 /// What every command begins with.
 typedef struct resq_run_options {
   bool help;
-  int64_t threads; ///< 0: all CPUs
-  int64_t context; ///< 0: the model's
-  const char *level;
+  int64_t threads;            ///< 0: all CPUs
+  int64_t context;            ///< 0: the model's
+  const char *level, *device; ///< NULL: as the session chooses
   bool profile;
   const char *operand; ///< the one argument that is no option
 } resq_run_options;
@@ -70,7 +70,7 @@ typedef struct resq_command {
   int n_flags;
   const resq_alias *aliases; ///< of `flags`; NULL with n_aliases 0: none
   int n_aliases;
-  bool runs; ///< starts a session: takes --threads, --level, --context, --profile
+  bool runs; ///< starts a session: takes --threads, --level, --device, --context, --profile
   size_t values_size;
   const void *defaults; ///< values_size bytes
   bool (*run)(const struct resq_cli *cli, void *values, resq_error *err);

@@ -5,6 +5,7 @@
 #endif
 #include "cli/reference.h"
 
+#include "base/system_error.h"
 #include "cli/logits_stream.h"
 #include "exec/session_access.h"
 
@@ -104,13 +105,14 @@ void resq_reference_close(resq_reference *r) {
 //===-- Start -------------------------------------------------------------===//
 
 /// Spawns the child with its ends of both pipes as standard input and output.
-static bool spawn(resq_reference *r, int64_t capacity, int64_t threads, const int requests[2],
+static bool spawn(resq_reference *r, const resq_reference_options *o, const int requests[2],
                   const int answers[2], resq_error *err) {
-  char *path = r->path, context[40], count[40];
-  snprintf(context, sizeof context, "--context=%" PRId64, capacity);
-  snprintf(count, sizeof count, "--threads=%" PRId64, threads);
+  char *path = r->path, context[40], count[40], device[120];
+  snprintf(context, sizeof context, "--context=%" PRId64, o->capacity);
+  snprintf(count, sizeof count, "--threads=%" PRId64, o->threads);
+  snprintf(device, sizeof device, "--device=%.100s", o->device ? o->device : "");
   static char logits[] = "logits", serve[] = "--serve";
-  char *argv[] = {path, logits, serve, context, count, NULL};
+  char *argv[] = {path, logits, serve, context, count, o->device ? device : NULL, NULL};
   posix_spawn_file_actions_t actions;
   int code = posix_spawn_file_actions_init(&actions);
   if (!code) {
@@ -124,16 +126,18 @@ static bool spawn(resq_reference *r, int64_t capacity, int64_t threads, const in
   if (!code)
     return true;
   r->pid = 0;
-  return resq_fail(err, RESQ_IO, "--reference=%s: cannot be started: %s", r->path, strerror(code));
+  return resq_fail(err, resq_code_of_errno(code), "--reference=%s: cannot be started: %s", r->path,
+                   strerror(code));
 }
 
-static bool start(resq_reference *r, int64_t capacity, int64_t threads, resq_error *err) {
+static bool start(resq_reference *r, const resq_reference_options *o, resq_error *err) {
   int requests[2] = {-1, -1}, answers[2] = {-1, -1};
   r->complaints = memfd_create("reference", MFD_CLOEXEC);
   bool ok = r->complaints >= 0 && !pipe2(requests, O_CLOEXEC) && !pipe2(answers, O_CLOEXEC);
   if (!ok)
-    resq_fail(err, RESQ_IO, "--reference=%s: no pipe to it: %s", r->path, strerror(errno));
-  ok = ok && spawn(r, capacity, threads, requests, answers, err);
+    resq_fail(err, resq_code_of_errno(errno), "--reference=%s: no pipe to it: %s", r->path,
+              strerror(errno));
+  ok = ok && spawn(r, o, requests, answers, err);
   r->requests = requests[1];
   r->answers = answers[0];
   close_fd(&requests[0]);
@@ -171,7 +175,7 @@ static bool greet(resq_reference *r, const resq_model_context *context, resq_err
 }
 
 resq_reference *resq_reference_open(const char *path, const resq_model_context *context,
-                                    int64_t capacity, int64_t threads, resq_error *err) {
+                                    const resq_reference_options *options, resq_error *err) {
   resq_reference *r = calloc(1, sizeof *r);
   if (r)
     *r = (resq_reference){.path = strdup(path), .requests = -1, .answers = -1, .complaints = -1};
@@ -180,7 +184,7 @@ resq_reference *resq_reference_open(const char *path, const resq_model_context *
     resq_fail(err, RESQ_NO_MEMORY, "no memory");
     return NULL;
   }
-  if (start(r, capacity, threads, err) && greet(r, context, err))
+  if (start(r, options, err) && greet(r, context, err))
     return r;
   resq_reference_close(r);
   return NULL;

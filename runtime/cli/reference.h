@@ -11,11 +11,16 @@
 
 typedef struct resq_reference resq_reference;
 
-/// Starts BINARY for windows of `capacity` tokens and checks that its tokens are those of `run`, a
-/// started one: as many logits, and the same text behind each id where both have a tokenizer.
-/// `threads` as --threads. NULL on failure.
+typedef struct resq_reference_options {
+  int64_t capacity;   ///< tokens of a window
+  int64_t threads;    ///< as --threads
+  const char *device; ///< as --device; NULL: what it chooses
+} resq_reference_options;
+
+/// Starts BINARY and checks that its tokens are those of `context`, a started one: as many logits, and the same text
+/// behind each id where both have a tokenizer. NULL on failure.
 resq_reference *resq_reference_open(const char *path, const resq_model_context *context,
-                                    int64_t capacity, int64_t threads, resq_error *err);
+                                    const resq_reference_options *options, resq_error *err);
 /// As resq_model_context_forward with logits of every row. After a failure only close is allowed.
 bool resq_reference_forward(resq_reference *r, const int32_t *tokens, int64_t first, int64_t n,
                             float *logits, resq_error *err);

@@ -59,7 +59,9 @@ static bool run_entry(resq_session *s, const resq_entry *const *slot, void *cons
   resq_entry_times *times = s->profiling ? &s->times[index] : NULL;
   int64_t start = times ? resq_now_ns() : 0;
   if (s->cuda) {
-    if (!resq_cuda_run(s->cuda, index, args, rows, times ? times->op_ns : NULL, err))
+    const resq_cuda_call call = {args, rows, times ? times->op_ns : NULL, s->call.observe,
+                                 s->call.observe_user};
+    if (!resq_cuda_run(s->cuda, index, &call, err))
       return false;
   } else {
     s->call.args = args;

@@ -27,8 +27,7 @@ bool resq_cpu_runs(unsigned features, const char *name) {
   return l && runs(features, l);
 }
 
-/// Level number i of all, best first: the last of the kernels; then definitions; then a GPU, which is
-/// taken when it is asked for by name or when there is nothing else (exec/cuda.c opens it).
+/// Level number i of all, best first: the last of the kernels; then definitions; then a GPU's.
 static const resq_level_row *level_by_rank(int i) {
   for (resq_level_kind kind = RESQ_LEVEL_KERNELS; kind < RESQ_LEVEL_ANY; kind++)
     for (int row = resq_n_level_rows - 1; row >= 0; row--)
@@ -97,7 +96,7 @@ const char *resq_cpu_choose(const resq_program *program, unsigned features, cons
   for (int i = 0; i < resq_n_level_rows; ++i) {
     const resq_level_row *l = level_by_rank(i);
     const char *found = level_of_program(program, l->name);
-    if (found && runs(features, l))
+    if (found && runs(features, l) && l->kind != RESQ_LEVEL_GPU)
       return found;
   }
   resq_fail(err, RESQ_NO_DEVICE,

@@ -20,7 +20,7 @@ bool resq_cpu_runs(unsigned features, const char *level);
 /// The best level that `features` suffice for: what a program made here and now is compiled for. NULL when
 /// this architecture has none.
 const char *resq_cpu_best(unsigned features);
-/// The level to run `program` at: `wanted`, or the best that fits when NULL. NULL on failure
+/// The level to run `program` at: `wanted`, or the best that this CPU runs itself when NULL. NULL on failure
 /// (RESQ_NO_DEVICE: the CPU lacks it; RESQ_USAGE: an unknown level). The result is a string of the
 /// program.
 const char *resq_cpu_choose(const resq_program *program, unsigned features, const char *wanted,

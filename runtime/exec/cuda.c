@@ -1,356 +1,252 @@
-//===-- cuda.c - device memory, modules and launches ----------------------===//
+//===-- cuda.c - a session's life on a GPU --------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// All device memory is taken when a session starts; a call allocates nothing. The launch list
-// is the compiler's: nothing here knows what a kernel computes.
+// All device memory is taken when a session starts, after it is known that there is enough of it.
 //===----------------------------------------------------------------------===//
 #include "exec/cuda.h"
 
 #include "base/checked.h"
-#include "exec/cuda_driver.h"
-#include "exec/threads.h"
+#include "exec/cuda_check.h"
+#include "exec/cuda_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/// What a kernel may use of shared memory without being told.
-#define DEFAULT_SHARED (48 << 10)
-#define OLDEST_CAPABILITY 80
+/// Kernels, graphs and what the driver keeps for them.
+#define DRIVERS_OWN ((uint64_t)64 << 20)
+/// What the driver aligns memory to, and vectors of a kernel may want.
+#define ARGUMENT_ALIGNMENT 256
 
-typedef struct loaded_entry {
-  resq_cuda_handle module;
-  resq_cuda_handle *functions; ///< [n_launches]
-} loaded_entry;
+//===-- What is needed ----------------------------------------------------===//
 
-struct resq_cuda {
-  resq_cuda_driver driver;
-  resq_cuda_options options;
-  int device, capability;
-  char name[128];
-  resq_cuda_handle context, stream;
-  resq_cuda_pointer params, workspace, arguments;
-  resq_cuda_pointer *caches;     ///< [n_caches]
-  uint64_t argument_offsets[64]; ///< into `arguments`, by position, for the largest entry
-  loaded_entry *entries;
-  bool every_launch; ///< wait after each: $RESQ_CUDA_SYNC, to learn which op failed
-};
-
-static bool check(const resq_cuda *c, int result, resq_error *err, const char *what) {
-  return resq_cuda_check(&c->driver, result, err, what);
+static bool place(uint64_t *at, uint64_t bytes, uint64_t *out_offset) {
+  *out_offset = *at;
+  return resq_add_u64(*at, bytes, at) && resq_add_u64(*at, ARGUMENT_ALIGNMENT - 1, at) &&
+         (*at -= *at % ARGUMENT_ALIGNMENT, true);
 }
 
-//===-- Device ------------------------------------------------------------===//
-
-static bool open_device(resq_cuda *c, resq_error *err) {
-  const resq_cuda_driver *d = &c->driver;
-  int count = 0, major = 0, minor = 0;
-  if (!check(c, d->cuDeviceGetCount(&count), err, "cuDeviceGetCount"))
-    return false;
-  if (count < 1)
-    return resq_fail(err, RESQ_NO_DEVICE,
-                     "the driver sees no GPU (is CUDA_VISIBLE_DEVICES empty?)");
-  if (!check(c, d->cuDeviceGet(&c->device, 0), err, "cuDeviceGet") ||
-      !check(c, d->cuDeviceGetName(c->name, sizeof c->name, c->device), err, "cuDeviceGetName") ||
-      !check(c, d->cuDeviceGetAttribute(&major, RESQ_CUDA_CAPABILITY_MAJOR, c->device), err,
-             c->name) ||
-      !check(c, d->cuDeviceGetAttribute(&minor, RESQ_CUDA_CAPABILITY_MINOR, c->device), err,
-             c->name))
-    return false;
-  c->capability = 10 * major + minor;
-  if (c->capability < OLDEST_CAPABILITY)
-    return resq_fail(err, RESQ_NO_DEVICE, "%s has compute capability %d.%d, needed is 8.0 or later",
-                     c->name, major, minor);
-  return check(c, d->cuDevicePrimaryCtxRetain(&c->context, c->device), err, c->name) &&
-         check(c, d->cuCtxSetCurrent(c->context), err, "cuCtxSetCurrent") &&
-         check(c, d->cuStreamCreate(&c->stream, RESQ_CUDA_STREAM_NON_BLOCKING), err,
-               "cuStreamCreate");
-}
-
-//===-- Memory ------------------------------------------------------------===//
-
-static bool allocate(resq_cuda *c, uint64_t bytes, resq_cuda_pointer *out, const char *what,
-                     resq_error *err) {
-  *out = 0;
-  if (bytes == 0)
-    return true;
-  int result = c->driver.cuMemAlloc(out, bytes);
-  if (result == RESQ_CUDA_OUT_OF_MEMORY) {
-    size_t free_bytes = 0, total = 0;
-    c->driver.cuMemGetInfo(&free_bytes, &total);
-    return resq_fail(err, RESQ_NO_MEMORY,
-                     "%s: no memory for %s: %" PRIu64 " bytes, %zu of %zu are free", c->name, what,
-                     bytes, free_bytes, total);
+bool resq_cuda_lay_out(const resq_entry *e, const int64_t *rows, resq_cuda_layout *out) {
+  uint64_t at = 0;
+  for (int results = 0; results <= 1; ++results) {
+    for (int i = 0; i < e->n_args; ++i) {
+      const resq_arg *a = &e->args[i];
+      if ((a->is_result != 0) != results)
+        continue;
+      const int64_t n = rows ? rows[i] : a->rows >= 0 ? a->rows : e->max_rows;
+      if (!resq_mul_u64((uint64_t)n, (uint64_t)(a->width ? a->width : 1) * 4, &out->bytes[i]) ||
+          !place(&at, out->bytes[i], &out->offsets[i]))
+        return false;
+    }
+    if (!results)
+      out->inputs = out->results_at = at;
   }
-  return check(c, result, err, what);
+  out->end = at;
+  return true;
 }
 
-static bool copy_params(resq_cuda *c, resq_error *err) {
+/// Sizes of what all entries share.
+typedef struct sizes {
+  uint64_t workspace, caches, prepared;
+  uint64_t arguments, inputs, results; ///< the largest of all entries
+} sizes;
+
+static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+static bool measure(const resq_cuda *c, sizes *s, resq_error *err) {
   const resq_cuda_options *o = &c->options;
-  return allocate(c, o->params_size, &c->params, "the parameters", err) &&
-         (!o->params_size || check(c, c->driver.cuMemcpyHtoD(c->params, o->params, o->params_size),
-                                   err, "copying the parameters"));
+  const resq_gpu_image *image = &o->program->gpu_images[c->image];
+  *s = (sizes){.workspace = (uint64_t)image->prepare.workspace_bytes,
+               .prepared = (uint64_t)image->prepared_bytes};
+  for (int32_t i = 0; i < o->program->n_caches; ++i)
+    if (!resq_add_u64(s->caches, o->cache_bytes[i], &s->caches))
+      return resq_fail(err, RESQ_NO_MEMORY, "the caches do not fit any memory");
+  for (int i = 0; i < o->n_entries; ++i) {
+    const resq_entry *e = o->entries[i];
+    resq_cuda_layout layout;
+    if (!resq_cuda_lay_out(e, NULL, &layout))
+      return resq_fail(err, RESQ_NO_MEMORY, "@%s: the arguments do not fit any memory",
+                       e->function);
+    s->workspace = larger(s->workspace, (uint64_t)e->gpu->launches[c->image].workspace_bytes);
+    s->arguments = larger(s->arguments, layout.end);
+    s->inputs = larger(s->inputs, layout.inputs);
+    s->results = larger(s->results, layout.end - layout.results_at);
+  }
+  return true;
+}
+
+/// The device, its image, and whether there is room for everything.
+static bool open_device(resq_cuda *c, sizes *s, resq_error *err) {
+  if (!resq_cuda_device_open(&c->device, err))
+    return false;
+  c->image = resq_cuda_image_choose(&c->device, c->options.program, err);
+  if (c->image < 0 || !measure(c, s, err))
+    return false;
+  const resq_cuda_need needs[] = {{"parameters", c->options.params_size},
+                                  {"caches", s->caches},
+                                  {"workspace", s->workspace},
+                                  {"arguments and results", s->arguments},
+                                  {"prepared parameters", s->prepared},
+                                  {"the driver", DRIVERS_OWN}};
+  return resq_cuda_has_room(&c->device, needs, sizeof needs / sizeof *needs, err);
+}
+
+//===-- Memory and code ---------------------------------------------------===//
+
+static bool clear(const resq_cuda_device *d, resq_cuda_pointer at, uint64_t bytes, const char *what,
+                  resq_error *err) {
+  return !bytes || resq_cuda_ok(d, d->driver.cuMemsetD8Async(at, 0, bytes, d->stream), err, what);
 }
 
 static bool allocate_caches(resq_cuda *c, resq_error *err) {
   const resq_cuda_options *o = &c->options;
-  c->caches = calloc((size_t)o->n_caches + 1, sizeof *c->caches);
-  if (!c->caches)
-    return resq_fail(err, RESQ_NO_MEMORY, "no memory for a list of %d caches", o->n_caches);
-  for (int i = 0; i < o->n_caches; ++i) {
+  const resq_cuda_device *d = &c->device;
+  const int32_t n = o->program->n_caches;
+  c->places.caches = calloc((size_t)n + 1, sizeof *c->places.caches);
+  if (!c->places.caches)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory for a list of %" PRId32 " caches", n);
+  for (int32_t i = 0; i < n; ++i) {
     char what[64];
-    snprintf(what, sizeof what, "cache %d of %d", i + 1, o->n_caches);
-    if (!allocate(c, o->cache_bytes[i], &c->caches[i], what, err) ||
-        (o->cache_bytes[i] &&
-         !check(c, c->driver.cuMemsetD8(c->caches[i], 0, o->cache_bytes[i]), err, what)))
+    snprintf(what, sizeof what, "cache %" PRId32 " of %" PRId32, i + 1, n);
+    if (!resq_cuda_allocate(d, o->cache_bytes[i], &c->places.caches[i], what, err) ||
+        !clear(d, c->places.caches[i], o->cache_bytes[i], what, err))
       return false;
   }
   return true;
 }
 
-/// Bytes of argument i of an entry at its largest; false when they do not fit 64 bits.
-static bool argument_bytes(const resq_entry *e, int i, int64_t rows, uint64_t *out) {
-  const resq_arg *a = &e->args[i];
-  return resq_mul_u64((uint64_t)rows, (uint64_t)(a->width ? a->width : 1) * 4, out);
+static bool allocate(resq_cuda *c, const sizes *s, resq_error *err) {
+  const resq_cuda_device *d = &c->device;
+  resq_cuda_places *p = &c->places;
+  const uint64_t most = larger(larger(c->options.params_size, s->inputs), s->results);
+  p->capacity = c->options.capacity;
+  // Arguments are cleared, for gaps between them are copied, too.
+  return resq_cuda_allocate(d, c->options.params_size, &p->params, "the parameters", err) &&
+         resq_cuda_allocate(d, s->workspace, &p->workspace, "the workspace", err) &&
+         resq_cuda_allocate(d, s->prepared, &p->prepared, "prepared parameters", err) &&
+         resq_cuda_allocate(d, s->arguments, &p->arguments, "arguments and results", err) &&
+         clear(d, p->arguments, s->arguments, "arguments and results", err) &&
+         allocate_caches(c, err) &&
+         resq_cuda_pin(d, s->inputs < RESQ_CUDA_MOST_STAGED ? s->inputs : RESQ_CUDA_MOST_STAGED,
+                       &c->staged_inputs, "arguments", err) &&
+         resq_cuda_pin(d, s->results < RESQ_CUDA_MOST_STAGED ? s->results : RESQ_CUDA_MOST_STAGED,
+                       &c->staged_results, "results", err) &&
+         resq_cuda_transfer_open(&c->transfer, d, c->options.pool, most, err);
 }
 
-/// One buffer for the arguments of any entry: position i where the largest i-th ones fit.
-static bool allocate_arguments(resq_cuda *c, resq_error *err) {
-  uint64_t total = 0;
-  const int limit = sizeof c->argument_offsets / sizeof *c->argument_offsets;
-  for (int i = 0; i < limit; ++i) {
-    uint64_t largest = 0;
-    for (int j = 0; j < c->options.n_entries; ++j) {
-      const resq_entry *e = c->options.entries[j];
-      uint64_t bytes;
-      if (i >= e->n_args)
-        continue;
-      if (!argument_bytes(e, i, e->args[i].rows >= 0 ? e->args[i].rows : e->max_rows, &bytes))
-        return resq_fail(err, RESQ_NO_MEMORY, "@%s: argument '%s' does not fit memory", e->function,
-                         e->args[i].name);
-      largest = bytes > largest ? bytes : largest;
-    }
-    c->argument_offsets[i] = total;
-    if (!resq_add_u64(total, (largest + 255) / 256 * 256, &total))
-      return resq_fail(err, RESQ_NO_MEMORY, "the arguments do not fit memory");
-  }
-  return allocate(c, total, &c->arguments, "arguments and results", err);
+static bool load_code(resq_cuda *c, resq_error *err) {
+  const resq_cuda_options *o = &c->options;
+  const resq_gpu_image *image = &o->program->gpu_images[c->image];
+  c->lists = calloc((size_t)o->n_entries + 1, sizeof *c->lists);
+  if (!c->lists)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory for %d entries", o->n_entries);
+  for (int i = 0; i < o->n_entries; ++i)
+    c->lists[i].launches = &o->entries[i]->gpu->launches[c->image];
+  c->lists[o->n_entries].launches = &image->prepare;
+  return resq_cuda_module_load(&c->device, image, &c->module, err) &&
+         resq_cuda_find_functions(&c->device, c->module, c->lists, o->n_entries + 1, err);
 }
 
-//===-- Code --------------------------------------------------------------===//
-
-/// The best image that the GPU runs; NULL after an error.
-static const resq_gpu_image *choose_image(const resq_cuda *c, const resq_entry *e,
-                                          resq_error *err) {
-  char list[256] = "";
-  for (int32_t i = 0; i < e->gpu->n_images; ++i) {
-    const resq_gpu_image *image = &e->gpu->images[i];
-    if (image->exact ? image->capability == c->capability : image->capability <= c->capability)
-      return image;
-    size_t used = strlen(list);
-    snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", image->chip);
-  }
-  resq_fail(err, RESQ_NO_DEVICE,
-            "%s has compute capability %d.%d; the program was compiled for: %s", c->name,
-            c->capability / 10, c->capability % 10, list);
-  return NULL;
+/// What is done once, with the parameters there: copies of them that kernels like better, for example.
+static bool prepare(resq_cuda *c, resq_error *err) {
+  const resq_cuda_list *list = &c->lists[c->options.n_entries];
+  const resq_cuda_values values = {&c->places, NULL, NULL};
+  for (int32_t i = 0; i < list->launches->n; ++i)
+    if (!resq_cuda_enqueue(&c->device, &values, &list->launches->items[i], list->functions[i],
+                           false, err))
+      return resq_fail_in(err, "preparing the parameters (kernel %s)",
+                          list->launches->items[i].kernel);
+  return resq_cuda_wait(&c->device, err, "preparing the session");
 }
 
-static bool load_module(resq_cuda *c, const resq_entry *e, resq_cuda_handle *out, resq_error *err) {
-  const resq_gpu_image *image = choose_image(c, e, err);
-  if (!image)
-    return false;
-  char log[600] = "";
-  int options[] = {RESQ_CUDA_JIT_ERROR_LOG, RESQ_CUDA_JIT_ERROR_LOG_SIZE};
-  void *values[] = {log, (void *)(uintptr_t)sizeof log};
-  int result = c->driver.cuModuleLoadDataEx(out, image->ptx, 2, options, values);
-  log[sizeof log - 1] = 0;
-  char what[128];
-  snprintf(what, sizeof what, "@%.60s: the driver refuses the PTX for %s", e->function,
-           image->chip);
-  if (check(c, result, err, what))
-    return true;
-  if (err && log[0]) {
-    log[strcspn(log, "\n")] = 0; // the first complaint says it; the others often follow from it
-    size_t used = strlen(err->message);
-    snprintf(err->message + used, sizeof err->message - used, ": %s", log);
-  }
-  return false;
-}
-
-static bool load_entry(resq_cuda *c, int index, resq_error *err) {
-  const resq_entry *e = c->options.entries[index];
-  loaded_entry *loaded = &c->entries[index];
-  for (int32_t i = 0; i < e->gpu->n_launches; ++i)
-    for (int32_t j = 0; j < e->gpu->launches[i].n_args; ++j) {
-      const resq_gpu_arg *a = &e->gpu->launches[i].args[j];
-      if (a->kind == RESQ_GPU_PARAM && (uint64_t)a->offset >= c->options.params_size)
-        return resq_fail(err, RESQ_BAD_INPUT,
-                         "@%s: a kernel reads parameters at %" PRId64 ", there are %" PRIu64
-                         " bytes",
-                         e->function, a->offset, c->options.params_size);
-    }
-  loaded->functions = calloc((size_t)e->gpu->n_launches + 1, sizeof *loaded->functions);
-  if (!loaded->functions)
-    return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId32 " launches", e->gpu->n_launches);
-  if (!load_module(c, e, &loaded->module, err))
-    return false;
-  for (int32_t i = 0; i < e->gpu->n_launches; ++i) {
-    const resq_gpu_launch *l = &e->gpu->launches[i];
-    if (!check(c, c->driver.cuModuleGetFunction(&loaded->functions[i], loaded->module, l->kernel),
-               err, l->kernel))
-      return false;
-    if (l->shared_bytes > DEFAULT_SHARED &&
-        !check(c,
-               c->driver.cuFuncSetAttribute(loaded->functions[i], RESQ_CUDA_MAX_DYNAMIC_SHARED,
-                                            l->shared_bytes),
-               err, l->kernel))
-      return false;
-  }
-  return true;
-}
-
-static bool load_entries(resq_cuda *c, resq_error *err) {
-  c->entries = calloc((size_t)c->options.n_entries + 1, sizeof *c->entries);
-  if (!c->entries)
-    return resq_fail(err, RESQ_NO_MEMORY, "no memory for %d entries", c->options.n_entries);
-  for (int i = 0; i < c->options.n_entries; ++i)
-    if (!load_entry(c, i, err))
-      return false;
-  return true;
+static bool copy_params(resq_cuda *c, resq_error *err) {
+  return resq_cuda_transfer_in(&c->transfer, c->places.params, c->options.params,
+                               c->options.params_size, true, err) ||
+         resq_fail_in(err, "copying the parameters");
 }
 
 //===-- Life --------------------------------------------------------------===//
 
-resq_cuda *resq_cuda_create(const resq_cuda_options *options, resq_error *err) {
+static bool is_set(const char *variable, bool otherwise) {
+  const char *value = getenv(variable);
+  return value && *value ? strcmp(value, "0") != 0 : otherwise;
+}
+
+static resq_cuda *begin(const resq_cuda_options *options, resq_error *err) {
   resq_cuda *c = calloc(1, sizeof *c);
   if (!c) {
     resq_fail(err, RESQ_NO_MEMORY, "no memory for a GPU session");
     return NULL;
   }
   c->options = *options;
-  const char *sync = getenv("RESQ_CUDA_SYNC");
-  c->every_launch = sync && *sync && strcmp(sync, "0");
-  if (resq_cuda_driver_open(&c->driver, err) && open_device(c, err) && copy_params(c, err) &&
-      allocate(c, options->workspace_bytes, &c->workspace, "the workspace", err) &&
-      allocate_caches(c, err) && allocate_arguments(c, err) && load_entries(c, err))
+  c->every_launch = is_set("RESQ_CUDA_SYNC", false);
+  c->use_graphs = is_set("RESQ_CUDA_GRAPH", true);
+  resq_cuda_graphs_begin(&c->graphs);
+  return c;
+}
+
+resq_cuda *resq_cuda_create(const resq_cuda_options *options, resq_error *err) {
+  resq_cuda *c = begin(options, err);
+  sizes s;
+  if (c && resq_cuda_check_params(options->program, options->params_size, err) &&
+      open_device(c, &s, err) && allocate(c, &s, err) && load_code(c, err) && copy_params(c, err) &&
+      prepare(c, err))
     return c;
-  resq_fail_in(err, "level 'cuda'");
   resq_cuda_destroy(c);
   return NULL;
+}
+
+void resq_cuda_about(const resq_cuda *c, char *out, size_t size) {
+  snprintf(out, size, "%s, compute capability %d.%d, code for %s", c->device.name,
+           c->device.capability / 10, c->device.capability % 10,
+           c->options.program->gpu_images[c->image].chip);
+}
+
+bool resq_cuda_describe(const resq_cuda_options *options, char *out, size_t size, resq_error *err) {
+  resq_cuda *c = begin(options, err);
+  sizes s;
+  const bool ok = c && open_device(c, &s, err);
+  if (ok)
+    resq_cuda_about(c, out, size);
+  resq_cuda_destroy(c);
+  return ok;
+}
+
+/// Everything that the device holds.
+static void release(resq_cuda *c) {
+  const resq_cuda_device *d = &c->device;
+  d->driver.cuCtxSetCurrent(d->context);
+  if (d->stream)
+    d->driver.cuStreamSynchronize(d->stream);
+  resq_cuda_graphs_end(&c->graphs, d);
+  for (int i = 0; i < c->n_marks; ++i)
+    if (c->marks[i])
+      d->driver.cuEventDestroy(c->marks[i]);
+  resq_cuda_transfer_close(&c->transfer);
+  resq_cuda_unpin(d, &c->staged_inputs);
+  resq_cuda_unpin(d, &c->staged_results);
+  if (c->module)
+    d->driver.cuModuleUnload(c->module);
+  for (int32_t i = 0; c->places.caches && i < c->options.program->n_caches; ++i)
+    resq_cuda_free(d, &c->places.caches[i]);
+  resq_cuda_pointer *const owned[] = {&c->places.params, &c->places.workspace, &c->places.prepared,
+                                      &c->places.arguments};
+  for (int i = 0; i < 4; ++i)
+    resq_cuda_free(d, owned[i]);
 }
 
 void resq_cuda_destroy(resq_cuda *c) {
   if (!c)
     return;
-  if (c->context) {
-    const resq_cuda_driver *d = &c->driver;
-    d->cuCtxSetCurrent(c->context);
-    for (int i = 0; c->entries && i < c->options.n_entries; ++i)
-      if (c->entries[i].module)
-        d->cuModuleUnload(c->entries[i].module);
-    for (int i = 0; c->caches && i < c->options.n_caches; ++i)
-      if (c->caches[i])
-        d->cuMemFree(c->caches[i]);
-    const resq_cuda_pointer owned[] = {c->params, c->workspace, c->arguments};
-    for (int i = 0; i < 3; ++i)
-      if (owned[i])
-        d->cuMemFree(owned[i]);
-    if (c->stream)
-      d->cuStreamDestroy(c->stream);
-    d->cuDevicePrimaryCtxRelease(c->device);
-  }
-  for (int i = 0; c->entries && i < c->options.n_entries; ++i)
-    free(c->entries[i].functions);
-  free(c->entries);
-  free(c->caches);
+  if (c->device.context)
+    release(c);
+  resq_cuda_device_close(&c->device);
+  for (int i = 0; c->lists && i <= c->options.n_entries; ++i)
+    free(c->lists[i].functions);
+  free(c->lists);
+  free(c->places.caches);
+  free(c->marks);
+  free(c->observed);
   free(c);
-}
-
-//===-- A call ------------------------------------------------------------===//
-
-static bool copy_arguments(resq_cuda *c, const resq_entry *e, void *const *args,
-                           const int64_t *rows, bool results, resq_error *err) {
-  for (int i = 0; i < e->n_args; ++i) {
-    uint64_t bytes;
-    if ((e->args[i].is_result != 0) != results || rows[i] == 0 ||
-        !argument_bytes(e, i, rows[i], &bytes))
-      continue;
-    resq_cuda_pointer at = c->arguments + c->argument_offsets[i];
-    int result = results ? c->driver.cuMemcpyDtoHAsync(args[i], at, bytes, c->stream)
-                         : c->driver.cuMemcpyHtoDAsync(at, args[i], bytes, c->stream);
-    if (!check(c, result, err, e->args[i].name))
-      return resq_fail_in(err, "@%s: copying an argument", e->function);
-  }
-  return true;
-}
-
-/// The value of a kernel's argument: 8 bytes, a pointer or an int64_t.
-static uint64_t argument_value(const resq_cuda *c, const resq_gpu_arg *a, const int64_t *rows) {
-  switch (a->kind) {
-  case RESQ_GPU_WORKSPACE:
-    return c->workspace + (uint64_t)a->offset;
-  case RESQ_GPU_ARGUMENT:
-    return c->arguments + c->argument_offsets[a->index] + (uint64_t)a->offset;
-  case RESQ_GPU_PARAM:
-    return c->params + (uint64_t)a->offset;
-  case RESQ_GPU_CACHE:
-    return c->caches[a->index] + (uint64_t)a->offset;
-  case RESQ_GPU_ROWS:
-    return (uint64_t)rows[a->index];
-  default: // RESQ_GPU_CAPACITY: resq_cuda_check_entry knows no others
-    return (uint64_t)c->options.capacity;
-  }
-}
-
-static bool fail_in_op(const resq_entry *e, const resq_gpu_launch *l, resq_error *err) {
-  return resq_fail_in(err, "@%s: op '%s' (kernel %s)", e->function,
-                      e->op_names ? e->op_names[l->op] : "?", l->kernel);
-}
-
-static bool launch(resq_cuda *c, const resq_entry *e, const resq_gpu_launch *l,
-                   resq_cuda_handle function, const int64_t *rows, resq_error *err) {
-  uint64_t values[64];
-  void *pointers[64];
-  for (int32_t i = 0; i < l->n_args; ++i) {
-    values[i] = argument_value(c, &l->args[i], rows);
-    pointers[i] = &values[i];
-  }
-  int64_t blocks = (rows[l->rows_of] + l->rows_per_block - 1) / l->rows_per_block;
-  if (blocks == 0)
-    return true;
-  int result = c->driver.cuLaunchKernel(function, (unsigned)blocks, (unsigned)l->grid_y,
-                                        (unsigned)l->grid_z, (unsigned)l->threads, 1, 1,
-                                        (unsigned)l->shared_bytes, c->stream, pointers, NULL);
-  return check(c, result, err, "cuLaunchKernel") || fail_in_op(e, l, err);
-}
-
-bool resq_cuda_run(resq_cuda *c, int index, void *const *args, const int64_t *rows, int64_t *op_ns,
-                   resq_error *err) {
-  const resq_entry *e = c->options.entries[index];
-  if (!check(c, c->driver.cuCtxSetCurrent(c->context), err, "cuCtxSetCurrent") ||
-      !copy_arguments(c, e, args, rows, false, err))
-    return false;
-  const bool wait = op_ns || c->every_launch;
-  if (wait && !check(c, c->driver.cuStreamSynchronize(c->stream), err, "copying arguments"))
-    return resq_fail_in(err, "@%s", e->function);
-  int64_t last = resq_now_ns();
-  for (int32_t i = 0; i < e->gpu->n_launches; ++i) {
-    const resq_gpu_launch *l = &e->gpu->launches[i];
-    if (!launch(c, e, l, c->entries[index].functions[i], rows, err))
-      return false;
-    if (!wait)
-      continue;
-    if (!check(c, c->driver.cuStreamSynchronize(c->stream), err, "cuStreamSynchronize"))
-      return fail_in_op(e, l, err);
-    int64_t now = resq_now_ns();
-    if (op_ns)
-      op_ns[l->op] += now - last;
-    last = now;
-  }
-  if (!copy_arguments(c, e, args, rows, true, err))
-    return false;
-  return check(c, c->driver.cuStreamSynchronize(c->stream), err, "cuStreamSynchronize") ||
-         resq_fail_in(err, "@%s: a kernel failed (RESQ_CUDA_SYNC=1 says which op)", e->function);
 }

@@ -8,7 +8,7 @@
 #define _GNU_SOURCE
 #endif
 #include "base/checked.h"
-#include "exec/cuda.h"
+#include "exec/cuda_check.h"
 #include "exec/session_internal.h"
 
 #include <dlfcn.h>
@@ -57,7 +57,7 @@ static bool check_entry(const resq_entry *e, int32_t index, int32_t n_caches, re
       return resq_fail(err, RESQ_BAD_INPUT, "@%s: argument %" PRId32 " is malformed", e->function,
                        i);
   }
-  return resq_check_facts(e, n_caches, err) && (!e->gpu || resq_cuda_check_entry(e, n_caches, err));
+  return resq_check_facts(e, n_caches, err);
 }
 
 /// Entries of one function differ in level and size only.
@@ -97,7 +97,7 @@ bool resq_program_check(const resq_program *p, resq_error *err) {
                        " a sequence, which may go back by %" PRId64 " tokens",
                        i, p->caches[i].bytes_per_token, p->caches[i].bytes_per_sequence,
                        p->caches[i].rewind);
-  return true;
+  return resq_cuda_check_program(p, err);
 }
 
 /// Every parameter lies, aligned, in the parameter section.
@@ -137,9 +137,6 @@ static bool open_sections(resq_model *m, const char *path, resq_error *err) {
   m->params_absent = absent && p->n_params > 0;
   if (!m->params_absent && !check_params(p, size, err))
     return resq_fail_in(err, "%s", path);
-  // Starts reading ahead; a failure only costs time.
-  if (size)
-    madvise((void *)(uintptr_t)m->params, size, MADV_WILLNEED);
   return true;
 }
 
@@ -173,6 +170,12 @@ const resq_program *resq_model_program(const resq_model *model) { return model->
 
 const resq_artifact *resq_model_artifact(const resq_model *model) {
   return model->has_artifact ? &model->artifact : NULL;
+}
+
+void resq_model_read_ahead(const resq_model *model) {
+  // A failure only costs time.
+  if (model->params_size)
+    madvise((void *)(uintptr_t)model->params, model->params_size, MADV_WILLNEED);
 }
 
 void resq_model_drop_pages(const resq_model *model) {

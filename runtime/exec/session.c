@@ -9,10 +9,10 @@
 #endif
 #include "base/checked.h"
 #include "base/cpus.h"
-#include "exec/cpu.h"
 #include "exec/session_internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,12 +31,6 @@ uint8_t *resq_pages_new(uint64_t size) {
 void resq_pages_free(uint8_t *pages, uint64_t size) {
   if (pages)
     munmap(pages, size ? size : 1);
-}
-
-static int by_function_and_rows(const void *a, const void *b) {
-  const resq_entry *x = *(const resq_entry *const *)a, *y = *(const resq_entry *const *)b;
-  int order = strcmp(x->function, y->function);
-  return order ? order : (x->max_rows > y->max_rows) - (x->max_rows < y->max_rows);
 }
 
 const resq_entry **resq_session_entries(const resq_session *s, const char *function, int *count) {
@@ -84,31 +78,6 @@ static bool check_params_present(const resq_session *s, resq_error *err) {
                    "be filled in before it runs");
 }
 
-static bool choose_entries(resq_session *s, const char *wanted, resq_error *err) {
-  const resq_program *p = s->model->program;
-  if (!wanted) {
-    wanted = getenv("RESQ_LEVEL");
-    if (wanted && !*wanted)
-      wanted = NULL;
-  }
-  s->level = resq_cpu_choose(p, resq_cpu_features(), wanted, err);
-  if (!s->level)
-    return false;
-  s->entries = calloc((size_t)p->n_entries, sizeof *s->entries);
-  if (!s->entries)
-    return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId32 " entries", p->n_entries);
-  for (int32_t i = 0; i < p->n_entries; ++i)
-    if (!strcmp(p->entries[i].level, s->level))
-      s->entries[s->n_entries++] = &p->entries[i];
-  qsort(s->entries, (size_t)s->n_entries, sizeof *s->entries, by_function_and_rows);
-  s->forward = resq_session_entries(s, "forward", &s->n_forward);
-  if (s->forward && !is_forward(s->forward[0])) {
-    s->forward = NULL;
-    s->n_forward = 0;
-  }
-  return true;
-}
-
 static bool choose_capacity(resq_session *s, const resq_session_options *o, resq_error *err) {
   int64_t capacity = o->capacity ? o->capacity : s->model->program->context_length;
   if (o->capacity == 0 && capacity <= 0)
@@ -124,33 +93,44 @@ static bool choose_capacity(resq_session *s, const resq_session_options *o, resq
   return true;
 }
 
-/// Level "cuda": memory and code are the device's.
-static bool on_gpu(const resq_session *s) { return s->n_entries && s->entries[0]->gpu; }
+/// Memory and code are a device's.
+static bool on_gpu(const resq_session *s) { return s->cuda != NULL; }
 
-static bool allocate_caches(resq_session *s, resq_error *err) {
+static bool fail_cache(const resq_session *s, int32_t i, resq_error *err) {
+  return resq_fail(err, RESQ_NO_MEMORY,
+                   "no memory for cache %" PRId32 " of %" PRId32 ": %" PRId64
+                   " bytes a token, %" PRId64 " tokens, %" PRId64 " sequences",
+                   i + 1, s->model->program->n_caches, s->model->program->caches[i].bytes_per_token,
+                   s->capacity, s->sequences);
+}
+
+/// How large the caches are, wherever they will be.
+static bool size_caches(resq_session *s, resq_error *err) {
   const resq_program *p = s->model->program;
-  size_t n = p->n_caches ? (size_t)p->n_caches : 1;
-  s->caches = calloc(n, sizeof *s->caches);
-  s->cache_bytes = calloc(n, sizeof *s->cache_bytes);
-  if (!s->caches || !s->cache_bytes)
+  s->cache_bytes = calloc(p->n_caches ? (size_t)p->n_caches : 1, sizeof *s->cache_bytes);
+  if (!s->cache_bytes)
     return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId32 " caches", p->n_caches);
   for (int32_t i = 0; i < p->n_caches; ++i) {
     uint64_t bytes;
     const resq_cache *cache = &p->caches[i];
-    bool ok = resq_mul_u64((uint64_t)cache->bytes_per_token, (uint64_t)s->capacity, &bytes) &&
-              resq_add_u64(bytes, (uint64_t)cache->bytes_per_sequence, &bytes) &&
-              resq_mul_u64(bytes, (uint64_t)s->sequences, &bytes) && bytes < SIZE_MAX / 2;
-    if (ok) {
-      s->cache_bytes[i] = bytes;
-      if (!on_gpu(s))
-        ok = (s->caches[i] = resq_pages_new(bytes)) != NULL;
-    }
-    if (!ok)
-      return resq_fail(err, RESQ_NO_MEMORY,
-                       "no memory for cache %" PRId32 " of %" PRId32 ": %" PRId64
-                       " bytes a token, %" PRId64 " tokens, %" PRId64 " sequences",
-                       i + 1, p->n_caches, cache->bytes_per_token, s->capacity, s->sequences);
+    if (!resq_mul_u64((uint64_t)cache->bytes_per_token, (uint64_t)s->capacity, &bytes) ||
+        !resq_add_u64(bytes, (uint64_t)cache->bytes_per_sequence, &bytes) ||
+        !resq_mul_u64(bytes, (uint64_t)s->sequences, &bytes) || bytes >= SIZE_MAX / 2)
+      return fail_cache(s, i, err);
+    s->cache_bytes[i] = bytes;
   }
+  return true;
+}
+
+/// The CPU's caches.
+static bool allocate_caches(resq_session *s, resq_error *err) {
+  const int32_t n = s->model->program->n_caches;
+  s->caches = calloc(n ? (size_t)n : 1, sizeof *s->caches);
+  if (!s->caches)
+    return resq_fail(err, RESQ_NO_MEMORY, "no memory for %" PRId32 " caches", n);
+  for (int32_t i = 0; i < n && !on_gpu(s); ++i)
+    if (!(s->caches[i] = resq_pages_new(s->cache_bytes[i])))
+      return fail_cache(s, i, err);
   return true;
 }
 
@@ -233,19 +213,16 @@ static bool start_threads(resq_session *s, int threads, resq_error *err) {
   return true;
 }
 
-static bool open_gpu(resq_session *s, resq_error *err) {
-  if (!on_gpu(s))
-    return true;
-  s->cuda = resq_cuda_create(&(resq_cuda_options){.entries = s->entries,
-                                                  .n_entries = s->n_entries,
-                                                  .params = s->model->params,
-                                                  .params_size = s->model->params_size,
-                                                  .cache_bytes = s->cache_bytes,
-                                                  .n_caches = s->model->program->n_caches,
-                                                  .capacity = s->capacity,
-                                                  .workspace_bytes = s->workspace_bytes},
-                             err);
-  return s->cuda != NULL;
+/// The entries of the level, and of them @forward.
+static bool take_device(resq_session *s, const resq_session_options *o, bool dry, resq_error *err) {
+  if (!resq_session_take_device(s, o, dry, err))
+    return false;
+  s->forward = resq_session_entries(s, "forward", &s->n_forward);
+  if (s->forward && !is_forward(s->forward[0])) {
+    s->forward = NULL;
+    s->n_forward = 0;
+  }
+  return true;
 }
 
 static void describe_call(resq_session *s) {
@@ -275,9 +252,9 @@ resq_session *resq_session_create(resq_model *model, const resq_session_options 
     return NULL;
   }
   s->model = model;
-  if (check_params_present(s, &err) && choose_entries(s, o->level, &err) &&
-      choose_capacity(s, o, &err) && allocate_caches(s, &err) && allocate_held(s, &err) &&
-      allocate_for_entries(s, &err) && start_threads(s, o->threads, &err) && open_gpu(s, &err)) {
+  if (check_params_present(s, &err) && choose_capacity(s, o, &err) && size_caches(s, &err) &&
+      start_threads(s, o->threads, &err) && take_device(s, o, false, &err) &&
+      allocate_caches(s, &err) && allocate_held(s, &err) && allocate_for_entries(s, &err)) {
     describe_call(s);
     return s;
   }
@@ -286,16 +263,33 @@ resq_session *resq_session_create(resq_model *model, const resq_session_options 
   return NULL;
 }
 
+bool resq_model_device(resq_model *model, const resq_session_options *options, resq_device *out,
+                       resq_error *err) {
+  resq_session s = {.model = model};
+  *out = (resq_device){0};
+  const bool ok = choose_capacity(&s, options, err) && size_caches(&s, err) &&
+                  take_device(&s, options, true, err);
+  if (ok) {
+    out->level = s.level;
+    out->is_gpu = s.entries[0]->gpu;
+    snprintf(out->about, sizeof out->about, "%s", s.about);
+  }
+  free(s.cache_bytes);
+  free(s.entries);
+  return ok;
+}
+
 void resq_session_destroy(resq_session *s) {
   if (!s)
     return;
+  const bool gpu = on_gpu(s);
   resq_cuda_destroy(s->cuda);
   resq_pool_destroy(s->pool);
   for (int32_t i = 0; s->caches && s->cache_bytes && i < s->model->program->n_caches; ++i)
     resq_pages_free(s->caches[i], s->cache_bytes[i]);
   for (int i = 0; s->times && i < s->n_entries; ++i)
     free(s->times[i].op_ns);
-  resq_pages_free(s->workspace, on_gpu(s) ? 0 : s->workspace_bytes);
+  resq_pages_free(s->workspace, gpu ? 0 : s->workspace_bytes);
   resq_pages_free(s->scratch, s->scratch_bytes);
   free(s->times);
   free(s->caches);
@@ -325,6 +319,8 @@ int64_t resq_session_rewind(const resq_session *s) { return s->rewind; }
 resq_pool *resq_session_pool(const resq_session *s) { return s->pool; }
 
 const char *resq_session_level(const resq_session *s) { return s->level; }
+
+const char *resq_session_note(const resq_session *s) { return s->fell_back ? s->about : NULL; }
 
 void resq_session_observe(resq_session *s, resq_site_observer observe, void *user) {
   s->call.observe = observe;

@@ -9,6 +9,7 @@
 #ifndef RESQ_EXEC_SESSION_ACCESS_H
 #define RESQ_EXEC_SESSION_ACCESS_H
 
+#include "base/error.h"
 #include "exec/artifact.h"
 #include "exec/threads.h"
 #include "resq/abi.h"
@@ -20,6 +21,16 @@ const resq_program *resq_model_program(const resq_model *model);
 const resq_artifact *resq_model_artifact(const resq_model *model);
 /// Takes parameters out of this process's memory until they are read again.
 void resq_model_drop_pages(const resq_model *model);
+
+/// What a session with these options would run on here.
+typedef struct resq_device {
+  const char *level; ///< a string of the program
+  bool is_gpu;
+  char about[1024]; ///< what the GPU is, or why it is not used
+} resq_device;
+/// Starts nothing. False where no session would start, with its error.
+bool resq_model_device(resq_model *model, const resq_session_options *options, resq_device *out,
+                       resq_error *err);
 
 /// Rows that one call of @forward takes at most; 0 when the module has none.
 int64_t resq_session_chunk(const resq_session *session);

@@ -53,6 +53,8 @@ struct resq_session {
   int n_forward;
   int64_t capacity, sequences;
   resq_cuda *cuda;  ///< the GPU at level "cuda", which then has caches and workspace; else NULL
+  char about[1024]; ///< what the GPU is, or why it is not used
+  bool fell_back;   ///< to the CPU, though there is a driver and code for a GPU
   uint8_t **caches; ///< [n_caches]
   uint64_t *cache_bytes; ///< [n_caches]
   int64_t rewind;        ///< the least of all caches, -1: none is limited
@@ -75,6 +77,8 @@ struct resq_session {
   bool profiling;
 };
 
+/// Lets the system read all parameters, for a session that uses them where they are mapped.
+void resq_model_read_ahead(const resq_model *model);
 /// Copies a failure to the public struct (either may be NULL); returns false.
 bool resq_tell(resq_message *why, const resq_error *err);
 /// The file that the code of `program` was loaded from.
@@ -84,6 +88,13 @@ bool resq_program_check(const resq_program *program, resq_error *err);
 
 /// The entries of `function`, smallest first; *count = 0 when the program has none.
 const resq_entry **resq_session_entries(const resq_session *s, const char *function, int *count);
+//===-- session_device.c: the device --------------------------------------===//
+
+/// Takes the entries of the level to run at and, on a GPU, starts there: capacity, cache_bytes and pool are known. dry:
+/// starts nothing. Fills level, entries, about, fell_back and cuda.
+bool resq_session_take_device(resq_session *s, const resq_session_options *o, bool dry,
+                              resq_error *err);
+
 //===-- call.c: what compiled code calls ----------------------------------===//
 
 int32_t resq_call_phase(resq_worker *w);

@@ -159,7 +159,7 @@ static inline int64_t resq_kv_groups_bytes(resq_kv_groups g) {
 }
 
 //===-- Prototypes --------------------------------------------------------===//
-// RESQ_GPU_KERNELS (nvptx/device.h): of the variants for a GPU, where no worker and op come before the arguments.
+// RESQ_GPU_KERNELS, which the build defines for them: of the variants for a GPU.
 
 #define READ(T, name) , const T *name
 #define READ_OR_NULL(T, name) , const T *name
@@ -179,7 +179,8 @@ static inline int64_t resq_kv_groups_bytes(resq_kv_groups g) {
 #ifdef RESQ_GPU_KERNELS
 #define RESQ_WITHOUT_FIRST(first, ...) __VA_ARGS__
 #define RESQ_GPU_ARGUMENTS(...) RESQ_WITHOUT_FIRST(__VA_ARGS__)
-#define GPU_KERNEL(name, grid, ...) void RESQ_KERNEL(name)(RESQ_GPU_ARGUMENTS(__VA_ARGS__));
+#define KERNEL(name, ...)                                                                          \
+  void RESQ_KERNEL(name)(RESQ_GPU_ARGUMENTS(__VA_ARGS__), int64_t variant, uint8_t *scratch);
 #else
 #define KERNEL(name, ...) void RESQ_KERNEL(name)(resq_worker * w, int32_t op __VA_ARGS__);
 #endif

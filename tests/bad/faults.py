@@ -91,7 +91,7 @@ class OverwrittenInputs(Case):
 
     # How options use files. One that --help shows and that is not here fails the test.
     RESQC = {"MODEL": "reads", "-o": "writes", "--calibration": "reads", "--statistics": "reads", "--report": "writes",
-             "--cache": "fills", "--chat-template": "reads"}
+             "--cache": "fills", "--chat-template": "reads", "--ptxas": "reads"}
 
     def file_options(self):
         """The options of resqc whose argument is a file or folder, from --help; and the model."""

@@ -406,6 +406,13 @@ def bad_options(folder, good):
     for option in ("threads", "seed", "decode-rows", "prefill-rows", "calibration-windows"):
         for value in ("-1", "x", "1x", "99999999999999999999", ""):
             yield one(f"--{option}={value}", option)
+    for value in ("16", "0,16", "16,0", "16,x", "257,2048", "16,4097", ",", "16,32,64", "99999999999999999999999999999999999,1"):
+        yield one(f"--gpu-rows={value}", "--gpu-rows")
+    yield one("--chip=sm_70", "sm_70", "sm_90a, sm_80")
+    yield one("--chip=", "chip ''")
+    yield one("--chip=sm_80:/nowhere/kernels.bc", "/nowhere/kernels.bc")
+    yield one(f"--chip=sm_80:{garbage}", "no LLVM bitcode")
+    yield one(f"--chip=sm_80:{empty}", "no LLVM bitcode")
     yield one("--levels=", "--levels")
     yield one("--levels=avx1024", "avx1024", "avx512")
     yield one("--levels=generic,generic", "generic")

@@ -4,10 +4,11 @@
 they are mapped. Each run either succeeds with the right bytes, or ends with status 5 and one error line that names a file, and
 leaves neither a part of an output nor a temporary file. Ends in "N passed, N failed" (", N skipped").
 
-  tests/bad/io_faults.py --build BUILD [--all] [--only WORD] [--runtime BUILD]
+  tests/bad/io_faults.py --build BUILD [--which some|places|each] [--only WORD] [--runtime BUILD]
 
-Some calls of each kind are tried, chosen with a fixed seed; with --all each of them, which takes long. --runtime: the build whose
-runtime libraries a compiled model is linked with, when BUILD is instrumented.
+--which=some: some calls of each kind, chosen with a fixed seed; places: the first call from each place in the code (a stack of
+callers), and the last of each kind; each: every call, which are a hundred thousand for these commands, most of them writes of one
+loop. --runtime: the build whose runtime libraries a compiled model is linked with, when BUILD is instrumented.
 """
 import argparse
 import concurrent.futures
@@ -41,8 +42,8 @@ def commands(build, folder):
     plain = ["--scheme=none", "--levels=generic", "--threads=1"]
     yield Command("exe", [resqc, model, "-o", "out", *plain], ["out"], 4)
     yield Command("shared", [resqc, model, "-o", "out.so", "--emit=shared", *plain], ["out.so", "out.h"])
-    for form in ("obj", "llvm", "lowered", "generic", "resq", "import"):
-        yield Command(form, [resqc, model, "-o", "out", "--emit=" + form, *plain], ["out"], 1)
+    for form, tries in (("obj", 1), ("llvm", 1), ("lowered", 2), ("generic", 4), ("resq", 8), ("import", 12)): # slow ones first
+        yield Command(form, [resqc, model, "-o", "out", "--emit=" + form, *plain], ["out"], tries)
     calibration = ["--calibration=" + text, "--calibration-windows=1"]
     yield Command("statistics", [resqc, model, "--calibrate-only", "--statistics=out", *calibration, *plain], ["out"])
     yield Command("report", [resqc, model, "-o", "out", "--report=out.html", "--cache=cache",
@@ -107,17 +108,18 @@ class Runner:
 
     def begin(self, command):
         """A run without a fault: its outputs are the right ones. Returns how often each call is made, by the process that makes
-        most of them."""
+        most of them, and which calls of a process are the first from their place in it."""
         path = os.path.join(self.folder, f"count-{command.name}".replace(" ", "-"))
         status, said, outputs, left = self.run(command, count=path)
         assert status == 0 and not left and set(outputs) == set(command.outputs), (command.name, said, left)
         self.good[command.name] = outputs
-        found = dict.fromkeys(CALLS, 0)
+        found, first = dict.fromkeys(CALLS, 0), {call: set() for call in CALLS}
         with open(path) as file:
             for line in file:
-                call, n = line.split()
+                call, n, *places = line.split()
                 found[call] = max(found[call], int(n))
-        return found
+                first[call].update(map(int, places))
+        return found, first
 
     def wrong(self, command, fault):
         """What is wrong with how the command took the fault; None when nothing is."""
@@ -138,19 +140,23 @@ class Runner:
         return None
 
 
-def faults(runner, command, all_of_them):
+def faults(runner, command, which):
     """Which faults this command is given."""
     rng = random.Random(command.name)
     chosen = []
-    for call, n in runner.begin(command).items():
+    found, first = runner.begin(command)
+    for call, n in found.items():
         hows = [h for h in (*FAILURES, *MUST_SUCCEED) if not (h == "EINTR" and call in ("rename", "mkdir", "ftruncate"))]
         if call not in ("read", "write"):
             hows.remove("short")
-        if all_of_them:
-            chosen += [f"{call}:{k}:{how}" for k in range(1, n + 1) for how in hows]
-        elif n: # the last call is often the one that completes a file
-            chosen += [f"{call}:{k}:{how}" for k in {n, rng.randint(1, n), rng.randint(1, n)} for how in hows]
-    return chosen if all_of_them else rng.sample(sorted(chosen), min(command.tries, len(chosen)))
+        if which == "each":
+            calls = range(1, n + 1)
+        elif which == "places":
+            calls = sorted({*first[call], n} - {0})
+        else: # the last call is often the one that completes a file
+            calls = {n, rng.randint(1, n), rng.randint(1, n)} if n else ()
+        chosen += [f"{call}:{k}:{how}" for k in calls for how in hows]
+    return rng.sample(sorted(chosen), min(command.tries, len(chosen))) if which == "some" else chosen
 
 
 #===-- Files that become shorter ------------------------------------------------===#
@@ -201,7 +207,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", required=True)
     parser.add_argument("--runtime")
-    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--which", choices=("some", "places", "each"), default="some")
     parser.add_argument("--only", default="", help="commands whose name holds this")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     o = parser.parse_args()
@@ -213,7 +219,7 @@ def main():
         runner = Runner(os.path.join(build, "lib/libresq_fail_io.so"), folder)
         chosen = [c for c in commands(build, folder) if o.only in c.name]
         with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
-            found = pool.map(lambda command: faults(runner, command, o.all), chosen)
+            found = pool.map(lambda command: faults(runner, command, o.which), chosen)
             jobs = [(command, fault) for command, these in zip(chosen, found) for fault in these]
             results = [(f"{command.name}: {fault}", wrong)
                        for (command, fault), wrong in zip(jobs, pool.map(lambda job: runner.wrong(*job), jobs))]

@@ -11,8 +11,8 @@ EXEMPT = {
 missing = []
 definitions = re.split(r"^def ", td, flags=re.M)[1:]
 for text in definitions:
-    op = re.match(r'\w+\s*:\s*Resq_(?:Shared|Recipe)?Op<"(\w+)"', text)
-    kind = re.match(r'\w+\s*:\s*Resq_(?:Type|KvCode)<"\w+", "(\w+)"', text)
+    op = re.match(r'\w+\s*:\s*Resq_(?:Shared|Recipe|Lowered)?Op<"(\w+)"', text)
+    kind = re.match(r'\w+\s*:\s*Resq_(?:Type|KvCode|BasisStep)<"\w+", "(\w+)"', text)
     if not op and not kind:
         continue
     name = (op or kind).group(1)

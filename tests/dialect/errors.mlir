@@ -161,7 +161,7 @@ resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 
 
 // -----
 
-// expected-error@+1 {{expected one of [gguf] for a format of checkpoints, got: onnx}}
+// expected-error@+1 {{expected one of [gguf, shape] for a format of checkpoints, got: onnx}}
 resq.checkpoint @c "m.onnx", onnx
 
 // -----
@@ -226,6 +226,63 @@ resq.param @p : i32
 
 // -----
 
+// expected-error@+1 {{'resq.param' op C5: there is a basis, but the type is tensor<8xf32>: allowed is [out, in]}}
+resq.param @p : tensor<8xf32> attributes {basis = [#resq.basis_hadamard<size = 8>]}
+
+// -----
+
+// expected-error@+1 {{'resq.param' op C5: step 0 of the basis cannot leave 15 columns: allowed is what its blocks or its order can leave}}
+resq.param @p : tensor<4x15xf32> attributes {basis = [#resq.basis_part<part = low, block = 16, high = 2>]}
+
+// -----
+
+// expected-error@+1 {{'resq.param' op C5: step 1 of the basis cannot leave 12 columns: allowed is what its blocks or its order can leave}}
+resq.param @p : tensor<4x12xf32> attributes {basis = [#resq.basis_hadamard<size = 4>, #resq.basis_permute<order = [1, 0]>]}
+
+// -----
+
+// expected-error@+1 {{'resq.param' op C6: the basis names @u: allowed is the name of a resq.param}}
+resq.param @p : tensor<4x16xf32> attributes {basis = [#resq.basis_rotate<matrix = @u>]}
+
+// -----
+
+resq.param @u : tensor<2x8x8xf64>
+// expected-error@+1 {{'resq.param' op C6: @u of the basis is tensor<2x8x8xf64>, but it meets 24 columns: allowed is [size, size] or [blocks, size, size] of f32 or f64 that divides them}}
+resq.param @p : tensor<4x21xf32> attributes {basis = [#resq.basis_rotate<matrix = @u>, #resq.basis_part<part = low, block = 8, high = 1>]}
+
+// -----
+
+resq.param @order : tensor<8xi32>
+// expected-error@+1 {{'resq.param' op C6: @order of the basis is tensor<8xi32>, but it meets 16 columns: allowed is [width] of i32}}
+resq.param @p : tensor<4x16xf32> attributes {basis = [#resq.basis_permute<indices = @order>]}
+
+// -----
+
+// expected-error@+1 {{'resq.param' op attribute 'basis' failed to satisfy constraint: a list of steps of a basis}}
+resq.param @p : tensor<4x16xf32> attributes {basis = ["rotated"]}
+
+// -----
+
+// expected-error@+1 {{C1: both of order and indices are given: allowed is one}}
+resq.param @p : tensor<4x2xf32> attributes {basis = [#resq.basis_permute<order = [1, 0], indices = @i>]}
+
+// -----
+
+// expected-error@+1 {{C2: order[1] is 1: allowed is each of 0 to 1 once}}
+resq.param @p : tensor<4x2xf32> attributes {basis = [#resq.basis_permute<order = [1, 1]>]}
+
+// -----
+
+// expected-error@+1 {{C1: no Hadamard matrix of order 7 is known: allowed is K * 2^n for K = 1 or a Paley order (docs/dialect.md)}}
+resq.param @p : tensor<4x7xf32> attributes {basis = [#resq.basis_hadamard<size = 7>]}
+
+// -----
+
+// expected-error@+1 {{C1: high is 16 of blocks of 16: allowed is 1 to block - 1}}
+resq.param @p : tensor<4x16xf32> attributes {basis = [#resq.basis_part<part = high, block = 16, high = 16>]}
+
+// -----
+
 // expected-error@+1 {{'resq.kv_cache' op C1: heads is 0 and head_size is 16: allowed is 1 or more}}
 resq.kv_cache @c heads 0 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16>
 
@@ -248,6 +305,11 @@ resq.kv_cache @c heads 2 size 260 keys #resq.kv_qjl_groups<rows = 16, outliers =
 
 // expected-error@+1 {{'resq.kv_cache' op C3: values are of kind qjl: allowed is any but those of signs}}
 resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_qjl<rows = 16>
+
+// -----
+
+// expected-error@+1 {{'resq.kv_cache' op C4: values_site is empty: allowed is a name, or none}}
+resq.kv_cache @c heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f16> {keys_site = "c.keys", values_site = ""}
 
 // -----
 
@@ -426,6 +488,14 @@ func.func @f(%x: tensor<4x8xf32>, %w: tensor<16x8xf32>, %b: tensor<8xf32>) {
 
 // -----
 
+func.func @f(%x: tensor<4x8xf32>, %w: tensor<16x8xf32>) {
+  // expected-error@+1 {{'resq.linear' op C4: site is empty: allowed is a name, or none}}
+  %y = resq.linear %x, %w {name = "q", site = ""} : tensor<4x8xf32>, tensor<16x8xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
 func.func @f(%p: tensor<4xf32>) {
   // expected-error@+1 {{'resq.rope_angles' op C1: positions is tensor<4xf32>: allowed is tensor<Rxi32>}}
   %y = resq.rope_angles %p {base = 1.0 : f32} : tensor<4xf32> -> tensor<4x8xf32>
@@ -590,7 +660,7 @@ func.func @f(%q: tensor<4x64xf32>, %p: tensor<4xi32>) {
 // -----
 
 func.func @f(%x: tensor<4x8xf32>, %r: tensor<2xindex>) {
-  // expected-error@+1 {{'resq.gather_rows' op C1: rows is tensor<2xindex>: allowed is tensor<Nxi32>}}
+  // expected-error@+1 {{'resq.gather_rows' op C1: index is tensor<2xindex>: allowed is tensor<Nxi32>}}
   %y = resq.gather_rows %x, %r : tensor<4x8xf32>, tensor<2xindex> -> tensor<2x8xf32>
   return
 }
@@ -598,7 +668,7 @@ func.func @f(%x: tensor<4x8xf32>, %r: tensor<2xindex>) {
 // -----
 
 func.func @f(%x: tensor<4x8xf32>, %r: tensor<2xi32>) {
-  // expected-error@+1 {{'resq.gather_rows' op C2: y is tensor<4x8xf32>, but x is tensor<4x8xf32> and rows is tensor<2xi32>: allowed is [N, width] of x's element}}
+  // expected-error@+1 {{'resq.gather_rows' op C2: y is tensor<4x8xf32>, but x is tensor<4x8xf32> and index is tensor<2xi32>: allowed is [N, width] of x's element}}
   %y = resq.gather_rows %x, %r : tensor<4x8xf32>, tensor<2xi32> -> tensor<4x8xf32>
   return
 }
@@ -1557,6 +1627,16 @@ func.func @f(%x: tensor<?x36x!read>, %w: tensor<64x36x!packed>) {
 
 // -----
 
+!x = tensor<4x8x!resq.quant<bits = 8, group = 8, zero = true, layout = row>>
+!w = tensor<16x8x!resq.quant<bits = 4, group = 8, zero = false, layout = row>>
+func.func @f(%x: !x, %w: !w) {
+  // expected-error@+1 {{'resq.qlinear' op C8: site is empty: allowed is a name, or none}}
+  %y = resq.qlinear %x by %w {site = ""} : !x by !w -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
 // Packing keeps the codebook.
 resq.param @c : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = row, codebook = e4m3>>
 resq.param @p : tensor<64x32x!resq.quant<bits = 8, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 8>> {
@@ -1655,4 +1735,58 @@ resq.param @w : tensor<16x16xf32> {
   // expected-error@+1 {{'arith.constant' op failed to verify that all of {value, result} have same type}}
   %0 = "arith.constant"() <{value = dense<1.0> : tensor<4xf32>}> : () -> tensor<16x16xf32>
   resq.yield %0 : tensor<16x16xf32>
+}
+
+// -----
+
+gpu.module @sm_80 {
+  gpu.func @scale() kernel {
+    gpu.return
+  }
+}
+func.func @launches() {
+  // expected-error@+1 {{'resq.launch' op C1: args has 2 numbers: allowed are triples}}
+  "resq.launch"() <{op = 0, label = "", kernel = @sm_80::@scale, args = array<i64: 0, 0>, items_per_row = 1, items_per_block = 1, threads = 32}> : () -> ()
+  return
+}
+func.func @kinds() {
+  // expected-error@+1 {{'resq.launch' op C1: args has the triple 7, 0, 0: allowed is a kind from 0 to 6, and an index and an offset that are not negative}}
+  "resq.launch"() <{op = 0, label = "", kernel = @sm_80::@scale, args = array<i64: 7, 0, 0>, items_per_row = 1, items_per_block = 1, threads = 32}> : () -> ()
+  return
+}
+func.func @threads() {
+  // expected-error@+1 {{'resq.launch' op C2: a block has 1025 threads: allowed are 1 to 1024}}
+  resq.launch 0 "" @sm_80::@scale () items 1 by 1 threads 1025
+  return
+}
+func.func @items() {
+  // expected-error@+1 {{'resq.launch' op C2: a row has 0 items, a block 1 and a multiprocessor at most 0 blocks with 0 bytes of shared memory each}}
+  resq.launch 0 "" @sm_80::@scale () items 0 by 1 threads 32
+  return
+}
+func.func @observes() {
+  // expected-error@+1 {{'resq.launch_observe' op C1: args has the triple 5, 0, 0: allowed is a kind from 0 to 4}}
+  resq.launch_observe 0 "" (rows 0) rows 0 site 0 width 8 stride 8
+  return
+}
+
+// -----
+
+gpu.module @sm_80 {
+  gpu.func @scale() kernel {
+    gpu.return
+  }
+}
+func.func @kernel() {
+  // expected-error@+1 {{'resq.launch' op C3: @scales is not in a gpu.module: allowed is @<gpu.module>::@<function>}}
+  resq.launch 0 "" @sm_80::@scales () items 1 by 1 threads 32
+  return
+}
+
+// -----
+
+func.func @word() {
+  // expected-error@+1 {{a launch has no argument stack}}
+  resq.launch_observe 0 "" (stack 0) rows 0 site 0 width 8 stride 8
+  return
 }

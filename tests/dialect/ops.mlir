@@ -24,6 +24,8 @@ resq.checkpoint @other "b.gguf", gguf {digest = "0123"}
 
 // CHECK: resq.kv_cache @c0 heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f32>
 resq.kv_cache @c0 heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f32>
+// CHECK: resq.kv_cache @sites heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f32> {keys_site = "s.keys", queries_site = "s.queries", values_site = "s.values"}
+resq.kv_cache @sites heads 2 size 16 keys #resq.kv_float<f16> values #resq.kv_float<f32> {keys_site = "s.keys", values_site = "s.values", queries_site = "s.queries"}
 // CHECK: resq.kv_cache @c1 heads 2 size 16 keys #resq.kv_int<bits = 4, high = 2> values #resq.kv_int<bits = 2>
 resq.kv_cache @c1 heads 2 size 16 keys #resq.kv_int<bits = 4, high = 2> values #resq.kv_int<bits = 2>
 // CHECK: resq.kv_cache @c2 heads 2 size 16 keys #resq.kv_lm<bits = 3, high = 2> values #resq.kv_lm<bits = 1>
@@ -40,6 +42,13 @@ resq.tokenizer @tok from @ckpt bpe "smollm" {bos = 1 : i64, eos = -1 : i64, add_
 resq.param @bound : tensor<64xf32>
 // CHECK: resq.param @stored : tensor<64xf32> attributes {offset = 128 : i64, size = 256 : i64}
 resq.param @stored : tensor<64xf32> attributes {offset = 128 : i64, size = 256 : i64}
+
+// CHECK: resq.param @folded : tensor<4x56xf32> attributes {basis = [#resq.basis_rotate<matrix = @u>, #resq.basis_rotate<matrix = @u, transposed = true, pair = true>, #resq.basis_permute<indices = @indices>, #resq.basis_hadamard<size = 8>, #resq.basis_part<part = low, block = 8, high = 1>]}
+resq.param @folded : tensor<4x56xf32> attributes {basis = [#resq.basis_rotate<matrix = @u>, #resq.basis_rotate<matrix = @u, transposed = true, pair = true>, #resq.basis_permute<indices = @indices>, #resq.basis_hadamard<size = 8>, #resq.basis_part<part = low, block = 8, high = 1>]}
+// CHECK: resq.param @ordered : tensor<4x1xf32> attributes {basis = [#resq.basis_permute<order = [1, 0]>, #resq.basis_part<part = high, block = 2, high = 1>]}
+resq.param @ordered : tensor<4x1xf32> attributes {basis = [#resq.basis_permute<order = [1, 0]>, #resq.basis_part<part = high, block = 2, high = 1>]}
+// CHECK: resq.param @indices : tensor<64xi32>
+resq.param @indices : tensor<64xi32>
 
 // CHECK-LABEL: resq.param @w : tensor<64x64xf32> {
 resq.param @w : tensor<64x64xf32> {
@@ -213,8 +222,8 @@ func.func @model(%tokens: tensor<?xi32>, %positions: tensor<?xi32>, %sequences: 
   %n = resq.rms_norm %x gain %g : tensor<64xf32> {eps = 1.0e-5 : f32} : tensor<?x64xf32> -> tensor<?x64xf32>
   // CHECK: resq.rms_norm %{{.*}} {eps = {{.*}} : f32} : tensor<?x64xf32> -> tensor<?x64xf32>
   %n1 = resq.rms_norm %n {eps = 1.0e-5 : f32} : tensor<?x64xf32> -> tensor<?x64xf32>
-  // CHECK: resq.linear %{{.*}}, %{{.*}} {name = "l0.q"} : tensor<?x64xf32>, tensor<64x64x!resq.panel<bf16>> -> tensor<?x64xf32>
-  %q = resq.linear %n1, %p {name = "l0.q"} : tensor<?x64xf32>, tensor<64x64x!resq.panel<bf16>> -> tensor<?x64xf32>
+  // CHECK: resq.linear %{{.*}}, %{{.*}} {name = "l0.q", site = "l0.q.in"} : tensor<?x64xf32>, tensor<64x64x!resq.panel<bf16>> -> tensor<?x64xf32>
+  %q = resq.linear %n1, %p {name = "l0.q", site = "l0.q.in"} : tensor<?x64xf32>, tensor<64x64x!resq.panel<bf16>> -> tensor<?x64xf32>
   // CHECK: resq.linear %{{.*}}, %{{.*}} bias %{{.*}} : tensor<64xf32> : tensor<?x64xf32>, tensor<64x64xf32> -> tensor<?x64xf32>
   %b = resq.linear %n1, %w bias %g : tensor<64xf32> : tensor<?x64xf32>, tensor<64x64xf32> -> tensor<?x64xf32>
   // CHECK: resq.rope_angles %{{.*}} {base = 1.000000e+04 : f32} : tensor<?xi32> -> tensor<?x16xf32>
@@ -278,8 +287,8 @@ func.func @method(%x: tensor<?x64xf32>, %blocks: tensor<2x16x16xf32>, %order: te
   %w4 = resq.get @w4 : tensor<64x64x!tiled4>
   %w8 = resq.get @w8 : tensor<64x64x!weight8>
   %bias = resq.get @bound : tensor<64xf32>
-  // CHECK: resq.qlinear %[[A:.*]], %[[B:.*]] by %[[V:.*]], %[[W:.*]] bias %{{.*}} : tensor<64xf32> {name = "l0.down"} : tensor<?x64x!resq.quant<bits = 4, {{.*}}>>, tensor<?x64x!resq.quant<bits = 8, {{.*}}>> by tensor<64x64x!{{.*}}>, tensor<64x64x!{{.*}}> -> tensor<?x64xf32>
-  %y = resq.qlinear %7, %8 by %w4, %w8 bias %bias : tensor<64xf32> {name = "l0.down"} : tensor<?x64x!code4>, tensor<?x64x!code8> by tensor<64x64x!tiled4>, tensor<64x64x!weight8> -> tensor<?x64xf32>
+  // CHECK: resq.qlinear %[[A:.*]], %[[B:.*]] by %[[V:.*]], %[[W:.*]] bias %{{.*}} : tensor<64xf32> {name = "l0.down", site = "l0.down.in"} : tensor<?x64x!resq.quant<bits = 4, {{.*}}>>, tensor<?x64x!resq.quant<bits = 8, {{.*}}>> by tensor<64x64x!{{.*}}>, tensor<64x64x!{{.*}}> -> tensor<?x64xf32>
+  %y = resq.qlinear %7, %8 by %w4, %w8 bias %bias : tensor<64xf32> {name = "l0.down", site = "l0.down.in"} : tensor<?x64x!code4>, tensor<?x64x!code8> by tensor<64x64x!tiled4>, tensor<64x64x!weight8> -> tensor<?x64xf32>
   // CHECK: resq.qlinear %{{.*}} by %{{.*}} : tensor<?x64x!{{.*}}> by tensor<64x64x!{{.*}}> -> tensor<?x64xf32>
   %z = resq.qlinear %7 by %w4 : tensor<?x64x!code4> by tensor<64x64x!tiled4> -> tensor<?x64xf32>
   // CHECK: %[[E:.*]] = resq.quantize %{{.*}} : tensor<?x64xf32> -> tensor<?x64x!resq.quant<bits = 8, group = 64, zero = false, layout = row, codebook = e4m3>>
@@ -302,6 +311,23 @@ func.func @known_rows(%x: tensor<?x64xf32>, %w: tensor<16x64xf32>) -> tensor<4x3
   // CHECK: resq.concat %{{.*}}, %{{.*}} dim 1 : tensor<4x16xf32>, tensor<4x16xf32> -> tensor<4x32xf32>
   %1 = resq.concat %0, %0 dim 1 : tensor<4x16xf32>, tensor<4x16xf32> -> tensor<4x32xf32>
   return %1 : tensor<4x32xf32>
+}
+
+gpu.module @sm_80 {
+  gpu.func @scale(%x: !llvm.ptr, %rows: i64, %capacity: i64) kernel {
+    gpu.return
+  }
+}
+// CHECK-LABEL: func.func @launches
+func.func @launches() {
+  // CHECK: resq.launch 3 "l0.q: scale" @sm_80::@scale (workspace 64, argument 1, argument 1 + 4, param 128, cache 3, prepared 0, rows 0, capacity) items 576 of rows 0 by 1024 threads 256 blocks_per_sm 4 shared 128 early
+  resq.launch 3 "l0.q: scale" @sm_80::@scale (workspace 64, argument 1, argument 1 + 4, param 128, cache 3, prepared 0, rows 0, capacity)
+    items 576 of rows 0 by 1024 threads 256 blocks_per_sm 4 shared 128 early
+  // CHECK: resq.launch 4 "" @sm_80::@scale () items 1 by 1 threads 32{{$}}
+  resq.launch 4 "" @sm_80::@scale () items 1 by 1 threads 32
+  // CHECK: resq.launch_observe 5 "l0.down" (workspace 64) rows 0 site 2 width 64 stride 80
+  resq.launch_observe 5 "l0.down" (workspace 64) rows 0 site 2 width 64 stride 80
+  return
 }
 
 // CHECK-LABEL: resq.param @rounded

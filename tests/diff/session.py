@@ -10,7 +10,8 @@ class Message(ctypes.Structure):
 
 
 class Options(ctypes.Structure):
-    _fields_ = [("threads", c_int), ("sequences", c_int64), ("capacity", c_int64), ("level", c_char_p)]
+    _fields_ = [("threads", c_int), ("sequences", c_int64), ("capacity", c_int64), ("level", c_char_p),
+                ("device", c_char_p)]
 
 
 class Error(Exception):
@@ -39,9 +40,10 @@ class Model:
 
 
 class Session:
-    def __init__(self, model, level=None, threads=1, sequences=1, capacity=192):
+    def __init__(self, model, level=None, threads=1, sequences=1, capacity=192, device=None):
         self.model, why = model, Message()
-        options = Options(threads, sequences, capacity, level.encode() if level else None)
+        options = Options(threads, sequences, capacity, level.encode() if level else None,
+                          device.encode() if device else None)
         self.handle = model.library.resq_session_create(model.handle, byref(options), byref(why))
         if not self.handle:
             raise Error(why.text.decode())

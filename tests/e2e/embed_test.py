@@ -18,7 +18,8 @@ INCLUDE = os.path.join(ROOT, "runtime", "include")
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 ASAN = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 NAMES = ["resq_model_open", "resq_model_close", "resq_session_create", "resq_session_destroy", "resq_session_call",
-         "resq_session_forward", "resq_session_vocabulary", "resq_session_capacity", "resq_session_level", "resq_session_observe",
+         "resq_session_forward", "resq_session_vocabulary", "resq_session_capacity", "resq_session_level", "resq_session_note",
+         "resq_session_observe",
          "resq_session_profile", "resq_session_profile_print", "resq_program_v1"]
 
 

@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool check_and_refuse(const resq_compile_options *o, resq_error *err) {
   if (!o->input || (!o->output && !o->calibrate_only) || o->seed < 1 || o->threads < 0 ||
-      o->decode_rows < 0 || o->decode_rows > 256 || o->prefill_rows < 0 || o->prefill_rows > 4096)
+      o->decode_rows < 0 || o->decode_rows > 256 || o->prefill_rows < 0 || o->prefill_rows > 4096 ||
+      o->gpu_rows[0] < 0 || o->gpu_rows[0] > 256 || o->gpu_rows[1] < 0 || o->gpu_rows[1] > 4096)
     __builtin_trap();
   return resq_fail(err, RESQ_FAILED, "refused");
 }

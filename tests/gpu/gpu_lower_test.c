@@ -13,7 +13,8 @@
 #include <cmocka.h>
 
 #include "dialect/build.h"
-#include "exec/cuda.h"
+#include "exec/cuda_check.h"
+#include "kernels/nvptx/plans.h"
 #include "lowering/driver/compile.h"
 #include "lowering/gpu/lower_gpu.h"
 #include "lowering/codegen/ptx.h"
@@ -65,10 +66,16 @@ static void assemble(const char *ptxas, const char *chip, const resq_bytes *ptx)
       fail_msg("%s", said);
 }
 
+/// NULL where there is none.
+static const char *find_ptxas(void) {
+  const char *given = getenv("PTXAS"), *ptxas = given ? given : "/usr/local/cuda/bin/ptxas";
+  return access(ptxas, X_OK) ? NULL : ptxas;
+}
+
 static void ptx_assembles(void **state) {
   (void)state;
-  const char *given = getenv("PTXAS"), *ptxas = given ? given : "/usr/local/cuda/bin/ptxas";
-  if (access(ptxas, X_OK)) {
+  const char *ptxas = find_ptxas();
+  if (!ptxas) {
     print_message("skipped: there is no ptxas (PTXAS names one)\n");
     skip();
   }
@@ -77,11 +84,13 @@ static void ptx_assembles(void **state) {
     MlirModule module = mlirModuleCreateParse(ctx, resq_str(odd_shapes));
     assert_false(mlirModuleIsNull(module));
     resq_entries entries = {0};
-    assert_true(resq_lower_gpu(mlirModuleGetOperation(module), 5, &entries));
+    MlirOperation root = mlirModuleGetOperation(module);
+    assert_true(resq_lower_gpu(root, &resq_gpu_targets[i], 5, &entries));
+    resq_object_source source;
     resq_bytes ptx;
     resq_error err;
-    if (!resq_gpu_print(mlirModuleGetOperation(module), &entries, &resq_gpu_targets[i],
-                        RESQ_OBJECT_ASSEMBLY, &ptx, &err))
+    if (!resq_gpu_translate(&root, 1, &resq_gpu_targets[i], &source, &err) ||
+        !resq_object_compile(&source, RESQ_OBJECT_ASSEMBLY, &ptx, &err))
       fail_msg("%s", err.message);
     char target[32];
     snprintf(target, sizeof target, ".target %s\n", resq_gpu_targets[i].target.name);
@@ -106,6 +115,8 @@ static void table_holds_launches(void **state) {
                                   .levels = "generic,cuda",
                                   .decode_rows = 4,
                                   .prefill_rows = 48,
+                                  .gpu_rows = {4, 48},
+                                  .ptxas = find_ptxas(),
                                   .threads = 1};
   if (!resq_compile(&options, &err))
     fail_msg("%s", err.message);
@@ -113,30 +124,43 @@ static void table_holds_launches(void **state) {
   const resq_program *p = library ? dlsym(library, "resq_program_v1") : NULL;
   assert_non_null(p);
   assert_int_equal(p->n_entries, 4);
+  assert_true(resq_cuda_check_program(p, &err));
+  assert_int_equal(p->n_gpu_images, resq_n_gpu_targets);
+  for (int j = 0; j < resq_n_gpu_targets; j++) {
+    assert_string_equal(p->gpu_images[j].chip, resq_gpu_targets[j].target.name);
+    assert_int_equal(p->gpu_images[j].capability, resq_gpu_targets[j].capability);
+    assert_int_equal(p->gpu_images[j].exact, resq_gpu_targets[j].exact);
+    const resq_gpu_image *image = &p->gpu_images[j];
+    assert_int_equal(image->cubin != NULL, options.ptxas != NULL);
+    if (image->cubin)
+      assert_true(image->cubin_size > 64 && !memcmp(image->cubin, "\177ELF", 4));
+    assert_int_equal(p->gpu_images[j].prepare.n, 0);
+  }
   for (int i = 0; i < 4; i++) {
     const resq_entry *e = &p->entries[i];
     assert_true(!e->gpu != !e->run);
     assert_int_equal(e->gpu != NULL, !strcmp(e->level, "cuda"));
     if (!e->gpu)
       continue;
-    assert_true(resq_cuda_check_entry(e, p->n_caches, &err));
-    assert_int_equal(e->gpu->n_images, resq_n_gpu_targets);
     for (int j = 0; j < resq_n_gpu_targets; j++) {
-      assert_string_equal(e->gpu->images[j].chip, resq_gpu_targets[j].target.name);
-      assert_int_equal(e->gpu->images[j].capability, resq_gpu_targets[j].capability);
-      assert_int_equal(e->gpu->images[j].exact, resq_gpu_targets[j].exact);
-      assert_non_null(strstr(e->gpu->images[j].ptx, e->gpu->launches[1].kernel));
+      assert_int_equal(e->gpu->launches[j].n, 2);
+      const resq_gpu_launch *l = &e->gpu->launches[j].items[1];
+      assert_non_null(strstr(p->gpu_images[j].ptx, l->kernel));
+      assert_string_equal(e->op_names[l->op], "linear: linear_f32");
+      const resq_linear_f32_shape shape = {576, 1536, 1536, 576};
+      const resq_gpu_plan plan =
+          resq_linear_f32_plan(&shape, e->max_rows, p->gpu_images[j].capability);
+      assert_int_equal(l->items_per_row, plan.items_per_row);
+      assert_int_equal(l->items_per_block, plan.items_per_block);
+      assert_int_equal(l->blocks_per_sm, plan.blocks_per_sm);
+      assert_int_equal(l->shared_bytes, plan.shared_bytes);
+      assert_int_equal(l->threads, 256);
+      assert_int_equal(l->n_args, 4);
+      assert_int_equal(l->args[1].kind, RESQ_GPU_PARAM);
+      assert_int_equal(l->args[2].kind, RESQ_GPU_ARGUMENT);
+      assert_int_equal(l->args[2].index, 1);
+      assert_int_equal(l->args[3].kind, RESQ_GPU_ROWS);
     }
-    assert_int_equal(e->gpu->n_launches, 2);
-    const resq_gpu_launch *l = &e->gpu->launches[1];
-    assert_string_equal(e->op_names[l->op], "linear: linear_f32");
-    assert_int_equal(l->grid_y, 24);
-    assert_int_equal(l->threads, 256);
-    assert_int_equal(l->n_args, 4);
-    assert_int_equal(l->args[1].kind, RESQ_GPU_PARAM);
-    assert_int_equal(l->args[2].kind, RESQ_GPU_ARGUMENT);
-    assert_int_equal(l->args[2].index, 1);
-    assert_int_equal(l->args[3].kind, RESQ_GPU_ROWS);
   }
   dlclose(library);
   unlink(path);

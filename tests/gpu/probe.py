@@ -154,7 +154,7 @@ def refusals(path):
     write(damaged, data.replace(b"fma.rn.f32", b"fma.xx.f32"))
     for environment, library, words in (
             ({"CUDA_VISIBLE_DEVICES": ""}, path, "CUDA_ERROR_NO_DEVICE"),
-            ({"RESQ_LIBCUDA": "/nonexistent.so"}, path, "level 'cuda': NVIDIA's driver does not load"),
+            ({"RESQ_LIBCUDA": "/nonexistent.so"}, path, "device 'cuda': NVIDIA's driver does not load"),
             ({}, damaged, "the driver refuses the PTX"),
             ({}, small, "op 'linear: linear_f32' (kernel resq_linear_f32_cuda__576_1536_1536_576_null2): cuLaunchKernel"),
             ({}, path, "worked")):

@@ -12,7 +12,7 @@ resq.param @u : tensor<8x8xf64> {
   %0 = resq.random_orthogonal [8] seed 1 : tensor<8x8xf64>
   resq.yield %0 : tensor<8x8xf64>
 }
-// CHECK-LABEL: resq.param @embedding : tensor<32x8xf32>
+// CHECK-LABEL: resq.param @embedding : tensor<32x8xf32> attributes {basis = [#resq.basis_rotate<matrix = @u>]} {
 // CHECK: %[[E:.*]] = resq.leaf
 // CHECK: resq.rotate %[[E]], %{{.*}} : tensor<32x8xf32>, tensor<8x8xf64>
 // CHECK-NOT: resq.rotate
@@ -21,8 +21,8 @@ resq.param @embedding : tensor<32x8xf32> {
   %0 = resq.leaf @ckpt "e" : tensor<32x8xf32>
   resq.yield %0 : tensor<32x8xf32>
 }
-// What writes to the stream: its rows.
-// CHECK-LABEL: resq.param @w : tensor<8x8xf32>
+// What writes to the stream: its rows, which have no basis.
+// CHECK-LABEL: resq.param @w : tensor<8x8xf32> {
 // CHECK: %[[W:.*]] = resq.leaf
 // CHECK: %[[T:.*]] = resq.transpose %[[W]]
 // CHECK: %[[R:.*]] = resq.rotate %[[T]]
@@ -170,7 +170,7 @@ resq.param @v : tensor<8x4xf32> {
   %0 = resq.leaf @ckpt "v" : tensor<8x4xf32>
   resq.yield %0 : tensor<8x4xf32>
 }
-// CHECK-LABEL: resq.param @o
+// CHECK-LABEL: resq.param @o : tensor<4x8xf32> attributes {basis = [#resq.basis_rotate<matrix = @u>]} {
 // CHECK: resq.rotate %{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<1x8x8xf64>
 // CHECK-NOT: transpose
 resq.param @o : tensor<4x8xf32> {

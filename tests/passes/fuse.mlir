@@ -20,7 +20,7 @@ resq.param @bias : tensor<4xf32> {
 // CHECK-NEXT: %[[K:.*]] = resq.get @k
 // CHECK-NEXT: resq.concat %[[Q]], %[[K]] dim 0
 // CHECK-LABEL: func.func @same_input
-// CHECK: %[[Y:.*]] = resq.linear %arg0, %{{.*}} {name = "l0.q+k"} : tensor<?x16xf32>, tensor<12x16xf32> -> tensor<?x12xf32>
+// CHECK: %[[Y:.*]] = resq.linear %arg0, %{{.*}} {name = "l0.q+k", site = "l0.q.in"} : tensor<?x16xf32>, tensor<12x16xf32> -> tensor<?x12xf32>
 // CHECK: %[[A:.*]] = resq.slice %[[Y]] dim 1 begin 0 : tensor<?x12xf32> -> tensor<?x8xf32>
 // CHECK: %[[B:.*]] = resq.slice %[[Y]] dim 1 begin 8 : tensor<?x12xf32> -> tensor<?x4xf32>
 // A bias, another input: not fused.
@@ -73,10 +73,10 @@ resq.param @external : tensor<4xf32>
 // CHECK-NEXT: %[[K:.*]] = resq.get @k_bias
 // CHECK-NEXT: resq.concat %[[Q]], %[[K]] dim 0 : tensor<8xf32>, tensor<4xf32> -> tensor<12xf32>
 // CHECK-LABEL: func.func @biases
-// CHECK: resq.linear %arg0, %{{.*}} bias %{{.*}} : tensor<12xf32> {name = "l0.q+k"}
+// CHECK: resq.linear %arg0, %{{.*}} bias %{{.*}} : tensor<12xf32> {name = "l0.q+k", site = "l0.q.in"}
 // CHECK: resq.qlinear %{{.*}} by %{{.*}} bias %{{.*}} : tensor<8xf32> {name = "l0.c+d"}
 // A bias without a recipe: not fused.
-// CHECK: resq.linear %arg0, %{{.*}} bias %{{.*}} : tensor<4xf32> {name = "l0.e"}
+// CHECK: resq.linear %arg0, %{{.*}} bias %{{.*}} : tensor<4xf32> {name = "l0.e", site = "l0.q.in"}
 // CHECK: return
 func.func @biases(%x: tensor<?x16xf32>) -> (tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>) {
   %wq = resq.get @q : tensor<8x16xf32>
@@ -170,4 +170,39 @@ func.func @rings(%x: tensor<?x16xf32>) -> (tensor<?x32xf32>, tensor<?x32xf32>, t
   %3 = resq.qlinear %q by %k {name = "k"} : !a by !w20 -> tensor<?x20xf32>
   %4 = resq.qlinear %q by %k {name = "v"} : !a by !w20 -> tensor<?x20xf32>
   return %1, %2, %3, %4 : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x20xf32>, tensor<?x20xf32>
+}
+
+// -----
+
+// What is fused has the basis of its parts and the site of the first; weights of different bases stay apart. Fused before it is
+// quantized, a linear is calibrated as each of its parts would be.
+// RUN: resq-opt --pass-pipeline="builtin.module(resq-fuse,resq-quantize{weights-method=gptq})" --split-input-file %s 2>/dev/null | FileCheck %s --check-prefix=QUANTIZED
+resq.checkpoint @ckpt "m.gguf", gguf
+resq.param @a : tensor<8x16xf32> attributes {basis = [#resq.basis_hadamard<size = 16>]} {
+  %0 = resq.leaf @ckpt "a" : tensor<8x16xf32>
+  resq.yield %0 : tensor<8x16xf32>
+}
+resq.param @b : tensor<4x16xf32> attributes {basis = [#resq.basis_hadamard<size = 16>]} {
+  %0 = resq.leaf @ckpt "b" : tensor<4x16xf32>
+  resq.yield %0 : tensor<4x16xf32>
+}
+resq.param @c : tensor<4x16xf32> attributes {basis = [#resq.basis_hadamard<size = 4>]} {
+  %0 = resq.leaf @ckpt "c" : tensor<4x16xf32>
+  resq.yield %0 : tensor<4x16xf32>
+}
+// CHECK: resq.param @"a+b.weight" : tensor<12x16xf32> attributes {basis = [#resq.basis_hadamard<size = 16>]}
+// CHECK-LABEL: func.func @bases
+// CHECK: resq.linear %arg0, %{{.*}} {name = "a+b", site = "a.in"}
+// CHECK: resq.linear %arg0, %{{.*}} {name = "c", site = "a.in"}
+// QUANTIZED: resq.param @a.in.moment
+// QUANTIZED-NEXT: %[[C:.*]] = resq.moment "a.in"
+// QUANTIZED-NEXT: resq.hadamard %[[C]] size 16
+func.func @bases(%x: tensor<?x16xf32>) -> (tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>) {
+  %wa = resq.get @a : tensor<8x16xf32>
+  %wb = resq.get @b : tensor<4x16xf32>
+  %wc = resq.get @c : tensor<4x16xf32>
+  %a = resq.linear %x, %wa {name = "a"} : tensor<?x16xf32>, tensor<8x16xf32> -> tensor<?x8xf32>
+  %b = resq.linear %x, %wb {name = "b"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  %c = resq.linear %x, %wc {name = "c"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  return %a, %b, %c : tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
 }

@@ -7,7 +7,7 @@
 // SITES: resq-insert-hadamard: sites is 'some', allowed: gate, all
 
 resq.checkpoint @ckpt "m.gguf", gguf
-// CHECK-LABEL: resq.param @down
+// CHECK-LABEL: resq.param @down : tensor<4x24xf32> attributes {basis = [#resq.basis_hadamard<size = 24>]} {
 // CHECK: %[[D:.*]] = resq.leaf
 // CHECK-NEXT: %[[H:.*]] = resq.hadamard %[[D]] size 24 : tensor<4x24xf32>
 // CHECK-NEXT: resq.yield %[[H]]
@@ -78,7 +78,7 @@ resq.param @o : tensor<4x12xf32> {
   resq.yield %0 : tensor<4x12xf32>
 }
 resq.kv_cache @l0 heads 1 size 4 keys #resq.kv_float<f16> values #resq.kv_float<f16>
-// HEADS: resq.param @o : tensor<4x12xf32>
+// HEADS: resq.param @o : tensor<4x12xf32> attributes {basis = [#resq.basis_permute<order = [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]>, #resq.basis_rotate<matrix = @heads.mix>]} {
 // HEADS: %[[P:.*]] = resq.permute %{{.*}} order [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]
 // HEADS: resq.rotate %[[P]]
 // HEADS: resq.param @heads.mix : tensor<3x3xf64>

@@ -9,7 +9,7 @@ resq.kv_cache @l0 heads 2 size 4 keys #resq.kv_float<f32> values #resq.kv_float<
 // CHECK-LABEL: func.func @layer
 // CHECK-SAME: (%[[X:.*]]: tensor<?x16xf32>, %[[K:.*]]: tensor<?x8xf32>,
 // One site a value, named after its first reader; a linear without a name has none.
-// CHECK: resq.observe %[[X]] "l0.q.in" block 16
+// CHECK: resq.observe %[[X]] "l0.q.in" block 16 {first}
 // CHECK-NEXT: resq.linear
 // CHECK-NEXT: resq.linear
 // CHECK-NEXT: resq.linear
@@ -31,4 +31,28 @@ func.func @layer(%x: tensor<?x16xf32>, %k: tensor<?x8xf32>, %p: tensor<?xi32>, %
   %y = resq.attention @l0, %t at %p, %s {scale = 1.0 : f32} : tensor<?x16xf32>, tensor<?xi32> -> tensor<?x16xf32>
   %z = resq.linear %y, %w {name = "l0.o"} : tensor<?x16xf32>, tensor<16x16xf32> -> tensor<?x16xf32>
   return %z : tensor<?x16xf32>
+}
+
+// Sites that are given stay, whatever linear and cache are called. A linear whose weight has a basis reads other coordinates than
+// those of its site: that is not observed.
+resq.param @folded : tensor<16x16xf32> attributes {basis = [#resq.basis_hadamard<size = 16>]} {
+  %0 = resq.eye : tensor<16x16xf32>
+  resq.yield %0 : tensor<16x16xf32>
+}
+resq.kv_cache @renamed heads 2 size 4 keys #resq.kv_float<f32> values #resq.kv_float<f32> {keys_site = "old.keys"}
+// CHECK-LABEL: func.func @given
+// CHECK-SAME: (%[[X:.*]]: tensor<?x16xf32>, %[[Y:.*]]: tensor<?x16xf32>,
+// CHECK: resq.observe %[[X]] "old.in" block 16
+// CHECK-NEXT: resq.linear {{.*}} {name = "a", site = "old.in"}
+// CHECK-NOT: resq.observe %[[Y]]
+// CHECK: resq.linear %[[Y]], {{.*}} {name = "b", site = "b.in"}
+// CHECK-NEXT: resq.observe %{{.*}} "old.keys" block 4
+// CHECK-NEXT: resq.observe %{{.*}} "renamed.values" block 4
+func.func @given(%x: tensor<?x16xf32>, %y: tensor<?x16xf32>, %k: tensor<?x8xf32>, %p: tensor<?xi32>, %s: tensor<?xi32>) {
+  %w = resq.get @w : tensor<16x16xf32>
+  %f = resq.get @folded : tensor<16x16xf32>
+  %a = resq.linear %x, %w {name = "a", site = "old.in"} : tensor<?x16xf32>, tensor<16x16xf32> -> tensor<?x16xf32>
+  %b = resq.linear %y, %f {name = "b"} : tensor<?x16xf32>, tensor<16x16xf32> -> tensor<?x16xf32>
+  resq.kv_append @renamed, %k, %k at %p, %s : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>
+  return
 }

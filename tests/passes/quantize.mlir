@@ -29,7 +29,7 @@ resq.param @b : tensor<4xf32>
 // CHECK: %[[L:.*]], %[[H:.*]] = resq.split
 // CHECK-DAG: %[[QL:.*]] = resq.quantize %[[L]] : tensor<?x12xf32> -> tensor<?x12x!resq.quant<bits = 4, group = 6, zero = true, layout = row>>
 // CHECK-DAG: %[[QH:.*]] = resq.quantize %[[H]] : tensor<?x4xf32> -> tensor<?x4x!resq.quant<bits = 8, group = 2, zero = true, layout = row>>
-// CHECK: resq.qlinear %[[QL]], %[[QH]] by %{{.*}}, %{{.*}} bias %{{.*}} {name = "o"}
+// CHECK: resq.qlinear %[[QL]], %[[QH]] by %{{.*}}, %{{.*}} bias %{{.*}} {name = "o", site = "o.in"}
 // CHECK-NOT: resq.linear
 // CHECK-NOT: resq.add
 // CHECK: return

@@ -12,7 +12,7 @@
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{damping=1.5})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=ABOVE
 // ABOVE: resq-quantize: damping is 1.5, allowed: above 0 to 1
 
-// A stream's basis on the columns, gains and rotated rows skipped; q and k share the moment.
+// A stream's basis on the columns, which the weights state; q and k share the moment.
 resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @gain : tensor<16xf32> {
   %0 = resq.leaf @ckpt "gain" : tensor<16xf32>
@@ -33,7 +33,7 @@ resq.param @q : tensor<8x16xf32> {
   %3 = resq.scale_columns %1, %2 : tensor<8x16xf32>, tensor<16xf32> -> tensor<8x16xf32>
   resq.yield %3 : tensor<8x16xf32>
 }
-resq.param @q.low : tensor<8x14xf32> {
+resq.param @q.low : tensor<8x14xf32> attributes {basis = [#resq.basis_rotate<matrix = @u>, #resq.basis_part<part = low, block = 16, high = 2>]} {
   %0 = resq.get @q : tensor<8x16xf32>
   %1 = resq.get @u : tensor<16x16xf64>
   %2 = resq.rotate %0, %1 : tensor<8x16xf32>, tensor<16x16xf64> -> tensor<8x16xf32>
@@ -44,7 +44,7 @@ resq.param @q.low : tensor<8x14xf32> {
   %6 = resq.transpose %5 : tensor<14x8xf32> -> tensor<8x14xf32>
   resq.yield %6 : tensor<8x14xf32>
 }
-resq.param @q.high : tensor<8x2xf32> {
+resq.param @q.high : tensor<8x2xf32> attributes {basis = [#resq.basis_rotate<matrix = @u>, #resq.basis_part<part = high, block = 16, high = 2>]} {
   %0 = resq.get @q : tensor<8x16xf32>
   %1 = resq.get @u : tensor<16x16xf64>
   %2 = resq.rotate %0, %1 : tensor<8x16xf32>, tensor<16x16xf64> -> tensor<8x16xf32>
@@ -62,7 +62,7 @@ resq.param @q.high : tensor<8x2xf32> {
 // CHECK-NEXT: %[[L2:.*]], %[[H2:.*]] = resq.split %[[S]] block 16 high 2
 // CHECK-NEXT: %[[E:.*]] = resq.concat %[[L2]], %[[H2]] dim 1
 // CHECK-NEXT: resq.yield %[[E]]
-// CHECK: resq.param @q.low.codes : tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = row>>
+// CHECK: resq.param @q.low.codes : tensor<8x14x!resq.quant<bits = 4, group = 14, zero = false, layout = row>> attributes {basis = [#resq.basis_rotate<matrix = @u>, #resq.basis_part<part = low, block = 16, high = 2>]}
 // CHECK-DAG: %[[WL:.*]] = resq.get @q.low :
 // CHECK-DAG: %[[WH:.*]] = resq.get @q.high :
 // CHECK-DAG: %[[M:.*]] = resq.get @l0.q.in.moment
@@ -79,8 +79,8 @@ resq.param @q.high : tensor<8x2xf32> {
 // CHECK-LABEL: func.func @shared
 // CHECK-DAG: resq.get @q.low.codes
 // CHECK-DAG: resq.get @q.high.codes
-// CHECK: resq.qlinear {{.*}} {name = "l0.q"}
-// CHECK: resq.qlinear {{.*}} {name = "l0.k"}
+// CHECK: resq.qlinear {{.*}} {name = "l0.q", site = "l0.q.in"}
+// CHECK: resq.qlinear {{.*}} {name = "l0.k", site = "l0.q.in"}
 func.func @shared(%x: tensor<?x16xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
   %l, %h = resq.split %x block 16 high 2 : tensor<?x16xf32> -> tensor<?x14xf32>, tensor<?x2xf32>
   %wl = resq.get @q.low : tensor<8x14xf32>
@@ -107,7 +107,8 @@ resq.param @places : tensor<16xi32> {
   %0 = arith.constant dense<[1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14]> : tensor<16xi32>
   resq.yield %0 : tensor<16xi32>
 }
-resq.param @o : tensor<4x16xf32> {
+resq.param @o : tensor<4x16xf32> attributes {basis = [#resq.basis_rotate<matrix = @heads>, #resq.basis_permute<order = [15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]>,
+                                                       #resq.basis_permute<indices = @places>, #resq.basis_hadamard<size = 16>]} {
   %0 = resq.leaf @ckpt "o" : tensor<4x16xf32>
   %1 = resq.get @heads : tensor<2x4x4xf64>
   %2 = resq.rotate %0, %1 : tensor<4x16xf32>, tensor<2x4x4xf64> -> tensor<4x16xf32>
@@ -138,19 +139,18 @@ func.func @of_heads(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
 
 // -----
 
-// A plain weight, lying on its side, joined again: nothing or little to replay.
+// Weights without a basis meet what calibration saw: of what else their recipes do, nothing is read.
 resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @plain : tensor<4x16xf32> {
   %0 = resq.leaf @ckpt "plain" : tensor<4x16xf32>
   resq.yield %0 : tensor<4x16xf32>
 }
-resq.param @turned : tensor<4x16xf32> {
-  %0 = resq.leaf @ckpt "turned" : tensor<16x8xf32>
+resq.param @sum : tensor<4x16xf32> {
+  %0 = resq.leaf @ckpt "sum" : tensor<16x8xf32>
   %1 = resq.transpose %0 : tensor<16x8xf32> -> tensor<8x16xf32>
   %2 = resq.slice %1 dim 0 begin 4 : tensor<8x16xf32> -> tensor<4x16xf32>
-  %low, %high = resq.split %2 block 8 high 2 : tensor<4x16xf32> -> tensor<4x12xf32>, tensor<4x4xf32>
-  %3 = resq.hadamard %low size 4 : tensor<4x12xf32> -> tensor<4x12xf32>
-  %4 = resq.join %3, %high block 8 high 2 : tensor<4x12xf32>, tensor<4x4xf32> -> tensor<4x16xf32>
+  %3 = resq.hadamard %2 size 16 : tensor<4x16xf32> -> tensor<4x16xf32>
+  %4 = resq.add %2, %3 : tensor<4x16xf32>
   resq.yield %4 : tensor<4x16xf32>
 }
 // CHECK: resq.param @a.in.moment
@@ -158,14 +158,10 @@ resq.param @turned : tensor<4x16xf32> {
 // CHECK-NEXT: resq.yield %[[C]]
 // CHECK: resq.param @b.in.moment
 // CHECK-NEXT: %[[C:.*]] = resq.moment "b.in" : tensor<16x16xf64>
-// CHECK-NEXT: %[[L:.*]], %[[H:.*]] = resq.split %[[C]] block 8 high 2
-// CHECK-NEXT: %[[T:.*]] = resq.hadamard %[[L]] size 4
-// CHECK-NEXT: %[[J:.*]] = resq.join %[[T]], %[[H]] block 8 high 2
-// CHECK-NEXT: resq.transpose %[[J]]
-// CHECK-NOT: slice
+// CHECK-NEXT: resq.yield %[[C]]
 func.func @plain_ones(%x: tensor<?x16xf32>, %z: tensor<?x16xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
   %w = resq.get @plain : tensor<4x16xf32>
-  %v = resq.get @turned : tensor<4x16xf32>
+  %v = resq.get @sum : tensor<4x16xf32>
   %y = resq.linear %x, %w {name = "a"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
   %u = resq.linear %z, %v {name = "b"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
   return %y, %u : tensor<?x4xf32>, tensor<?x4xf32>
@@ -173,72 +169,58 @@ func.func @plain_ones(%x: tensor<?x16xf32>, %z: tensor<?x16xf32>) -> (tensor<?x4
 
 // -----
 
-// What cannot be followed is rounded to nearest, and says why.
+// A site that is given stays, whatever the linear is called; of a pair of matrices, the input is turned by the other one.
 resq.checkpoint @ckpt "m.gguf", gguf
-// expected-remark @below {{no activations in the coordinates of this recipe: resq.eye cannot be followed}}
-resq.param @no_leaf : tensor<16x16xf32> {
-  %0 = resq.eye : tensor<16x16xf32>
-  resq.yield %0 : tensor<16x16xf32>
+resq.param @dual : tensor<16x16xf64> {
+  %0 = resq.random_matrix [16] gaussian seed 1 : tensor<16x16xf64>
+  resq.yield %0 : tensor<16x16xf64>
 }
-// expected-remark @below {{no activations in the coordinates of this recipe: resq.add cannot be followed}}
-resq.param @sum : tensor<4x16xf32> {
-  %0 = resq.leaf @ckpt "a" : tensor<4x16xf32>
-  %1 = resq.add %0, %0 : tensor<4x16xf32>
-  resq.yield %1 : tensor<4x16xf32>
+resq.param @w : tensor<4x16xf32> attributes {basis = [#resq.basis_rotate<matrix = @dual, transposed = true, pair = true>]} {
+  %0 = resq.leaf @ckpt "w" : tensor<4x16xf32>
+  resq.yield %0 : tensor<4x16xf32>
 }
-resq.param @gain : tensor<16xf32> {
-  %0 = resq.leaf @ckpt "gain" : tensor<16xf32>
-  resq.yield %0 : tensor<16xf32>
+// CHECK-LABEL: resq.param @l0.q.in.moment
+// CHECK-NEXT: %[[C:.*]] = resq.moment "l0.q.in" : tensor<16x16xf64>
+// CHECK-NEXT: %[[U:.*]] = resq.get @dual
+// CHECK-NEXT: %[[M:.*]] = resq.inverse_transpose %[[U]]
+// CHECK-NEXT: resq.rotate %[[C]], %[[M]] transposed pair
+// CHECK: resq.qlinear {{.*}} {name = "renamed", site = "l0.q.in"}
+func.func @given(%x: tensor<?x16xf32>) -> tensor<?x4xf32> {
+  %w = resq.get @w : tensor<4x16xf32>
+  %y = resq.linear %x, %w {name = "renamed", site = "l0.q.in"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
 }
-// expected-remark @below {{no activations in the coordinates of this recipe: resq.scale_columns stands behind other ops on columns}}
-resq.param @late_gain : tensor<4x16xf32> {
-  %0 = resq.leaf @ckpt "b" : tensor<4x16xf32>
-  %1 = resq.hadamard %0 size 16 : tensor<4x16xf32> -> tensor<4x16xf32>
-  %2 = resq.get @gain : tensor<16xf32>
-  %3 = resq.scale_columns %1, %2 : tensor<4x16xf32>, tensor<16xf32> -> tensor<4x16xf32>
-  resq.yield %3 : tensor<4x16xf32>
-}
-// expected-remark @below {{no activations in the coordinates of this recipe: rows are put together whose columns were changed apart}}
-resq.param @rows_apart : tensor<8x16xf32> {
-  %0 = resq.leaf @ckpt "c" : tensor<4x16xf32>
-  %1 = resq.hadamard %0 size 16 : tensor<4x16xf32> -> tensor<4x16xf32>
-  %2 = resq.concat %0, %1 dim 0 : tensor<4x16xf32>, tensor<4x16xf32> -> tensor<8x16xf32>
-  resq.yield %2 : tensor<8x16xf32>
-}
+
+// -----
+
+// What has no site, or branches of no common one, is rounded to nearest, and says why.
+resq.checkpoint @ckpt "m.gguf", gguf
 resq.param @nameless : tensor<4x16xf32> {
   %0 = resq.leaf @ckpt "d" : tensor<4x16xf32>
   resq.yield %0 : tensor<4x16xf32>
 }
-// expected-remark @below {{no activations in the coordinates of this recipe: a leaf has 8 columns, not 16}}
-resq.param @mixed : tensor<4x24xf32> {
-  %0 = resq.leaf @ckpt "e" : tensor<4x16xf32>
-  %1 = resq.leaf @ckpt "f" : tensor<4x8xf32>
-  %2 = resq.concat %0, %1 dim 1 : tensor<4x16xf32>, tensor<4x8xf32> -> tensor<4x24xf32>
-  resq.yield %2 : tensor<4x24xf32>
+resq.param @low : tensor<4x14xf32> attributes {basis = [#resq.basis_part<part = low, block = 16, high = 2>]} {
+  %0 = resq.leaf @ckpt "low" : tensor<4x14xf32>
+  resq.yield %0 : tensor<4x14xf32>
 }
-// CHECK-LABEL: resq.param @no_leaf : tensor<16x16x!resq.quant
+resq.param @high : tensor<4x2xf32> {
+  %0 = resq.leaf @ckpt "high" : tensor<4x2xf32>
+  resq.yield %0 : tensor<4x2xf32>
+}
+// CHECK-LABEL: resq.param @nameless : tensor<4x16x!resq.quant
 // CHECK: resq.quantize_weight
 // CHECK-NOT: resq.gptq
 // CHECK-NOT: resq.moment
-func.func @refused(%a: tensor<?x16xf32>, %b: tensor<?x16xf32>, %c: tensor<?x16xf32>, %d: tensor<?x16xf32>, %e: tensor<?x16xf32>,
-                   %f: tensor<?x24xf32>) -> (tensor<?x16xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>) {
-  %u = resq.get @no_leaf : tensor<16x16xf32>
-  %v = resq.get @sum : tensor<4x16xf32>
-  %w = resq.get @late_gain : tensor<4x16xf32>
-  %x = resq.get @rows_apart : tensor<8x16xf32>
-  %y = resq.get @nameless : tensor<4x16xf32>
-  %z = resq.get @mixed : tensor<4x24xf32>
-  // expected-remark @below {{weights rounded to nearest: GPTQ has no second moment of this input}}
-  %0 = resq.linear %a, %u {name = "a"} : tensor<?x16xf32>, tensor<16x16xf32> -> tensor<?x16xf32>
-  // expected-remark @below {{weights rounded to nearest: GPTQ has no second moment of this input}}
-  %1 = resq.linear %b, %v {name = "b"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
-  // expected-remark @below {{weights rounded to nearest: GPTQ has no second moment of this input}}
-  %2 = resq.linear %c, %w {name = "c"} : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
-  // expected-remark @below {{weights rounded to nearest: GPTQ has no second moment of this input}}
-  %3 = resq.linear %d, %x {name = "d"} : tensor<?x16xf32>, tensor<8x16xf32> -> tensor<?x8xf32>
+func.func @refused(%x: tensor<?x16xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  %w = resq.get @nameless : tensor<4x16xf32>
   // expected-remark @below {{weights rounded to nearest: GPTQ finds its calibration site by the linear's `name`}}
-  %4 = resq.linear %e, %y : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
-  // expected-remark @below {{weights rounded to nearest: GPTQ has no second moment of this input}}
-  %5 = resq.linear %f, %z {name = "f"} : tensor<?x24xf32>, tensor<4x24xf32> -> tensor<?x4xf32>
-  return %0, %1, %2, %3, %4, %5 : tensor<?x16xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+  %0 = resq.linear %x, %w : tensor<?x16xf32>, tensor<4x16xf32> -> tensor<?x4xf32>
+  %l, %h = resq.split %x block 16 high 2 : tensor<?x16xf32> -> tensor<?x14xf32>, tensor<?x2xf32>
+  %wl = resq.get @low : tensor<4x14xf32>
+  %wh = resq.get @high : tensor<4x2xf32>
+  // expected-remark @below {{weights rounded to nearest: the bases of its branches begin at different widths, which are not of one site}}
+  %yl = resq.linear %l, %wl {name = "q"} : tensor<?x14xf32>, tensor<4x14xf32> -> tensor<?x4xf32>
+  %yh = resq.linear %h, %wh {name = "q"} : tensor<?x2xf32>, tensor<4x2xf32> -> tensor<?x4xf32>
+  %y = resq.add %yl, %yh : tensor<?x4xf32>
+  return %0, %y : tensor<?x4xf32>, tensor<?x4xf32>
 }

@@ -29,25 +29,26 @@ resq.param @b.bias : tensor<16xf32>
 // CHECK-NEXT: %[[R:.*]] = resq.random_orthogonal [14, 2] seed 1
 // CHECK-NEXT: resq.matmul %[[P]], %[[R]]
 // CHECK-NOT: .basis :
-// CHECK: resq.param @a.low : tensor<16x14xf32>
+// CHECK: resq.param @a.low : tensor<16x14xf32> attributes {basis = [#resq.basis_rotate<matrix = @stream.basis>, #resq.basis_part<part = low, block = 16, high = 2>]} {
 // CHECK-DAG: %[[U:.*]] = resq.get @stream.basis
 // CHECK-DAG: %[[W:.*]] = resq.get @a
 // CHECK: %[[WU:.*]] = resq.rotate %[[W]], %[[U]]
 // CHECK-NEXT: %[[LOW:.*]], %{{.*}} = resq.split %[[WU]] block 16 high 2
 // CHECK-NEXT: resq.yield %[[LOW]]
-// CHECK: resq.param @a.high : tensor<16x2xf32>
+// CHECK: resq.param @a.high : tensor<16x2xf32> attributes {basis = [#resq.basis_rotate<matrix = @stream.basis>, #resq.basis_part<part = high, block = 16, high = 2>]} {
 // CHECK-LABEL: func.func @stream
 // CHECK: %[[N:.*]] = resq.rms_norm
 // CHECK: %[[X:.*]] = resq.rotate %[[N]], %{{.*}} : tensor<?x16xf32>, tensor<16x16xf64>
 // CHECK-NEXT: %[[LO:.*]], %[[HI:.*]] = resq.split %[[X]] block 16 high 2 : tensor<?x16xf32> -> tensor<?x14xf32>, tensor<?x2xf32>
-// CHECK: %[[YLO:.*]] = resq.linear %[[LO]], %{{.*}} {name = "a"} : tensor<?x14xf32>, tensor<16x14xf32>
-// CHECK: %[[YHI:.*]] = resq.linear %[[HI]], %{{.*}} {name = "a"} : tensor<?x2xf32>, tensor<16x2xf32>
+// CHECK: %[[YLO:.*]] = resq.linear %[[LO]], %{{.*}} {name = "a", site = "a.in"} : tensor<?x14xf32>, tensor<16x14xf32>
+// CHECK: %[[YHI:.*]] = resq.linear %[[HI]], %{{.*}} {name = "a", site = "a.in"} : tensor<?x2xf32>, tensor<16x2xf32>
 // CHECK: resq.add %[[YLO]], %[[YHI]]
 // The bias is added once, by the low branch.
 // CHECK: resq.linear {{.*}} bias {{.*}} tensor<16x14xf32>
 // CHECK-NOT: bias
 // QUAROT-LABEL: resq.param @stream.basis
 // QUAROT-NEXT: resq.hadamard_matrix seed 7 or_orthogonal
+// QUAROT: resq.param @a.turned : tensor<16x16xf32> attributes {basis = [#resq.basis_rotate<matrix = @stream.basis>]}
 // QUAROT-NOT: resq.split
 // QUAROT-LABEL: func.func @stream
 // QUAROT: resq.rotate
@@ -104,6 +105,9 @@ resq.param @w : tensor<4x16xf32> {
 // CHECK-LABEL: func.func @own
 // CHECK: resq.rotate
 // CHECK-NOT: resq.rotate
+// Both have the site of the first.
+// CHECK-COUNT-2: {name = "first", site = "first.in"}
+// CHECK-COUNT-2: {name = "second", site = "first.in"}
 // CHECK: return
 func.func @own(%x: tensor<?x16xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
   %w = resq.get @w : tensor<4x16xf32>

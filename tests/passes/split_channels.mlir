@@ -61,8 +61,8 @@ resq.param @down : tensor<4x16xf32> {
 // SPLIT: %[[G:.*]] = resq.gate
 // SPLIT: %[[GP:.*]] = resq.permute %[[G]] by %{{.*}} : tensor<16xi32> : tensor<?x16xf32>
 // SPLIT-NEXT: %[[GL:.*]], %[[GH:.*]] = resq.split %[[GP]] block 16 high 4
-// SPLIT-DAG: resq.linear %[[GL]], {{.*}} {name = "down"}
-// SPLIT-DAG: resq.linear %[[GH]], {{.*}} {name = "down"}
+// SPLIT-DAG: resq.linear %[[GL]], {{.*}} {name = "down", site = "down.in"}
+// SPLIT-DAG: resq.linear %[[GH]], {{.*}} {name = "down", site = "down.in"}
 // SPLIT: resq.add
 // CHECK-LABEL: func.func @mlp
 // CHECK-NOT: resq.permute
@@ -79,7 +79,7 @@ resq.param @down : tensor<4x16xf32> {
 // QUANTIZE-DAG: %[[QH:.*]] = resq.quantize %[[GH]] : tensor<?x4xf32> -> tensor<?x4x!resq.quant<bits = 8, group = 4,
 // QUANTIZE-DAG: %[[H:.*]] = resq.hadamard %[[GL]] size 12
 // QUANTIZE-DAG: %[[QL:.*]] = resq.quantize %[[H]] : tensor<?x12xf32> -> tensor<?x12x!resq.quant<bits = 4, group = 12,
-// QUANTIZE: resq.qlinear %[[QL]], %[[QH]] by %{{.*}}, %{{.*}} {name = "down"}
+// QUANTIZE: resq.qlinear %[[QL]], %[[QH]] by %{{.*}}, %{{.*}} {name = "down", site = "down.in"}
 // QUANTIZE-NOT: resq.linear
 func.func @mlp(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
   %wg = resq.get @gate : tensor<16x8xf32>

@@ -9,8 +9,9 @@
 //                             HOW: ENOSPC, EIO, EDQUOT: it fails so, each time. EINTR: that one call
 //                             is interrupted before it did anything. short: it, and all later ones,
 //                             move half of the bytes, at least one.
-//   RESQ_FAIL_IO_COUNT=FILE   nothing fails; at the end of each process a line "CALL NUMBER" with the
-//                             calls made is appended to FILE for each CALL.
+//   RESQ_FAIL_IO_COUNT=FILE   nothing fails; at the end of each process a line "CALL NUMBER N..." is
+//                             appended to FILE for each CALL: how many were made, and which of them
+//                             were the first from their place (the stack of callers).
 //
 // Descriptor 2 is left alone, so that messages arrive. stdio's own system calls cannot be seen here.
 //===----------------------------------------------------------------------===//
@@ -19,9 +20,11 @@
 #endif
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +54,38 @@ static struct {
 } plan = {.call = -1};
 static atomic_long calls[N_CALLS];
 
+/// Places that calls came from, and the number of the first. A full table takes no more.
+enum { MAX_FRAMES = 64, MAX_PLACES = 1024 };
+static struct {
+  uint64_t stack;
+  long n;
+} places[N_CALLS][MAX_PLACES];
+static int n_places[N_CALLS];
+static atomic_flag places_lock = ATOMIC_FLAG_INIT;
+
+static void note_place(int call, long n) {
+  void *frames[MAX_FRAMES];
+  uint64_t stack = 14695981039346656037u; // FNV-1a, over addresses
+  for (int i = 0, depth = backtrace(frames, MAX_FRAMES); i < depth; ++i)
+    stack = (stack ^ (uintptr_t)frames[i]) * 1099511628211u;
+  while (atomic_flag_test_and_set(&places_lock))
+    ;
+  int i = 0;
+  while (i < n_places[call] && places[call][i].stack != stack)
+    ++i;
+  if (i == n_places[call] && i < MAX_PLACES) {
+    places[call][i].stack = stack;
+    places[call][i].n = n;
+    n_places[call] = i + 1;
+  }
+  atomic_flag_clear(&places_lock);
+}
+
 __attribute__((constructor)) static void read_plan(void) {
   char call[16], how[16];
   const char *text = getenv("RESQ_FAIL_IO"), *count = getenv("RESQ_FAIL_IO_COUNT");
+  void *frame;
+  backtrace(&frame, 1); // the first time it loads a library
   snprintf(plan.count, sizeof plan.count, "%s", count ? count : "");
   if (!text || sscanf(text, "%15[^:]:%ld:%15s", call, &plan.n, how) != 3)
     return;
@@ -70,16 +102,24 @@ __attribute__((constructor)) static void read_plan(void) {
 __attribute__((destructor)) static void report(void) {
   if (!plan.count[0])
     return;
-  char lines[512];
-  int n = 0;
-  for (int i = 0; i < N_CALLS; ++i)
-    n +=
-        snprintf(lines + n, sizeof lines - (size_t)n, "%s %ld\n", names[i], atomic_load(&calls[i]));
+  FILE *lines = NULL;
+  char *text = NULL;
+  size_t size = 0;
+  if (!(lines = open_memstream(&text, &size)))
+    return;
+  for (int i = 0; i < N_CALLS; ++i) {
+    fprintf(lines, "%s %ld", names[i], atomic_load(&calls[i]));
+    for (int k = 0; k < n_places[i]; ++k)
+      fprintf(lines, " %ld", places[i][k].n);
+    fputc('\n', lines);
+  }
+  fclose(lines);
   long fd = syscall(SYS_openat, AT_FDCWD, plan.count, O_WRONLY | O_CREAT | O_APPEND, 0644);
   if (fd >= 0) {
-    syscall(SYS_write, fd, lines, n);
+    syscall(SYS_write, fd, text, size);
     syscall(SYS_close, fd);
   }
+  free(text);
 }
 
 /// A process that ends by _exit counts, too.
@@ -92,6 +132,8 @@ void _exit(int status) {
 /// True when this call is to fail, with errno; *size, where given, is cut when it is to be short.
 static int fails(int call, size_t *size) {
   long n = atomic_fetch_add(&calls[call], 1) + 1;
+  if (plan.count[0])
+    note_place(call, n);
   if (call != plan.call || n < plan.n || (plan.code == EINTR && n > plan.n))
     return 0;
   if (plan.code == 0) {

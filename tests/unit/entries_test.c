@@ -15,6 +15,7 @@
 
 #include "lowering/cpu/lower_cpu.h"
 #include "lowering/gpu/lower_gpu.h"
+#include "lowering/support/levels.h"
 #include "passes/generic_argument.h"
 
 #include <string.h>
@@ -25,8 +26,8 @@ static const char text[] =
     ": i64}\n"
     "func.func @f(%i: tensor<?xi32> {resq.name = \"ids\"}) -> tensor<?x8xf32> {\n"
     "  %w = resq.get @table : tensor<40x8x!resq.panel<f32>>\n"
-    "  %e = resq.embed %i, %w {name = \"first\"} : tensor<?xi32>, tensor<40x8x!resq.panel<f32>> -> "
-    "tensor<?x8xf32>\n"
+    "  %e = resq.embed %i, %w : tensor<?xi32>, tensor<40x8x!resq.panel<f32>> -> "
+    "tensor<?x8xf32> loc(\"first\")\n"
     "  resq.kv_append @c, %e, %e at %i, %i : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?xi32>\n"
     "  return %e : tensor<?x8xf32>\n"
     "}\n"
@@ -107,13 +108,14 @@ static void launches(void **state) {
   MlirContext ctx = resqContextCreate();
   MlirModule module = parse(ctx, norms);
   resq_entries entries = {0};
-  assert_true(resq_lower_gpu(mlirModuleGetOperation(module), 16, &entries));
+  assert_true(resq_lower_gpu(mlirModuleGetOperation(module), &resq_gpu_targets[0], 16, &entries));
   assert_int_equal(entries.count, 1);
   const resq_lowered_entry *e = &entries.items[0];
-  assert_ptr_equal(e->row.gpu, e->gpu);
-  assert_int_equal(e->gpu->n_launches, 1);
-  assert_int_equal(e->gpu->n_images, 0); // code generation's
-  const resq_gpu_launch *l = &e->gpu->launches[0];
+  assert_null(e->row.gpu); // has the launches of all chips
+  assert_int_equal(e->launches.n, 1);
+  assert_int_equal(e->launches.workspace_bytes, e->row.workspace_bytes);
+  const resq_gpu_launch *l = &e->launches.items[0];
+  assert_int_equal(l->kind, RESQ_GPU_LAUNCH_KERNEL);
   assert_int_equal(l->op, 0);
   assert_int_equal(l->n_args, 4);
   static const resq_gpu_arg args[] = {{RESQ_GPU_ARGUMENT, 0, 0},

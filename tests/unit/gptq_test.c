@@ -76,10 +76,16 @@ static void free_problem(problem *p) {
 }
 
 static void describe(problem *p, resq_gptq_part parts[2]) {
-  parts[0] = (resq_gptq_part){
-      p->low, LOW, {4, p->low_group, 28, 2.4, RESQ_CODE_INTEGER}, p->low_codes, p->low_scales};
-  parts[1] = (resq_gptq_part){
-      p->high, HIGH, {8, HIGH, 28, 2.4, p->high_kind}, p->high_codes, p->high_scales};
+  parts[0] = (resq_gptq_part){p->low,
+                              LOW,
+                              {resq_codebook_of(RESQ_CODE_INTEGER, 4), p->low_group, 28, 2.4},
+                              p->low_codes,
+                              p->low_scales};
+  parts[1] = (resq_gptq_part){p->high,
+                              HIGH,
+                              {resq_codebook_of(p->high_kind, 8), HIGH, 28, 2.4},
+                              p->high_codes,
+                              p->high_scales};
 }
 
 static const int64_t widths[] = {LOW, HIGH};
@@ -368,7 +374,7 @@ static void test_bad_orders(void **state) {
   const float w[] = {1, 2}, factor[] = {1, 0, 0, 1}, dead[] = {1, 0, 0, 0};
   int8_t codes[2];
   float scales[1];
-  resq_gptq_part part = {w, 2, {4, 2, 28, 2.4, RESQ_CODE_INTEGER}, codes, scales};
+  resq_gptq_part part = {w, 2, {resq_codebook_of(RESQ_CODE_INTEGER, 4), 2, 28, 2.4}, codes, scales};
   assert_false(resq_gptq_weight(1, 1, 1, &part, (const int32_t[]){0, 0}, factor, NULL));
   assert_false(resq_gptq_weight(1, 1, 1, &part, (const int32_t[]){0, 2}, factor, NULL));
   assert_false(resq_gptq_weight(1, 1, 1, &part, (const int32_t[]){0, 1}, dead, NULL));

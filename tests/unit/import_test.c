@@ -529,6 +529,17 @@ static void test_text(void **state) {
   assert_non_null(strstr(upgraded, "resq.version = 2"));
   free(upgraded);
   mlirModuleDestroy(m);
+  static const char folded[] =
+      "module attributes {resq.version = 1 : i64} { resq.param @w : tensor<4x8xf32> {\n"
+      "  %0 = resq.eye : tensor<8x8xf32>\n"
+      "  %1 = resq.hadamard %0 size 8 : tensor<8x8xf32> -> tensor<8x8xf32>\n"
+      "  %2 = resq.slice %1 dim 0 begin 0 : tensor<8x8xf32> -> tensor<4x8xf32>\n"
+      "  resq.yield %2 : tensor<4x8xf32> }\n"
+      "func.func @f(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {\n"
+      "  %w = resq.get @w : tensor<4x8xf32>\n"
+      "  %y = resq.linear %x, %w : tensor<?x8xf32>, tensor<4x8xf32> -> tensor<?x4xf32>\n"
+      "  return %y : tensor<?x4xf32> } }";
+  expect_text_refused(folded, "does not say the basis of its folded weights, such as @w");
   expect_text_refused("module attributes {resq.version = \"1\"} {}",
                       "resq.version is \"1\": allowed is a 64-bit integer");
   // The case "attribute types", and what only lowerings leave.

@@ -41,11 +41,6 @@ static void check_row(const resq_kernel *k) {
     if (f->of && resq_formal_is_written(f) && !resq_formal_is_written(&k->formals[of]))
       fail_msg("%s: '%s' is written, '%s' in front of it is read", k->name, f->name, f->of);
   }
-  const int columns = k->grid.columns_of ? resq_formal_find(k, k->grid.columns_of) : -1;
-  if (k->grid.columns_of && (columns < 0 || k->formals[columns].kind != RESQ_FORMAL_CONSTANT))
-    fail_msg("%s: its grid cuts '%s', which is no constant", k->name, k->grid.columns_of);
-  if (k->grid.threads % 32 || k->grid.threads > 1024)
-    fail_msg("%s: a block of %d threads is not of whole warps", k->name, k->grid.threads);
 }
 
 static void rows_are_sound(void **state) {
@@ -262,15 +257,23 @@ static void what_a_kernel_takes_is_its_own(void **state) {
                       "float that are written");
 }
 
+/// What an op has goes to its kernel under the same names, and nothing is left over.
+static void a_call_by_name_gives_all_that_the_op_has(void **state) {
+  setting *s = *state;
+  resq_emit_by_name(&s->frame, s->ops[0], KERNEL_resq_rms_norm);
+  assert_string_equal(s->message,
+                      "resq.add calls kernel resq_rms_norm: it has no argument 'a', allowed: x, "
+                      "gain, y, rows, ldx, ldy, width, eps");
+  assert_int_equal(s->counter.calls, 0);
+}
+
 /// Reads and writes are those of kernels.def: nobody says them again.
 static void barriers_follow_from_the_table(void **state) {
   setting *s = *state;
   resq_frame *f = &s->frame;
   for (int i = 0; i < 4; i++) {
     resq_workspace_release(&f->workspace, f->op_index);
-    for (const resq_emitter *e = resq_model_emitters; e->name; e++)
-      if (resq_op_is(s->ops[i], e->name))
-        e->emit(f, s->ops[i]);
+    resq_emit_op(f, s->ops[i]);
     // y; z and u, which both read y: one waits for y, and v for them.
     static const int waits[] = {0, 1, 1, 2};
     assert_int_equal(s->counter.calls, i + 1);
@@ -360,8 +363,8 @@ static void linked_kernels_have_the_types_of_their_rows(void **state) {
        "kernels of generic: resq_obverse_generic has no row in kernels.def, allowed: "
        "<kernel>_generic"},
       {true,
-       "define void @resq_rms_norm_cuda(ptr, ptr, ptr, i64, i64, i64, i64, float) {\n  ret "
-       "void\n}\n",
+       "define void @resq_rms_norm_cuda(ptr, ptr, ptr, i64, i64, i64, i64, float, i64, ptr) {\n "
+       " ret void\n}\n",
        ""},
       {true,
        "define void @resq_rms_norm_cuda(ptr, ptr, ptr, i64, i64, i64, float, i64) {\n  ret "
@@ -372,9 +375,12 @@ static void linked_kernels_have_the_types_of_their_rows(void **state) {
        "define void @resq_rms_norm_cuda(ptr, ptr, ptr, i64, i64, i64, i64) {\n  ret void\n}\n",
        "kernels of sm_90a: argument 'eps' of resq_rms_norm is missing in the bitcode, allowed by "
        "kernels.def: float"},
-      {true, "define void @resq_observe_cuda(ptr, i64, i64, i64, i64) {\n  ret void\n}\n",
-       "kernels of sm_90a: resq_observe_cuda has no grid in kernels.def, allowed: those of a "
-       "GPU_KERNEL row"},
+      {true,
+       "define void @resq_rms_norm_cuda(ptr, ptr, ptr, i64, i64, i64, i64, float) {\n  ret "
+       "void\n}\n",
+       "kernels of sm_90a: argument 'variant' of resq_rms_norm is missing in the bitcode, allowed "
+       "by "
+       "kernels.def: i64"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     resq_error err = {0};
@@ -389,6 +395,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(wrong_calls_are_refused, open_setting, close_setting),
       cmocka_unit_test_setup_teardown(an_operand_is_not_written, open_setting, close_setting),
       cmocka_unit_test_setup_teardown(what_a_kernel_takes_is_its_own, open_setting, close_setting),
+      cmocka_unit_test_setup_teardown(a_call_by_name_gives_all_that_the_op_has, open_setting,
+                                      close_setting),
       cmocka_unit_test_setup_teardown(barriers_follow_from_the_table, open_setting, close_setting),
       cmocka_unit_test(dead_bytes_serve_again),
       cmocka_unit_test(linked_kernels_have_the_types_of_their_rows),

@@ -449,7 +449,7 @@ static void test_packed_codes(void **state) {
   result r = run(PACK_INTEGERS, (const char *const[]){QUANT_GET, NULL});
   int8_t codes[OUT * IN];
   float scales[OUT];
-  resq_weight_code how = {4, IN, 28, 2.4f, RESQ_CODE_INTEGER};
+  resq_weight_code how = {resq_codebook_of(RESQ_CODE_INTEGER, 4), IN, 28, 2.4f};
   resq_quantize_weight(1, w, OUT, IN, &how, codes, scales);
   uint64_t size;
   uint8_t *packed = (uint8_t *)(uintptr_t)param(&r, "p", &size);
@@ -474,7 +474,7 @@ static void test_packed_e4m3(void **state) {
   result r = run(E4M3_RECIPE(LEAF), (const char *const[]){"p : " E4M3_PACKED, NULL});
   int8_t codes[OUT * IN];
   float scales[OUT];
-  resq_weight_code how = {8, IN, 28, 2.4f, RESQ_CODE_E4M3};
+  resq_weight_code how = {resq_codebook_of(RESQ_CODE_E4M3, 8), IN, 28, 2.4f};
   resq_quantize_weight(1, w, OUT, IN, &how, codes, scales);
   uint64_t size;
   uint8_t *packed = (uint8_t *)(uintptr_t)param(&r, "p", &size);
@@ -502,7 +502,7 @@ static void test_packed_trellis(void **state) {
                  (const char *const[]){"p : " PACKED("24", "4", TRELLIS, "4"), NULL});
   int8_t places[OUT * IN];
   float scales[OUT];
-  resq_weight_code how = {4, IN, 28, 2.0, RESQ_CODE_TRELLIS};
+  resq_weight_code how = {resq_codebook_of(RESQ_CODE_TRELLIS, 4), IN, 28, 2.0};
   resq_quantize_weight(1, w, OUT, IN, &how, places, scales);
   uint64_t size;
   const uint8_t *packed = param(&r, "p", &size);
@@ -911,9 +911,9 @@ static void check_packed(const result *r, const char *name, const resq_gptq_part
   const uint8_t *packed = param(r, name, &size);
   for (int n = 0; n < OUT; ++n)
     for (int64_t k = 0; k < part->width; ++k)
-      assert_int_equal(
-          resq_unpack_weight_code(packed, n, k, part->width, part->width, part->how.bits),
-          part->codes[n * part->width + k]);
+      assert_int_equal(resq_unpack_weight_code(packed, n, k, part->width, part->width,
+                                               (int)part->how.codes.bits),
+                       part->codes[n * part->width + k]);
 }
 
 /// The case "library calls", perm.mlir: params that functions take for indices fit the ops that read them, each such op.
@@ -981,9 +981,16 @@ static void test_joint_results(void **state) {
   int8_t low_codes[OUT * 12], high_codes[OUT * 4];
   for (int i = 0; i < OUT * IN; ++i)
     *(i % IN < 12 ? &low[i / IN * 12 + i % IN] : &high[i / IN * 4 + i % IN - 12]) = w[i];
-  resq_gptq_part parts[] = {
-      {low, 12, {4, 12, 28, (double)2.4f, RESQ_CODE_INTEGER}, low_codes, scales[0]},
-      {high, 4, {8, 4, 28, (double)2.4f, RESQ_CODE_INTEGER}, high_codes, scales[1]}};
+  resq_gptq_part parts[] = {{low,
+                             12,
+                             {resq_codebook_of(RESQ_CODE_INTEGER, 4), 12, 28, (double)2.4f},
+                             low_codes,
+                             scales[0]},
+                            {high,
+                             4,
+                             {resq_codebook_of(RESQ_CODE_INTEGER, 8), 4, 28, (double)2.4f},
+                             high_codes,
+                             scales[1]}};
   int32_t order[IN];
   double damping = (double)0.01f;
   resq_error err = {0};

@@ -113,7 +113,8 @@ static void check_codes(int64_t n, int64_t k, int64_t group, int bits) {
   int64_t size = resq_packed_scales_offset(n, k, group, bits);
   uint8_t *out = malloc((size_t)size),
           *expected = malloc((size_t)resq_packed_weight_size(n, k, group, k, bits));
-  resq_pack_codes(2, codes, n, k, group, bits, RESQ_CODE_INTEGER, out);
+  resq_pack_codes(2, codes, n, k, resq_packing_of(group, bits),
+                  resq_codebook_of(RESQ_CODE_INTEGER, (unsigned)bits), out);
   resq_pack_clear(expected, n, k, group, k, bits);
   for (int64_t c = 0; c < n; ++c)
     for (int64_t i = 0; i < k; ++i) {
@@ -123,7 +124,8 @@ static void check_codes(int64_t n, int64_t k, int64_t group, int bits) {
   assert_memory_equal(out, expected, (size_t)size);
   // A block of rows gives the same tiles.
   if (n > 16) {
-    resq_pack_codes(1, codes + 16 * k, n - 16, k, group, bits, RESQ_CODE_INTEGER, out);
+    resq_pack_codes(1, codes + 16 * k, n - 16, k, resq_packing_of(group, bits),
+                    resq_codebook_of(RESQ_CODE_INTEGER, (unsigned)bits), out);
     int64_t tile = resq_packed_tile_bytes(k, group, bits);
     assert_memory_equal(out, expected + tile, (size_t)(size - tile));
   }
@@ -139,7 +141,8 @@ static void test_e4m3_codes(void **state) {
     codes[i] = (int8_t)(i * 7);
   int64_t size = resq_packed_scales_offset(N, K, GROUP, 8);
   uint8_t *out = malloc((size_t)size), *expected = calloc(1, (size_t)size);
-  resq_pack_codes(2, codes, N, K, GROUP, 8, RESQ_CODE_E4M3, out);
+  resq_pack_codes(2, codes, N, K, resq_packing_of(GROUP, 8), resq_codebook_of(RESQ_CODE_E4M3, 8),
+                  out);
   for (int c = 0; c < N; ++c)
     for (int k = 0; k < K; ++k) {
       expected[resq_packed_code_place(c, k, K, GROUP, 8).byte] = (uint8_t)codes[c * K + k];

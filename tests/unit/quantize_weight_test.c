@@ -43,9 +43,9 @@ static double nearest_e4m3(double t) {
 
 /// The number of the code of w.
 static double value_of(float w, float s, const resq_weight_code *how) {
-  if (how->kind == RESQ_CODE_E4M3)
+  if (how->codes.kind == RESQ_CODE_E4M3)
     return nearest_e4m3((double)(w / s));
-  int bits = how->bits;
+  int bits = (int)how->codes.bits;
   float q = rintf(w / s), low = (float)-(1 << (bits - 1)), high = (float)((1 << (bits - 1)) - 1);
   return (double)(q < low ? low : q > high ? high : q);
 }
@@ -58,7 +58,7 @@ static double error_of(const float *w, float s, const resq_weight_code *how) {
 }
 
 static float candidate(float peak, int step, const resq_weight_code *how) {
-  double top = how->kind == RESQ_CODE_E4M3 ? 448 : (1 << (how->bits - 1)) - 1;
+  double top = how->codes.kind == RESQ_CODE_E4M3 ? 448 : (1 << (how->codes.bits - 1)) - 1;
   return resq_round_bf16((float)((1 - step * 0.025) * (double)peak / top));
 }
 
@@ -79,7 +79,7 @@ static void check_group(const float *w, const resq_weight_code *how, const int8_
   assert_true(found >= 0);
   assert_true(error_of(w, scale, how) <= least * (1 + 1e-5));
   for (int64_t i = 0; i < how->group; ++i)
-    assert_true((double)resq_weight_value(how->kind, codes[i]) == value_of(w[i], scale, how));
+    assert_true((double)resq_weight_value(how->codes.kind, codes[i]) == value_of(w[i], scale, how));
 }
 
 static void check(int64_t rows, int64_t width, resq_weight_code how) {
@@ -102,37 +102,37 @@ static void check(int64_t rows, int64_t width, resq_weight_code how) {
 static void test_all_widths_of_codes(void **state) {
   (void)state;
   for (int bits = 2; bits <= 8; ++bits)
-    check(9, 120, (resq_weight_code){bits, 120, 28, 2.4, RESQ_CODE_INTEGER});
+    check(9, 120, (resq_weight_code){resq_codebook_of(RESQ_CODE_INTEGER, bits), 120, 28, 2.4});
 }
 
 static void test_groups_and_odd_sizes(void **state) {
   (void)state;
-  check(33, 504, (resq_weight_code){4, 504, 28, 2.4, RESQ_CODE_INTEGER});
-  check(17, 504, (resq_weight_code){4, 56, 28, 2.4, RESQ_CODE_INTEGER});
-  check(5, 1280, (resq_weight_code){4, 1280, 28, 2.4, RESQ_CODE_INTEGER});
-  check(3, 7, (resq_weight_code){4, 7, 39, 2.4, RESQ_CODE_INTEGER});
-  check(3, 7, (resq_weight_code){8, 1, 28, 2.4, RESQ_CODE_INTEGER});
+  check(33, 504, (resq_weight_code){resq_codebook_of(RESQ_CODE_INTEGER, 4), 504, 28, 2.4});
+  check(17, 504, (resq_weight_code){resq_codebook_of(RESQ_CODE_INTEGER, 4), 56, 28, 2.4});
+  check(5, 1280, (resq_weight_code){resq_codebook_of(RESQ_CODE_INTEGER, 4), 1280, 28, 2.4});
+  check(3, 7, (resq_weight_code){resq_codebook_of(RESQ_CODE_INTEGER, 4), 7, 39, 2.4});
+  check(3, 7, (resq_weight_code){resq_codebook_of(RESQ_CODE_INTEGER, 8), 1, 28, 2.4});
 }
 
 static void test_norms_and_no_search(void **state) {
   (void)state;
-  check(8, 64, (resq_weight_code){4, 64, 1, 2.4, RESQ_CODE_INTEGER});
-  check(8, 64, (resq_weight_code){4, 64, 28, 2.0, RESQ_CODE_INTEGER});
-  check(8, 64, (resq_weight_code){3, 64, 28, 1.0, RESQ_CODE_INTEGER});
-  check(8, 64, (resq_weight_code){3, 64, 28, 4.0, RESQ_CODE_INTEGER});
+  check(8, 64, (resq_weight_code){resq_codebook_of(RESQ_CODE_INTEGER, 4), 64, 1, 2.4});
+  check(8, 64, (resq_weight_code){resq_codebook_of(RESQ_CODE_INTEGER, 4), 64, 28, 2.0});
+  check(8, 64, (resq_weight_code){resq_codebook_of(RESQ_CODE_INTEGER, 3), 64, 28, 1.0});
+  check(8, 64, (resq_weight_code){resq_codebook_of(RESQ_CODE_INTEGER, 3), 64, 28, 4.0});
 }
 
 static void test_e4m3(void **state) {
   (void)state;
-  check(9, 120, (resq_weight_code){8, 120, 28, 2.4, RESQ_CODE_E4M3});
-  check(5, 504, (resq_weight_code){8, 72, 28, 2.4, RESQ_CODE_E4M3});
-  check(3, 7, (resq_weight_code){8, 7, 39, 2.0, RESQ_CODE_E4M3});
-  check(3, 7, (resq_weight_code){8, 1, 1, 2.4, RESQ_CODE_E4M3});
+  check(9, 120, (resq_weight_code){resq_codebook_of(RESQ_CODE_E4M3, 8), 120, 28, 2.4});
+  check(5, 504, (resq_weight_code){resq_codebook_of(RESQ_CODE_E4M3, 8), 72, 28, 2.4});
+  check(3, 7, (resq_weight_code){resq_codebook_of(RESQ_CODE_E4M3, 8), 7, 39, 2.0});
+  check(3, 7, (resq_weight_code){resq_codebook_of(RESQ_CODE_E4M3, 8), 1, 1, 2.4});
 }
 
 static void test_e4m3_without_numbers(void **state) {
   (void)state;
-  resq_weight_code how = {8, 4, 28, 2.4, RESQ_CODE_E4M3};
+  resq_weight_code how = {resq_codebook_of(RESQ_CODE_E4M3, 8), 4, 28, 2.4};
   float x[] = {1, -2, 3, 0.5f, 0, 0, 0, 0};
   int8_t codes[8];
   float scales[2];
@@ -156,7 +156,7 @@ static void test_search_clips(void **state) {
   x[100] = 0.08f;
   int8_t codes[512];
   float scale;
-  resq_weight_code how = {4, 512, 28, 2.4, RESQ_CODE_INTEGER};
+  resq_weight_code how = {resq_codebook_of(RESQ_CODE_INTEGER, 4), 512, 28, 2.4};
   resq_quantize_weight(1, x, 1, 512, &how, codes, &scale);
   assert_true(scale < 0.9f * 0.08f / 7);
   assert_int_equal(codes[100], 7);
@@ -169,7 +169,7 @@ static void test_zeros_and_tiny(void **state) {
   int8_t codes[32];
   float scales[2];
   memset(codes, 1, sizeof codes);
-  resq_weight_code how = {4, 16, 28, 2.4, RESQ_CODE_INTEGER};
+  resq_weight_code how = {resq_codebook_of(RESQ_CODE_INTEGER, 4), 16, 28, 2.4};
   resq_quantize_weight(1, x, 1, 32, &how, codes, scales);
   assert_true(scales[0] == 0 && scales[1] == 0);
   for (int i = 0; i < 32; ++i)
@@ -182,7 +182,7 @@ static void test_known(void **state) {
   const float x[] = {-1.0f, -0.5f, 0.25f, 0.75f};
   int8_t codes[4];
   float scale;
-  resq_weight_code how = {4, 4, 1, 2.4, RESQ_CODE_INTEGER};
+  resq_weight_code how = {resq_codebook_of(RESQ_CODE_INTEGER, 4), 4, 1, 2.4};
   resq_quantize_weight(1, x, 1, 4, &how, codes, &scale);
   assert_true(scale == 0.142578125f);
   const int8_t expected[] = {-7, -4, 2, 5};

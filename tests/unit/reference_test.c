@@ -71,11 +71,14 @@ static void expect_no_children(void) {
 
 static const int32_t ids[40] = {5, 1, 200, 7, 8, 9};
 
+static const resq_reference_options one_thread = {.capacity = 64, .threads = 1};
+static const resq_reference_options two_threads = {.capacity = 64, .threads = 2};
+
 static void same_logits(void **state) {
   (void)state;
   resq_error err = {0};
   static float ours[40 * fake_vocabulary], theirs[40 * fake_vocabulary];
-  resq_reference *r = resq_reference_open(self, &model, 64, 2, &err);
+  resq_reference *r = resq_reference_open(self, &model, &two_threads, &err);
   if (!r)
     fail_msg("%s", err.message);
   for (int window = 0; window < 3; ++window)
@@ -94,7 +97,7 @@ static void same_logits(void **state) {
 
 static void expect_refused(const char *path, const char *what, const char *why) {
   resq_error err = {0};
-  if (resq_reference_open(path, &model, 64, 1, &err))
+  if (resq_reference_open(path, &model, &one_thread, &err))
     fail_msg("%s was accepted", path);
   if (!strstr(err.message, what) || (why && !strstr(err.message, why)))
     fail_msg("'%s' does not say '%s' and '%s'", err.message, what, why ? why : "");
@@ -115,6 +118,11 @@ static void bad_starts(void **state) {
   expect_refused(write_script("exec yes"), "not a model compiled by this version", NULL);
   expect_refused(write_script("exec yes <&-"), "not a model compiled by this version", NULL);
   expect_refused(write_script("exec >&-; exec sleep 100"), "was killed by signal 9", NULL);
+  // A device is handed on, and its error comes back.
+  resq_error err = {0};
+  const resq_reference_options elsewhere = {.capacity = 64, .threads = 1, .device = "moon"};
+  assert_null(resq_reference_open(self, &model, &elsewhere, &err));
+  assert_non_null(strstr(err.message, "device 'moon' is not known; allowed: auto, cpu, cuda"));
   // A model of another artifact: its own error comes through.
   expect_refused(write_script("RESQ_FAKE_ARTIFACT=/nonexistent exec \"$self\" \"$@\""),
                  "ended with status 5", "/nonexistent");
@@ -137,7 +145,7 @@ static void dies_midway(void **state) {
   static float logits[20 * fake_vocabulary];
   resq_reference *r = resq_reference_open(
       write_script("yes 'much ado' | head -c 300006 >&2; FAKE_ANSWERS=1 exec \"$self\" \"$@\""),
-      &model, 64, 1, &err);
+      &model, &one_thread, &err);
   if (!r)
     fail_msg("%s", err.message);
   assert_true(resq_reference_forward(r, ids, 0, 20, logits, &err));
@@ -151,8 +159,9 @@ static void dies_midway(void **state) {
 static void hangs_midway(void **state) {
   (void)state;
   resq_error err = {0};
-  resq_reference *r = resq_reference_open(
-      write_script("\"$self\" logits --serve </dev/null; exec sleep 100"), &model, 64, 1, &err);
+  resq_reference *r =
+      resq_reference_open(write_script("\"$self\" logits --serve </dev/null; exec sleep 100"),
+                          &model, &one_thread, &err);
   if (!r)
     fail_msg("%s", err.message);
   resq_reference_close(r); // at once, whatever it is doing

@@ -162,7 +162,7 @@ static void test_paths_of_anything_are_closed(void **state) {
 //===-- The search for a scale --------------------------------------------===//
 
 static void check_search(int64_t rows, int64_t width, int64_t group, int steps) {
-  resq_weight_code how = {4, group, steps, 2.0, RESQ_CODE_TRELLIS};
+  resq_weight_code how = {resq_codebook_of(RESQ_CODE_TRELLIS, 4), group, steps, 2.0};
   float *x = normals(rows * width, 0.02, 11);
   int64_t groups = width / group;
   int8_t *codes = malloc((size_t)(rows * width)), *again = malloc((size_t)(rows * width));
@@ -207,7 +207,7 @@ static void test_zeros(void **state) {
   float x[16] = {0};
   int8_t codes[16];
   float scale = 1;
-  resq_weight_code how = {4, 16, 28, 2.0, RESQ_CODE_TRELLIS};
+  resq_weight_code how = {resq_codebook_of(RESQ_CODE_TRELLIS, 4), 16, 28, 2.0};
   resq_quantize_weight(1, x, 1, 16, &how, codes, &scale);
   assert_true(scale == 0);
 }
@@ -222,11 +222,12 @@ static void test_packed_rings(void **state) {
     float *x = normals(rows * K, 1, (uint64_t)rows),
           *scales = malloc((size_t)rows * sizeof *scales);
     int8_t *places = malloc((size_t)(rows * K));
-    resq_weight_code how = {4, K, 1, 2.0, RESQ_CODE_TRELLIS};
+    resq_weight_code how = {resq_codebook_of(RESQ_CODE_TRELLIS, 4), K, 1, 2.0};
     resq_quantize_weight(1, x, rows, K, &how, places, scales);
     size_t size = (size_t)resq_packed_weight_size(rows, K, GROUP, K, 4);
     uint8_t *packed = calloc(1, size);
-    resq_pack_codes(1, places, rows, K, GROUP, 4, RESQ_CODE_TRELLIS, packed);
+    resq_pack_codes(1, places, rows, K, resq_packing_of(GROUP, 4),
+                    resq_codebook_of(RESQ_CODE_TRELLIS, 4), packed);
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t k = 0; k < K; ++k) {
         int code[3];
@@ -259,8 +260,9 @@ static void test_error_of_gaussian_rows(void **state) {
   (void)state;
   float *w = normals(ROWS * WIDTH, 1, 5), scales[ROWS];
   int8_t *codes = malloc(ROWS * WIDTH);
-  resq_weight_code integers = {4, WIDTH, 28, 2.0, RESQ_CODE_INTEGER}, trellis = integers;
-  trellis.kind = RESQ_CODE_TRELLIS;
+  resq_weight_code integers = {resq_codebook_of(RESQ_CODE_INTEGER, 4), WIDTH, 28, 2.0},
+                   trellis = integers;
+  trellis.codes = resq_codebook_of(RESQ_CODE_TRELLIS, 4);
   resq_quantize_weight(2, w, ROWS, WIDTH, &integers, codes, scales);
   assert_true(squares(w, codes, scales, RESQ_CODE_INTEGER) > 0.0113);
   resq_quantize_weight(2, w, ROWS, WIDTH, &trellis, codes, scales);
@@ -290,7 +292,7 @@ static double gptq_error(const float *w, const double *moment, resq_code_kind ki
   int8_t *codes = malloc(ROWS * WIDTH);
   const int64_t width = WIDTH;
   double damping = 0.01, total = 0, e[WIDTH];
-  resq_gptq_part part = {w, WIDTH, {4, WIDTH, 28, 2.0, kind}, codes, scales};
+  resq_gptq_part part = {w, WIDTH, {resq_codebook_of(kind, 4), WIDTH, 28, 2.0}, codes, scales};
   assert_true(resq_gptq_factor(2, moment, WIDTH, 1, &width, &damping, order, factor, NULL));
   assert_true(resq_gptq_weight(2, ROWS, 1, &part, order, factor, NULL));
   for (int64_t r = 0; r < ROWS; ++r) {

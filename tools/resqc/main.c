@@ -22,7 +22,7 @@
 // clang-format off: tables, one row a line
 enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, PRETOKENIZER, CHAT_TEMPLATE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS,
        CALIBRATION, WINDOWS, FIRST, STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION, LICENSES,
-       SHOW_MODULE, PARAMS };
+       SHOW_MODULE, PARAMS, GPU_ROWS, CHIP, PTXAS };
 
 /// One row an option: what getopt needs and what --help says.
 static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
@@ -37,12 +37,15 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"calibrate-only", no_argument, CALIBRATE_ONLY, NULL, "write --statistics and stop"},
     {"seed", required_argument, SEED, "N", "of random rotations and sampled text; default 1"},
     {"weights", required_argument, WEIGHTS, "TYPE", "element of weights left in float: f32, bf16, f16"},
-    {"emit", required_argument, EMIT, "FORM", "import, resq, generic, lowered, llvm, obj, shared, exe; default exe"},
+    {"emit", required_argument, EMIT, "FORM", "import, resq, generic, lowered, llvm, ptx, obj, shared, exe; default exe"},
     {"pre-tokenizer", required_argument, PRETOKENIZER, "NAME", "how text is cut, in place of what the file says (docs/tokenizers.md): llama-bpe, qwen2, ..."},
     {"passes", required_argument, PIPELINE, "PIPELINE", "a pass pipeline in place of the scheme's passes"},
     {"levels", required_argument, LEVELS, "LIST", "instruction sets to compile for (below), separated by commas"},
     {"decode-rows", required_argument, DECODE_ROWS, "N", "most rows of the decode entry; default 16"},
     {"prefill-rows", required_argument, PREFILL_ROWS, "N", "most rows of the prefill entry; default 128"},
+    {"gpu-rows", required_argument, GPU_ROWS, "A,B", "most rows of the two entries of level cuda; default 16,2048"},
+    {"chip", required_argument, CHIP, "NAME", "chip of level cuda that lowered, llvm, ptx and obj are for; default sm_80"},
+    {"ptxas", required_argument, PTXAS, "FILE", "NVIDIA's assembler: adds code of the chips to level cuda's PTX, which a driver then need not assemble"},
     {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},
     {"report", required_argument, REPORT, "FILE.html", "a page on the quality of the compile: noise, spectra, outliers, bits"},
     {"chat-template", required_argument, CHAT_TEMPLATE, "FILE", "a chat template in place of the model's; none: no template"},
@@ -101,18 +104,31 @@ static bool parse_int(const char *option, const char *text, int64_t low, int64_t
   return true;
 }
 
+/// "16,2048".
+static bool parse_gpu_rows(const char *text, int64_t out[2]) {
+  char first[32];
+  const char *comma = strchr(text, ',');
+  if (!comma || (size_t)(comma - text) >= sizeof first) {
+    fprintf(stderr, "resqc: error: --gpu-rows=%s: allowed: two numbers, as in 16,2048\n", text);
+    return false;
+  }
+  snprintf(first, sizeof first, "%.*s", (int)(comma - text), text);
+  return parse_int("gpu-rows", first, 1, 256, &out[0]) &&
+         parse_int("gpu-rows", comma + 1, 1, 4096, &out[1]);
+}
+
 static bool parse_emit(const char *text, resq_emit *out) {
-  static const char *const names[] = {"exe",     "shared",  "import", "resq",
-                                      "generic", "lowered", "llvm",   "obj"};
+  static const char *const names[] = {"exe",     "shared", "import", "resq", "generic",
+                                      "lowered", "llvm",   "obj",    "ptx"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (!strcmp(text, names[i])) {
       *out = (resq_emit)i;
       return true;
     }
-  fprintf(
-      stderr,
-      "resqc: error: --emit=%s: allowed: import, resq, generic, lowered, llvm, obj, shared, exe\n",
-      text);
+  fprintf(stderr,
+          "resqc: error: --emit=%s: allowed: import, resq, generic, lowered, llvm, ptx, obj, "
+          "shared, exe\n",
+          text);
   return false;
 }
 
@@ -147,6 +163,9 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
   case REPORT: o->report = arg; return true;
   case DECODE_ROWS: return parse_int("decode-rows", arg, 1, 256, &o->decode_rows);
   case PREFILL_ROWS: return parse_int("prefill-rows", arg, 1, 4096, &o->prefill_rows);
+  case GPU_ROWS: return parse_gpu_rows(arg, o->gpu_rows);
+  case CHIP: o->chip = arg; return true;
+  case PTXAS: o->ptxas = arg; return true;
   case WINDOWS: return parse_int("calibration-windows", arg, 1, 65536, &o->calibration_windows);
   case FIRST: return parse_int("calibration-first", arg, 1, 1 << 20, &o->calibration_first);
   case SEED: return parse_int("seed", arg, 1, INT32_MAX, &o->seed);

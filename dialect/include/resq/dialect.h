@@ -16,7 +16,8 @@
 extern "C" {
 #endif
 
-/// Of the text and the bytecode of modules. 2: a packed type says its pack group.
+/// Of the text and the bytecode of modules. 2: a packed type says its pack group, a folded weight its
+/// basis.
 #define RESQ_DIALECT_VERSION 2
 
 MLIR_DECLARE_CAPI_DIALECT_REGISTRATION(Resq, resq);

@@ -5,8 +5,8 @@
 // entry and ISA level, one function `void f(resq_worker *)`. The runtime
 // (runtime/exec/) calls it from every thread of a call at once (SPMD). Kernels
 // (runtime/kernels/) share work inside an op by tickets. For a GPU (lowering/gpu/)
-// an entry is PTX and a list of launches instead. Freestanding: kernels include
-// this header.
+// an entry is a list of launches instead, of kernels that the program has as PTX.
+// Freestanding: kernels include this header.
 //
 // Layout changes raise RESQ_ABI_VERSION; the runtime refuses another version.
 //===----------------------------------------------------------------------===//
@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#define RESQ_ABI_VERSION 5
+#define RESQ_ABI_VERSION 6
 
 /// Bytes of private scratch a thread brings to a call, 64-byte aligned.
 #define RESQ_SCRATCH_BYTES (1 << 20)
@@ -62,16 +62,7 @@ struct resq_worker {
 
 /// The next chunk of op's work: 0, 1, 2, ... over all threads; each once.
 static inline int64_t resq_next_chunk(resq_worker *w, int32_t op) {
-#ifdef __NVPTX__
-  // No tickets on a GPU: a worker's chunks are `count` apart, so that no memory is shared and none has
-  // to be cleared before a launch. kernels/nvptx/worker.h makes the worker, a fresh one for each launch.
-  (void)op;
-  const int64_t chunk = w->index;
-  w->index += w->count;
-  return chunk;
-#else
   return __atomic_fetch_add(&w->call->tickets[op], 1, __ATOMIC_RELAXED);
-#endif
 }
 
 // The two functions that a runtime provides are pointers in the call, not symbols: compiled code refers to nothing
@@ -127,17 +118,20 @@ typedef struct resq_cache_use {
 } resq_cache_use;
 
 //===-- GPU ---------------------------------------------------------------===//
-// A function at level "cuda" is data: PTX and a list of kernel launches, in order, that the compiler made
-// of the function's ops. The runtime (runtime/exec/cuda.c) launches them without knowing what they compute.
+// A function at level "cuda" is data: a list of launches, in order, that the compiler made of the function's ops. The
+// kernels that they name are in the program's images, one for each kind of chip, and each image has launch lists of its
+// own, for kernels differ from chip to chip. The runtime (runtime/exec/cuda.c) launches them without knowing what they
+// compute.
 
-/// Where an argument of a kernel comes from, on the device; pointers but for the last two, which are int64_t.
+/// Where an argument of a launch comes from, on the device: pointers, but for the last two, which are int64_t.
 typedef enum resq_gpu_arg_kind {
   RESQ_GPU_WORKSPACE = 0, ///< workspace + offset
   RESQ_GPU_ARGUMENT = 1,  ///< the device's copy of args[index], + offset
   RESQ_GPU_PARAM = 2,     ///< parameter section + offset
   RESQ_GPU_CACHE = 3,     ///< storage of cache `index`, + offset
-  RESQ_GPU_ROWS = 4,      ///< rows[index]
-  RESQ_GPU_CAPACITY = 5,  ///< tokens a sequence holds
+  RESQ_GPU_PREPARED = 4,  ///< memory that the image's prepare launches fill, + offset
+  RESQ_GPU_ROWS = 5,      ///< rows[index]
+  RESQ_GPU_CAPACITY = 6,  ///< tokens a sequence holds
 } resq_gpu_arg_kind;
 
 typedef struct resq_gpu_arg {
@@ -146,32 +140,66 @@ typedef struct resq_gpu_arg {
   int64_t offset; ///< bytes
 } resq_gpu_arg;
 
-/// One kernel launch: a grid of [blocks_x, grid_y, grid_z] blocks of `threads` threads, where blocks_x is
-/// ceil(rows[rows_of] / rows_per_block); nothing is launched for 0 rows.
+/// More arguments than any launch has.
+#define RESQ_GPU_MAX_ARGS 64
+
+typedef enum resq_gpu_launch_kind {
+  RESQ_GPU_LAUNCH_KERNEL = 0,
+  RESQ_GPU_LAUNCH_ZERO = 1, ///< `bytes` bytes at args[0] become zero
+  RESQ_GPU_LAUNCH_OBSERVE =
+      2, ///< rows[rows_of] rows of args[0], `width` floats each, `ld` apart, go to the
+         ///< session's observer as site `site`; nothing without one
+} resq_gpu_launch_kind;
+
+/// Of resq_gpu_launch.flags: the kernel waits itself for the launch before it (griddepcontrol), so that it may start
+/// before that has ended.
+#define RESQ_GPU_EARLY 1
+
+/// One step of a list: it sees all that the steps before it wrote.
 typedef struct resq_gpu_launch {
-  const char *kernel; ///< .entry of the PTX
-  int32_t op;         ///< whose work it is: index into op_names
-  int32_t rows_of;    ///< an argument
-  int32_t rows_per_block;
-  int32_t grid_y, grid_z;
+  int32_t kind; ///< resq_gpu_launch_kind
+  int32_t op;   ///< whose work it is: index into op_names; of prepare lists, which have no names, 0
+  const char *kernel; ///< KERNEL: .entry of the PTX
+  // KERNEL: a grid of [blocks_x, grid_y] blocks of `threads` threads. items = rows[rows_of] * items_per_row and
+  // blocks_x = ceil(items / items_per_block), but at most blocks_per_sm for each multiprocessor of the device where that
+  // is not 0: the kernel strides over the rest. Nothing is launched for 0 items.
+  int32_t rows_of; ///< an argument; -1: one row
   int32_t threads;
+  int32_t blocks_per_sm;
+  int32_t grid_y;
+  int64_t items_per_row;
+  int64_t items_per_block;
   int32_t shared_bytes; ///< dynamic shared memory, beyond what the kernel declares
-  int32_t n_args;
+  int32_t flags;        ///< RESQ_GPU_EARLY, or 0
+  int32_t n_args;       ///< ZERO, OBSERVE: 1
+  int32_t site;         ///< OBSERVE, as are the last two
   const resq_gpu_arg *args;
+  int64_t bytes; ///< ZERO
+  int64_t width;
+  int64_t ld;
 } resq_gpu_launch;
 
-/// PTX of all kernels of an entry for one kind of chip.
+typedef struct resq_gpu_launches {
+  int32_t n;
+  const resq_gpu_launch *items;
+  int64_t workspace_bytes; ///< what the list uses of the workspace
+} resq_gpu_launches;
+
+/// Code for one kind of chip, for the whole program: one module with the kernels of all entries.
 typedef struct resq_gpu_image {
-  const char *chip;   ///< "sm_90a"
-  int32_t capability; ///< 10 * major + minor that it is for
-  int32_t exact;      ///< 1: runs on that capability only; 0: on later ones, too
-  const char *ptx;    ///< NUL-terminated
+  const char *chip;     ///< "sm_90a"
+  int32_t capability;   ///< 10 * major + minor that it is for
+  int32_t exact;        ///< 1: runs on that capability only; 0: on later ones, too
+  const char *ptx;      ///< NUL-terminated
+  const uint8_t *cubin; ///< the same, assembled for the chip; NULL: none
+  uint64_t cubin_size;  ///< 0: none
+  resq_gpu_launches
+      prepare;            ///< run once when a session starts, when the parameters are on the device
+  int64_t prepared_bytes; ///< what they fill
 } resq_gpu_image;
 
 typedef struct resq_gpu_code {
-  int32_t n_images, n_launches;
-  const resq_gpu_image *images; ///< best first
-  const resq_gpu_launch *launches;
+  const resq_gpu_launches *launches; ///< [program.n_gpu_images]: one list for each image
 } resq_gpu_code;
 
 //===-- Program -----------------------------------------------------------===//
@@ -182,7 +210,7 @@ typedef struct resq_entry {
   const char *level;          ///< "generic", "avx512", "cuda": runtime/base/levels.def
   void (*run)(resq_worker *); ///< NULL at level "cuda"
   int64_t max_rows;
-  int64_t workspace_bytes;
+  int64_t workspace_bytes; ///< at level "cuda" the most that any of its launch lists uses
   int32_t n_args;
   int32_t n_ops;
   const resq_arg *args;
@@ -215,9 +243,11 @@ typedef struct resq_program {
   const resq_entry *entries;
   const resq_cache *caches;
   const resq_param *params;
-  const char *const *sites; ///< names of resq.observe sites
-  const char *scheme;       ///< e.g. "resq-w4a4kv4"
-  int64_t context_length;   ///< of the model, 0 when unknown
+  const char *const *sites;         ///< names of resq.observe sites
+  const char *scheme;               ///< e.g. "resq-w4a4kv4"
+  int64_t context_length;           ///< of the model, 0 when unknown
+  int32_t n_gpu_images;             ///< 0 without entries at level "cuda"
+  const resq_gpu_image *gpu_images; ///< best first
 } resq_program;
 
 /// What an artifact's compiled object defines. A shared library M.so has it by a second name, M_program, too, which

@@ -42,11 +42,13 @@ typedef struct resq_session_options {
   int threads; ///< 0: as many as CPU affinity and cgroup quota allow. A busy machine makes calls use fewer
   int64_t sequences; ///< 0: 1
   int64_t capacity;  ///< tokens a sequence; 0: the model's context length
-  const char
-      *level; ///< NULL: $RESQ_LEVEL, or the best level that this CPU runs. "cuda": the first GPU
+  const char *level; ///< NULL: $RESQ_LEVEL, or the best that the device runs
+  const char *
+      device; ///< "auto": the first GPU where driver, code and memory suffice, else the CPU; "cpu"; "cuda".
+              ///< NULL: $RESQ_DEVICE, or "auto"
 } resq_session_options;
 
-/// NULL on failure (no level fits this CPU, no GPU for level "cuda", no memory, bad options).
+/// NULL on failure (no level fits this CPU, no GPU for device "cuda", no memory, bad options).
 RESQ_API resq_session *resq_session_create(resq_model *model, const resq_session_options *options,
                                            resq_message *why);
 RESQ_API void resq_session_destroy(resq_session *session);
@@ -76,6 +78,8 @@ RESQ_API bool resq_session_forward(resq_session *session, const int32_t *tokens,
 RESQ_API int64_t resq_session_vocabulary(const resq_session *session);
 RESQ_API int64_t resq_session_capacity(const resq_session *session);
 RESQ_API const char *resq_session_level(const resq_session *session);
+/// Why device "auto" is the CPU on a machine with an NVIDIA driver, in one line; NULL where nobody need wonder.
+RESQ_API const char *resq_session_note(const resq_session *session);
 
 /// Calibration: every resq.observe hands its rows here, by the calling thread.
 typedef void (*resq_site_observer)(void *user, int32_t site, const float *x, int64_t rows,

@@ -29,7 +29,7 @@
 RESQ_INLINE int64_t resq_attention_least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /// A block of 64 tokens, `valid` of which the row may see.
-RESQ_INLINE void resq_attention_block(const resq_attention_shape *f, resq_attention_warp *w,
+RESQ_INLINE void resq_attention_block(const resq_attention_formats *f, resq_attention_warp *w,
                                       uint32_t stage, int valid) {
   float p[16];
   resq_attention_scores(f, w, stage, p);
@@ -74,7 +74,7 @@ RESQ_INLINE void resq_attention_block(const resq_attention_shape *f, resq_attent
 //===-- Warps and splits together -----------------------------------------===//
 
 /// Of query g: what it has to divide by, its largest score, then its sums.
-RESQ_INLINE void resq_attention_put(const resq_attention_shape *f, const resq_attention_warp *w,
+RESQ_INLINE void resq_attention_put(const resq_attention_formats *f, const resq_attention_warp *w,
                                     uint32_t to) {
   float sum = w->sum, zeros[2] = {w->zeros[0], w->zeros[1]};
   RESQ_UNROLL
@@ -156,8 +156,8 @@ RESQ_INLINE void resq_attention_fast(const float *q, const int32_t *positions,
                                      int64_t k_kind, int64_t k_bits, int64_t k_high, int64_t v_kind,
                                      int64_t v_bits, int64_t v_high, float *partials,
                                      uint32_t *counters) {
-  const resq_attention_shape f = {{head_size, k_kind, k_bits, k_high, 0},
-                                  {head_size, v_kind, v_bits, v_high, 0}};
+  const resq_attention_formats f = {{head_size, k_kind, k_bits, k_high, 0},
+                                    {head_size, v_kind, v_bits, v_high, 0}};
   resq_attention_warp w = {0};
   const int thread = resq_thread(), warp = thread / RESQ_WARP;
   const int64_t row = resq_block_y() / kv_heads, kv = resq_block_y() % kv_heads;

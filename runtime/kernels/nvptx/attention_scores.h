@@ -23,9 +23,9 @@ enum {
 
 /// How vectors are coded. Apart from the rest, whose arrays the compiler can only take to registers once it
 /// has unrolled loops whose lengths depend on this.
-typedef struct resq_attention_shape {
+typedef struct resq_attention_formats {
   resq_kv_format keys, values;
-} resq_attention_shape;
+} resq_attention_formats;
 
 typedef struct resq_attention_warp {
   resq_attention_plan plan;
@@ -99,7 +99,7 @@ RESQ_INLINE void resq_attention_load_slot(resq_attention_warp *w, const float *q
 }
 
 /// The query of head g, times scale and log2 e.
-RESQ_INLINE void resq_attention_load_query(const resq_attention_shape *f, resq_attention_warp *w,
+RESQ_INLINE void resq_attention_load_query(const resq_attention_formats *f, resq_attention_warp *w,
                                            const float *q, float scale) {
   const int slots = resq_attention_low_slots(f->keys);
   w->query_sum[0] = w->query_sum[1] = 0.0f;
@@ -183,7 +183,7 @@ RESQ_INLINE resq_u32x4 resq_attention_key_words(const resq_attention_warp *w, ui
 }
 
 /// Products of the low part for tokens i .. i + 3 of the lane's eight.
-RESQ_INLINE void resq_attention_low_scores(const resq_attention_shape *f,
+RESQ_INLINE void resq_attention_low_scores(const resq_attention_formats *f,
                                            const resq_attention_warp *w, uint32_t codes, int i,
                                            float (*c)[4]) {
   const int words = resq_attention_words(f->keys);
@@ -244,7 +244,7 @@ RESQ_INLINE void resq_attention_low_scores(const resq_attention_shape *f,
   }
 }
 
-RESQ_INLINE void resq_attention_high_scores(const resq_attention_shape *f,
+RESQ_INLINE void resq_attention_high_scores(const resq_attention_formats *f,
                                             const resq_attention_warp *w, uint32_t codes, int i,
                                             float (*c)[4]) {
   const bool there = 4 * w->q < resq_attention_high(f->keys);
@@ -260,8 +260,8 @@ RESQ_INLINE void resq_attention_high_scores(const resq_attention_shape *f,
 }
 
 /// A lane's scores: [i] of token 16 q + i.
-RESQ_INLINE void resq_attention_scores(const resq_attention_shape *f, const resq_attention_warp *w,
-                                       uint32_t stage, float *score) {
+RESQ_INLINE void resq_attention_scores(const resq_attention_formats *f,
+                                       const resq_attention_warp *w, uint32_t stage, float *score) {
   const bool coded = resq_attention_coded(f->keys), has_high = resq_attention_high(f->keys) > 0;
   float scale[2][16] = {{0}}, zero[2][16] = {{0}};
   if (coded)

@@ -47,7 +47,7 @@ RESQ_INLINE resq_u32x4 resq_attention_value_words(const resq_attention_warp *w, 
 
 /// A word of each of two tokens: its columns as pairs, eight to a group of 64 columns. The index of
 /// the pair in its group is `first` + what it has of a word.
-RESQ_INLINE void resq_attention_value_pairs(const resq_attention_shape *f,
+RESQ_INLINE void resq_attention_value_pairs(const resq_attention_formats *f,
                                             const resq_attention_warp *w, uint32_t a, uint32_t b,
                                             uint32_t *pairs, uint32_t *rest) {
   if (f->values.kind == RESQ_KV_INT) {
@@ -78,7 +78,7 @@ RESQ_INLINE int resq_attention_value_word(resq_kv_format f, int group, int turn,
 }
 
 /// low += the weighted values of a block of tokens, of which the lane has `valid[i]`.
-RESQ_INLINE void resq_attention_add_low(const resq_attention_shape *f, resq_attention_warp *w,
+RESQ_INLINE void resq_attention_add_low(const resq_attention_formats *f, resq_attention_warp *w,
                                         uint32_t codes, const resq_attention_weights *weights,
                                         int valid, float back) {
   const int per = resq_attention_per_word(f->values), words = resq_attention_words(f->values);
@@ -128,7 +128,7 @@ RESQ_INLINE void resq_attention_add_low(const resq_attention_shape *f, resq_atte
 }
 
 /// The same of the high part: columns 2 g and 2 g + 1.
-RESQ_INLINE void resq_attention_add_high(const resq_attention_shape *f, resq_attention_warp *w,
+RESQ_INLINE void resq_attention_add_high(const resq_attention_formats *f, resq_attention_warp *w,
                                          uint32_t codes, const resq_attention_weights *weights,
                                          float back) {
   const bool there = 2 * w->g < resq_attention_high(f->values);
@@ -165,7 +165,7 @@ RESQ_INLINE void resq_attention_add_high(const resq_attention_shape *f, resq_att
 }
 
 /// A part's values by probabilities p; its zero points go to sums of their own.
-RESQ_INLINE void resq_attention_add_part(const resq_attention_shape *f, resq_attention_warp *w,
+RESQ_INLINE void resq_attention_add_part(const resq_attention_formats *f, resq_attention_warp *w,
                                          uint32_t stage, const float *p, int part, int valid) {
   float weight[16], zero[16] = {0};
   const bool coded = resq_attention_coded(f->values);

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Freestanding C for clang's nvptx64 target, one file per op: <op>_cuda.c. A kernel takes the arguments that kernels.def
-// lists; its constants are constants once the compiler has put it into its wrapper, the .entry. Blocks share work as the
-// kernel's grid there says: blockIdx.x counts rows, blockIdx.y columns. Pointers are what the launch list says: device
-// memory.
+// lists, then the variant and the scratch memory that its plan (plans.h) asks for; its constants are constants once the
+// compiler has put it into its wrapper, the .entry. Blocks stride over the work by the grid, which is one-dimensional
+// but for kernels that no plan launches yet. Pointers are what the launch list says: device memory.
 //
 // This is the only file with PTX in it. Build with -fconvergent-functions: in plain C, clang would
 // otherwise take inline PTX for code that may be moved into or out of branches, which no barrier,
@@ -19,28 +19,13 @@
 #ifndef RESQ_KERNELS_NVPTX_DEVICE_H
 #define RESQ_KERNELS_NVPTX_DEVICE_H
 
-#ifndef RESQ_KERNELS_H // a file that runs the generic kernels on a GPU has included their kernels.h before
-#define RESQ_LEVEL cuda
-#define RESQ_GPU_KERNELS
-#endif
 #include "kernels/half.h"
 #include "kernels/inline.h"
 #include "kernels/kernels.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-// The grid of each kernel, for its code: <kernel>_threads of a block, <kernel>_rows and <kernel>_columns that it does.
-#define GRID(threads, rows, n, columns) threads, rows, columns
-#define GRID_ROWS(threads, rows) threads, rows, 1
-#define RESQ_GRID_OF_(name, threads, rows, columns)                                                \
-  enum { name##_threads = threads, name##_rows = rows, name##_columns = columns };
-#define RESQ_GRID_OF(name, ...) RESQ_GRID_OF_(name, __VA_ARGS__)
-#define GPU_KERNEL(name, grid, ...) RESQ_GRID_OF(name, grid)
-#include "kernels/kernels.def"
-
 enum { RESQ_WARP = 32 };
-/// Shared by the threads of a block.
-#define RESQ_SHARED static __attribute__((address_space(3)))
 
 typedef uint32_t resq_u32x2 __attribute__((vector_size(8)));
 typedef uint32_t resq_u32x4 __attribute__((vector_size(16)));

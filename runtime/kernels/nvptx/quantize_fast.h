@@ -12,9 +12,7 @@
 #define RESQ_KERNELS_NVPTX_QUANTIZE_FAST_H
 
 #include "kernels/quantize_range.h"
-#include "device.h"
-
-enum { RESQ_QUANTIZE_SHARED = 3 * 4 * 32, RESQ_QUANTIZE_LONG = 512 };
+#include "elements.h"
 
 /// Threads that take a range together: `threads` of which this is number `me`.
 typedef struct resq_team {

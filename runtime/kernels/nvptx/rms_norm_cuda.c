@@ -1,23 +1,40 @@
-//===-- rms_norm_cuda.c - y = x / sqrt(mean(x^2) + eps) * gain ------------===//
+//===-- rms_norm_cuda.c - y = x / sqrt(mean(x^2) + eps) * gain --------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-// A warp a row. Each lane sums every 32nd element, then the lanes' sums are added pairwise: the
-// order differs from rms_norm_generic.c, so results agree to rounding.
-//===----------------------------------------------------------------------===//
-#include "device.h"
+#include "row_ops_fast.h"
+
+/// Rows that a block's registers have no room for: 16 lanes add up a partial sum each.
+RESQ_INLINE void resq_rms_norm_wide(const float *x, const float *gain, float *y, int64_t rows,
+                                    int64_t ldx, int64_t ldy, int64_t width, float eps,
+                                    int threads) {
+  const uint32_t shared = resq_dynamic_shared();
+  const int thread = resq_thread(), lane = thread % RESQ_NORM_LANES;
+  resq_begin();
+  for (int64_t r = resq_block_x(); r < rows; r += resq_blocks_x()) {
+    const float *in = x + r * ldx;
+    if (thread < RESQ_WARP) {
+      float sum = 0.0f;
+      for (int64_t i = lane; i < width; i += RESQ_NORM_LANES)
+        sum += in[i] * in[i];
+      for (int half = RESQ_NORM_LANES / 2; half > 0; half /= 2)
+        sum += resq_shuffle_xor_f32(sum, half);
+      if (thread == 0)
+        resq_shared_store_f32(shared, __builtin_sqrtf(sum / (float)width + eps));
+    }
+    resq_sync_block();
+    const float root = resq_shared_load_f32(shared);
+    for (int64_t i = thread; i < width; i += threads)
+      y[r * ldy + i] = gain ? in[i] / root * gain[i] : in[i] / root;
+    resq_sync_block();
+  }
+}
 
 void RESQ_KERNEL(resq_rms_norm)(const float *x, const float *gain, float *y, int64_t rows,
-                                int64_t ldx, int64_t ldy, int64_t width, float eps) {
-  const int lane = resq_thread() % RESQ_WARP;
-  const int64_t r = resq_block_x() * resq_rms_norm_rows + resq_thread() / RESQ_WARP;
-  if (r >= rows)
-    return; // whole warps leave: the sum below has all its lanes
-  const float *in = x + r * ldx;
-  float *out = y + r * ldy;
-  float sum = 0.0f;
-  for (int64_t i = lane; i < width; i += RESQ_WARP)
-    sum += in[i] * in[i];
-  const float root = __builtin_sqrtf(resq_warp_sum(sum) / (float)width + eps);
-  for (int64_t i = lane; i < width; i += RESQ_WARP)
-    out[i] = gain ? in[i] / root * gain[i] : in[i] / root;
+                                int64_t ldx, int64_t ldy, int64_t width, float eps, int64_t variant,
+                                uint8_t *scratch) {
+  const int threads = resq_rms_norm_threads(width);
+  (void)scratch;
+  if (variant == RESQ_RMS_NORM_HELD)
+    resq_rms_norm_fast(x, gain, y, rows, ldx, ldy, width, eps, threads);
+  else
+    resq_rms_norm_wide(x, gain, y, rows, ldx, ldy, width, eps, threads);
 }

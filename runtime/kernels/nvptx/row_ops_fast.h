@@ -11,33 +11,18 @@
 
 #include "kernels/scalar_math.h"
 #include "kernels/templates/hadamard_plan.h"
-#include "device.h"
-
-/// Loads of so many turns may be under way together, where a sum's order leaves nothing else.
-#ifdef RESQ_EMULATED
-#define RESQ_UNROLL_SOME
-#else
-#define RESQ_UNROLL_SOME _Pragma("unroll 16")
-#endif
-
-/// The elements of rows that are this thread's: (row, i) for each, over the whole grid.
-#define RESQ_EACH_ELEMENT(rows, width, row, i)                                                     \
-  for (int64_t at_ = resq_block_x() * resq_threads() + resq_thread(), row, i;                      \
-       row = at_ / (width), i = at_ % (width), at_ < (rows) * (width);                             \
-       at_ += resq_blocks_x() * resq_threads())
+#include "elements.h"
 
 RESQ_INLINE void resq_add_fast(const float *a, const float *b, float *y, int64_t rows, int64_t lda,
                                int64_t ldb, int64_t ldy, int64_t width) {
-  resq_let_next_launch_start();
-  resq_wait_for_launches();
+  resq_begin();
   RESQ_EACH_ELEMENT(rows, width, r, i)
   y[r * ldy + i] = a[r * lda + i] + b[r * ldb + i];
 }
 
 RESQ_INLINE void resq_silu_gate_fast(const float *gate, const float *up, float *y, int64_t rows,
                                      int64_t ldg, int64_t ldu, int64_t ldy, int64_t width) {
-  resq_let_next_launch_start();
-  resq_wait_for_launches();
+  resq_begin();
   RESQ_EACH_ELEMENT(rows, width, r, i) {
     const float g = gate[r * ldg + i];
     y[r * ldy + i] = g / (1.0f + resq_exp(-g)) * up[r * ldu + i];
@@ -48,8 +33,7 @@ RESQ_INLINE void resq_rope_fast(const float *x, const float *angles, float *y, i
                                 int64_t ldx, int64_t ldy, int64_t heads, int64_t head_size,
                                 int64_t size) {
   const int64_t half = size / 2, pairs = head_size - half;
-  resq_let_next_launch_start();
-  resq_wait_for_launches();
+  resq_begin();
   RESQ_EACH_ELEMENT(rows, heads * pairs, r, at) { // a pair, or an element behind them
     const int64_t h = at / pairs, i = at % pairs;
     const float *from = x + r * ldx + h * head_size;
@@ -69,8 +53,7 @@ RESQ_INLINE void resq_split_fast(const float *x, float *low, float *high_part, i
                                  int64_t ldx, int64_t ld_low, int64_t ld_high, int64_t width,
                                  int64_t block, int64_t high) {
   const int64_t kept = block - high;
-  resq_let_next_launch_start();
-  resq_wait_for_launches();
+  resq_begin();
   RESQ_EACH_ELEMENT(rows, width, r, i) {
     const int64_t b = i / block, j = i % block;
     const float v = x[r * ldx + i];
@@ -115,22 +98,10 @@ RESQ_INLINE void resq_rotate_fast(const float *x, const float *matrix, float *y,
 
 //===-- rms_norm ----------------------------------------------------------===//
 
-enum { RESQ_NORM_LANES = 16 };
-
-/// Squares stand lane after lane, 4 words apart from bank to bank, zeros behind each lane's last: adding
-/// them changes nothing.
-RESQ_INLINE int64_t resq_norm_each(int64_t width) {
-  return (width + 4 * RESQ_NORM_LANES - 1) / (4 * RESQ_NORM_LANES) * 4;
-}
 RESQ_INLINE uint32_t resq_norm_at(int64_t i, int64_t width) {
   const int64_t stride = resq_norm_each(width) + 4;
   return 4 * (uint32_t)(i % RESQ_NORM_LANES * stride + i / RESQ_NORM_LANES);
 }
-/// Bytes of shared memory that a row's squares and their root take.
-RESQ_INLINE int64_t resq_rms_norm_shared(int64_t width) {
-  return 4 * RESQ_NORM_LANES * (resq_norm_each(width) + 4) + 16;
-}
-
 /// The root of a row whose squares the block's threads have put where resq_norm_at says, in all of them.
 RESQ_INLINE float resq_norm_root(int64_t width, float eps, uint32_t shared) {
   const int thread = resq_thread(), lane = thread % RESQ_NORM_LANES;
@@ -141,7 +112,7 @@ RESQ_INLINE float resq_norm_root(int64_t width, float eps, uint32_t shared) {
   resq_sync_block();
   if (thread < RESQ_WARP) {
     float sum = 0.0f;
-    RESQ_UNROLL_SOME
+    RESQ_UNROLL_BY(16)
     for (int64_t k = 0; k < each; k += 4) {
       const resq_u32x4 v =
           resq_shared_load_x4(shared + resq_norm_at(lane, width) + 4 * (uint32_t)k);
@@ -157,8 +128,6 @@ RESQ_INLINE float resq_norm_root(int64_t width, float eps, uint32_t shared) {
   resq_sync_block();
   return resq_shared_load_f32(root);
 }
-
-enum { RESQ_NORM_HELD = 16 };
 
 /// `threads` of a block, a constant: a row has at most RESQ_NORM_HELD times as many elements.
 RESQ_INLINE void resq_rms_norm_fast(const float *x, const float *gain, float *y, int64_t rows,
@@ -199,20 +168,9 @@ RESQ_INLINE void resq_rms_norm_fast(const float *x, const float *gain, float *y,
 
 //===-- Hadamard ----------------------------------------------------------===//
 
-enum { RESQ_HADAMARD_MOST_ORDER = 64 };
-
 /// Where element i stands in shared memory: a word is left out after every 32, so that threads whose
 /// elements are a multiple of 32 apart meet different banks.
 RESQ_INLINE uint32_t resq_hadamard_at(int64_t i) { return 4 * (uint32_t)(i + i / 32); }
-
-/// Bytes of shared memory: a block's elements, and the signs as floats, rows of a multiple of 4.
-RESQ_INLINE uint32_t resq_hadamard_signs_at(int64_t size) {
-  return 4 * (uint32_t)((size + size / 32 + 4) / 4 * 4);
-}
-RESQ_INLINE int64_t resq_hadamard_row(int64_t order) { return (order + 3) / 4 * 4; }
-RESQ_INLINE int64_t resq_hadamard_shared(int64_t size, int64_t order) {
-  return resq_hadamard_signs_at(size) + 4 * order * resq_hadamard_row(order);
-}
 
 /// Signs, a parameter, as floats to shared memory at `to`.
 RESQ_INLINE void resq_hadamard_load_signs(uint32_t to, const int8_t *signs, int64_t order,
@@ -318,7 +276,7 @@ RESQ_INLINE void resq_hadamard_fast(const float *x, const int8_t *signs, float *
   resq_wait_for_launches();
   for (int64_t b = resq_block_x(); b < rows * blocks; b += resq_blocks_x()) {
     const float *from = x + b / blocks * ldx + b % blocks * size;
-    RESQ_UNROLL_SOME
+    RESQ_UNROLL_BY(16)
     for (int64_t k = 0; k < (size + threads - 1) / threads; ++k) {
       const int64_t i = resq_thread() + k * threads;
       if (i < size)

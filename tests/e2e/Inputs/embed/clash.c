@@ -37,7 +37,7 @@ MINE(mlp__generic__r16)
 
 int main(void) {
   resq_message why = {"", 0};
-  resq_session_options options = {2, 0, 0, NULL};
+  resq_session_options options = {2, 0, 0, NULL, NULL};
   resq_model *model = resq_model_open(&times2_program, NULL, &why);
   resq_session *session = model ? resq_session_create(model, &options, &why) : NULL;
   float x[16] = {1.0f}, y[16] = {0};

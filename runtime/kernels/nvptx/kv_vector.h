@@ -1,0 +1,148 @@
+//===-- kv_vector.h - a vector coded into a cache by a warp -----------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The codes, scales and zero points of level "generic" bit for bit, where kv_layout.h has them: extremes need no order,
+// the 16 partial sums of lloyd_max.h are a lane's each, signs of a sketch are a lane's each.
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_KERNELS_NVPTX_KV_VECTOR_H
+#define RESQ_KERNELS_NVPTX_KV_VECTOR_H
+
+#include "elements.h"
+#include "kernels/scalar_math.h"
+
+RESQ_INLINE int32_t resq_kv_steps_of(float x, float scale) {
+  float steps = x / scale;
+  steps = steps > -1024.0f ? steps : -1024.0f;
+  steps = steps < 1024.0f ? steps : 1024.0f;
+  return (int32_t)resq_rne(steps);
+}
+RESQ_INLINE int32_t resq_kv_limit(int32_t x, int32_t most) {
+  return x < 0 ? 0 : x > most ? most : x;
+}
+
+/// The total of 16 partial sums, lane j's and lane j + 16's the same, in lloyd_max.h's order; in every lane.
+RESQ_INLINE float resq_kv_fold(float sum) {
+  for (int width = RESQ_SUM_LANES / 2; width > 0; width /= 2)
+    sum += resq_shuffle_xor_f32(sum, width);
+  return sum;
+}
+
+/// A part's codes, a byte each, to shared memory; its scale and zero point to the planes.
+RESQ_INLINE void resq_kv_warp_part(const float *x, int64_t count, int64_t bits, uint32_t codes,
+                                   uint8_t *scale_at, uint8_t *zero_at, int lane) {
+  float lo = 0.0f, hi = 0.0f;
+  for (int64_t i = lane; i < count; i += RESQ_WARP) {
+    lo = x[i] < lo ? x[i] : lo;
+    hi = x[i] > hi ? x[i] : hi;
+  }
+  for (int distance = RESQ_WARP / 2; distance > 0; distance /= 2) {
+    const float l = resq_shuffle_xor_f32(lo, distance), h = resq_shuffle_xor_f32(hi, distance);
+    lo = l < lo ? l : lo;
+    hi = h > hi ? h : hi;
+  }
+  const uint16_t scale_bits = resq_kv_scale_bits(lo, hi, bits);
+  const float scale = resq_f32_from_f16(scale_bits);
+  const int32_t most = (1 << bits) - 1, zero = resq_kv_limit(resq_kv_steps_of(-lo, scale), most);
+  for (int64_t i = lane; i < count; i += RESQ_WARP)
+    resq_shared_store_u8(codes + (uint32_t)i,
+                         (uint32_t)resq_kv_limit(resq_kv_steps_of(x[i], scale) + zero, most));
+  if (lane == 0) {
+    *(uint16_t *)scale_at = scale_bits; // aligned: planes are of f16
+    *zero_at = (uint8_t)zero;
+  }
+}
+
+/// |x|^2 in lloyd_max.h's order, in every lane.
+RESQ_INLINE float resq_kv_squares(const float *x, int64_t count, int lane) {
+  float sum = 0.0f;
+  for (int64_t i = lane % RESQ_SUM_LANES; i < count; i += RESQ_SUM_LANES)
+    sum += x[i] * x[i];
+  return resq_kv_fold(sum);
+}
+
+RESQ_INLINE int32_t resq_kv_lloyd_max_code(float x, int64_t bits, float deviation) {
+  const float size = x < 0.0f ? -x : x;
+  const int32_t half = 1 << (bits - 1);
+  int32_t m = 0;
+  for (int32_t j = 0; j < half - 1; ++j)
+    m += size > resq_lm_thresholds[bits - 1][j] * deviation;
+  return x < 0.0f ? half - 1 - m : half + m;
+}
+
+RESQ_INLINE void resq_kv_warp_lloyd_max(const float *x, int64_t count, int64_t bits, int is_key,
+                                        uint32_t codes, uint8_t *scale_at, int lane) {
+  const float squares = resq_kv_squares(x, count, lane);
+  const float deviation = __builtin_sqrtf(squares / (float)count);
+  float x_c = 0.0f, c_c = 0.0f;
+  for (int64_t i = lane % RESQ_SUM_LANES; i < count; i += RESQ_SUM_LANES) {
+    const int32_t code = resq_kv_lloyd_max_code(x[i], bits, deviation);
+    const float c = resq_lm_centroid(bits, code);
+    x_c += x[i] * c;
+    c_c += c * c;
+    if (lane < RESQ_SUM_LANES)
+      resq_shared_store_u8(codes + (uint32_t)i, (uint32_t)code);
+  }
+  x_c = resq_kv_fold(x_c);
+  c_c = resq_kv_fold(c_c);
+  if (lane == 0)
+    *(uint16_t *)scale_at = resq_lm_scale_bits(is_key, squares, x_c, c_c);
+}
+
+/// Signs of the sketched low part, a byte each, and its norm.
+RESQ_INLINE void resq_kv_warp_signs(const float *x, int64_t count, const float *sketch,
+                                    int64_t rows, uint32_t codes, uint8_t *norm_at, int lane) {
+  for (int64_t j = lane; j < rows; j += RESQ_WARP) {
+    const float *row = sketch + j / RESQ_TILE_N * RESQ_TILE_N * count + j % RESQ_TILE_N;
+    float sum = 0.0f;
+    for (int64_t i = 0; i < count; ++i)
+      sum += row[i * RESQ_TILE_N] * x[i];
+    resq_shared_store_u8(codes + (uint32_t)j, sum > 0.0f);
+  }
+  const float squares = resq_kv_squares(x, count, lane);
+  if (lane == 0)
+    *(uint16_t *)norm_at = resq_finite_half(__builtin_sqrtf(squares));
+}
+
+/// Byte `byte` of the stream of `count` codes that stand a byte each at `codes`.
+RESQ_INLINE uint32_t resq_kv_stream_byte(uint32_t codes, int64_t count, int64_t bits,
+                                         int64_t byte) {
+  uint32_t word = 0;
+  for (int64_t i = byte * 8 / bits; i < count && i * bits < byte * 8 + 8; ++i) {
+    const int64_t shift = i * bits - byte * 8;
+    const uint32_t code = resq_shared_load_u8(codes + (uint32_t)i);
+    word |= shift < 0 ? code >> -shift : code << shift;
+  }
+  return word & 255;
+}
+
+/// A vector to its place, by a warp that has a byte of shared memory at `codes` for each code.
+RESQ_INLINE void resq_kv_warp_store(const resq_kv_view *v, const float *x, const float *sketch,
+                                    int64_t position, uint32_t codes, int lane) {
+  if (v->kind == RESQ_KV_F32 || v->kind == RESQ_KV_F16) {
+    for (int64_t i = lane; i < v->size; i += RESQ_WARP)
+      if (v->kind == RESQ_KV_F16)
+        *(uint16_t *)resq_kv_unit(v, position, i) = resq_f16_from_f32(x[i]);
+      else
+        *(float *)resq_kv_unit(v, position, i) = x[i];
+    return;
+  }
+  uint8_t *scale = v->scales[0] + 2 * position;
+  if (v->kind == RESQ_KV_LM)
+    resq_kv_warp_lloyd_max(x, v->low, v->bits, v->is_key, codes, scale, lane);
+  else if (v->kind == RESQ_KV_QJL)
+    resq_kv_warp_signs(x, v->elements, sketch, v->low, codes, scale, lane);
+  else
+    resq_kv_warp_part(x, v->low, v->bits, codes, scale, v->zeros[0] + position, lane);
+  if (v->high > 0)
+    resq_kv_warp_part(x + v->elements, v->high, 8, codes + (uint32_t)v->low,
+                      v->scales[1] + 2 * position, v->zeros[1] + position, lane);
+  resq_sync_warp();
+  for (int64_t j = lane; j < v->units; j += RESQ_WARP)
+    *resq_kv_unit(v, position, j) =
+        (uint8_t)(j < v->low_bytes
+                      ? resq_kv_stream_byte(codes, v->low, v->bits, j)
+                      : resq_shared_load_u8(codes + (uint32_t)(v->low + j - v->low_bytes)));
+  resq_sync_warp(); // before the next vector's codes
+}
+
+#endif // RESQ_KERNELS_NVPTX_KV_VECTOR_H

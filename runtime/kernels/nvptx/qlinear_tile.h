@@ -1,0 +1,169 @@
+//===-- qlinear_tile.h - tensor core products of quantized linears --------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A warp multiplies 16 channels of a packed weight, read and decoded straight from memory, with 8 rows of activations
+// at a time. A step is 4 units, 32 inputs; which of its 32 inputs is which does not matter as long as weights and
+// activations agree: lane 4 g + q holds channels 2 g and 2 g + 1 of unit q, and of a tile of columns row g, the same
+// unit. Of the results it has rows 2 q and 2 q + 1 of channel 2 g, then of channel 2 g + 1. Sums are exact, in any order.
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_KERNELS_NVPTX_QLINEAR_TILE_H
+#define RESQ_KERNELS_NVPTX_QLINEAR_TILE_H
+
+#include "elements.h"
+#include "kernels/templates/qlinear_shape.h"
+
+enum { RESQ_QSTEP = 4 /* units */, RESQ_QRAW_WORDS = 8 };
+
+/// Steps of a group.
+RESQ_INLINE int64_t resq_qgroup_steps(const resq_qshape *b) {
+  return (resq_qunits(b) + RESQ_QSTEP - 1) / RESQ_QSTEP;
+}
+
+//===-- Weights -----------------------------------------------------------===//
+
+/// What trellis codes stand for to shared memory at `table`, RESQ_QTABLE bytes; a barrier comes after.
+RESQ_INLINE void resq_qtable_fill(uint32_t table) {
+  if (resq_thread() < RESQ_QTABLE)
+    resq_shared_store_u8(table + (uint32_t)resq_thread(),
+                         (uint8_t)resq_trellis_weights[resq_thread()]);
+}
+
+/// The codes of a lane as they are stored.
+typedef struct resq_qraw {
+  uint32_t w[RESQ_QRAW_WORDS];
+} resq_qraw;
+
+/// Those of the unit at `unit`.
+RESQ_INLINE resq_qraw resq_qraw_load(const resq_qshape *b, const uint8_t *unit, int lane) {
+  const int g = lane >> 2;
+  resq_qraw r = {{0}};
+  const resq_u32x2 own = resq_load_constant_x2(unit + 8 * g);
+  r.w[0] = own[0], r.w[1] = own[1];
+  if (b->trellis) { // the channels before these
+    const resq_u32x2 below = resq_load_constant_x2(unit + 8 * ((g + 7) & 7));
+    r.w[2] = below[0], r.w[3] = below[1];
+  } else if (b->wbits == 8) {
+    const resq_u32x2 half = resq_load_constant_x2(unit + 64 + 8 * g);
+    r.w[2] = half[0], r.w[3] = half[1];
+  }
+  RESQ_UNROLL
+  for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p) {
+    const resq_u32x2 plane = resq_load_constant_x2(unit + 64 + RESQ_PLANE_BYTES * p + 8 * (g & 1));
+    r.w[2 + 2 * p] = plane[0], r.w[3 + 2 * p] = plane[1];
+  }
+  return r;
+}
+
+/// Four entries of the table, one for each byte.
+RESQ_INLINE uint32_t resq_qtable_four(uint32_t table, uint32_t places) {
+  uint32_t four = 0;
+  RESQ_UNROLL
+  for (int i = 0; i < 4; ++i)
+    four |= resq_shared_load_u8(table + (places >> 8 * i & 63)) << 8 * i;
+  return four;
+}
+
+/// int8 weights as resq_mma_s8 takes them: inputs 0 to 3 of both channels, then 4 to 7.
+typedef struct resq_qints {
+  uint32_t a[4];
+} resq_qints;
+
+RESQ_INLINE resq_qints resq_qdecode(const resq_qshape *b, const resq_qraw *r, uint32_t table,
+                                    int lane) {
+  const uint32_t nibbles = 0x0f0f0f0f, ones = 0x01010101, signs = 0x80808080;
+  resq_qints v;
+  if (!b->trellis && b->wbits == 8)
+    return (resq_qints){{r->w[0] ^ signs, r->w[1] ^ signs, r->w[2] ^ signs, r->w[3] ^ signs}};
+  RESQ_UNROLL
+  for (int half = 0; half < 2; ++half) {
+    const uint32_t even = r->w[0] >> 4 * half, odd = r->w[1] >> 4 * half;
+    if (b->trellis) {
+      const uint32_t two = r->w[2] >> 4 * half, one = r->w[3] >> 4 * half;
+      v.a[2 * half] =
+          resq_qtable_four(table, (even & nibbles) | (one & ones) << 4 | (two & ones) << 5);
+      v.a[2 * half + 1] =
+          resq_qtable_four(table, (odd & nibbles) | (even & ones) << 4 | (one & ones) << 5);
+      continue;
+    }
+    uint32_t codes[2] = {even & nibbles, odd & nibbles};
+    RESQ_UNROLL
+    for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p)
+      RESQ_UNROLL
+    for (int c = 0; c < 2; ++c)
+      codes[c] |= (r->w[2 + 2 * p + c] >> (4 * half + (lane >> 3)) & ones) << (4 + p);
+    const uint32_t offset = (uint32_t)resq_packed_offset(b->wbits) * ones;
+    v.a[2 * half] = ((codes[0] | signs) - offset) ^ signs; // no borrow leaves a byte
+    v.a[2 * half + 1] = ((codes[1] | signs) - offset) ^ signs;
+  }
+  return v;
+}
+
+/// The weights of step `step` of a group whose units begin at `group`.
+RESQ_INLINE resq_qraw resq_qstep_load(const resq_qshape *b, const uint8_t *group, int64_t step,
+                                      int lane) {
+  const int64_t wanted = step * RESQ_QSTEP + (lane & 3), units = resq_qunits(b);
+  const int64_t unit = wanted < units ? wanted : units - 1; // its activations are 0
+  return resq_qraw_load(b, group + unit * resq_qunit_bytes(b), lane);
+}
+
+//===-- Activations -------------------------------------------------------===//
+
+/// What a lane feeds of rows `first` to first + 7: its unit of the step of group g, 0 where there is none.
+RESQ_INLINE resq_u32x2 resq_qactivations(const resq_qshape *b, int64_t first, int64_t rows,
+                                         int64_t g, int64_t step, int lane) {
+  const int64_t row = first + (lane >> 2), unit = step * RESQ_QSTEP + (lane & 3);
+  resq_u32x2 x = {0, 0};
+  if (row < rows && unit < resq_qunits(b))
+    x = resq_load_x2(resq_qcodes(b, row, g) + 8 * unit);
+  return x;
+}
+
+/// Ones where the lane's unit of a step has inputs: products with them are sums of weights.
+RESQ_INLINE resq_u32x2 resq_qsum_of_weights(const resq_qshape *b, int64_t step, int lane) {
+  const int64_t left = b->group - 8 * (step * RESQ_QSTEP + (lane & 3));
+  const uint64_t all = 0x0101010101010101u;
+  const uint64_t ones = left >= 8 ? all : left > 0 ? all & (((uint64_t)1 << 8 * left) - 1) : 0;
+  return (resq_u32x2){(uint32_t)ones, (uint32_t)(ones >> 32)};
+}
+
+RESQ_INLINE void resq_qproduct(int32_t *c, const resq_qints *v, resq_u32x2 x) {
+  resq_mma_s8(c, v->a[0], v->a[1], v->a[2], v->a[3], x[0], x[1]);
+}
+
+//===-- The f32 steps of qlinear_shape.h ----------------------------------===//
+
+typedef struct resq_qresult {
+  float part, y;
+} resq_qresult;
+
+/// What group g of a row is scaled by.
+typedef struct resq_qscaling {
+  float scale;
+  int32_t shift;
+} resq_qscaling;
+
+RESQ_INLINE resq_qscaling resq_qscaling_of(const resq_qshape *b, int64_t row, int64_t g) {
+  const resq_quant_meta *meta = b->meta + row * resq_qgroups(b) + g;
+  return (resq_qscaling){resq_float_of(resq_load(&meta->scale)),
+                         b->abits == 8 ? (int32_t)resq_load(&meta->shift) : 0};
+}
+
+/// Group g of a row is in: its exact sum of products, and of weights where activations have a zero point.
+RESQ_INLINE void resq_qadd_group(const resq_qshape *b, int64_t g, resq_qscaling by, int32_t sum,
+                                 int32_t weights, float weight_scale, resq_qresult *r) {
+  const int per_row = resq_qscale_per_row(b);
+  if (b->abits == 8)
+    sum += by.shift * weights;
+  const float t = (float)sum * by.scale;
+  r->part = per_row && g > 0 ? r->part + t : t;
+  if (!per_row || g + 1 == resq_qgroups(b))
+    r->y += weight_scale * r->part;
+}
+
+/// The scale that group g of a channel is added with, if any.
+RESQ_INLINE float resq_qweight_scale(const resq_qshape *b, int64_t channel, int64_t g) {
+  const int64_t index = resq_qscale_per_row(b) ? 0 : g;
+  return resq_f32_from_bf16(resq_qscales(b, channel / RESQ_TILE_N, index)[channel % RESQ_TILE_N]);
+}
+
+#endif // RESQ_KERNELS_NVPTX_QLINEAR_TILE_H

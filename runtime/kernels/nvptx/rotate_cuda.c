@@ -1,0 +1,25 @@
+//===-- rotate_cuda.c - blocks of rows times small matrices -----------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "float_tile.h"
+
+void RESQ_KERNEL(resq_rotate)(const float *x, const float *matrix, float *y, int64_t rows,
+                              int64_t ldx, int64_t ldy, int64_t groups, int64_t size,
+                              int64_t blocks, int64_t variant, uint8_t *scratch) {
+  const int64_t channels = resq_tile_channels(variant), height = resq_tile_rows(variant);
+  const int64_t across = (size + channels - 1) / channels, down = (rows + height - 1) / height;
+  (void)scratch;
+  resq_begin();
+  for (int64_t i = resq_block_x(); i < down * groups * across; i += resq_blocks_x()) {
+    const int64_t j = i / across % groups;
+    const resq_tile_product p = {RESQ_TILE_MATRIX,
+                                 RESQ_AS_F32,
+                                 x + j * size,
+                                 ldx,
+                                 matrix + j * blocks / groups * size * size,
+                                 rows,
+                                 size,
+                                 size};
+    resq_tile_multiply(&p, (const float *)0, y + j * size, ldy, i / across / groups * height,
+                       i % across * channels, variant);
+  }
+}

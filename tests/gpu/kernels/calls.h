@@ -1,0 +1,129 @@
+//===-- calls.h - calls of every kernel as data, for CPU and GPU ----------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Of each kernel K of kernels.def:
+//   K_arguments                            its arguments, in their order
+//   K_planned(arguments, max_rows, capability)   its launch
+//   K_on_gpu(arguments, variant)           calls the kernel for a GPU
+//   K_on_cpu(worker, arguments)            calls level "generic" (with CALLS_OF_CPU)
+// Whoever includes this has defined RESQ_LEVEL as cuda and RESQ_GPU_KERNELS, as the build of those kernels does.
+//===----------------------------------------------------------------------===//
+#ifndef RESQ_TESTS_GPU_CALLS_H
+#define RESQ_TESTS_GPU_CALLS_H
+
+#include "kernels/kernels.h"
+#include "kernels/nvptx/plans.h"
+
+#define CALLS_TAIL(first, ...) __VA_ARGS__
+#define CALLS_BEHIND_FIRST(...) CALLS_TAIL(__VA_ARGS__)
+
+// The arguments.
+#define READ(T, x) const T *x;
+#define READ_OR_NULL(T, x) const T *x;
+#define TABLE(T, x) const T *x;
+#define TABLE_OR_NULL(T, x) const T *x;
+#define WRITE(T, x) T *x;
+#define UPDATE(T, x) T *x;
+#define READ_BEHIND(T, x, of) const T *x;
+#define WRITE_BEHIND(T, x, of) T *x;
+#define CACHE_READ(x) const uint8_t *x;
+#define CACHE_WRITE(x) uint8_t *x;
+#define ROWS_OF(x, of) int64_t x;
+#define STRIDE_OF(x, of) int64_t x;
+#define CAPACITY(x) int64_t x;
+#define CONSTANT(x) int64_t x;
+#define CONSTANT_F32(x) float x;
+#define KERNEL(name, ...)                                                                          \
+  typedef struct name##_arguments {                                                                \
+    __VA_ARGS__                                                                                    \
+  } name##_arguments;
+#include "kernels/kernels.def"
+
+// The launches.
+#define READ(T, x)
+#define READ_OR_NULL(T, x)
+#define TABLE(T, x)
+#define TABLE_OR_NULL(T, x)
+#define WRITE(T, x)
+#define UPDATE(T, x)
+#define READ_BEHIND(T, x, of)
+#define WRITE_BEHIND(T, x, of)
+#define CACHE_READ(x)
+#define CACHE_WRITE(x)
+#define ROWS_OF(x, of)
+#define STRIDE_OF(x, of) a->x,
+#define CAPACITY(x)
+#define CONSTANT(x) a->x,
+#define CONSTANT_F32(x)
+#define KERNEL(name, ...)                                                                          \
+  static inline resq_gpu_plan name##_planned(const name##_arguments *a, int64_t max_rows,          \
+                                             int64_t capability) {                                 \
+    const name##_shape shape = {__VA_ARGS__};                                                      \
+    return name##_plan(&shape, max_rows, capability);                                              \
+  }
+#include "kernels/kernels.def"
+
+// The calls. Nobody calls resq_observe_on_gpu: observing is no kernel of a GPU.
+#define READ(T, x) , a->x
+#define READ_OR_NULL(T, x) , a->x
+#define TABLE(T, x) , a->x
+#define TABLE_OR_NULL(T, x) , a->x
+#define WRITE(T, x) , a->x
+#define UPDATE(T, x) , a->x
+#define READ_BEHIND(T, x, of) , a->x
+#define WRITE_BEHIND(T, x, of) , a->x
+#define CACHE_READ(x) , a->x
+#define CACHE_WRITE(x) , a->x
+#define ROWS_OF(x, of) , a->x
+#define STRIDE_OF(x, of) , a->x
+#define CAPACITY(x) , a->x
+#define CONSTANT(x) , a->x
+#define CONSTANT_F32(x) , a->x
+#define KERNEL(name, ...)                                                                          \
+  static inline void name##_on_gpu(const name##_arguments *a, int64_t variant) {                   \
+    name##_cuda(CALLS_BEHIND_FIRST(__VA_ARGS__), variant, (uint8_t *)0);                           \
+  }
+#include "kernels/kernels.def"
+
+#ifdef CALLS_OF_CPU
+#define READ(T, x) , const T *x
+#define READ_OR_NULL(T, x) , const T *x
+#define TABLE(T, x) , const T *x
+#define TABLE_OR_NULL(T, x) , const T *x
+#define WRITE(T, x) , T *x
+#define UPDATE(T, x) , T *x
+#define READ_BEHIND(T, x, of) , const T *x
+#define WRITE_BEHIND(T, x, of) , T *x
+#define CACHE_READ(x) , const uint8_t *x
+#define CACHE_WRITE(x) , uint8_t *x
+#define ROWS_OF(x, of) , int64_t x
+#define STRIDE_OF(x, of) , int64_t x
+#define CAPACITY(x) , int64_t x
+#define CONSTANT(x) , int64_t x
+#define CONSTANT_F32(x) , float x
+#define KERNEL(name, ...) void name##_generic(resq_worker *w, int32_t op __VA_ARGS__);
+#include "kernels/kernels.def"
+
+#define READ(T, x) , a->x
+#define READ_OR_NULL(T, x) , a->x
+#define TABLE(T, x) , a->x
+#define TABLE_OR_NULL(T, x) , a->x
+#define WRITE(T, x) , a->x
+#define UPDATE(T, x) , a->x
+#define READ_BEHIND(T, x, of) , a->x
+#define WRITE_BEHIND(T, x, of) , a->x
+#define CACHE_READ(x) , a->x
+#define CACHE_WRITE(x) , a->x
+#define ROWS_OF(x, of) , a->x
+#define STRIDE_OF(x, of) , a->x
+#define CAPACITY(x) , a->x
+#define CONSTANT(x) , a->x
+#define CONSTANT_F32(x) , a->x
+#define KERNEL(name, ...)                                                                          \
+  static inline void name##_on_cpu(resq_worker *w, const name##_arguments *a) {                    \
+    name##_generic(w, 0 __VA_ARGS__);                                                              \
+  }
+#include "kernels/kernels.def"
+#endif // CALLS_OF_CPU
+
+#endif // RESQ_TESTS_GPU_CALLS_H

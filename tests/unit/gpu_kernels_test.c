@@ -1,0 +1,167 @@
+//===-- gpu_kernels_test.c - every kernel of a GPU, emulated --------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// All kernels of runtime/kernels/nvptx/*_cuda.c, launched as their plans say on the emulator, leave the same bytes in
+// every buffer as level "generic" does, however NaN is spelled: plans of few and of many rows, on devices of one and
+// of three multiprocessors, so that blocks stride over the work. Shared memory is as large as the plan says, and what a
+// kernel does to it is checked.
+#define RESQ_EMULATED "tests/gpu/emulator/device_host.h"
+#define RESQ_LEVEL cuda
+#define RESQ_GPU_KERNELS
+#define RESQ_SM 90
+#include "kernels/nvptx/add_cuda.c"
+#include "kernels/nvptx/attention_cuda.c"
+#include "kernels/nvptx/attention_groups_cuda.c"
+#include "kernels/nvptx/embed_cuda.c"
+#include "kernels/nvptx/gather_rows_cuda.c"
+#include "kernels/nvptx/hadamard_cuda.c"
+#include "kernels/nvptx/kv_append_cuda.c"
+#include "kernels/nvptx/kv_append_groups_cuda.c"
+#include "kernels/nvptx/linear_float_cuda.c"
+#include "kernels/nvptx/permute_cuda.c"
+#include "kernels/nvptx/qlinear_cuda.c"
+#include "kernels/nvptx/qlinear_e4m3_cuda.c"
+#include "kernels/nvptx/quantize_cuda.c"
+#include "kernels/nvptx/quantize_e4m3_cuda.c"
+#include "kernels/nvptx/rms_norm_cuda.c"
+#include "kernels/nvptx/rope_angles_cuda.c"
+#include "kernels/nvptx/rope_cuda.c"
+#include "kernels/nvptx/rotate_cuda.c"
+#include "kernels/nvptx/silu_gate_cuda.c"
+#include "kernels/nvptx/split_cuda.c"
+#include "tests/gpu/emulator/emulator.c"
+#define CALLS_OF_CPU
+#include "tests/gpu/kernels/calls.h"
+#include "tests/gpu/kernels/fills.c"
+
+#include "quant_harness.h"
+
+enum { MOST_BUFFERS = 8 };
+
+typedef struct test_case {
+  const char *name;
+  int64_t rows;
+  const fill *fills;
+  void (*on_cpu)(resq_worker *w, void *const *b, int64_t rows);
+  resq_gpu_plan (*plan)(void *const *b, int64_t rows, int64_t max_rows);
+  void (*on_gpu)(void *const *b, int64_t rows, int64_t variant);
+} test_case;
+
+#define CASE(name, rows_, fills, kernel, ...)                                                      \
+  static void cpu_##name(resq_worker *w, void *const *b, int64_t rows) {                           \
+    const kernel##_arguments a = {__VA_ARGS__};                                                    \
+    (void)b, kernel##_on_cpu(w, &a);                                                               \
+  }                                                                                                \
+  static resq_gpu_plan plan_##name(void *const *b, int64_t rows, int64_t max_rows) {               \
+    const kernel##_arguments a = {__VA_ARGS__};                                                    \
+    return (void)b, kernel##_planned(&a, max_rows, RESQ_SM);                                       \
+  }                                                                                                \
+  static void gpu_##name(void *const *b, int64_t rows, int64_t variant) {                          \
+    const kernel##_arguments a = {__VA_ARGS__};                                                    \
+    (void)b, kernel##_on_gpu(&a, variant);                                                         \
+  }
+#include "tests/gpu/kernels/cases.h"
+#undef CASE
+
+/// A launch under way: what the emulator hands to every thread.
+typedef struct launch {
+  const test_case *c;
+  void *const *buffers;
+  int64_t variant;
+} launch;
+
+static void thread_main(void *p) {
+  const launch *l = p;
+  l->c->on_gpu(l->buffers, l->c->rows, l->variant);
+}
+
+static bool is_nan(const uint8_t *p) {
+  uint32_t bits;
+  memcpy(&bits, p, 4);
+  return (bits & 0x7fffffffu) > 0x7f800000u;
+}
+
+/// Whether bytes of two levels differ only in how a NaN is spelled: of floats, or of E4M3 codes.
+static bool differ_in_nan(const test_case *c, const uint8_t *a, const uint8_t *b, size_t at,
+                          size_t n) {
+  const size_t word = at / 4 * 4;
+  if (!strncmp(c->name, "quantize_e4m3", 13) && (a[at] & 127) == 127 && (b[at] & 127) == 127)
+    return true;
+  return n % 4 == 0 && is_nan(a + word) && is_nan(b + word);
+}
+
+static void check_launch(const test_case *c, const resq_gpu_plan *plan, int multiprocessors,
+                         void *const *before, void *const *expected, const size_t *bytes, int n) {
+  void *buffers[MOST_BUFFERS] = {0};
+  for (int i = 0; i < n; i++) {
+    buffers[i] = aligned_bytes(bytes[i]);
+    memcpy(buffers[i], before[i], bytes[i]);
+  }
+  int64_t blocks = resq_plan_ceil(c->rows * plan->items_per_row, plan->items_per_block);
+  if (plan->blocks_per_sm)
+    blocks = resq_plan_least(blocks, (int64_t)multiprocessors * plan->blocks_per_sm);
+  assert_true(plan->threads > 0 && plan->threads % 32 == 0 && plan->threads <= 1024);
+  assert_true(plan->shared_bytes >= 0 && plan->shared_bytes <= RESQ_GPU_MOST_SHARED);
+  assert_int_equal(plan->scratch_bytes, 0);
+  launch l = {c, buffers, plan->variant};
+  const emulator_launch grid = {.blocks_x = (int)blocks,
+                                .blocks_y = 1,
+                                .threads = plan->threads,
+                                .shared_bytes = (uint32_t)plan->shared_bytes,
+                                .seed = (uint64_t)(7 * multiprocessors + plan->variant)};
+  const char *fault = emulator_run(grid, thread_main, &l);
+  if (fault)
+    fail_msg("%s, variant %d: %s", c->name, plan->variant, fault);
+  for (int i = 0; i < n; i++) {
+    const uint8_t *a = expected[i], *b = buffers[i];
+    for (size_t at = 0; at < bytes[i]; at++)
+      if (a[at] != b[at] && !differ_in_nan(c, a, b, at, bytes[i]))
+        fail_msg(
+            "%s, variant %d: byte %zu of buffer %d, of %zu, is %02x on a GPU and %02x at level "
+            "generic",
+            c->name, plan->variant, at, i, bytes[i], b[at], a[at]);
+    free(buffers[i]);
+  }
+}
+
+static void check_case(const test_case *c) {
+  void *before[MOST_BUFFERS] = {0}, *expected[MOST_BUFFERS] = {0};
+  size_t bytes[MOST_BUFFERS];
+  int n = 0;
+  for (; c->fills[n].kind != FILL_NONE; n++) {
+    before[n] = make_buffer(&c->fills[n], (uint64_t)n + 1, &bytes[n]);
+    expected[n] = aligned_bytes(bytes[n]);
+    memcpy(expected[n], before[n], bytes[n]);
+  }
+  c->on_cpu(alone(), expected, c->rows);
+  const resq_gpu_plan few = c->plan(before, c->rows, RESQ_GPU_FEW_ROWS);
+  const resq_gpu_plan many = c->plan(before, c->rows, 2048);
+  check_launch(c, &few, 1, before, expected, bytes, n);
+  if (many.variant != few.variant)
+    check_launch(c, &many, 3, before, expected, bytes, n);
+  for (int i = 0; i < n; i++) {
+    free(before[i]);
+    free(expected[i]);
+  }
+}
+
+static void every_kernel_has_the_bits_of_level_generic(void **state) {
+  (void)state;
+  const char *only = getenv("RESQ_TEST_CASE");
+  const test_case cases[] = {
+#define CASE(name, rows_, fills, kernel, ...)                                                      \
+  {#name, rows_, fills, cpu_##name, plan_##name, gpu_##name},
+#include "tests/gpu/kernels/cases.h"
+#undef CASE
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    if (!only || strstr(cases[i].name, only))
+      check_case(&cases[i]);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_kernel_has_the_bits_of_level_generic),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
