@@ -55,6 +55,7 @@ static MlirValue read_weight(const searching *s, const resq_builder *b, MlirOper
   intptr_t branches = resqQLinearOpGetNumActivations(qlinear), i = 0;
   while (!mlirValueEqual(resqQLinearOpGetActivations(qlinear, i), s->q))
     i++;
+  assert(i < branches); // the op is one of q's readers, and weights and biases have other types
   MlirValue codes = resq_get_param(b, resq_operand_param(s->module, qlinear, branches + i));
   int64_t shape[] = {resq_dim(codes, 0), resq_width(codes)};
   return resqDequantizeOpBuild(b, codes, resq_tensor(mlirF32TypeGet(b->ctx), 2, shape));

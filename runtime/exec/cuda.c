@@ -94,6 +94,11 @@ static bool open_device(resq_cuda *c, sizes *s, resq_error *err) {
 
 //===-- Memory and code ---------------------------------------------------===//
 
+static bool clear(const resq_cuda_device *d, resq_cuda_pointer at, uint64_t bytes, const char *what,
+                  resq_error *err) {
+  return !bytes || resq_cuda_ok(d, d->driver.cuMemsetD8Async(at, 0, bytes, d->stream), err, what);
+}
+
 static bool allocate_caches(resq_cuda *c, resq_error *err) {
   const resq_cuda_options *o = &c->options;
   const resq_cuda_device *d = &c->device;
@@ -105,10 +110,7 @@ static bool allocate_caches(resq_cuda *c, resq_error *err) {
     char what[64];
     snprintf(what, sizeof what, "cache %" PRId32 " of %" PRId32, i + 1, n);
     if (!resq_cuda_allocate(d, o->cache_bytes[i], &c->places.caches[i], what, err) ||
-        (o->cache_bytes[i] &&
-         !resq_cuda_ok(
-             d, d->driver.cuMemsetD8Async(c->places.caches[i], 0, o->cache_bytes[i], d->stream),
-             err, what)))
+        !clear(d, c->places.caches[i], o->cache_bytes[i], what, err))
       return false;
   }
   return true;
@@ -119,10 +121,12 @@ static bool allocate(resq_cuda *c, const sizes *s, resq_error *err) {
   resq_cuda_places *p = &c->places;
   const uint64_t most = larger(larger(c->options.params_size, s->inputs), s->results);
   p->capacity = c->options.capacity;
+  // Arguments are cleared, for gaps between them are copied, too.
   return resq_cuda_allocate(d, c->options.params_size, &p->params, "the parameters", err) &&
          resq_cuda_allocate(d, s->workspace, &p->workspace, "the workspace", err) &&
          resq_cuda_allocate(d, s->prepared, &p->prepared, "prepared parameters", err) &&
          resq_cuda_allocate(d, s->arguments, &p->arguments, "arguments and results", err) &&
+         clear(d, p->arguments, s->arguments, "arguments and results", err) &&
          allocate_caches(c, err) &&
          resq_cuda_pin(d, s->inputs < RESQ_CUDA_MOST_STAGED ? s->inputs : RESQ_CUDA_MOST_STAGED,
                        &c->staged_inputs, "arguments", err) &&

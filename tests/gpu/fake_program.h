@@ -60,7 +60,7 @@ static const resq_gpu_arg prepare_args[] = {{RESQ_GPU_PREPARED, 0, 256}, {RESQ_G
 #define LAUNCHES(image)                                                                            \
   {                                                                                                \
       {.kind = RESQ_GPU_LAUNCH_ZERO, .n_args = 1, .args = tmp, .bytes = 12},                       \
-      KERNEL("twice", twice_args, 1, .rows_of = 0, .threads = 32, .items_per_row = 2,             \
+      KERNEL("twice", twice_args, 1, .rows_of = 0, .threads = 32, .items_per_row = 2,              \
              .items_per_block = 8, .blocks_per_sm = 4, .flags = RESQ_GPU_EARLY),                   \
       KERNEL("shift", shift_args[image], 2, .op = 1, .rows_of = 1, .threads = 32,                  \
              .blocks_per_sm = 2, .items_per_row = 1, .items_per_block = 1,                         \

@@ -12,6 +12,7 @@
 #include "plan.h"
 
 enum {
+  RESQ_ATTENTION_THREADS = 256,
   RESQ_ATTENTION_TOGETHER = 4,    ///< queries of a thread
   RESQ_ATTENTION_MOST_HELD = 64,  ///< sums of values that a thread should have at most
   RESQ_ATTENTION_COLUMNS = 128,   ///< columns of keys, elements of values in shared memory at once
@@ -36,10 +37,9 @@ static inline resq_attention_tiles resq_attention_tiles_of(const resq_attention_
   return (resq_attention_tiles){piece, resq_plan_ceil(group, piece), queries / piece};
 }
 
-static inline int32_t resq_attention_threads(int64_t queries) { return queries >= 16 ? 256 : 128; }
 /// Threads that share four queries.
 static inline int64_t resq_attention_lanes(int64_t queries) {
-  return resq_attention_threads(queries) / (queries / RESQ_ATTENTION_TOGETHER);
+  return RESQ_ATTENTION_THREADS / (queries / RESQ_ATTENTION_TOGETHER);
 }
 
 /// Lines of shared memory, in floats: a token's values, a token's scores.

@@ -246,7 +246,7 @@ static inline resq_gpu_plan resq_attention_plan(const resq_attention_shape *s, i
   // once.
   return (resq_gpu_plan){.items_per_row = s->kv_heads * t.pieces,
                          .items_per_block = t.rows > 1 ? t.rows / 2 : 1,
-                         .threads = resq_attention_threads(queries),
+                         .threads = RESQ_ATTENTION_THREADS,
                          .blocks_at_once = queries >= 16 ? 2 : 0,
                          .shared_bytes = (int32_t)resq_attention_shared(s, queries),
                          .variant = (int32_t)queries};

@@ -27,31 +27,31 @@
 
 // Row operations and the cache of a model: hidden, heads, kv heads, head size, elements of 8 bits of a head.
 #define SHARED_STEPS(P, R, L, D, H, K, S, HIGH)                                                    \
-  STEP(P##rope_angles, R, 1, FILLS(RANGE(R, PROMPT(R) - R, 1), FREQUENCIES(S / 2), OUT(R * S * 4)), \
-       resq_rope_angles, b[0], b[1], 0, b[2], rows, S)                                             \
-  STEP(P##rms_norm, R, 2 * L + 1, FILLS(F32(R *D), F32(D), OUT(R *D * 4)), resq_rms_norm, b[0],    \
+  STEP(P##rope_angles, R, 1,                                                                       \
+       FILLS(RANGE(R, PROMPT(R) - R, 1), FREQUENCIES(S / 2), OUT(R * S * 4)), resq_rope_angles,    \
+       b[0], b[1], 0, b[2], rows, S)                                                               \
+  STEP(P##rms_norm, R, 2 * L + 1, FILLS(F32(R * D), F32(D), OUT(R * D * 4)), resq_rms_norm, b[0],  \
        b[1], b[2], rows, D, D, D, 1e-5f)                                                           \
-  STEP(P##rope_q, R, L,                                                                            \
-       FILLS(F32(R *(H + 2 * K) * S), UNIFORM(R *S, -1, 1), OUT(R *H *S * 4)), resq_rope, b[0],    \
-       b[1], b[2], rows, (H + 2 * K) * S, H *S, H, S, S)                                           \
-  STEP(P##rope_k, R, L,                                                                            \
-       FILLS(F32(R *(H + 2 * K) * S), UNIFORM(R *S, -1, 1), OUT(R *K *S * 4)), resq_rope, b[0],    \
-       b[1], b[2], rows, (H + 2 * K) * S, K *S, K, S, S)                                           \
-  STEP(P##add, R, 2 * L, FILLS(F32(R *D), F32(R *D), OUT(R *D * 4)), resq_add, b[0], b[1], b[2],   \
-       rows, D, D, D, D)
+  STEP(P##rope_q, R, L, FILLS(F32(R *(H + 2 * K) * S), UNIFORM(R *S, -1, 1), OUT(R * H * S * 4)),  \
+       resq_rope, b[0], b[1], b[2], rows, (H + 2 * K) * S, H * S, H, S, S)                         \
+  STEP(P##rope_k, R, L, FILLS(F32(R *(H + 2 * K) * S), UNIFORM(R *S, -1, 1), OUT(R * K * S * 4)),  \
+       resq_rope, b[0], b[1], b[2], rows, (H + 2 * K) * S, K * S, K, S, S)                         \
+  STEP(P##add, R, 2 * L, FILLS(F32(R * D), F32(R * D), OUT(R * D * 4)), resq_add, b[0], b[1],      \
+       b[2], rows, D, D, D, D)
 #define CODED_STEPS(P, R, L, D, H, K, S, HIGH)                                                     \
-  STEP(P##rotate_k, R, L, FILLS(F32(R *K *S), F32(K *S *S), OUT(R *K *S * 4)), resq_rotate, b[0],  \
-       b[1], b[2], rows, K *S, K *S, K, S, K)                                                      \
-  STEP(P##rotate_q, R, L, FILLS(F32(R *H *S), F32(K *S *S), OUT(R *H *S * 4)), resq_rotate, b[0],  \
-       b[1], b[2], rows, H *S, H *S, H, S, K)                                                      \
+  STEP(P##rotate_k, R, L, FILLS(F32(R * K * S), F32(K * S * S), OUT(R * K * S * 4)), resq_rotate,  \
+       b[0], b[1], b[2], rows, K *S, K *S, K, S, K)                                                \
+  STEP(P##rotate_q, R, L, FILLS(F32(R * H * S), F32(K * S * S), OUT(R * H * S * 4)), resq_rotate,  \
+       b[0], b[1], b[2], rows, H *S, H *S, H, S, K)                                                \
   STEP(P##kv_append, R, L,                                                                         \
-       FILLS(F32(R *K *S), F32(R *(H + 2 * K) * S), POSITIONS_OF(R),                               \
+       FILLS(F32(R * K * S), F32(R *(H + 2 * K) * S), POSITIONS_OF(R),                             \
              KV(1, 2112, K, S, RESQ_KV_INT, 4, HIGH, 0, RESQ_KV_INT, 4, HIGH)),                    \
        resq_kv_append, b[0], b[1], b[2], b[3], 0, b[4], rows, K *S, (H + 2 * K) * S, 2112, K, S,   \
        RESQ_KV_INT, 4, HIGH, 0, RESQ_KV_INT, 4, HIGH)                                              \
   STEP(P##attention, R, L,                                                                         \
-       FILLS(F32(R *H *S), POSITIONS_OF(R),                                                        \
-             KV(1, 2112, K, S, RESQ_KV_INT, 4, HIGH, 0, RESQ_KV_INT, 4, HIGH), OUT(R *H *S * 4)),  \
+       FILLS(F32(R * H * S), POSITIONS_OF(R),                                                      \
+             KV(1, 2112, K, S, RESQ_KV_INT, 4, HIGH, 0, RESQ_KV_INT, 4, HIGH),                     \
+             OUT(R * H * S * 4)),                                                                  \
        resq_attention, b[0], b[1], b[2], 0, b[3], b[4], rows, H *S, H *S, 2112, H, K, S, 0.1f,     \
        RESQ_KV_INT, 4, HIGH, 0, RESQ_KV_INT, 4, HIGH)                                              \
   STEP(P##split, R, L, FILLS(F32(R *D), OUT(R *D / 8 * 7 * 4), OUT(R *D / 8 * 4)), resq_split,     \
@@ -60,9 +60,9 @@
 #define SMALL(P, R)                                                                                \
   SHARED_STEPS(P, R, 30, 576, 9, 3, 64, 8)                                                         \
   CODED_STEPS(P, R, 30, 576, 9, 3, 64, 8)                                                          \
-  STEP(P##embed_codes, R, 1, FILLS(TOKENS(R, 49152), WEIGHT(49152, 576, 96, 96, 8),                \
-                                   OUT(R * 576 * 4)),                                              \
-       resq_embed_codes, b[0], b[1], b[2], rows, 576, 49152, 576, 96, 8)                           \
+  STEP(P##embed_codes, R, 1,                                                                       \
+       FILLS(TOKENS(R, 49152), WEIGHT(49152, 576, 96, 96, 8), OUT(R * 576 * 4)), resq_embed_codes, \
+       b[0], b[1], b[2], rows, 576, 49152, 576, 96, 8)                                             \
   QUANTIZE(P##quantize_72, R, 60, 72, 72)                                                          \
   QUANTIZE(P##quantize_504, R, 60, 504, 504)                                                       \
   QUANTIZE(P##quantize_72_8, R, 30, 72, 8)                                                         \
@@ -120,9 +120,8 @@
   LINEAR2(P##qlinear_o, R, 32, 4096, 3584, 112, 512, 16)                                           \
   LINEAR2(P##qlinear_gateup, R, 32, 28672, 3584, 3584, 512, 512)                                   \
   LINEAR2(P##qlinear_down, R, 32, 4096, 12288, 12288, 2048, 2048)                                  \
-  STEP(P##silu_gate, R, 32,                                                                        \
-       FILLS(F32(R * 28672), F32(R * 28672), OUT((int64_t)R * 14336 * 4)), resq_silu_gate, b[0],   \
-       b[1], b[2], rows, 28672, 28672, 14336, 14336)                                               \
+  STEP(P##silu_gate, R, 32, FILLS(F32(R * 28672), F32(R * 28672), OUT((int64_t)R * 14336 * 4)),    \
+       resq_silu_gate, b[0], b[1], b[2], rows, 28672, 28672, 14336, 14336)                         \
   STEP(P##hadamard, R, 32, FILLS(F32(R * 14336), SIGNS(144), OUT((int64_t)R * 12288 * 4)),         \
        resq_hadamard, b[0], b[1], b[2], rows, 14336, 12288, 12288, 12288, 12)                      \
   STEP(P##qlinear_head, R, 4,                                                                      \
