@@ -33,8 +33,4 @@ bool resq_chip_open(const char *text, resq_chip *out, resq_error *err) {
   return true;
 }
 
-void resq_chip_close(resq_chip *chip) {
-  if (chip->file.data)
-    resq_map_close(&chip->file);
-  chip->file = (resq_map){0};
-}
+void resq_chip_close(resq_chip *chip) { resq_map_close(&chip->file); }
