@@ -40,8 +40,8 @@ typedef struct resq_compile_options {
   const char *ptxas; ///< NVIDIA's assembler, for code of chips in front of their PTX; NULL: none
   const char *calibration;     ///< text file; NULL: text sampled from the model itself
   int64_t calibration_windows; ///< of 2,048 tokens; 0: 64 (16 when sampled)
-  int64_t calibration_first; ///< how often the first row of a window counts in the moments that
-                             ///< linears read; 0: RESQ_STATISTICS_FIRST_WEIGHT
+  int64_t calibration_first;   ///< how often the first row of a window counts in the moments that
+                               ///< linears read; 0: RESQ_STATISTICS_FIRST_WEIGHT
   const char *statistics; ///< file to read statistics from, or to write with calibrate_only; NULL
   bool calibrate_only;
   bool
