@@ -134,7 +134,7 @@ def check_errors(report):
     expect(0, "note: runs on the CPU: device 'cuda': ", [], CUDA_VISIBLE_DEVICES="")
     expect(4, "device 'cuda': NVIDIA's driver does not load", ["--device=cuda"], RESQ_LIBCUDA="/nonexistent.so")
     expect(2, "RESQ_CUDA_CHIP is 'sm_20'", ["--device=cuda"], RESQ_CUDA_CHIP="sm_20")
-    try: # caches beyond the memory of any GPU
+    try:  # caches beyond the memory of any GPU
         checks.Model(path("model.so")).start(device="cuda", sequences=1000, capacity=1 << 30)
         report.check(False, "a session with 2^40 tokens in its caches is made")
     except Error as error:
