@@ -8,16 +8,7 @@
 
 #include "kernels/layout/kv_layout.h"
 #include "kernels/scalar_math.h"
-
-/// rne(x / scale), kept where rounding is exact; beyond it every code saturates anyway.
-RESQ_INLINE int32_t steps_of(float x, float scale) {
-  float steps = x / scale;
-  steps = steps > -1024.0f ? steps : -1024.0f;
-  steps = steps < 1024.0f ? steps : 1024.0f;
-  return (int32_t)resq_rne(steps);
-}
-
-RESQ_INLINE int32_t clamp(int32_t x, int32_t most) { return x < 0 ? 0 : x > most ? most : x; }
+#include "kernels/templates/kv_code.h"
 
 /// Scale and zero point of a part, and its codes a byte each.
 RESQ_INLINE void code_part(const float *x, int64_t count, int64_t bits, uint8_t *codes,
@@ -29,9 +20,9 @@ RESQ_INLINE void code_part(const float *x, int64_t count, int64_t bits, uint8_t 
   }
   uint16_t scale_bits = resq_kv_scale_bits(lo, hi, bits);
   float scale = resq_f32_from_f16(scale_bits);
-  int32_t most = (1 << bits) - 1, zero = clamp(steps_of(-lo, scale), most);
+  int32_t most = (1 << bits) - 1, zero = resq_kv_clamp(resq_kv_steps(-lo, scale), most);
   for (int64_t i = 0; i < count; ++i)
-    codes[i] = (uint8_t)clamp(steps_of(x[i], scale) + zero, most);
+    codes[i] = (uint8_t)resq_kv_clamp(resq_kv_steps(x[i], scale) + zero, most);
   __builtin_memcpy(scale_at, &scale_bits, sizeof(scale_bits));
   *zero_at = (uint8_t)zero;
 }
@@ -51,13 +42,8 @@ RESQ_INLINE void code_lloyd_max(const float *x, int64_t count, int64_t bits, int
                                 uint8_t *codes, uint8_t *scale_at) {
   float squares = resq_sum_squares(x, count), deviation = __builtin_sqrtf(squares / (float)count);
   float products[RESQ_SUM_LANES] = {0}, centroids[RESQ_SUM_LANES] = {0};
-  const int32_t half = 1 << (bits - 1);
   for (int64_t i = 0; i < count; ++i) {
-    float size = x[i] < 0.0f ? -x[i] : x[i];
-    int32_t m = 0;
-    for (int32_t j = 0; j < half - 1; ++j)
-      m += size > resq_lm_thresholds[bits - 1][j] * deviation;
-    codes[i] = (uint8_t)(x[i] < 0.0f ? half - 1 - m : half + m);
+    codes[i] = (uint8_t)resq_kv_lloyd_max_code(x[i], bits, deviation);
     const float c = resq_lm_centroid(bits, codes[i]);
     products[i % RESQ_SUM_LANES] += x[i] * c;
     centroids[i % RESQ_SUM_LANES] += c * c;

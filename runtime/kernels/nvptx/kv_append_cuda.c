@@ -3,6 +3,7 @@
 //
 // A warp for each vector.
 //===----------------------------------------------------------------------===//
+#include "elements.h"
 #include "kv_vector.h"
 
 void RESQ_KERNEL(resq_kv_append)(const float *k, const float *v, const int32_t *positions,

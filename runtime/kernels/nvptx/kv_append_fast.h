@@ -9,24 +9,13 @@
 #ifndef RESQ_KERNELS_NVPTX_KV_APPEND_FAST_H
 #define RESQ_KERNELS_NVPTX_KV_APPEND_FAST_H
 
-#include "kernels/scalar_math.h"
+#include "kv_vector.h"
 #include "kv_words.h"
-#include "device.h"
 
 enum { RESQ_KV_APPEND_SHARED = 512 /* a byte for each element */ };
 
 /// Elements of a lane: lane, lane + 32, ...
 enum { RESQ_KV_APPEND_EACH = 8 };
-
-RESQ_INLINE int32_t resq_kv_steps(float x, float scale) {
-  float steps = x / scale;
-  steps = steps > -1024.0f ? steps : -1024.0f;
-  steps = steps < 1024.0f ? steps : 1024.0f;
-  return (int32_t)resq_rne(steps);
-}
-RESQ_INLINE int32_t resq_kv_clamp(int32_t x, int32_t most) {
-  return x < 0 ? 0 : x > most ? most : x;
-}
 
 /// A part's codes, a byte each, to shared memory; its scale and zero point to the planes.
 RESQ_INLINE void resq_kv_code_part(const float *x, int64_t count, int64_t bits, uint32_t codes,
@@ -88,14 +77,9 @@ RESQ_INLINE void resq_kv_code_lloyd_max(const float *x, int64_t count, int64_t b
   }
   const float squares = resq_kv_sum(products, count, lane);
   const float deviation = __builtin_sqrtf(squares / (float)count);
-  const int32_t half = 1 << (bits - 1);
   RESQ_UNROLL
   for (int k = 0; k < RESQ_KV_APPEND_EACH; ++k) {
-    const float size = v[k] < 0.0f ? -v[k] : v[k];
-    int32_t m = 0;
-    for (int32_t j = 0; j < half - 1; ++j)
-      m += size > resq_lm_thresholds[bits - 1][j] * deviation;
-    const int32_t code = v[k] < 0.0f ? half - 1 - m : half + m;
+    const int32_t code = resq_kv_lloyd_max_code(v[k], bits, deviation);
     const float c = resq_lm_centroid(bits, code);
     products[k] = v[k] * c;
     centroids[k] = c * c;
@@ -105,18 +89,6 @@ RESQ_INLINE void resq_kv_code_lloyd_max(const float *x, int64_t count, int64_t b
   const float x_c = resq_kv_sum(products, count, lane), c_c = resq_kv_sum(centroids, count, lane);
   if (lane == 0)
     *(uint16_t *)scale_at = resq_lm_scale_bits(is_key, squares, x_c, c_c);
-}
-
-/// Byte `byte` of the stream of `count` codes that stand a byte each at `codes`.
-RESQ_INLINE uint32_t resq_kv_packed_byte(uint32_t codes, int64_t count, int64_t bits,
-                                         int64_t byte) {
-  uint32_t word = 0;
-  for (int64_t i = byte * 8 / bits; i < count && i * bits < byte * 8 + 8; ++i) {
-    const int64_t shift = i * bits - byte * 8;
-    const uint32_t code = resq_shared_load_u8(codes + (uint32_t)i);
-    word |= shift < 0 ? code >> -shift : code << shift;
-  }
-  return word & 255;
 }
 
 /// A vector to its place, by a warp whose shared memory begins at `codes`.
@@ -148,7 +120,7 @@ RESQ_INLINE void resq_kv_store_fast(const resq_kv_view *v, const float *x, int64
       const int64_t byte = 4 * at + i;
       const uint32_t value =
           byte < v->low_bytes
-              ? resq_kv_packed_byte(codes, v->low, v->bits, byte)
+              ? resq_kv_stream_byte(codes, v->low, v->bits, byte)
               : resq_shared_load_u8(codes + (uint32_t)(v->low + byte - v->low_bytes));
       word |= value << 8 * i;
     }

@@ -5,6 +5,7 @@
 // it, from the call's own rows where they are in it: those may not be in the window yet.
 //===----------------------------------------------------------------------===//
 #include "kernels/layout/kv_groups.h"
+#include "elements.h"
 #include "kv_vector.h"
 
 /// A group on its way, in shared memory.
@@ -92,7 +93,7 @@ RESQ_INLINE float resq_group_element(const resq_group_keys *k, resq_kv_groups g,
   return resq_shared_load(k->apart + 4 * (uint32_t)i) == apart ? x : 0.0f;
 }
 
-/// Signs and norms of the parts of all keys that have `apart` channels, or the others: a warp a key.
+/// Signs and norms of the parts of all keys that have `apart` channels, or the others: one warp for each key.
 RESQ_INLINE void resq_group_signs(const resq_group_keys *k, resq_kv_groups g, const resq_kv_view *v,
                                   int64_t first, uint32_t apart, const float *sketch, int threads) {
   const int lane = resq_thread() % RESQ_WARP;

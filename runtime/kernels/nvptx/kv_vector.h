@@ -7,18 +7,10 @@
 #ifndef RESQ_KERNELS_NVPTX_KV_VECTOR_H
 #define RESQ_KERNELS_NVPTX_KV_VECTOR_H
 
-#include "elements.h"
+#include "device.h"
+#include "kernels/layout/kv_layout.h"
 #include "kernels/scalar_math.h"
-
-RESQ_INLINE int32_t resq_kv_steps_of(float x, float scale) {
-  float steps = x / scale;
-  steps = steps > -1024.0f ? steps : -1024.0f;
-  steps = steps < 1024.0f ? steps : 1024.0f;
-  return (int32_t)resq_rne(steps);
-}
-RESQ_INLINE int32_t resq_kv_limit(int32_t x, int32_t most) {
-  return x < 0 ? 0 : x > most ? most : x;
-}
+#include "kernels/templates/kv_code.h"
 
 /// The total of 16 partial sums, lane j's and lane j + 16's the same, in lloyd_max.h's order; in every lane.
 RESQ_INLINE float resq_kv_fold(float sum) {
@@ -42,10 +34,10 @@ RESQ_INLINE void resq_kv_warp_part(const float *x, int64_t count, int64_t bits, 
   }
   const uint16_t scale_bits = resq_kv_scale_bits(lo, hi, bits);
   const float scale = resq_f32_from_f16(scale_bits);
-  const int32_t most = (1 << bits) - 1, zero = resq_kv_limit(resq_kv_steps_of(-lo, scale), most);
+  const int32_t most = (1 << bits) - 1, zero = resq_kv_clamp(resq_kv_steps(-lo, scale), most);
   for (int64_t i = lane; i < count; i += RESQ_WARP)
     resq_shared_store_u8(codes + (uint32_t)i,
-                         (uint32_t)resq_kv_limit(resq_kv_steps_of(x[i], scale) + zero, most));
+                         (uint32_t)resq_kv_clamp(resq_kv_steps(x[i], scale) + zero, most));
   if (lane == 0) {
     *(uint16_t *)scale_at = scale_bits; // aligned: planes are of f16
     *zero_at = (uint8_t)zero;
@@ -58,15 +50,6 @@ RESQ_INLINE float resq_kv_squares(const float *x, int64_t count, int lane) {
   for (int64_t i = lane % RESQ_SUM_LANES; i < count; i += RESQ_SUM_LANES)
     sum += x[i] * x[i];
   return resq_kv_fold(sum);
-}
-
-RESQ_INLINE int32_t resq_kv_lloyd_max_code(float x, int64_t bits, float deviation) {
-  const float size = x < 0.0f ? -x : x;
-  const int32_t half = 1 << (bits - 1);
-  int32_t m = 0;
-  for (int32_t j = 0; j < half - 1; ++j)
-    m += size > resq_lm_thresholds[bits - 1][j] * deviation;
-  return x < 0.0f ? half - 1 - m : half + m;
 }
 
 RESQ_INLINE void resq_kv_warp_lloyd_max(const float *x, int64_t count, int64_t bits, int is_key,
