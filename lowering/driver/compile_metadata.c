@@ -37,11 +37,8 @@ static void append(json_t *array, json_t *value) {
 }
 
 static json_t *fill_entry(const resq_fill *f) {
-  static const char *const kinds[] = {[RESQ_FILL_BYTES] = "bytes", [RESQ_FILL_F32] = "f32",
-                                      [RESQ_FILL_F64] = "f64",     [RESQ_FILL_BF16] = "bf16",
-                                      [RESQ_FILL_F16] = "f16",     [RESQ_FILL_I32] = "i32"};
   json_t *out = json_array();
-  append(out, json_string(kinds[f->kind]));
+  append(out, json_string(resq_fill_words[f->kind].word));
   append(out, json_integer((json_int_t)f->offset));
   append(out, json_integer((json_int_t)f->size));
   if (f->kind == RESQ_FILL_BYTES) {
@@ -69,8 +66,8 @@ static json_t *absent_params(MlirOperation module) {
       append(fills, fill_entry(&parts[i]));
     size = resqParamOpGetOffset(op) + resqParamOpGetSize(op); // offsets rise
   }
-  put(out, "size", json_integer(size));
-  put(out, "fills", fills);
+  put(out, RESQ_ABSENT_SIZE, json_integer(size));
+  put(out, RESQ_ABSENT_FILLS, fills);
   return out;
 }
 
@@ -89,7 +86,7 @@ char *resq_compile_metadata(MlirOperation module, const char *scheme, int64_t se
   if (!mlirAttributeIsNull(generation))
     put(m, "generation", generation_settings(generation));
   if (absent)
-    put(m, "absent_params", absent_params(module));
+    put(m, RESQ_ABSENT_PARAMS, absent_params(module));
   char *text = json_dumps(m, JSON_SORT_KEYS | JSON_COMPACT);
   if (!text)
     resq_process_out_of_memory();

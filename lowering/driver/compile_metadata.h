@@ -11,10 +11,8 @@
 
 /// JSON text of facts for `info` and the run time's settings: nothing that differs between two
 /// compiles of the same thing. malloc'ed.
-/// With `absent`, the params are laid out, and the text says what their bytes would be, for whoever
-/// fills them in (docs/gpu.md): {"absent_params": {"size": bytes, "fills": [[kind, offset, size, ...]]}}
-/// with ["bytes", offset, size, mask], ["i32", offset, size, modulo], and for floats
-/// ["f32", offset, size, center, spread].
+/// With `absent`, the params are laid out, and the text says what their bytes would be
+/// (lowering/recipes/fill_kinds.h).
 char *resq_compile_metadata(MlirOperation module, const char *scheme, int64_t seed, bool absent);
 
 #endif // RESQ_LOWERING_COMPILE_METADATA_H

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "fill_kinds.h"
 #include "dialect/import/checkpoints.h"
 #include "mlir-c/IR.h"
 #include <stdint.h>
@@ -64,15 +65,6 @@ bool resq_lay_out_params(MlirOperation module, uint64_t *out_size, resq_error *e
 
 /// A part of a parameter file that holds numbers of one kind, for programs that fill such a file with
 /// numbers of their own.
-typedef enum resq_fill_kind {
-  RESQ_FILL_BYTES, ///< codes: any bytes, but for the bits that `mask` lacks
-  RESQ_FILL_F32,   ///< floats between center - spread and center + spread
-  RESQ_FILL_F64,
-  RESQ_FILL_BF16,
-  RESQ_FILL_F16,
-  RESQ_FILL_I32, ///< indices: the i-th is i modulo `modulo`
-} resq_fill_kind;
-
 typedef struct resq_fill {
   resq_fill_kind kind;
   uint64_t offset, size; ///< bytes

@@ -5,12 +5,13 @@
 //
 // IN was compiled by `resqc --params=absent`. OUT is the same program with parameters: random codes,
 // and floats about as large as a model's are, as the compiler describes them in the metadata
-// ("absent_params", lowering/driver/compile_metadata.h). Its text means nothing; its speed and its
+// (lowering/recipes/fill_kinds.h). Its text means nothing; its speed and its
 // memory are those of a real model of this shape, which need not be carried to the machine.
 //===----------------------------------------------------------------------===//
 #include "base/checked.h"
 #include "kernels/half.h"
 #include "lowering/artifact/artifact_write.h"
+#include "lowering/recipes/fill_kinds.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -37,21 +38,20 @@ static double next_signed(uint64_t *state) {
 //===-- One part ----------------------------------------------------------===//
 
 typedef struct part {
-  const char *kind;
+  resq_fill_kind kind;
   uint64_t offset, size;
   double a, b; ///< mask; modulo; center, spread
 } part;
 
-static uint64_t element_size(const char *kind) {
-  static const struct {
-    const char *kind;
-    uint64_t size;
-  } sizes[] = {{"bytes", 1}, {"f32", 4}, {"f64", 8}, {"bf16", 2}, {"f16", 2}, {"i32", 4}};
-  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-    if (!strcmp(kind, sizes[i].kind))
-      return sizes[i].size;
-  return 0;
+/// RESQ_FILL_KIND_COUNT when no kind has this word.
+static resq_fill_kind find_kind(const char *word) {
+  unsigned kind = 0;
+  while (kind < RESQ_FILL_KIND_COUNT && strcmp(word, resq_fill_words[kind].word))
+    kind++;
+  return (resq_fill_kind)kind;
 }
+
+static uint64_t element_size(const part *p) { return resq_fill_words[p->kind].element_size; }
 
 static void fill_bytes(uint8_t *to, uint64_t size, uint64_t mask, uint64_t *state) {
   mask *= 0x0101010101010101u;
@@ -63,38 +63,45 @@ static void fill_bytes(uint8_t *to, uint64_t size, uint64_t mask, uint64_t *stat
 
 /// Elements [first, first + count) of the part.
 static void fill(const part *p, uint8_t *to, uint64_t first, uint64_t count, uint64_t *state) {
-  if (!strcmp(p->kind, "bytes")) {
+  if (p->kind == RESQ_FILL_BYTES) {
     fill_bytes(to, count, (uint64_t)p->a, state);
     return;
   }
   for (uint64_t i = 0; i < count; i++) {
     const double v = p->a + (p->b > 0 ? p->b * next_signed(state) : 0);
-    const float single = (float)v;
-    if (!strcmp(p->kind, "i32"))
+    switch (p->kind) {
+    case RESQ_FILL_I32:
       ((int32_t *)(void *)to)[i] = (int32_t)((first + i) % (uint64_t)p->a);
-    else if (!strcmp(p->kind, "f32"))
-      ((float *)(void *)to)[i] = single;
-    else if (!strcmp(p->kind, "f64"))
+      break;
+    case RESQ_FILL_F32:
+      ((float *)(void *)to)[i] = (float)v;
+      break;
+    case RESQ_FILL_F64:
       ((double *)(void *)to)[i] = v;
-    else if (!strcmp(p->kind, "bf16"))
-      ((uint16_t *)(void *)to)[i] = resq_bf16_from_f32(single);
-    else
-      ((uint16_t *)(void *)to)[i] = resq_f16_from_f32(single);
+      break;
+    case RESQ_FILL_BF16:
+      ((uint16_t *)(void *)to)[i] = resq_bf16_from_f32((float)v);
+      break;
+    default: // F16: bytes are filled above, and no other kind is read
+      ((uint16_t *)(void *)to)[i] = resq_f16_from_f32((float)v);
+      break;
+    }
   }
 }
 
 //===-- The description ---------------------------------------------------===//
 
 static bool read_part(const json_t *entry, part *out, uint64_t size, resq_error *err) {
-  const char *kind = json_string_value(json_array_get(entry, 0));
+  const char *word = json_string_value(json_array_get(entry, 0));
+  const resq_fill_kind kind = word ? find_kind(word) : RESQ_FILL_KIND_COUNT;
   const json_int_t offset = json_integer_value(json_array_get(entry, 1));
   const json_int_t bytes = json_integer_value(json_array_get(entry, 2));
   *out =
       (part){kind, (uint64_t)offset, (uint64_t)bytes, json_number_value(json_array_get(entry, 3)),
              json_number_value(json_array_get(entry, 4))};
-  const uint64_t element = kind ? element_size(kind) : 0;
-  if (!element || offset < 0 || bytes < 0 || !resq_inside_u64(out->offset, out->size, size) ||
-      out->size % element || (!strcmp(kind, "i32") && !(out->a >= 1)))
+  if (kind == RESQ_FILL_KIND_COUNT || offset < 0 || bytes < 0 ||
+      !resq_inside_u64(out->offset, out->size, size) || out->size % element_size(out) ||
+      (kind == RESQ_FILL_I32 && !(out->a >= 1)))
     return resq_fail(err, RESQ_BAD_INPUT, "the metadata describes a part that cannot be filled in");
   return true;
 }
@@ -107,9 +114,9 @@ static json_t *read_description(const resq_artifact *a, const json_t **out_fills
   json_t *root = NULL;
   if (resq_artifact_section(a, RESQ_SECTION_METADATA, &data, &size))
     root = json_loadb((const char *)data, size, 0, NULL);
-  const json_t *absent = json_object_get(root, "absent_params");
-  *out_fills = json_object_get(absent, "fills");
-  *out_size = (uint64_t)json_integer_value(json_object_get(absent, "size"));
+  const json_t *absent = json_object_get(root, RESQ_ABSENT_PARAMS);
+  *out_fills = json_object_get(absent, RESQ_ABSENT_FILLS);
+  *out_size = (uint64_t)json_integer_value(json_object_get(absent, RESQ_ABSENT_SIZE));
   if (json_is_array(*out_fills) && !resq_artifact_section(a, RESQ_SECTION_PARAMS, &data, &size))
     return root;
   json_decref(root);
@@ -133,7 +140,7 @@ static bool write_zeros(resq_artifact_writer *w, uint64_t size, uint8_t *piece, 
 
 static bool write_part(resq_artifact_writer *w, const part *p, uint8_t *piece, uint64_t *state,
                        resq_error *err) {
-  const uint64_t element = element_size(p->kind);
+  const uint64_t element = element_size(p);
   for (uint64_t done = 0, n; done < p->size; done += n) {
     n = p->size - done < PIECE ? p->size - done : PIECE;
     fill(p, piece, done / element, n / element, state);
