@@ -152,14 +152,6 @@ static json_t *module_info(const resq_artifact *artifact, const json_t *metadata
   return out;
 }
 
-/// Whether the program has parameters that the file does not hold (resqc --params=absent).
-static bool params_absent(const resq_program *p, const resq_artifact *artifact) {
-  const uint8_t *data;
-  uint64_t size;
-  return p->n_params && artifact &&
-         !resq_artifact_section(artifact, RESQ_SECTION_PARAMS, &data, &size);
-}
-
 static json_t *collect(const resq_model_context *r, const info_options *o) {
   const resq_artifact *artifact = resq_model_artifact(r->model);
   const resq_program *p = resq_model_program(r->model);
@@ -174,7 +166,7 @@ static json_t *collect(const resq_model_context *r, const info_options *o) {
   add_code(info, p);
   add_device(info, r->model);
   json_object_set_new(info, "params", param_groups(p));
-  if (params_absent(p, artifact))
+  if (resq_model_params_absent(r->model))
     json_object_set_new(info, "params_absent", json_true());
   if (o->params)
     json_object_set_new(info, "param_list", param_list(p));

@@ -178,6 +178,8 @@ void resq_model_read_ahead(const resq_model *model) {
     madvise((void *)(uintptr_t)model->params, model->params_size, MADV_WILLNEED);
 }
 
+bool resq_model_params_absent(const resq_model *model) { return model->params_absent; }
+
 void resq_model_drop_pages(const resq_model *model) {
   if (model->has_artifact)
     resq_map_drop_pages(&model->artifact.map);

@@ -19,6 +19,9 @@
 const resq_program *resq_model_program(const resq_model *model);
 /// The file of a model with its sections; NULL for a program without. It belongs to the model.
 const resq_artifact *resq_model_artifact(const resq_model *model);
+/// The program has parameters, and the file does not hold them (resqc --params=absent): sessions are
+/// refused.
+bool resq_model_params_absent(const resq_model *model);
 /// Takes parameters out of this process's memory until they are read again.
 void resq_model_drop_pages(const resq_model *model);
 
