@@ -12,7 +12,8 @@
                                            void *b5, void *b6, void *b7, int64_t rows) {           \
     void *const b[] = {b0, b1, b2, b3, b4, b5, b6, b7};                                            \
     const kernel##_arguments a = {__VA_ARGS__};                                                    \
-    kernel##_on_gpu(&a, kernel##_planned(&a, max_rows, RESQ_SM).variant);                          \
+    const resq_gpu_plan plan = kernel##_planned(&a, max_rows, RESQ_SM);                            \
+    kernel##_on_gpu(&a, &plan);                                                                    \
   }
 #define CASE(name, rows_, fills, kernel, ...)                                                      \
   ENTRY(name##_few, RESQ_GPU_FEW_ROWS, kernel, __VA_ARGS__)                                        \

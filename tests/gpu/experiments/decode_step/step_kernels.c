@@ -159,65 +159,68 @@ enum { QUANTIZE_THREADS = 512 };
 /// low codes have, with o's groups; Hadamard's order.
 #define MODEL(m, h, low, heads, kv_heads, size, size_low, f, f_low, order)                         \
   KERNEL norm_##m(const float *x, const float *gain, float *y, int64_t rows) {                     \
-    resq_rms_norm_fast(x, gain, y, rows, h, h, h, 1e-5f, 512);                                     \
+    resq_rms_norm_fast(x, gain, y, rows, h, h, h, 1e-5f, resq_whole(512));                         \
   }                                                                                                \
   KERNEL add_##m(const float *a, const float *b, float *y, int64_t rows) {                         \
-    resq_add_fast(a, b, y, rows, h, h, h, h);                                                      \
+    resq_add_fast(a, b, y, rows, h, h, h, h, resq_whole(resq_threads()));                          \
   }                                                                                                \
   KERNEL split_##m(const float *x, float *l, float *hi, int64_t rows) {                            \
-    resq_split_fast(x, l, hi, rows, h, low, h - low, h, h, h - low);                               \
+    resq_split_fast(x, l, hi, rows, h, low, h - low, h, h, h - low, resq_whole(resq_threads()));   \
   }                                                                                                \
   KERNEL split_o_##m(const float *x, float *l, float *hi, int64_t rows) {                          \
     resq_split_fast(x, l, hi, rows, heads * size, heads * size_low, heads * (size - size_low),     \
-                    heads * size, size, size - size_low);                                          \
+                    heads * size, size, size - size_low, resq_whole(resq_threads()));              \
   }                                                                                                \
   KERNEL split_f_##m(const float *x, float *l, float *hi, int64_t rows) {                          \
-    resq_split_fast(x, l, hi, rows, f, f_low, f - f_low, f, f, f - f_low);                         \
+    resq_split_fast(x, l, hi, rows, f, f_low, f - f_low, f, f, f - f_low,                          \
+                    resq_whole(resq_threads()));                                                   \
   }                                                                                                \
   KERNEL quantize_low_##m(const float *x, int8_t *c, resq_quant_meta *meta, int64_t rows) {        \
-    resq_quantize_fast(x, 0, c, meta, rows, low, low, low, low, 8, 1.0f, QUANTIZE_THREADS);        \
+    resq_quantize_fast(x, 0, c, meta, rows, low, low, low, low, 8, 1.0f,                           \
+                       resq_whole(QUANTIZE_THREADS));                                              \
   }                                                                                                \
   KERNEL quantize_high_##m(const float *x, int8_t *c, resq_quant_meta *meta, int64_t rows) {       \
     resq_quantize_fast(x, 0, c, meta, rows, h - low, h - low, h - low, h - low, 8, 1.0f,           \
-                       QUANTIZE_THREADS);                                                          \
+                       resq_whole(QUANTIZE_THREADS));                                              \
   }                                                                                                \
   KERNEL quantize_o_low_##m(const float *x, int8_t *c, resq_quant_meta *meta, int64_t rows) {      \
     resq_quantize_fast(x, 0, c, meta, rows, heads * size_low, heads * size_low, size_low,          \
-                       size_low, 8, 1.0f, QUANTIZE_THREADS);                                       \
+                       size_low, 8, 1.0f, resq_whole(QUANTIZE_THREADS));                           \
   }                                                                                                \
   KERNEL quantize_o_high_##m(const float *x, int8_t *c, resq_quant_meta *meta, int64_t rows) {     \
     resq_quantize_fast(x, 0, c, meta, rows, heads * (size - size_low), heads * (size - size_low),  \
-                       size - size_low, size - size_low, 8, 1.0f, QUANTIZE_THREADS);               \
+                       size - size_low, size - size_low, 8, 1.0f, resq_whole(QUANTIZE_THREADS));   \
   }                                                                                                \
   KERNEL quantize_f_low_##m(const float *x, int8_t *c, resq_quant_meta *meta, int64_t rows) {      \
     resq_quantize_fast(x, 0, c, meta, rows, f_low, f_low, f_low, f_low, 8, 1.0f,                   \
-                       QUANTIZE_THREADS);                                                          \
+                       resq_whole(QUANTIZE_THREADS));                                              \
   }                                                                                                \
   KERNEL quantize_f_high_##m(const float *x, int8_t *c, resq_quant_meta *meta, int64_t rows) {     \
     resq_quantize_fast(x, 0, c, meta, rows, f - f_low, f - f_low, f - f_low, f - f_low, 8, 1.0f,   \
-                       QUANTIZE_THREADS);                                                          \
+                       resq_whole(QUANTIZE_THREADS));                                              \
   }                                                                                                \
   KERNEL rope_q_##m(const float *x, const float *angles, float *y, int64_t rows) {                 \
     resq_rope_fast(x, angles, y, rows, (heads + 2 * kv_heads) * size, heads * size, heads, size,   \
-                   size);                                                                          \
+                   size, resq_whole(resq_threads()));                                              \
   }                                                                                                \
   KERNEL rope_k_##m(const float *x, const float *angles, float *y, int64_t rows) {                 \
     resq_rope_fast(x, angles, y, rows, (heads + 2 * kv_heads) * size, kv_heads * size, kv_heads,   \
-                   size, size);                                                                    \
+                   size, size, resq_whole(resq_threads()));                                        \
   }                                                                                                \
   KERNEL rotate_q_##m(const float *x, const float *matrix, float *y, int64_t rows) {               \
-    resq_rotate_fast(x, matrix, y, rows, heads * size, heads * size, heads, size, kv_heads);       \
+    resq_rotate_fast(x, matrix, y, rows, heads * size, heads * size, heads, size, kv_heads,        \
+                     resq_whole(resq_threads()));                                                  \
   }                                                                                                \
   KERNEL rotate_k_##m(const float *x, const float *matrix, float *y, int64_t rows) {               \
     resq_rotate_fast(x, matrix, y, rows, kv_heads * size, kv_heads * size, kv_heads, size,         \
-                     kv_heads);                                                                    \
+                     kv_heads, resq_whole(resq_threads()));                                        \
   }                                                                                                \
   KERNEL silu_##m(const float *gate, const float *up, float *y, int64_t rows) {                    \
-    resq_silu_gate_fast(gate, up, y, rows, 2 * f, 2 * f, f, f);                                    \
+    resq_silu_gate_fast(gate, up, y, rows, 2 * f, 2 * f, f, f, resq_whole(resq_threads()));        \
   }                                                                                                \
   KERNEL hadamard_##m(const float *x, const int8_t *signs, float *y, int64_t rows) {               \
     resq_hadamard_fast(x, signs, y, rows, f_low, f_low, f_low, f_low, order,                       \
-                       HADAMARD_THREADS(order));                                                   \
+                       resq_whole(HADAMARD_THREADS(order)));                                       \
   }                                                                                                \
   /* Sums of a linear, the residual stream, the norm, both parts' codes. */                        \
   KERNEL fused_norm_##m(int32_t *sums, const float *scales, const float *row_scales,               \
