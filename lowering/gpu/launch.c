@@ -23,7 +23,7 @@ enum { OVERLAPPING = 90 };
 
 /// What the GPU keeps for a function: the device_state of its frame.
 typedef struct gpu_function {
-  const resq_gpu_target *chip;
+  const resq_gpu_lowering *how;
   MlirOperation kernels; ///< the gpu.module
   resq_builder b;        ///< inside the new function
   resq_group waiting;    ///< calls without a launch so far
@@ -104,7 +104,7 @@ static void launch_kernel(const resq_kernel_call *k, const resq_gpu_plan *plan,
                           const resq_builder *at) {
   resq_frame *f = k->frame;
   const gpu_function *g = f->device_state;
-  const resq_gpu_wrapper wrapper = resq_gpu_wrapper_of(k, g->chip, plan, g->kernels);
+  const resq_gpu_wrapper wrapper = resq_gpu_wrapper_of(k, g->how->chip, plan, g->kernels);
   launch_args args = {.n = 0};
   push_outside(&args, k);
   if (wrapper.takes_scratch) {
@@ -118,14 +118,14 @@ static void launch_kernel(const resq_kernel_call *k, const resq_gpu_plan *plan,
   resqLaunchOpSetRowsOf(op, resq_call_rows_of(k));
   resqLaunchOpSetBlocksPerSm(op, plan->blocks_per_sm);
   resqLaunchOpSetSharedBytes(op, plan->shared_bytes);
-  resqLaunchOpSetEarly(op, g->chip->capability >= OVERLAPPING);
+  resqLaunchOpSetEarly(op, g->how->chip->capability >= OVERLAPPING);
 }
 
 static void launch_group(const resq_group *group, const resq_builder *at) {
   const resq_kernel_call *first = &group->calls[0].call;
   const gpu_function *g = first->frame->device_state;
   const resq_group_shape shape = resq_group_shape_of(group);
-  MlirAttribute kernel = resq_gpu_group_wrapper(group, &shape, g->chip, g->kernels);
+  MlirAttribute kernel = resq_gpu_group_wrapper(group, &shape, g->how->chip, g->kernels);
   launch_args args = {.n = 0};
   for (int i = 0; i < group->n; i++)
     push_outside(&args, &group->calls[i].call);
@@ -133,7 +133,7 @@ static void launch_group(const resq_group *group, const resq_builder *at) {
                                        args.numbers, shape.all_units, 1, shape.threads);
   resqLaunchOpSetRowsOf(op, resq_call_rows_of(first));
   resqLaunchOpSetSharedBytes(op, shape.shared_bytes);
-  resqLaunchOpSetEarly(op, g->chip->capability >= OVERLAPPING);
+  resqLaunchOpSetEarly(op, g->how->chip->capability >= OVERLAPPING);
 }
 
 //===-- Calls that wait ---------------------------------------------------===//
@@ -182,8 +182,8 @@ static bool make_wait(resq_kernel_call *k, const resq_gpu_plan *plan) {
 /// func.func @symbol(), and the chip's gpu.module.
 static void open_function(resq_frame *f, const char *symbol) {
   gpu_function *g = f->device_state = resq_new(1, sizeof *g);
-  g->chip = f->device->options;
-  g->kernels = resq_gpu_module(f->module, g->chip);
+  g->how = f->device->options;
+  g->kernels = resq_gpu_module(f->module, g->how->chip);
   MlirLocation loc = mlirOperationGetLocation(f->source);
   MlirOperationState state = mlirOperationStateGet(resq_str("func.func"), loc);
   const MlirNamedAttribute attrs[] = {
@@ -206,7 +206,7 @@ static void issue_launch(resq_kernel_call *k) {
   resq_frame *f = k->frame;
   gpu_function *g = f->device_state;
   resq_hazards_barrier(&f->hazards); // a stream's order is a barrier after every launch
-  const resq_gpu_plan plan = resq_launch_plan(k, g->chip->capability);
+  const resq_gpu_plan plan = resq_launch_plan(k, g->how);
   if (make_wait(k, &plan))
     return;
   launch_waiting(f);
@@ -227,9 +227,9 @@ static void close_function(resq_frame *f) {
   f->device_state = NULL;
 }
 
-resq_device resq_gpu_device(const resq_gpu_target *chip) {
+resq_device resq_gpu_device(const resq_gpu_lowering *how) {
   return (resq_device){.kind = "GPU",
-                       .options = chip,
+                       .options = how,
                        .open = open_function,
                        .issue = issue_launch,
                        .close = close_function};
