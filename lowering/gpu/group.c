@@ -9,8 +9,11 @@
 
 enum {
   LEAST_THREADS = 64, ///< with work in a block, so that a chain is not cut finer than it pays
-  MOST_WORK =
-      2, ///< a thread's share, counted in what its plan gives a thread: more is better shared by the grid
+  /// A thread's share at most, counted in what its plan gives a thread: the grid shares more than that better.
+  MOST_WORK = 2,
+  /// With many rows blocks of other rows run beside a block, which has fewer threads that do more each.
+  MANY_SHARE = 4,
+  MANY_THREADS = 512,
 };
 
 int64_t resq_call_rows_of(const resq_kernel_call *k) {
@@ -130,6 +133,10 @@ static bool is_by_units(const resq_group *g, int chain, const resq_kernel_call *
   return true;
 }
 
+static bool has_few_rows(const resq_kernel_call *k) {
+  return k->frame->max_rows <= RESQ_GPU_FEW_ROWS;
+}
+
 /// Threads that have work in a unit of a chain whose rows are cut into `units`.
 static int64_t threads_of(const resq_group *g, int chain, int64_t units) {
   int64_t most = 1;
@@ -137,6 +144,22 @@ static int64_t threads_of(const resq_group *g, int chain, int64_t units) {
     if (g->calls[i].chain == chain)
       most = resq_plan_most(most, resq_plan_ceil(g->calls[i].plan.unit.threads, units));
   return most;
+}
+
+/// Whether a block does not have too much of a call: of what several blocks could share, and of many rows of anything.
+static bool is_shared_well(const resq_kernel_call *k, const resq_gpu_plan *plan, int64_t units) {
+  if (!has_few_rows(k) &&
+      resq_plan_ceil(plan->unit.threads, units) > (int64_t)MANY_SHARE * MANY_THREADS)
+    return false;
+  return plan->unit.most == units ||
+         resq_plan_ceil(plan->unit.threads, units) <= MOST_WORK * RESQ_GPU_MOST_THREADS;
+}
+
+static bool is_chain_shared_well(const resq_group *g, int chain, int64_t units) {
+  for (int i = 0; i < g->n; i++)
+    if (g->calls[i].chain == chain && !is_shared_well(&g->calls[i].call, &g->calls[i].plan, units))
+      return false;
+  return true;
 }
 
 static bool is_room(const resq_group *g, const resq_kernel_call *k) {
@@ -162,15 +185,17 @@ bool resq_group_take(resq_group *g, const resq_kernel_call *k, const resq_gpu_pl
   if (chain < 0)
     return false;
   if (chain == g->n_chains) {
+    // Blocks of other rows keep the chip busy where there are many: a chain beside would only crowd them.
+    if (chain > 0 && !has_few_rows(k))
+      return false;
     add(g, k, plan, chain, plan->unit.most);
     return true;
   }
   int64_t most = common_divisor(g->most[chain], plan->unit.most);
   if (!is_by_units(g, chain, k, most))
     most = 1;
-  const int64_t work =
-      resq_plan_most(threads_of(g, chain, most), resq_plan_ceil(plan->unit.threads, most));
-  if (!is_by_units(g, chain, k, most) || work > MOST_WORK * RESQ_GPU_MOST_THREADS)
+  if (!is_by_units(g, chain, k, most) || !is_shared_well(k, plan, most) ||
+      !is_chain_shared_well(g, chain, most))
     return false;
   add(g, k, plan, chain, most);
   return true;
@@ -180,8 +205,9 @@ bool resq_group_take(resq_group *g, const resq_kernel_call *k, const resq_gpu_pl
 
 /// Units of a row: as many as leave a block enough to do.
 static int64_t units_of(const resq_group *g, int chain) {
+  const int64_t least = LEAST_THREADS * (has_few_rows(&g->calls[0].call) ? 1 : MANY_SHARE);
   for (int64_t units = g->most[chain]; units > 1; units--)
-    if (g->most[chain] % units == 0 && threads_of(g, chain, units) >= LEAST_THREADS)
+    if (g->most[chain] % units == 0 && threads_of(g, chain, units) >= least)
       return units;
   return 1;
 }
@@ -198,6 +224,8 @@ resq_group_shape resq_group_shape_of(const resq_group *g) {
     most = resq_plan_least(most, g->calls[i].plan.unit.most_threads);
     s.shared_bytes = (int32_t)resq_plan_most(s.shared_bytes, g->calls[i].plan.unit.shared_bytes);
   }
+  if (!has_few_rows(&g->calls[0].call))
+    wanted = resq_plan_ceil(wanted, MANY_SHARE);
   s.threads = resq_plan_threads(wanted, 32, most);
   return s;
 }

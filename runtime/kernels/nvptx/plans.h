@@ -136,10 +136,12 @@ static inline int64_t resq_hadamard_shared(int64_t size, int64_t order) {
 }
 /// A thread holds a column of `order` in registers.
 static inline int32_t resq_hadamard_most_threads(int64_t order) {
-  return order > 32 ? 256 : order > 8 ? 512 : RESQ_GPU_MOST_THREADS;
+  return order > 32 ? 256 : order > 16 ? 512 : RESQ_GPU_MOST_THREADS;
 }
 static inline int32_t resq_hadamard_threads(int64_t size, int64_t order) {
-  return resq_plan_threads(resq_plan_ceil(size, 4), 64, resq_hadamard_most_threads(order));
+  return resq_plan_threads(resq_plan_ceil(size, 4), 64,
+                           order > 8 ? resq_plan_least(512, resq_hadamard_most_threads(order))
+                                     : RESQ_GPU_MOST_THREADS);
 }
 /// Columns that a block in global memory takes at once, for the products with signs.
 static inline int64_t resq_hadamard_columns(int64_t order) {

@@ -26,18 +26,19 @@ RESQ_INLINE void resq_pairs_fast(resq_pair_op op, const float *a, const float *b
                                  int64_t rows, int64_t lda, int64_t ldb, int64_t ldy, int64_t width,
                                  resq_part part) {
   const resq_turns turns = resq_element_turns(part, rows, width);
+  const int at_once = part.units ? RESQ_ELEMENTS_AT_ONCE : 1; // a thread of the grid has one
   resq_begin();
   for (int64_t first = turns.first + resq_thread(); first < turns.end;
-       first += RESQ_ELEMENTS_AT_ONCE * turns.step) {
+       first += at_once * turns.step) {
     float p[RESQ_ELEMENTS_AT_ONCE], q[RESQ_ELEMENTS_AT_ONCE];
     RESQ_UNROLL
-    for (int k = 0; k < RESQ_ELEMENTS_AT_ONCE; ++k) {
+    for (int k = 0; k < at_once; ++k) {
       const int64_t at = first + k * turns.step, r = at / width, i = at % width;
       p[k] = at < turns.end ? a[r * lda + i] : 0.0f;
       q[k] = at < turns.end ? b[r * ldb + i] : 0.0f;
     }
     RESQ_UNROLL
-    for (int k = 0; k < RESQ_ELEMENTS_AT_ONCE; ++k) {
+    for (int k = 0; k < at_once; ++k) {
       const int64_t at = first + k * turns.step;
       if (at < turns.end)
         y[at / width * ldy + at % width] = resq_of_pair(op, p[k], q[k]);
