@@ -59,7 +59,7 @@ def device(chip):
 
 def assemble(ptx, cubin, chip, *options):
     """ptxas's report, or None where there is no ptxas."""
-    ptxas = shutil.which("ptxas") or shutil.which(CUDA / "bin/ptxas")
+    ptxas = os.environ.get("PTXAS") or shutil.which("ptxas") or shutil.which(CUDA / "bin/ptxas")
     return run(ptxas, f"-arch={chip}", "-v", *options, ptx, "-o", cubin) if ptxas else None
 
 
