@@ -88,7 +88,7 @@ def make_library(index, entry, checkpoints, o):
     group, name, shape, options = entry
     file = f"case{index}.so"
     base = os.path.join(o.work, f"case{index}")
-    common = ["--levels=generic,cuda", "--emit=shared", "-o", os.path.join(o.out, file), *o.ptxas]
+    common = ["--levels=generic,cuda", "--gpu-arithmetic=exact", "--emit=shared", "-o", os.path.join(o.out, file), *o.ptxas]
     if shape is None:
         diff.write_checkpoint(options, base + ".gguf")
         with open(base + ".mlir", "w") as text:
@@ -107,7 +107,7 @@ def make_programs(o):
     that it says it takes."""
     base = os.path.join(o.work, "model.gguf")
     build([sys.executable, os.path.join(TESTS, "tools/make_tiny_gguf.py"), base])
-    options = [base, "--scheme=resq-w4a8kv4", "--calibration-windows=1", "--levels=generic,cuda"]
+    options = [base, "--scheme=resq-w4a8kv4", "--calibration-windows=1", "--levels=generic,cuda", "--gpu-arithmetic=exact"]
     build([o.resqc, *options, "-o", os.path.join(o.out, "model")])
     build([o.resqc, *options, "--emit=shared", "-o", os.path.join(o.out, "model.so")])
     with open(os.path.join(o.out, "model.so"), "rb") as file:
