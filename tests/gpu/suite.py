@@ -213,13 +213,14 @@ def main():
     parser.add_argument("--case", help=argparse.SUPPRESS)
     o = parser.parse_args()
     with open(path("suite.json")) as file:
-        found = json.load(file)["cases"]
+        suite = json.load(file)
+    found = suite["cases"]
     if o.case:
         return run_one(next(c for c in found if c["name"] == o.case), o)
     total = Report("suite")
     if o.part != "sanitizer":
         run_cases([c for c in found if o.only in c["name"]], o, total)
-    if o.part != "sanitizer" and not o.only:
+    if o.part != "sanitizer" and not o.only and suite["programs"]:
         for text, function in (("the command line", lambda: check_commands(total)), ("errors", lambda: check_errors(total)),
                                ("leaks", lambda: check_leaks(total, 500 if o.quick else 10000))):
             print(f"{text} ...", flush=True)
