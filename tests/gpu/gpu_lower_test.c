@@ -85,7 +85,8 @@ static void ptx_assembles(void **state) {
     assert_false(mlirModuleIsNull(module));
     resq_entries entries = {0};
     MlirOperation root = mlirModuleGetOperation(module);
-    assert_true(resq_lower_gpu(root, &resq_gpu_targets[i], 5, &entries));
+    const resq_gpu_lowering how = {&resq_gpu_targets[i], RESQ_GPU_FAST};
+    assert_true(resq_lower_gpu(root, &how, 5, &entries));
     resq_object_source source;
     resq_bytes ptx;
     resq_error err;

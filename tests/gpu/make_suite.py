@@ -33,8 +33,12 @@ CACHES = ["f16", "int4", "keys=int2,values=int3", "keys=int5:basis=hadamard,valu
 SHAPES = {"odd": ["--width", "48", "--heads", "3", "--kv-heads", "1", "--intermediate", "80", "--vocabulary", "389", "--head"],
           "qwen2": ["--architecture", "qwen2", "--head"], "biases": ["--biases", "all", "--head-size", "32"],
           "factors": ["--rope-factors"]}
+# Of fast arithmetic: options, and how far logits may be from level generic's, in norm. Codes that flip carry last-bit differences of floats on.
+FAST = {"none fast": (["--scheme=none"], 1e-5), "f16 fast": (["--scheme=none", "--kv=f16"], 1e-3),
+        "int4 fast": (["--scheme=none", "--kv=keys=resq:int4:basis=balanced:per=head,values=resq:int4"], 0.05),
+        "lm4 fast": (["--scheme=none", "--kv=keys=resq:lm4,values=lm4"], 0.05), "best-w4a8kv4 fast": (["--scheme=best-w4a8kv4"], 0.2)}
 OTHER_IMAGE = ("none", "best-w4a8kv4", "float", "cache")
-SANITIZED = ("none", "best-w4a8kv4", "keys=resq:qjl3:basis=balanced:per=head,values=f16", "quantised")
+SANITIZED = ("fast", "none", "best-w4a8kv4", "keys=resq:qjl3:basis=balanced:per=head,values=f16", "quantised")
 FILES = ["gpu/suite.py", "gpu/checks.py", "diff/session.py", "diff/cases.py", "diff/run.py", "tools/cpu_levels.py",
          "tools/make_tiny_gguf.py"]
 
@@ -46,25 +50,27 @@ def build(command):
 
 
 def plan(o):
-    """name, checkpoint options (None: a module of tests/diff), options of resqc."""
+    """name, checkpoint options (None: a module of tests/diff), options of resqc, bound: 0 where bits are equal."""
     quick = ["--calibration-windows=1", f"--cache={os.path.join(o.work, 'cache')}"]
     for scheme in SCHEMES:
-        yield scheme, [], [f"--scheme={scheme}", *quick]
-    yield "best-w4a8kv4 e4m3", [], ["--scheme=best-w4a8kv4", "--high=e4m3", *quick]
+        yield scheme, [], [f"--scheme={scheme}", *quick], 0
+    yield "best-w4a8kv4 e4m3", [], ["--scheme=best-w4a8kv4", "--high=e4m3", *quick], 0
     for kv in CACHES:
-        yield kv, [], ["--scheme=none", f"--kv={kv}", *quick]
+        yield kv, [], ["--scheme=none", f"--kv={kv}", *quick], 0
     for shape, options in SHAPES.items():
         for scheme in ("none", "resq-w4a8kv4"):
-            yield f"{shape} {scheme}", options, [f"--scheme={scheme}", *quick]
-    for make in cases.MODULES:
+            yield f"{shape} {scheme}", options, [f"--scheme={scheme}", *quick], 0
+    for name, (options, bound) in FAST.items():
+        yield name, ["--head-size", "64"], [*options, *quick], bound
+    for make in cases.MODULES + cases.FAST_MODULES:
         module = make()
-        yield module.name, None, module
+        yield module.name, None, module, 0 if make in cases.MODULES else max(case.bound for case in module.cases)
 
 
-def make_library(index, name, shape, options, o):
+def make_library(index, name, shape, options, bound, o):
     file = f"case{index}.so"
     base = os.path.join(o.work, f"case{index}")
-    common = ["--levels=generic,cuda", "--emit=shared", "-o", os.path.join(o.out, file), *o.ptxas]
+    common = ["--levels=generic,cuda", f"--gpu-arithmetic={'fast' if bound else 'exact'}", "--emit=shared", "-o", os.path.join(o.out, file), *o.ptxas]
     if shape is None:
         diff.write_checkpoint(options, base + ".gguf")
         with open(base + ".mlir", "w") as text:
@@ -75,7 +81,7 @@ def make_library(index, name, shape, options, o):
         build([o.resqc, base + ".gguf", *options, *common])
     print(f"{file}: {name}", flush=True)
     return {"name": name, "file": file, "kind": "ops" if shape is None else "model", "other_image": name in OTHER_IMAGE,
-            "sanitize": name in SANITIZED}
+            "sanitize": name in SANITIZED, "bound": bound}
 
 
 def make_programs(o):
@@ -83,7 +89,7 @@ def make_programs(o):
     that it says it takes."""
     base = os.path.join(o.work, "model.gguf")
     build([sys.executable, os.path.join(TESTS, "tools/make_tiny_gguf.py"), base])
-    options = [base, "--scheme=resq-w4a8kv4", "--calibration-windows=1", "--levels=generic,cuda"]
+    options = [base, "--scheme=resq-w4a8kv4", "--calibration-windows=1", "--levels=generic,cuda", "--gpu-arithmetic=exact"]
     build([o.resqc, *options, "-o", os.path.join(o.out, "model")])
     build([o.resqc, *options, "--emit=shared", "-o", os.path.join(o.out, "model.so")])
     with open(os.path.join(o.out, "model.so"), "rb") as file:
