@@ -7,6 +7,7 @@
 #ifndef RESQ_KERNELS_NVPTX_PLANS_H
 #define RESQ_KERNELS_NVPTX_PLANS_H
 
+#include "attention_fast_plan.h"
 #include "attention_tiles.h"
 #include "kernels/layout/pack_layout.h"
 #include "kernels/shapes.h"
@@ -217,17 +218,20 @@ static inline resq_kv_format resq_kv_append_values(const resq_kv_append_shape *s
   return (resq_kv_format){s->head_size, s->v_kind, s->v_bits, s->v_high, 0};
 }
 static inline resq_gpu_plan resq_kv_append_plan(const resq_kv_append_shape *s, resq_gpu_setting g) {
+  const resq_kv_format keys = resq_kv_append_keys(s), values = resq_kv_append_values(s);
   const int32_t warps = RESQ_KV_APPEND_THREADS / 32;
-  (void)g;
   return (resq_gpu_plan){.items_per_row = 2 * s->heads, // keys and values
                          .items_per_block = warps,
                          .threads = RESQ_KV_APPEND_THREADS,
-                         .shared_bytes =
-                             (int32_t)(warps * resq_kv_append_bytes(resq_kv_append_keys(s),
-                                                                    resq_kv_append_values(s)))};
+                         .shared_bytes = (int32_t)(warps * resq_kv_append_bytes(keys, values)),
+                         .variant = (int32_t)resq_gpu_kv_layout_of(keys, values, g)};
 }
 
 static inline resq_gpu_plan resq_attention_plan(const resq_attention_shape *s, resq_gpu_setting g) {
+  if (resq_gpu_kv_layout_of(resq_attention_keys(s), resq_attention_values(s), g) ==
+      RESQ_GPU_KV_WORDS)
+    return g.max_rows <= RESQ_ATTENTION_FEW_ROWS ? resq_attention_few_plan(s)
+                                                 : resq_attention_many_plan(s);
   const int64_t queries =
       resq_attention_queries(s, g.max_rows, resq_plan_most_shared(g.capability));
   const resq_attention_tiles t = resq_attention_tiles_of(s, queries);
