@@ -25,7 +25,7 @@ import cases  # noqa: E402
 import run as diff  # noqa: E402
 
 SCHEMES = ["none", "bf16", "rtn-w4a4kv4", "quarot-w4a4kv4", "resq-w4a4kv4", "resq-w4a8kv4", "best-w4a4kv4", "best-w4a8kv4",
-           "best-w4a8kv3", "w5", "w6", "w8a8"]
+           "best-w4a8kv3", "best-w3a8kv4", "w5", "w6", "w8a8"]
 # Every kind of code, bits from 2 to 8, every basis, alone and in parts of low and high bits.
 CACHES = ["f16", "int4", "keys=int2,values=int3", "keys=int5:basis=hadamard,values=lm4:basis=random", "keys=int6,values=int7",
           "keys=int8,values=int8", "keys=resq:int4:basis=balanced:per=head,values=resq:int4",

@@ -171,7 +171,7 @@ enum {
   RESQ_QFEW_THREADS = 256,
   RESQ_QMANY_THREADS = 128,
   RESQ_QTILE_ROWS = 64,
-  RESQ_QTABLE = 64, ///< bytes of shared memory for what trellis codes stand for
+  RESQ_QTABLE = 64, ///< bytes of shared memory for what the trellis codes of a branch stand for
   RESQ_QFEW_COLUMNS = RESQ_GPU_FEW_ROWS + 1, ///< rows, and the sums of weights
 };
 
@@ -192,14 +192,14 @@ static inline resq_gpu_plan resq_qlinear_plan(const resq_qlinear_shape *s, resq_
                            .blocks_at_once = 2,
                            .blocks_per_sm = 4,
                            .shared_bytes =
-                               (int32_t)(RESQ_QTABLE + resq_qlinear_slots_at_once(s) *
-                                                           RESQ_QFEW_COLUMNS * RESQ_TILE_N * 4),
+                               (int32_t)(2 * RESQ_QTABLE + resq_qlinear_slots_at_once(s) *
+                                                               RESQ_QFEW_COLUMNS * RESQ_TILE_N * 4),
                            .variant = RESQ_TILE_FEW};
   return (resq_gpu_plan){.items_per_row = tiles,
                          .items_per_block = RESQ_QMANY_THREADS / 32,
                          .threads = RESQ_QMANY_THREADS,
                          .blocks_per_sm = 8,
-                         .shared_bytes = RESQ_QTABLE,
+                         .shared_bytes = 2 * RESQ_QTABLE,
                          .variant = RESQ_TILE_MANY};
 }
 
