@@ -273,27 +273,30 @@ static MlirBlock build_choice(wrapper *w, MlirValue number, int64_t limit) {
   return blocks[0];
 }
 
-/// The calls of a chain, one after the other, and the end.
-static void build_chain(const wrapper *w, const resq_group *g, const resq_group_shape *shape,
-                        int chain, MlirValue unit) {
+/// The calls of a chain, one after the other. `ahead`: those of parameters that are not the first's, which sees to its own.
+static void build_calls(const wrapper *w, const resq_group *g, const resq_group_shape *shape,
+                        int chain, MlirValue unit, bool ahead) {
   intptr_t next = 0;
   bool first = true;
   for (int i = 0; i < g->n; i++) {
     const resq_group_call *c = &g->calls[i];
-    MlirType types[MOST];
-    if (c->chain != chain) {
-      next += push_types(&c->call, types);
-      continue;
-    }
-    if (!first)
-      build_barrier(w);
-    first = false;
-    const chosen own = {.variant = c->plan.unit.variant,
+    const bool is_left_out = c->chain != chain || (ahead && (first || !c->plan.unit.ahead));
+    const chosen own = {.variant = ahead ? RESQ_GPU_AHEAD : c->plan.unit.variant,
                         .threads = shape->threads,
                         .unit = unit,
                         .units = shape->units[chain]};
-    next += build_call(w, &c->call, &own, next);
+    MlirType types[MOST];
+    if (!is_left_out && !first && !ahead)
+      build_barrier(w);
+    next += is_left_out ? push_types(&c->call, types) : build_call(w, &c->call, &own, next);
+    first &= c->chain != chain;
   }
+}
+
+static void build_chain(const wrapper *w, const resq_group *g, const resq_group_shape *shape,
+                        int chain, MlirValue unit) {
+  build_calls(w, g, shape, chain, unit, true);
+  build_calls(w, g, shape, chain, unit, false);
   build_return(w);
 }
 

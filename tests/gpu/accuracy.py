@@ -80,10 +80,8 @@ class Comparison:
         """A file of the work folder, which appears when it is whole."""
         if os.path.exists(self.path(out)):
             return
-        # What the compiler needs from a folder of its own, it does not hand to the models that it makes.
-        libraries = {"LD_LIBRARY_PATH": self.o.libraries} if self.o.libraries else {}
         made = [option.replace("@OUT", self.path(out) + ".new") for option in options]
-        self.run([os.path.join(self.o.build, "bin", "resqc"), self.o.model, f"--threads={threads}", *made], **libraries)
+        self.run([os.path.join(self.o.build, "bin", "resqc"), self.o.model, f"--threads={threads}", *made])
         os.replace(self.path(out) + ".new", self.path(out))
 
     def calibrate(self):
@@ -162,7 +160,6 @@ def work(c, o):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build", help="a folder with bin/resqc and lib/")
-    parser.add_argument("--libraries", help="a folder of shared libraries for the compiler, where it does not find its own")
     parser.add_argument("--model", help="a checkpoint")
     parser.add_argument("--text", help="what is predicted")
     parser.add_argument("--calibration", help="text to calibrate on; sampled from the model unless told")

@@ -25,7 +25,7 @@ import cases  # noqa: E402
 import run as diff  # noqa: E402
 
 SCHEMES = ["none", "bf16", "rtn-w4a4kv4", "quarot-w4a4kv4", "resq-w4a4kv4", "resq-w4a8kv4", "best-w4a4kv4", "best-w4a8kv4",
-           "best-w4a8kv3", "w5", "w6", "w8a8"]
+           "best-w4a8kv3", "best-w3a8kv4", "w5", "w6", "w8a8"]
 # Every kind of code, bits from 2 to 8, every basis, alone and in parts of low and high bits.
 CACHES = ["f16", "int4", "keys=int2,values=int3", "keys=int5:basis=hadamard,values=lm4:basis=random", "keys=int6,values=int7",
           "keys=int8,values=int8", "keys=resq:int4:basis=balanced:per=head,values=resq:int4",
@@ -41,8 +41,12 @@ SHAPES = {"odd": ["--width", "48", "--heads", "3", "--kv-heads", "1", "--interme
 # SmolLM2-135M's, with two of its 30 layers and 4,096 of its 49,152 tokens.
 WIDTHS = ["--width", "576", "--heads", "9", "--kv-heads", "3", "--intermediate", "1536", "--vocabulary", "4096", "--type", "Q8_0"]
 GROUPS = ("small", "widths")
+# Of fast arithmetic: options, and how far logits may be from level generic's, in norm. Codes that flip carry last-bit differences of floats on.
+FAST = {"none fast": (["--scheme=none"], 1e-5), "f16 fast": (["--scheme=none", "--kv=f16"], 1e-3),
+        "int4 fast": (["--scheme=none", "--kv=keys=resq:int4:basis=balanced:per=head,values=resq:int4"], 0.05),
+        "lm4 fast": (["--scheme=none", "--kv=keys=resq:lm4,values=lm4"], 0.05), "best-w4a8kv4 fast": (["--scheme=best-w4a8kv4"], 0.2)}
 OTHER_IMAGE = ("none", "best-w4a8kv4", "float", "cache")
-SANITIZED = ("none", "best-w4a8kv4", "keys=resq:qjl3:basis=balanced:per=head,values=f16", "quantised")
+SANITIZED = ("fast", "none", "best-w4a8kv4", "keys=resq:qjl3:basis=balanced:per=head,values=f16", "quantised")
 FILES = ["gpu/suite.py", "gpu/checks.py", "diff/session.py", "diff/cases.py", "diff/run.py", "tools/cpu_levels.py",
          "tools/make_tiny_gguf.py"]
 
@@ -54,30 +58,33 @@ def build(command):
 
 
 def plan(o):
-    """Group, name, options of the checkpoint (None: a module of tests/diff), and options of resqc."""
+    """Group, name, options of the checkpoint (None: a module of tests/diff), options of resqc, and how far results may be from level
+    generic's, in norm: 0 where the bits are equal."""
     quick = ["--calibration-windows=1", f"--cache={os.path.join(o.work, 'cache')}"]
     for scheme in SCHEMES:
-        yield "small", scheme, [], [f"--scheme={scheme}", *quick]
-        yield "widths", f"widths {scheme}", WIDTHS, [f"--scheme={scheme}", *quick]
+        yield "small", scheme, [], [f"--scheme={scheme}", *quick], 0
+        yield "widths", f"widths {scheme}", WIDTHS, [f"--scheme={scheme}", *quick], 0
     e4m3 = ["--scheme=best-w4a8kv4", "--high=e4m3", *quick]
-    yield "small", "best-w4a8kv4 e4m3", [], e4m3
-    yield "widths", "widths best-w4a8kv4 e4m3", WIDTHS, e4m3
+    yield "small", "best-w4a8kv4 e4m3", [], e4m3, 0
+    yield "widths", "widths best-w4a8kv4 e4m3", WIDTHS, e4m3, 0
     for kv in CACHES:
-        yield "small", kv, [], ["--scheme=none", f"--kv={kv}", *quick]
+        yield "small", kv, [], ["--scheme=none", f"--kv={kv}", *quick], 0
     for kv in CACHES + MORE_CACHES:
-        yield "widths", f"widths {kv}", WIDTHS, ["--scheme=w8a8", f"--kv={kv}", *quick]
+        yield "widths", f"widths {kv}", WIDTHS, ["--scheme=w8a8", f"--kv={kv}", *quick], 0
     for shape, options in SHAPES.items():
         for scheme in ("none", "resq-w4a8kv4"):
-            yield "small", f"{shape} {scheme}", options, [f"--scheme={scheme}", *quick]
-    for make in cases.MODULES:
+            yield "small", f"{shape} {scheme}", options, [f"--scheme={scheme}", *quick], 0
+    for name, (options, bound) in FAST.items():
+        yield "small", name, ["--head-size", "64"], [*options, *quick], bound
+    for make in cases.MODULES + cases.FAST_MODULES:
         module = make()
-        yield "small", module.name, None, module
+        yield "small", module.name, None, module, 0 if make in cases.MODULES else max(case.bound for case in module.cases)
 
 
 def make_checkpoints(wanted, o):
     """Each checkpoint once: the file of every shape, by its options."""
     made = {}
-    for _, _, shape, _ in wanted:
+    for _, _, shape, *_ in wanted:
         if shape is not None and tuple(shape) not in made:
             file = made[tuple(shape)] = os.path.join(o.work, f"checkpoint{len(made)}.gguf")
             build([sys.executable, os.path.join(TESTS, "tools/make_tiny_gguf.py"), file, *shape])
@@ -85,10 +92,11 @@ def make_checkpoints(wanted, o):
 
 
 def make_library(index, entry, checkpoints, o):
-    group, name, shape, options = entry
+    group, name, shape, options, bound = entry
     file = f"case{index}.so"
     base = os.path.join(o.work, f"case{index}")
-    common = ["--levels=generic,cuda", "--emit=shared", "-o", os.path.join(o.out, file), *o.ptxas]
+    common = ["--levels=generic,cuda", f"--gpu-arithmetic={'fast' if bound else 'exact'}", "--emit=shared",
+              "-o", os.path.join(o.out, file), *o.ptxas]
     if shape is None:
         diff.write_checkpoint(options, base + ".gguf")
         with open(base + ".mlir", "w") as text:
@@ -99,7 +107,7 @@ def make_library(index, entry, checkpoints, o):
         build([o.resqc, checkpoints[tuple(shape)], *options, *common])
     print(f"{file}: {name}", flush=True)
     return {"name": name, "group": group, "file": file, "kind": "ops" if shape is None else "model",
-            "other_image": name in OTHER_IMAGE, "sanitize": name in SANITIZED}
+            "other_image": name in OTHER_IMAGE, "sanitize": name in SANITIZED, "bound": bound}
 
 
 def make_programs(o):
@@ -107,7 +115,7 @@ def make_programs(o):
     that it says it takes."""
     base = os.path.join(o.work, "model.gguf")
     build([sys.executable, os.path.join(TESTS, "tools/make_tiny_gguf.py"), base])
-    options = [base, "--scheme=resq-w4a8kv4", "--calibration-windows=1", "--levels=generic,cuda"]
+    options = [base, "--scheme=resq-w4a8kv4", "--calibration-windows=1", "--levels=generic,cuda", "--gpu-arithmetic=exact"]
     build([o.resqc, *options, "-o", os.path.join(o.out, "model")])
     build([o.resqc, *options, "--emit=shared", "-o", os.path.join(o.out, "model.so")])
     with open(os.path.join(o.out, "model.so"), "rb") as file:

@@ -47,6 +47,12 @@ RESQ_INLINE resq_turns resq_element_turns(resq_part part, int64_t rows, int64_t 
   for (int64_t at_ = (turns).first + resq_thread(), row, i;                                        \
        row = at_ / (width), i = at_ % (width), at_ < (turns).end; at_ += (turns).step)
 
+/// The variant RESQ_GPU_AHEAD: `bytes` of parameters on their way to the L2 cache.
+RESQ_INLINE void resq_bring_near(const void *p, int64_t bytes, int64_t threads) {
+  for (int64_t at = 128 * (int64_t)resq_thread(); at < bytes; at += 128 * threads)
+    resq_prefetch((const uint8_t *)p + at);
+}
+
 /// The launch before this one has ended, and the next may start; in front of everything that reads what
 /// launches write.
 RESQ_INLINE void resq_begin(void) {

@@ -56,7 +56,9 @@ void RESQ_KERNEL(resq_hadamard)(const float *x, const int8_t *signs, float *y, i
                                 int64_t unit, int64_t units) {
   const resq_part part = {(int)threads, unit, units};
   (void)scratch;
-  if (variant == RESQ_HADAMARD_SHARED)
+  if (variant == RESQ_GPU_AHEAD)
+    resq_bring_near(signs, order > 1 ? order * order : 0, threads);
+  else if (variant == RESQ_HADAMARD_SHARED)
     resq_hadamard_fast(x, signs, y, rows, ldx, ldy, width, size, order, part);
   else
     resq_hadamard_wide(x, signs, y, rows, ldx, ldy, width, size, order, part);

@@ -20,7 +20,12 @@ typedef struct resq_unit_plan {
   int32_t most_threads; ///< a block may not have more: they would not find registers
   int32_t shared_bytes; ///< dynamic, of any unit
   int32_t variant;      ///< which of the kernel's codes
+  int32_t ahead;        ///< 1: there is a variant RESQ_GPU_AHEAD
 } resq_unit_plan;
+
+/// The variant of a kernel by units that only has the parameters of its unit brought near: a block calls it before it waits
+/// for the launches before its own, for each of its kernels that have one.
+enum { RESQ_GPU_AHEAD = 1 << 30 };
 
 typedef struct resq_gpu_plan {
   int64_t items_per_row;   ///< work items of a row

@@ -7,6 +7,7 @@
 #ifndef RESQ_KERNELS_NVPTX_PLANS_H
 #define RESQ_KERNELS_NVPTX_PLANS_H
 
+#include "attention_fast_plan.h"
 #include "attention_tiles.h"
 #include "kernels/layout/pack_layout.h"
 #include "kernels/shapes.h"
@@ -94,8 +95,10 @@ static inline resq_gpu_plan resq_rms_norm_plan(const resq_rms_norm_shape *s, res
   // A wide row needs the least of it, but a block that has more threads than this one holds it.
   const int64_t shared =
       resq_rms_norm_is_held(s->width, RESQ_GPU_MOST_THREADS) ? resq_rms_norm_shared(s->width) : 16;
-  return resq_plan_by_units(resq_blocks_plan(1, threads, shared, 0), 1,
-                            resq_plan_ceil(s->width, RESQ_UNIT_ELEMENTS));
+  resq_gpu_plan plan = resq_plan_by_units(resq_blocks_plan(1, threads, shared, 0), 1,
+                                          resq_plan_ceil(s->width, RESQ_UNIT_ELEMENTS));
+  plan.unit.ahead = 1;
+  return plan;
 }
 
 enum { RESQ_QUANTIZE_SHARED = 3 * 4 * 32, RESQ_QUANTIZE_LONG = 256 };
@@ -158,6 +161,7 @@ static inline resq_gpu_plan resq_hadamard_plan(const resq_hadamard_shape *s, res
   resq_gpu_plan plan = resq_plan_by_units(
       resq_blocks_plan(blocks, threads, shared, RESQ_HADAMARD_SHARED), blocks, blocks * threads);
   plan.unit.most_threads = resq_hadamard_most_threads(s->order);
+  plan.unit.ahead = 1;
   return plan;
 }
 
@@ -206,8 +210,8 @@ enum { RESQ_ROTATE_HELD = 128 }; ///< a column of a matrix that a thread has in 
 static inline resq_gpu_plan resq_rotate_plan(const resq_rotate_shape *s, resq_gpu_setting g) {
   resq_gpu_plan plan = resq_tile_plan(s->groups, s->size, g.max_rows);
   if (g.max_rows <= RESQ_GPU_FEW_ROWS && s->size <= RESQ_ROTATE_HELD)
-    plan.unit =
-        (resq_unit_plan){.most = s->groups, .threads = s->groups * s->size, .most_threads = 256};
+    plan.unit = (resq_unit_plan){
+        .most = s->groups, .threads = s->groups * s->size, .most_threads = 256, .ahead = 1};
   return plan;
 }
 
@@ -219,7 +223,7 @@ enum {
   RESQ_QFEW_THREADS = 256,
   RESQ_QMANY_THREADS = 128,
   RESQ_QTILE_ROWS = 64,
-  RESQ_QTABLE = 64, ///< bytes of shared memory for what trellis codes stand for
+  RESQ_QTABLE = 64, ///< bytes of shared memory for what the trellis codes of a branch stand for
   RESQ_QFEW_COLUMNS = RESQ_GPU_FEW_ROWS + 1, ///< rows, and the sums of weights
 };
 
@@ -240,14 +244,14 @@ static inline resq_gpu_plan resq_qlinear_plan(const resq_qlinear_shape *s, resq_
                            .blocks_at_once = 2,
                            .blocks_per_sm = 4,
                            .shared_bytes =
-                               (int32_t)(RESQ_QTABLE + resq_qlinear_slots_at_once(s) *
-                                                           RESQ_QFEW_COLUMNS * RESQ_TILE_N * 4),
+                               (int32_t)(2 * RESQ_QTABLE + resq_qlinear_slots_at_once(s) *
+                                                               RESQ_QFEW_COLUMNS * RESQ_TILE_N * 4),
                            .variant = RESQ_TILE_FEW};
   return (resq_gpu_plan){.items_per_row = tiles,
                          .items_per_block = RESQ_QMANY_THREADS / 32,
                          .threads = RESQ_QMANY_THREADS,
                          .blocks_per_sm = 8,
-                         .shared_bytes = RESQ_QTABLE,
+                         .shared_bytes = 2 * RESQ_QTABLE,
                          .variant = RESQ_TILE_MANY};
 }
 
@@ -266,18 +270,21 @@ static inline resq_kv_format resq_kv_append_values(const resq_kv_append_shape *s
   return (resq_kv_format){s->head_size, s->v_kind, s->v_bits, s->v_high, 0};
 }
 static inline resq_gpu_plan resq_kv_append_plan(const resq_kv_append_shape *s, resq_gpu_setting g) {
+  const resq_kv_format keys = resq_kv_append_keys(s), values = resq_kv_append_values(s);
   const int32_t warps = RESQ_KV_APPEND_THREADS / 32;
-  const resq_gpu_plan plan = {
-      .items_per_row = 2 * s->heads, // keys and values
-      .items_per_block = warps,
-      .threads = RESQ_KV_APPEND_THREADS,
-      .shared_bytes = (int32_t)(warps * resq_kv_append_bytes(resq_kv_append_keys(s),
-                                                             resq_kv_append_values(s)))};
-  (void)g;
+  const resq_gpu_plan plan = {.items_per_row = 2 * s->heads, // keys and values
+                              .items_per_block = warps,
+                              .threads = RESQ_KV_APPEND_THREADS,
+                              .shared_bytes = (int32_t)(warps * resq_kv_append_bytes(keys, values)),
+                              .variant = (int32_t)resq_gpu_kv_layout_of(keys, values, g)};
   return resq_plan_by_units(plan, s->heads, 2 * s->heads * 32);
 }
 
 static inline resq_gpu_plan resq_attention_plan(const resq_attention_shape *s, resq_gpu_setting g) {
+  if (resq_gpu_kv_layout_of(resq_attention_keys(s), resq_attention_values(s), g) ==
+      RESQ_GPU_KV_WORDS)
+    return g.max_rows <= RESQ_ATTENTION_FEW_ROWS ? resq_attention_few_plan(s)
+                                                 : resq_attention_many_plan(s);
   const int64_t queries =
       resq_attention_queries(s, g.max_rows, resq_plan_most_shared(g.capability));
   const resq_attention_tiles t = resq_attention_tiles_of(s, queries);

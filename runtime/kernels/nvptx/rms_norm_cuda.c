@@ -33,8 +33,10 @@ void RESQ_KERNEL(resq_rms_norm)(const float *x, const float *gain, float *y, int
                                 int64_t ldx, int64_t ldy, int64_t width, float eps, int64_t variant,
                                 uint8_t *scratch, int64_t threads, int64_t unit, int64_t units) {
   const resq_part part = {(int)threads, unit, units};
-  (void)variant, (void)scratch;
-  if (resq_rms_norm_is_held(width, threads))
+  (void)scratch;
+  if (variant == RESQ_GPU_AHEAD)
+    resq_bring_near(gain, gain ? 4 * width : 0, threads);
+  else if (resq_rms_norm_is_held(width, threads))
     resq_rms_norm_fast(x, gain, y, rows, ldx, ldy, width, eps, part);
   else
     resq_rms_norm_wide(x, gain, y, rows, ldx, ldy, width, eps, part);

@@ -11,6 +11,13 @@ void RESQ_KERNEL(resq_rotate)(const float *x, const float *matrix, float *y, int
   const int64_t channels = resq_tile_channels(variant), height = resq_tile_rows(variant);
   const int64_t across = (size + channels - 1) / channels, down = (rows + height - 1) / height;
   (void)scratch;
+  if (variant == RESQ_GPU_AHEAD) {
+    // Matrices of neighboring groups are neighbors, or the same.
+    const int64_t each = groups / units, first = unit % units * each;
+    const int64_t begin = first * blocks / groups, end = (first + each - 1) * blocks / groups + 1;
+    resq_bring_near(matrix + begin * size * size, 4 * (end - begin) * size * size, threads);
+    return;
+  }
   if (units) {
     resq_rotate_fast(x, matrix, y, rows, ldx, ldy, groups, size, blocks, part);
     return;
