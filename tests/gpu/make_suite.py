@@ -76,6 +76,7 @@ def plan(o):
             yield "small", f"{shape} {scheme}", options, [f"--scheme={scheme}", *quick], 0
     for name, (options, bound) in FAST.items():
         yield "small", name, ["--head-size", "64"], [*options, *quick], bound
+        yield "widths", f"widths {name}", WIDTHS, [*options, *quick], bound
     for make in cases.MODULES + cases.FAST_MODULES:
         module = make()
         yield "small", module.name, None, module, 0 if make in cases.MODULES else max(case.bound for case in module.cases)
