@@ -1,12 +1,12 @@
-//===-- decoder_rope.c ----------------------------------------------------===//
+//===-- gguf_rope.c -------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The rules are llama.cpp's, whose converter writes the keys: a factor without a type
 // is linear scaling, a factor of type "none" is not used, and 0 means "not set".
 //===----------------------------------------------------------------------===//
-#include "dialect/import/decoder_rope.h"
+#include "dialect/import/gguf/gguf_rope.h"
 
-#include "dialect/import/decoder_reader.h"
+#include "dialect/import/gguf/gguf_reader.h"
 
 #include <string.h>
 
@@ -44,8 +44,8 @@ static bool read_divisor(const resq_key_reader *r, float *out) {
   return true;
 }
 
-bool resq_decoder_rope_read(const resq_gguf *gguf, const char *architecture, resq_decoder_rope *out,
-                            resq_error *err) {
+bool resq_gguf_rope_read(const resq_gguf *gguf, const char *architecture, resq_decoder_rope *out,
+                         resq_error *err) {
   const resq_key_reader r = {gguf, architecture, err};
   *out = (resq_decoder_rope){.base = 10000, .divisor = 1, .attn_factor = 1};
   bool linear;

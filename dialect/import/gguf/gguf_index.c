@@ -1,7 +1,7 @@
 //===-- gguf_index.c - sorted tables, and look-up in them -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #define _GNU_SOURCE // qsort_r
-#include "dialect/import/gguf_index.h"
+#include "dialect/import/gguf/gguf_index.h"
 
 #include <assert.h>
 #include <inttypes.h>

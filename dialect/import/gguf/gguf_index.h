@@ -7,7 +7,7 @@
 #ifndef RESQ_DIALECT_IMPORT_GGUF_INDEX_H
 #define RESQ_DIALECT_IMPORT_GGUF_INDEX_H
 
-#include "dialect/import/gguf.h"
+#include "dialect/import/gguf/gguf.h"
 
 /// Fills values_by_key, which resq_gguf_get searches. False when a key appears twice.
 bool resq_gguf_index_values(resq_gguf *gguf, resq_error *err);

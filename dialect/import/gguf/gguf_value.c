@@ -5,11 +5,12 @@
 // read by value; everything else must have the type that the key calls for.
 //===----------------------------------------------------------------------===//
 #include "base/checked.h"
-#include "dialect/import/gguf.h"
+#include "dialect/import/gguf/gguf.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 static const resq_gguf_value *require(const resq_gguf *gguf, const char *key, resq_error *err) {

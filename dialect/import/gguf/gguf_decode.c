@@ -6,12 +6,9 @@
 // of 11 significant bits times at most 11 more), so a contracted multiply-add
 // gives the same bits. Blocks are little-endian and unaligned.
 //===----------------------------------------------------------------------===//
-#include "base/checked.h"
-#include "dialect/import/gguf.h"
+#include "dialect/import/gguf/gguf.h"
 #include "kernels/half.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -231,43 +228,8 @@ bool resq_gguf_type_block(uint32_t type, uint64_t *out_elements, uint64_t *out_b
   return true;
 }
 
-/// Index of the first NaN or infinity, or `count`. In strides whose inner loop compilers turn into vectors: without their
-/// signs, the bits of floats are ordered like integers, and those of infinity and NaN are the largest.
-static uint64_t first_not_finite(const float *values, uint64_t count) {
-  enum { STRIDE = 64, INFINITY_BITS = 0x7f800000 };
-  uint64_t i = 0;
-  for (; i + STRIDE <= count; i += STRIDE) {
-    int32_t largest = 0;
-    for (int j = 0; j < STRIDE; ++j) {
-      int32_t bits;
-      memcpy(&bits, &values[i + (uint64_t)j], sizeof bits);
-      bits &= INT32_MAX;
-      largest = bits > largest ? bits : largest;
-    }
-    if (largest >= INFINITY_BITS)
-      break;
-  }
-  while (i < count && isfinite(values[i]))
-    ++i;
-  return i;
-}
-
-bool resq_gguf_decode_rows(const resq_gguf *gguf, const resq_gguf_tensor *tensor,
-                           uint64_t row_begin, uint64_t row_end, float *out, resq_error *err) {
-  if (row_begin > row_end || row_end > tensor->n_rows)
-    return resq_fail(err, RESQ_FAILED,
-                     "%s: tensor '%s': rows %" PRIu64 " to %" PRIu64 " of %" PRIu64, gguf->path,
-                     tensor->name, row_begin, row_end, tensor->n_rows);
+void resq_gguf_decode(const resq_gguf_tensor *tensor, uint64_t first, uint64_t count, float *out) {
   const type_row *type = &types[tensor->type];
-  // A row is whole blocks, so a range of rows is a range of blocks. None of this overflows: the parser sized the tensor.
-  uint64_t count = (row_end - row_begin) * tensor->dims[0];
-  type->decode(tensor->data + row_begin * tensor->row_size, count / type->elements, out);
-  uint64_t bad = first_not_finite(out, count);
-  if (bad < count)
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "%s: tensor '%s': element %" PRIu64 " of row %" PRIu64
-                     " is %f; weights must be finite",
-                     gguf->path, tensor->name, bad % tensor->dims[0],
-                     row_begin + bad / tensor->dims[0], (double)out[bad]);
-  return true;
+  // None of this overflows: the parser sized the tensor.
+  type->decode(tensor->data + first / type->elements * type->bytes, count / type->elements, out);
 }

@@ -1,13 +1,13 @@
-//===-- decoder_keys.c ----------------------------------------------------===//
+//===-- gguf_keys.c -------------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The tables of keys. docs/import.md says the same to users.
 //===----------------------------------------------------------------------===//
-#include "dialect/import/decoder_keys.h"
+#include "dialect/import/gguf/gguf_keys.h"
 
-#include "dialect/import/tokenizer_source.h"
+#include "dialect/import/gguf/gguf_tokenizer.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 //===-- Tables ------------------------------------------------------------===//
@@ -245,26 +245,18 @@ static bool check_space(const resq_gguf *gguf, const key_space *space, resq_erro
   return true;
 }
 
-bool resq_decoder_check_keys(const resq_gguf *gguf, const char *architecture, resq_error *err) {
+bool resq_gguf_check_keys(const resq_gguf *gguf, const char *architecture, resq_error *err) {
   const key_space own = {architecture, RULES(architecture_keys)},
                   general = {"general", RULES(general_keys)},
                   tokenizer = {"tokenizer", RULES(tokenizer_keys)};
   return check_space(gguf, &own, err) && check_space(gguf, &general, err) &&
-         (!resq_import_has_tokenizer(gguf) || check_space(gguf, &tokenizer, err));
+         (!resq_gguf_has_tokenizer(gguf) || check_space(gguf, &tokenizer, err));
 }
 
 //===-- The kind of file --------------------------------------------------===//
 
-bool resq_decoder_check_kind(const resq_gguf *gguf, resq_error *err) {
-  uint64_t parts = 1;
+bool resq_gguf_check_kind(const resq_gguf *gguf, resq_error *err) {
   resq_text type = {"model", 5};
-  if (resq_gguf_get(gguf, "split.count") && !resq_gguf_u64(gguf, "split.count", &parts, err))
-    return false;
-  if (parts > 1)
-    return resq_fail(err, RESQ_BAD_INPUT,
-                     "%s: key 'split.count' is %" PRIu64
-                     "; resq reads models in one file (llama-gguf-split --merge joins the parts)",
-                     gguf->path, parts);
   if (resq_gguf_get(gguf, "general.type") && !resq_gguf_string(gguf, "general.type", &type, err))
     return false;
   return text_is(type, "model") ||

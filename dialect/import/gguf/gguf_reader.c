@@ -1,8 +1,9 @@
-//===-- decoder_reader.c --------------------------------------------------===//
+//===-- gguf_reader.c -----------------------------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "dialect/import/decoder_reader.h"
+#include "dialect/import/gguf/gguf_reader.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 resq_full_key resq_key_of(const resq_key_reader *r, const char *stem) {
   resq_full_key key;

@@ -5,8 +5,8 @@
 // are aligned, inside the file and apart from each other. Memory is bounded by the file's size.
 //===----------------------------------------------------------------------===//
 #include "base/checked.h"
-#include "dialect/import/gguf.h"
-#include "dialect/import/gguf_index.h"
+#include "dialect/import/gguf/gguf.h"
+#include "dialect/import/gguf/gguf_index.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -368,9 +368,19 @@ static bool parse_file(parser *p) {
   return resq_gguf_index_values(p->out, p->err) && read_alignment(p) && parse_tensors(p);
 }
 
+void resq_gguf_close(resq_gguf *gguf) {
+  free(gguf->path);
+  free(gguf->values);
+  free(gguf->tensors);
+  free(gguf->values_by_key);
+  free(gguf->tensors_by_name);
+  free(gguf->names);
+  *gguf = (resq_gguf){0};
+}
+
 bool resq_gguf_parse(resq_gguf *out, const void *data, uint64_t size, const char *path,
                      resq_error *err) {
-  *out = (resq_gguf){.map = {data, size}, .path = strdup(path)};
+  *out = (resq_gguf){.path = strdup(path)};
   parser p = {.in = {data, size, 0}, .out = out, .err = err};
   if (!out->path)
     return resq_fail(err, RESQ_NO_MEMORY, "no memory to read '%s'", path);

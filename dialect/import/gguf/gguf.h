@@ -9,10 +9,8 @@
 #define RESQ_DIALECT_IMPORT_GGUF_H
 
 #include "base/error.h"
-#include "base/file.h"
 #include "text/tokenizer.h"
 #include <stdint.h>
-#include <xxhash.h>
 
 #define RESQ_GGUF_MAX_DIMS 4
 #define RESQ_GGUF_MAX_KEY 65535        ///< bytes of a metadata key
@@ -75,8 +73,7 @@ typedef struct resq_gguf_tensor {
 } resq_gguf_tensor;
 
 typedef struct resq_gguf {
-  resq_map map; ///< unmapped by close when the file was opened by path
-  char *path;   ///< for messages
+  char *path; ///< for messages
   uint32_t version;
   uint64_t alignment;
   uint64_t n_values, n_tensors;
@@ -85,28 +82,15 @@ typedef struct resq_gguf {
   uint32_t *values_by_key;   ///< sorted indices
   uint32_t *tensors_by_name; ///< sorted indices
   char *names;               ///< keys and tensor names
-  bool owns_map;
 } resq_gguf;
 
 //===-- Opening -----------------------------------------------------------===//
 
-/// Maps and checks a file. On failure *out is empty (close is allowed) and the message begins with the path.
-bool resq_gguf_open(resq_gguf *out, const char *path, resq_error *err);
-/// The same over bytes that outlive *out; `path` only names them in messages.
+/// Checks a file's bytes, which outlive *out; `path` names them in messages. On failure *out is empty
+/// (close is allowed) and the message begins with the path.
 bool resq_gguf_parse(resq_gguf *out, const void *data, uint64_t size, const char *path,
                      resq_error *err);
 void resq_gguf_close(resq_gguf *gguf);
-
-/// Takes what was read of the file out of memory, until it is read again.
-void resq_gguf_drop_pages(const resq_gguf *gguf);
-/// How often files were opened by path, and digests computed, in this process: for tests.
-typedef struct resq_gguf_counts {
-  int opened, digested;
-} resq_gguf_counts;
-resq_gguf_counts resq_gguf_counted(void);
-
-/// XXH3-128 of the whole file, read piece by piece.
-XXH128_hash_t resq_gguf_digest(const resq_gguf *gguf);
 
 //===-- Metadata ----------------------------------------------------------===//
 
@@ -151,11 +135,6 @@ static inline uint64_t resq_gguf_outer_dim(const resq_gguf_tensor *tensor, uint3
   return tensor->dims[tensor->n_dims - 1 - i];
 }
 
-/// The tensor seen with another shape, outermost first, of the same elements in the same order; false when the shapes
-/// differ in more than dimensions of 1, which other writers add and other loaders overlook.
-bool resq_gguf_view(const resq_gguf_tensor *tensor, uint32_t rank, const int64_t *shape,
-                    resq_gguf_tensor *out);
-
 /// "Q4_1", ... for messages.
 const char *resq_gguf_type_name(resq_gguf_type type);
 
@@ -166,8 +145,8 @@ bool resq_gguf_type_block(uint32_t type, uint64_t *out_elements, uint64_t *out_b
 /// "F32, F16, ...": what resq decodes, for messages.
 const char *resq_gguf_type_list(void);
 
-/// Rows [row_begin, row_end), each of dims[0] elements, to f32: bit for bit what ggml's dequantisers give.
-bool resq_gguf_decode_rows(const resq_gguf *gguf, const resq_gguf_tensor *tensor,
-                           uint64_t row_begin, uint64_t row_end, float *out, resq_error *err);
+/// Elements [first, first + count) of a tensor, whole blocks of it, to f32: bit for bit what ggml's
+/// dequantisers give.
+void resq_gguf_decode(const resq_gguf_tensor *tensor, uint64_t first, uint64_t count, float *out);
 
 #endif // RESQ_DIALECT_IMPORT_GGUF_H

@@ -1,10 +1,11 @@
-//===-- tokenizer_source.c - GGUF metadata to a tokenizer's description ---===//
+//===-- gguf_tokenizer.c - GGUF metadata to a tokenizer's description -----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Checks what concerns the metadata: types, presence, counts, ids in range. What
 // the merges mean and whether `pre` is known is the tokenizer's to say.
 //===----------------------------------------------------------------------===//
-#include "dialect/import/tokenizer_source.h"
+#include "dialect/import/gguf/gguf_tokenizer.h"
+
 #include "dialect/memory.h"
 #include "text/pretokenize.h"
 
@@ -12,11 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool resq_import_has_tokenizer(const resq_gguf *gguf) {
+#define PRETOKENIZER_KEY "tokenizer.ggml.pre"
+#define ADD_BOS_KEY "tokenizer.ggml.add_bos_token"
+/// What a file without the key gets. It is a guess, so whoever compiles the file says so.
+#define DEFAULT_PRETOKENIZER "gpt-2"
+
+bool resq_gguf_has_tokenizer(const resq_gguf *gguf) {
   resq_text model;
   if (!resq_gguf_get(gguf, "tokenizer.ggml.model"))
     return false;
-  // A wrong type is for resq_import_tokenizer_source to report.
+  // A wrong type is for resq_gguf_tokenizer to report.
   return !resq_gguf_string(gguf, "tokenizer.ggml.model", &model, NULL) || model.size != 4 ||
          memcmp(model.data, "none", 4) != 0;
 }
@@ -106,8 +112,8 @@ static bool read_vocabulary(const resq_gguf *gguf, resq_tokenizer_source *out, r
 
 /// Files of some pre-tokenizers, such as Llama 3's, may leave the key out and mean "yes"; all others mean "no".
 static bool read_add_bos(const resq_gguf *gguf, resq_tokenizer_source *out, resq_error *err) {
-  if (resq_gguf_get(gguf, RESQ_IMPORT_ADD_BOS_KEY)) {
-    if (!resq_gguf_bool(gguf, RESQ_IMPORT_ADD_BOS_KEY, &out->add_bos, err))
+  if (resq_gguf_get(gguf, ADD_BOS_KEY)) {
+    if (!resq_gguf_bool(gguf, ADD_BOS_KEY, &out->add_bos, err))
       return false;
   } else {
     out->add_bos = out->bos >= 0 && resq_pretokenizer_means_bos(out->pre);
@@ -129,8 +135,7 @@ static bool fill_source(const resq_gguf *gguf, resq_tokenizer_source *out, resq_
     return resq_fail(err, RESQ_BAD_INPUT,
                      "%s: key 'tokenizer.ggml.model' is '%.*s'; resq reads 'gpt2' (byte-level BPE)",
                      gguf->path, model.size < 64 ? (int)model.size : 64, model.data);
-  return (out->pre = copy_string(gguf, RESQ_IMPORT_PRETOKENIZER_KEY,
-                                 RESQ_IMPORT_DEFAULT_PRETOKENIZER, err)) != NULL &&
+  return (out->pre = copy_string(gguf, PRETOKENIZER_KEY, DEFAULT_PRETOKENIZER, err)) != NULL &&
          (out->chat_template = copy_string(gguf, "tokenizer.chat_template", "", err)) != NULL &&
          read_vocabulary(gguf, out, err) &&
          read_id(gguf, "tokenizer.ggml.bos_token_id", out->n_tokens, &out->bos, err) &&
@@ -138,21 +143,10 @@ static bool fill_source(const resq_gguf *gguf, resq_tokenizer_source *out, resq_
          read_ends(gguf, out, err) && read_add_bos(gguf, out, err);
 }
 
-bool resq_import_tokenizer_source(const resq_gguf *gguf, resq_tokenizer_source *out,
-                                  resq_error *err) {
-  *out = (resq_tokenizer_source){.bos = -1, .eos = -1};
-  if (fill_source(gguf, out, err))
-    return true;
-  resq_import_tokenizer_source_free(out);
-  return false;
-}
-
-void resq_import_tokenizer_source_free(resq_tokenizer_source *source) {
-  free((void *)source->tokens);
-  free((void *)source->token_types);
-  free((void *)source->merges);
-  free((void *)source->ends);
-  free((void *)source->pre);
-  free((void *)source->chat_template);
-  *source = (resq_tokenizer_source){.bos = -1, .eos = -1};
+bool resq_gguf_tokenizer(const resq_gguf *gguf, resq_checkpoint_tokenizer *out, resq_error *err) {
+  out->pre_place = "key '" PRETOKENIZER_KEY "'";
+  out->merges_place = "key 'tokenizer.ggml.merges'";
+  out->pre_guessed = !resq_gguf_get(gguf, PRETOKENIZER_KEY);
+  out->add_bos_guessed = !resq_gguf_get(gguf, ADD_BOS_KEY);
+  return fill_source(gguf, &out->source, err);
 }

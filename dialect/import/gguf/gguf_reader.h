@@ -1,13 +1,13 @@
-//===-- decoder_reader.h - keys of an architecture's namespace ------------===//
+//===-- gguf_reader.h - keys of an architecture's namespace ---------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Typed reading of "llama.block_count" by its stem "block_count", with the bounds that
 // the configuration needs.
 //===----------------------------------------------------------------------===//
-#ifndef RESQ_DIALECT_IMPORT_DECODER_READER_H
-#define RESQ_DIALECT_IMPORT_DECODER_READER_H
+#ifndef RESQ_DIALECT_IMPORT_GGUF_READER_H
+#define RESQ_DIALECT_IMPORT_GGUF_READER_H
 
-#include "dialect/import/gguf.h"
+#include "dialect/import/gguf/gguf.h"
 
 /// The file, and whose keys are read.
 typedef struct resq_key_reader {
@@ -37,4 +37,4 @@ bool resq_key_positive(const resq_key_reader *r, const char *stem, float *out);
 /// Leaves *out alone when the key is absent, or 0, which writers put for "not set".
 bool resq_key_optional_positive(const resq_key_reader *r, const char *stem, float *out);
 
-#endif // RESQ_DIALECT_IMPORT_DECODER_READER_H
+#endif // RESQ_DIALECT_IMPORT_GGUF_READER_H

@@ -1,38 +1,43 @@
-//===-- decoder_config.c - reading and checking a configuration -----------===//
+//===-- gguf_config.c - a configuration from a GGUF file's keys -----------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What resq does not compute is refused by name: keys in decoder_keys.c, numbers that
+// What resq does not compute is refused by name: keys in gguf_keys.c, numbers that
 // need a look at others here. Loading such a model anyway would give wrong text.
 //===----------------------------------------------------------------------===//
-#include "dialect/import/decoder_config.h"
+#include "dialect/import/gguf/gguf_config.h"
 
-#include "dialect/import/decoder_keys.h"
-#include "dialect/import/decoder_reader.h"
-#include "dialect/memory.h"
+#include "dialect/import/gguf/gguf_keys.h"
+#include "dialect/import/gguf/gguf_reader.h"
+#include "dialect/import/gguf/gguf_rope.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 //===-- Architectures -----------------------------------------------------===//
 
-static const resq_architecture architectures[] = {
-    {.name = "llama", .rope_interleaved = true, .rope_factors = true},
-    {.name = "qwen2", .qkv_biases = true},
+static const resq_decoder_names names = {
+    .embedding = "token_embd.weight",
+    .final_norm = "output_norm.weight",
+    .head = "output.weight",
+    .rope_factors = "rope_freqs.weight",
+    .layer = "blk.",
+    .stems = {[RESQ_DECODER_ATTN_NORM] = "attn_norm",
+              [RESQ_DECODER_Q] = "attn_q",
+              [RESQ_DECODER_K] = "attn_k",
+              [RESQ_DECODER_V] = "attn_v",
+              [RESQ_DECODER_O] = "attn_output",
+              [RESQ_DECODER_MLP_NORM] = "ffn_norm",
+              [RESQ_DECODER_GATE] = "ffn_gate",
+              [RESQ_DECODER_UP] = "ffn_up",
+              [RESQ_DECODER_DOWN] = "ffn_down"},
 };
-
-static bool text_is(resq_text text, const char *word) {
-  return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
-}
 
 static int shown(resq_text text) { return text.size < 64 ? (int)text.size : 64; }
 
-const resq_architecture *resq_decoder_architecture_find(resq_text name) {
-  for (size_t i = 0; i < sizeof architectures / sizeof architectures[0]; ++i)
-    if (text_is(name, architectures[i].name))
-      return &architectures[i];
-  return NULL;
+/// llama.cpp's converter puts the rows of q and k in the order of its own RoPE for these.
+static bool interleaves_rows(const resq_architecture *architecture) {
+  return strcmp(architecture->name, "llama") == 0;
 }
 
 static bool read_architecture(const resq_gguf *gguf, const resq_architecture **out,
@@ -136,7 +141,7 @@ static bool read_metadata(const reader *r, resq_decoder_config *out) {
   if (resq_gguf_get(r->gguf, "general.name") &&
       !resq_gguf_string(r->gguf, "general.name", &out->name, r->err))
     return false;
-  return resq_decoder_rope_read(r->gguf, r->architecture, &out->rope, r->err) &&
+  return resq_gguf_rope_read(r->gguf, r->architecture, &out->rope, r->err) &&
          resq_key_size(r, "block_count", RESQ_DECODER_MAX_LAYERS, &out->layers) &&
          resq_key_size(r, "context_length", RESQ_DECODER_MAX_CONTEXT, &out->context_length) &&
          resq_key_size(r, "embedding_length", RESQ_DECODER_MAX_WIDTH, &out->width) &&
@@ -174,117 +179,15 @@ static bool read_vocabulary(const reader *r, resq_decoder_config *out) {
   return true;
 }
 
-//===-- Tensors -----------------------------------------------------------===//
-
-void resq_decoder_layer_tensors(const resq_decoder_config *c,
-                                resq_decoder_tensor out[RESQ_DECODER_SITES]) {
-  int64_t q = c->heads * c->head_size, kv = c->kv_heads * c->head_size;
-  const resq_decoder_bias none = RESQ_DECODER_NO_BIAS, may = RESQ_DECODER_MAY_HAVE_BIAS;
-  const resq_decoder_bias qkv = c->architecture->qkv_biases ? RESQ_DECODER_HAS_BIAS : may;
-  const resq_decoder_tensor tensors[RESQ_DECODER_SITES] = {
-      [RESQ_DECODER_ATTN_NORM] = {"attn_norm", "attn_norm", 1, {c->width, 0}, none},
-      [RESQ_DECODER_Q] = {"q", "attn_q", 2, {q, c->width}, qkv},
-      [RESQ_DECODER_K] = {"k", "attn_k", 2, {kv, c->width}, qkv},
-      [RESQ_DECODER_V] = {"v", "attn_v", 2, {kv, c->width}, qkv},
-      [RESQ_DECODER_O] = {"o", "attn_output", 2, {c->width, q}, may},
-      [RESQ_DECODER_MLP_NORM] = {"mlp_norm", "ffn_norm", 1, {c->width, 0}, none},
-      [RESQ_DECODER_GATE] = {"gate", "ffn_gate", 2, {c->mlp_width, c->width}, may},
-      [RESQ_DECODER_UP] = {"up", "ffn_up", 2, {c->mlp_width, c->width}, may},
-      [RESQ_DECODER_DOWN] = {"down", "ffn_down", 2, {c->width, c->mlp_width}, may},
-  };
-  memcpy(out, tensors, sizeof tensors);
-}
-
-void resq_decoder_tensor_name(char *out, int64_t layer, const char *stem, const char *part) {
-  snprintf(out, RESQ_GGUF_MAX_NAME + 1, "blk.%" PRId64 ".%s.%s", layer, stem, part);
-}
-
-typedef struct checker {
-  const resq_gguf *gguf;
-  bool *expected; ///< [n_tensors]: which tensors of the file the model uses
-  resq_error *err;
-} checker;
-
-static void print_shape(char *out, size_t size, const resq_gguf_tensor *tensor) {
-  size_t at = 0;
-  for (uint32_t i = 0; i < tensor->n_dims && at < size; ++i)
-    at += (size_t)snprintf(out + at, size - at, "%s%" PRIu64, i ? ", " : "",
-                           resq_gguf_outer_dim(tensor, i));
-}
-
-/// Marks the tensor as expected and checks its shape; *found (or, when NULL, failure) tells that it is absent.
-static bool check_tensor(checker *c, const char *name, uint32_t rank, const int64_t *shape,
-                         bool *found) {
-  const resq_gguf_tensor *tensor = resq_gguf_find(c->gguf, name);
-  if (found)
-    *found = tensor != NULL;
-  if (!tensor)
-    return found ? true
-                 : resq_fail(c->err, RESQ_BAD_INPUT, "%s: tensor '%s' is missing", c->gguf->path,
-                             name);
-  c->expected[tensor - c->gguf->tensors] = true;
-  resq_gguf_tensor view;
-  if (resq_gguf_view(tensor, rank, shape, &view))
-    return true;
-  char has[96] = "", wants[64];
-  print_shape(has, sizeof has, tensor);
-  snprintf(wants, sizeof wants, rank == 1 ? "%" PRId64 : "%" PRId64 ", %" PRId64, shape[0],
-           rank == 1 ? 0 : shape[1]);
-  return resq_fail(c->err, RESQ_BAD_INPUT,
-                   "%s: tensor '%s' has shape [%s]; the configuration calls for [%s]",
-                   c->gguf->path, name, has, wants);
-}
-
-static bool check_layer(checker *c, const resq_decoder_tensor *tensors, int64_t layer) {
-  for (int i = 0; i < RESQ_DECODER_SITES; ++i) {
-    char name[RESQ_GGUF_MAX_NAME + 1];
-    bool present;
-    resq_decoder_tensor_name(name, layer, tensors[i].stem, "weight");
-    if (!check_tensor(c, name, tensors[i].rank, tensors[i].shape, NULL))
-      return false;
-    resq_decoder_tensor_name(name, layer, tensors[i].stem, "bias");
-    bool *absent_is_fine = tensors[i].bias == RESQ_DECODER_MAY_HAVE_BIAS ? &present : NULL;
-    if (tensors[i].bias != RESQ_DECODER_NO_BIAS &&
-        !check_tensor(c, name, 1, tensors[i].shape, absent_is_fine))
-      return false;
-  }
-  return true;
-}
-
-static bool check_tensors(checker *c, resq_decoder_config *config) {
-  const int64_t table[] = {config->vocabulary, config->width}, turns[] = {config->head_size / 2};
-  resq_decoder_tensor tensors[RESQ_DECODER_SITES];
-  resq_decoder_layer_tensors(config, tensors);
-  bool has_head;
-  if (!check_tensor(c, "token_embd.weight", 2, table, NULL) ||
-      !check_tensor(c, "output_norm.weight", 1, &config->width, NULL) ||
-      !check_tensor(c, "output.weight", 2, table, &has_head))
-    return false;
-  if (config->architecture->rope_factors &&
-      !check_tensor(c, "rope_freqs.weight", 1, turns, &config->rope_factors))
-    return false;
-  config->tied = !has_head;
-  for (int64_t layer = 0; layer < config->layers; ++layer)
-    if (!check_layer(c, tensors, layer))
-      return false;
-  for (uint64_t i = 0; i < c->gguf->n_tensors; ++i)
-    if (!c->expected[i])
-      return resq_fail(
-          c->err, RESQ_BAD_INPUT, "%s: tensor '%s' is no part of a %s model of %" PRId64 " layers",
-          c->gguf->path, c->gguf->tensors[i].name, config->architecture->name, config->layers);
-  return true;
-}
-
-bool resq_decoder_config_read(const resq_gguf *gguf, resq_decoder_config *out, resq_error *err) {
-  *out = (resq_decoder_config){0};
-  if (!resq_decoder_check_kind(gguf, err) || !read_architecture(gguf, &out->architecture, err) ||
-      !resq_decoder_check_keys(gguf, out->architecture->name, err))
+bool resq_gguf_config(const resq_gguf *gguf, resq_decoder_config *out, resq_error *err) {
+  if (!resq_gguf_check_kind(gguf, err) || !read_architecture(gguf, &out->architecture, err) ||
+      !resq_gguf_check_keys(gguf, out->architecture->name, err))
     return false;
   const reader r = {gguf, out->architecture->name, err};
-  if (!read_metadata(&r, out) || !read_vocabulary(&r, out))
-    return false;
-  checker c = {gguf, resq_new((size_t)gguf->n_tensors, sizeof(bool)), err};
-  bool ok = check_tensors(&c, out);
-  free(c.expected);
-  return ok;
+  out->names = &names;
+  out->rows_interleaved = interleaves_rows(out->architecture);
+  out->qkv_bias =
+      out->architecture->qkv_biases ? RESQ_DECODER_HAS_BIAS : RESQ_DECODER_MAY_HAVE_BIAS;
+  out->o_bias = out->mlp_bias = RESQ_DECODER_MAY_HAVE_BIAS;
+  return read_metadata(&r, out) && read_vocabulary(&r, out);
 }
