@@ -12,7 +12,7 @@
 #include "elements.h"
 #include "kernels/templates/qlinear_shape.h"
 
-enum { RESQ_QSTEP = 4 /* units */, RESQ_QRAW_WORDS = 8 };
+enum { RESQ_QSTEP = 4 /* units */, RESQ_QMOST_PLANES = 3 };
 
 /// Steps of a group.
 RESQ_INLINE int64_t resq_qgroup_steps(const resq_qshape *b) {
@@ -21,36 +21,49 @@ RESQ_INLINE int64_t resq_qgroup_steps(const resq_qshape *b) {
 
 //===-- Weights -----------------------------------------------------------===//
 
-/// What trellis codes stand for to shared memory at `table`, RESQ_QTABLE bytes; a barrier comes after.
-RESQ_INLINE void resq_qtable_fill(uint32_t table) {
-  if (resq_thread() < RESQ_QTABLE)
+/// What the trellis codes of both branches stand for to shared memory at `table`, RESQ_QTABLE bytes for each;
+/// a barrier comes after.
+RESQ_INLINE void resq_qtable_fill(uint32_t table, const resq_qshape *a, const resq_qshape *b) {
+  const int i = resq_thread() % RESQ_QTABLE;
+  const resq_qshape *of = resq_thread() < RESQ_QTABLE ? a : b;
+  if (resq_thread() < 2 * RESQ_QTABLE && of->trellis)
     resq_shared_store_u8(table + (uint32_t)resq_thread(),
-                         (uint8_t)resq_trellis_weights[resq_thread()]);
+                         (uint8_t)resq_trellis_values(of->wbits)[i]);
 }
 
 /// The codes of a lane as they are stored.
 typedef struct resq_qraw {
-  uint32_t w[RESQ_QRAW_WORDS];
+  resq_u32x2 own, upper; ///< the base of both channels; of codes of 8 bits, of inputs 4 to 7
+  resq_u32x2 below,
+      farther; ///< of trellis codes: the pair of channels before, and the one before that
+  resq_u32x2 planes[RESQ_QMOST_PLANES];
 } resq_qraw;
+
+/// Where the base of a pair of channels, 0 to 7, stands in a unit.
+RESQ_INLINE int resq_qpair_at(const resq_qshape *b, int pair) {
+  return 8 * (resq_packed_base(b->wbits) == 2 ? pair & 3 : pair & 7);
+}
+/// The first bit of such codes in their bytes, those of inputs 4 `half` on.
+RESQ_INLINE int resq_qpair_shift(const resq_qshape *b, int pair, int half) {
+  return 4 * half + (resq_packed_base(b->wbits) == 2 ? 2 * (pair >> 2 & 1) : 0);
+}
 
 /// Those of the unit at `unit`.
 RESQ_INLINE resq_qraw resq_qraw_load(const resq_qshape *b, const uint8_t *unit, int lane) {
   const int g = lane >> 2;
-  resq_qraw r = {{0}};
-  const resq_u32x2 own = resq_load_constant_x2(unit + 8 * g);
-  r.w[0] = own[0], r.w[1] = own[1];
-  if (b->trellis) { // the channels before these
-    const resq_u32x2 below = resq_load_constant_x2(unit + 8 * ((g + 7) & 7));
-    r.w[2] = below[0], r.w[3] = below[1];
+  resq_qraw r = {0};
+  r.own = resq_load_constant_x2(unit + resq_qpair_at(b, g));
+  if (b->trellis) {
+    r.below = resq_load_constant_x2(unit + resq_qpair_at(b, g + 7));
+    if (resq_trellis_memory(b->wbits) == 3)
+      r.farther = resq_load_constant_x2(unit + resq_qpair_at(b, g + 6));
   } else if (b->wbits == 8) {
-    const resq_u32x2 half = resq_load_constant_x2(unit + 64 + 8 * g);
-    r.w[2] = half[0], r.w[3] = half[1];
+    r.upper = resq_load_constant_x2(unit + 64 + 8 * g);
   }
+  const uint8_t *plane = unit + resq_packed_planes_at(b->wbits) + 8 * (g & 1);
   RESQ_UNROLL
-  for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p) {
-    const resq_u32x2 plane = resq_load_constant_x2(unit + 64 + RESQ_PLANE_BYTES * p + 8 * (g & 1));
-    r.w[2 + 2 * p] = plane[0], r.w[3 + 2 * p] = plane[1];
-  }
+  for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p)
+    r.planes[p] = resq_load_constant_x2(plane + RESQ_PLANE_BYTES * p);
   return r;
 }
 
@@ -68,29 +81,51 @@ typedef struct resq_qints {
   uint32_t a[4];
 } resq_qints;
 
+enum { RESQ_QLAST_BITS = 0x01010101 };
+
+/// The places of the pair's codes: their states are last bits of the codes before them.
+RESQ_INLINE void resq_qtrellis_places(const resq_qshape *b, const resq_qraw *r, int g, int half,
+                                      uint32_t codes[2]) {
+  const uint32_t ones = RESQ_QLAST_BITS;
+  const int bits = (int)b->wbits, own = resq_qpair_shift(b, g, half),
+            below = resq_qpair_shift(b, g + 7, half);
+  // Those of one, two and three channels before the even one; before the odd one is the even one.
+  const uint32_t even = r->own[0] >> own & ones, one = r->below[1] >> below & ones,
+                 two = r->below[0] >> below & ones;
+  codes[0] |= one << bits | two << (bits + 1);
+  codes[1] |= even << bits | one << (bits + 1);
+  if (resq_trellis_memory(bits) == 3) {
+    codes[0] |= (r->farther[1] >> resq_qpair_shift(b, g + 6, half) & ones) << (bits + 2);
+    codes[1] |= two << (bits + 2);
+  }
+}
+
+/// table: of the branch's trellis.
 RESQ_INLINE resq_qints resq_qdecode(const resq_qshape *b, const resq_qraw *r, uint32_t table,
                                     int lane) {
-  const uint32_t nibbles = 0x0f0f0f0f, ones = 0x01010101, signs = 0x80808080;
+  const uint32_t ones = RESQ_QLAST_BITS, signs = 0x80808080;
+  const int base = (int)resq_packed_base(b->wbits), g = lane >> 2;
   resq_qints v;
-  if (!b->trellis && b->wbits == 8)
-    return (resq_qints){{r->w[0] ^ signs, r->w[1] ^ signs, r->w[2] ^ signs, r->w[3] ^ signs}};
+  if (base == 8)
+    return (resq_qints){
+        {r->own[0] ^ signs, r->own[1] ^ signs, r->upper[0] ^ signs, r->upper[1] ^ signs}};
   RESQ_UNROLL
   for (int half = 0; half < 2; ++half) {
-    const uint32_t even = r->w[0] >> 4 * half, odd = r->w[1] >> 4 * half;
+    const uint32_t field = ones * ((1u << base) - 1);
+    uint32_t codes[2];
+    RESQ_UNROLL
+    for (int c = 0; c < 2; ++c) {
+      codes[c] = r->own[c] >> resq_qpair_shift(b, g, half) & field;
+      RESQ_UNROLL
+      for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p)
+        codes[c] |= (r->planes[p][c] >> (4 * half + (lane >> 3)) & ones) << (base + p);
+    }
     if (b->trellis) {
-      const uint32_t two = r->w[2] >> 4 * half, one = r->w[3] >> 4 * half;
-      v.a[2 * half] =
-          resq_qtable_four(table, (even & nibbles) | (one & ones) << 4 | (two & ones) << 5);
-      v.a[2 * half + 1] =
-          resq_qtable_four(table, (odd & nibbles) | (even & ones) << 4 | (one & ones) << 5);
+      resq_qtrellis_places(b, r, g, half, codes);
+      v.a[2 * half] = resq_qtable_four(table, codes[0]);
+      v.a[2 * half + 1] = resq_qtable_four(table, codes[1]);
       continue;
     }
-    uint32_t codes[2] = {even & nibbles, odd & nibbles};
-    RESQ_UNROLL
-    for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p)
-      RESQ_UNROLL
-    for (int c = 0; c < 2; ++c)
-      codes[c] |= (r->w[2 + 2 * p + c] >> (4 * half + (lane >> 3)) & ones) << (4 + p);
     const uint32_t offset = (uint32_t)resq_packed_offset(b->wbits) * ones;
     v.a[2 * half] = ((codes[0] | signs) - offset) ^ signs; // no borrow leaves a byte
     v.a[2 * half + 1] = ((codes[1] | signs) - offset) ^ signs;

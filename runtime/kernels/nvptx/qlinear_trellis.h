@@ -1,4 +1,4 @@
-//===-- qlinear_trellis.h - trellis codes as qlinear_fast.h reads them ----===//
+//===-- qlinear_trellis.h - 4-bit trellis codes for qlinear_fast.h --------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Trellis codes are recoded once, in place, by resq_qlinear_recode: the bytes of up to 4 units, a step, become
@@ -20,10 +20,10 @@ RESQ_INLINE uint32_t resq_qpair_byte(uint32_t even, uint32_t odd) {
 /// The weights of a pair's byte where the pair below has bits 7 and 1.
 RESQ_INLINE uint32_t resq_qpair_weights(uint32_t pair, uint32_t bit7, uint32_t bit1) {
   const uint32_t even = pair >> 1 & 15, odd = pair >> 7 | (pair >> 5 & 3) << 1 | (pair & 1) << 3;
-  const uint32_t at_even = (bit7 | bit1 << 1) * RESQ_TRELLIS_CODES + even;
-  const uint32_t at_odd = ((even & 1) | bit7 << 1) * RESQ_TRELLIS_CODES + odd;
-  return (uint8_t)resq_trellis_weights[at_even] | (uint32_t)(uint8_t)resq_trellis_weights[at_odd]
-                                                      << 8;
+  const uint32_t at_even = (bit7 | bit1 << 1) << 4 | even;
+  const uint32_t at_odd = ((even & 1) | bit7 << 1) << 4 | odd;
+  const int8_t *values = resq_trellis_values(4);
+  return (uint8_t)values[at_even] | (uint32_t)(uint8_t)values[at_odd] << 8;
 }
 
 RESQ_INLINE void resq_qmake_table(int threads) {
