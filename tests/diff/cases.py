@@ -27,6 +27,7 @@ class Case:
     bound: float
     calls: list
     sequences: int = 1
+    capacity: int = 192                      # tokens of a sequence
     scale: float = 1.0                       # of the inputs
     function: str = None                     # that it calls; None: its own, of its name
 
@@ -379,7 +380,7 @@ def schedule():
     return calls
 
 
-def cache(m, label, heads, group, size, keys, values, bound, sketch=None, order=schedule):
+def cache(m, label, heads, group, size, keys, values, bound, sketch=None, order=schedule, value_bound=0, capacity=192):
     """sketch: rows and columns of S, where keys are signs. order: gives the (position, sequence) of the calls' rows."""
     name = f"{label}_{heads}x{group}x{size}"
     get, use = [], ""
@@ -392,9 +393,9 @@ def cache(m, label, heads, group, size, keys, values, bound, sketch=None, order=
         f"resq.kv_append @c.{name}, %a1, %a2 at %a3, %a4{use} : {rows(width)}, {rows(width)}, tensor<?xi32>",
         f"%y0 = resq.attention @c.{name}, %a0 at %a3, %a4{use} {{scale = 0.25 : f32}} : {rows(q)}, tensor<?xi32> -> {rows(q)}"]
     calls = [Call(len(c), {3: [p for p, _ in c], 4: [s for _, s in c]}) for c in order()]
-    m.function(f"attention_{name}", [q, width, width, 0, 0], body, [q], bound, calls, sequences=3)
+    m.function(f"attention_{name}", [q, width, width, 0, 0], body, [q], bound, calls, sequences=3, capacity=capacity)
     # At position 0 attention gives the value as decoded: codes are the same on all levels.
-    m.again(f"value_{name}", 0, [Call(3, {3: [0, 0, 0], 4: [0, 1, 2]})])
+    m.again(f"value_{name}", value_bound, [Call(3, {3: [0, 0, 0], 4: [0, 1, 2]})])
 
 
 def cache_module():
@@ -417,7 +418,27 @@ def cache_module():
     return m
 
 
+def deep_schedule():
+    """A prompt, and single tokens, deep enough for several splits of the positions; a mixed batch of few rows, and of many."""
+    calls = [[(i, 0) for i in range(601)], [(i, 1) for i in range(23)], [(601, 0), (23, 1), (0, 2)], [(602, 0)], [(24, 1)]]
+    calls.append([(i, 1) for i in range(25, 95)] + [(603, 0), (1, 2), (2, 2)])
+    return calls
+
+
+def fast_module():
+    """Caches that a GPU's fast kernels take, whose results are within bounds: exact kernels have all that cache_module has."""
+    m = Module("fast", 15)
+    for label, heads, group, size, keys, values, bound in [
+            ("f32", 2, 3, 64, CODES["f32"], CODES["f32"], 1e-5), ("f16", 1, 4, 128, CODES["f16"], CODES["f16"], 1e-5),
+            ("int4", 2, 4, 128, split_code(4, 16), split_code(4, 16), 1e-5), ("int4odd", 3, 1, 48, CODES["int4"], split_code(4, 8), 1e-5),
+            ("int4wide", 1, 9, 64, split_code(4, 8), split_code(4, 8), 1e-5), ("mixed", 2, 3, 64, split_code(4, 8), CODES["f16"], 1e-5),
+            ("lm4", 2, 3, 64, split_code(4, 8, "lm"), split_code(4, 8, "lm"), 5e-4)]:
+        cache(m, label, heads, group, size, keys, values, bound, order=deep_schedule, value_bound=bound, capacity=640)
+    return m
+
+
 MODULES = (float_module, method_module, quantised_module, cache_module)
+FAST_MODULES = (fast_module,)  # of a GPU alone: on CPUs cache_module has the same kernels
 
 
 def inputs_of(case, call, rng):
