@@ -12,7 +12,7 @@ import sys
 # Ops of functions that no kernel computes, and why.
 NO_KERNEL = {"dequantize": "kernels take codes"}
 records = json.loads(pathlib.Path(sys.argv[1]).read_text())
-kernels = {m[1]: m[2] for m in re.finditer(r"KERNEL\(resq_(\w+),((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)",
+kernels = {m[1]: m[2] for m in re.finditer(r"KERNEL(?:_BY_UNITS)?\(resq_(\w+),((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)",
                                            pathlib.Path(sys.argv[2]).read_text())}
 definitions = {m[1]: dict(re.findall(r"%(\w+): ([^,]+)", m[2])) for path in sys.argv[3:] for m in re.finditer(
     r"func\.func @resq\.def\.(\w+)\((.*?)\)\s*->", pathlib.Path(path).read_text(), flags=re.S)}
