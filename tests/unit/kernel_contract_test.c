@@ -363,7 +363,8 @@ static void linked_kernels_have_the_types_of_their_rows(void **state) {
        "kernels of generic: resq_obverse_generic has no row in kernels.def, allowed: "
        "<kernel>_generic"},
       {true,
-       "define void @resq_rms_norm_cuda(ptr, ptr, ptr, i64, i64, i64, i64, float, i64, ptr) {\n "
+       "define void @resq_rms_norm_cuda(ptr, ptr, ptr, i64, i64, i64, i64, float, i64, ptr, i64, "
+       "i64, i64) {\n "
        " ret void\n}\n",
        ""},
       {true,
@@ -379,6 +380,12 @@ static void linked_kernels_have_the_types_of_their_rows(void **state) {
        "define void @resq_rms_norm_cuda(ptr, ptr, ptr, i64, i64, i64, i64, float) {\n  ret "
        "void\n}\n",
        "kernels of sm_90a: argument 'variant' of resq_rms_norm is missing in the bitcode, allowed "
+       "by "
+       "kernels.def: i64"},
+      {true,
+       "define void @resq_rms_norm_cuda(ptr, ptr, ptr, i64, i64, i64, i64, float, i64, ptr) {\n "
+       " ret void\n}\n",
+       "kernels of sm_90a: argument 'threads' of resq_rms_norm is missing in the bitcode, allowed "
        "by "
        "kernels.def: i64"},
   };
