@@ -9,6 +9,7 @@
 #include "dialect/memory.h"
 #include "dialect/ops.h"
 #include "gpu_wrapper.h"
+#include "prepare.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -114,7 +115,8 @@ static void launch_kernel(const resq_kernel_call *k, const resq_gpu_plan *plan,
   MlirOperation op =
       resqLaunchOpBuild(at, k->ticket, label(k), wrapper.symbol, args.n, args.numbers,
                         plan->items_per_row, plan->items_per_block, plan->threads);
-  resqLaunchOpSetRowsOf(op, rows_of(k));
+  if (!plan->rows_together)
+    resqLaunchOpSetRowsOf(op, rows_of(k));
   resqLaunchOpSetBlocksPerSm(op, plan->blocks_per_sm);
   resqLaunchOpSetSharedBytes(op, plan->shared_bytes);
   resqLaunchOpSetEarly(op, g->chip->capability >= OVERLAPPING);
@@ -151,6 +153,9 @@ static void issue_launch(resq_kernel_call *k) {
   resq_hazards_barrier(&f->hazards); // a stream's order is a barrier after every launch
   g->b.loc = mlirOperationGetLocation(k->op);
   const resq_gpu_plan plan = resq_launch_plan(k, g->chip->capability);
+  resq_prepare_params(k, g->chip, &plan, g->kernels);
+  if (f->failed)
+    return;
   if (plan.threads)
     launch_kernel(k, &plan, &g->b);
   else

@@ -21,6 +21,7 @@
 #include "kernels/nvptx/permute_cuda.c"
 #include "kernels/nvptx/qlinear_cuda.c"
 #include "kernels/nvptx/qlinear_e4m3_cuda.c"
+#include "kernels/nvptx/qlinear_recode_cuda.c"
 #include "kernels/nvptx/quantize_cuda.c"
 #include "kernels/nvptx/quantize_e4m3_cuda.c"
 #include "kernels/nvptx/rms_norm_cuda.c"
@@ -45,6 +46,8 @@ typedef struct test_case {
   void (*on_cpu)(resq_worker *w, void *const *b, int64_t rows);
   resq_gpu_plan (*plan)(void *const *b, int64_t rows, int64_t max_rows);
   void (*on_gpu)(void *const *b, int64_t rows, int64_t variant);
+  bool (*recode)(void *const *b, int64_t rows, const resq_gpu_plan *plan, int i,
+                 resq_qlinear_recode_arguments *out);
 } test_case;
 
 #define CASE(name, rows_, fills, kernel, ...)                                                      \
@@ -59,6 +62,11 @@ typedef struct test_case {
   static void gpu_##name(void *const *b, int64_t rows, int64_t variant) {                          \
     const kernel##_arguments a = {__VA_ARGS__};                                                    \
     (void)b, kernel##_on_gpu(&a, variant);                                                         \
+  }                                                                                                \
+  static bool recode_##name(void *const *b, int64_t rows, const resq_gpu_plan *plan, int i,        \
+                            resq_qlinear_recode_arguments *out) {                                  \
+    const kernel##_arguments a = {__VA_ARGS__};                                                    \
+    return (void)b, (void)rows, CALLS_RECODE(&a, plan, i, out);                                    \
   }
 #include "tests/gpu/kernels/cases.h"
 #undef CASE
@@ -73,6 +81,26 @@ typedef struct launch {
 static void thread_main(void *p) {
   const launch *l = p;
   l->c->on_gpu(l->buffers, l->c->rows, l->variant);
+}
+
+static void recode_main(void *p) { resq_qlinear_recode_on_gpu(p, 0); }
+
+/// What a session does with the parameters before such a launch, by launches of its own.
+static void prepare(const test_case *c, const resq_gpu_plan *plan, void *const *buffers) {
+  for (int i = 0; i < 2; i++) {
+    resq_qlinear_recode_arguments a;
+    if (!c->recode(buffers, c->rows, plan, i, &a))
+      continue;
+    const resq_gpu_plan own = resq_qlinear_recode_planned(&a, 1, RESQ_SM);
+    const int64_t blocks = resq_plan_ceil(own.items_per_row, own.items_per_block);
+    const emulator_launch grid = {.blocks_x = (int)resq_plan_least(blocks, own.blocks_per_sm),
+                                  .blocks_y = 1,
+                                  .threads = own.threads,
+                                  .seed = 5};
+    const char *fault = emulator_run(grid, recode_main, &a);
+    if (fault)
+      fail_msg("%s, recoding: %s", c->name, fault);
+  }
 }
 
 static bool is_nan(const uint8_t *p) {
@@ -92,12 +120,17 @@ static bool differ_in_nan(const test_case *c, const uint8_t *a, const uint8_t *b
 
 static void check_launch(const test_case *c, const resq_gpu_plan *plan, int multiprocessors,
                          void *const *before, void *const *expected, const size_t *bytes, int n) {
-  void *buffers[MOST_BUFFERS] = {0};
+  void *buffers[MOST_BUFFERS] = {0}, *wanted[MOST_BUFFERS] = {0};
   for (int i = 0; i < n; i++) {
     buffers[i] = aligned_bytes(bytes[i]);
     memcpy(buffers[i], before[i], bytes[i]);
+    wanted[i] = aligned_bytes(bytes[i]);
+    memcpy(wanted[i], expected[i], bytes[i]);
   }
-  int64_t blocks = resq_plan_ceil(c->rows * plan->items_per_row, plan->items_per_block);
+  prepare(c, plan, buffers);
+  prepare(c, plan, wanted); // weights are compared, too
+  const int64_t rows = plan->rows_together ? 1 : c->rows;
+  int64_t blocks = resq_plan_ceil(rows * plan->items_per_row, plan->items_per_block);
   if (plan->blocks_per_sm)
     blocks = resq_plan_least(blocks, (int64_t)multiprocessors * plan->blocks_per_sm);
   assert_true(plan->threads > 0 && plan->threads % 32 == 0 && plan->threads <= 1024);
@@ -113,7 +146,7 @@ static void check_launch(const test_case *c, const resq_gpu_plan *plan, int mult
   if (fault)
     fail_msg("%s, variant %d: %s", c->name, plan->variant, fault);
   for (int i = 0; i < n; i++) {
-    const uint8_t *a = expected[i], *b = buffers[i];
+    const uint8_t *a = wanted[i], *b = buffers[i];
     for (size_t at = 0; at < bytes[i]; at++)
       if (a[at] != b[at] && !differ_in_nan(c, a, b, at, bytes[i]))
         fail_msg(
@@ -121,6 +154,7 @@ static void check_launch(const test_case *c, const resq_gpu_plan *plan, int mult
             "generic",
             c->name, plan->variant, at, i, bytes[i], b[at], a[at]);
     free(buffers[i]);
+    free(wanted[i]);
   }
 }
 
@@ -136,7 +170,9 @@ static void check_case(const test_case *c) {
   c->on_cpu(alone(), expected, c->rows);
   const resq_gpu_plan few = c->plan(before, c->rows, RESQ_GPU_FEW_ROWS);
   const resq_gpu_plan many = c->plan(before, c->rows, 2048);
-  check_launch(c, &few, 1, before, expected, bytes, n);
+  assert_int_equal(few.recoded, many.recoded);            // of one session
+  if (c->rows <= RESQ_GPU_FEW_ROWS || !few.rows_together) // others stride over any number of rows
+    check_launch(c, &few, 1, before, expected, bytes, n);
   if (many.variant != few.variant)
     check_launch(c, &many, 3, before, expected, bytes, n);
   for (int i = 0; i < n; i++) {
@@ -150,7 +186,7 @@ static void every_kernel_has_the_bits_of_level_generic(void **state) {
   const char *only = getenv("RESQ_TEST_CASE");
   const test_case cases[] = {
 #define CASE(name, rows_, fills, kernel, ...)                                                      \
-  {#name, rows_, fills, cpu_##name, plan_##name, gpu_##name},
+  {#name, rows_, fills, cpu_##name, plan_##name, gpu_##name, recode_##name},
 #include "tests/gpu/kernels/cases.h"
 #undef CASE
   };

@@ -12,6 +12,7 @@
 #include "kernels/layout/pack_layout.h"
 #include "kernels/shapes.h"
 #include "plan.h"
+#include "qlinear_plan.h"
 
 //===-- An element for each thread ----------------------------------------===//
 
@@ -171,14 +172,21 @@ RESQ_TILE_PLAN(resq_qlinear_e4m3, 1, s->n)
 #undef RESQ_TILE_PLAN
 
 //===-- Quantized linears -------------------------------------------------===//
-// qlinear_tile.h: few rows, a block does a tile of 16 channels and its warps share the inputs; many, a warp does a
-// tile of 16 channels by RESQ_QTILE_ROWS rows.
+// qlinear_fast.h: few rows, blocks own tiles of 16 channels, whose weights are copied ahead. Where that does not do,
+// qlinear_tile.h: few rows, a block does a tile of 16 channels and its warps share the inputs; many, a warp does a tile of
+// 16 channels by RESQ_QTILE_ROWS rows. All of them read trellis codes as resq_qlinear_recode leaves them.
 
+enum resq_qlinear_variant {
+  RESQ_QLINEAR_FEW,
+  RESQ_QLINEAR_MANY,
+  RESQ_QLINEAR_FAST, ///< + 4 times the cut
+};
 enum {
   RESQ_QFEW_THREADS = 256,
   RESQ_QMANY_THREADS = 128,
   RESQ_QTILE_ROWS = 64,
-  RESQ_QTABLE = 64, ///< bytes of shared memory for what trellis codes stand for
+  RESQ_QTABLE = 4 * RESQ_QPAIR_LINES, ///< bytes of shared memory for what trellis codes stand for
+  RESQ_QRECODE_THREADS = 256,
   RESQ_QFEW_COLUMNS = RESQ_GPU_FEW_ROWS + 1, ///< rows, and the sums of weights
 };
 
@@ -190,10 +198,82 @@ static inline int64_t resq_qlinear_slots(const resq_qlinear_shape *s) {
 static inline int64_t resq_qlinear_slots_at_once(const resq_qlinear_shape *s) {
   return resq_plan_least(resq_qlinear_slots(s), 64);
 }
+
+/// Of every plan of the shape: all of its kernels read trellis codes in one form.
+static inline int32_t resq_qlinear_recoded(const resq_qlinear_shape *s) {
+  return (s->trellis_a ? 1 : 0) | (s->k_b && s->trellis_b ? 2 : 0);
+}
+
+/// How qlinear_fast.h is cut. There are two codes, chosen by the rows of a call, with one number of threads.
+typedef struct resq_qfast_cut {
+  int64_t warps;
+  int64_t units_of_one; ///< in a chunk, of the code for one row
+  int64_t units;        ///< of that for up to RESQ_GPU_FEW_ROWS
+} resq_qfast_cut;
+enum {
+  RESQ_QFAST_STAGES = 2,
+  RESQ_QFAST_TWO_BLOCKS = 113 * 1024 /* bytes, so that two find room */
+};
+
+static inline int64_t resq_qfast_shared(const resq_qlinear_shape *s, int64_t rows, int64_t warps,
+                                        int64_t units) {
+  return resq_qlinear_fast_shared(s->k_a, s->group_a, s->wbits_a, s->trellis_a, s->k_b, s->group_b,
+                                  s->wbits_b, s->trellis_b, rows, warps, RESQ_QFAST_STAGES, units);
+}
+static inline int64_t resq_qfast_shared_of(const resq_qlinear_shape *s, const resq_qfast_cut *c) {
+  return resq_plan_most(resq_qfast_shared(s, 1, c->warps, c->units_of_one),
+                        resq_qfast_shared(s, RESQ_GPU_FEW_ROWS, c->warps, c->units));
+}
+/// The most units of a chunk, 32, 24, 16 or 8, with which the code for so many rows fits; 0: none.
+static inline int64_t resq_qfast_units(const resq_qlinear_shape *s, int64_t rows, int64_t warps,
+                                       int64_t most_shared) {
+  int64_t units = 32;
+  while (units > 0 && resq_qfast_shared(s, rows, warps, units) > most_shared)
+    units -= 8;
+  return units;
+}
+/// Whether a branch is one for qlinear_fast.h: codes of nibbles or bytes, and sums of 16 times the products within 32 bits.
+static inline int resq_qfast_takes(int64_t k, int64_t group, int64_t wbits) {
+  return k == 0 || ((wbits <= 4 || wbits == 8) && group <= 65536);
+}
+/// Two blocks of 8 warps for each multiprocessor where they find room, else one of 16; units are 0 where nothing does.
+static inline resq_qfast_cut resq_qfast_cut_of(const resq_qlinear_shape *s, int64_t most_shared) {
+  const resq_qfast_cut two = {8, 32, 32};
+  if (resq_qfast_shared_of(s, &two) <= RESQ_QFAST_TWO_BLOCKS)
+    return two;
+  return (resq_qfast_cut){16, resq_qfast_units(s, 1, 16, most_shared),
+                          resq_qfast_units(s, RESQ_GPU_FEW_ROWS, 16, most_shared)};
+}
+/// The cut as the variant has it, and back.
+static inline int32_t resq_qfast_variant(const resq_qfast_cut *c) {
+  return (int32_t)(RESQ_QLINEAR_FAST +
+                   4 * (c->units_of_one / 8 - 1 + 4 * (c->units / 8 - 1) + 16 * (c->warps / 16)));
+}
+static inline resq_qfast_cut resq_qfast_of_variant(int64_t variant) {
+  return (resq_qfast_cut){variant / 64 ? 16 : 8, (variant / 4 % 4 + 1) * 8,
+                          (variant / 16 % 4 + 1) * 8};
+}
+static inline resq_gpu_plan resq_qlinear_fast_plan(const resq_qlinear_shape *s,
+                                                   const resq_qfast_cut *c) {
+  return (resq_gpu_plan){.items_per_row = resq_plan_ceil(s->n, RESQ_TILE_N),
+                         .items_per_block = 1,
+                         .rows_together = 1,
+                         .threads = (int32_t)(32 * c->warps),
+                         .blocks_at_once = c->warps == 8 ? 2 : 1,
+                         .blocks_per_sm = c->warps == 8 ? 2 : 1,
+                         .shared_bytes = (int32_t)resq_qfast_shared_of(s, c),
+                         .recoded = resq_qlinear_recoded(s),
+                         .variant = resq_qfast_variant(c)};
+}
+
 static inline resq_gpu_plan resq_qlinear_plan(const resq_qlinear_shape *s, int64_t max_rows,
                                               int64_t capability) {
   const int64_t tiles = resq_plan_ceil(s->n, RESQ_TILE_N);
-  (void)capability;
+  const resq_qfast_cut cut = resq_qfast_cut_of(s, resq_plan_most_shared(capability));
+  if (max_rows <= RESQ_GPU_FEW_ROWS && capability >= 90 && // bulk copies
+      resq_qfast_takes(s->k_a, s->group_a, s->wbits_a) &&
+      resq_qfast_takes(s->k_b, s->group_b, s->wbits_b) && cut.units_of_one && cut.units)
+    return resq_qlinear_fast_plan(s, &cut);
   if (max_rows <= RESQ_GPU_FEW_ROWS)
     return (resq_gpu_plan){.items_per_row = tiles,
                            .items_per_block = 1,
@@ -203,13 +283,24 @@ static inline resq_gpu_plan resq_qlinear_plan(const resq_qlinear_shape *s, int64
                            .shared_bytes =
                                (int32_t)(RESQ_QTABLE + resq_qlinear_slots_at_once(s) *
                                                            RESQ_QFEW_COLUMNS * RESQ_TILE_N * 4),
-                           .variant = RESQ_TILE_FEW};
+                           .recoded = resq_qlinear_recoded(s),
+                           .variant = RESQ_QLINEAR_FEW};
   return (resq_gpu_plan){.items_per_row = tiles,
                          .items_per_block = RESQ_QMANY_THREADS / 32,
                          .threads = RESQ_QMANY_THREADS,
                          .blocks_per_sm = 8,
                          .shared_bytes = RESQ_QTABLE,
-                         .variant = RESQ_TILE_MANY};
+                         .recoded = resq_qlinear_recoded(s),
+                         .variant = RESQ_QLINEAR_MANY};
+}
+
+static inline resq_gpu_plan resq_qlinear_recode_plan(const resq_qlinear_recode_shape *s,
+                                                     int64_t max_rows, int64_t capability) {
+  (void)max_rows, (void)capability;
+  return (resq_gpu_plan){.items_per_row = resq_qrecode_steps(s->n, s->k, s->group),
+                         .items_per_block = RESQ_QRECODE_THREADS / 32,
+                         .threads = RESQ_QRECODE_THREADS,
+                         .blocks_per_sm = 8};
 }
 
 //===-- Caches ------------------------------------------------------------===//

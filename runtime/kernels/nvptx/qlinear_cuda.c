@@ -1,11 +1,14 @@
 //===-- qlinear_cuda.c - quantized linears --------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Few rows: a block owns a tile of 16 channels, its warps share the inputs and add their exact sums up in shared
+// Few rows on chips of 9.0 and later: qlinear_fast.h. What that does not take: a block owns a tile of 16 channels, its warps share the inputs and add their exact sums up in shared
 // memory, where a slot is a group of a branch; then each thread takes the f32 steps of a row and a channel.
 // Many rows: a warp owns 16 channels by 64 rows over all inputs.
 //===----------------------------------------------------------------------===//
 #include "qlinear_tile.h"
+#if RESQ_SM >= 90
+#include "qlinear_fast.h"
+#endif
 
 //===-- Few rows ----------------------------------------------------------===//
 
@@ -237,12 +240,24 @@ void RESQ_KERNEL(resq_qlinear)(const int8_t *codes_a, const resq_quant_meta *met
   const resq_qshape b = {codes_b, meta_b,   weight_b, n,       k_b,
                          group_b, wgroup_b, abits_b,  wbits_b, trellis_b};
   (void)scratch;
+#if RESQ_SM >= 90 // the plan of other chips never says so
+  if (variant >= RESQ_QLINEAR_FAST) {
+    const resq_qfast_cut c = resq_qfast_of_variant(variant);
+    if (rows == 1)
+      resq_qlinear_fast(&a, &b, bias, y, rows, ldy,
+                        (resq_qplan){1, c.warps, RESQ_QFAST_STAGES, c.units_of_one});
+    else
+      resq_qlinear_fast(&a, &b, bias, y, rows, ldy,
+                        (resq_qplan){RESQ_GPU_FEW_ROWS, c.warps, RESQ_QFAST_STAGES, c.units});
+    return;
+  }
+#endif
   if (trellis_a || trellis_b) {
     resq_qtable_fill(resq_dynamic_shared());
     resq_sync_block();
   }
   resq_begin();
-  if (variant == RESQ_TILE_FEW)
+  if (variant == RESQ_QLINEAR_FEW)
     resq_qlinear_few(&a, &b, bias, y, rows, ldy, resq_qlinear_slots_at_once(&s));
   else
     resq_qlinear_many(&a, &b, bias, y, rows, ldy);

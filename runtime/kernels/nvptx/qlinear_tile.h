@@ -10,9 +10,9 @@
 #define RESQ_KERNELS_NVPTX_QLINEAR_TILE_H
 
 #include "elements.h"
-#include "kernels/templates/qlinear_shape.h"
+#include "qlinear_trellis.h"
 
-enum { RESQ_QSTEP = 4 /* units */, RESQ_QRAW_WORDS = 8 };
+enum { RESQ_QSTEP = RESQ_QSTEP_UNITS, RESQ_QRAW_WORDS = 8 };
 
 /// Steps of a group.
 RESQ_INLINE int64_t resq_qgroup_steps(const resq_qshape *b) {
@@ -21,11 +21,10 @@ RESQ_INLINE int64_t resq_qgroup_steps(const resq_qshape *b) {
 
 //===-- Weights -----------------------------------------------------------===//
 
-/// What trellis codes stand for to shared memory at `table`, RESQ_QTABLE bytes; a barrier comes after.
+/// The table of pairs of trellis codes to shared memory at `table`, RESQ_QTABLE bytes; a barrier comes after.
 RESQ_INLINE void resq_qtable_fill(uint32_t table) {
-  if (resq_thread() < RESQ_QTABLE)
-    resq_shared_store_u8(table + (uint32_t)resq_thread(),
-                         (uint8_t)resq_trellis_weights[resq_thread()]);
+  for (int line = resq_thread(); line < RESQ_QPAIR_LINES; line += resq_threads())
+    resq_shared_store(table + 4 * (uint32_t)line, resq_qpair_line((uint32_t)line));
 }
 
 /// The codes of a lane as they are stored.
@@ -33,16 +32,13 @@ typedef struct resq_qraw {
   uint32_t w[RESQ_QRAW_WORDS];
 } resq_qraw;
 
-/// Those of the unit at `unit`.
+/// Those of the unit at `unit`; of trellis codes resq_qstep_load loads them.
 RESQ_INLINE resq_qraw resq_qraw_load(const resq_qshape *b, const uint8_t *unit, int lane) {
   const int g = lane >> 2;
   resq_qraw r = {{0}};
   const resq_u32x2 own = resq_load_constant_x2(unit + 8 * g);
   r.w[0] = own[0], r.w[1] = own[1];
-  if (b->trellis) { // the channels before these
-    const resq_u32x2 below = resq_load_constant_x2(unit + 8 * ((g + 7) & 7));
-    r.w[2] = below[0], r.w[3] = below[1];
-  } else if (b->wbits == 8) {
+  if (b->wbits == 8) {
     const resq_u32x2 half = resq_load_constant_x2(unit + 64 + 8 * g);
     r.w[2] = half[0], r.w[3] = half[1];
   }
@@ -52,15 +48,6 @@ RESQ_INLINE resq_qraw resq_qraw_load(const resq_qshape *b, const uint8_t *unit, 
     r.w[2 + 2 * p] = plane[0], r.w[3 + 2 * p] = plane[1];
   }
   return r;
-}
-
-/// Four entries of the table, one for each byte.
-RESQ_INLINE uint32_t resq_qtable_four(uint32_t table, uint32_t places) {
-  uint32_t four = 0;
-  RESQ_UNROLL
-  for (int i = 0; i < 4; ++i)
-    four |= resq_shared_load_u8(table + (places >> 8 * i & 63)) << 8 * i;
-  return four;
 }
 
 /// int8 weights as resq_mma_s8 takes them: inputs 0 to 3 of both channels, then 4 to 7.
@@ -74,17 +61,20 @@ RESQ_INLINE resq_qints resq_qdecode(const resq_qshape *b, const resq_qraw *r, ui
   resq_qints v;
   if (!b->trellis && b->wbits == 8)
     return (resq_qints){{r->w[0] ^ signs, r->w[1] ^ signs, r->w[2] ^ signs, r->w[3] ^ signs}};
+  if (b->trellis) {
+    const resq_u32x2 own = {r->w[0], r->w[1]}, below = {r->w[2], r->w[3]};
+    uint32_t e[8];
+    RESQ_UNROLL
+    for (uint32_t i = 0; i < 8; ++i) {
+      const uint32_t both = resq_qpair_of_input(own, below, i);
+      e[i] = resq_shared_load_u16(table, (both >> 5 & 0x7fc) | (both & 2));
+    }
+    resq_qpairs_apart(e, v.a);
+    return v;
+  }
   RESQ_UNROLL
   for (int half = 0; half < 2; ++half) {
     const uint32_t even = r->w[0] >> 4 * half, odd = r->w[1] >> 4 * half;
-    if (b->trellis) {
-      const uint32_t two = r->w[2] >> 4 * half, one = r->w[3] >> 4 * half;
-      v.a[2 * half] =
-          resq_qtable_four(table, (even & nibbles) | (one & ones) << 4 | (two & ones) << 5);
-      v.a[2 * half + 1] =
-          resq_qtable_four(table, (odd & nibbles) | (even & ones) << 4 | (one & ones) << 5);
-      continue;
-    }
     uint32_t codes[2] = {even & nibbles, odd & nibbles};
     RESQ_UNROLL
     for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p)
@@ -103,6 +93,14 @@ RESQ_INLINE resq_qraw resq_qstep_load(const resq_qshape *b, const uint8_t *group
                                       int lane) {
   const int64_t wanted = step * RESQ_QSTEP + (lane & 3), units = resq_qunits(b);
   const int64_t unit = wanted < units ? wanted : units - 1; // its activations are 0
+  if (b->trellis) { // units of a step side by side, pair by pair
+    const int64_t first = step * RESQ_QSTEP, left = units - first;
+    const int64_t count = left < RESQ_QSTEP ? left : RESQ_QSTEP, g = lane >> 2;
+    const uint8_t *at = group + 64 * first + 8 * (unit - first);
+    const resq_u32x2 own = resq_load_constant_x2(at + 8 * count * g);
+    const resq_u32x2 below = resq_load_constant_x2(at + 8 * count * ((g + 7) & 7));
+    return (resq_qraw){{own[0], own[1], below[0], below[1]}};
+  }
   return resq_qraw_load(b, group + unit * resq_qunit_bytes(b), lane);
 }
 
