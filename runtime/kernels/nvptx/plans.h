@@ -173,18 +173,16 @@ RESQ_TILE_PLAN(resq_qlinear_e4m3, 1, s->n)
 
 //===-- Quantized linears -------------------------------------------------===//
 // qlinear_fast.h: few rows, blocks own tiles of 16 channels, whose weights are copied ahead. Where that does not do,
-// qlinear_tile.h: few rows, a block does a tile of 16 channels and its warps share the inputs; many, a warp does a tile of
-// 16 channels by RESQ_QTILE_ROWS rows. All of them read trellis codes as resq_qlinear_recode leaves them.
+// qlinear_cuda.c has a block for a tile of 16 channels, whose warps share the inputs. qlinear_many.h: many rows, a block does
+// a tile of 64 or 128 channels by as many rows. All of them read trellis codes as resq_qlinear_recode leaves them.
 
 enum resq_qlinear_variant {
   RESQ_QLINEAR_FEW,
-  RESQ_QLINEAR_MANY,
-  RESQ_QLINEAR_FAST, ///< + 4 times the cut
+  RESQ_QLINEAR_MANY, ///< + 4 times the cut, as the next
+  RESQ_QLINEAR_FAST,
 };
 enum {
   RESQ_QFEW_THREADS = 256,
-  RESQ_QMANY_THREADS = 128,
-  RESQ_QTILE_ROWS = 64,
   RESQ_QTABLE = 4 * RESQ_QPAIR_LINES, ///< bytes of shared memory for what trellis codes stand for
   RESQ_QRECODE_THREADS = 256,
   RESQ_QFEW_COLUMNS = RESQ_GPU_FEW_ROWS + 1, ///< rows, and the sums of weights
@@ -266,6 +264,69 @@ static inline resq_gpu_plan resq_qlinear_fast_plan(const resq_qlinear_shape *s,
                          .variant = resq_qfast_variant(c)};
 }
 
+/// How qlinear_many.h cuts a tile: `across` warps of 32 channels each by RESQ_QMANY_ALONG warps of 8 * tiles rows each.
+typedef struct resq_qmany_cut {
+  int across, tiles;
+  int copies; ///< of the table of trellis codes; 0: there is none
+} resq_qmany_cut;
+enum {
+  RESQ_QMANY_ALONG = 2,
+  RESQ_QMANY_STEPS = 2,  ///< of 32 inputs in a stage
+  RESQ_QMANY_STAGES = 4, ///< of activations in shared memory; of weights there are two
+  RESQ_QMANY_BUSY = 96,  ///< large tiles are for shapes of which 512 rows have so many
+};
+static inline int resq_qmany_rows(const resq_qmany_cut *c) {
+  return RESQ_QMANY_ALONG * 8 * c->tiles;
+}
+static inline int resq_qmany_threads(const resq_qmany_cut *c) {
+  return 32 * RESQ_QMANY_ALONG * c->across;
+}
+/// Where parts of the shared memory begin: the table, decoded weights, activations.
+static inline int64_t resq_qmany_weights_offset(const resq_qmany_cut *c) {
+  return 4 * RESQ_QPAIR_LINES * c->copies;
+}
+static inline int64_t resq_qmany_codes_offset(const resq_qmany_cut *c) {
+  return resq_qmany_weights_offset(c) + 2 * RESQ_QMANY_STEPS * 512 * (2 * c->across);
+}
+static inline int64_t resq_qmany_shared(const resq_qmany_cut *c) {
+  return resq_qmany_codes_offset(c) +
+         RESQ_QMANY_STAGES * RESQ_QMANY_STEPS * 32 * resq_qmany_rows(c);
+}
+/// Whether each branch has one group: sums of a group are no registers of their own then.
+static inline int resq_qlinear_one_group(const resq_qlinear_shape *s) {
+  return resq_qlinear_slots(s) == (s->k_b ? 2 : 1);
+}
+static inline resq_qmany_cut resq_qmany_cut_of(const resq_qlinear_shape *s, int64_t capability) {
+  const int trellis = s->trellis_a || (s->k_b && s->trellis_b);
+  const int large =
+      resq_qlinear_one_group(s) && resq_plan_ceil(s->n, 128) * (512 / 128) >= RESQ_QMANY_BUSY;
+  const int copies = !trellis ? 0 : large && capability >= 90 ? 32 : 8;
+  return large ? (resq_qmany_cut){4, 8, copies} : (resq_qmany_cut){2, 4, copies};
+}
+static inline int32_t resq_qmany_variant(const resq_qmany_cut *c) {
+  return RESQ_QLINEAR_MANY + 4 * ((c->across == 4) + 2 * (c->copies / 8));
+}
+static inline resq_qmany_cut resq_qmany_of_variant(int64_t variant) {
+  const int large = variant / 4 % 2, copies = (int)(variant / 8) * 8;
+  return large ? (resq_qmany_cut){4, 8, copies} : (resq_qmany_cut){2, 4, copies};
+}
+static inline resq_gpu_plan resq_qlinear_many_plan(const resq_qlinear_shape *s,
+                                                   int64_t capability) {
+  const resq_qmany_cut c = resq_qmany_cut_of(s, capability);
+  const int32_t blocks = c.across == 4               ? 1
+                         : resq_qlinear_one_group(s) ? 3
+                                                     : 2; // as registers allow
+  // The last rows fill no tile, so that there may be more tiles than rows / tile rows: blocks without one end at once.
+  return (resq_gpu_plan){.items_per_row = resq_plan_ceil(s->n, 32 * c.across),
+                         .items_per_block = resq_qmany_rows(&c) / 2,
+                         .threads = resq_qmany_threads(&c),
+                         .blocks_at_once = blocks,
+                         .blocks_per_sm = blocks,
+                         .shared_bytes = (int32_t)resq_qmany_shared(&c),
+                         .recoded = resq_qlinear_recoded(s),
+                         .variant = resq_qmany_variant(&c)};
+}
+
 static inline resq_gpu_plan resq_qlinear_plan(const resq_qlinear_shape *s, int64_t max_rows,
                                               int64_t capability) {
   const int64_t tiles = resq_plan_ceil(s->n, RESQ_TILE_N);
@@ -285,13 +346,7 @@ static inline resq_gpu_plan resq_qlinear_plan(const resq_qlinear_shape *s, int64
                                                            RESQ_QFEW_COLUMNS * RESQ_TILE_N * 4),
                            .recoded = resq_qlinear_recoded(s),
                            .variant = RESQ_QLINEAR_FEW};
-  return (resq_gpu_plan){.items_per_row = tiles,
-                         .items_per_block = RESQ_QMANY_THREADS / 32,
-                         .threads = RESQ_QMANY_THREADS,
-                         .blocks_per_sm = 8,
-                         .shared_bytes = RESQ_QTABLE,
-                         .recoded = resq_qlinear_recoded(s),
-                         .variant = RESQ_QLINEAR_MANY};
+  return resq_qlinear_many_plan(s, capability);
 }
 
 static inline resq_gpu_plan resq_qlinear_recode_plan(const resq_qlinear_recode_shape *s,

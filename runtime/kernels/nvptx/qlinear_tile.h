@@ -21,10 +21,11 @@ RESQ_INLINE int64_t resq_qgroup_steps(const resq_qshape *b) {
 
 //===-- Weights -----------------------------------------------------------===//
 
-/// The table of pairs of trellis codes to shared memory at `table`, RESQ_QTABLE bytes; a barrier comes after.
-RESQ_INLINE void resq_qtable_fill(uint32_t table) {
-  for (int line = resq_thread(); line < RESQ_QPAIR_LINES; line += resq_threads())
-    resq_shared_store(table + 4 * (uint32_t)line, resq_qpair_line((uint32_t)line));
+/// The table of pairs of trellis codes to shared memory at `table`, each line `copies` times, so that fewer lanes meet in
+/// a bank; a barrier comes after.
+RESQ_INLINE void resq_qtable_fill(uint32_t table, int copies) {
+  for (int i = resq_thread(); i < RESQ_QPAIR_LINES * copies; i += resq_threads())
+    resq_shared_store(table + 4 * (uint32_t)i, resq_qpair_line((uint32_t)(i / copies)));
 }
 
 /// The codes of a lane as they are stored.
@@ -56,7 +57,7 @@ typedef struct resq_qints {
 } resq_qints;
 
 RESQ_INLINE resq_qints resq_qdecode(const resq_qshape *b, const resq_qraw *r, uint32_t table,
-                                    int lane) {
+                                    int copies, int lane) {
   const uint32_t nibbles = 0x0f0f0f0f, ones = 0x01010101, signs = 0x80808080;
   resq_qints v;
   if (!b->trellis && b->wbits == 8)
@@ -67,7 +68,9 @@ RESQ_INLINE resq_qints resq_qdecode(const resq_qshape *b, const resq_qraw *r, ui
     RESQ_UNROLL
     for (uint32_t i = 0; i < 8; ++i) {
       const uint32_t both = resq_qpair_of_input(own, below, i);
-      e[i] = resq_shared_load_u16(table, (both >> 5 & 0x7fc) | (both & 2));
+      e[i] =
+          resq_shared_load_u16(table, (both >> 7 & (RESQ_QPAIR_LINES - 1)) * 4 * (uint32_t)copies |
+                                          4 * (uint32_t)(lane % copies) | (both & 2));
     }
     resq_qpairs_apart(e, v.a);
     return v;

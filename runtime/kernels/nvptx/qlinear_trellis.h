@@ -73,7 +73,7 @@ RESQ_INLINE void resq_qpairs_apart(const uint32_t *e, uint32_t *a) {
     a[2 * half + 1] = resq_pick_bytes(m0, m1, 0x7531);
   }
 }
-/// Input i's byte of a pair, above, and of the pair below.
+/// Input i's byte of a pair, above, and of the pair below; what is above bit 15 means nothing.
 RESQ_INLINE uint32_t resq_qpair_of_input(resq_u32x2 own, resq_u32x2 below, uint32_t i) {
   return resq_pick_bytes(below[i / 4], own[i / 4], (i % 4) | (4 + i % 4) << 4);
 }
