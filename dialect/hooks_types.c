@@ -63,8 +63,8 @@ bool resqVerifyQuant(const resq_quant *q, resq_message *out) {
     return resq_say(
         out,
         "C4: no kernel reads codebook %s of %u bits and %u states: allowed are integer of "
-        "2 to 8 bits, e4m3 of 8 bits, trellis of 4 bits and %d states",
-        code_kind_name(c.kind), c.bits, c.states, RESQ_TRELLIS_KERNEL_STATES);
+        "2 to 8 bits, e4m3 of 8 bits, trellis of 3 bits and %d states or of 4 bits and %d states",
+        code_kind_name(c.kind), c.bits, c.states, RESQ_TRELLIS_STATES_3, RESQ_TRELLIS_STATES_4);
   return verify_packing(q, out);
 }
 

@@ -69,10 +69,10 @@ def Resq_QuantType : Resq_Type<"Quant", "quant"> {
     - `e4m3`: a number of f8E4M3FN (OCP E4M3: no infinities, NaN 0x7f and 0xff, 448 the largest, subnormals down to 2^-9). Rounding to it is to nearest even,
       saturating; NaN stays NaN.
     - `table`: an entry of a table, such as Lloyd-Max centroids.
-    - `trellis`, of weights, with 4 bits and 4 `states`: a code c and the state s in which it is stand for g[16 s + c], an integer
+    - `trellis`, of weights, with 4 bits and 4 `states` or 3 bits and 8 `states`: a code c and the state s in which it is stand for g[2^bits s + c], an integer
       (runtime/kernels/layout/trellis_weights.h lists g). Along each 16 channels from a multiple of 16 on, which are a ring, and in each column by itself, s has the
-      last bit of the code one channel before, plus twice that of the code two before. Channels past the last have codes, too. In `row` layout an element
-      is 16 s + c, in `n16k4` c alone. There is no code of 0.
+      last bit of the code one channel before, plus twice that of the code two before and, of 8 states, four times that of the code three before. Channels past the
+      last have codes, too. In `row` layout an element is 2^bits s + c, in `n16k4` c alone. There is no code of 0.
 
     `layout` is the storage order: `row` (activations, and weights that are not packed yet) or `n16k4` (tiles of 16 output channels by 4 inputs:
     docs/artifact-format.md). A packed type says how its codes are stored: `pack_group` is the group of the activation that the weight meets, each of which is padded to a multiple
@@ -82,9 +82,9 @@ def Resq_QuantType : Resq_Type<"Quant", "quant"> {
     Of dialect version 1, types in `row` layout are read as what they are now; packed ones did not say their pack group and are refused.
 
     C1: bits is 2..8. C2: group >= 1. C3: zero = true is for codebook `integer`.
-    C4: there are kernels for the codebook: `integer`, `e4m3` of 8 bits, `trellis` of 4 bits and 4 states.
+    C4: there are kernels for the codebook: `integer`, `e4m3` of 8 bits, `trellis` of 3 bits and 8 states or of 4 bits and 4 states.
     C5: in layout `row`, pack_group, base and planes are 0. C6: in layout `n16k4`, zero is false and pack_group >= 1.
-    C7: there are kernels for the stored form: base is 8 for codes of 8 bits, else 4; planes is bits - 4 for those of 5 to 7 bits, else 0.
+    C7: there are kernels for the stored form: base is 8 for codes of 8 bits, 4 for those of 4 to 7 bits, else 2; planes is bits - base.
   }];
   let parameters = (ins "unsigned":$bits, "int64_t":$group, "bool":$zero, EnumParameter<Resq_Layout>:$layout,
                         EnumParameter<Resq_CodeKind>:$codebook, "unsigned":$states,
@@ -181,7 +181,8 @@ class Resq_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Resq_Dialect, inf
 }
 
 def Resq_CheckpointFormat : Resq_Enum<"CheckpointFormat", "a format of checkpoints", [
-  I32EnumCase<"Gguf", 0, "gguf">, I32EnumCase<"Shape", 1, "shape">]>;
+  I32EnumCase<"Gguf", 0, "gguf">, I32EnumCase<"Shape", 1, "shape">,
+  I32EnumCase<"HuggingFace", 2, "huggingface">]>;
 def Resq_CheckpointFormatAttr : Resq_EnumAttr<Resq_CheckpointFormat, "checkpoint_format">;
 
 def Resq_TokenizerKind : Resq_Enum<"TokenizerKind", "a kind of tokenizer", [I32EnumCase<"Bpe", 0, "bpe">]>;
@@ -294,9 +295,9 @@ def Resq_Param : Rows<"parameter tensor">;
 //===-- Symbols -----------------------------------------------------------===//
 
 def Resq_CheckpointOp : Resq_Op<"checkpoint", [Symbol, HasParent<"::mlir::ModuleOp">]> {
-  let summary = "the file that leaves are read from";
+  let summary = "the file or folder that leaves are read from";
   let description = [{
-    `digest` (xxh3-128 hex of the file) is empty when unknown. A file of format `shape` says how large a model
+    `digest` (xxh3-128 hex of the contents) is empty when unknown. A file of format `shape` says how large a model
     is and holds no tensors: code can be made from such a module, and no parameters.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$path, Resq_CheckpointFormatAttr:$format,

@@ -76,7 +76,7 @@ struct QuantFields {
 };
 } // namespace
 
-/// Version 1 wrote trellis codes as `codebook = "tcq"`.
+/// Version 1 wrote trellis codes, which had 4 bits, as `codebook = "tcq"`.
 ParseResult QuantFields::parseCodebook(AsmParser &parser) {
   SMLoc loc = parser.getCurrentLocation();
   std::string old;
@@ -85,7 +85,7 @@ ParseResult QuantFields::parseCodebook(AsmParser &parser) {
   if (old != "tcq")
     return parser.emitError(loc, "codebook is \"") << old << "\": allowed is \"tcq\"";
   codebook = CodeKind::Trellis;
-  states = RESQ_TRELLIS_KERNEL_STATES;
+  states = RESQ_TRELLIS_STATES_4;
   return success();
 }
 

@@ -13,18 +13,20 @@ static bool unpack_quant(generic *g, MlirOperation get, MlirValue stored) {
   const resq_quant q = resqQuantTypeRead(element);
   int64_t n = resq_dim(value, 0), k = resq_dim(value, 1);
   MlirValue parts[2];
-  MlirValue codes[] = {stored, generic_index(g, n), generic_index(g, k),
-                       generic_index(g, q.packing.group), generic_index(g, q.packing.planes)};
+  MlirValue codes[] = {stored,
+                       generic_index(g, n),
+                       generic_index(g, k),
+                       generic_index(g, q.packing.group),
+                       generic_index(g, q.packing.base),
+                       generic_index(g, q.packing.planes)};
   MlirValue scales[] = {stored, generic_index(g, resq_packing_code_bytes(q.packing, n, k)),
                         codes[1], generic_index(g, k / q.group)};
   // Products and dequantization are of what codes stand for: of integers, themselves.
-  bool nibbles = q.codebook.kind == RESQ_CODE_INTEGER && q.packing.base == 4;
-  const char *name = nibbles                                ? "unpack_codes_planes"
-                     : q.codebook.kind == RESQ_CODE_E4M3    ? "unpack_codes_e4m3"
-                     : q.codebook.kind == RESQ_CODE_TRELLIS ? "trellis_values"
-                                                            : "unpack_codes_8";
-  int arguments = nibbles ? 5 : 4;
-  if (!resq_define(&g->definitions, &g->b, name, arguments, codes, 1, &parts[0]) ||
+  const char *name = q.codebook.kind == RESQ_CODE_E4M3      ? "unpack_codes"
+                     : q.codebook.kind == RESQ_CODE_INTEGER ? "unpack_integers"
+                     : q.codebook.bits == 3                 ? "trellis_values_3"
+                                                            : "trellis_values_4";
+  if (!resq_define(&g->definitions, &g->b, name, 6, codes, 1, &parts[0]) ||
       !resq_define(&g->definitions, &g->b, "unpack_scales", 4, scales, 1, &parts[1]))
     return false;
   value = mlirOperationGetResult(generic_tie(g, 2, parts, type), 0);

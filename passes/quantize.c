@@ -265,20 +265,21 @@ static bool check_bits(MlirOperation module, const char *option, int64_t bits) {
   return false;
 }
 
-/// 2 to 8, or tcq4; false after an error.
+/// 2 to 8, tcq3 or tcq4; false after an error.
 static bool weights_option(quantizing *z, resq_pass *pass) {
   MlirStringRef text = resq_pass_string(pass, "weights");
   z->weights_kind = RESQ_CODE_INTEGER;
-  if (resq_str_eq(text, "tcq4")) {
+  if (text.length == 4 && !memcmp(text.data, "tcq", 3) && text.data[3] >= '2' &&
+      text.data[3] <= '8' && resq_trellis_states((unsigned)(text.data[3] - '0'))) {
     z->weights_kind = RESQ_CODE_TRELLIS;
-    z->weights = 4;
+    z->weights = (unsigned)(text.data[3] - '0');
     return true;
   }
   if (text.length == 1 && text.data[0] >= '2' && text.data[0] <= '8') {
     z->weights = (unsigned)(text.data[0] - '0');
     return true;
   }
-  resq_emit_error(z->module, "resq-quantize: weights is '%.*s', allowed: 2 to 8, tcq4",
+  resq_emit_error(z->module, "resq-quantize: weights is '%.*s', allowed: 2 to 8, tcq3, tcq4",
                   (int)text.length, text.data);
   return false;
 }

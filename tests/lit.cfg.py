@@ -18,7 +18,7 @@ config.excludes = ["Inputs", "unit", "fuzz", "bench", "gpu", "e2e", "bad"]
 config.test_source_root = os.path.join(config.resq_source, "tests")
 
 config.environment["PATH"] = os.pathsep.join([config.resq_bin, config.llvm_bin, os.environ.get("PATH", "")])
-for name in ("HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_PRELOAD"):
+for name in ("HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LD_PRELOAD", "PTXAS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 

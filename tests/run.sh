@@ -8,12 +8,12 @@
 #   tests/run.sh --only STEPS some steps: --only unit,lit (names: tests/run.sh --steps)
 # Build folders: build/ (gcc, Release) and build/sanitize (clang, address and undefined-behaviour sanitizers).
 # RESQ_BUILD=FOLDER puts them elsewhere. RESQ_TEST_MODEL=FILE names the real model, which PyPI gives otherwise;
-# RESQ_TEST_MODEL_QWEN=FILE a larger one, which --full alone fetches.
+# RESQ_TEST_MODEL_QWEN=FILE a larger one, which --full alone fetches. PTXAS=FILE names NVIDIA's assembler (tools/dev/fetch_ptxas.sh).
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 
-all_steps="packages format model build unit lit e2e bad io-faults faults memory tsan-build tsan-unit sanitize-build sanitize-unit sanitize-bad fuzz"
+all_steps="packages format model ptxas build unit lit e2e bad io-faults faults memory tsan-build tsan-unit sanitize-build sanitize-unit sanitize-bad fuzz"
 full= sanitize= only=
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -126,8 +126,19 @@ run_unit() {
 
 run_lit() { "$python" /usr/lib/llvm-22/bin/lit -v -j "$jobs" "$1/tests"; }
 
+# Where ptxas can be neither found nor fetched, the tests that need it are skipped.
+fetch_ptxas() {
+  local status=0
+  tools/dev/fetch_ptxas.sh || status=$?
+  case $status in
+  0) echo "1 passed, 0 failed" ;;
+  1) echo "SKIP: ptxas: there is none here, and none could be fetched" && echo "0 passed, 0 failed, 1 skipped" ;;
+  *) echo "0 passed, 1 failed" && return 1 ;;
+  esac
+}
+
 # What a step runs must be a command of its own for `timeout`.
-export -f configure_and_build run_unit run_lit
+export -f configure_and_build run_unit run_lit fetch_ptxas
 export root build logs scratch jobs python
 
 #===-- Set-up and the main configuration -------------------------------------===#
@@ -141,6 +152,10 @@ fi
 RESQ_TEST_MODEL=$(tools/dev/fetch_model.sh 2>/dev/null | tail -n 1)
 export RESQ_TEST_MODEL
 [[ -n $RESQ_TEST_MODEL ]] || unset RESQ_TEST_MODEL
+step ptxas summary 300 bash -c fetch_ptxas
+if found=$(tools/dev/fetch_ptxas.sh --find); then
+  export PTXAS=$found
+fi
 
 step build one 1500 bash -c 'configure_and_build "$build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=gcc'
 if [[ ! -x $build/bin/resqc ]]; then

@@ -119,10 +119,10 @@ func.func @resq.def.unpack_panel_f16(%w: tensor<?x?x16xf16>, %n: index) -> tenso
   return %y : tensor<?x?xf32>
 }
 
-// n16k4 codes of fewer than 8 bits, unsigned in 4 + `planes` bits. `group` is the activation's: each group's k is padded to a multiple of 8
-// (`padded` in all). Byte b = 4c + j of a unit s holds the nibbles of (c, 8s + j) low and (c, 8s + 4 + j) high; behind 64 of them, bit 4 + p of these
-// is bits b / 16 and 4 + b / 16 of byte 16 p + b % 16.
-func.func @resq.def.unpack_codes_planes(%w: tensor<?xi8>, %n: index, %k: index, %group: index, %planes: index)
+// n16k4 codes as they are stored, unsigned in `base` + `planes` bits. `group` is the activation's: each group's k is padded to a multiple of 8
+// (`padded` in all). Code i = 64h + 4c + j of a unit s is (c, 8s + 4h + j). Its lowest `base` bits are field i / b of byte i % b, b = 16 * base bytes of as many
+// bits each; behind those, its bit base + p is bit i / 16 of byte 16 p + i % 16.
+func.func @resq.def.unpack_codes(%w: tensor<?xi8>, %n: index, %k: index, %group: index, %base: index, %planes: index)
     -> tensor<?x?xi32> {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -136,13 +136,13 @@ func.func @resq.def.unpack_codes_planes(%w: tensor<?xi8>, %n: index, %k: index, 
   %eights = arith.divui %above, %c8 : index
   %padded_group = arith.muli %eights, %c8 : index
   %steps = arith.muli %groups, %eights : index
+  %base_bytes = arith.muli %base, %c16 : index
   %planes_bytes = arith.muli %planes, %c16 : index
-  %unit_bytes = arith.addi %c64, %planes_bytes : index
-  %bias_of_4 = arith.constant 8 : i32
-  %planes_i32 = arith.index_cast %planes : index to i32
-  %bias = arith.shli %bias_of_4, %planes_i32 : i32
-  %mask = arith.constant 15 : i32
+  %unit_bytes = arith.addi %base_bytes, %planes_bytes : index
   %one_bit = arith.constant 1 : i32
+  %base_i32 = arith.index_cast %base : index to i32
+  %above_mask = arith.shli %one_bit, %base_i32 : i32
+  %mask = arith.subi %above_mask, %one_bit : i32
   %init = tensor.empty(%n, %k) : tensor<?x?xi32>
   %y = linalg.generic {
       indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
@@ -163,21 +163,24 @@ func.func @resq.def.unpack_codes_planes(%w: tensor<?xi8>, %n: index, %k: index, 
     %tile_step = arith.muli %tile, %steps : index
     %block = arith.addi %tile_step, %step : index
     %block_byte = arith.muli %block, %unit_bytes : index
-    %lane_byte = arith.muli %lane, %c4 : index
-    %inside_unit = arith.addi %lane_byte, %column : index
-    %byte = arith.addi %block_byte, %inside_unit : index
+    %half_index = arith.muli %half, %c64 : index
+    %lane_index = arith.muli %lane, %c4 : index
+    %inside_half = arith.addi %lane_index, %column : index
+    %index = arith.addi %half_index, %inside_half : index
+    %field = arith.divui %index, %base_bytes : index
+    %field_byte = arith.remui %index, %base_bytes : index
+    %byte = arith.addi %block_byte, %field_byte : index
     %stored = tensor.extract %w[%byte] : tensor<?xi8>
     %wide = arith.extui %stored : i8 to i32
-    %shift_index = arith.muli %half, %c4 : index
+    %shift_index = arith.muli %field, %base : index
     %shift = arith.index_cast %shift_index : index to i32
     %shifted = arith.shrui %wide, %shift : i32
-    %nibble = arith.andi %shifted, %mask : i32
-    %bit_byte = arith.remui %inside_unit, %c16 : index
-    %bit_quarter = arith.divui %inside_unit, %c16 : index
-    %bit_index = arith.addi %shift_index, %bit_quarter : index
+    %lowest = arith.andi %shifted, %mask : i32
+    %bit_byte = arith.remui %index, %c16 : index
+    %bit_index = arith.divui %index, %c16 : index
     %bit_shift = arith.index_cast %bit_index : index to i32
-    %planes_begin = arith.addi %block_byte, %c64 : index
-    %unsigned = scf.for %p = %c0 to %planes step %c1 iter_args(%low = %nibble) -> (i32) {
+    %planes_begin = arith.addi %block_byte, %base_bytes : index
+    %unsigned = scf.for %p = %c0 to %planes step %c1 iter_args(%low = %lowest) -> (i32) {
       %before_plane = arith.muli %p, %c16 : index
       %plane = arith.addi %planes_begin, %before_plane : index
       %plane_byte = arith.addi %plane, %bit_byte : index
@@ -185,37 +188,56 @@ func.func @resq.def.unpack_codes_planes(%w: tensor<?xi8>, %n: index, %k: index, 
       %bits_wide = arith.extui %bits : i8 to i32
       %bits_shifted = arith.shrui %bits_wide, %bit_shift : i32
       %bit = arith.andi %bits_shifted, %one_bit : i32
-      %place_index = arith.addi %p, %c4 : index
+      %place_index = arith.addi %p, %base : index
       %place = arith.index_cast %place_index : index to i32
       %high = arith.shli %bit, %place : i32
       %more = arith.ori %low, %high : i32
       scf.yield %more : i32
     }
-    %code = arith.subi %unsigned, %bias : i32
+    linalg.yield %unsigned : i32
+  } -> tensor<?x?xi32>
+  return %y : tensor<?x?xi32>
+}
+
+// What n16k4 codes of integers stand for: half their range is added to each as it is stored.
+func.func @resq.def.unpack_integers(%w: tensor<?xi8>, %n: index, %k: index, %group: index, %base: index, %planes: index)
+    -> tensor<?x?xi32> {
+  %c1 = arith.constant 1 : index
+  %one = arith.constant 1 : i32
+  %bits = arith.addi %base, %planes : index
+  %highest = arith.subi %bits, %c1 : index
+  %highest_i32 = arith.index_cast %highest : index to i32
+  %bias = arith.shli %one, %highest_i32 : i32
+  %codes = func.call @resq.def.unpack_codes(%w, %n, %k, %group, %base, %planes)
+      : (tensor<?xi8>, index, index, index, index, index) -> tensor<?x?xi32>
+  %init = tensor.empty(%n, %k) : tensor<?x?xi32>
+  %y = linalg.generic {
+      indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]}
+      ins(%codes : tensor<?x?xi32>) outs(%init : tensor<?x?xi32>) {
+  ^bb0(%stored: i32, %out: i32):
+    %code = arith.subi %stored, %bias : i32
     linalg.yield %code : i32
   } -> tensor<?x?xi32>
   return %y : tensor<?x?xi32>
 }
 
-// What n16k4 trellis codes stand for: entry 16 * state + nibble of the table. The state of a channel has the last bits of the nibbles of
-// the two channels before it in its tile, a ring: 1 * (one before) + 2 * (two before). Channels past n have nibbles, too.
-func.func @resq.def.trellis_values(%w: tensor<?xi8>, %n: index, %k: index, %group: index) -> tensor<?x?xi32> {
-  %c14 = arith.constant 14 : index
+// What n16k4 trellis codes stand for: entry 2^bits * state + code of the table. The state of a channel has the last bits of the codes of the
+// `memory` channels before it in its tile, a ring: 1 * (one before) + 2 * (two before) + ... Channels past n have codes, too.
+func.func @resq.def.trellis_values(%w: tensor<?xi8>, %n: index, %k: index, %group: index, %base: index, %planes: index,
+                                   %memory: index, %table: tensor<64xi32>) -> tensor<?x?xi32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
   %c15 = arith.constant 15 : index
   %c16 = arith.constant 16 : index
-  %i1 = arith.constant 1 : i32
-  %i2 = arith.constant 2 : i32
-  %i8 = arith.constant 8 : i32
-  %i16 = arith.constant 16 : i32
-  %no_planes = arith.constant 0 : index
-  %table = arith.constant dense<[
-    -127, -82, -63, -48, -37, -27, -18, -10, -2, 6, 14, 22, 31, 42, 55, 75,
-    -91, -70, -55, -42, -32, -22, -14, -6, 2, 10, 18, 27, 37, 48, 62, 105,
-    -105, -62, -48, -37, -27, -18, -10, -2, 6, 14, 22, 32, 42, 55, 70, 91,
-    -75, -55, -42, -31, -22, -14, -6, 2, 10, 18, 27, 37, 48, 63, 82, 127]> : tensor<64xi32>
+  %zero = arith.constant 0 : i32
+  %one = arith.constant 1 : i32
+  %bits_index = arith.addi %base, %planes : index
+  %bits = arith.index_cast %bits_index : index to i32
   %tiles = arith.ceildivui %n, %c16 : index
   %channels = arith.muli %tiles, %c16 : index
-  %codes = func.call @resq.def.unpack_codes_planes(%w, %channels, %k, %group, %no_planes) : (tensor<?xi8>, index, index, index, index) -> tensor<?x?xi32>
+  %codes = func.call @resq.def.unpack_codes(%w, %channels, %k, %group, %base, %planes)
+      : (tensor<?xi8>, index, index, index, index, index) -> tensor<?x?xi32>
   %init = tensor.empty(%n, %k) : tensor<?x?xi32>
   %y = linalg.generic {
       indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
@@ -225,22 +247,21 @@ func.func @resq.def.trellis_values(%w: tensor<?xi8>, %n: index, %k: index, %grou
     %j = linalg.index 1 : index
     %lane = arith.remui %i, %c16 : index
     %tile = arith.subi %i, %lane : index
-    %one_more = arith.addi %lane, %c15 : index
-    %one_lane = arith.remui %one_more, %c16 : index
-    %one_before = arith.addi %tile, %one_lane : index
-    %two_more = arith.addi %lane, %c14 : index
-    %two_lane = arith.remui %two_more, %c16 : index
-    %two_before = arith.addi %tile, %two_lane : index
     %code = tensor.extract %codes[%i, %j] : tensor<?x?xi32>
-    %one = tensor.extract %codes[%one_before, %j] : tensor<?x?xi32>
-    %two = tensor.extract %codes[%two_before, %j] : tensor<?x?xi32>
-    %nibble = arith.addi %code, %i8 : i32
-    %one_bit = arith.andi %one, %i1 : i32 // that of the nibble, which is 8 more
-    %two_bit = arith.andi %two, %i1 : i32
-    %two_place = arith.muli %two_bit, %i2 : i32
-    %state = arith.addi %one_bit, %two_place : i32
-    %state_place = arith.muli %state, %i16 : i32
-    %place = arith.addi %state_place, %nibble : i32
+    %state = scf.for %m = %c0 to %memory step %c1 iter_args(%nearer = %zero) -> (i32) {
+      %less = arith.subi %c15, %m : index // m + 1 channels before, and a ring of 16
+      %more = arith.addi %lane, %less : index
+      %before_lane = arith.remui %more, %c16 : index
+      %before = arith.addi %tile, %before_lane : index
+      %before_code = tensor.extract %codes[%before, %j] : tensor<?x?xi32>
+      %bit = arith.andi %before_code, %one : i32
+      %place_of_bit = arith.index_cast %m : index to i32
+      %moved = arith.shli %bit, %place_of_bit : i32
+      %farther = arith.ori %nearer, %moved : i32
+      scf.yield %farther : i32
+    }
+    %state_place = arith.shli %state, %bits : i32
+    %place = arith.ori %state_place, %code : i32
     %place_index = arith.index_cast %place : i32 to index
     %value = tensor.extract %table[%place_index] : tensor<64xi32>
     linalg.yield %value : i32
@@ -248,63 +269,31 @@ func.func @resq.def.trellis_values(%w: tensor<?xi8>, %n: index, %k: index, %grou
   return %y : tensor<?x?xi32>
 }
 
-// n16k4 codes of 8 bits as they are stored, which is what E4M3 codes are: byte 4c + j of a step is code (c, 4s + j).
-func.func @resq.def.unpack_codes_e4m3(%w: tensor<?xi8>, %n: index, %k: index, %group: index)
+// Of 3 bits and 8 states.
+func.func @resq.def.trellis_values_3(%w: tensor<?xi8>, %n: index, %k: index, %group: index, %base: index, %planes: index)
     -> tensor<?x?xi32> {
-  %c4 = arith.constant 4 : index
-  %c7 = arith.constant 7 : index
-  %c8 = arith.constant 8 : index
-  %c16 = arith.constant 16 : index
-  %c64 = arith.constant 64 : index
-  %groups = arith.divui %k, %group : index
-  %above = arith.addi %group, %c7 : index
-  %eights = arith.divui %above, %c8 : index
-  %padded_group = arith.muli %eights, %c8 : index
-  %padded = arith.muli %groups, %padded_group : index
-  %steps = arith.divui %padded, %c4 : index
-  %init = tensor.empty(%n, %k) : tensor<?x?xi32>
-  %y = linalg.generic {
-      indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
-      outs(%init : tensor<?x?xi32>) {
-  ^bb0(%out: i32):
-    %i = linalg.index 0 : index
-    %j = linalg.index 1 : index
-    %tile = arith.divui %i, %c16 : index
-    %lane = arith.remui %i, %c16 : index
-    %g = arith.divui %j, %group : index
-    %inside = arith.remui %j, %group : index
-    %before = arith.muli %g, %padded_group : index
-    %at = arith.addi %before, %inside : index
-    %step = arith.divui %at, %c4 : index
-    %column = arith.remui %at, %c4 : index
-    %tile_step = arith.muli %tile, %steps : index
-    %block = arith.addi %tile_step, %step : index
-    %block_byte = arith.muli %block, %c64 : index
-    %lane_byte = arith.muli %lane, %c4 : index
-    %sum = arith.addi %block_byte, %lane_byte : index
-    %byte = arith.addi %sum, %column : index
-    %stored = tensor.extract %w[%byte] : tensor<?xi8>
-    %wide = arith.extui %stored : i8 to i32
-    linalg.yield %wide : i32
-  } -> tensor<?x?xi32>
+  %memory = arith.constant 3 : index
+  %table = arith.constant dense<[
+    -103, -54, -31, -12, 4, 21, 40, 66, -51, -85, -12, -29, 22, 5, 74, 42,
+    -72, -42, -22, -5, 12, 30, 52, 89, -40, -65, -4, -21, 31, 12, 127, 54,
+    -54, -127, -12, -31, 21, 4, 65, 40, -89, -52, -30, -12, 5, 22, 42, 72,
+    -42, -74, -5, -22, 29, 12, 85, 51, -66, -40, -21, -4, 12, 31, 54, 103]> : tensor<64xi32>
+  %y = func.call @resq.def.trellis_values(%w, %n, %k, %group, %base, %planes, %memory, %table)
+      : (tensor<?xi8>, index, index, index, index, index, index, tensor<64xi32>) -> tensor<?x?xi32>
   return %y : tensor<?x?xi32>
 }
 
-// n16k4 codes of 8 bits: the stored byte is w + 128.
-func.func @resq.def.unpack_codes_8(%w: tensor<?xi8>, %n: index, %k: index, %group: index)
+// Of 4 bits and 4 states.
+func.func @resq.def.trellis_values_4(%w: tensor<?xi8>, %n: index, %k: index, %group: index, %base: index, %planes: index)
     -> tensor<?x?xi32> {
-  %bias = arith.constant 128 : i32
-  %bytes = func.call @resq.def.unpack_codes_e4m3(%w, %n, %k, %group)
-      : (tensor<?xi8>, index, index, index) -> tensor<?x?xi32>
-  %init = tensor.empty(%n, %k) : tensor<?x?xi32>
-  %y = linalg.generic {
-      indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
-      iterator_types = ["parallel", "parallel"]}
-      ins(%bytes : tensor<?x?xi32>) outs(%init : tensor<?x?xi32>) {
-  ^bb0(%byte: i32, %out: i32):
-    %code = arith.subi %byte, %bias : i32
-    linalg.yield %code : i32
-  } -> tensor<?x?xi32>
+  %memory = arith.constant 2 : index
+  %table = arith.constant dense<[
+    -127, -82, -63, -48, -37, -27, -18, -10, -2, 6, 14, 22, 31, 42, 55, 75,
+    -91, -70, -55, -42, -32, -22, -14, -6, 2, 10, 18, 27, 37, 48, 62, 105,
+    -105, -62, -48, -37, -27, -18, -10, -2, 6, 14, 22, 32, 42, 55, 70, 91,
+    -75, -55, -42, -31, -22, -14, -6, 2, 10, 18, 27, 37, 48, 63, 82, 127]> : tensor<64xi32>
+  %y = func.call @resq.def.trellis_values(%w, %n, %k, %group, %base, %planes, %memory, %table)
+      : (tensor<?xi8>, index, index, index, index, index, index, tensor<64xi32>) -> tensor<?x?xi32>
   return %y : tensor<?x?xi32>
 }
 

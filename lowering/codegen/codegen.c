@@ -214,14 +214,14 @@ static bool add_level(MlirOperation module, const resq_level *level, const int64
 }
 
 /// The same of level cuda, with a job for each chip.
-static bool add_gpu_level(MlirOperation module, const resq_level *level, const int64_t *rows,
-                          int count, resq_program_builder *program, job_list *jobs,
-                          resq_error *err) {
+static bool add_gpu_level(MlirOperation module, const resq_level *level,
+                          resq_gpu_arithmetic arithmetic, const int64_t *rows, int count,
+                          resq_program_builder *program, job_list *jobs, resq_error *err) {
   for (int i = 0; i < count; i++)
     if (!check_windows(module, rows[i], err))
       return false;
   resq_object_source *sources = resq_new((size_t)resq_n_gpu_targets, sizeof *sources);
-  bool ok = resq_gpu_level_lower(module, level, rows, count, program, sources, err);
+  bool ok = resq_gpu_level_lower(module, level, arithmetic, rows, count, program, sources, err);
   for (int i = 0; ok && i < resq_n_gpu_targets; i++, jobs->count++) {
     job *j = new_job(jobs);
     j->source = sources[i];
@@ -275,7 +275,9 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
     level = resq_level_find(name);
     int64_t rows[2];
     const int count = entry_rows(module, options, level, rows);
-    ok = (level->gpu ? add_gpu_level : add_level)(module, level, rows, count, program, &jobs, err);
+    ok = level->gpu ? add_gpu_level(module, level, options->gpu_arithmetic, rows, count, program,
+                                    &jobs, err)
+                    : add_level(module, level, rows, count, program, &jobs, err);
   }
   ok = ok && compile_jobs(&jobs, options, program, &objects, work, err);
   resq_bytes table = {NULL, 0};
@@ -296,18 +298,18 @@ bool resq_codegen(MlirOperation module, const resq_codegen_options *options, res
 static bool emit_chip(MlirOperation module, const resq_codegen_options *options,
                       const resq_level *level, resq_object_form form, const resq_workdir *work,
                       resq_bytes *out, resq_error *err) {
-  const resq_gpu_target *chip = options->chip;
-  const bool is_code = form == RESQ_OBJECT_CODE && !chip->target.emulated;
+  const resq_gpu_lowering how = {options->chip, options->gpu_arithmetic};
+  const bool is_code = form == RESQ_OBJECT_CODE && !how.chip->target.emulated;
   int64_t rows[2];
   const int n_rows = entry_rows(module, options, level, rows);
   resq_object_source source;
   resq_bytes ptx;
-  if (!resq_gpu_level_kernels(module, level, chip, rows, n_rows, &source, err))
+  if (!resq_gpu_level_kernels(module, level, &how, rows, n_rows, &source, err))
     return false;
   if (!is_code || !options->ptxas)
     return resq_object_compile(&source, is_code ? RESQ_OBJECT_ASSEMBLY : form, out, err);
   bool ok = resq_object_compile(&source, RESQ_OBJECT_ASSEMBLY, &ptx, err) &&
-            resq_ptxas(options->ptxas, &chip->target, &ptx, work, out, err);
+            resq_ptxas(options->ptxas, &how.chip->target, &ptx, work, out, err);
   resq_bytes_free(&ptx);
   return ok;
 }
@@ -325,7 +327,8 @@ bool resq_codegen_one(MlirOperation module, const resq_codegen_options *options,
   int64_t rows[2];
   entry_rows(module, options, level, rows);
   resq_variant v;
-  if (!resq_variant_lower(module, level, options->chip, rows[0], &v, err))
+  const resq_gpu_lowering how = {options->chip, options->gpu_arithmetic};
+  if (!resq_variant_lower(module, level, &how, rows[0], &v, err))
     return false;
   bool ok = true;
   if (lowered_text) {

@@ -14,10 +14,11 @@ typedef struct resq_codegen_options {
   int64_t decode_rows,
       prefill_rows;    ///< two entries for each function and CPU level; 0 leaves one out
   int64_t gpu_rows[2]; ///< the same of level cuda; 0: 16 and 2,048, or what windows of caches allow
-  const resq_gpu_target *chip; ///< of level cuda in resq_codegen_one
-  const char *ptxas;           ///< NVIDIA's assembler, for code in front of the PTX; NULL: none
-  const char *scheme;          ///< goes into the program table
-  const char *program;         ///< a name for the program table besides resq_program_v1; NULL: none
+  const resq_gpu_target *chip;        ///< of level cuda in resq_codegen_one
+  resq_gpu_arithmetic gpu_arithmetic; ///< of level cuda
+  const char *ptxas;   ///< NVIDIA's assembler, for code in front of the PTX; NULL: none
+  const char *scheme;  ///< goes into the program table
+  const char *program; ///< a name for the program table besides resq_program_v1; NULL: none
   int threads;
 } resq_codegen_options;
 

@@ -16,18 +16,18 @@
 
 /// Lowers the module for one chip and each size of calls, and translates the kernels of all. *done of the variants are to
 /// be freed, also after an error.
-static bool lower_chip(MlirOperation module, const resq_level *level, const resq_gpu_target *chip,
+static bool lower_chip(MlirOperation module, const resq_level *level, const resq_gpu_lowering *how,
                        const int64_t *rows, int n_rows, resq_variant *variants, int *done,
                        resq_object_source *source, resq_error *err) {
   MlirOperation *modules = resq_new((size_t)n_rows, sizeof *modules);
   bool ok = true;
   for (int i = 0; ok && i < n_rows; i++) {
-    ok = resq_variant_lower(module, level, chip, rows[i], &variants[i], err);
+    ok = resq_variant_lower(module, level, how, rows[i], &variants[i], err);
     *done += ok;
     if (ok)
       modules[i] = variants[i].module;
   }
-  ok = ok && resq_gpu_translate(modules, n_rows, chip, source, err);
+  ok = ok && resq_gpu_translate(modules, n_rows, how->chip, source, err);
   free(modules);
   return ok;
 }
@@ -62,15 +62,18 @@ static void add_prepares(resq_program_builder *program, const resq_variant *vari
   }
 }
 
-bool resq_gpu_level_lower(MlirOperation module, const resq_level *level, const int64_t *rows,
-                          int n_rows, resq_program_builder *program, resq_object_source *sources,
+bool resq_gpu_level_lower(MlirOperation module, const resq_level *level,
+                          resq_gpu_arithmetic arithmetic, const int64_t *rows, int n_rows,
+                          resq_program_builder *program, resq_object_source *sources,
                           resq_error *err) {
   resq_variant *variants = resq_new((size_t)(resq_n_gpu_targets * n_rows), sizeof *variants);
   bool ok = true;
   int done = 0, translated = 0;
-  for (; ok && translated < resq_n_gpu_targets; translated += ok)
-    ok = lower_chip(module, level, &resq_gpu_targets[translated], rows, n_rows, variants + done,
-                    &done, &sources[translated], err);
+  for (; ok && translated < resq_n_gpu_targets; translated += ok) {
+    const resq_gpu_lowering how = {&resq_gpu_targets[translated], arithmetic};
+    ok = lower_chip(module, level, &how, rows, n_rows, variants + done, &done, &sources[translated],
+                    err);
+  }
   if (ok)
     add_prepares(program, variants, n_rows);
   for (int i = 0; ok && i < n_rows; i++) {
@@ -86,11 +89,11 @@ bool resq_gpu_level_lower(MlirOperation module, const resq_level *level, const i
 }
 
 bool resq_gpu_level_kernels(MlirOperation module, const resq_level *level,
-                            const resq_gpu_target *chip, const int64_t *rows, int n_rows,
+                            const resq_gpu_lowering *how, const int64_t *rows, int n_rows,
                             resq_object_source *source, resq_error *err) {
   resq_variant *variants = resq_new((size_t)n_rows, sizeof *variants);
   int done = 0;
-  bool ok = lower_chip(module, level, chip, rows, n_rows, variants, &done, source, err);
+  bool ok = lower_chip(module, level, how, rows, n_rows, variants, &done, source, err);
   for (int i = 0; i < done; i++)
     resq_variant_free(&variants[i]);
   free(variants);

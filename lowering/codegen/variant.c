@@ -15,12 +15,12 @@ void resq_variant_free(resq_variant *v) {
   resq_entries_free(&v->entries);
 }
 
-static bool lower(resq_variant *v, const resq_level *level, const resq_gpu_target *chip,
+static bool lower(resq_variant *v, const resq_level *level, const resq_gpu_lowering *gpu,
                   int64_t rows, resq_error *err) {
   resq_error said = {.code = RESQ_OK};
   resq_listener listener;
   resq_listen_begin(&listener, mlirOperationGetContext(v->module), &said);
-  bool ok = level->gpu              ? resq_lower_gpu(v->module, chip, rows, &v->entries)
+  bool ok = level->gpu              ? resq_lower_gpu(v->module, gpu, rows, &v->entries)
             : level->target.kernels ? resq_lower_cpu(v->module, level->name, rows, &v->entries)
                                     : resq_entries_add(&v->entries, v->module, level->name, rows);
   bool silent = resq_listen_end(&listener);
@@ -33,10 +33,10 @@ static bool lower(resq_variant *v, const resq_level *level, const resq_gpu_targe
   return resq_fail(err, said.code, "%s", said.message);
 }
 
-bool resq_variant_lower(MlirOperation module, const resq_level *level, const resq_gpu_target *chip,
+bool resq_variant_lower(MlirOperation module, const resq_level *level, const resq_gpu_lowering *gpu,
                         int64_t rows, resq_variant *out, resq_error *err) {
   *out = (resq_variant){.module = mlirOperationClone(module)};
-  bool ok = lower(out, level, chip, rows, err);
+  bool ok = lower(out, level, gpu, rows, err);
   if (!ok)
     resq_variant_free(out);
   return ok;

@@ -13,9 +13,9 @@ typedef struct resq_variant {
   resq_entries entries;
 } resq_variant;
 
-/// The module, which stays as it is, lowered for a level, at level cuda for `chip`. False after an error, with nothing to
+/// The module, which stays as it is, lowered for a level, at level cuda as `gpu` says. False after an error, with nothing to
 /// be freed; what the lowering complains about is the error.
-bool resq_variant_lower(MlirOperation module, const resq_level *level, const resq_gpu_target *chip,
+bool resq_variant_lower(MlirOperation module, const resq_level *level, const resq_gpu_lowering *gpu,
                         int64_t rows, resq_variant *out, resq_error *err);
 void resq_variant_free(resq_variant *variant);
 

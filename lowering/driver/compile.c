@@ -307,6 +307,7 @@ static resq_codegen_options codegen_options(const compiling *c) {
                                 .decode_rows = o->decode_rows ? o->decode_rows : 16,
                                 .prefill_rows = o->prefill_rows ? o->prefill_rows : 128,
                                 .gpu_rows = {o->gpu_rows[0], o->gpu_rows[1]},
+                                .gpu_arithmetic = o->gpu_arithmetic,
                                 .ptxas = o->ptxas,
                                 .scheme = c->scheme,
                                 .threads = o->threads};
@@ -333,7 +334,7 @@ static bool emit_artifact(compiling *c, resq_error *err) {
   }
   if (ok) {
     resq_stage(&c->stages, "write");
-    metadata = resq_compile_metadata(root(c), c->scheme, o->seed, o->absent_params);
+    metadata = resq_compile_metadata(root(c), c->scheme, o);
     uint8_t *module;
     uint64_t module_size;
     resq_module_section_make(root(c), &module, &module_size);

@@ -4,6 +4,7 @@
 #define RESQ_LOWERING_COMPILE_H
 
 #include "base/error.h"
+#include "kernels/nvptx/plan.h"
 #include <stdint.h>
 
 typedef enum resq_emit {
@@ -36,6 +37,7 @@ typedef struct resq_compile_options {
   int64_t decode_rows, prefill_rows; ///< 0: 16 and 128
   int64_t gpu_rows
       [2]; ///< the same of level cuda; 0: 16 and 2,048, or as many as windows of caches allow
+  resq_gpu_arithmetic gpu_arithmetic; ///< of level cuda
   const char *chip;  ///< of level cuda in forms that are for one chip, as in codegen/chip.h; NULL
   const char *ptxas; ///< NVIDIA's assembler, for code of chips in front of their PTX; NULL: none
   const char *calibration;     ///< text file; NULL: text sampled from the model itself

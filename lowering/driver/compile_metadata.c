@@ -7,6 +7,7 @@
 #include "dialect/build.h"
 #include "dialect/ops.h"
 #include "lowering/recipes/materialize.h"
+#include "lowering/support/levels.h"
 #include "text/utf8.h"
 
 #include <jansson.h>
@@ -71,13 +72,15 @@ static json_t *absent_params(MlirOperation module) {
   return out;
 }
 
-char *resq_compile_metadata(MlirOperation module, const char *scheme, int64_t seed, bool absent) {
+char *resq_compile_metadata(MlirOperation module, const char *scheme,
+                            const resq_compile_options *options) {
   json_t *m = json_object();
   MlirStringRef name = resq_op_str(module, RESQ_ATTR_NAME);
   if (resq_utf8_valid_prefix(name.data, name.length) == name.length) // JSON holds no other text
     put(m, "name", json_stringn_nocheck(name.length ? name.data : "", name.length));
   put(m, "scheme", json_string(scheme));
-  put(m, "seed", json_integer(seed));
+  put(m, "seed", json_integer(options->seed));
+  put(m, "gpu_arithmetic", json_string(resq_gpu_arithmetic_name(options->gpu_arithmetic)));
   put(m, "version", json_string(RESQ_COMPILER_VERSION));
   put(m, "dialect_version", json_integer(RESQ_DIALECT_VERSION));
   if (resq_op_has(module, RESQ_ATTR_CONTEXT_LENGTH))
@@ -85,7 +88,7 @@ char *resq_compile_metadata(MlirOperation module, const char *scheme, int64_t se
   MlirAttribute generation = resq_op_attr(module, RESQ_ATTR_GENERATION);
   if (!mlirAttributeIsNull(generation))
     put(m, "generation", generation_settings(generation));
-  if (absent)
+  if (options->absent_params)
     put(m, RESQ_ABSENT_PARAMS, absent_params(module));
   char *text = json_dumps(m, JSON_SORT_KEYS | JSON_COMPACT);
   if (!text)

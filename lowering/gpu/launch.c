@@ -20,7 +20,7 @@ enum { OVERLAPPING = 90 };
 
 /// What the GPU keeps for a function: the device_state of its frame.
 typedef struct gpu_function {
-  const resq_gpu_target *chip;
+  const resq_gpu_lowering *how;
   MlirOperation kernels; ///< the gpu.module
   resq_builder b;        ///< inside the new function
 } gpu_function;
@@ -102,7 +102,7 @@ static void launch_kernel(const resq_kernel_call *k, const resq_gpu_plan *plan,
                           const resq_builder *at) {
   resq_frame *f = k->frame;
   const gpu_function *g = f->device_state;
-  const resq_gpu_wrapper wrapper = resq_gpu_wrapper_of(k, g->chip, plan, g->kernels);
+  const resq_gpu_wrapper wrapper = resq_gpu_wrapper_of(k, g->how->chip, plan, g->kernels);
   launch_args args = {.n = 0};
   for (int i = 0; i < k->kernel->n_formals; i++)
     if (!resq_gpu_is_inside(&k->actuals[i]))
@@ -119,7 +119,7 @@ static void launch_kernel(const resq_kernel_call *k, const resq_gpu_plan *plan,
     resqLaunchOpSetRowsOf(op, rows_of(k));
   resqLaunchOpSetBlocksPerSm(op, plan->blocks_per_sm);
   resqLaunchOpSetSharedBytes(op, plan->shared_bytes);
-  resqLaunchOpSetEarly(op, g->chip->capability >= OVERLAPPING);
+  resqLaunchOpSetEarly(op, g->how->chip->capability >= OVERLAPPING);
 }
 
 //===-- The device --------------------------------------------------------===//
@@ -127,8 +127,8 @@ static void launch_kernel(const resq_kernel_call *k, const resq_gpu_plan *plan,
 /// func.func @symbol(), and the chip's gpu.module.
 static void open_function(resq_frame *f, const char *symbol) {
   gpu_function *g = f->device_state = resq_new(1, sizeof *g);
-  g->chip = f->device->options;
-  g->kernels = resq_gpu_module(f->module, g->chip);
+  g->how = f->device->options;
+  g->kernels = resq_gpu_module(f->module, g->how->chip);
   MlirLocation loc = mlirOperationGetLocation(f->source);
   MlirOperationState state = mlirOperationStateGet(resq_str("func.func"), loc);
   const MlirNamedAttribute attrs[] = {
@@ -152,8 +152,8 @@ static void issue_launch(resq_kernel_call *k) {
   gpu_function *g = f->device_state;
   resq_hazards_barrier(&f->hazards); // a stream's order is a barrier after every launch
   g->b.loc = mlirOperationGetLocation(k->op);
-  const resq_gpu_plan plan = resq_launch_plan(k, g->chip->capability);
-  resq_prepare_params(k, g->chip, &plan, g->kernels);
+  const resq_gpu_plan plan = resq_launch_plan(k, g->how);
+  resq_prepare_params(k, g->how, &plan, g->kernels);
   if (f->failed)
     return;
   if (plan.threads)
@@ -169,9 +169,9 @@ static void close_function(resq_frame *f) {
   f->device_state = NULL;
 }
 
-resq_device resq_gpu_device(const resq_gpu_target *chip) {
+resq_device resq_gpu_device(const resq_gpu_lowering *how) {
   return (resq_device){.kind = "GPU",
-                       .options = chip,
+                       .options = how,
                        .open = open_function,
                        .issue = issue_launch,
                        .close = close_function};

@@ -6,9 +6,9 @@
 #include "passes/pass.h"
 #include "prepare.h"
 
-bool resq_lower_gpu(MlirOperation module, const resq_gpu_target *chip, int64_t max_rows,
+bool resq_lower_gpu(MlirOperation module, const resq_gpu_lowering *how, int64_t max_rows,
                     resq_entries *entries) {
-  const resq_device device = resq_gpu_device(chip);
+  const resq_device device = resq_gpu_device(how);
   const int before = entries->count;
   if (!resq_lower_functions(module, &device, "cuda", max_rows, entries))
     return false;
@@ -17,7 +17,7 @@ bool resq_lower_gpu(MlirOperation module, const resq_gpu_target *chip, int64_t m
     e->launches = resq_gpu_launches_of(resq_symbol(module, resq_str(e->symbol)), &entries->memory);
     e->launches.workspace_bytes = e->row.workspace_bytes;
   }
-  entries->prepare = resq_prepare_launches(module, chip, &entries->memory);
+  entries->prepare = resq_prepare_launches(module, how->chip, &entries->memory);
   return true;
 }
 
@@ -28,14 +28,20 @@ bool resq_pass_lower_gpu(MlirOperation module, resq_pass *pass) {
     return false;
   }
   const MlirStringRef name = resq_pass_string(pass, "chip");
-  const resq_gpu_target *chip = resq_gpu_target_find(name.data, name.length);
-  if (!chip) {
+  resq_gpu_lowering how = {.chip = resq_gpu_target_find(name.data, name.length)};
+  if (!how.chip) {
     resq_emit_error(module, "resq-lower-gpu: chip is '%.*s', allowed: %s", (int)name.length,
                     name.data, resq_gpu_target_names());
     return false;
   }
+  const MlirStringRef arithmetic = resq_pass_string(pass, "arithmetic");
+  if (!resq_gpu_arithmetic_find(arithmetic.data, arithmetic.length, &how.arithmetic)) {
+    resq_emit_error(module, "resq-lower-gpu: arithmetic is '%.*s', allowed: %s",
+                    (int)arithmetic.length, arithmetic.data, resq_gpu_arithmetic_names());
+    return false;
+  }
   resq_entries entries = {0};
-  bool ok = resq_lower_gpu(module, chip, rows, &entries);
+  bool ok = resq_lower_gpu(module, &how, rows, &entries);
   if (ok)
     resq_entries_describe(&entries, module);
   resq_entries_free(&entries);

@@ -15,8 +15,8 @@
 #include "lowering/support/levels.h"
 
 /// Lowers every public func.func of `module` in place for calls of at most max_rows rows, as resq_lower_cpu does, and
-/// for one chip. The entries have that chip's launches; row.gpu, with those of all chips, is code generation's.
-bool resq_lower_gpu(MlirOperation module, const resq_gpu_target *chip, int64_t max_rows,
+/// for one chip and arithmetic. The entries have that chip's launches; row.gpu, with those of all chips, is code generation's.
+bool resq_lower_gpu(MlirOperation module, const resq_gpu_lowering *how, int64_t max_rows,
                     resq_entries *entries);
 
 #endif // RESQ_LOWERING_GPU_LOWER_GPU_H

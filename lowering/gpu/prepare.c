@@ -126,10 +126,10 @@ static resq_kernel_call recoding(const resq_kernel_call *k, const struct recoded
   return c;
 }
 
-static void add_launch(const resq_kernel_call *c, const resq_gpu_target *chip,
+static void add_launch(const resq_kernel_call *c, const resq_gpu_lowering *how,
                        MlirOperation kernels, MlirOperation function) {
-  const resq_gpu_plan plan = resq_launch_plan(c, chip->capability);
-  const resq_gpu_wrapper wrapper = resq_gpu_wrapper_of(c, chip, &plan, kernels);
+  const resq_gpu_plan plan = resq_launch_plan(c, how);
+  const resq_gpu_wrapper wrapper = resq_gpu_wrapper_of(c, how->chip, &plan, kernels);
   const resq_actual *weight = &c->actuals[index_of(c->kernel, "weight")];
   const MlirStringRef param = resqGetOpGetParam(resq_defining_op(weight->place.value));
   const int64_t args[] = {RESQ_GPU_PARAM, 0, weight->i};
@@ -153,9 +153,9 @@ static const struct recoded *find_recoded(const resq_kernel_call *k, const resq_
   return NULL;
 }
 
-void resq_prepare_params(const resq_kernel_call *k, const resq_gpu_target *chip,
+void resq_prepare_params(const resq_kernel_call *k, const resq_gpu_lowering *how,
                          const resq_gpu_plan *plan, MlirOperation kernels) {
-  MlirOperation module = k->frame->module, function = find_function(module, chip);
+  MlirOperation module = k->frame->module, function = find_function(module, how->chip);
   for (int i = 0; i < k->kernel->n_formals && !k->frame->failed; i++) {
     const resq_actual *a = &k->actuals[i];
     if (a->kind != RESQ_ACTUAL_PARAM)
@@ -170,9 +170,9 @@ void resq_prepare_params(const resq_kernel_call *k, const resq_gpu_target *chip,
       return;
     }
     if (mlirOperationIsNull(function))
-      function = make_function(chip, kernels);
+      function = make_function(how->chip, kernels);
     const resq_kernel_call c = recoding(k, r);
-    add_launch(&c, chip, kernels, function);
+    add_launch(&c, how, kernels, function);
   }
 }
 

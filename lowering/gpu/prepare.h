@@ -14,7 +14,7 @@
 
 /// For a call that is about to become a launch of that plan: launches for the parameters that it reads recoded, unless they
 /// are there. An error at the call's op where it reads a parameter in one form and another call in the other.
-void resq_prepare_params(const resq_kernel_call *k, const resq_gpu_target *chip,
+void resq_prepare_params(const resq_kernel_call *k, const resq_gpu_lowering *how,
                          const resq_gpu_plan *plan, MlirOperation kernels);
 
 /// The prepare list of a module that was lowered for the chip, in `memory`: empty where nothing is to be prepared.

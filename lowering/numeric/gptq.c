@@ -133,14 +133,15 @@ static void code_nearest(const weight_job *j, const row_block *b, int64_t i, con
 static void code_paths(const weight_job *j, const row_block *b, int64_t i, const float *scales,
                        int8_t *codes) {
   enum { TILE = RESQ_TRELLIS_LENGTH };
-  int64_t width = j->places[i].part->width;
+  const resq_gptq_part *part = j->places[i].part;
+  int64_t width = part->width;
   for (int64_t r = 0; r < b->rows; r += TILE) {
     int count = b->rows - r < TILE ? (int)(b->rows - r) : TILE;
     float column[TILE];
     int8_t places[TILE];
     for (int c = 0; c < count; ++c)
       column[c] = b->w[(r + c) * j->n + i];
-    resq_trellis_encode(column, scales + r, count, places);
+    resq_trellis_encode(part->how.codes.bits, column, scales + r, count, places);
     for (int c = 0; c < count; ++c)
       codes[(r + c) * width] = places[c];
   }
@@ -160,7 +161,7 @@ static void code_block(const weight_job *j, const row_block *b, int64_t first, i
     const float *u = j->factor + i * j->n;
     for (int64_t r = 0; r < b->rows; ++r) {
       float *w = b->w + r * j->n;
-      float value = resq_weight_value(part->how.codes.kind, codes[r * part->width]);
+      float value = resq_weight_value(part->how.codes, codes[r * part->width]);
       float error = (w[i] - scales[r] * value) / u[i];
       b->errors[r * BLOCK + i - first] = error;
       for (int64_t k = i + 1; k < last; ++k)

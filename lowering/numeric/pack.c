@@ -13,9 +13,6 @@
 #include <assert.h>
 #include <string.h>
 
-_Static_assert((int)RESQ_TRELLIS_STATES == (int)RESQ_TRELLIS_KERNEL_STATES,
-               "the type of trellis codes says how many states the table of kernels has");
-
 //===-- Elements ----------------------------------------------------------===//
 
 int64_t resq_float_size(resq_float element) {
@@ -141,58 +138,88 @@ typedef struct code_job {
   uint8_t *out;
 } code_job;
 
-/// The codes of a column of places, 4 bytes apart. Channels past `rows` get those that lead to the
-/// state of channel 0, so that the path is a ring.
-static void pack_path(const code_job *p, const int8_t *places, int64_t rows, int shift,
-                      uint8_t *at) {
-  int state = places[0] / RESQ_TRELLIS_CODES;
+/// A column of a tile as its codes are stored, a channel each.
+typedef struct column {
+  uint32_t stored[RESQ_TILE_N];
+} column;
+
+/// The codes of places. Channels past `rows` get those that lead to the state of channel 0, so that the
+/// path is a ring.
+static inline __attribute__((always_inline)) void
+path_column(const code_job *p, const int8_t *places, int64_t rows, int bits, column *out) {
+  const int state = places[0] >> bits, memory = resq_trellis_memory(bits);
   for (int64_t c = 0; c < RESQ_TILE_N; ++c) {
-    unsigned code = RESQ_TRELLIS_PAD;
+    const int64_t before = RESQ_TILE_N - c; // channels from here to channel 0 of the ring
     if (c < rows)
-      code = (unsigned)places[c * p->k] % RESQ_TRELLIS_CODES;
-    else if (c >= RESQ_TILE_N - 2)
-      code += (unsigned)(c == RESQ_TILE_N - 1 ? state & 1 : state >> 1);
-    at[4 * c] = (uint8_t)((at[4 * c] & 0xf0 >> shift) | code << shift);
+      out->stored[c] = (uint32_t)places[c * p->k] & ((1u << bits) - 1);
+    else
+      out->stored[c] = (uint32_t)(resq_trellis_pad(bits) | // whose last bit is 0
+                                  (before <= memory ? state >> (before - 1) & 1 : 0));
   }
 }
 
-/// A column of codes, `offset` added, that are nibbles or bytes: channel c of a tile stands 4 c
-/// bytes behind channel 0.
-static void pack_column(const code_job *p, const int8_t *codes, int64_t rows, int offset, int shift,
-                        uint8_t *at) {
-  uint8_t kept = p->codebook.bits == 8 ? 0 : (uint8_t)(0xf0 >> shift);
-  for (int64_t c = 0; c < rows; ++c)
-    at[4 * c] = (uint8_t)((at[4 * c] & kept) | (unsigned)(codes[c * p->k] + offset) << shift);
+/// Tile `tile`; bits and kind are constants where it is called.
+static inline __attribute__((always_inline)) void pack_tile(const code_job *p, int64_t tile,
+                                                            int bits, resq_code_kind kind) {
+  const int64_t group = p->packing.group, bytes = resq_packed_tile_bytes(p->k, group, bits);
+  const int64_t first = tile * RESQ_TILE_N, left = p->rows - first;
+  const int64_t rows = left < RESQ_TILE_N ? left : RESQ_TILE_N;
+  const bool as_they_are = kind == RESQ_CODE_E4M3;
+  uint8_t *out = p->out + tile * bytes;
+  for (int64_t i = 0; i < bytes; ++i)
+    out[i] = as_they_are ? 0 : resq_packed_zero(i, bits);
+  for (int64_t k = 0; k < p->k; ++k) {
+    const int8_t *codes = p->codes + first * p->k + k;
+    const int64_t at = resq_packed_column(k, group);
+    uint8_t *unit = out + at / 8 * resq_packed_unit_bytes(bits);
+    column values;
+    int64_t count = rows;
+    if (kind == RESQ_CODE_TRELLIS) {
+      path_column(p, codes, rows, bits, &values);
+      count = RESQ_TILE_N;
+    } else {
+      for (int64_t c = 0; c < rows; ++c)
+        values.stored[c] =
+            (uint32_t)(codes[c * p->k] + (as_they_are ? 0 : resq_packed_offset(bits)));
+    }
+    for (int64_t c = 0; c < count; ++c)
+      resq_pack_stored(unit, resq_packed_index(c, at), values.stored[c], bits);
+  }
+}
+
+static void pack_integers(const code_job *p, int64_t tile) {
+  switch (p->codebook.bits) {
+#define CASE(bits)                                                                                 \
+  case bits:                                                                                       \
+    pack_tile(p, tile, bits, RESQ_CODE_INTEGER);                                                   \
+    break;
+    CASE(2)
+    CASE(3)
+    CASE(4)
+    CASE(5)
+    CASE(6)
+    CASE(7)
+    CASE(8)
+#undef CASE
+  }
 }
 
 static void pack_code_tile(void *opaque, int64_t tile) {
   const code_job *p = opaque;
-  const int bits = (int)p->codebook.bits;
-  const int64_t group = p->packing.group, bytes = resq_packed_tile_bytes(p->k, group, bits);
-  uint8_t *out = p->out + tile * bytes;
-  bool as_they_are = p->codebook.kind == RESQ_CODE_E4M3;
-  for (int64_t i = 0; i < bytes; ++i)
-    out[i] = as_they_are ? 0 : resq_packed_zero(i, bits);
-  int64_t first = tile * RESQ_TILE_N;
-  int64_t rows = p->rows - first < RESQ_TILE_N ? p->rows - first : RESQ_TILE_N;
-  for (int64_t k = 0; k < p->k; ++k) {
-    const int8_t *codes = p->codes + first * p->k + k;
-    resq_packed_place to = resq_packed_code_place(0, k, p->k, group, bits);
-    if (p->codebook.kind == RESQ_CODE_TRELLIS)
-      pack_path(p, codes, rows, to.shift, out + to.byte);
-    else if (resq_packed_planes(bits))
-      for (int64_t c = 0; c < rows; ++c)
-        resq_pack_weight_code(out, c, k, codes[c * p->k], p->k, group, bits);
-    else
-      pack_column(p, codes, rows, as_they_are ? 0 : resq_packed_offset(bits), to.shift,
-                  out + to.byte);
-  }
+  if (p->codebook.kind == RESQ_CODE_INTEGER)
+    pack_integers(p, tile);
+  else if (p->codebook.kind == RESQ_CODE_E4M3)
+    pack_tile(p, tile, 8, RESQ_CODE_E4M3);
+  else if (p->codebook.bits == 3)
+    pack_tile(p, tile, 3, RESQ_CODE_TRELLIS);
+  else
+    pack_tile(p, tile, 4, RESQ_CODE_TRELLIS);
 }
 
 void resq_pack_codes(int threads, const int8_t *codes, int64_t rows, int64_t k,
                      resq_packing packing, resq_codebook codebook, uint8_t *out) {
   // Types refuse another packing of these codes (resqVerifyQuant), and pack_layout.h lays out none.
-  assert(resq_packing_has_kernels(packing, codebook.bits));
+  assert(resq_packing_has_kernels(packing, codebook.bits) && resq_codebook_has_kernels(codebook));
   code_job p = {codes, rows, k, packing, codebook, out};
   resq_parallel(threads, (rows + RESQ_TILE_N - 1) / RESQ_TILE_N, pack_code_tile, &p);
 }

@@ -34,7 +34,7 @@ void resq_pack_panel(int threads, resq_float element, const void *x, bool is_dou
 
 /// Codes [rows, k] to the tiles of pack_layout.h, without scales: round_up(rows, 16) / 16 *
 /// resq_packed_tile_bytes bytes. The packing is one that kernels read for codes of so many bits. E4M3 codes have 8 bits and are
-/// stored as they are; of trellis codes, which are places of closed paths, the last 4 bits.
+/// stored as they are; of trellis codes, which are places of closed paths, the codes without their states.
 void resq_pack_codes(int threads, const int8_t *codes, int64_t rows, int64_t k,
                      resq_packing packing, resq_codebook codebook, uint8_t *out);
 

@@ -178,12 +178,12 @@ static void encode(const float *w, float scale, const resq_weight_code *how, int
     encode_integers(w, how->group, scale, -top - 1, top, codes);
 }
 
-float resq_weight_value(resq_code_kind kind, int8_t code) {
-  switch (kind) {
+float resq_weight_value(resq_codebook codes, int8_t code) {
+  switch (codes.kind) {
   case RESQ_CODE_E4M3:
     return resq_f32_from_e4m3((uint8_t)code);
   case RESQ_CODE_TRELLIS:
-    return (float)resq_trellis_weights[code];
+    return (float)resq_trellis_values(codes.bits)[code];
   default:
     return (float)code;
   }
@@ -261,8 +261,8 @@ static void quantize_rows(void *opaque, int64_t task) {
     int64_t at = first * j->width + g * j->how->group;
     float *scales = &j->scales[first * groups + g];
     if (j->how->codes.kind == RESQ_CODE_TRELLIS) {
-      resq_trellis_tile t = {j->x + at,     j->width, j->how->group, (int)(last - first),
-                             j->codes + at, scales,   groups};
+      resq_trellis_tile t = {j->how->codes.bits,  j->x + at,     j->width, j->how->group,
+                             (int)(last - first), j->codes + at, scales,   groups};
       resq_trellis_quantize(&t, j->how->steps);
       continue;
     }

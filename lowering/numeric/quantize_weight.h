@@ -15,8 +15,8 @@ typedef struct resq_weight_code {
   double norm;         ///< of the search, > 0
 } resq_weight_code;
 
-/// The number that a code stands for, unscaled.
-float resq_weight_value(resq_code_kind kind, int8_t code);
+/// The number that a code stands for, unscaled; of a trellis, a place.
+float resq_weight_value(resq_codebook codes, int8_t code);
 
 /// Codes of rows [rows, width] as resq.quantize_weight defines them: codes [rows, width], scales
 /// [rows, width / group], each exactly representable in bf16. A group of zeros has scale 0 and

@@ -1,9 +1,10 @@
 //===-- trellis.h - the best path of a ring of weights --------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Encodes one input's weights of the channels of a tile (kernels/trellis_weights.h): of all closed
-// paths, the one of least squared error, by the Viterbi algorithm from each of the four states that
-// a path may start and end in. Scales are found by trying: trellis_scale.c.
+// Encodes one input's weights of the channels of a tile (kernels/layout/trellis_weights.h): of all
+// closed paths, the one of least squared error, by the Viterbi algorithm from each of the states that
+// a path may start and end in. Scales are found by trying: trellis_scale.c. `bits` of codes are those
+// of a trellis that there is (resq_trellis_states).
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_LOWERING_TRELLIS_H
 #define RESQ_LOWERING_TRELLIS_H
@@ -12,15 +13,17 @@
 
 #include <stdint.h>
 
-/// Places (16 * state + code) of `count` channels, 1 to 16, the others free. The error is the sum of
+/// Places (resq_trellis_place) of `count` channels, 1 to 16, the others free. The error is the sum of
 /// (w / scale - value)^2: relative to each channel's own scale, for what a small channel meets next
 /// may be large (a key that a query meets, a gate). Of equal paths, the first start, then the lower
 /// state and code. Scales are finite and not negative; where one is 0 the place does not matter, and
 /// weights that are not finite have some place: the path is closed whatever there is.
-void resq_trellis_encode(const float *w, const float *scales, int count, int8_t *places);
+void resq_trellis_encode(int64_t bits, const float *w, const float *scales, int count,
+                         int8_t *places);
 
 /// Rows of a tile in the columns of one group, and what becomes of them.
 typedef struct resq_trellis_tile {
+  int64_t bits;
   const float *w;
   int64_t width, count; ///< elements from row to row, of w and codes; columns
   int rows;             ///< 1 to 16

@@ -136,7 +136,7 @@ bool resq_evaluate_dequantize(const resq_rule_call *call, resq_value **out, resq
     return false;
   for (int64_t i = 0; i < q->rows * q->width; ++i)
     resq_f32(*out)[i] =
-        q->scales[i / q->group] * resq_weight_value(q->codebook.kind, ((const int8_t *)q->data)[i]);
+        q->scales[i / q->group] * resq_weight_value(q->codebook, ((const int8_t *)q->data)[i]);
   return true;
 }
 

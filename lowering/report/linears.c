@@ -39,7 +39,7 @@ static bool no_memory(const measuring *m) {
 static float decode(const resq_value *q, int64_t row, int64_t column) {
   float scale = q->scales[row * (q->width / q->group) + column / q->group];
   int8_t code = ((const int8_t *)q->data)[row * q->width + column];
-  return scale * resq_weight_value(q->codebook.kind, code);
+  return scale * resq_weight_value(q->codebook, code);
 }
 
 static bool load_weights(measuring *m) {

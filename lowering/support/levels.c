@@ -70,3 +70,25 @@ const resq_gpu_target *resq_gpu_target_find(const char *name, size_t length) {
       return &resq_gpu_targets[i];
   return NULL;
 }
+
+// By value of the enum.
+static const char *const arithmetic_names[] = {
+    [RESQ_GPU_FAST] = "fast",
+    [RESQ_GPU_EXACT] = "exact",
+};
+enum { N_ARITHMETICS = sizeof arithmetic_names / sizeof *arithmetic_names };
+
+const char *resq_gpu_arithmetic_name(resq_gpu_arithmetic arithmetic) {
+  return arithmetic_names[arithmetic];
+}
+
+const char *resq_gpu_arithmetic_names(void) { return "fast, exact"; }
+
+bool resq_gpu_arithmetic_find(const char *name, size_t length, resq_gpu_arithmetic *out) {
+  for (int i = 0; i < N_ARITHMETICS; i++)
+    if (strlen(arithmetic_names[i]) == length && !strncmp(arithmetic_names[i], name, length)) {
+      *out = (resq_gpu_arithmetic)i;
+      return true;
+    }
+  return false;
+}

@@ -7,6 +7,7 @@
 #define RESQ_LOWERING_LEVELS_H
 
 #include "base/levels.h"
+#include "kernels/nvptx/plan.h"
 #include <stddef.h>
 
 /// What LLVM makes code for, and the kernels that are linked into it.
@@ -47,5 +48,16 @@ extern const int resq_n_gpu_targets;
 const char *resq_gpu_target_names(void);
 /// The chip of that name, of `length` bytes; NULL: there is none.
 const resq_gpu_target *resq_gpu_target_find(const char *name, size_t length);
+
+/// "fast, exact", for messages, and the one of that name, of `length` bytes: false where there is none.
+const char *resq_gpu_arithmetic_name(resq_gpu_arithmetic arithmetic);
+const char *resq_gpu_arithmetic_names(void);
+bool resq_gpu_arithmetic_find(const char *name, size_t length, resq_gpu_arithmetic *out);
+
+/// How a module is lowered for a GPU.
+typedef struct resq_gpu_lowering {
+  const resq_gpu_target *chip;
+  resq_gpu_arithmetic arithmetic;
+} resq_gpu_lowering;
 
 #endif // RESQ_LOWERING_LEVELS_H

@@ -152,6 +152,13 @@ static json_t *module_info(const resq_artifact *artifact, const json_t *metadata
   return out;
 }
 
+static bool has_level(const resq_program *p, const char *level) {
+  for (int32_t i = 0; i < p->n_entries; ++i)
+    if (!strcmp(p->entries[i].level, level))
+      return true;
+  return false;
+}
+
 static json_t *collect(const resq_model_context *r, const info_options *o) {
   const resq_artifact *artifact = resq_model_artifact(r->model);
   const resq_program *p = resq_model_program(r->model);
@@ -179,6 +186,9 @@ static json_t *collect(const resq_model_context *r, const info_options *o) {
   json_t *module = module_info(artifact, metadata);
   if (module)
     json_object_set_new(info, "module", module);
+  json_t *arithmetic = json_object_get(metadata, "gpu_arithmetic");
+  if (json_is_string(arithmetic) && has_level(p, "cuda"))
+    json_object_set(info, "gpu_arithmetic", arithmetic);
   if (metadata)
     json_object_set_new(info, "metadata", metadata);
   return info;
@@ -230,6 +240,9 @@ static bool print_code(const json_t *info, resq_error *err) {
                         text_of(info, "level", "none fits").text, text_of(info, "cpu", "?").text) &&
             resq_printf(err, "device     %s (%s)\n", text_of(info, "device", "none").text,
                         text_of(info, "device_note", "?").text);
+  if (ok && json_object_get(info, "gpu_arithmetic"))
+    ok = resq_printf(err, "arithmetic %s, at level cuda\n",
+                     text_of(info, "gpu_arithmetic", "?").text);
   json_array_foreach(json_object_get(info, "entries"), i, entry) {
     ok = ok && resq_printf(err,
                            "  @%s, level %s, up to %" PRId64 " rows, %" PRId64 " ops, %" PRId64

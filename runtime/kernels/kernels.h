@@ -69,13 +69,12 @@ static inline int64_t resq_code_stride(int64_t width, int64_t group) {
 // Weight [n, k] symmetric, `bits` wide, groups along k (w_group = k or the activation's group):
 //   [tiles of 16 channels][padded_k / 8 units of 8 inputs] then bf16 scales [k / w_group, n padded to 16].
 // k is padded per ACTIVATION group as above (pad weights are zero). Channels past n hold zero weights and zero scales.
-// bits <= 4: a unit is 64 bytes; of byte 4c + j, low nibble = w(c, 8s + j) + 8, high nibble = w(c, 8s + 4 + j) + 8.
-// bits 5..7: a weight + 2^(bits - 1) has its low 4 bits so, the others in bits - 4 planes of 16 bytes behind: of nibbles in byte b, bit
-//   b / 16 of byte b % 16 the low one's, bit 4 + b / 16 the high one's.
-// 8 bits: a unit is 128 bytes; byte 64h + 4c + j: w(c, 8s + 4h + j) + 128.
-// Trellis codes (`trellis`, 4 bits): the nibble is a code of trellis_weights.h, its state given by the nibbles of the same input in the two
-// channels before it, a tile's channels being a ring. Padding of k is nibble 8 as of integers, no zero there: activation codes are 0 where it
-// stands, and sums of weights leave it out. Channels past n have the codes that close the ring.
+// A unit is 16 * bits bytes. Code i = 64h + 4c + j of unit s is w(c, 8s + 4h + j) + 2^(bits - 1). Its lowest `base` bits (2 of codes of 2 and
+// 3 bits, 8 of those of 8, else 4) are field i / b of byte i % b, b = 16 * base; behind these bytes its bit base + p is bit i / 16 of byte
+// 16 p + i % 16 of as many planes as there are bits left.
+// Trellis codes (`trellis`, 3 or 4 bits): a code is one of trellis_weights.h, its state given by the codes of the same input in the
+// channels before it, a tile's channels being a ring. Padding of k is code 2^(bits - 1) as of integers, no zero there: activation codes are 0
+// where it stands, and sums of weights leave it out. Channels past n have the codes that close the ring.
 
 /// One branch of a qlinear.
 typedef struct resq_qbranch {
@@ -93,7 +92,7 @@ static inline int64_t resq_qlinear_scratch(int64_t k, int64_t group) {
 //===-- E4M3 activations and weights --------------------------------------===//
 // An activation row: codes (e4m3.h), placed, padded with zeros and strided as those of integers; behind all rows'
 // codes a scale a group: [rows_max, code_stride] bytes, then [rows_max, width / group] f32.
-// Weight [n, k]: as 8 bits above, but byte 4c + j is the code itself, padding 0. It holds no NaN.
+// Weight [n, k]: as of 8 bits above, but a byte is the code itself, padding 0. It holds no NaN.
 
 //===-- Cache -------------------------------------------------------------===//
 // A cache holds sequences * capacity * bytes_per_token bytes (grouped keys: more, below); sequence s starts at

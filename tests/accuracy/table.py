@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """results.json as it is published (docs/accuracy-results.json), as a page (docs/accuracy-results.md) and as a plot of perplexity, over the reference's, against real bits (docs/accuracy.svg)."""
 import json
+import math
 import os
 import re
 
@@ -14,6 +15,11 @@ def of_row(row, results):
 
 def mean(values):
     return sum(values) / len(values)
+
+
+def two_digits(value):
+    """A half is rounded up: means of figures that are known to three digits meet it, and their binary form lies on either side."""
+    return f"{math.floor(100 * value + 0.5 + 1e-6) / 100:.2f}"
 
 
 def allowed(row, results):
@@ -49,6 +55,14 @@ def bits(result, part):
     return f"{found['bits']:.2f}" if found and found.get("elements") else ""
 
 
+# Behind the name of a row that was measured with other token ids than the text has today: an entry says so by "old_ids".
+OLD_IDS = " †"
+
+
+def named(row, *entries):
+    return row.name + (OLD_IDS if any(e.get("old_ids") for e in entries) else "")
+
+
 def all_bits(model, params):
     """All that is stored, norms and online matrices, too, over the weights that the checkpoint has in linears, embedding and head. A
     tied head that is stored in a form of its own costs bits and is no weight."""
@@ -63,9 +77,10 @@ def line(row, results):
     values = [r["perplexity"] for _, r in found]
     spread = ", ".join(f"{v:.2f}" for v in values)
     last, most = found[-1][1], allowed(row, results)
-    cells = [row.name + (f" ({row.note})" if row.note else ""), str(last["windows"]), f"**{mean(values):.2f}** ({spread})",
+    seconds = last.get("compile_seconds")
+    cells = [named(row, *(r for _, r in found)) + (f" ({row.note})" if row.note else ""), str(last["windows"]), f"**{two_digits(mean(values))}** ({spread})",
              "" if most is None else f"{most:.4g}", bits(last, "linears"), bits(last, "head"), bits(last, "embedding"),
-             f"{last['cache']['bits']:.2f}" if last.get("cache") else "", f"{last['compile_seconds']:.0f}", last["commit"]]
+             f"{last['cache']['bits']:.2f}" if last.get("cache") else "", "" if seconds is None else f"{seconds:.0f}", last["commit"]]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -84,7 +99,7 @@ def compared_line(row, results):
     if not found:
         return None
     r, d = found[0], found[0]["divergence"]
-    cells = [row.name, f"{d['perplexity']:.2f}", f"{d['perplexity'] / d['reference']:.3f}", with_error(d["kl"], 1, 4),
+    cells = [named(row, d), f"{d['perplexity']:.2f}", f"{d['perplexity'] / d['reference']:.3f}", with_error(d["kl"], 1, 4),
              with_error(d["agreement"], 100, 2), bits(r, "linears"), f"{all_bits(MODELS[row.model], r['params']):.2f}",
              f"{r['cache']['bits']:.2f}"]
     return "| " + " | ".join(cells) + " |"
@@ -117,7 +132,8 @@ def page(results):
     out = ["# Accuracy: results", "",
            "Made by `tests/accuracy/run.py` from the binaries' own `perplexity`; the protocol is in [accuracy.md](accuracy.md). "
            "Bits are `info`'s: scales and zero points included. "
-           "SmolLM2's rows of commits before 3ee143f were measured with the token ids of before 30 November 2026: see there.", ""]
+           f"Rows marked{OLD_IDS} were measured with the token ids that SmolLM2's text had until 30 November 2026, which differ in 8 of 304,982 "
+           "tokens: [why](accuracy.md#protocol).", ""]
     for name, model in MODELS.items():
         lines = {s: [t for t in (line(r, results) for r in ROWS if r.model == name and r.section == s) if t] for s in SECTIONS}
         against = compared(name, results)
@@ -152,7 +168,8 @@ def points(results):
         found = of_row(row, results)
         if not found or row.section not in ("whole", "curve", "peers") or "linears" not in found[0][1]["params"]:
             continue
-        base = reference(row.model, found[0][1]["windows"], results)
+        # A row of older token ids keeps the reference of those.
+        base = found[0][1].get("reference") or reference(row.model, found[0][1]["windows"], results)
         if base:
             out.append((row.model, row.name, found[0][1]["params"]["linears"]["bits"], mean([r["perplexity"] for _, r in found]) / base,
                         row.section != "peers"))

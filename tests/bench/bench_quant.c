@@ -186,6 +186,7 @@ typedef struct linear_shape {
   X(linear_trellis, 576, 504, 504, 4, 4, 1, 72)                                                    \
   X(linear_a8, 576, 504, 504, 8, 4, 0, 72)                                                         \
   X(linear_trellis_a8, 576, 504, 504, 8, 4, 1, 72)                                                 \
+  X(linear_trellis3_a8, 576, 504, 504, 8, 3, 1, 72)                                                \
   X(linear_heads, 576, 504, 56, 4, 4, 0, 72)                                                       \
   X(linear_kv, 192, 504, 504, 4, 4, 0, 72)                                                         \
   X(linear_up, 1536, 504, 504, 4, 4, 0, 72)                                                        \

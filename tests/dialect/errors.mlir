@@ -23,27 +23,27 @@ func.func private @f(tensor<2x32x!resq.quant<bits = 8, group = 32, zero = true, 
 
 // -----
 
-// expected-error@+1 {{C4: no kernel reads codebook e4m3 of 4 bits and 0 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 4 bits and 4 states}}
+// expected-error@+1 {{C4: no kernel reads codebook e4m3 of 4 bits and 0 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 3 bits and 8 states or of 4 bits and 4 states}}
 func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = e4m3>>)
 
 // -----
 
-// expected-error@+1 {{C4: no kernel reads codebook table of 3 bits and 0 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 4 bits and 4 states}}
+// expected-error@+1 {{C4: no kernel reads codebook table of 3 bits and 0 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 3 bits and 8 states or of 4 bits and 4 states}}
 func.func private @f(tensor<2x32x!resq.quant<bits = 3, group = 32, zero = false, layout = row, codebook = table>>)
 
 // -----
 
-// expected-error@+1 {{C4: no kernel reads codebook trellis of 5 bits and 4 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 4 bits and 4 states}}
+// expected-error@+1 {{C4: no kernel reads codebook trellis of 5 bits and 4 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 3 bits and 8 states or of 4 bits and 4 states}}
 func.func private @f(tensor<2x32x!resq.quant<bits = 5, group = 32, zero = false, layout = row, codebook = trellis, states = 4>>)
 
 // -----
 
-// expected-error@+1 {{C4: no kernel reads codebook trellis of 4 bits and 8 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 4 bits and 4 states}}
+// expected-error@+1 {{C4: no kernel reads codebook trellis of 4 bits and 8 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 3 bits and 8 states or of 4 bits and 4 states}}
 func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, codebook = trellis, states = 8>>)
 
 // -----
 
-// expected-error@+1 {{C4: no kernel reads codebook integer of 4 bits and 4 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 4 bits and 4 states}}
+// expected-error@+1 {{C4: no kernel reads codebook integer of 4 bits and 4 states: allowed are integer of 2 to 8 bits, e4m3 of 8 bits, trellis of 3 bits and 8 states or of 4 bits and 4 states}}
 func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false, layout = row, states = 4>>)
 
 // -----
@@ -64,8 +64,8 @@ func.func private @f(tensor<2x32x!resq.quant<bits = 4, group = 32, zero = false,
 
 // -----
 
-// expected-error@+1 {{C7: no kernel reads codes of 3 bits stored with base = 2 and planes = 1: allowed is base = 4 and planes = 0}}
-func.func private @f(tensor<2x32x!resq.quant<bits = 3, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 2, planes = 1>>)
+// expected-error@+1 {{C7: no kernel reads codes of 3 bits stored with base = 4 and planes = 0: allowed is base = 2 and planes = 1}}
+func.func private @f(tensor<2x32x!resq.quant<bits = 3, group = 32, zero = false, layout = n16k4, pack_group = 32, base = 4>>)
 
 // -----
 

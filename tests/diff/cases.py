@@ -27,6 +27,7 @@ class Case:
     bound: float
     calls: list
     sequences: int = 1
+    capacity: int = 192                      # tokens of a sequence
     scale: float = 1.0                       # of the inputs
     function: str = None                     # that it calls; None: its own, of its name
 
@@ -85,8 +86,8 @@ def rows(width):
 
 def quant(width, bits, group, zero=False, pack_group=None, n=None, codebook=""):
     """Codes in rows, or packed for an activation in groups of `pack_group`; codebook: what the type says of it, if anything."""
-    planes = bits - 4 if 4 < bits < 8 else 0
-    stored = f", pack_group = {pack_group}, base = {8 if bits == 8 else 4}" + f", planes = {planes}" * bool(planes)
+    base = 8 if bits == 8 else 4 if bits >= 4 else 2
+    stored = f", pack_group = {pack_group}, base = {base}" + f", planes = {bits - base}" * (bits > base)
     return (f"tensor<{n or '?'}x{width}x!resq.quant<bits = {bits}, group = {group}, zero = {str(zero).lower()}, "
             f"layout = {'n16k4' if pack_group else 'row'}{codebook}{stored if pack_group else ''}>>")
 
@@ -243,17 +244,17 @@ def e4m3(width, group, pack_group=None, n=None):
     return quant(width, 8, group, False, pack_group, n, ", codebook = e4m3")
 
 
-def trellis(width, group, pack_group, n):
-    return quant(width, 4, group, False, pack_group, n, ", codebook = trellis, states = 4")
+def trellis(width, bits, group, pack_group, n):
+    return quant(width, bits, group, False, pack_group, n, f", codebook = trellis, states = {64 >> bits}")
 
 
 def quantised(m, n, branches, bias=False, bound=0, clip_by=False):
     """branches: (k, activation bits, activation group, weight bits, weight group, clip[, what shares an activation's range]).
-    clip_by: the clips are params. Bits are "e" where codes are E4M3, on both sides, without a clip, and "tcq" for weights of trellis codes."""
+    clip_by: the clips are params. Bits are "e" where codes are E4M3, on both sides, without a clip, and "tcq3" or "tcq4" for weights of trellis codes."""
     body, activations, weights, a_types, w_types = [], [], [], [], []
     for i, (k, abits, group, wbits, wgroup, clip, *shared) in enumerate(branches):
         floats = wbits == "e"
-        row, packed = (e4m3(k, wgroup, packed_for, n) if floats else trellis(k, wgroup, packed_for, n) if wbits == "tcq"
+        row, packed = (e4m3(k, wgroup, packed_for, n) if floats else trellis(k, int(wbits[3]), wgroup, packed_for, n) if str(wbits).startswith("tcq")
                        else quant(k, wbits, wgroup, False, packed_for, n) for packed_for in (None, group))
         w, _ = m.param([n, k], "F32", [("resq.quantize_weight {x} : {t} -> {r}", row),
                                        ("resq.pack {x} : {t} -> {r}", packed)])
@@ -314,13 +315,18 @@ def quantised_module():
     quantised(m, 21, [(112, 4, 56, 4, 56, 0.61, 112), (16, 8, 8, 5, 16, 0.97)], clip_by=True)
     for abits in (2, 4, 7, 8):  # trellis weights, whose padding is no zero
         for n, k in [(1, 8), (17, 45), (33, 7), (50, 130)]:
-            quantised(m, n, [(k, abits, k, "tcq", k, 1.0)])
+            quantised(m, n, [(k, abits, k, "tcq4", k, 1.0)])
     for abits in (4, 8):
-        quantised(m, 24, [(42, abits, 42, "tcq", 42, 0.9), (6, 8, 6, 8, 6, 1.0)], bias=True)
-        quantised(m, 24, [(45, abits, 9, "tcq", 45, 1.0), (6, 8, 6, 8, 6, 1.0)])
-        quantised(m, 35, [(45, abits, 9, "tcq", 9, 1.0, 45), (30, 8, 10, 8, 30, 1.0)], bias=True)
-        quantised(m, 19, [(64, abits, 32, "tcq", 32, 1.0), (30, abits, 10, "tcq", 30, 1.0)])
-        quantised(m, 24, [(42, abits, 42, "tcq", 42, 1.0), (6, "e", 6, "e", 6, None)], bound=2e-6)
+        quantised(m, 24, [(42, abits, 42, "tcq4", 42, 0.9), (6, 8, 6, 8, 6, 1.0)], bias=True)
+        quantised(m, 24, [(45, abits, 9, "tcq4", 45, 1.0), (6, 8, 6, 8, 6, 1.0)])
+        quantised(m, 35, [(45, abits, 9, "tcq4", 9, 1.0, 45), (30, 8, 10, 8, 30, 1.0)], bias=True)
+        quantised(m, 19, [(64, abits, 32, "tcq4", 32, 1.0), (30, abits, 10, "tcq4", 30, 1.0)])
+        quantised(m, 24, [(42, abits, 42, "tcq4", 42, 1.0), (6, "e", 6, "e", 6, None)], bound=2e-6)
+    for n, k, abits in [(17, 45, 4), (33, 7, 8), (50, 130, 8)]:
+        quantised(m, n, [(k, abits, k, "tcq3", k, 1.0)])
+    quantised(m, 35, [(45, 8, 9, "tcq3", 9, 1.0, 45), (30, 8, 10, 8, 30, 1.0)], bias=True)
+    quantised(m, 19, [(64, 4, 32, "tcq3", 32, 1.0), (30, 8, 10, "tcq4", 30, 1.0)])
+    quantised(m, 19, [(64, 6, 16, 2, 16, 0.75), (24, 7, 8, 3, 24, 1.0)], bias=True)
     for width, group, bits in [(1, 1, 8), (45, 45, 8), (45, 9, 8), (72, 24, 8), (45, 9, 4), (33, 33, 5)]:
         embed_codes(m, 37, width, group, bits)
     for width, group in [(45, 45), (72, 24), (45, 9)]:
@@ -374,7 +380,7 @@ def schedule():
     return calls
 
 
-def cache(m, label, heads, group, size, keys, values, bound, sketch=None, order=schedule):
+def cache(m, label, heads, group, size, keys, values, bound, sketch=None, order=schedule, value_bound=0, capacity=192):
     """sketch: rows and columns of S, where keys are signs. order: gives the (position, sequence) of the calls' rows."""
     name = f"{label}_{heads}x{group}x{size}"
     get, use = [], ""
@@ -387,9 +393,9 @@ def cache(m, label, heads, group, size, keys, values, bound, sketch=None, order=
         f"resq.kv_append @c.{name}, %a1, %a2 at %a3, %a4{use} : {rows(width)}, {rows(width)}, tensor<?xi32>",
         f"%y0 = resq.attention @c.{name}, %a0 at %a3, %a4{use} {{scale = 0.25 : f32}} : {rows(q)}, tensor<?xi32> -> {rows(q)}"]
     calls = [Call(len(c), {3: [p for p, _ in c], 4: [s for _, s in c]}) for c in order()]
-    m.function(f"attention_{name}", [q, width, width, 0, 0], body, [q], bound, calls, sequences=3)
+    m.function(f"attention_{name}", [q, width, width, 0, 0], body, [q], bound, calls, sequences=3, capacity=capacity)
     # At position 0 attention gives the value as decoded: codes are the same on all levels.
-    m.again(f"value_{name}", 0, [Call(3, {3: [0, 0, 0], 4: [0, 1, 2]})])
+    m.again(f"value_{name}", value_bound, [Call(3, {3: [0, 0, 0], 4: [0, 1, 2]})])
 
 
 def cache_module():
@@ -412,7 +418,27 @@ def cache_module():
     return m
 
 
+def deep_schedule():
+    """A prompt, and single tokens, deep enough for several splits of the positions; a mixed batch of few rows, and of many."""
+    calls = [[(i, 0) for i in range(601)], [(i, 1) for i in range(23)], [(601, 0), (23, 1), (0, 2)], [(602, 0)], [(24, 1)]]
+    calls.append([(i, 1) for i in range(25, 95)] + [(603, 0), (1, 2), (2, 2)])
+    return calls
+
+
+def fast_module():
+    """Caches that a GPU's fast kernels take, whose results are within bounds: exact kernels have all that cache_module has."""
+    m = Module("fast", 15)
+    for label, heads, group, size, keys, values, bound in [
+            ("f32", 2, 3, 64, CODES["f32"], CODES["f32"], 1e-5), ("f16", 1, 4, 128, CODES["f16"], CODES["f16"], 1e-5),
+            ("int4", 2, 4, 128, split_code(4, 16), split_code(4, 16), 1e-5), ("int4odd", 3, 1, 48, CODES["int4"], split_code(4, 8), 1e-5),
+            ("int4wide", 1, 9, 64, split_code(4, 8), split_code(4, 8), 1e-5), ("mixed", 2, 3, 64, split_code(4, 8), CODES["f16"], 1e-5),
+            ("lm4", 2, 3, 64, split_code(4, 8, "lm"), split_code(4, 8, "lm"), 5e-4)]:
+        cache(m, label, heads, group, size, keys, values, bound, order=deep_schedule, value_bound=bound, capacity=640)
+    return m
+
+
 MODULES = (float_module, method_module, quantised_module, cache_module)
+FAST_MODULES = (fast_module,)  # of a GPU alone: on CPUs cache_module has the same kernels
 
 
 def inputs_of(case, call, rng):

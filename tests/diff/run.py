@@ -48,7 +48,7 @@ def build(module, o):
 def run_case(model, case, level, threads, at_once=0):
     """Results of all calls, one after the other: caches keep what earlier calls wrote. at_once: rows a call, 0: all of it."""
     rng, results = random.Random(case.name), []
-    run = session.Session(model, level, threads, case.sequences)
+    run = session.Session(model, level, threads, case.sequences, case.capacity)
     for call in case.calls:
         rows, inputs = call.result_rows or call.rows, cases.inputs_of(case, call, rng)
         if at_once and not call.result_rows:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Whole small models at level cuda on a machine without a GPU: the fake driver (tests/gpu/fake_cuda.h) runs their launch lists,
-graphs included, on the emulator, and the logits are level generic's, bit for bit."""
+graphs included, on the emulator, and the logits are level generic's, bit for bit or within the bounds of fast arithmetic."""
 import os
 import subprocess
 import sys
@@ -13,9 +13,12 @@ CAPABILITIES = {"sm_90a": "90", "sm_80": "80"}
 SMALL = ["--width", "32", "--heads", "2", "--kv-heads", "1", "--layers", "1", "--intermediate", "48", "--vocabulary", "270"]
 ROWS = "--gpu-rows=4,24"
 COMMON = ["--calibration-windows=1"]
-# Floats and a cache of signs; codes of integers and of E4M3, and rotations. All kinds of them: tests/gpu/suite.py, on a GPU.
-MODELS = {"float": ("sm_90a", ["--scheme=none", "--kv=keys=qjl:rows=4d:buffer=32,values=f16"]),
-          "codes": ("sm_80", ["--scheme=resq-w4a8kv4", "--high=e4m3"])}
+EXACT = "--gpu-arithmetic=exact"
+# Floats and a cache of signs; codes of integers and of E4M3, and rotations; then fast kernels, whose logits may be so far from
+# level generic's, in norm. All kinds of them: tests/gpu/suite.py, on a GPU.
+MODELS = {"float": ("sm_90a", ["--scheme=none", "--kv=keys=qjl:rows=4d:buffer=32,values=f16", EXACT], 0),
+          "codes": ("sm_80", ["--scheme=resq-w4a8kv4", "--high=e4m3", EXACT], 0),
+          "fast": ("sm_90a", ["--scheme=none", "--kv=f16"], 1e-5)}
 
 
 def kernels(source, chip, *options):
@@ -32,7 +35,7 @@ def kernels(source, chip, *options):
 
 def compile_both(model, emit):
     """The artifact, and the environment in which the GPU is the fake one with its kernels."""
-    chip, options = MODELS[model]
+    chip, options, _ = MODELS[model]
     source, options = make_tiny("emulated.gguf", *SMALL), [*options, *COMMON]
     artifact = compile_model(source, *options, "--levels=generic,cuda", ROWS, emit=emit)
     return artifact, {**os.environ, "RESQ_LIBCUDA": os.path.join(BUILD, "lib", "libfake_cuda.so"),
@@ -44,7 +47,8 @@ class Emulated(unittest.TestCase):
 
     def check(self, model):
         artifact, environment = compile_both(model, "shared")
-        done = subprocess.run([sys.executable, os.path.join(ROOT, "tests/gpu/checks.py"), artifact], stdout=subprocess.PIPE,
+        done = subprocess.run([sys.executable, os.path.join(ROOT, "tests/gpu/checks.py"), artifact, str(MODELS[model][2])],
+                              stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=600, env=environment)
         self.assertEqual(done.returncode, 0, done.stdout[-2000:])
 

@@ -74,6 +74,8 @@ fuzz() {
   mkdir -p "$corpus" "$findings"
   if [[ -x $target ]] && prepare "$name" "$corpus"; then
     [[ $name != gguf ]] || options+=(-max_len=131072)
+    # Two processes in turn may each take two seconds of processor time: more where the machine is busy.
+    [[ $name != bytecode ]] || options+=(-timeout=120)
     # Passes of the compiler over a module: seconds where the machine is busy. Pipelines are short.
     [[ $name != pipeline ]] || options+=(-timeout=600 -max_len=256)
     [[ ! -r tests/fuzz/$name.dict ]] || options+=(-dict="tests/fuzz/$name.dict")

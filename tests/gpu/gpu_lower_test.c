@@ -85,7 +85,8 @@ static void ptx_assembles(void **state) {
     assert_false(mlirModuleIsNull(module));
     resq_entries entries = {0};
     MlirOperation root = mlirModuleGetOperation(module);
-    assert_true(resq_lower_gpu(root, &resq_gpu_targets[i], 5, &entries));
+    const resq_gpu_lowering how = {.chip = &resq_gpu_targets[i]};
+    assert_true(resq_lower_gpu(root, &how, 5, &entries));
     resq_object_source source;
     resq_bytes ptx;
     resq_error err;
@@ -148,8 +149,9 @@ static void table_holds_launches(void **state) {
       assert_non_null(strstr(p->gpu_images[j].ptx, l->kernel));
       assert_string_equal(e->op_names[l->op], "linear: linear_f32");
       const resq_linear_f32_shape shape = {576, 1536, 1536, 576};
-      const resq_gpu_plan plan =
-          resq_linear_f32_plan(&shape, e->max_rows, p->gpu_images[j].capability);
+      const resq_gpu_plan plan = resq_linear_f32_plan(
+          &shape,
+          (resq_gpu_setting){.max_rows = e->max_rows, .capability = p->gpu_images[j].capability});
       assert_int_equal(l->items_per_row, plan.items_per_row);
       assert_int_equal(l->items_per_block, plan.items_per_block);
       assert_int_equal(l->blocks_per_sm, plan.blocks_per_sm);

@@ -5,7 +5,7 @@
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{weights=1})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=WEIGHTS
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{high=int9})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=HIGH
 // RUN: not resq-opt --pass-pipeline="builtin.module(resq-quantize{steps=40 clip=1.5})" --split-input-file %s -o /dev/null 2>&1 | FileCheck %s --check-prefix=STEPS
-// WEIGHTS: resq-quantize: weights is '1', allowed: 2 to 8, tcq4
+// WEIGHTS: resq-quantize: weights is '1', allowed: 2 to 8, tcq3, tcq4
 // HIGH: resq-quantize: high is 'int9', allowed: int2 to int8, e4m3
 // STEPS: resq-quantize: steps is 40 (allowed: 1 to 39), clip is 1.5 (allowed: above 0 to 1, or auto)
 

@@ -45,7 +45,9 @@ static void packed_types_say_how_they_are_stored(void **state) {
   static const struct {
     resq_codebook codebook;
     int64_t base, planes, bytes; // of [20, 36] with pack groups of 12, padded to 16
-  } cases[] = {{{RESQ_CODE_INTEGER, 3, 0}, 4, 0, 2 * 6 * 64 + 32 * 2},
+  } cases[] = {{{RESQ_CODE_INTEGER, 2, 0}, 2, 0, 2 * 6 * 32 + 32 * 2},
+               {{RESQ_CODE_INTEGER, 3, 0}, 2, 1, 2 * 6 * 48 + 32 * 2},
+               {{RESQ_CODE_TRELLIS, 3, 8}, 2, 1, 2 * 6 * 48 + 32 * 2},
                {{RESQ_CODE_INTEGER, 6, 0}, 4, 2, 2 * 6 * 96 + 32 * 2},
                {{RESQ_CODE_E4M3, 8, 0}, 8, 0, 2 * 6 * 128 + 32 * 2},
                {{RESQ_CODE_TRELLIS, 4, 4}, 4, 0, 2 * 6 * 64 + 32 * 2}};

@@ -108,7 +108,8 @@ static void launches(void **state) {
   MlirContext ctx = resqContextCreate();
   MlirModule module = parse(ctx, norms);
   resq_entries entries = {0};
-  assert_true(resq_lower_gpu(mlirModuleGetOperation(module), &resq_gpu_targets[0], 16, &entries));
+  const resq_gpu_lowering how = {&resq_gpu_targets[0], RESQ_GPU_EXACT};
+  assert_true(resq_lower_gpu(mlirModuleGetOperation(module), &how, 16, &entries));
   assert_int_equal(entries.count, 1);
   const resq_lowered_entry *e = &entries.items[0];
   assert_null(e->row.gpu); // has the launches of all chips

@@ -115,7 +115,8 @@ static double weight_of(const problem *p, int64_t row, int64_t column) {
 static double code_of(const problem *p, int64_t row, int64_t column) {
   if (column < LOW)
     return p->low_codes[row * LOW + column];
-  return (double)resq_weight_value(p->high_kind, p->high_codes[row * HIGH + column - LOW]);
+  return (double)resq_weight_value(resq_codebook_of(p->high_kind, 8),
+                                   p->high_codes[row * HIGH + column - LOW]);
 }
 
 /// tr((W - Wq) H (W - Wq)^T).

@@ -1,62 +1,66 @@
 //===-- gpu_attention_test.c - fast GPU attention and cache, emulated -----===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// kv_append_fast.h codes what level "generic" codes, bit for bit; attention_fast.h over that cache
-// agrees with generic's over its own, at odd lengths, with several sequences, with splits that get
-// nothing, and with memory that nobody wrote full of NaN.
+// Launched as plans of fast arithmetic say, kv_append codes what level "generic" codes, bit for bit, and attention over
+// that cache agrees with generic's over its own: kernels of few and of many rows, at odd lengths, with several
+// sequences, with splits, with more heads than a block takes, and with memory that nobody wrote full of NaN.
 #define RESQ_EMULATED "tests/gpu/emulator/device_host.h"
-#include "kernels/nvptx/attention_fast.h"
-#include "kernels/nvptx/kv_append_fast.h"
+#define RESQ_LEVEL cuda
+#define RESQ_GPU_KERNELS
+#define RESQ_SM 90
+#include "kernels/nvptx/attention_cuda.c"
+#include "kernels/nvptx/kv_append_cuda.c"
 #include "tests/gpu/emulator/emulator.c"
+#define CALLS_OF_CPU
+#include "tests/gpu/kernels/calls.h"
 
 #include "quant_harness.h"
 
-enum { CAPACITY = 192, SEQUENCES = 2, KV_HEADS = 2 };
+enum { CAPACITY = 448, SEQUENCES = 2, KV_HEADS = 2 };
 
 typedef struct attention_case {
   const char *name;
   resq_kv_format keys, values;
-  int64_t group, size;
-  int splits;
+  int64_t group;
   double bound;
   // Made from these.
   int64_t rows;
   const float *k, *v, *q;
   const int32_t *positions, *sequences;
   uint8_t *cache;
-  float *y, *partials;
-  uint32_t *counters;
+  float *y;
+  uint8_t *scratch;
+  int64_t variant;
 } attention_case;
 
+#define FORMATS(c)                                                                                 \
+  c->keys.kind, c->keys.bits, c->keys.high, 0, c->values.kind, c->values.bits, c->values.high
 static void append_generic(resq_worker *w, void *p) {
   const attention_case *c = p;
+  const int64_t width = KV_HEADS * c->keys.size;
   resq_kv_append_generic(w, 0, c->k, c->v, c->positions, c->sequences, NULL, c->cache, c->rows,
-                         KV_HEADS * c->size, KV_HEADS * c->size, CAPACITY, KV_HEADS, c->size,
-                         c->keys.kind, c->keys.bits, c->keys.high, 0, c->values.kind,
-                         c->values.bits, c->values.high);
+                         width, width, CAPACITY, KV_HEADS, c->keys.size, FORMATS(c));
 }
 static void append_fast(void *p) {
   const attention_case *c = p;
-  resq_kv_append_fast(c->k, c->v, c->positions, c->sequences, c->cache, c->rows, KV_HEADS * c->size,
-                      KV_HEADS * c->size, CAPACITY, KV_HEADS, c->size, c->keys.kind, c->keys.bits,
-                      c->keys.high, c->values.kind, c->values.bits, c->values.high);
+  const int64_t width = KV_HEADS * c->keys.size;
+  resq_kv_append_cuda(c->k, c->v, c->positions, c->sequences, NULL, c->cache, c->rows, width, width,
+                      CAPACITY, KV_HEADS, c->keys.size, FORMATS(c), c->variant, NULL);
 }
-static float scale_of(const attention_case *c) { return c->size == 128 ? 0.088388f : 0.125f; }
+static float scale_of(const attention_case *c) { return c->keys.size == 128 ? 0.088388f : 0.125f; }
 static void attention_generic(resq_worker *w, void *p) {
   const attention_case *c = p;
-  const int64_t heads = KV_HEADS * c->group, width = heads * c->size;
+  const int64_t heads = KV_HEADS * c->group, width = heads * c->keys.size;
   resq_attention_generic(w, 0, c->q, c->positions, c->sequences, NULL, c->cache, c->y, c->rows,
-                         width, width, CAPACITY, heads, KV_HEADS, c->size, scale_of(c),
-                         c->keys.kind, c->keys.bits, c->keys.high, 0, c->values.kind,
-                         c->values.bits, c->values.high);
+                         width, width, CAPACITY, heads, KV_HEADS, c->keys.size, scale_of(c),
+                         FORMATS(c));
 }
 static void attention_fast(void *p) {
   const attention_case *c = p;
-  const int64_t heads = KV_HEADS * c->group, width = heads * c->size;
-  resq_attention_fast(c->q, c->positions, c->sequences, c->cache, c->y, width, width, CAPACITY,
-                      heads, KV_HEADS, c->size, scale_of(c), c->keys.kind, c->keys.bits,
-                      c->keys.high, c->values.kind, c->values.bits, c->values.high, c->partials,
-                      c->counters);
+  const int64_t heads = KV_HEADS * c->group, width = heads * c->keys.size;
+  resq_attention_cuda(c->q, c->positions, c->sequences, NULL, c->cache, c->y, c->rows, width, width,
+                      CAPACITY, heads, KV_HEADS, c->keys.size, scale_of(c), FORMATS(c), c->variant,
+                      c->scratch);
 }
 
 static void expect_no_fault(const char *fault) {
@@ -77,7 +81,7 @@ static void compare_caches(const attention_case *c, uint8_t *generic, uint8_t *f
         const int64_t bytes = resq_kv_code_bytes(&a);
         for (int64_t i = 0; i < bytes; i++)
           assert_int_equal(resq_kv_unit(&a, position, i / a.unit)[i % a.unit],
-                           b.codes[resq_kv_word_offset(bytes, position, i)]);
+                           *resq_gpu_kv_byte(&b, RESQ_GPU_KV_WORDS, position, i));
         for (int part = 0; part < 2; part++) {
           if (a.scales[part] && (part == 0 || a.high > 0))
             assert_memory_equal(a.scales[part] + 2 * position, b.scales[part] + 2 * position, 2);
@@ -98,39 +102,105 @@ static double distance(const float *a, const float *b, int64_t n) {
   return d == d ? d : 1e30;
 }
 
-enum { LENGTHS = 2 };
-static const int lengths[LENGTHS] = {131, 17};
+static float next_float(uint64_t *random) {
+  return (float)(int64_t)(next_random(random) >> 40) / 0x1p23f - 1.0f;
+}
+
+/// Runs a kernel as its plan says on a chip of `multiprocessors`, unless it needs fewer blocks.
+static void launch(const resq_gpu_plan *plan, int64_t multiprocessors, void (*kernel)(void *),
+                   attention_case *c) {
+  const int64_t items = c->rows * plan->items_per_row;
+  const int64_t blocks = resq_plan_ceil(items, plan->items_per_block);
+  c->variant = plan->variant;
+  c->scratch = aligned_bytes((size_t)plan->scratch_bytes + 1);
+  expect_no_fault(
+      emulator_run((emulator_launch){.blocks_x = (int)resq_plan_least(blocks, multiprocessors),
+                                     .blocks_y = 1,
+                                     .threads = plan->threads,
+                                     .shared_bytes = (uint32_t)plan->shared_bytes,
+                                     .seed = 2},
+                   kernel, c));
+  free(c->scratch);
+}
+
+static void check_distance(const attention_case *c, const char *how, const float *got,
+                           const float *want, int64_t n) {
+  const double d = distance(got, want, n);
+  if (!(d <= c->bound * c->bound))
+    fail_msg("%s, %s: the square of the distance is %g", c->name, how, d);
+}
+
+enum { LONG = 389, SHORT = 17, ROWS = LONG + SHORT };
+
+/// Attention of all rows, and of some, against generic's.
+static void compare_attention(attention_case *c, uint8_t *generic, uint8_t *fast,
+                              const float *queries) {
+  const int64_t width = KV_HEADS * c->group * c->keys.size;
+  const resq_attention_shape shape = {width,    width,        KV_HEADS * c->group,
+                                      KV_HEADS, c->keys.size, FORMATS(c)};
+  float *want = aligned_bytes((size_t)(ROWS * width) * 4);
+  float *got = aligned_bytes((size_t)(ROWS * width) * 4);
+  // Of both sequences the last rows, and one in the middle; then neighbors of both, as in a piece of a prompt.
+  const int32_t some[] = {LONG - 1, SHORT - 1, 63}, of[] = {0, 1, 0};
+  int32_t many[40], of_many[40];
+  for (int i = 0; i < 40; i++) {
+    of_many[i] = i >= 29;
+    many[i] = of_many[i] ? i - 29 : 300 + i;
+  }
+  const struct {
+    const char *how;
+    const int32_t *positions, *sequences;
+    int64_t rows, max_rows, multiprocessors;
+  } calls[] = {{"few rows", some, of, 3, 16, 6 * 5},
+               {"few rows, fewer blocks than rows", some, of, 3, 16, 2},
+               {"many rows", many, of_many, 40, 2048, 3}};
+  for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+    c->rows = calls[i].rows;
+    c->positions = calls[i].positions;
+    c->sequences = calls[i].sequences;
+    c->q = queries;
+    c->cache = generic;
+    c->y = want;
+    run_kernel(attention_generic, c, 1);
+    c->cache = fast;
+    c->y = got;
+    const resq_gpu_plan plan =
+        resq_attention_plan(&shape, (resq_gpu_setting){calls[i].max_rows, 90, RESQ_GPU_FAST});
+    assert_int_equal(plan.variant,
+                     calls[i].max_rows == 16 ? RESQ_ATTENTION_FEW : RESQ_ATTENTION_MANY);
+    memset(got, 0xff, (size_t)(c->rows * width) * 4);
+    launch(&plan, calls[i].multiprocessors, attention_fast, c);
+    check_distance(c, calls[i].how, got, want, c->rows * width);
+  }
+  free(want);
+  free(got);
+}
 
 static void run_case(const char *name, resq_kv_format keys, resq_kv_format values, int64_t group,
-                     int64_t size, int splits, double bound) {
-  attention_case c = {.name = name,
-                      .keys = keys,
-                      .values = values,
-                      .group = group,
-                      .size = size,
-                      .splits = splits,
-                      .bound = bound};
-  const int64_t width = KV_HEADS * c.size, queries = c.group * width;
-  const int64_t rows = lengths[0] + lengths[1];
+                     double bound) {
+  attention_case c = {.name = name, .keys = keys, .values = values, .group = group, .bound = bound};
+  const int64_t width = KV_HEADS * keys.size;
   uint64_t random = 7;
-  int32_t *positions = aligned_bytes((size_t)rows * 4),
-          *sequences = aligned_bytes((size_t)rows * 4);
-  float *k = aligned_bytes((size_t)(rows * width) * 4),
-        *v = aligned_bytes((size_t)(rows * width) * 4);
-  for (int64_t r = 0; r < rows; r++) {
-    sequences[r] = r >= lengths[0];
-    positions[r] = (int32_t)(r - (sequences[r] ? lengths[0] : 0));
+  int32_t *positions = aligned_bytes(ROWS * 4), *sequences = aligned_bytes(ROWS * 4);
+  float *k = aligned_bytes((size_t)(ROWS * width) * 4),
+        *v = aligned_bytes((size_t)(ROWS * width) * 4),
+        *q = aligned_bytes((size_t)(40 * group * width) * 4);
+  for (int r = 0; r < ROWS; r++) {
+    sequences[r] = r >= LONG;
+    positions[r] = r - (sequences[r] ? LONG : 0);
   }
-  for (int64_t i = 0; i < rows * width; i++) {
-    k[i] = (float)(int64_t)(next_random(&random) >> 40) / 0x1p23f - 1.0f + 0.1f * (float)(i % 3);
-    v[i] = (float)(int64_t)(next_random(&random) >> 40) / 0x1p23f - 1.0f;
+  for (int64_t i = 0; i < ROWS * width; i++) {
+    k[i] = next_float(&random) + 0.1f * (float)(i % 3);
+    v[i] = next_float(&random);
   }
-  const size_t bytes = (size_t)((resq_kv_vector_bytes(c.keys) + resq_kv_vector_bytes(c.values)) *
+  for (int64_t i = 0; i < 40 * group * width; i++)
+    q[i] = 3.0f * next_float(&random);
+  const size_t bytes = (size_t)((resq_kv_vector_bytes(keys) + resq_kv_vector_bytes(values)) *
                                 KV_HEADS * CAPACITY * SEQUENCES);
   uint8_t *generic = aligned_bytes(bytes), *fast = aligned_bytes(bytes);
   memset(generic, 0xff, bytes);
   memset(fast, 0xff, bytes);
-  c.rows = rows;
+  c.rows = ROWS;
   c.k = k;
   c.v = v;
   c.positions = positions;
@@ -138,48 +208,13 @@ static void run_case(const char *name, resq_kv_format keys, resq_kv_format value
   c.cache = generic;
   run_kernel(append_generic, &c, 1);
   c.cache = fast;
-  expect_no_fault(emulator_run((emulator_launch){.blocks_x = 3,
-                                                 .blocks_y = 1,
-                                                 .threads = 64,
-                                                 .shared_bytes = 2 * RESQ_KV_APPEND_SHARED,
-                                                 .seed = 1},
-                               append_fast, &c));
+  const resq_kv_append_shape shape = {width, width, KV_HEADS, keys.size, FORMATS((&c))};
+  const resq_gpu_plan plan = resq_kv_append_plan(&shape, (resq_gpu_setting){16, 90, RESQ_GPU_FAST});
+  assert_int_equal(plan.variant, RESQ_GPU_KV_WORDS);
+  launch(&plan, 3, append_fast, &c);
   compare_caches(&c, generic, fast);
-
-  // The last rows of both sequences, and one in the middle.
-  int32_t at[] = {lengths[0] - 1, lengths[1] - 1, 63}, of[] = {0, 1, 0};
-  c.rows = 3;
-  c.positions = at;
-  c.sequences = of;
-  float *q = aligned_bytes((size_t)(3 * queries) * 4),
-        *want = aligned_bytes((size_t)(3 * queries) * 4);
-  float *got = aligned_bytes((size_t)(3 * queries) * 4);
-  for (int64_t i = 0; i < 3 * queries; i++)
-    q[i] = 3.0f * ((float)(int64_t)(next_random(&random) >> 40) / 0x1p23f - 1.0f);
-  c.q = q;
-  c.cache = generic;
-  c.y = want;
-  run_kernel(attention_generic, &c, 1);
-  c.cache = fast;
-  c.y = got;
-  c.partials = aligned_bytes(
-      (size_t)(3 * KV_HEADS * c.splits * resq_attention_partial(c.group, c.size)) * 4);
-  c.counters = aligned_bytes(3 * KV_HEADS * 4);
-  memset(c.counters, 0, 3 * KV_HEADS * 4);
-  assert_true(resq_attention_takes(c.keys) && resq_attention_takes(c.values));
-  const resq_attention_plan plan = resq_attention_plan_of(c.keys, c.values);
-  expect_no_fault(emulator_run((emulator_launch){.blocks_x = c.splits,
-                                                 .blocks_y = 3 * KV_HEADS,
-                                                 .threads = plan.warps * RESQ_WARP,
-                                                 .shared_bytes = plan.shared,
-                                                 .seed = 2},
-                               attention_fast, &c));
-  const double d = distance(got, want, 3 * queries);
-  if (!(d <= c.bound * c.bound))
-    fail_msg("%s: the square of the distance is %g", c.name, d);
-  for (int i = 0; i < 3 * KV_HEADS; i++)
-    assert_int_equal(c.counters[i], 0);
-  void *all[] = {positions, sequences, k, v, generic, fast, q, want, got, c.partials, c.counters};
+  compare_attention(&c, generic, fast, q);
+  void *all[] = {positions, sequences, k, v, q, generic, fast};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     free(all[i]);
 }
@@ -190,31 +225,58 @@ static void run_case(const char *name, resq_kv_format keys, resq_kv_format value
 
 static void test_int4(void **state) {
   (void)state;
-  run_case("8B", INT4(128, 16), INT4(128, 16), 4, 128, 2, 1e-5);
+  run_case("8B", INT4(128, 16), INT4(128, 16), 4, 1e-5);
 }
 static void test_int4_small(void **state) {
   (void)state;
-  run_case("SmolLM2", INT4(64, 8), INT4(64, 8), 3, 64, 5, 1e-5);
+  run_case("SmolLM2", INT4(64, 8), INT4(64, 8), 3, 1e-5);
+  run_case("odd", INT4(48, 8), INT4(48, 0), 9, 1e-5); // in two pieces
 }
 static void test_lloyd_max(void **state) {
   (void)state;
-  run_case("lm", LM4(64, 8), LM4(64, 0), 7, 64, 1, 3e-4);
+  run_case("lm", LM4(64, 8), LM4(64, 0), 7, 5e-4);
 }
 static void test_mixed(void **state) {
   (void)state;
-  run_case("lm and int", LM4(128, 16), INT4(128, 0), 8, 128, 1, 3e-4);
+  run_case("lm and int", LM4(128, 16), INT4(128, 0), 8, 5e-4);
+  run_case("int and f32", INT4(64, 16), FLOAT(64, RESQ_KV_F32), 1, 1e-5);
 }
 static void test_floats(void **state) {
   (void)state;
-  run_case("f16", FLOAT(64, RESQ_KV_F16), FLOAT(64, RESQ_KV_F16), 3, 64, 2, 1e-5);
-  run_case("f32", FLOAT(64, RESQ_KV_F32), FLOAT(64, RESQ_KV_F32), 2, 64, 1, 1e-5);
+  run_case("f16", FLOAT(64, RESQ_KV_F16), FLOAT(64, RESQ_KV_F16), 3, 1e-5);
+  run_case("f32", FLOAT(32, RESQ_KV_F32), FLOAT(32, RESQ_KV_F32), 2, 1e-5);
+}
+
+/// One layout for what appends and what reads, in entries of any size; other formats and chips keep generic's.
+static void test_layouts(void **state) {
+  (void)state;
+  const resq_kv_format good = INT4(64, 8), odd = {64, RESQ_KV_INT, 3, 8, 0};
+  const struct {
+    resq_kv_format keys, values;
+    resq_gpu_setting setting;
+    resq_gpu_kv_layout layout;
+  } cases[] = {
+      {good, good, {16, 90, RESQ_GPU_FAST}, RESQ_GPU_KV_WORDS},
+      {good, good, {2048, 90, RESQ_GPU_FAST}, RESQ_GPU_KV_WORDS},
+      {good, odd, {16, 90, RESQ_GPU_FAST}, RESQ_GPU_KV_TILES},
+      {good, good, {16, 90, RESQ_GPU_EXACT}, RESQ_GPU_KV_TILES},
+      {good, good, {16, 80, RESQ_GPU_FAST}, RESQ_GPU_KV_TILES},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const attention_case c = {.keys = cases[i].keys, .values = cases[i].values};
+    const resq_kv_append_shape append = {128, 128, 2, 64, FORMATS((&c))};
+    const resq_attention_shape attention = {256, 256, 4, 2, 64, FORMATS((&c))};
+    assert_int_equal(resq_kv_append_plan(&append, cases[i].setting).variant, cases[i].layout);
+    assert_int_equal(resq_attention_plan(&attention, cases[i].setting).variant < 4,
+                     cases[i].layout == RESQ_GPU_KV_WORDS);
+  }
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_int4),      cmocka_unit_test(test_int4_small),
       cmocka_unit_test(test_lloyd_max), cmocka_unit_test(test_mixed),
-      cmocka_unit_test(test_floats),
+      cmocka_unit_test(test_floats),    cmocka_unit_test(test_layouts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -165,7 +165,7 @@ static void scales_by_group(void **state) {
                         .stages = 2,
                         .units = 8,
                         .blocks = 3,
-                        .b = {{.k = 128, .group = 32, .wgroup = 32, .abits = 4, .wbits = 3}}});
+                        .b = {{.k = 128, .group = 32, .wgroup = 32, .abits = 4, .wbits = 4}}});
 }
 
 static void sixteen_rows(void **state) {

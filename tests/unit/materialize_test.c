@@ -481,7 +481,8 @@ static void test_packed_e4m3(void **state) {
   assert_int_equal(size, resq_packed_weight_size(OUT, IN, 4, IN, 8));
   for (int n = 0; n < 32; ++n)
     for (int k = 0; k < IN; ++k) {
-      int64_t at = resq_packed_code_place(n, k, IN, 4, 8).byte;
+      int64_t at =
+          resq_packed_unit_at(n, k, IN, 4, 8) + resq_packed_index(n, resq_packed_column(k, 4));
       assert_int_equal(packed[at], n < OUT ? (uint8_t)codes[n * IN + k] : 0);
     }
   finish(&r);
@@ -493,54 +494,65 @@ static void test_e4m3_of_no_numbers(void **state) {
                "p : " E4M3_PACKED, "must be finite");
 }
 
-#define TRELLIS ", codebook = trellis, states = 4"
-
-/// Nibbles are the last bits of places; those of channels that do not exist close the ring.
-static void test_packed_trellis(void **state) {
-  (void)state;
-  result r = run(QUANT_RECIPE(LEAF, CODES("24", "4", TRELLIS), PACKED("24", "4", TRELLIS, "4")),
-                 (const char *const[]){"p : " PACKED("24", "4", TRELLIS, "4"), NULL});
+/// Codes are the last bits of places; those of channels that do not exist close the ring.
+static void check_packed_trellis(const char *recipe, const char *get, unsigned bits) {
+  result r = run(recipe, (const char *const[]){get, NULL});
   int8_t places[OUT * IN];
   float scales[OUT];
-  resq_weight_code how = {resq_codebook_of(RESQ_CODE_TRELLIS, 4), IN, 28, 2.0};
+  resq_weight_code how = {resq_codebook_of(RESQ_CODE_TRELLIS, bits), IN, 28, 2.0};
   resq_quantize_weight(1, w, OUT, IN, &how, places, scales);
   uint64_t size;
   const uint8_t *packed = param(&r, "p", &size);
-  assert_int_equal(size, resq_packed_weight_size(OUT, IN, 4, IN, 4));
+  assert_int_equal(size, resq_packed_weight_size(OUT, IN, 4, IN, bits));
   for (int n = 0; n < OUT; ++n)
     for (int k = 0; k < IN; ++k) {
-      int code[3];
-      for (int back = 0; back < 3; ++back)
-        code[back] =
-            resq_unpack_weight_code(packed, n / 16 * 16 + (n + 16 - back) % 16, k, IN, 4, 4) + 8;
-      assert_int_equal(16 * resq_trellis_state(code[1], code[2]) + code[0], places[n * IN + k]);
+      int state = 0, code = 0;
+      for (int back = resq_trellis_memory(bits); back >= 0; --back) {
+        if (back < resq_trellis_memory(bits))
+          state = resq_trellis_next(state, code, bits);
+        code = resq_unpack_weight_code(packed, n / 16 * 16 + (n + 16 - back) % 16, k, IN, 4, bits) +
+               resq_packed_offset(bits);
+      }
+      assert_int_equal(resq_trellis_place(state, code, bits), places[n * IN + k]);
     }
   finish(&r);
+}
+
+#define TRELLIS3 ", codebook = trellis, states = 8"
+#define TRELLIS4 ", codebook = trellis, states = 4"
+#define PACKED3 PACKED("24", "3", TRELLIS3, "2, planes = 1")
+#define PACKED4 PACKED("24", "4", TRELLIS4, "4")
+
+static void test_packed_trellis(void **state) {
+  (void)state;
+  check_packed_trellis(QUANT_RECIPE(LEAF, CODES("24", "3", TRELLIS3), PACKED3), "p : " PACKED3, 3);
+  check_packed_trellis(QUANT_RECIPE(LEAF, CODES("24", "4", TRELLIS4), PACKED4), "p : " PACKED4, 4);
 }
 
 /// On top of each other they stay rings from multiples of 16 on alone.
 static void test_piled_trellis(void **state) {
   (void)state;
-  expect_error(
-      "resq.param @p : " PACKED(
-          "48", "4", TRELLIS,
-          "4") " {\n" LEAF
-               "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " CODES(
-                   "24", "4",
-                   TRELLIS) "\n"
-                            "%2 = resq.concat %1, %1 dim 0 : " CODES("24", "4", TRELLIS) ", " CODES(
-                                "24",
-                                "4", TRELLIS) " -> " CODES("48", "4",
-                                                           TRELLIS) "\n"
-                                                                    "%3 = resq.pack %2 "
-                                                                    ": " CODES("48", "4", TRELLIS) " -> " PACKED(
-                                                                        "48", "4", TRELLIS,
-                                                                        "4") "\n"
-                                                                             "resq.yield %3 "
-                                                                             ": " PACKED(
-                                                                                 "48", "4", TRELLIS,
-                                                                                 "4") " }\n",
-      "p : " PACKED("48", "4", TRELLIS, "4"), "begin at row 24, allowed: multiples of 16");
+  expect_error("resq.param @p : " PACKED(
+                   "48", "4", TRELLIS4,
+                   "4") " {\n" LEAF
+                        "%1 = resq.quantize_weight %0 : tensor<24x16xf32> -> " CODES(
+                            "24", "4",
+                            TRELLIS4) "\n"
+                                      "%2 = resq.concat %1, %1 dim 0 : " CODES("24", "4", TRELLIS4) ", " CODES(
+                                          "24", "4",
+                                          TRELLIS4) " -> " CODES("48", "4",
+                                                                 TRELLIS4) "\n"
+                                                                           "%3 = resq.pack %2 "
+                                                                           ": " CODES("48", "4", TRELLIS4) " -> " PACKED(
+                                                                               "48", "4", TRELLIS4,
+                                                                               "4") "\n"
+                                                                                    "resq.yield %3 "
+                                                                                    ": " PACKED(
+                                                                                        "48", "4",
+                                                                                        TRELLIS4,
+                                                                                        "4") " }\n",
+               "p : " PACKED("48", "4", TRELLIS4, "4"),
+               "begin at row 24, allowed: multiples of 16");
 }
 
 static void test_panel(void **state) {
@@ -851,7 +863,7 @@ static void test_errors(void **state) {
                "p : tensor<4xf32>", "no tensor 'nope'");
   expect_error("resq.param @p : tensor<16x24xf32> { %0 = resq.leaf @m \"w\" : tensor<16x24xf32>\n"
                "resq.yield %0 : tensor<16x24xf32> }",
-               "p : tensor<16x24xf32>", "is 24x16, but the recipe says 16x24");
+               "p : tensor<16x24xf32>", "has shape [24, 16], but the recipe says [16, 24]");
   expect_error("resq.param @p : tensor<4xf32>", "p : tensor<4xf32>", "no recipe");
   expect_error("resq.param @p : tensor<4xf32> attributes {offset = 0 : i64, size = 16 : i64}",
                "p : tensor<4xf32>", "materialized already");

@@ -145,7 +145,8 @@ static void test_e4m3_codes(void **state) {
                   out);
   for (int c = 0; c < N; ++c)
     for (int k = 0; k < K; ++k) {
-      expected[resq_packed_code_place(c, k, K, GROUP, 8).byte] = (uint8_t)codes[c * K + k];
+      expected[resq_packed_unit_at(c, k, K, GROUP, 8) +
+               resq_packed_index(c, resq_packed_column(k, GROUP))] = (uint8_t)codes[c * K + k];
     }
   assert_memory_equal(out, expected, (size_t)size);
   free(out), free(expected);

@@ -39,7 +39,8 @@ static int64_t code_at(const linear_case *c, int64_t row, int64_t k) {
 }
 
 static uint8_t *weight_at(const linear_case *c, int64_t channel, int64_t k) {
-  return c->weight + resq_packed_code_place(channel, k, c->k, c->group, 8).byte;
+  return c->weight + resq_packed_unit_at(channel, k, c->k, c->group, 8) +
+         resq_packed_index(channel, resq_packed_column(k, c->group));
 }
 
 static void fill_case(linear_case *c, uint64_t seed) {

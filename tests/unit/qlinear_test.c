@@ -71,15 +71,22 @@ static void free_branch(branch *b) {
   free(b->weight);
 }
 
+/// The code of a channel's weight, `back` channels before in its tile, a ring.
+static int32_t stored_code(const branch *b, int64_t channel, int64_t k, int back) {
+  const int64_t there = channel / 16 * 16 + (channel + 16 - back) % 16;
+  return resq_unpack_weight_code(b->weight, there, k, b->k, b->group, b->wbits) +
+         resq_packed_offset(b->wbits);
+}
+
 /// What the stored code of a weight stands for.
 static int32_t weight_value(const branch *b, int64_t channel, int64_t k) {
-  int32_t code[3];
-  for (int back = 0; back < 3; ++back) // in its tile, a ring
-    code[back] = resq_unpack_weight_code(b->weight, channel / 16 * 16 + (channel + 16 - back) % 16,
-                                         k, b->k, b->group, b->wbits);
+  const int32_t code = stored_code(b, channel, k, 0);
   if (!b->trellis)
-    return code[0];
-  return resq_trellis_weights[16 * resq_trellis_state(code[1], code[2]) + code[0] + 8];
+    return code - resq_packed_offset(b->wbits);
+  int state = 0;
+  for (int back = resq_trellis_memory(b->wbits); back > 0; --back)
+    state = resq_trellis_next(state, stored_code(b, channel, k, back), b->wbits);
+  return resq_trellis_values(b->wbits)[resq_trellis_place(state, code, b->wbits)];
 }
 
 /// Adds the branch's product of (row, channel) to *value and its size to *magnitude.
@@ -175,9 +182,10 @@ static void check_case(int64_t rows, int64_t n, branch a, branch b, int with_bia
 static const branch none = {0};
 
 /// Of trellis codes.
-static branch trellis_shape(int64_t k, int64_t group, int64_t wgroup, int64_t abits) {
+static branch trellis_shape(int64_t k, int64_t group, int64_t wgroup, int64_t abits,
+                            int64_t wbits) {
   return (branch){
-      .k = k, .group = group, .wgroup = wgroup, .abits = abits, .wbits = 4, .trellis = 1};
+      .k = k, .group = group, .wgroup = wgroup, .abits = abits, .wbits = wbits, .trellis = 1};
 }
 
 static branch shape(int64_t k, int64_t group, int64_t wgroup, int64_t abits, int64_t wbits) {
@@ -229,24 +237,29 @@ static void test_groups(void **state) {
 
 /// Trellis weights: every path of rows and channels, both widths of activations that differ in how
 /// sums of weights are needed, groups with padding, which is no zero weight.
-static void test_trellis(void **state) {
-  (void)state;
+static void check_trellis(int64_t bits) {
   static const int64_t channels[] = {1, 16, 33},
                        groups[][2] = {{56, 3}, {8, 5}, {5, 7}, {13, 3}, {1, 6}, {44, 1}};
   for (size_t i = 0; i < sizeof(channels) / sizeof(*channels); ++i)
     for (int64_t r = 1; r <= 33; r += r < 17 ? 1 : 8)
-      check_case(r, channels[i], trellis_shape(45, 45, 45, r % 2 ? 8 : 4), shape(12, 12, 12, 8, 8),
-                 r % 3 == 0, 100 * channels[i] + r);
+      check_case(r, channels[i], trellis_shape(45, 45, 45, r % 2 ? 8 : 4, bits),
+                 shape(12, 12, 12, 8, 8), r % 3 == 0, 100 * channels[i] + r);
   for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); ++i)
     for (int64_t rows = 1; rows <= 31; rows = rows * 2 + 3)
       for (int64_t abits = 2; abits <= 8; abits += 2) {
         const int64_t group = groups[i][0], k = group * groups[i][1];
-        check_case(rows, 40, trellis_shape(k, group, k, abits), shape(72, 8, 72, 8, 8), 1,
+        check_case(rows, 40, trellis_shape(k, group, k, abits, bits), shape(72, 8, 72, 8, 8), 1,
                    10 * i + rows);
-        check_case(rows, 40, trellis_shape(k, group, group, abits), trellis_shape(k, group, k, 8),
-                   0, i + rows);
+        check_case(rows, 40, trellis_shape(k, group, group, abits, bits),
+                   trellis_shape(k, group, k, 8, 7 - bits), 0, i + rows); // of the other trellis
       }
-  check_case(5, 100, trellis_shape(8200, 8200, 8200, 8), none, 1, 3);
+  check_case(5, 100, trellis_shape(8200, 8200, 8200, 8, bits), none, 1, 3);
+}
+
+static void test_trellises(void **state) {
+  (void)state;
+  check_trellis(3);
+  check_trellis(4);
 }
 
 /// The head of a call that asks for no logits.
@@ -274,7 +287,7 @@ int main(void) {
       cmocka_unit_test(test_rows_and_channels),
       cmocka_unit_test(test_bits),
       cmocka_unit_test(test_groups),
-      cmocka_unit_test(test_trellis),
+      cmocka_unit_test(test_trellises),
       cmocka_unit_test(test_no_rows),
       cmocka_unit_test(test_model_shapes),
   };

@@ -79,7 +79,7 @@ static void check_group(const float *w, const resq_weight_code *how, const int8_
   assert_true(found >= 0);
   assert_true(error_of(w, scale, how) <= least * (1 + 1e-5));
   for (int64_t i = 0; i < how->group; ++i)
-    assert_true((double)resq_weight_value(how->codes.kind, codes[i]) == value_of(w[i], scale, how));
+    assert_true((double)resq_weight_value(how->codes, codes[i]) == value_of(w[i], scale, how));
 }
 
 static void check(int64_t rows, int64_t width, resq_weight_code how) {

@@ -8,6 +8,7 @@
 #include "lowering/driver/compile.h"
 #include "lowering/driver/show_module.h"
 #include "lowering/numeric/statistics.h"
+#include "lowering/support/levels.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -22,7 +23,7 @@
 // clang-format off: tables, one row a line
 enum { EMIT = 256, SCHEME, KV, METHOD, HIGH, PIPELINE, PRETOKENIZER, CHAT_TEMPLATE, WEIGHTS, LEVELS, DECODE_ROWS, PREFILL_ROWS,
        CALIBRATION, WINDOWS, FIRST, STATISTICS, CALIBRATE_ONLY, CACHE, REPORT, SEED, THREADS, VERSION, LICENSES,
-       SHOW_MODULE, PARAMS, GPU_ROWS, CHIP, PTXAS };
+       SHOW_MODULE, PARAMS, GPU_ROWS, GPU_ARITHMETIC, CHIP, PTXAS };
 
 /// One row an option: what getopt needs and what --help says.
 static const struct { const char *name; int has_arg, id; const char *argument, *help; } table[] = {
@@ -44,6 +45,7 @@ static const struct { const char *name; int has_arg, id; const char *argument, *
     {"decode-rows", required_argument, DECODE_ROWS, "N", "most rows of the decode entry; default 16"},
     {"prefill-rows", required_argument, PREFILL_ROWS, "N", "most rows of the prefill entry; default 128"},
     {"gpu-rows", required_argument, GPU_ROWS, "A,B", "most rows of the two entries of level cuda; default 16,2048"},
+    {"gpu-arithmetic", required_argument, GPU_ARITHMETIC, "NAME", "results of level cuda: fast, within bounds of level generic's, or exact, its bits; default fast"},
     {"chip", required_argument, CHIP, "NAME", "chip of level cuda that lowered, llvm, ptx and obj are for; default sm_80"},
     {"ptxas", required_argument, PTXAS, "FILE", "NVIDIA's assembler: adds code of the chips to level cuda's PTX, which a driver then need not assemble"},
     {"cache", required_argument, CACHE, "FOLDER", "keeps evaluated parameters, so that the next compile resumes"},
@@ -117,6 +119,14 @@ static bool parse_gpu_rows(const char *text, int64_t out[2]) {
          parse_int("gpu-rows", comma + 1, 1, 4096, &out[1]);
 }
 
+static bool parse_arithmetic(const char *text, resq_gpu_arithmetic *out) {
+  const bool known = resq_gpu_arithmetic_find(text, strlen(text), out);
+  if (!known)
+    fprintf(stderr, "resqc: error: --gpu-arithmetic=%s: allowed: %s\n", text,
+            resq_gpu_arithmetic_names());
+  return known;
+}
+
 static bool parse_emit(const char *text, resq_emit *out) {
   static const char *const names[] = {"exe",     "shared", "import", "resq", "generic",
                                       "lowered", "llvm",   "obj",    "ptx"};
@@ -164,6 +174,7 @@ static bool set_option(resq_compile_options *o, int id, const char *arg) {
   case DECODE_ROWS: return parse_int("decode-rows", arg, 1, 256, &o->decode_rows);
   case PREFILL_ROWS: return parse_int("prefill-rows", arg, 1, 4096, &o->prefill_rows);
   case GPU_ROWS: return parse_gpu_rows(arg, o->gpu_rows);
+  case GPU_ARITHMETIC: return parse_arithmetic(arg, &o->gpu_arithmetic);
   case CHIP: o->chip = arg; return true;
   case PTXAS: o->ptxas = arg; return true;
   case WINDOWS: return parse_int("calibration-windows", arg, 1, 65536, &o->calibration_windows);

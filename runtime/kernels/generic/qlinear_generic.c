@@ -31,47 +31,46 @@ RESQ_INLINE int32_t dot(const int16_t *w, const int16_t *x, int64_t count) {
   return sum;
 }
 
-/// The weight that a stored nibble or byte is.
-RESQ_INLINE int16_t weight_of(const resq_qshape *b, int32_t stored) {
-  return (int16_t)(stored - resq_packed_offset(b->wbits));
-}
+enum { RUN = RESQ_PLANE_BYTES, RUNS = 8 /* of neighboring codes, in one field each */ };
 
-/// The weight of channel c, of trellis codes; packed holds an input's nibbles 4 bytes apart.
-RESQ_INLINE int16_t trellis_weight(const uint8_t *packed, int c, int shift) {
-  const int code = packed[4 * c] >> shift & 15;
-  const int one = packed[4 * ((c + 15) % 16)] >> shift, two = packed[4 * ((c + 14) % 16)] >> shift;
-  return resq_trellis_weights[resq_trellis_state(one, two) * RESQ_TRELLIS_CODES + code];
-}
+/// The codes of a unit as they are stored: 64 of the first four inputs, then of the others.
+typedef struct unit_codes {
+  uint8_t at[RUNS * RUN];
+} unit_codes;
 
-/// What stands in the planes of a unit of the weight at byte `step` of its half.
-RESQ_INLINE int32_t high_bits(const resq_qshape *b, const uint8_t *packed, int half, int step) {
-  int32_t bits = 0;
-  for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p) {
-    const uint8_t plane = packed[64 + RESQ_PLANE_BYTES * p + step % RESQ_PLANE_BYTES];
-    bits |= (plane >> (4 * half + step / RESQ_PLANE_BYTES) & 1) << (4 + p);
+RESQ_INLINE void load_codes(const resq_qshape *b, const uint8_t *packed, unit_codes *codes) {
+  const int base = (int)resq_packed_base(b->wbits);
+  for (int run = 0; run < RUNS; ++run) {
+    const resq_packed_field low = resq_packed_field_of(RUN * run, base);
+    for (int i = 0; i < RUN; ++i)
+      codes->at[RUN * run + i] = (uint8_t)(packed[low.byte + i] >> low.shift & ((1 << base) - 1));
+    const uint8_t *plane = packed + resq_packed_planes_at(b->wbits);
+    for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p, plane += RESQ_PLANE_BYTES)
+      for (int i = 0; i < RUN; ++i)
+        codes->at[RUN * run + i] |= (uint8_t)((plane[i] >> run & 1) << (base + p));
   }
-  return bits;
+}
+
+/// The place of channel c's code, of the codes of an input, which are 4 bytes apart.
+RESQ_INLINE int trellis_place(const resq_qshape *b, const uint8_t *codes, int c) {
+  int state = 0;
+  for (int before = resq_trellis_memory(b->wbits); before > 0; --before)
+    state =
+        resq_trellis_next(state, codes[4 * ((c + RESQ_TILE_N - before) % RESQ_TILE_N)], b->wbits);
+  return resq_trellis_place(state, codes[4 * c], b->wbits);
 }
 
 /// Weights of one unit: 8 inputs of 16 channels, `k` elements from channel to channel.
 RESQ_INLINE void unpack_unit(const resq_qshape *b, const uint8_t *packed, int16_t *restrict out,
                              int64_t k) {
+  unit_codes codes;
+  load_codes(b, packed, &codes);
   for (int c = 0; c < RESQ_TILE_N; ++c)
-    for (int j = 0; j < 4; ++j) {
-      const int step = 4 * c + j;
-      const uint8_t first = packed[step];
-      if (b->trellis) {
-        out[c * k + j] = trellis_weight(packed + j, c, 0);
-        out[c * k + 4 + j] = trellis_weight(packed + j, c, 4);
-        continue;
-      }
-      if (b->wbits == 8) {
-        out[c * k + j] = weight_of(b, first);
-        out[c * k + 4 + j] = weight_of(b, packed[64 + step]);
-        continue;
-      }
-      out[c * k + j] = weight_of(b, (first & 15) | high_bits(b, packed, 0, step));
-      out[c * k + 4 + j] = weight_of(b, first >> 4 | high_bits(b, packed, 1, step));
+    for (int j = 0; j < 8; ++j) {
+      const uint8_t *input = codes.at + 64 * (j / 4) + j % 4;
+      out[c * k + j] =
+          (int16_t)(b->trellis ? resq_trellis_values(b->wbits)[trellis_place(b, input, c)]
+                               : input[4 * c] - resq_packed_offset(b->wbits));
     }
 }
 

@@ -27,12 +27,17 @@ typedef struct resq_codebook {
   unsigned states; ///< of a trellis; else 0
 } resq_codebook;
 
-/// The states of the trellis that there are kernels for.
-enum { RESQ_TRELLIS_KERNEL_STATES = 4 };
+/// States of the trellises that there are kernels for, by bits of a code.
+enum { RESQ_TRELLIS_STATES_3 = 8, RESQ_TRELLIS_STATES_4 = 4 };
+
+/// Those of the trellis of codes of `bits`; 0: there is none.
+static inline unsigned resq_trellis_states(unsigned bits) {
+  return bits == 3 ? RESQ_TRELLIS_STATES_3 : bits == 4 ? RESQ_TRELLIS_STATES_4 : 0;
+}
 
 /// The member of `bits` of a family, with as many states as kernels know.
 static inline resq_codebook resq_codebook_of(resq_code_kind kind, unsigned bits) {
-  const unsigned states = kind == RESQ_CODE_TRELLIS ? RESQ_TRELLIS_KERNEL_STATES : 0;
+  const unsigned states = kind == RESQ_CODE_TRELLIS ? resq_trellis_states(bits) : 0;
   return (resq_codebook){kind, bits, states};
 }
 
@@ -48,7 +53,7 @@ static inline bool resq_codebook_has_kernels(resq_codebook c) {
   case RESQ_CODE_E4M3:
     return c.bits == 8 && c.states == 0;
   case RESQ_CODE_TRELLIS:
-    return c.bits == 4 && c.states == RESQ_TRELLIS_KERNEL_STATES;
+    return c.states != 0 && c.states == resq_trellis_states(c.bits);
   case RESQ_CODE_TABLE:
     break;
   }
@@ -63,7 +68,8 @@ typedef enum resq_layout {
 
 /// How packed codes are stored; of other layouts all fields are 0. The inputs of a weight are cut
 /// into the activation's groups of `group`, each padded to a multiple of 8. The lowest `base` bits of
-/// the codes stand together, the others in `planes` of one bit behind them.
+/// the codes (2, 4 or 8) stand together, the others in `planes` of one bit behind them: every code
+/// takes as many bits as it has.
 typedef struct resq_packing {
   int64_t group;
   int64_t base, planes;
@@ -71,7 +77,8 @@ typedef struct resq_packing {
 
 /// How kernels read codes of `bits` that are packed for an activation in groups of `group`.
 static inline resq_packing resq_packing_of(int64_t group, int64_t bits) {
-  return (resq_packing){group, bits == 8 ? 8 : 4, bits > 4 && bits < 8 ? bits - 4 : 0};
+  const int64_t base = bits == 8 ? 8 : bits >= 4 ? 4 : 2;
+  return (resq_packing){group, base, bits - base};
 }
 
 /// Whether kernels read codes of `bits` that are stored so.

@@ -5,8 +5,13 @@
 // values are decoded to shared memory once for all of them, a token by the same threads. Sums of floats keep
 // generic's order: a score is one thread's, over columns rising; so is an element of the result, over positions
 // rising; so is the sum of a query's probabilities. A thread has four queries by some tokens or elements.
+//
+// Caches of words have kernels of their own, which are not bound to those orders.
 //===----------------------------------------------------------------------===//
 #include "attention_tile_scores.h"
+#if RESQ_SM >= 90 // kv_words.h lets no other chip have such a cache
+#include "attention_prefill.h"
+#endif
 
 //===-- Values ------------------------------------------------------------===//
 
@@ -122,6 +127,19 @@ void RESQ_KERNEL(resq_attention)(const float *q, const int32_t *positions, const
                                  uint8_t *scratch) {
   const resq_attention_shape shape = {ldq,    ldy,    heads,  kv_heads, head_size, k_kind,
                                       k_bits, k_high, k_rows, v_kind,   v_bits,    v_high};
+#if RESQ_SM >= 90
+  if (variant == RESQ_ATTENTION_FEW || variant == RESQ_ATTENTION_MANY) {
+    const resq_attention_call call = {q, positions, sequences, (uint8_t *)cache,
+                                      y, rows,      capacity,  scale};
+    if (variant == RESQ_ATTENTION_FEW)
+      resq_attention_few(&call, &shape, (float *)scratch);
+    else
+      resq_attention_many(&call, &shape);
+    return;
+  }
+#else
+  (void)scratch;
+#endif
   const resq_kv_format keys = resq_attention_keys(&shape), values = resq_attention_values(&shape);
   const resq_attention_tiles tiles = resq_attention_tiles_of(&shape, variant);
   const int64_t group = heads / kv_heads, row_tiles = (rows + tiles.rows - 1) / tiles.rows;
@@ -137,7 +155,6 @@ void RESQ_KERNEL(resq_attention)(const float *q, const int32_t *positions, const
   a.q = a.coded + 4 * (uint32_t)resq_attention_coded(&shape);
   a.scores = a.q + 4 * (uint32_t)(resq_kv_columns(keys) * variant);
   a.states = a.scores + 4 * (uint32_t)(BLOCK * resq_attention_score_line(variant));
-  (void)scratch;
   resq_begin();
   for (int64_t item = resq_block_x(); item < row_tiles * kv_heads * tiles.pieces;
        item += resq_blocks_x()) {

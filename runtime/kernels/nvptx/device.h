@@ -203,6 +203,9 @@ RESQ_INLINE resq_u32x2 resq_shared_load_x2(uint32_t at) {
 RESQ_INLINE void resq_shared_store(uint32_t at, uint32_t v) {
   __asm__ volatile("st.shared.u32 [%0], %1;" ::"r"(at), "r"(v) : "memory");
 }
+RESQ_INLINE void resq_shared_store_x2(uint32_t at, resq_u32x2 v) {
+  __asm__ volatile("st.shared.v2.u32 [%0], {%1,%2};" ::"r"(at), "r"(v[0]), "r"(v[1]) : "memory");
+}
 RESQ_INLINE void resq_shared_store_x4(uint32_t at, resq_u32x4 v) {
   __asm__ volatile("st.shared.v4.u32 [%0], {%1,%2,%3,%4};" ::"r"(at), "r"(v[0]), "r"(v[1]),
                    "r"(v[2]), "r"(v[3])

@@ -1,7 +1,7 @@
 //===-- kv_append_cuda.c - keys and values coded into a cache ---------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A warp for each vector.
+// A warp for each vector. The variant is the layout of the cache.
 //===----------------------------------------------------------------------===//
 #include "elements.h"
 #include "kv_vector.h"
@@ -18,7 +18,8 @@ void RESQ_KERNEL(resq_kv_append)(const float *k, const float *v, const int32_t *
   const int lane = resq_thread() % RESQ_WARP;
   const uint32_t codes =
       resq_dynamic_shared() + (uint32_t)(warp * resq_kv_append_bytes(keys, values));
-  (void)variant, (void)scratch;
+  const resq_gpu_kv_layout layout = (resq_gpu_kv_layout)variant;
+  (void)scratch;
   resq_begin();
   for (int64_t i = resq_block_x() * warps + warp; i < rows * heads * 2;
        i += resq_blocks_x() * warps) {
@@ -26,13 +27,13 @@ void RESQ_KERNEL(resq_kv_append)(const float *k, const float *v, const int32_t *
     if (i % 2 == 0) {
       const resq_kv_view key =
           resq_kv_head(cache, keys, values, capacity, heads, sequences[row], head, 1);
-      resq_kv_warp_store(&key, k + row * ldk + head * head_size, sketch, positions[row], codes,
-                         lane);
+      resq_kv_warp_store(&key, layout, k + row * ldk + head * head_size, sketch, positions[row],
+                         codes, lane);
     } else {
       const resq_kv_view value =
           resq_kv_head(cache, keys, values, capacity, heads, sequences[row], head, 0);
-      resq_kv_warp_store(&value, v + row * ldv + head * head_size, sketch, positions[row], codes,
-                         lane);
+      resq_kv_warp_store(&value, layout, v + row * ldv + head * head_size, sketch, positions[row],
+                         codes, lane);
     }
   }
 }

@@ -140,8 +140,8 @@ void RESQ_KERNEL(resq_kv_append_groups)(const float *k, const float *v, const in
     const resq_kv_group_view head =
         resq_kv_group_head(cache, g, values, capacity, heads, sequences[r], h);
     if (resq_thread() < RESQ_WARP)
-      resq_kv_warp_store(&head.value, v + r * ldv + h * head_size, sketch, position, keys.codes,
-                         lane);
+      resq_kv_warp_store(&head.value, RESQ_GPU_KV_TILES, v + r * ldv + h * head_size, sketch,
+                         position, keys.codes, lane);
     for (int64_t i = resq_thread(); i < head_size; i += threads)
       *(uint16_t *)resq_kv_unit(&head.exact, position % window, i) =
           resq_f16_from_f32(k[r * ldk + h * head_size + i]);

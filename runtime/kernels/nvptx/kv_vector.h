@@ -1,16 +1,27 @@
 //===-- kv_vector.h - a vector coded into a cache by a warp -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The codes, scales and zero points of level "generic" bit for bit, where kv_layout.h has them: extremes need no order,
-// the 16 partial sums of lloyd_max.h are a lane's each, signs of a sketch are a lane's each.
+// The codes, scales and zero points of level "generic" bit for bit, where the cache's layout has them (kv_words.h):
+// extremes need no order, the 16 partial sums of lloyd_max.h are a lane's each, signs of a sketch are a lane's each.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_KERNELS_NVPTX_KV_VECTOR_H
 #define RESQ_KERNELS_NVPTX_KV_VECTOR_H
 
 #include "device.h"
-#include "kernels/layout/kv_layout.h"
 #include "kernels/scalar_math.h"
 #include "kernels/templates/kv_code.h"
+#include "kv_words.h"
+
+/// Elements of a lane whose loads are under way together.
+enum { RESQ_KV_AT_ONCE = 8 };
+
+/// Elements first, first + apart, ... of a vector, zeros behind its end.
+RESQ_INLINE void resq_kv_load(const float *x, int64_t count, int64_t first, int64_t apart,
+                              float *v) {
+  RESQ_UNROLL
+  for (int k = 0; k < RESQ_KV_AT_ONCE; ++k)
+    v[k] = first + k * apart < count ? x[first + k * apart] : 0.0f;
+}
 
 /// The total of 16 partial sums, lane j's and lane j + 16's the same, in lloyd_max.h's order; in every lane.
 RESQ_INLINE float resq_kv_fold(float sum) {
@@ -22,10 +33,14 @@ RESQ_INLINE float resq_kv_fold(float sum) {
 /// A part's codes, a byte each, to shared memory; its scale and zero point to the planes.
 RESQ_INLINE void resq_kv_warp_part(const float *x, int64_t count, int64_t bits, uint32_t codes,
                                    uint8_t *scale_at, uint8_t *zero_at, int lane) {
-  float lo = 0.0f, hi = 0.0f;
-  for (int64_t i = lane; i < count; i += RESQ_WARP) {
-    lo = x[i] < lo ? x[i] : lo;
-    hi = x[i] > hi ? x[i] : hi;
+  float v[RESQ_KV_AT_ONCE], lo = 0.0f, hi = 0.0f;
+  for (int64_t first = lane; first < count; first += RESQ_KV_AT_ONCE * RESQ_WARP) {
+    resq_kv_load(x, count, first, RESQ_WARP, v);
+    RESQ_UNROLL
+    for (int k = 0; k < RESQ_KV_AT_ONCE; ++k) {
+      lo = v[k] < lo ? v[k] : lo;
+      hi = v[k] > hi ? v[k] : hi;
+    }
   }
   for (int distance = RESQ_WARP / 2; distance > 0; distance /= 2) {
     const float l = resq_shuffle_xor_f32(lo, distance), h = resq_shuffle_xor_f32(hi, distance);
@@ -35,9 +50,14 @@ RESQ_INLINE void resq_kv_warp_part(const float *x, int64_t count, int64_t bits, 
   const uint16_t scale_bits = resq_kv_scale_bits(lo, hi, bits);
   const float scale = resq_f32_from_f16(scale_bits);
   const int32_t most = (1 << bits) - 1, zero = resq_kv_clamp(resq_kv_steps(-lo, scale), most);
-  for (int64_t i = lane; i < count; i += RESQ_WARP)
-    resq_shared_store_u8(codes + (uint32_t)i,
-                         (uint32_t)resq_kv_clamp(resq_kv_steps(x[i], scale) + zero, most));
+  for (int64_t first = lane; first < count; first += RESQ_KV_AT_ONCE * RESQ_WARP) {
+    resq_kv_load(x, count, first, RESQ_WARP, v);
+    RESQ_UNROLL
+    for (int k = 0; k < RESQ_KV_AT_ONCE; ++k)
+      if (first + k * RESQ_WARP < count)
+        resq_shared_store_u8(codes + (uint32_t)(first + k * RESQ_WARP),
+                             (uint32_t)resq_kv_clamp(resq_kv_steps(v[k], scale) + zero, most));
+  }
   if (lane == 0) {
     *(uint16_t *)scale_at = scale_bits; // aligned: planes are of f16
     *zero_at = (uint8_t)zero;
@@ -46,9 +66,14 @@ RESQ_INLINE void resq_kv_warp_part(const float *x, int64_t count, int64_t bits, 
 
 /// |x|^2 in lloyd_max.h's order, in every lane.
 RESQ_INLINE float resq_kv_squares(const float *x, int64_t count, int lane) {
-  float sum = 0.0f;
-  for (int64_t i = lane % RESQ_SUM_LANES; i < count; i += RESQ_SUM_LANES)
-    sum += x[i] * x[i];
+  float v[RESQ_KV_AT_ONCE], sum = 0.0f;
+  for (int64_t first = lane % RESQ_SUM_LANES; first < count;
+       first += RESQ_KV_AT_ONCE * RESQ_SUM_LANES) {
+    resq_kv_load(x, count, first, RESQ_SUM_LANES, v);
+    RESQ_UNROLL
+    for (int k = 0; k < RESQ_KV_AT_ONCE; ++k) // behind the end nothing may be added, not even zeros
+      sum = first + k * RESQ_SUM_LANES < count ? sum + v[k] * v[k] : sum;
+  }
   return resq_kv_fold(sum);
 }
 
@@ -56,14 +81,20 @@ RESQ_INLINE void resq_kv_warp_lloyd_max(const float *x, int64_t count, int64_t b
                                         uint32_t codes, uint8_t *scale_at, int lane) {
   const float squares = resq_kv_squares(x, count, lane);
   const float deviation = __builtin_sqrtf(squares / (float)count);
-  float x_c = 0.0f, c_c = 0.0f;
-  for (int64_t i = lane % RESQ_SUM_LANES; i < count; i += RESQ_SUM_LANES) {
-    const int32_t code = resq_kv_lloyd_max_code(x[i], bits, deviation);
-    const float c = resq_lm_centroid(bits, code);
-    x_c += x[i] * c;
-    c_c += c * c;
-    if (lane < RESQ_SUM_LANES)
-      resq_shared_store_u8(codes + (uint32_t)i, (uint32_t)code);
+  float v[RESQ_KV_AT_ONCE], x_c = 0.0f, c_c = 0.0f;
+  for (int64_t first = lane % RESQ_SUM_LANES; first < count;
+       first += RESQ_KV_AT_ONCE * RESQ_SUM_LANES) {
+    resq_kv_load(x, count, first, RESQ_SUM_LANES, v);
+    RESQ_UNROLL
+    for (int k = 0; k < RESQ_KV_AT_ONCE; ++k) {
+      const int64_t i = first + k * RESQ_SUM_LANES;
+      const int32_t code = resq_kv_lloyd_max_code(v[k], bits, deviation);
+      const float c = resq_lm_centroid(bits, code);
+      x_c = i < count ? x_c + v[k] * c : x_c;
+      c_c = i < count ? c_c + c * c : c_c;
+      if (lane < RESQ_SUM_LANES && i < count)
+        resq_shared_store_u8(codes + (uint32_t)i, (uint32_t)code);
+    }
   }
   x_c = resq_kv_fold(x_c);
   c_c = resq_kv_fold(c_c);
@@ -98,15 +129,40 @@ RESQ_INLINE uint32_t resq_kv_stream_byte(uint32_t codes, int64_t count, int64_t 
   return word & 255;
 }
 
-/// A vector to its place, by a warp that has a byte of shared memory at `codes` for each code.
-RESQ_INLINE void resq_kv_warp_store(const resq_kv_view *v, const float *x, const float *sketch,
+/// Byte `byte` of a vector's codes, low part and high, which are a byte each at `codes`.
+RESQ_INLINE uint32_t resq_kv_code_byte(const resq_kv_view *v, uint32_t codes, int64_t byte) {
+  return byte < v->low_bytes
+             ? resq_kv_stream_byte(codes, v->low, v->bits, byte)
+             : resq_shared_load_u8(codes + (uint32_t)(v->low + byte - v->low_bytes));
+}
+
+/// All bytes of a vector's codes to their places.
+RESQ_INLINE void resq_kv_warp_bytes(const resq_kv_view *v, resq_gpu_kv_layout layout,
                                     int64_t position, uint32_t codes, int lane) {
+  const int64_t whole = layout == RESQ_GPU_KV_WORDS ? v->units / 4 : 0;
+  for (int64_t at = lane; at < whole; at += RESQ_WARP) {
+    uint32_t word = 0;
+    RESQ_UNROLL
+    for (int i = 0; i < 4; ++i)
+      word |= resq_kv_code_byte(v, codes, 4 * at + i) << 8 * i;
+    *(uint32_t *)resq_gpu_kv_byte(v, layout, position, 4 * at) = word;
+  }
+  for (int64_t at = 4 * whole + lane; at < v->units; at += RESQ_WARP)
+    *resq_gpu_kv_byte(v, layout, position, at) = (uint8_t)resq_kv_code_byte(v, codes, at);
+}
+
+/// A vector to its place, by a warp that has a byte of shared memory at `codes` for each code.
+RESQ_INLINE void resq_kv_warp_store(const resq_kv_view *v, resq_gpu_kv_layout layout,
+                                    const float *x, const float *sketch, int64_t position,
+                                    uint32_t codes, int lane) {
   if (v->kind == RESQ_KV_F32 || v->kind == RESQ_KV_F16) {
-    for (int64_t i = lane; i < v->size; i += RESQ_WARP)
+    for (int64_t i = lane; i < v->size; i += RESQ_WARP) {
+      uint8_t *to = resq_gpu_kv_byte(v, layout, position, i * v->unit);
       if (v->kind == RESQ_KV_F16)
-        *(uint16_t *)resq_kv_unit(v, position, i) = resq_f16_from_f32(x[i]);
+        *(uint16_t *)to = resq_f16_from_f32(x[i]);
       else
-        *(float *)resq_kv_unit(v, position, i) = x[i];
+        *(float *)to = x[i];
+    }
     return;
   }
   uint8_t *scale = v->scales[0] + 2 * position;
@@ -120,11 +176,7 @@ RESQ_INLINE void resq_kv_warp_store(const resq_kv_view *v, const float *x, const
     resq_kv_warp_part(x + v->elements, v->high, 8, codes + (uint32_t)v->low,
                       v->scales[1] + 2 * position, v->zeros[1] + position, lane);
   resq_sync_warp();
-  for (int64_t j = lane; j < v->units; j += RESQ_WARP)
-    *resq_kv_unit(v, position, j) =
-        (uint8_t)(j < v->low_bytes
-                      ? resq_kv_stream_byte(codes, v->low, v->bits, j)
-                      : resq_shared_load_u8(codes + (uint32_t)(v->low + j - v->low_bytes)));
+  resq_kv_warp_bytes(v, layout, position, codes, lane);
   resq_sync_warp(); // before the next vector's codes
 }
 

@@ -35,6 +35,17 @@ enum {
       99 * 1024, ///< of all chips that run an image of 8.0: 8.6 and 8.9 have so much
 };
 
+/// How results relate to those of level "generic": its bits, or within bounds (docs/gpu.md). A choice of who compiles,
+/// the same for all launches of a program.
+typedef enum resq_gpu_arithmetic { RESQ_GPU_FAST, RESQ_GPU_EXACT } resq_gpu_arithmetic;
+
+/// What a launch is planned for, besides the constants of its call.
+typedef struct resq_gpu_setting {
+  int64_t max_rows;   ///< the most that the calls of an entry have
+  int64_t capability; ///< the chip's: 80, 90
+  resq_gpu_arithmetic arithmetic;
+} resq_gpu_setting;
+
 static inline int64_t resq_plan_most_shared(int64_t capability) {
   return capability >= 90 ? RESQ_GPU_MOST_SHARED : RESQ_GPU_MOST_SHARED_80;
 }

@@ -1,13 +1,13 @@
 //===-- plans.h - the launch of each kernel -------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// resq_<op>_plan(shape, max_rows, capability) for each kernel of kernels.def that a GPU runs: max_rows is the most that
-// the calls of an entry have, capability the chip's (80, 90). Whatever is shared between a plan and its kernel stands
-// here.
+// resq_<op>_plan(shape, setting) for each kernel of kernels.def that a GPU runs. Whatever is shared between a plan and
+// its kernel is defined here.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_KERNELS_NVPTX_PLANS_H
 #define RESQ_KERNELS_NVPTX_PLANS_H
 
+#include "attention_fast_plan.h"
 #include "attention_tiles.h"
 #include "kernels/layout/pack_layout.h"
 #include "kernels/shapes.h"
@@ -25,9 +25,8 @@ static inline resq_gpu_plan resq_elements_plan(int64_t items_per_row) {
 }
 
 #define RESQ_ELEMENTS_PLAN(op, items)                                                              \
-  static inline resq_gpu_plan op##_plan(const op##_shape *s, int64_t max_rows,                     \
-                                        int64_t capability) {                                      \
-    (void)max_rows, (void)capability;                                                              \
+  static inline resq_gpu_plan op##_plan(const op##_shape *s, resq_gpu_setting g) {                 \
+    (void)g;                                                                                       \
     return resq_elements_plan(items);                                                              \
   }
 RESQ_ELEMENTS_PLAN(resq_embed_f32, s->width)
@@ -70,10 +69,9 @@ static inline int64_t resq_norm_each(int64_t width) {
 static inline int64_t resq_rms_norm_shared(int64_t width) {
   return 4 * RESQ_NORM_LANES * (resq_norm_each(width) + 4) + 16;
 }
-static inline resq_gpu_plan resq_rms_norm_plan(const resq_rms_norm_shape *s, int64_t max_rows,
-                                               int64_t capability) {
+static inline resq_gpu_plan resq_rms_norm_plan(const resq_rms_norm_shape *s, resq_gpu_setting g) {
   const int32_t threads = resq_rms_norm_threads(s->width);
-  (void)max_rows, (void)capability;
+  (void)g;
   if (s->width > RESQ_NORM_HELD * threads)
     return resq_blocks_plan(1, threads, 16, RESQ_RMS_NORM_WIDE);
   return resq_blocks_plan(1, threads, resq_rms_norm_shared(s->width), RESQ_RMS_NORM_HELD);
@@ -86,14 +84,13 @@ static inline int32_t resq_quantize_threads(int64_t width, int64_t range) {
   return range >= RESQ_QUANTIZE_LONG ? resq_plan_threads(resq_plan_ceil(range, 8), 64, 1024)
                                      : resq_plan_threads(width / range * 32, 32, 512);
 }
-static inline resq_gpu_plan resq_quantize_plan(const resq_quantize_shape *s, int64_t max_rows,
-                                               int64_t capability) {
-  (void)max_rows, (void)capability;
+static inline resq_gpu_plan resq_quantize_plan(const resq_quantize_shape *s, resq_gpu_setting g) {
+  (void)g;
   return resq_blocks_plan(1, resq_quantize_threads(s->width, s->range), RESQ_QUANTIZE_SHARED, 0);
 }
 static inline resq_gpu_plan resq_quantize_e4m3_plan(const resq_quantize_e4m3_shape *s,
-                                                    int64_t max_rows, int64_t capability) {
-  (void)max_rows, (void)capability;
+                                                    resq_gpu_setting g) {
+  (void)g;
   return resq_blocks_plan(1, resq_quantize_threads(s->width, s->group), RESQ_QUANTIZE_SHARED, 0);
 }
 
@@ -118,11 +115,9 @@ static inline int32_t resq_hadamard_threads(int64_t size, int64_t order) {
 static inline int64_t resq_hadamard_columns(int64_t order) {
   return resq_plan_most(1, resq_plan_least(32, RESQ_GPU_MOST_SHARED_80 / (4 * order)));
 }
-static inline resq_gpu_plan resq_hadamard_plan(const resq_hadamard_shape *s, int64_t max_rows,
-                                               int64_t capability) {
+static inline resq_gpu_plan resq_hadamard_plan(const resq_hadamard_shape *s, resq_gpu_setting g) {
   const int64_t shared = resq_hadamard_shared(s->size, s->order), blocks = s->width / s->size;
-  (void)max_rows;
-  if (s->order <= RESQ_HADAMARD_MOST_ORDER && shared <= resq_plan_most_shared(capability))
+  if (s->order <= RESQ_HADAMARD_MOST_ORDER && shared <= resq_plan_most_shared(g.capability))
     return resq_blocks_plan(blocks, resq_hadamard_threads(s->size, s->order), shared,
                             RESQ_HADAMARD_SHARED);
   return resq_blocks_plan(blocks, RESQ_HADAMARD_WIDE_THREADS,
@@ -159,10 +154,8 @@ static inline resq_gpu_plan resq_tile_plan(int64_t products, int64_t n, int64_t 
 }
 
 #define RESQ_TILE_PLAN(op, products, n)                                                            \
-  static inline resq_gpu_plan op##_plan(const op##_shape *s, int64_t max_rows,                     \
-                                        int64_t capability) {                                      \
-    (void)capability;                                                                              \
-    return resq_tile_plan(products, n, max_rows);                                                  \
+  static inline resq_gpu_plan op##_plan(const op##_shape *s, resq_gpu_setting g) {                 \
+    return resq_tile_plan(products, n, g.max_rows);                                                \
   }
 RESQ_TILE_PLAN(resq_linear_f32, 1, s->n)
 RESQ_TILE_PLAN(resq_linear_bf16, 1, s->n)
@@ -183,7 +176,8 @@ enum resq_qlinear_variant {
 };
 enum {
   RESQ_QFEW_THREADS = 256,
-  RESQ_QTABLE = 4 * RESQ_QPAIR_LINES, ///< bytes of shared memory for what trellis codes stand for
+  RESQ_QVALUES = 64, ///< bytes of shared memory for what trellis codes of 3 bits stand for
+  RESQ_QTABLE = RESQ_QVALUES + 4 * RESQ_QPAIR_LINES, ///< and for the pairs of those of 4 bits
   RESQ_QRECODE_THREADS = 256,
   RESQ_QFEW_COLUMNS = RESQ_GPU_FEW_ROWS + 1, ///< rows, and the sums of weights
 };
@@ -199,7 +193,8 @@ static inline int64_t resq_qlinear_slots_at_once(const resq_qlinear_shape *s) {
 
 /// Of every plan of the shape: all of its kernels read trellis codes in one form.
 static inline int32_t resq_qlinear_recoded(const resq_qlinear_shape *s) {
-  return (s->trellis_a ? 1 : 0) | (s->k_b && s->trellis_b ? 2 : 0);
+  return resq_qrecodes(s->wbits_a, s->trellis_a) |
+         (s->k_b && resq_qrecodes(s->wbits_b, s->trellis_b)) << 1;
 }
 
 /// How qlinear_fast.h is cut. There are two codes, chosen by the rows of a call, with one number of threads.
@@ -232,7 +227,7 @@ static inline int64_t resq_qfast_units(const resq_qlinear_shape *s, int64_t rows
 }
 /// Whether a branch is one for qlinear_fast.h: codes of nibbles or bytes, and sums of 16 times the products within 32 bits.
 static inline int resq_qfast_takes(int64_t k, int64_t group, int64_t wbits) {
-  return k == 0 || ((wbits <= 4 || wbits == 8) && group <= 65536);
+  return k == 0 || ((wbits == 4 || wbits == 8) && group <= 65536);
 }
 /// Two blocks of 8 warps for each multiprocessor where they find room, else one of 16; units are 0 where nothing does.
 static inline resq_qfast_cut resq_qfast_cut_of(const resq_qlinear_shape *s, int64_t most_shared) {
@@ -283,7 +278,7 @@ static inline int resq_qmany_threads(const resq_qmany_cut *c) {
 }
 /// Where parts of the shared memory begin: the table, decoded weights, activations.
 static inline int64_t resq_qmany_weights_offset(const resq_qmany_cut *c) {
-  return 4 * RESQ_QPAIR_LINES * c->copies;
+  return RESQ_QVALUES + 4 * RESQ_QPAIR_LINES * c->copies;
 }
 static inline int64_t resq_qmany_codes_offset(const resq_qmany_cut *c) {
   return resq_qmany_weights_offset(c) + 2 * RESQ_QMANY_STEPS * 512 * (2 * c->across);
@@ -297,10 +292,9 @@ static inline int resq_qlinear_one_group(const resq_qlinear_shape *s) {
   return resq_qlinear_slots(s) == (s->k_b ? 2 : 1);
 }
 static inline resq_qmany_cut resq_qmany_cut_of(const resq_qlinear_shape *s, int64_t capability) {
-  const int trellis = s->trellis_a || (s->k_b && s->trellis_b);
   const int large =
       resq_qlinear_one_group(s) && resq_plan_ceil(s->n, 128) * (512 / 128) >= RESQ_QMANY_BUSY;
-  const int copies = !trellis ? 0 : large && capability >= 90 ? 32 : 8;
+  const int copies = !resq_qlinear_recoded(s) ? 0 : large && capability >= 90 ? 32 : 8;
   return large ? (resq_qmany_cut){4, 8, copies} : (resq_qmany_cut){2, 4, copies};
 }
 static inline int32_t resq_qmany_variant(const resq_qmany_cut *c) {
@@ -327,15 +321,14 @@ static inline resq_gpu_plan resq_qlinear_many_plan(const resq_qlinear_shape *s,
                          .variant = resq_qmany_variant(&c)};
 }
 
-static inline resq_gpu_plan resq_qlinear_plan(const resq_qlinear_shape *s, int64_t max_rows,
-                                              int64_t capability) {
+static inline resq_gpu_plan resq_qlinear_plan(const resq_qlinear_shape *s, resq_gpu_setting g) {
   const int64_t tiles = resq_plan_ceil(s->n, RESQ_TILE_N);
-  const resq_qfast_cut cut = resq_qfast_cut_of(s, resq_plan_most_shared(capability));
-  if (max_rows <= RESQ_GPU_FEW_ROWS && capability >= 90 && // bulk copies
+  const resq_qfast_cut cut = resq_qfast_cut_of(s, resq_plan_most_shared(g.capability));
+  if (g.max_rows <= RESQ_GPU_FEW_ROWS && g.capability >= 90 && // bulk copies
       resq_qfast_takes(s->k_a, s->group_a, s->wbits_a) &&
       resq_qfast_takes(s->k_b, s->group_b, s->wbits_b) && cut.units_of_one && cut.units)
     return resq_qlinear_fast_plan(s, &cut);
-  if (max_rows <= RESQ_GPU_FEW_ROWS)
+  if (g.max_rows <= RESQ_GPU_FEW_ROWS)
     return (resq_gpu_plan){.items_per_row = tiles,
                            .items_per_block = 1,
                            .threads = RESQ_QFEW_THREADS,
@@ -346,12 +339,12 @@ static inline resq_gpu_plan resq_qlinear_plan(const resq_qlinear_shape *s, int64
                                                            RESQ_QFEW_COLUMNS * RESQ_TILE_N * 4),
                            .recoded = resq_qlinear_recoded(s),
                            .variant = RESQ_QLINEAR_FEW};
-  return resq_qlinear_many_plan(s, capability);
+  return resq_qlinear_many_plan(s, g.capability);
 }
 
 static inline resq_gpu_plan resq_qlinear_recode_plan(const resq_qlinear_recode_shape *s,
-                                                     int64_t max_rows, int64_t capability) {
-  (void)max_rows, (void)capability;
+                                                     resq_gpu_setting g) {
+  (void)g;
   return (resq_gpu_plan){.items_per_row = resq_qrecode_steps(s->n, s->k, s->group),
                          .items_per_block = RESQ_QRECODE_THREADS / 32,
                          .threads = RESQ_QRECODE_THREADS,
@@ -372,21 +365,23 @@ static inline resq_kv_format resq_kv_append_keys(const resq_kv_append_shape *s) 
 static inline resq_kv_format resq_kv_append_values(const resq_kv_append_shape *s) {
   return (resq_kv_format){s->head_size, s->v_kind, s->v_bits, s->v_high, 0};
 }
-static inline resq_gpu_plan resq_kv_append_plan(const resq_kv_append_shape *s, int64_t max_rows,
-                                                int64_t capability) {
+static inline resq_gpu_plan resq_kv_append_plan(const resq_kv_append_shape *s, resq_gpu_setting g) {
+  const resq_kv_format keys = resq_kv_append_keys(s), values = resq_kv_append_values(s);
   const int32_t warps = RESQ_KV_APPEND_THREADS / 32;
-  (void)max_rows, (void)capability;
   return (resq_gpu_plan){.items_per_row = 2 * s->heads, // keys and values
                          .items_per_block = warps,
                          .threads = RESQ_KV_APPEND_THREADS,
-                         .shared_bytes =
-                             (int32_t)(warps * resq_kv_append_bytes(resq_kv_append_keys(s),
-                                                                    resq_kv_append_values(s)))};
+                         .shared_bytes = (int32_t)(warps * resq_kv_append_bytes(keys, values)),
+                         .variant = (int32_t)resq_gpu_kv_layout_of(keys, values, g)};
 }
 
-static inline resq_gpu_plan resq_attention_plan(const resq_attention_shape *s, int64_t max_rows,
-                                                int64_t capability) {
-  const int64_t queries = resq_attention_queries(s, max_rows, resq_plan_most_shared(capability));
+static inline resq_gpu_plan resq_attention_plan(const resq_attention_shape *s, resq_gpu_setting g) {
+  if (resq_gpu_kv_layout_of(resq_attention_keys(s), resq_attention_values(s), g) ==
+      RESQ_GPU_KV_WORDS)
+    return g.max_rows <= RESQ_ATTENTION_FEW_ROWS ? resq_attention_few_plan(s)
+                                                 : resq_attention_many_plan(s);
+  const int64_t queries =
+      resq_attention_queries(s, g.max_rows, resq_plan_most_shared(g.capability));
   const resq_attention_tiles t = resq_attention_tiles_of(s, queries);
   // Tiles are cut for each call anew, so that one more than rows / t.rows may have a row: blocks without a tile end at
   // once.
@@ -404,8 +399,8 @@ static inline int64_t resq_kv_groups_shared(const resq_kv_append_groups_shape *s
          resq_round_up(s->head_size, 16);
 }
 static inline resq_gpu_plan resq_kv_append_groups_plan(const resq_kv_append_groups_shape *s,
-                                                       int64_t max_rows, int64_t capability) {
-  (void)max_rows, (void)capability;
+                                                       resq_gpu_setting g) {
+  (void)g;
   return resq_blocks_plan(s->heads, RESQ_KV_GROUPS_THREADS, resq_kv_groups_shared(s), 0);
 }
 
@@ -413,17 +408,16 @@ static inline int64_t resq_attention_groups_shared(const resq_attention_groups_s
   return 4 * (2 * s->k_rows + s->outlier_rows + 2 * RESQ_KV_GROUP + s->head_size);
 }
 static inline resq_gpu_plan resq_attention_groups_plan(const resq_attention_groups_shape *s,
-                                                       int64_t max_rows, int64_t capability) {
-  (void)max_rows, (void)capability;
+                                                       resq_gpu_setting g) {
+  (void)g;
   return resq_blocks_plan(s->heads, RESQ_KV_GROUPS_THREADS, resq_attention_groups_shared(s), 0);
 }
 
 //===-- What is no kernel -------------------------------------------------===//
 
 /// Observing is a kind of launch of its own.
-static inline resq_gpu_plan resq_observe_plan(const resq_observe_shape *s, int64_t max_rows,
-                                              int64_t capability) {
-  (void)s, (void)max_rows, (void)capability;
+static inline resq_gpu_plan resq_observe_plan(const resq_observe_shape *s, resq_gpu_setting g) {
+  (void)s, (void)g;
   return (resq_gpu_plan){0};
 }
 

@@ -94,16 +94,16 @@ RESQ_INLINE void resq_qfew_multiply(const resq_qshape *b, int64_t tile, int64_t 
 
 /// y += the branch's product of one row and channel, the thread's.
 RESQ_INLINE float resq_qfew_branch(const resq_qshape *b, int64_t tile, int64_t row, int64_t rows,
-                                   int64_t at_once, uint32_t shared, float y) {
+                                   int64_t at_once, uint32_t slots, uint32_t table, float y) {
   const int64_t own = row + resq_thread() / RESQ_TILE_N, c = resq_thread() % RESQ_TILE_N;
-  const uint32_t slots = shared + RESQ_QTABLE, each = 4 * RESQ_QFEW_COLUMNS * RESQ_TILE_N;
+  const uint32_t each = 4 * RESQ_QFEW_COLUMNS * RESQ_TILE_N;
   resq_qresult result = {0.0f, y};
   for (int64_t begin = 0; begin < resq_qgroups(b); begin += at_once) {
     const int64_t left = resq_qgroups(b) - begin, count = left < at_once ? left : at_once;
     for (uint32_t at = 4 * (uint32_t)resq_thread(); at < count * each; at += 4 * RESQ_QFEW_THREADS)
       resq_shared_store(slots + at, 0);
     resq_sync_block();
-    resq_qfew_multiply(b, tile, row, rows, begin, begin + count, slots, shared);
+    resq_qfew_multiply(b, tile, row, rows, begin, begin + count, slots, table);
     resq_sync_block();
     for (int64_t first = 0; first < count && own < rows; first += FEW_GROUPS) {
       resq_qscaling by[FEW_GROUPS];
@@ -133,16 +133,16 @@ RESQ_INLINE float resq_qfew_branch(const resq_qshape *b, int64_t tile, int64_t r
 
 RESQ_INLINE void resq_qlinear_few(const resq_qshape *a, const resq_qshape *b, const float *bias,
                                   float *y, int64_t rows, int64_t ldy, int64_t at_once) {
-  const uint32_t shared = resq_dynamic_shared();
+  const uint32_t table = resq_dynamic_shared(), slots = table + RESQ_QTABLE;
   const int64_t tiles = resq_qtiles(a->n), down = resq_plan_ceil(rows, RESQ_GPU_FEW_ROWS);
   for (int64_t item = resq_block_x(); item < tiles * down; item += resq_blocks_x()) {
     const int64_t tile = item % tiles, row = item / tiles * RESQ_GPU_FEW_ROWS;
     const int64_t own = row + resq_thread() / RESQ_TILE_N;
     const int64_t channel = tile * RESQ_TILE_N + resq_thread() % RESQ_TILE_N;
     float value = bias && channel < a->n ? bias[channel] : 0.0f;
-    value = resq_qfew_branch(a, tile, row, rows, at_once, shared, value);
+    value = resq_qfew_branch(a, tile, row, rows, at_once, slots, table, value);
     if (b->k)
-      value = resq_qfew_branch(b, tile, row, rows, at_once, shared, value);
+      value = resq_qfew_branch(b, tile, row, rows, at_once, slots, table, value);
     if (own < rows && channel < a->n)
       y[own * ldy + channel] = value;
   }
@@ -182,7 +182,7 @@ void RESQ_KERNEL(resq_qlinear)(const int8_t *codes_a, const resq_quant_meta *met
     return;
   }
   if (trellis_a || trellis_b) {
-    resq_qtable_fill(resq_dynamic_shared(), 1);
+    resq_qtable_fill(resq_dynamic_shared(), &a, &b, 1);
     resq_sync_block();
   }
   resq_begin();

@@ -1,8 +1,8 @@
 //===-- qlinear_fast.h - quantized linears of 1 to 16 rows ----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// resq_qlinear of kernels.def for few rows, the same bits as level "generic": integers of 2 to 4 and of 8 bits, and
-// trellis codes. Codes of 5 to 7 bits, which have planes, are not for this kernel.
+// resq_qlinear of kernels.def for few rows, the same bits as level "generic": integers of 4 and of 8 bits, and trellis
+// codes of 4 bits. Codes of other widths, which have planes or a base of 2 bits, are not for this kernel.
 //
 // A block owns whole tiles of 16 output channels over all inputs of both branches, so that it finishes them itself: no
 // sums in global memory, no order among blocks. Its tiles stand behind each other in memory. They are cut into

@@ -245,11 +245,9 @@ RESQ_INLINE void resq_qlinear_many(const resq_qshape *a, const resq_qshape *b, c
                   .lane = resq_thread() % RESQ_WARP,
                   .warp = resq_thread() / RESQ_WARP};
   resq_let_next_launch_start();
-  if (resq_block_x() < across * down && cut.copies)
-    resq_qtable_fill(w.table, cut.copies); // barriers come before it is read: those of a branch
+  if (resq_block_x() < across * down)
+    resq_qtable_fill(w.table, a, b, cut.copies); // a branch begins with a barrier
   resq_wait_for_launches();
-  if (cut.copies)
-    resq_sync_block();
   for (int64_t item = resq_block_x(); item < across * down; item += resq_blocks_x()) {
     w.first_tile = item / down * 2 * cut.across;
     w.first_row = item % down * resq_qmany_rows(&cut);

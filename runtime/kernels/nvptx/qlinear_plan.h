@@ -9,6 +9,7 @@
 #define RESQ_KERNELS_NVPTX_QLINEAR_PLAN_H
 
 #include "kernels/templates/qlinear_shape.h"
+#include <stdbool.h>
 
 enum {
   RESQ_QSTEP_UNITS = 4,      ///< of one product
@@ -54,6 +55,11 @@ RESQ_INLINE int64_t resq_qparts(const resq_qwork *w, int i) {
 }
 RESQ_INLINE int64_t resq_qsteps(int64_t units) {
   return (units + RESQ_QSTEP_UNITS - 1) / RESQ_QSTEP_UNITS;
+}
+/// Whether trellis codes are read as resq_qlinear_recode leaves them (qlinear_trellis.h): those of 4 bits, by all kernels.
+RESQ_INLINE bool resq_qrecodes(int64_t wbits, int64_t trellis) { return trellis && wbits == 4; }
+RESQ_INLINE bool resq_qis_recoded(const resq_qshape *b) {
+  return resq_qrecodes(b->wbits, b->trellis);
 }
 /// Steps of all groups of a weight [n, k]: what resq_qlinear_recode has to do.
 RESQ_INLINE int64_t resq_qrecode_steps(int64_t n, int64_t k, int64_t group) {

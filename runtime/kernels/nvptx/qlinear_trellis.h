@@ -1,7 +1,7 @@
-//===-- qlinear_trellis.h - trellis codes as kernels of a GPU read them ---===//
+//===-- qlinear_trellis.h - 4-bit trellis codes as a GPU reads them -------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// On a GPU trellis codes are recoded once, in place, by resq_qlinear_recode, and every kernel there reads them so. The
+// On a GPU trellis codes of 4 bits are recoded once, in place, by resq_qlinear_recode, and every kernel there reads them so. The
 // bytes of up to 4 units of a group, a step, become
 //   byte 8 (units p + u) + i: the codes of channels 2 p and 2 p + 1 for input i of unit u of the step
 // in which bit 7 is bit 0 of channel 2 p + 1's code, bit 1 that of channel 2 p, bits 2 to 4 are the upper bits of
@@ -51,10 +51,10 @@ RESQ_INLINE void resq_qrecode(uint8_t *weight, int64_t n, int64_t k, int64_t gro
 /// The weights of a pair's byte where the pair below has bits 7 and 1.
 RESQ_INLINE uint32_t resq_qpair_weights(uint32_t pair, uint32_t bit7, uint32_t bit1) {
   const uint32_t even = pair >> 1 & 15, odd = pair >> 7 | (pair >> 5 & 3) << 1 | (pair & 1) << 3;
-  const uint32_t at_even = (bit7 | bit1 << 1) * RESQ_TRELLIS_CODES + even;
-  const uint32_t at_odd = ((even & 1) | bit7 << 1) * RESQ_TRELLIS_CODES + odd;
-  return (uint32_t)(uint8_t)resq_trellis_weights[at_even] |
-         (uint32_t)(uint8_t)resq_trellis_weights[at_odd] << 8;
+  const uint32_t at_even = (bit7 | bit1 << 1) << 4 | even;
+  const uint32_t at_odd = ((even & 1) | bit7 << 1) << 4 | odd;
+  const int8_t *values = resq_trellis_values(4);
+  return (uint32_t)(uint8_t)values[at_even] | (uint32_t)(uint8_t)values[at_odd] << 8;
 }
 
 /// Line `line`: both pairs of weights, that of bit 1 = 0 first.

@@ -22,7 +22,7 @@ typedef struct resq_qshape {
   const resq_quant_meta *meta;
   const uint8_t *weight;
   int64_t n, k, group, wgroup, abits, wbits;
-  int64_t trellis; ///< weights are trellis codes of 4 bits
+  int64_t trellis; ///< weights are trellis codes
 } resq_qshape;
 
 RESQ_INLINE int64_t resq_qgroups(const resq_qshape *b) { return b->k / b->group; }
@@ -43,7 +43,7 @@ RESQ_INLINE int resq_qscale_per_row(const resq_qshape *b) { return b->wgroup == 
 /// What the weights that pad a group add up to, a channel: no trellis code stands for 0.
 RESQ_INLINE int32_t resq_qpadding_sum(const resq_qshape *b) {
   const int32_t padding = (int32_t)(resq_qunits(b) * 8 - b->group);
-  return b->trellis ? padding * resq_trellis_weights[RESQ_TRELLIS_PAD] : 0;
+  return b->trellis ? padding * resq_trellis_values(b->wbits)[resq_trellis_pad(b->wbits)] : 0;
 }
 
 RESQ_INLINE const int8_t *resq_qcodes(const resq_qshape *b, int64_t row, int64_t g) {

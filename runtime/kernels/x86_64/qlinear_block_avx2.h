@@ -42,22 +42,21 @@ RESQ_INLINE int64_t resq_all_units(const resq_qshape *b) {
 
 //===-- Weights -----------------------------------------------------------===//
 
-/// The table of one state in both lanes.
-RESQ_INLINE __m256i state_table(int state) {
-  const int8_t *values = resq_trellis_weights + state * RESQ_TRELLIS_CODES;
+/// The first 16 places of a trellis, or the next 16, in both lanes.
+RESQ_INLINE __m256i quarter_table(const resq_qshape *b, int quarter) {
+  const int8_t *values = resq_trellis_values(b->wbits) + 16 * quarter;
   return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)values));
 }
 
-/// Trellis weights of the codes (0..15), given which bits of the codes before them are set: one
-/// and two channels before, as masks. By value(3 - state, 15 - code) = -value(state, code), states
-/// 2 and 3 are looked up as 1 and 0.
-RESQ_INLINE __m256i trellis_values(__m256i code, __m256i one, __m256i two) {
-  const __m256i table = state_table(0), other = _mm256_xor_si256(table, state_table(1));
-  const __m256i place = _mm256_xor_si256(code, _mm256_and_si256(two, _mm256_set1_epi8(15)));
+/// Trellis weights of places, given by their low four bits and, as masks, which have bits 4 and 5
+/// set. By value(63 - place) = -value(place), those with bit 5 are looked up without.
+RESQ_INLINE __m256i trellis_values(const resq_qshape *b, __m256i low, __m256i bit4, __m256i bit5) {
+  const __m256i table = quarter_table(b, 0), other = _mm256_xor_si256(table, quarter_table(b, 1));
+  const __m256i place = _mm256_xor_si256(low, _mm256_and_si256(bit5, _mm256_set1_epi8(15)));
   const __m256i change =
-      _mm256_and_si256(_mm256_xor_si256(one, two), _mm256_shuffle_epi8(other, place));
+      _mm256_and_si256(_mm256_xor_si256(bit4, bit5), _mm256_shuffle_epi8(other, place));
   const __m256i value = _mm256_xor_si256(_mm256_shuffle_epi8(table, place), change);
-  return _mm256_sub_epi8(_mm256_xor_si256(value, two), two);
+  return _mm256_sub_epi8(_mm256_xor_si256(value, bit5), bit5);
 }
 
 /// Bytes in which `bit` is set, as a mask.
@@ -65,57 +64,75 @@ RESQ_INLINE __m256i bytes_with(__m256i v, __m256i bit) {
   return _mm256_cmpeq_epi8(_mm256_and_si256(v, bit), bit);
 }
 
-RESQ_INLINE resq_unit trellis_unit(__m256i a, __m256i b) {
-  const __m256i nibble = _mm256_set1_epi8(15), low = _mm256_set1_epi8(1),
-                high = _mm256_set1_epi8(16);
-  // A channel is a lane of 32 bits; channels before 0 are 15 and 14.
-  const __m256i before_a = _mm256_permute2x128_si256(a, b, 0x03); // b's upper half, a's lower
-  const __m256i before_b = _mm256_permute2x128_si256(a, b, 0x21); // a's upper half, b's lower
-  const __m256i v[2] = {a, b};
-  const __m256i one[2] = {_mm256_alignr_epi8(a, before_a, 12), _mm256_alignr_epi8(b, before_b, 12)};
-  const __m256i two[2] = {_mm256_alignr_epi8(a, before_a, 8), _mm256_alignr_epi8(b, before_b, 8)};
-  resq_unit u;
-  RESQ_UNROLL for (int c = 0; c < 2; ++c) {
-    u.at[c] = trellis_values(_mm256_and_si256(v[c], nibble), bytes_with(one[c], low),
-                             bytes_with(two[c], low));
-    u.at[2 + c] = trellis_values(_mm256_and_si256(_mm256_srli_epi16(v[c], 4), nibble),
-                                 bytes_with(one[c], high), bytes_with(two[c], high));
+/// The bytes of channels 0..7 and 8..15, a channel being a lane of 32 bits, `back` channels before, 1
+/// to 3: channels before 0 are 15, 14 and 13.
+RESQ_INLINE void channels_before(const __m256i v[2], int back, __m256i out[2]) {
+  const __m256i before_a = _mm256_permute2x128_si256(v[0], v[1], 0x03); // b's upper half, a's lower
+  const __m256i before_b = _mm256_permute2x128_si256(v[0], v[1], 0x21); // a's upper half, b's lower
+  out[0] = back == 1   ? _mm256_alignr_epi8(v[0], before_a, 12)
+           : back == 2 ? _mm256_alignr_epi8(v[0], before_a, 8)
+                       : _mm256_alignr_epi8(v[0], before_a, 4);
+  out[1] = back == 1   ? _mm256_alignr_epi8(v[1], before_b, 12)
+           : back == 2 ? _mm256_alignr_epi8(v[1], before_b, 8)
+                       : _mm256_alignr_epi8(v[1], before_b, 4);
+}
+
+/// Codes to what they stand for. v: channels 0..7 and 8..15 as they are stored, with the last bits of
+/// inputs 0..3 in bit 0 and of inputs 4..7 in bit 4.
+RESQ_INLINE void trellis_unit(const resq_qshape *b, const __m256i v[2], resq_unit *u) {
+  const int memory = resq_trellis_memory(b->wbits);
+  const __m256i last[2] = {_mm256_set1_epi8(1), _mm256_set1_epi8(16)};
+  __m256i before[4][2];
+  RESQ_UNROLL for (int back = 1; back <= memory; ++back) channels_before(v, back, before[back]);
+  RESQ_UNROLL for (int c = 0; c < 2; ++c) RESQ_UNROLL for (int h = 0; h < 2; ++h) {
+    __m256i low = u->at[2 * h + c];
+    if (memory == 3) { // the place's bit 3 is the code's before
+      const __m256i one = _mm256_and_si256(before[1][c], last[h]);
+      low = _mm256_or_si256(low, h ? _mm256_srli_epi16(one, 1) : _mm256_slli_epi16(one, 3));
+    }
+    u->at[2 * h + c] = trellis_values(b, low, bytes_with(before[memory - 1][c], last[h]),
+                                      bytes_with(before[memory][c], last[h]));
   }
-  return u;
 }
 
 RESQ_INLINE __m256i load(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
 
-/// u with the bits of plane p, whose 16 bytes hold bit i for each of the 16 bytes from 16 i on.
-RESQ_INLINE void add_plane(resq_unit *u, const uint8_t *plane, int p) {
+/// u with the bits of a plane, whose 16 bytes hold bit i for each of the 16 bytes from 16 i on, as
+/// bit `bit` of the codes.
+RESQ_INLINE void add_plane(resq_unit *u, const uint8_t *plane, int bit) {
   const __m256i both = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)plane));
-  const __m256i bit = _mm256_set1_epi8((char)(1 << (4 + p)));
+  const __m256i mask = _mm256_set1_epi8((char)(1 << bit));
   // Bits 2 i and 2 i + 1 of vector i: the upper half's first to where the lower half's stands.
   const __m256i even = _mm256_srlv_epi32(both, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
   RESQ_UNROLL for (int i = 0; i < 4; ++i) {
-    const int left = 4 + p - 2 * i;
+    const int left = bit - 2 * i;
     const __m256i there =
         left >= 0 ? _mm256_slli_epi32(even, left) : _mm256_srli_epi32(even, -left);
-    u->at[i] = _mm256_or_si256(u->at[i], _mm256_and_si256(there, bit));
+    u->at[i] = _mm256_or_si256(u->at[i], _mm256_and_si256(there, mask));
   }
 }
 
 /// A unit as the artifact stores it.
 RESQ_INLINE resq_unit packed_unit(const resq_qshape *b, const uint8_t *w) {
-  if (b->trellis)
-    return trellis_unit(load(w), load(w + 32));
+  const int base = (int)resq_packed_base(b->wbits);
   resq_unit u;
-  if (b->wbits < 8) {
-    const __m256i nibble = _mm256_set1_epi8(15);
+  if (base == 8) {
+    RESQ_UNROLL for (int i = 0; i < 4; ++i) u.at[i] = load(w + 32 * i);
+  } else {
+    // Channels 0..7 and 8..15, inputs 0..3 from bit 0 on and 4..7 from bit 4.
+    const __m256i first = load(w);
+    const __m256i v[2] = {first, base == 4 ? load(w + 32) : _mm256_srli_epi16(first, 2)};
+    const __m256i field = _mm256_set1_epi8((char)((1 << base) - 1));
     RESQ_UNROLL for (int c = 0; c < 2; ++c) {
-      const __m256i v = load(w + 32 * c);
-      u.at[c] = _mm256_and_si256(v, nibble);
-      u.at[2 + c] = _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble);
+      u.at[c] = _mm256_and_si256(v[c], field);
+      u.at[2 + c] = _mm256_and_si256(_mm256_srli_epi16(v[c], 4), field);
     }
     RESQ_UNROLL for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p)
-        add_plane(&u, w + 64 + RESQ_PLANE_BYTES * p, p);
-  } else {
-    RESQ_UNROLL for (int i = 0; i < 4; ++i) u.at[i] = load(w + 32 * i);
+        add_plane(&u, w + resq_packed_planes_at(b->wbits) + RESQ_PLANE_BYTES * p, base + p);
+    if (b->trellis) {
+      trellis_unit(b, v, &u);
+      return u;
+    }
   }
   const __m256i offset = _mm256_set1_epi8((char)resq_packed_offset(b->wbits));
   RESQ_UNROLL for (int i = 0; i < 4; ++i) u.at[i] = _mm256_sub_epi8(u.at[i], offset);

@@ -75,47 +75,67 @@ RESQ_INLINE __m512i look_up_64(__m512i place, __m512i table) {
 #endif
 }
 
-/// Trellis weights with that offset, of both nibbles. A channel is a lane of 32 bits, so the
-/// channels before it are the vector rotated by a lane or two; a lookup sees six bits of a place.
-RESQ_INLINE void trellis_operands(__m512i v, __m512i *low, __m512i *high) {
-  const __m512i table =
-      _mm512_xor_si512(_mm512_loadu_si512(resq_trellis_weights), _mm512_set1_epi8(-128));
-  const __m512i code = _mm512_set1_epi8(0x0f), bit = _mm512_set1_epi8(0x11);
-  const __m512i one = _mm512_alignr_epi32(v, v, 15), two = _mm512_alignr_epi32(v, v, 14);
-  const __m512i states = select_bits(bit, one, _mm512_slli_epi16(two, 1)); // bits 0, 1 and 4, 5
-  const __m512i low_place = select_bits(code, v, _mm512_slli_epi16(states, 4));
-  const __m512i high_place = select_bits(code, _mm512_srli_epi16(v, 4), states);
-  *low = look_up_64(low_place, table);
-  *high = look_up_64(high_place, table);
+/// Operands with the bits of a plane as bit `bit`; its 16 bytes hold bit i for each of the 16 bytes from
+/// 16 i on, those of `high` behind those of `low`.
+RESQ_INLINE void add_plane(const uint8_t *plane, int bit, __m512i *low, __m512i *high) {
+  const __m512i all = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)plane));
+  const __m512i mask = _mm512_set1_epi8((char)(1 << bit));
+  const __m512i left =
+      _mm512_setr_epi32(0, 0, 0, 0, -1, -1, -1, -1, -2, -2, -2, -2, -3, -3, -3, -3);
+  const __m512i first = _mm512_rolv_epi32(all, _mm512_add_epi32(left, _mm512_set1_epi32(bit)));
+  *low = select_bits(mask, first, *low);
+  *high = select_bits(mask, _mm512_ror_epi32(first, 4), *high); // four bits of the plane's byte on
 }
 
-/// Operands with the bits of plane p, whose 16 bytes hold bit i for each of the 16 bytes from 16 i
-/// on, those of `high` behind those of `low`.
-RESQ_INLINE void add_plane(const uint8_t *plane, int p, __m512i *low, __m512i *high) {
-  const __m512i all = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)plane));
-  const __m512i bit = _mm512_set1_epi8((char)(1 << (4 + p)));
-  const __m512i left = _mm512_setr_epi32(4, 4, 4, 4, 3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1);
-  const __m512i first = _mm512_rolv_epi32(all, _mm512_add_epi32(left, _mm512_set1_epi32(p)));
-  *low = select_bits(bit, first, *low);
-  *high = select_bits(bit, _mm512_ror_epi32(first, 4), *high); // four bits of the plane's byte on
+/// The base of the codes of a unit of fewer than 8 bits: inputs 0..3 from bit 0 of a byte on, inputs 4..7
+/// from bit 4, with bits of other codes between.
+RESQ_INLINE __m512i load_base(const resq_qshape *b, const uint8_t *w) {
+  if (resq_packed_base(b->wbits) == 4)
+    return _mm512_loadu_si512(w);
+  const __m512i all = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)w));
+  return _mm512_srlv_epi32(all, _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2));
+}
+
+/// The states of both halves, from bits 0 and 4 on: last bits of the codes before. A channel is a lane of
+/// 32 bits, so the channels before it are the vector rotated by lanes.
+RESQ_INLINE __m512i trellis_states(const resq_qshape *b, __m512i v) {
+  const __m512i one = _mm512_alignr_epi32(v, v, 15), two = _mm512_alignr_epi32(v, v, 14);
+  __m512i above = _mm512_slli_epi16(two, 1);
+  if (resq_trellis_memory(b->wbits) == 3)
+    above = select_bits(_mm512_set1_epi8(0x22), above,
+                        _mm512_slli_epi16(_mm512_alignr_epi32(v, v, 13), 2));
+  return select_bits(_mm512_set1_epi8(0x11), one, above);
+}
+
+/// Codes of trellises, with bits of other codes above them, to their weights with that offset. v: as
+/// load_base gives it. A lookup sees the six bits of a place.
+RESQ_INLINE void trellis_operands(const resq_qshape *b, __m512i v, __m512i *low, __m512i *high) {
+  const int bits = (int)b->wbits;
+  const __m512i table =
+      _mm512_xor_si512(_mm512_loadu_si512(resq_trellis_values(bits)), _mm512_set1_epi8(-128));
+  const __m512i code = _mm512_set1_epi8((char)((1 << bits) - 1)), states = trellis_states(b, v);
+  const __m512i below = bits == 4 ? _mm512_slli_epi16(states, 4) : _mm512_slli_epi16(states, 3);
+  const __m512i above = bits == 4 ? states : _mm512_srli_epi16(states, 1);
+  *low = look_up_64(select_bits(code, *low, below), table);
+  *high = look_up_64(select_bits(code, *high, above), table);
 }
 
 /// Weights of one unit (8 inputs): inputs 0..3 and 4..7 of 16 channels, offset.
 RESQ_INLINE void load_unit(const resq_qshape *b, const uint8_t *w, __m512i *low, __m512i *high) {
-  if (b->wbits < 8) {
-    const __m512i nibble = _mm512_set1_epi8(15), v = _mm512_loadu_si512(w);
-    if (b->trellis) {
-      trellis_operands(v, low, high);
-      return;
-    }
-    *low = _mm512_and_si512(v, nibble);
-    *high = _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble);
-    RESQ_UNROLL for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p)
-        add_plane(w + 64 + RESQ_PLANE_BYTES * p, p, low, high);
-  } else {
+  const int base = (int)resq_packed_base(b->wbits);
+  if (base == 8) {
     *low = _mm512_loadu_si512(w);
     *high = _mm512_loadu_si512(w + 64);
+    return;
   }
+  const __m512i v = load_base(b, w), above = _mm512_srli_epi16(v, 4);
+  const __m512i field = _mm512_set1_epi8((char)((1 << base) - 1));
+  *low = b->trellis ? v : _mm512_and_si512(v, field);
+  *high = b->trellis ? above : _mm512_and_si512(above, field);
+  RESQ_UNROLL for (int p = 0; p < (int)resq_packed_planes(b->wbits); ++p)
+      add_plane(w + resq_packed_planes_at(b->wbits) + RESQ_PLANE_BYTES * p, base + p, low, high);
+  if (b->trellis)
+    trellis_operands(b, v, low, high);
 }
 
 /// acc + the sums of both halves of a unit, per channel.

@@ -165,6 +165,9 @@ static inline void resq_shared_store_u8(uint32_t at, uint32_t v) {
 static inline void resq_shared_store(uint32_t at, uint32_t v) {
   memcpy(emulator_shared(at, 4, EMULATOR_WRITE), &v, 4);
 }
+static inline void resq_shared_store_x2(uint32_t at, resq_u32x2 v) {
+  memcpy(emulator_shared(at, 8, EMULATOR_WRITE), &v, 8);
+}
 static inline void resq_shared_store_x4(uint32_t at, resq_u32x4 v) {
   memcpy(emulator_shared(at, 16, EMULATOR_WRITE), &v, 16);
 }

@@ -59,7 +59,7 @@ def device(chip):
 
 def assemble(ptx, cubin, chip, *options):
     """ptxas's report, or None where there is no ptxas."""
-    ptxas = shutil.which("ptxas") or shutil.which(CUDA / "bin/ptxas")
+    ptxas = os.environ.get("PTXAS") or shutil.which("ptxas") or shutil.which(CUDA / "bin/ptxas")
     return run(ptxas, f"-arch={chip}", "-v", *options, ptx, "-o", cubin) if ptxas else None
 
 
@@ -143,33 +143,6 @@ def check_decode(out):
     print(f"decode kernels: {len(kernels)} assembled, decode_* without spills")
 
 
-def build_step(out, *flags):
-    """The kernels of a decode step: reports of ptxas."""
-    reports = []
-    for source, image in (("step_kernels", "step"), ("attention_kernels", "attention")):
-        clang(*device("sm_90a"), *WARNINGS, *flags, "-S", HERE / f"decode_step/{source}.c", "-o", out / f"{image}.ptx")
-        reports.append(assemble(out / f"{image}.ptx", out / f"{image}.cubin", "sm_90a"))
-    return reports
-
-
-def check_step(out):
-    reports = build_step(out, "-DRESQ_CHECK")
-    text = (out / "step.ptx").read_text()
-    for pattern in (r"\.ftz\b", r"\.approx\b", r"\b(?:div|sqrt)\.(?:full|f32)\b", r"\b(?:mul|add|sub)\.f32\b"):
-        if found := re.search(pattern + ".*", text): # fma is there: of signs, exact
-            sys.exit(f"row operations would not keep generic's bits: {found.group(0)}")
-    if "mma.sync.aligned.m16n8k16" not in (out / "attention.ptx").read_text():
-        sys.exit("attention.ptx: no products of matrices")
-    if None in reports:
-        print("decode step: compiled; no ptxas here")
-        return
-    kernels = re.findall(r"entry function '(\w+)'.*?(\d+) bytes stack frame", "".join(reports), re.S)
-    spilling = [name for name, stack in kernels if stack != "0"]
-    if spilling or len(kernels) < 20:
-        sys.exit(f"decode step: {len(kernels)} kernels; these spill: {spilling}")
-    print(f"decode step: {len(kernels)} kernels assembled without spills")
-
-
 def build_qlinear(out, plan, warps, stages, units, *flags):
     """The quantized linears under one plan of qlinear_cases.h: ptxas's report."""
     image = out / f"qlinear_{plan}"
@@ -228,13 +201,10 @@ def build_all(out):
     clang(*device("sm_90a"), "-S", HERE / "transfers/transfer_kernels.c", "-o", out / "transfer_kernels.ptx")
     assemble(out / "transfer_kernels.ptx", out / "transfer_kernels.cubin", "sm_90a")
     build_decode(out)
-    build_step(out)
     for plan in qlinear_plans():
         build_qlinear(out, *plan)
     clang(*host, "-Wno-unused-function", f"-I{ROOT}", HERE / "qlinear/qlinear.c", ROOT / "tests/gpu/emulator/emulator.c",
           *objects, "-o", out / "qlinear", "-ldl", "-lm")
-    clang(*host, "-Wno-unused-function", f"-I{ROOT}", HERE / "decode_step/decode_step.c", ROOT / "tests/gpu/emulator/emulator.c",
-          *objects, "-o", out / "decode_step", "-ldl", "-lm")
     run(CUDA / "bin/nvcc", "-O3", "-std=c++17", "-gencode=arch=compute_90a,code=sm_90a", HERE / "decode_linear/decode_linear.cu",
         "-o", out / "decode_linear", "-ldl")
     print(f"{out}: built")
@@ -255,7 +225,6 @@ def main():
         return
     check_kernels(options.folder)
     check_decode(options.folder)
-    check_step(options.folder)
     check_qlinear(options.folder)
 
 

@@ -3,7 +3,7 @@
 //
 // Of each kernel K of kernels.def:
 //   K_arguments                            its arguments, in their order
-//   K_planned(arguments, max_rows, capability)   its launch
+//   K_planned(arguments, max_rows, capability)   its launch, with exact arithmetic
 //   K_on_gpu(arguments, variant)           calls the kernel for a GPU
 //   CALLS_RECODE(arguments, plan, i, out)  how weight i is recoded before, if it is
 //   K_on_cpu(worker, arguments)            calls level "generic" (with CALLS_OF_CPU)
@@ -62,7 +62,7 @@
   static inline resq_gpu_plan name##_planned(const name##_arguments *a, int64_t max_rows,          \
                                              int64_t capability) {                                 \
     const name##_shape shape = {__VA_ARGS__};                                                      \
-    return name##_plan(&shape, max_rows, capability);                                              \
+    return name##_plan(&shape, (resq_gpu_setting){max_rows, capability, RESQ_GPU_EXACT});          \
   }
 #include "kernels/kernels.def"
 

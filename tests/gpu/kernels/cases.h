@@ -90,6 +90,8 @@ CASE(quantize_e4m3_special, 41, FILLS(SPECIAL(41 * 140), OUT(41 * 192), OUT(41 *
        wgroup, a_bits, w_bits, trellis, 24, 12, 24, 8, 8, 0)
 QLINEAR(qlinear_a8w4_trellis, 8, 4, 1, 108)
 QLINEAR(qlinear_a4w4_trellis, 4, 4, 1, 108)
+QLINEAR(qlinear_a8w3_trellis, 8, 3, 1, 27)
+QLINEAR(qlinear_a4w3_trellis, 4, 3, 1, 108)
 QLINEAR(qlinear_a8w2, 8, 2, 0, 27)
 QLINEAR(qlinear_a4w3, 4, 3, 0, 108)
 QLINEAR(qlinear_a8w4, 8, 4, 0, 27)
@@ -157,6 +159,12 @@ CASE(qlinear_tiles, 70,
            OUT(70 * 73 * 4)),
      resq_qlinear, b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], rows, 73, 70, 216, 108, 216, 8,
      4, 1, 24, 12, 12, 8, 8, 0)
+CASE(qlinear_tiles_w3, 70, // a trellis in each branch
+     FILLS(CODES(70, 216, 108, 8), METAS(70, 216, 108, 8), WEIGHT(70, 216, 108, 216, 3),
+           CODES(70, 24, 12, 8), METAS(70, 24, 12, 8), WEIGHT(70, 24, 12, 12, 4), F32(70),
+           OUT(70 * 73 * 4)),
+     resq_qlinear, b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], rows, 73, 70, 216, 108, 216, 8,
+     3, 1, 24, 12, 12, 8, 4, 1)
 CASE(qlinear_slots, 3, // more groups than a block has sums for
      FILLS(CODES(3, 560, 8, 4), METAS(3, 560, 8, 4), WEIGHT(19, 560, 8, 560, 4), OUT(3 * 19 * 4)),
      resq_qlinear, b[0], b[1], b[2], 0, 0, 0, 0, b[3], rows, 19, 19, 560, 8, 560, 4, 4, 0, 0, 0, 0,
