@@ -26,7 +26,7 @@ resq.param @ints : !codes attributes {offset = 5312 : i64, size = 5472 : i64}
 // FEW: func.func @f__cuda__r16()
 // FEW: resq.launch {{.*}}qlinear" @sm_90a::@resq_qlinear_cuda__{{.*}}_v62 ({{.*}}param 0, {{.*}}) items 3 by 1 threads 256 blocks_per_sm 2 shared
 // FEW: func.func @g__cuda__r16()
-// MANY: resq.launch {{.*}}qlinear" @sm_90a::@resq_qlinear_cuda__{{.*}}_v1 ({{.*}}param 0, {{.*}}) items 3 of rows 0
+// MANY: resq.launch {{.*}}qlinear" @sm_90a::@resq_qlinear_cuda__{{.*}}_v9 ({{.*}}param 0, {{.*}}) items 1 of rows 0 by 32 threads 128
 // OLD: resq.launch {{.*}}qlinear" @sm_80::@resq_qlinear_cuda__{{.*}}_null6 ({{.*}}param 0, {{.*}}) items 3 of rows 0 by 1 threads 256
 func.func @f(%x: tensor<?x108xf32>) -> (tensor<?x41xf32>, tensor<?x20xf32>, tensor<?x41xf32>) {
   %q = resq.quantize %x : tensor<?x108xf32> -> !x
