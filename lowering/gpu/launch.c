@@ -10,6 +10,7 @@
 #include "dialect/ops.h"
 #include "gpu_module.h"
 #include "gpu_wrapper.h"
+#include "prepare.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -115,7 +116,8 @@ static void launch_kernel(const resq_kernel_call *k, const resq_gpu_plan *plan,
   MlirOperation op =
       resqLaunchOpBuild(at, k->ticket, label(k), wrapper.symbol, args.n, args.numbers,
                         plan->items_per_row, plan->items_per_block, plan->threads);
-  resqLaunchOpSetRowsOf(op, resq_call_rows_of(k));
+  if (!plan->rows_together)
+    resqLaunchOpSetRowsOf(op, resq_call_rows_of(k));
   resqLaunchOpSetBlocksPerSm(op, plan->blocks_per_sm);
   resqLaunchOpSetSharedBytes(op, plan->shared_bytes);
   resqLaunchOpSetEarly(op, g->how->chip->capability >= OVERLAPPING);
@@ -207,7 +209,8 @@ static void issue_launch(resq_kernel_call *k) {
   gpu_function *g = f->device_state;
   resq_hazards_barrier(&f->hazards); // a stream's order is a barrier after every launch
   const resq_gpu_plan plan = resq_launch_plan(k, g->how);
-  if (make_wait(k, &plan))
+  resq_prepare_params(k, g->how, &plan, g->kernels);
+  if (f->failed || make_wait(k, &plan))
     return;
   launch_waiting(f);
   if (make_wait(k, &plan))

@@ -21,6 +21,7 @@
 #include "kernels/nvptx/permute_cuda.c"
 #include "kernels/nvptx/qlinear_cuda.c"
 #include "kernels/nvptx/qlinear_e4m3_cuda.c"
+#include "kernels/nvptx/qlinear_recode_cuda.c"
 #include "kernels/nvptx/quantize_cuda.c"
 #include "kernels/nvptx/quantize_e4m3_cuda.c"
 #include "kernels/nvptx/rms_norm_cuda.c"
@@ -47,6 +48,8 @@ typedef struct test_case {
   void (*on_gpu)(void *const *b, int64_t rows, const resq_gpu_plan *plan);
   void (*of_unit)(void *const *b, int64_t rows, const resq_gpu_plan *plan, int64_t threads,
                   int64_t units);
+  bool (*recode)(void *const *b, int64_t rows, const resq_gpu_plan *plan, int i,
+                 resq_qlinear_recode_arguments *out);
 } test_case;
 
 #define CASE(name, rows_, fills, kernel, ...)                                                      \
@@ -66,6 +69,11 @@ typedef struct test_case {
                           int64_t threads, int64_t units) {                                        \
     const kernel##_arguments a = {__VA_ARGS__};                                                    \
     (void)b, kernel##_of_unit(&a, plan, threads, resq_block_x(), units);                           \
+  }                                                                                                \
+  static bool recode_##name(void *const *b, int64_t rows, const resq_gpu_plan *plan, int i,        \
+                            resq_qlinear_recode_arguments *out) {                                  \
+    const kernel##_arguments a = {__VA_ARGS__};                                                    \
+    return (void)b, (void)rows, CALLS_RECODE(&a, plan, i, out);                                    \
   }
 #include "tests/gpu/kernels/cases.h"
 #undef CASE
@@ -85,6 +93,29 @@ static void thread_main(void *p) {
     l->c->of_unit(l->buffers, l->c->rows, l->plan, l->threads, l->units);
   else
     l->c->on_gpu(l->buffers, l->c->rows, l->plan);
+}
+
+static void recode_main(void *p) {
+  const resq_gpu_plan plan = resq_qlinear_recode_planned(p, 1, RESQ_SM);
+  resq_qlinear_recode_on_gpu(p, &plan);
+}
+
+/// What a session does with the parameters before such a launch, by launches of its own.
+static void prepare(const test_case *c, const resq_gpu_plan *plan, void *const *buffers) {
+  for (int i = 0; i < 2; i++) {
+    resq_qlinear_recode_arguments a;
+    if (!c->recode(buffers, c->rows, plan, i, &a))
+      continue;
+    const resq_gpu_plan own = resq_qlinear_recode_planned(&a, 1, RESQ_SM);
+    const int64_t blocks = resq_plan_ceil(own.items_per_row, own.items_per_block);
+    const emulator_launch grid = {.blocks_x = (int)resq_plan_least(blocks, own.blocks_per_sm),
+                                  .blocks_y = 1,
+                                  .threads = own.threads,
+                                  .seed = 5};
+    const char *fault = emulator_run(grid, recode_main, &a);
+    if (fault)
+      fail_msg("%s, recoding: %s", c->name, fault);
+  }
 }
 
 static bool is_nan(const uint8_t *p) {
@@ -111,18 +142,22 @@ typedef struct case_buffers {
 
 static void run_launch(launch l, emulator_launch grid, const case_buffers *of) {
   const test_case *c = l.c;
-  void *buffers[MOST_BUFFERS] = {0};
+  void *buffers[MOST_BUFFERS] = {0}, *wanted[MOST_BUFFERS] = {0};
   for (int i = 0; i < of->n; i++) {
     buffers[i] = aligned_bytes(of->bytes[i]);
     memcpy(buffers[i], of->before[i], of->bytes[i]);
+    wanted[i] = aligned_bytes(of->bytes[i]);
+    memcpy(wanted[i], of->expected[i], of->bytes[i]);
   }
+  prepare(c, l.plan, buffers);
+  prepare(c, l.plan, wanted); // weights are compared, too
   l.buffers = buffers;
   const char *fault = emulator_run(grid, thread_main, &l);
   if (fault)
     fail_msg("%s, variant %d, %d threads, %d units: %s", c->name, l.plan->variant, l.threads,
              (int)l.units, fault);
   for (int i = 0; i < of->n; i++) {
-    const uint8_t *a = of->expected[i], *b = buffers[i];
+    const uint8_t *a = wanted[i], *b = buffers[i];
     for (size_t at = 0; at < of->bytes[i]; at++)
       if (a[at] != b[at] && !differ_in_nan(c, a, b, at, of->bytes[i]))
         fail_msg("%s, variant %d, %d threads, %d units: byte %zu of buffer %d, of %zu, is %02x on "
@@ -130,12 +165,14 @@ static void run_launch(launch l, emulator_launch grid, const case_buffers *of) {
                  c->name, l.plan->variant, l.threads, (int)l.units, at, i, of->bytes[i], b[at],
                  a[at]);
     free(buffers[i]);
+    free(wanted[i]);
   }
 }
 
 static void check_launch(const test_case *c, const resq_gpu_plan *plan, int multiprocessors,
                          const case_buffers *of) {
-  int64_t blocks = resq_plan_ceil(c->rows * plan->items_per_row, plan->items_per_block);
+  const int64_t rows = plan->rows_together ? 1 : c->rows;
+  int64_t blocks = resq_plan_ceil(rows * plan->items_per_row, plan->items_per_block);
   if (plan->blocks_per_sm)
     blocks = resq_plan_least(blocks, (int64_t)multiprocessors * plan->blocks_per_sm);
   assert_true(plan->threads > 0 && plan->threads % 32 == 0 && plan->threads <= 1024);
@@ -172,7 +209,9 @@ static void check_case(const test_case *c) {
   c->on_cpu(alone(), of.expected, c->rows);
   const resq_gpu_plan few = c->plan(of.before, c->rows, RESQ_GPU_FEW_ROWS);
   const resq_gpu_plan many = c->plan(of.before, c->rows, 2048);
-  check_launch(c, &few, 1, &of);
+  assert_int_equal(few.recoded, many.recoded);            // of one session
+  if (c->rows <= RESQ_GPU_FEW_ROWS || !few.rows_together) // others stride over any number of rows
+    check_launch(c, &few, 1, &of);
   if (many.variant != few.variant)
     check_launch(c, &many, 3, &of);
   if (few.unit.most) {
@@ -190,7 +229,7 @@ static void every_kernel_has_the_bits_of_level_generic(void **state) {
   const char *only = getenv("RESQ_TEST_CASE");
   const test_case cases[] = {
 #define CASE(name, rows_, fills, kernel, ...)                                                      \
-  {#name, rows_, fills, cpu_##name, plan_##name, gpu_##name, unit_##name},
+  {#name, rows_, fills, cpu_##name, plan_##name, gpu_##name, unit_##name, recode_##name},
 #include "tests/gpu/kernels/cases.h"
 #undef CASE
   };

@@ -3,8 +3,8 @@
 //
 // plans.h has a plan for each kernel: plain C that the compiler makes launches of, and by which the kernels find their
 // way around shared memory. A launch has
-//   blocks = ceil(rows * items_per_row / items_per_block), at most blocks_per_sm for each multiprocessor,
-// and kernels stride over their work by the grid, so that any number of blocks gives the same result.
+//   blocks = ceil(rows * items_per_row / items_per_block), at most blocks_per_sm for each multiprocessor
+// (one row where rows_together), and kernels stride over their work by the grid, so that any number of blocks gives the same result.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_KERNELS_NVPTX_PLAN_H
 #define RESQ_KERNELS_NVPTX_PLAN_H
@@ -32,9 +32,12 @@ typedef struct resq_gpu_plan {
   int64_t items_per_block; ///< a block does so many items, neighbors in the list of all rows' items
   int32_t threads;         ///< of a block, a multiple of 32
   int32_t blocks_per_sm;   ///< 0: as many blocks as there is work
+  int32_t rows_together;   ///< 1: the items of a row are those of all rows together
   int32_t
       blocks_at_once; ///< so many blocks must find registers on a multiprocessor; 0: the assembler chooses
   int32_t shared_bytes; ///< dynamic
+  int32_t
+      recoded; ///< bit i: reads trellis codes of weight i as resq_qlinear_recode leaves them; of the shape alone
   int32_t variant; ///< which of the kernel's codes, a constant of its wrapper. Plans of a shape
                    ///< with equal variants have equal threads and shared_bytes
   int64_t scratch_bytes; ///< of the workspace, for this launch alone; 0: none

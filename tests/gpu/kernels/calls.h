@@ -6,6 +6,7 @@
 //   K_planned(arguments, max_rows, capability)   its launch, with exact arithmetic
 //   K_on_gpu(arguments, plan)              calls the kernel for a GPU, all blocks sharing its work
 //   K_of_unit(arguments, plan, threads, unit, units)   calls it for one unit, where it has any
+//   CALLS_RECODE(arguments, plan, i, out)  how weight i is recoded before, if it is
 //   K_on_cpu(worker, arguments)            calls level "generic" (with CALLS_OF_CPU)
 // Whoever includes this has defined RESQ_LEVEL as cuda and RESQ_GPU_KERNELS, as the build of those kernels does.
 //===----------------------------------------------------------------------===//
@@ -14,6 +15,8 @@
 
 #include "kernels/kernels.h"
 #include "kernels/nvptx/plans.h"
+
+#include <stdbool.h>
 
 #define CALLS_TAIL(first, ...) __VA_ARGS__
 #define CALLS_BEHIND_FIRST(...) CALLS_TAIL(__VA_ARGS__)
@@ -99,6 +102,26 @@
                 units);                                                                            \
   }
 #include "kernels/kernels.def"
+
+/// Whether a call under this plan reads its weight `i` recoded: by the call *out.
+static inline bool calls_recode_nothing(const void *a, const resq_gpu_plan *plan, int i,
+                                        resq_qlinear_recode_arguments *out) {
+  (void)a, (void)plan, (void)i, (void)out;
+  return false;
+}
+static inline bool calls_recode_qlinear(const void *p, const resq_gpu_plan *plan, int i,
+                                        resq_qlinear_recode_arguments *out) {
+  const resq_qlinear_arguments *a = p;
+  *out = i ? (resq_qlinear_recode_arguments){(uint8_t *)(uintptr_t)a->weight_b, a->n, a->k_b,
+                                             a->group_b}
+           : (resq_qlinear_recode_arguments){(uint8_t *)(uintptr_t)a->weight_a, a->n, a->k_a,
+                                             a->group_a};
+  return plan->recoded >> i & 1;
+}
+#define CALLS_RECODE(a, plan, i, out)                                                              \
+  _Generic((a),                                                                                    \
+      const resq_qlinear_arguments *: calls_recode_qlinear,                                        \
+      default: calls_recode_nothing)(a, plan, i, out)
 
 #ifdef CALLS_OF_CPU
 #define READ(T, x) , const T *x

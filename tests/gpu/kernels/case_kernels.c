@@ -21,3 +21,9 @@
 #include "cases.h"
 #define STEP(name, rows_, launches, fills, kernel, ...) ENTRY(name, rows_, kernel, __VA_ARGS__)
 #include "steps.h"
+/// What a session does before launches that read weights recoded; `plans` has a line for it, too.
+__attribute__((device_kernel)) void recode(uint8_t *weight, int64_t n, int64_t k, int64_t group) {
+  const resq_qlinear_recode_arguments a = {weight, n, k, group};
+  const resq_gpu_plan plan = resq_qlinear_recode_planned(&a, 1, RESQ_SM);
+  resq_qlinear_recode_on_gpu(&a, &plan);
+}
