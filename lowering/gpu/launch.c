@@ -209,6 +209,8 @@ static void issue_launch(resq_kernel_call *k) {
   gpu_function *g = f->device_state;
   resq_hazards_barrier(&f->hazards); // a stream's order is a barrier after every launch
   const resq_gpu_plan plan = resq_launch_plan(k, g->how);
+  if (!plan.unit.most)
+    launch_waiting(f); // preparing looks at the launches of the calls so far
   resq_prepare_params(k, g->how, &plan, g->kernels);
   if (f->failed || make_wait(k, &plan))
     return;
