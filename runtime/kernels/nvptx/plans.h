@@ -16,31 +16,40 @@
 
 //===-- An element for each thread ----------------------------------------===//
 
-enum { RESQ_ELEMENT_THREADS = 256 };
+enum {
+  RESQ_ELEMENT_THREADS = 256,
+  RESQ_UNIT_ELEMENTS = 4, ///< of a thread, where a block has a unit
+};
 
-static inline resq_gpu_plan resq_elements_plan(int64_t items_per_row) {
-  return (resq_gpu_plan){.items_per_row = items_per_row,
-                         .items_per_block = RESQ_ELEMENT_THREADS,
-                         .threads = RESQ_ELEMENT_THREADS};
+/// A row can be cut into `units`, 0: it is never done by units.
+static inline resq_gpu_plan resq_elements_plan(int64_t items_per_row, int64_t units) {
+  return (resq_gpu_plan){
+      .items_per_row = items_per_row,
+      .items_per_block = RESQ_ELEMENT_THREADS,
+      .threads = RESQ_ELEMENT_THREADS,
+      .unit = {.most = units,
+               .threads = resq_plan_ceil(items_per_row, RESQ_UNIT_ELEMENTS),
+               .most_threads = RESQ_GPU_MOST_THREADS},
+  };
 }
 
-#define RESQ_ELEMENTS_PLAN(op, items)                                                              \
+#define RESQ_ELEMENTS_PLAN(op, items, units)                                                       \
   static inline resq_gpu_plan op##_plan(const op##_shape *s, resq_gpu_setting g) {                 \
     (void)g;                                                                                       \
-    return resq_elements_plan(items);                                                              \
+    return resq_elements_plan(items, units);                                                       \
   }
-RESQ_ELEMENTS_PLAN(resq_embed_f32, s->width)
-RESQ_ELEMENTS_PLAN(resq_embed_bf16, s->width)
-RESQ_ELEMENTS_PLAN(resq_embed_f16, s->width)
-RESQ_ELEMENTS_PLAN(resq_embed_codes, s->width)
-RESQ_ELEMENTS_PLAN(resq_rope_angles, s->size / 2)
-RESQ_ELEMENTS_PLAN(resq_rope, s->heads *(s->head_size - s->size / 2))
-RESQ_ELEMENTS_PLAN(resq_silu_gate, s->width)
-RESQ_ELEMENTS_PLAN(resq_add, s->width)
-RESQ_ELEMENTS_PLAN(resq_gather_rows, s->width)
-RESQ_ELEMENTS_PLAN(resq_permute, s->width)
-RESQ_ELEMENTS_PLAN(resq_split, s->width)
-RESQ_ELEMENTS_PLAN(resq_join, s->width)
+RESQ_ELEMENTS_PLAN(resq_embed_f32, s->width, s->width)
+RESQ_ELEMENTS_PLAN(resq_embed_bf16, s->width, s->width)
+RESQ_ELEMENTS_PLAN(resq_embed_f16, s->width, s->width)
+RESQ_ELEMENTS_PLAN(resq_embed_codes, s->width, s->width / s->group)
+RESQ_ELEMENTS_PLAN(resq_rope_angles, s->size / 2, 1)
+RESQ_ELEMENTS_PLAN(resq_rope, s->heads *(s->head_size - s->size / 2), s->heads)
+RESQ_ELEMENTS_PLAN(resq_silu_gate, s->width, s->width)
+RESQ_ELEMENTS_PLAN(resq_add, s->width, s->width)
+RESQ_ELEMENTS_PLAN(resq_gather_rows, s->width, 0)
+RESQ_ELEMENTS_PLAN(resq_permute, s->width, 1)
+RESQ_ELEMENTS_PLAN(resq_split, s->width, s->width % s->block ? 1 : s->width / s->block)
+RESQ_ELEMENTS_PLAN(resq_join, s->width, s->width % s->block ? 1 : s->width / s->block)
 #undef RESQ_ELEMENTS_PLAN
 
 //===-- A row, or a part of one, for each block ---------------------------===//
@@ -53,8 +62,16 @@ static inline resq_gpu_plan resq_blocks_plan(int64_t items_per_row, int32_t thre
                          .shared_bytes = (int32_t)shared_bytes,
                          .variant = variant};
 }
+/// The same by units: `units` of a row, in which `threads` have work, or fewer units.
+static inline resq_gpu_plan resq_plan_by_units(resq_gpu_plan plan, int64_t units, int64_t threads) {
+  plan.unit = (resq_unit_plan){.most = units,
+                               .threads = threads,
+                               .most_threads = RESQ_GPU_MOST_THREADS,
+                               .shared_bytes = plan.shared_bytes,
+                               .variant = plan.variant};
+  return plan;
+}
 
-enum resq_rms_norm_variant { RESQ_RMS_NORM_HELD, RESQ_RMS_NORM_WIDE };
 enum { RESQ_NORM_LANES = 16, RESQ_NORM_HELD = 16 }; ///< partial sums; elements of a thread at most
 
 static inline int32_t resq_rms_norm_threads(int64_t width) {
@@ -69,29 +86,43 @@ static inline int64_t resq_norm_each(int64_t width) {
 static inline int64_t resq_rms_norm_shared(int64_t width) {
   return 4 * RESQ_NORM_LANES * (resq_norm_each(width) + 4) + 16;
 }
+/// Whether the registers of so many threads hold a row.
+static inline int resq_rms_norm_is_held(int64_t width, int64_t threads) {
+  return width <= RESQ_NORM_HELD * threads;
+}
 static inline resq_gpu_plan resq_rms_norm_plan(const resq_rms_norm_shape *s, resq_gpu_setting g) {
   const int32_t threads = resq_rms_norm_threads(s->width);
   (void)g;
-  if (s->width > RESQ_NORM_HELD * threads)
-    return resq_blocks_plan(1, threads, 16, RESQ_RMS_NORM_WIDE);
-  return resq_blocks_plan(1, threads, resq_rms_norm_shared(s->width), RESQ_RMS_NORM_HELD);
+  // A wide row needs the least of it, but a block that has more threads than this one holds it.
+  const int64_t shared =
+      resq_rms_norm_is_held(s->width, RESQ_GPU_MOST_THREADS) ? resq_rms_norm_shared(s->width) : 16;
+  resq_gpu_plan plan = resq_plan_by_units(resq_blocks_plan(1, threads, shared, 0), 1,
+                                          resq_plan_ceil(s->width, RESQ_UNIT_ELEMENTS));
+  plan.unit.ahead = 1;
+  return plan;
 }
 
-enum { RESQ_QUANTIZE_SHARED = 3 * 4 * 32, RESQ_QUANTIZE_LONG = 512 };
+enum { RESQ_QUANTIZE_SHARED = 3 * 4 * 32, RESQ_QUANTIZE_LONG = 256 };
 
 /// A range of `width` that is long is a block's, others are a warp's.
 static inline int32_t resq_quantize_threads(int64_t width, int64_t range) {
   return range >= RESQ_QUANTIZE_LONG ? resq_plan_threads(resq_plan_ceil(range, 8), 64, 1024)
                                      : resq_plan_threads(width / range * 32, 32, 512);
 }
+static inline resq_gpu_plan resq_ranges_plan(int64_t width, int64_t range) {
+  return resq_plan_by_units(
+      resq_blocks_plan(1, resq_quantize_threads(width, range), RESQ_QUANTIZE_SHARED, 0),
+      width / range,
+      range >= RESQ_QUANTIZE_LONG ? resq_plan_ceil(width, RESQ_UNIT_ELEMENTS) : width / range * 32);
+}
 static inline resq_gpu_plan resq_quantize_plan(const resq_quantize_shape *s, resq_gpu_setting g) {
   (void)g;
-  return resq_blocks_plan(1, resq_quantize_threads(s->width, s->range), RESQ_QUANTIZE_SHARED, 0);
+  return resq_ranges_plan(s->width, s->range);
 }
 static inline resq_gpu_plan resq_quantize_e4m3_plan(const resq_quantize_e4m3_shape *s,
                                                     resq_gpu_setting g) {
   (void)g;
-  return resq_blocks_plan(1, resq_quantize_threads(s->width, s->group), RESQ_QUANTIZE_SHARED, 0);
+  return resq_ranges_plan(s->width, s->group);
 }
 
 //===-- Hadamard transforms -----------------------------------------------===//
@@ -108,8 +139,13 @@ static inline int64_t resq_hadamard_shared(int64_t size, int64_t order) {
   return resq_hadamard_signs_at(size) + 4 * order * resq_hadamard_row(order);
 }
 /// A thread holds a column of `order` in registers.
+static inline int32_t resq_hadamard_most_threads(int64_t order) {
+  return order > 32 ? 256 : order > 16 ? 512 : RESQ_GPU_MOST_THREADS;
+}
 static inline int32_t resq_hadamard_threads(int64_t size, int64_t order) {
-  return resq_plan_threads(resq_plan_ceil(size, 4), 64, order > 32 ? 256 : order > 8 ? 512 : 1024);
+  return resq_plan_threads(resq_plan_ceil(size, 4), 64,
+                           order > 8 ? resq_plan_least(512, resq_hadamard_most_threads(order))
+                                     : RESQ_GPU_MOST_THREADS);
 }
 /// Columns that a block in global memory takes at once, for the products with signs.
 static inline int64_t resq_hadamard_columns(int64_t order) {
@@ -117,11 +153,17 @@ static inline int64_t resq_hadamard_columns(int64_t order) {
 }
 static inline resq_gpu_plan resq_hadamard_plan(const resq_hadamard_shape *s, resq_gpu_setting g) {
   const int64_t shared = resq_hadamard_shared(s->size, s->order), blocks = s->width / s->size;
-  if (s->order <= RESQ_HADAMARD_MOST_ORDER && shared <= resq_plan_most_shared(g.capability))
-    return resq_blocks_plan(blocks, resq_hadamard_threads(s->size, s->order), shared,
-                            RESQ_HADAMARD_SHARED);
-  return resq_blocks_plan(blocks, RESQ_HADAMARD_WIDE_THREADS,
-                          4 * s->order * resq_hadamard_columns(s->order), RESQ_HADAMARD_GLOBAL);
+  if (s->order > RESQ_HADAMARD_MOST_ORDER || shared > resq_plan_most_shared(g.capability))
+    return resq_plan_by_units(resq_blocks_plan(blocks, RESQ_HADAMARD_WIDE_THREADS,
+                                               4 * s->order * resq_hadamard_columns(s->order),
+                                               RESQ_HADAMARD_GLOBAL),
+                              blocks, blocks * RESQ_HADAMARD_WIDE_THREADS);
+  const int32_t threads = resq_hadamard_threads(s->size, s->order);
+  resq_gpu_plan plan = resq_plan_by_units(
+      resq_blocks_plan(blocks, threads, shared, RESQ_HADAMARD_SHARED), blocks, blocks * threads);
+  plan.unit.most_threads = resq_hadamard_most_threads(s->order);
+  plan.unit.ahead = 1;
+  return plan;
 }
 
 //===-- Products with floats ----------------------------------------------===//
@@ -160,9 +202,19 @@ static inline resq_gpu_plan resq_tile_plan(int64_t products, int64_t n, int64_t 
 RESQ_TILE_PLAN(resq_linear_f32, 1, s->n)
 RESQ_TILE_PLAN(resq_linear_bf16, 1, s->n)
 RESQ_TILE_PLAN(resq_linear_f16, 1, s->n)
-RESQ_TILE_PLAN(resq_rotate, s->groups, s->size)
 RESQ_TILE_PLAN(resq_qlinear_e4m3, 1, s->n)
 #undef RESQ_TILE_PLAN
+
+enum { RESQ_ROTATE_HELD = 128 }; ///< a column of a matrix that a thread has in registers, at most
+
+/// A unit is done by a thread for each element; many rows want tiles, which use a matrix for 64 of them.
+static inline resq_gpu_plan resq_rotate_plan(const resq_rotate_shape *s, resq_gpu_setting g) {
+  resq_gpu_plan plan = resq_tile_plan(s->groups, s->size, g.max_rows);
+  if (g.max_rows <= RESQ_GPU_FEW_ROWS && s->size <= RESQ_ROTATE_HELD)
+    plan.unit = (resq_unit_plan){
+        .most = s->groups, .threads = s->groups * s->size, .most_threads = 256, .ahead = 1};
+  return plan;
+}
 
 //===-- Quantized linears -------------------------------------------------===//
 // qlinear_fast.h: few rows, blocks own tiles of 16 channels, whose weights are copied ahead. Where that does not do,
@@ -368,11 +420,12 @@ static inline resq_kv_format resq_kv_append_values(const resq_kv_append_shape *s
 static inline resq_gpu_plan resq_kv_append_plan(const resq_kv_append_shape *s, resq_gpu_setting g) {
   const resq_kv_format keys = resq_kv_append_keys(s), values = resq_kv_append_values(s);
   const int32_t warps = RESQ_KV_APPEND_THREADS / 32;
-  return (resq_gpu_plan){.items_per_row = 2 * s->heads, // keys and values
-                         .items_per_block = warps,
-                         .threads = RESQ_KV_APPEND_THREADS,
-                         .shared_bytes = (int32_t)(warps * resq_kv_append_bytes(keys, values)),
-                         .variant = (int32_t)resq_gpu_kv_layout_of(keys, values, g)};
+  const resq_gpu_plan plan = {.items_per_row = 2 * s->heads, // keys and values
+                              .items_per_block = warps,
+                              .threads = RESQ_KV_APPEND_THREADS,
+                              .shared_bytes = (int32_t)(warps * resq_kv_append_bytes(keys, values)),
+                              .variant = (int32_t)resq_gpu_kv_layout_of(keys, values, g)};
+  return resq_plan_by_units(plan, s->heads, 2 * s->heads * 32);
 }
 
 static inline resq_gpu_plan resq_attention_plan(const resq_attention_shape *s, resq_gpu_setting g) {

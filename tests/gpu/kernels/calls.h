@@ -4,7 +4,8 @@
 // Of each kernel K of kernels.def:
 //   K_arguments                            its arguments, in their order
 //   K_planned(arguments, max_rows, capability)   its launch, with exact arithmetic
-//   K_on_gpu(arguments, variant)           calls the kernel for a GPU
+//   K_on_gpu(arguments, plan)              calls the kernel for a GPU, all blocks sharing its work
+//   K_of_unit(arguments, plan, threads, unit, units)   calls it for one unit, where it has any
 //   CALLS_RECODE(arguments, plan, i, out)  how weight i is recoded before, if it is
 //   K_on_cpu(worker, arguments)            calls level "generic" (with CALLS_OF_CPU)
 // Whoever includes this has defined RESQ_LEVEL as cuda and RESQ_GPU_KERNELS, as the build of those kernels does.
@@ -83,8 +84,22 @@
 #define CONSTANT(x) , a->x
 #define CONSTANT_F32(x) , a->x
 #define KERNEL(name, ...)                                                                          \
-  static inline void name##_on_gpu(const name##_arguments *a, int64_t variant) {                   \
-    name##_cuda(CALLS_BEHIND_FIRST(__VA_ARGS__), variant, (uint8_t *)0);                           \
+  static inline void name##_on_gpu(const name##_arguments *a, const resq_gpu_plan *plan) {         \
+    name##_cuda(CALLS_BEHIND_FIRST(__VA_ARGS__), plan->variant, (uint8_t *)0);                     \
+  }                                                                                                \
+  static inline void name##_of_unit(const name##_arguments *a, const resq_gpu_plan *plan,          \
+                                    int64_t threads, int64_t unit, int64_t units) {                \
+    (void)a, (void)plan, (void)threads, (void)unit, (void)units;                                   \
+  }
+#define KERNEL_BY_UNITS(name, ...)                                                                 \
+  static inline void name##_on_gpu(const name##_arguments *a, const resq_gpu_plan *plan) {         \
+    name##_cuda(CALLS_BEHIND_FIRST(__VA_ARGS__), plan->variant, (uint8_t *)0, plan->threads, 0,    \
+                0);                                                                                \
+  }                                                                                                \
+  static inline void name##_of_unit(const name##_arguments *a, const resq_gpu_plan *plan,          \
+                                    int64_t threads, int64_t unit, int64_t units) {                \
+    name##_cuda(CALLS_BEHIND_FIRST(__VA_ARGS__), plan->unit.variant, (uint8_t *)0, threads, unit,  \
+                units);                                                                            \
   }
 #include "kernels/kernels.def"
 
