@@ -10,6 +10,7 @@
 
 #include "kernels/layout/kv_layout.h"
 #include "plan.h"
+#include <stdbool.h>
 
 typedef enum resq_gpu_kv_layout {
   /// As layout/kv_layout.h has it: level "generic"'s bytes, which exact kernels read.
