@@ -313,15 +313,19 @@ def quantised_module():
     quantised(m, 33, [(48, 8, 8, 4, 8, 1.0, 24), (33, 5, 11, 6, 11, 1.0, 33)])
     quantised(m, 19, [(56, 4, 14, 4, 56, 0.61), (24, 7, 8, 5, 24, 0.97)], clip_by=True)
     quantised(m, 21, [(112, 4, 56, 4, 56, 0.61, 112), (16, 8, 8, 5, 16, 0.97)], clip_by=True)
-    for abits, codes in [(2, "tcq4"), (4, "tcq4"), (7, "tcq4"), (8, "tcq4"), (4, "tcq3"), (8, "tcq3")]:
-        for n, k in [(1, 8), (17, 45), (33, 7), (50, 130)]:  # trellis weights, whose padding is no zero
-            quantised(m, n, [(k, abits, k, codes, k, 1.0)])
-    for abits, codes in [(4, "tcq4"), (8, "tcq4"), (8, "tcq3")]:
-        quantised(m, 24, [(42, abits, 42, codes, 42, 0.9), (6, 8, 6, 8, 6, 1.0)], bias=True)
-        quantised(m, 24, [(45, abits, 9, codes, 45, 1.0), (6, 8, 6, 8, 6, 1.0)])
-        quantised(m, 35, [(45, abits, 9, codes, 9, 1.0, 45), (30, 8, 10, 8, 30, 1.0)], bias=True)
-        quantised(m, 19, [(64, abits, 32, codes, 32, 1.0), (30, abits, 10, "tcq4", 30, 1.0)])
-        quantised(m, 24, [(42, abits, 42, codes, 42, 1.0), (6, "e", 6, "e", 6, None)], bound=2e-6)
+    for abits in (2, 4, 7, 8):  # trellis weights, whose padding is no zero
+        for n, k in [(1, 8), (17, 45), (33, 7), (50, 130)]:
+            quantised(m, n, [(k, abits, k, "tcq4", k, 1.0)])
+    for abits in (4, 8):
+        quantised(m, 24, [(42, abits, 42, "tcq4", 42, 0.9), (6, 8, 6, 8, 6, 1.0)], bias=True)
+        quantised(m, 24, [(45, abits, 9, "tcq4", 45, 1.0), (6, 8, 6, 8, 6, 1.0)])
+        quantised(m, 35, [(45, abits, 9, "tcq4", 9, 1.0, 45), (30, 8, 10, 8, 30, 1.0)], bias=True)
+        quantised(m, 19, [(64, abits, 32, "tcq4", 32, 1.0), (30, abits, 10, "tcq4", 30, 1.0)])
+        quantised(m, 24, [(42, abits, 42, "tcq4", 42, 1.0), (6, "e", 6, "e", 6, None)], bound=2e-6)
+    for n, k, abits in [(17, 45, 4), (33, 7, 8), (50, 130, 8)]:
+        quantised(m, n, [(k, abits, k, "tcq3", k, 1.0)])
+    quantised(m, 35, [(45, 8, 9, "tcq3", 9, 1.0, 45), (30, 8, 10, 8, 30, 1.0)], bias=True)
+    quantised(m, 19, [(64, 4, 32, "tcq3", 32, 1.0), (30, 8, 10, "tcq4", 30, 1.0)])
     quantised(m, 19, [(64, 6, 16, 2, 16, 0.75), (24, 7, 8, 3, 24, 1.0)], bias=True)
     for width, group, bits in [(1, 1, 8), (45, 45, 8), (45, 9, 8), (72, 24, 8), (45, 9, 4), (33, 33, 5)]:
         embed_codes(m, 37, width, group, bits)
@@ -426,8 +430,8 @@ def fast_module():
     m = Module("fast", 15)
     for label, heads, group, size, keys, values, bound in [
             ("f32", 2, 3, 64, CODES["f32"], CODES["f32"], 1e-5), ("f16", 1, 4, 128, CODES["f16"], CODES["f16"], 1e-5),
-            ("int4", 2, 4, 128, split_code(4, 16), split_code(4, 16), 1e-5), ("int4odd", 3, 1, 48, CODES["int4"], split_code(4, 8), 1e-5),
-            ("int4wide", 1, 9, 64, split_code(4, 8), split_code(4, 8), 1e-5), ("mixed", 2, 3, 64, split_code(4, 8), CODES["f16"], 1e-5),
+            ("int4", 2, 4, 128, split_code(4, 16), split_code(4, 16), 5e-4), ("int4odd", 3, 1, 48, CODES["int4"], split_code(4, 8), 5e-4),
+            ("int4wide", 1, 9, 64, split_code(4, 8), split_code(4, 8), 5e-4), ("mixed", 2, 3, 64, split_code(4, 8), CODES["f16"], 1e-5),
             ("lm4", 2, 3, 64, split_code(4, 8, "lm"), split_code(4, 8, "lm"), 5e-4)]:
         cache(m, label, heads, group, size, keys, values, bound, order=deep_schedule, value_bound=bound, capacity=640)
     return m
