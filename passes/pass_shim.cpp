@@ -26,6 +26,7 @@
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Support/FileUtilities.h"
@@ -34,6 +35,7 @@
 #include "mlir/Tools/Plugins/PassPlugin.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "base/error.h"
+#include "dialect/bytecode.h"
 #include "dialect/memory.h"
 #include "passes/pass.h"
 #include "resq/dialect.h"
@@ -46,8 +48,9 @@
 #include <sys/stat.h>
 #include <vector>
 
-extern "C" { // of the runtime, which speaks C alone
+extern "C" { // of the runtime and the dialect, which speak C alone
 #include "base/file.h"
+#include "dialect/diagnostics.h"
 [[noreturn]] void resq_process_out_of_memory(void); // base/process.h
 [[noreturn]] void resq_process_abandon(int status);
 }
@@ -210,6 +213,26 @@ static int fail(const Twine &what, resq_code code) {
   return code;
 }
 
+namespace {
+struct OptInput {
+  const DialectRegistry &registry;
+  bool allowsUnregistered;
+};
+} // namespace
+
+/// A resq_bytecode_parser of what MlirOptMain will read.
+static bool parsesInput(const char *path, void *user, resq_error *err) {
+  const OptInput &input = *static_cast<const OptInput *>(user);
+  MLIRContext context(input.registry, MLIRContext::Threading::DISABLED);
+  context.allowUnregisteredDialects(input.allowsUnregistered);
+  resq_listener listener;
+  resq_listen_begin(&listener, wrap(&context), err);
+  Block block;
+  const bool parsed = succeeded(parseSourceFile(path, &block, ParserConfig(&context)));
+  resq_listen_end(&listener);
+  return parsed;
+}
+
 /// MlirOptMain on files, with outputs as resqc writes them: MLIR's own tool ends every failure with
 /// status 1, and leaves half a file where a disk is full.
 static int optimizeFile(StringRef input, StringRef output, DialectRegistry &registry,
@@ -218,6 +241,12 @@ static int optimizeFile(StringRef input, StringRef output, DialectRegistry &regi
   std::unique_ptr<llvm::MemoryBuffer> file = openInputFile(input, &said);
   if (!file)
     return fail(said, RESQ_IO);
+  resq_error err = {};
+  OptInput parsed = {registry, config.shouldAllowUnregisteredDialects()};
+  if (input != "-" && file->getBuffer().starts_with(RESQ_BYTECODE_MAGIC) &&
+      !resq_bytecode_is_harmless(input.str().c_str(), file->getBufferSize(), parsesInput, &parsed,
+                                 &err))
+    return fail(err.message, err.code);
   if (output == "-")
     return asMainReturnCode(MlirOptMain(llvm::outs(), std::move(file), registry, config));
   std::string path = output.str();
@@ -234,7 +263,6 @@ static int optimizeFile(StringRef input, StringRef output, DialectRegistry &regi
   llvm::raw_string_ostream stream(bytes);
   if (failed(MlirOptMain(stream, std::move(file), registry, config)))
     return RESQ_FAILED;
-  resq_error err = {};
   resq_out *out = resq_out_create(path.c_str(), 0644, &err);
   if (!out)
     return fail(err.message, err.code);

@@ -6,6 +6,8 @@
 #define _GNU_SOURCE // memmem
 #include "dialect/import/foreign_file.h"
 
+#include "dialect/bytecode.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

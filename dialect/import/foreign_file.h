@@ -10,8 +10,6 @@
 #include "base/error.h"
 #include <stdint.h>
 
-#define RESQ_BYTECODE_MAGIC "ML\xefR"
-
 /// Refuses what is neither GGUF nor MLIR, with what it looks like and what to do. True for MLIR
 /// bytecode, for text that begins as MLIR does, and for any other text in a file whose name ends in
 /// ".mlir": the parser says what is wrong with it.
