@@ -408,6 +408,8 @@ def bad_options(folder, good):
             yield one(f"--{option}={value}", option)
     for value in ("16", "0,16", "16,0", "16,x", "257,2048", "16,4097", ",", "16,32,64", "99999999999999999999999999999999999,1"):
         yield one(f"--gpu-rows={value}", "--gpu-rows")
+    for value in ("", "quick", "exact,fast"):
+        yield one(f"--gpu-arithmetic={value}", "--gpu-arithmetic", "fast, exact")
     yield one("--chip=sm_70", "sm_70", "sm_90a, sm_80")
     yield one("--chip=", "chip ''")
     yield one("--chip=sm_80:/nowhere/kernels.bc", "/nowhere/kernels.bc")
