@@ -57,6 +57,7 @@ static const resq_json_rule rules[] = {
     {.key = "use_sliding_window", .use = RESQ_JSON_NEUTRAL},
     {.key = "partial_rotary_factor", .use = RESQ_JSON_NEUTRAL, .neutral = 1},
     {.key = "rope_interleaved", .use = RESQ_JSON_NEUTRAL},
+    {.key = "use_mrope", .use = RESQ_JSON_NEUTRAL},
     {.key = "hidden_act", .use = RESQ_JSON_TEXT, .texts = {"silu"}},
     // About the file, the training or the text.
     {.key = "_name_or_path", .use = RESQ_JSON_ANY},
@@ -75,6 +76,8 @@ static const resq_json_rule rules[] = {
     {.key = "torch_dtype", .use = RESQ_JSON_ANY},
     {.key = "transformers.js_config", .use = RESQ_JSON_ANY},
     {.key = "transformers_version", .use = RESQ_JSON_ANY},
+    {.key = "unsloth_fixed", .use = RESQ_JSON_ANY},
+    {.key = "unsloth_version", .use = RESQ_JSON_ANY},
     {.key = "use_cache", .use = RESQ_JSON_ANY},
 };
 

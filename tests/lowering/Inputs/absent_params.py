@@ -20,12 +20,14 @@ REFUSED = [
     ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "key 'rope_scaling' is {\"rope_type\":\"yarn\",\"factor\":4.0}; null and"),
     ({"rope_scaling": {"rope_type": "linear"}}, "key 'factor' is missing; a positive f32"),
     ({"hidden_act": "gelu"}, "key 'hidden_act' is \"gelu\"; \"silu\" is needed"),
-    ({"attention_bias": True}, "key 'attention_bias' is true; false is needed"),
+    ({"model_type": "qwen2", "attention_bias": False}, "key 'attention_bias' is false; true is needed"),
     ({"tie_word_embeddings": 1}, "key 'tie_word_embeddings' is 1; true or false is needed"),
     ({"num_local_experts": 8}, "key 'num_local_experts' is 8; the key is not known"),
 ]
 ACCEPTED = [{}, {"tie_word_embeddings": True}, {"head_dim": 32}, {"rope_scaling": {"type": "linear", "factor": 2}},
-            {"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, {"model_type": "qwen2", "use_sliding_window": False}]
+            {"rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                              "original_max_position_embeddings": 8192}},
+            {"attention_bias": True, "mlp_bias": True}, {"model_type": "qwen2", "use_sliding_window": False}]
 
 
 def compile_shape(folder, text, form):
