@@ -16,7 +16,7 @@
 
 #include "quant_harness.h"
 
-enum { CAPACITY = 448, SEQUENCES = 2, KV_HEADS = 2 };
+enum { CAPACITY = 320, SEQUENCES = 2, KV_HEADS = 2 };
 
 typedef struct attention_case {
   const char *name;
@@ -134,7 +134,7 @@ static void check_distance(const attention_case *c, const char *how, const float
     fail_msg("%s, %s: the square of the distance is %g", c->name, how, d);
 }
 
-enum { LONG = 389, SHORT = 17, ROWS = LONG + SHORT };
+enum { LONG = 301, SHORT = 17, ROWS = LONG + SHORT, MANY = 26 };
 
 /// Attention of all rows, and of some, against generic's.
 static void compare_attention(attention_case *c, uint8_t *generic, uint8_t *fast,
@@ -146,18 +146,18 @@ static void compare_attention(attention_case *c, uint8_t *generic, uint8_t *fast
   float *got = aligned_bytes((size_t)(ROWS * width) * 4);
   // Of both sequences the last rows, and one in the middle; then neighbors of both, as in a piece of a prompt.
   const int32_t some[] = {LONG - 1, SHORT - 1, 63}, of[] = {0, 1, 0};
-  int32_t many[40], of_many[40];
-  for (int i = 0; i < 40; i++) {
-    of_many[i] = i >= 29;
-    many[i] = of_many[i] ? i - 29 : 300 + i;
+  int32_t many[MANY], of_many[MANY];
+  for (int i = 0; i < MANY; i++) {
+    of_many[i] = i >= 19;
+    many[i] = of_many[i] ? i - 19 : 230 + i;
   }
   const struct {
     const char *how;
     const int32_t *positions, *sequences;
     int64_t rows, max_rows, multiprocessors;
-  } calls[] = {{"few rows", some, of, 3, 16, 6 * 5},
+  } calls[] = {{"few rows", some, of, 3, 16, 6 * 2},
                {"few rows, fewer blocks than rows", some, of, 3, 16, 2},
-               {"many rows", many, of_many, 40, 2048, 3}};
+               {"many rows", many, of_many, MANY, 2048, 3}};
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
     c->rows = calls[i].rows;
     c->positions = calls[i].positions;
@@ -188,7 +188,7 @@ static void run_case(const char *name, resq_kv_format keys, resq_kv_format value
   int32_t *positions = aligned_bytes(ROWS * 4), *sequences = aligned_bytes(ROWS * 4);
   float *k = aligned_bytes((size_t)(ROWS * width) * 4),
         *v = aligned_bytes((size_t)(ROWS * width) * 4),
-        *q = aligned_bytes((size_t)(40 * group * width) * 4);
+        *q = aligned_bytes((size_t)(MANY * group * width) * 4);
   for (int r = 0; r < ROWS; r++) {
     sequences[r] = r >= LONG;
     positions[r] = r - (sequences[r] ? LONG : 0);
@@ -197,7 +197,7 @@ static void run_case(const char *name, resq_kv_format keys, resq_kv_format value
     k[i] = next_float(&random) + 0.1f * (float)(i % 3);
     v[i] = next_float(&random);
   }
-  for (int64_t i = 0; i < 40 * group * width; i++)
+  for (int64_t i = 0; i < MANY * group * width; i++)
     q[i] = 3.0f * next_float(&random);
   const size_t bytes = (size_t)((resq_kv_vector_bytes(keys) + resq_kv_vector_bytes(values)) *
                                 KV_HEADS * CAPACITY * SEQUENCES);

@@ -22,7 +22,7 @@
 #pragma clang fp contract(fast)
 #endif
 
-/// A call: the arguments of resq_attention, and what they are constants of.
+/// The arguments of a call that differ from call to call.
 typedef struct resq_attention_call {
   const float *q;
   const int32_t *positions, *sequences;
