@@ -2,17 +2,19 @@
 # A layer is a target whose sources can include its own headers and those of the layers that it names, and nothing else:
 # an include of a layer above does not compile.
 #
-#   resq_layer(<name> [OBJECT|STATIC|INTERFACE] FOLDERS <folder>... [BELOW <layer>...] [SOURCES <file>...])
+#   resq_layer(<name> [OBJECT|STATIC|INTERFACE] FOLDERS <folder>... [BELOW <layer>...] [HIDDEN <layer>...] [SOURCES <file>...])
 #
 # FOLDERS are folders of the source tree, without the folders below them. Headers are included by the folder's path
 # ("lowering/recipes/store.h"), from which a leading "runtime/" is left out ("exec/threads.h").
+#
+# HIDDEN: layers below that the layer's own files can include, and those of its users can not.
 #
 # How it works: the headers of a layer are links in ${CMAKE_BINARY_DIR}/layers/<name>, the only include folder that the
 # layer adds. Its users take that folder over with target_link_libraries. A header that is new or gone makes CMake run again.
 include_guard(GLOBAL)
 
 function(resq_layer name)
-  cmake_parse_arguments(LAYER "OBJECT;STATIC;INTERFACE" "" "FOLDERS;BELOW;SOURCES" ${ARGN})
+  cmake_parse_arguments(LAYER "OBJECT;STATIC;INTERFACE" "" "FOLDERS;BELOW;HIDDEN;SOURCES" ${ARGN})
   set(links ${CMAKE_BINARY_DIR}/layers/${name})
   file(REMOVE_RECURSE ${links})
   set(sources ${LAYER_SOURCES})
@@ -41,6 +43,6 @@ function(resq_layer name)
       add_library(${name} OBJECT ${sources})
     endif()
     target_include_directories(${name} PUBLIC ${links})
-    target_link_libraries(${name} PUBLIC ${LAYER_BELOW})
+    target_link_libraries(${name} PUBLIC ${LAYER_BELOW} PRIVATE ${LAYER_HIDDEN})
   endif()
 endfunction()

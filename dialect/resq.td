@@ -181,7 +181,8 @@ class Resq_EnumAttr<EnumInfo info, string mnemonic> : EnumAttr<Resq_Dialect, inf
 }
 
 def Resq_CheckpointFormat : Resq_Enum<"CheckpointFormat", "a format of checkpoints", [
-  I32EnumCase<"Gguf", 0, "gguf">, I32EnumCase<"Shape", 1, "shape">]>;
+  I32EnumCase<"Gguf", 0, "gguf">, I32EnumCase<"Shape", 1, "shape">,
+  I32EnumCase<"HuggingFace", 2, "huggingface">]>;
 def Resq_CheckpointFormatAttr : Resq_EnumAttr<Resq_CheckpointFormat, "checkpoint_format">;
 
 def Resq_TokenizerKind : Resq_Enum<"TokenizerKind", "a kind of tokenizer", [I32EnumCase<"Bpe", 0, "bpe">]>;
@@ -294,9 +295,9 @@ def Resq_Param : Rows<"parameter tensor">;
 //===-- Symbols -----------------------------------------------------------===//
 
 def Resq_CheckpointOp : Resq_Op<"checkpoint", [Symbol, HasParent<"::mlir::ModuleOp">]> {
-  let summary = "the file that leaves are read from";
+  let summary = "the file or folder that leaves are read from";
   let description = [{
-    `digest` (xxh3-128 hex of the file) is empty when unknown. A file of format `shape` says how large a model
+    `digest` (xxh3-128 hex of the contents) is empty when unknown. A file of format `shape` says how large a model
     is and holds no tensors: code can be made from such a module, and no parameters.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$path, Resq_CheckpointFormatAttr:$format,

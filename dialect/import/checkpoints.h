@@ -1,4 +1,4 @@
-//===-- checkpoints.h - checkpoint files that are open --------------------===//
+//===-- checkpoints.h - checkpoints that are open -------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A compile reads its checkpoint in many places: the import its shape, the tokenizer its tables, and
@@ -10,27 +10,19 @@
 #ifndef RESQ_DIALECT_IMPORT_CHECKPOINTS_H
 #define RESQ_DIALECT_IMPORT_CHECKPOINTS_H
 
-#include "dialect/import/gguf.h"
+#include "dialect/import/checkpoint/checkpoint.h"
 
 typedef struct resq_checkpoints resq_checkpoints;
 
-/// A file of the registry, which owns it.
-typedef struct resq_checkpoint_file {
-  resq_gguf gguf;
-  XXH128_hash_t digest; ///< when hashed
-  bool hashed;
-} resq_checkpoint_file;
-
 resq_checkpoints *resq_checkpoints_create(void);
-/// Closes all files. NULL is fine.
+/// Closes all checkpoints. NULL is fine.
 void resq_checkpoints_destroy(resq_checkpoints *checkpoints);
 
-/// The file at `path`, which is opened when no call has named that path before. It stays open, and
-/// where it is, until the registry is destroyed. NULL after filling err; the next call tries again.
-resq_checkpoint_file *resq_checkpoints_open(resq_checkpoints *checkpoints, const char *path,
-                                            resq_error *err);
-/// XXH3-128 of the whole file, which the first call reads.
-XXH128_hash_t resq_checkpoint_file_digest(resq_checkpoint_file *file);
+/// The checkpoint at `path`, a GGUF file or a Hugging Face folder, which is opened when no call has
+/// named that path before. It stays open, and where it is, until the registry is destroyed. NULL
+/// after filling err; the next call tries again.
+resq_checkpoint *resq_checkpoints_open(resq_checkpoints *checkpoints, const char *path,
+                                       resq_error *err);
 /// Takes what was read of all files out of memory, until it is read again.
 void resq_checkpoints_drop_pages(const resq_checkpoints *checkpoints);
 

@@ -2,16 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The module says how to compute the model and where its tensors stand; no weight
-// is read here. llama's converter stores q and k with the rows of each head
-// interleaved for RoPE pairs (2i, 2i + 1); resq.rope turns pairs (i, i + size/2),
-// so those params put the rows back.
+// is read here. Where the checkpoint stores q and k with the rows of each head
+// interleaved for RoPE pairs (2i, 2i + 1), as llama.cpp's converter does for llama,
+// those params put the rows back: resq.rope turns pairs (i, i + size/2).
 //===----------------------------------------------------------------------===//
 #include "dialect/import/decoder_module.h"
 
 #include "dialect/attributes.h"
 #include "dialect/diagnostics.h"
+#include "dialect/import/checkpoint/decoder_tensors.h"
 #include "dialect/import/generation_settings.h"
-#include "dialect/import/tokenizer_source.h"
 #include "dialect/ops.h"
 
 #include <inttypes.h>
@@ -25,7 +25,7 @@ enum { DYNAMIC = -1, MAX_SYMBOL = 64 };
 typedef struct importer {
   MlirContext ctx;
   const resq_decoder_source *source;
-  const resq_gguf *gguf; ///< the source's; NULL: there are no tensors
+  const resq_checkpoint *checkpoint; ///< the source's; NULL: there are no tensors
   resq_decoder_config config;
   resq_decoder_tensor tensors[RESQ_DECODER_SITES];
   MlirLocation file;
@@ -80,16 +80,17 @@ static void add_param(const importer *im, const char *name, const char *tensor, 
 
 /// Of a linear that may have a bias, the file says whether it has one; a shape has none there.
 static bool has_bias(const importer *im, int64_t layer, const resq_decoder_tensor *tensor) {
-  char name[RESQ_GGUF_MAX_NAME + 1];
-  if (!im->gguf)
+  char name[RESQ_DECODER_NAME];
+  resq_checkpoint_tensor found;
+  if (!im->checkpoint || tensor->bias == RESQ_DECODER_NO_BIAS)
     return tensor->bias == RESQ_DECODER_HAS_BIAS;
-  resq_decoder_tensor_name(name, layer, tensor->stem, "bias");
-  return tensor->bias != RESQ_DECODER_NO_BIAS && resq_gguf_find(im->gguf, name);
+  resq_decoder_tensor_name(&im->config, layer, tensor->stem, "bias", name);
+  return resq_checkpoint_find(im->checkpoint, name, &found);
 }
 
 /// Heads to deinterleave in what a site's linear gives; 0: none.
 static int64_t interleaved_heads(const importer *im, int site) {
-  if (!im->config.architecture->rope_interleaved)
+  if (!im->config.rows_interleaved)
     return 0;
   return site == RESQ_DECODER_Q   ? im->config.heads
          : site == RESQ_DECODER_K ? im->config.kv_heads
@@ -100,58 +101,73 @@ static void add_layer_params(const importer *im, int64_t layer) {
   for (int i = 0; i < RESQ_DECODER_SITES; ++i) {
     const resq_decoder_tensor *tensor = &im->tensors[i];
     int64_t heads = interleaved_heads(im, i);
-    char name[MAX_SYMBOL], site[32], stored[RESQ_GGUF_MAX_NAME + 1];
-    resq_decoder_tensor_name(stored, layer, tensor->stem, "weight");
+    char name[MAX_SYMBOL], site[32], stored[RESQ_DECODER_NAME];
+    resq_decoder_tensor_name(&im->config, layer, tensor->stem, "weight", stored);
     add_param(im, symbol(name, layer, tensor->site), stored,
               resq_tensor(im->f32, tensor->rank, tensor->shape), heads);
     if (!has_bias(im, layer, tensor))
       continue;
-    resq_decoder_tensor_name(stored, layer, tensor->stem, "bias");
+    resq_decoder_tensor_name(&im->config, layer, tensor->stem, "bias", stored);
     snprintf(site, sizeof site, "%s_bias", tensor->site);
     add_param(im, symbol(name, layer, site), stored, vector_type(im, tensor->shape[0]), heads);
   }
 }
 
-/// resq.param @rope_factors, what RoPE's frequencies are divided by: the file's tensor, or linear scaling's one number for
-/// all, or the product of both.
+static bool has_rope_factors(const resq_decoder_config *c) {
+  return c->rope_factors || c->rope.llama3.factor > 0 || c->rope.divisor != 1;
+}
+
+/// A constant of the recipe that `b` builds.
+static MlirValue build_constant(const importer *im, const resq_builder *b, MlirAttribute value) {
+  MlirNamedAttribute constant = resq_attr(im->ctx, "value", value);
+  return resq_build_value(b, "arith.constant", 0, NULL, mlirAttributeGetType(value), 1, &constant);
+}
+
+/// What Llama 3.1's scaling divides frequencies by: the checkpoint's tensor, or what its metadata says;
+/// null: nothing.
+static MlirValue build_llama3_factors(const importer *im, const resq_builder *b, MlirType type) {
+  const resq_decoder_config *c = &im->config;
+  float factors[RESQ_DECODER_MAX_HEAD_SIZE / 2];
+  if (c->rope_factors)
+    return resqLeafOpBuild(b, resq_str(checkpoint_name), resq_str(c->names->rope_factors), type);
+  if (!(c->rope.llama3.factor > 0))
+    return (MlirValue){NULL};
+  resq_decoder_llama3_factors(&c->rope, c->head_size, factors);
+  return build_constant(im, b, mlirDenseElementsAttrFloatGet(type, c->head_size / 2, factors));
+}
+
+/// resq.param @rope_factors, what RoPE's frequencies are divided by: the factors of Llama 3.1, or linear scaling's one
+/// number for all, or the product of both.
 static void add_rope_factors(const importer *im) {
   const resq_decoder_config *c = &im->config;
   const char *name = "rope_factors";
   MlirType type = vector_type(im, c->head_size / 2);
-  if (c->rope.divisor == 1) {
-    add_param(im, name, "rope_freqs.weight", type, 0);
-    return;
-  }
   resq_builder top = at(im, im->module, name);
   MlirBlock recipe;
   resq_build_param(&top, name, type, &recipe);
   resq_builder b = at(im, recipe, name);
-  MlirAttribute all = mlirDenseElementsAttrFloatSplatGet(type, c->rope.divisor);
-  MlirNamedAttribute constant = resq_attr(im->ctx, "value", all);
-  MlirValue value = resq_build_value(&b, "arith.constant", 0, NULL, type, 1, &constant);
-  if (c->rope_factors) {
-    MlirValue leaf =
-        resqLeafOpBuild(&b, resq_str(checkpoint_name), resq_str("rope_freqs.weight"), type);
-    value = resqScaleColumnsOpBuild(&b, leaf, value, type);
-  }
+  MlirValue value = {NULL}, factors;
+  if (c->rope.divisor != 1)
+    value = build_constant(im, &b, mlirDenseElementsAttrFloatSplatGet(type, c->rope.divisor));
+  factors = build_llama3_factors(im, &b, type);
+  if (mlirValueIsNull(value))
+    value = factors;
+  else if (!mlirValueIsNull(factors))
+    value = resqScaleColumnsOpBuild(&b, factors, value, type);
   resq_build_yield(recipe, value);
-}
-
-static bool has_rope_factors(const resq_decoder_config *c) {
-  return c->rope_factors || c->rope.divisor != 1;
 }
 
 static void add_params(const importer *im) {
   const resq_decoder_config *c = &im->config;
   MlirType table = matrix_type(im, c->vocabulary, c->width);
-  add_param(im, "embedding", "token_embd.weight", table, 0);
+  add_param(im, "embedding", c->names->embedding, table, 0);
   if (has_rope_factors(c))
     add_rope_factors(im);
   for (int64_t layer = 0; layer < c->layers; ++layer)
     add_layer_params(im, layer);
-  add_param(im, "final_norm", "output_norm.weight", vector_type(im, c->width), 0);
+  add_param(im, "final_norm", c->names->final_norm, vector_type(im, c->width), 0);
   if (!c->tied)
-    add_param(im, "head", "output.weight", table, 0);
+    add_param(im, "head", c->names->head, table, 0);
 }
 
 //===-- Other symbols -----------------------------------------------------===//
@@ -170,16 +186,17 @@ static void add_checkpoint(const importer *im) {
 }
 
 static bool add_tokenizer(const importer *im, resq_error *err) {
-  if (!im->gguf || !resq_import_has_tokenizer(im->gguf))
+  if (!im->checkpoint || !resq_checkpoint_has_tokenizer(im->checkpoint))
     return true;
-  resq_tokenizer_source source;
-  if (!resq_import_tokenizer_source(im->gguf, &source, err))
+  resq_checkpoint_tokenizer read;
+  if (!resq_checkpoint_read_tokenizer(im->checkpoint, &read, err))
     return false;
+  const resq_tokenizer_source *source = &read.source;
   resq_builder b = at(im, im->module, "tokenizer");
   resqTokenizerOpBuild(&b, resq_str("tokenizer"), resq_str(checkpoint_name),
-                       RESQ_TOKENIZER_KIND_BPE, resq_str(source.pre), source.bos, source.eos,
-                       source.add_bos, resq_str(source.chat_template));
-  resq_import_tokenizer_source_free(&source);
+                       RESQ_TOKENIZER_KIND_BPE, resq_str(source->pre), source->bos, source->eos,
+                       source->add_bos, resq_str(source->chat_template));
+  resq_checkpoint_free_tokenizer(&read);
   return true;
 }
 
@@ -345,7 +362,7 @@ static MlirModule build_module(MlirContext ctx, const resq_decoder_source *sourc
                                resq_error *err) {
   importer im = {.ctx = ctx,
                  .source = source,
-                 .gguf = source->gguf,
+                 .checkpoint = source->checkpoint,
                  .config = source->config,
                  .f32 = mlirF32TypeGet(ctx)};
   resq_decoder_layer_tensors(&im.config, im.tensors);
@@ -354,7 +371,8 @@ static MlirModule build_module(MlirContext ctx, const resq_decoder_source *sourc
   im.module = mlirModuleGetBody(module);
   set_module_attributes(&im, mlirModuleGetOperation(module));
   add_checkpoint(&im);
-  if ((im.gguf && !resq_import_generation_settings(im.gguf, mlirModuleGetOperation(module), err)) ||
+  if ((im.checkpoint &&
+       !resq_import_generation_settings(im.checkpoint, mlirModuleGetOperation(module), err)) ||
       !add_tokenizer(&im, err)) {
     mlirModuleDestroy(module);
     return (MlirModule){NULL};

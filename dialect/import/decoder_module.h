@@ -7,7 +7,7 @@
 #ifndef RESQ_DIALECT_IMPORT_DECODER_MODULE_H
 #define RESQ_DIALECT_IMPORT_DECODER_MODULE_H
 
-#include "dialect/import/decoder_config.h"
+#include "dialect/import/checkpoint/decoder_config.h"
 #include "dialect/ops.h"
 #include "mlir-c/IR.h"
 
@@ -17,12 +17,13 @@
 typedef struct resq_decoder_source {
   const char *path;
   resq_checkpoint_format format;
-  XXH128_hash_t digest;  ///< of the whole file: results that are cached under it are of no other
-  const resq_gguf *gguf; ///< where tensors and the tokenizer are; NULL: the file has neither
+  XXH128_hash_t digest; ///< of the contents: results that are cached under it are of no other's
+  const resq_checkpoint
+      *checkpoint; ///< where tensors and the tokenizer are; NULL: a shape, which has neither
   resq_decoder_config config;
 } resq_decoder_source;
 
-/// The module that resq_import_gguf (import.h) describes. A null module after an error.
+/// The module that resq_import_checkpoint (import.h) describes. A null module after an error.
 MlirModule resq_decoder_module(MlirContext ctx, const resq_decoder_source *source, resq_error *err);
 
 #endif // RESQ_DIALECT_IMPORT_DECODER_MODULE_H

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define CONVERT "convert the model's folder to GGUF with llama.cpp's convert_hf_to_gguf.py"
+#define FOLDER "give the folder with its config.json and its safetensors files"
+#define CONVERT "save the model as safetensors (transformers: save_pretrained) and give its folder"
 #define DOWNLOAD "download the GGUF file again"
 #define UNPACK "unpack it first"
 
@@ -98,7 +99,7 @@ static likeness binary_likeness(const uint8_t *data, uint64_t size) {
       return (likeness){s->looks, s->advice};
   }
   if (is_safetensors(data, size))
-    return (likeness){"a safetensors file", CONVERT};
+    return (likeness){"a safetensors file", FOLDER};
   if (is_onnx(data, size))
     return (likeness){"an ONNX model", CONVERT};
   if (is_zeros(data, size))
@@ -136,10 +137,10 @@ static likeness json_likeness(opening o) {
   if (mentions(o, "\"error\"") || mentions(o, "\"message\""))
     return (likeness){"a server's error message, in JSON", DOWNLOAD};
   if (mentions(o, "\"weight_map\""))
-    return (likeness){"the index of a Hugging Face checkpoint", CONVERT};
+    return (likeness){"the index of a Hugging Face checkpoint", FOLDER};
   if (mentions(o, "\"model_type\"") || mentions(o, "\"architectures\""))
-    return (likeness){"the config.json of a Hugging Face checkpoint", CONVERT};
-  return (likeness){"JSON", "give a GGUF file: " CONVERT};
+    return (likeness){"the config.json of a Hugging Face checkpoint", FOLDER};
+  return (likeness){"JSON", "give a GGUF file, or a Hugging Face folder"};
 }
 
 static likeness text_likeness(opening o) {

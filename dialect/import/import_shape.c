@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "dialect/import/decoder_module.h"
-#include "dialect/import/decoder_shape.h"
+#include "dialect/import/huggingface/config.h"
 #include "dialect/import/import.h"
 
 MlirModule resq_import_shape(MlirContext ctx, const char *path, resq_error *err) {

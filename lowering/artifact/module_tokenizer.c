@@ -3,7 +3,6 @@
 #include "module_tokenizer.h"
 
 #include "dialect/ops.h"
-#include "dialect/import/tokenizer_source.h"
 #include "dialect/memory.h"
 #include "text/pretokenize.h"
 
@@ -27,8 +26,8 @@ static MlirOperation find_tokenizer(MlirOperation module) {
 }
 
 /// The checkpoint that the tokenizer names; it belongs to `checkpoints`. NULL after filling err.
-static const resq_gguf *open_checkpoint(MlirOperation module, MlirOperation tokenizer,
-                                        resq_checkpoints *checkpoints, resq_error *err) {
+static const resq_checkpoint *open_checkpoint(MlirOperation module, MlirOperation tokenizer,
+                                              resq_checkpoints *checkpoints, resq_error *err) {
   MlirStringRef name = resqTokenizerOpGetCheckpoint(tokenizer);
   MlirOperation checkpoint = resq_symbol(module, name);
   if (!resqOpIsCheckpoint(checkpoint)) {
@@ -37,9 +36,9 @@ static const resq_gguf *open_checkpoint(MlirOperation module, MlirOperation toke
     return NULL;
   }
   char *path = copy_text(resqCheckpointOpGetPath(checkpoint));
-  const resq_checkpoint_file *file = resq_checkpoints_open(checkpoints, path, err);
+  const resq_checkpoint *opened = resq_checkpoints_open(checkpoints, path, err);
   free(path);
-  return file ? &file->gguf : NULL;
+  return opened;
 }
 
 bool resq_module_set_pretokenizer(MlirOperation module, const char *name,
@@ -50,38 +49,38 @@ bool resq_module_set_pretokenizer(MlirOperation module, const char *name,
   MlirOperation op = find_tokenizer(module);
   if (mlirOperationIsNull(op))
     return resq_fail(err, RESQ_USAGE, "--pre-tokenizer=%s: the model has no tokenizer", name);
-  const resq_gguf *gguf = open_checkpoint(module, op, checkpoints, err);
-  if (!gguf)
+  const resq_checkpoint *opened = open_checkpoint(module, op, checkpoints, err);
+  resq_checkpoint_tokenizer read;
+  if (!opened || !resq_checkpoint_read_tokenizer(opened, &read, err))
     return false;
   resqTokenizerOpSetPre(op, resq_str(name));
-  if (!resq_gguf_get(gguf, RESQ_IMPORT_ADD_BOS_KEY))
+  if (read.add_bos_guessed)
     resqTokenizerOpSetAddBos(op,
                              resqTokenizerOpGetBos(op) >= 0 && resq_pretokenizer_means_bos(name));
+  resq_checkpoint_free_tokenizer(&read);
   return true;
 }
 
-static void warn(const resq_tokenizer_warnings *w, const resq_gguf *gguf,
-                 const resq_tokenizer_source *source) {
+static void warn(const resq_tokenizer_warnings *w, const char *path,
+                 const resq_checkpoint_tokenizer *read, const resq_tokenizer_source *source) {
   char text[1024];
   // A module whose author put another one in place of the guess has been thought about.
-  if (!resq_gguf_get(gguf, RESQ_IMPORT_PRETOKENIZER_KEY) && !w->pretokenizer_chosen &&
-      strcmp(source->pre, RESQ_IMPORT_DEFAULT_PRETOKENIZER) == 0) {
-    snprintf(
-        text, sizeof text,
-        "%s: key '" RESQ_IMPORT_PRETOKENIZER_KEY
-        "' is missing: \"%s\" is assumed. If the model was trained with another pre-tokenizer, "
-        "it sees text as it never did; --pre-tokenizer=NAME sets it (docs/tokenizers.md)",
-        gguf->path, source->pre);
+  if (read->pre_guessed && !w->pretokenizer_chosen && strcmp(source->pre, read->source.pre) == 0) {
+    snprintf(text, sizeof text,
+             "%s: %s is missing: \"%s\" is assumed. If the model was trained with another "
+             "pre-tokenizer, "
+             "it sees text as it never did; --pre-tokenizer=NAME sets it (docs/tokenizers.md)",
+             path, read->pre_place, source->pre);
     w->say(w->user, text);
   }
   const resq_tokenizer_notes *notes = source->notes;
   if (notes->ignored_merges) {
     resq_text merge = source->merges[notes->first_ignored_merge];
     snprintf(text, sizeof text,
-             "%s: key 'tokenizer.ggml.merges': %" PRId64 " of %" PRId64
+             "%s: %s: %" PRId64 " of %" PRId64
              " merges name no token and are overlooked; the first is merge %" PRId64 ", \"%.*s\"",
-             gguf->path, notes->ignored_merges, source->n_merges, notes->first_ignored_merge,
-             (int)(merge.size < 64 ? merge.size : 64), merge.data);
+             path, read->merges_place, notes->ignored_merges, source->n_merges,
+             notes->first_ignored_merge, (int)(merge.size < 64 ? merge.size : 64), merge.data);
     w->say(w->user, text);
   }
 }
@@ -94,21 +93,21 @@ bool resq_module_tokenizer(MlirOperation module, resq_checkpoints *checkpoints,
   MlirOperation op = find_tokenizer(module);
   if (mlirOperationIsNull(op))
     return true;
-  const resq_gguf *gguf = open_checkpoint(module, op, checkpoints, err);
-  if (!gguf)
+  const resq_checkpoint *opened = open_checkpoint(module, op, checkpoints, err);
+  if (!opened)
     return false;
-  resq_tokenizer_source source = {0};
+  resq_checkpoint_tokenizer read;
   char *pre = copy_text(resqTokenizerOpGetPre(op));
   char *chat = copy_text(resqTokenizerOpGetChatTemplate(op));
-  bool ok = resq_import_tokenizer_source(gguf, &source, err);
+  bool ok = resq_checkpoint_read_tokenizer(opened, &read, err);
   if (ok && !resq_pretokenizer_known(pre))
     ok = resq_fail(
         err, RESQ_BAD_INPUT,
         "%s: the pre-tokenizer \"%.64s\" is not known; --pre-tokenizer=NAME chooses one of %s",
-        gguf->path, pre, resq_pretokenizer_names());
+        opened->path, pre, resq_pretokenizer_names());
   if (ok) {
     resq_tokenizer_notes notes;
-    resq_tokenizer_source edited = source;
+    resq_tokenizer_source edited = read.source;
     edited.pre = pre;
     edited.chat_template = chat;
     edited.bos = resqTokenizerOpGetBos(op);
@@ -116,11 +115,11 @@ bool resq_module_tokenizer(MlirOperation module, resq_checkpoints *checkpoints,
     edited.add_bos = resqTokenizerOpGetAddBos(op);
     edited.notes = &notes;
     *out_blob = resq_tokenizer_build(&edited, out_size, err);
-    ok = *out_blob || resq_fail_in(err, "%s", gguf->path);
+    ok = *out_blob || resq_fail_in(err, "%s", opened->path);
     if (ok && warnings)
-      warn(warnings, gguf, &edited);
+      warn(warnings, opened->path, &read, &edited);
   }
-  resq_import_tokenizer_source_free(&source);
+  resq_checkpoint_free_tokenizer(&read);
   free(pre);
   free(chat);
   return ok;

@@ -29,7 +29,8 @@ typedef struct resq_device {
   const void *options; ///< the device's own
   /// Makes f->target, the op that the function becomes, and f->device_state.
   void (*open)(resq_frame *f, const char *symbol);
-  /// A complete call, named f->op_names[call->ticket]. May report an error.
+  /// A complete call, named f->op_names[call->ticket]. May report an error. A device that takes it together with those
+  /// before it copies it, sets f->held_from, and may give its ticket back (f->n_calls).
   void (*issue)(resq_kernel_call *call);
   /// Finishes the target, also after an error, and frees device_state.
   void (*close)(resq_frame *f);
@@ -75,7 +76,9 @@ struct resq_frame {
   resq_workspace workspace;
   resq_hazards hazards;
 
-  int op_index;          ///< position of the op being lowered in its block; only rises
+  int op_index; ///< position of the op being lowered in its block; only rises
+  int held_from; ///< the device still has calls to launch, from the op at this position on: what they use is kept.
+                 ///< INT_MAX: none
   const char **op_names; ///< [n_calls], in the memory of entries: what profiles show
   int32_t n_calls;       ///< calls so far: the next one's op id in the ABI
   int op_names_capacity;

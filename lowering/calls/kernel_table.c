@@ -46,7 +46,8 @@ const char *resq_element_word(resq_element_id element) {
 //===-- The kernels -------------------------------------------------------===//
 
 static const resq_kernel kernels[] = {
-#define KERNEL(name, ...) {#name, formals_of_##name, (int)COUNT(name)},
+#define KERNEL(name, ...) {#name, formals_of_##name, (int)COUNT(name), false},
+#define KERNEL_BY_UNITS(name, ...) {#name, formals_of_##name, (int)COUNT(name), true},
 #include "kernels/kernels.def"
 };
 

@@ -56,6 +56,7 @@ typedef struct resq_kernel {
   const char *name; ///< without the level: "resq_add"
   const resq_formal *formals;
   int n_formals;
+  bool by_units; ///< on a GPU a block may do a unit alone
 } resq_kernel;
 
 /// No kernel has more arguments than this: kernel_table.c asserts it of each row.

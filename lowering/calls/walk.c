@@ -5,6 +5,7 @@
 #include "kernel_call.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +43,7 @@ static bool lower_body(resq_frame *f, MlirBlock block) {
   MlirOperation op = mlirBlockGetFirstOperation(block);
   for (; !f->failed && !mlirOperationIsNull(mlirOperationGetNextInBlock(op));
        op = mlirOperationGetNextInBlock(op), f->op_index++) {
-    resq_workspace_release(&f->workspace, f->op_index);
+    resq_workspace_release(&f->workspace, f->held_from < f->op_index ? f->held_from : f->op_index);
     resq_emit_op(f, op);
   }
   if (!f->failed)
@@ -71,6 +72,7 @@ static bool lower_function(MlirOperation module, MlirOperation source, const res
                   .entry = entry,
                   .level = level,
                   .max_rows = entry->row.max_rows,
+                  .held_from = INT_MAX,
                   .n_inputs = (int)mlirBlockGetNumArguments(source_block),
                   .n_results =
                       (int)mlirOperationGetNumOperands(mlirBlockGetTerminator(source_block)),

@@ -51,6 +51,17 @@ static void gather_launches(resq_variant *first, int stride) {
   }
 }
 
+/// Gives the program the prepare list of each chip.
+static void add_prepares(resq_program_builder *program, const resq_variant *variants, int stride) {
+  for (int chip = 0; chip < resq_n_gpu_targets; chip++) {
+    const resq_gpu_launches *list = &variants[chip * stride].entries.prepare;
+    // What a plan wants recoded depends on a call's shape alone (nvptx/plan.h).
+    for (int i = 1; i < stride; i++)
+      assert(variants[chip * stride + i].entries.prepare.n == list->n);
+    resq_program_add_prepare(program, list);
+  }
+}
+
 bool resq_gpu_level_lower(MlirOperation module, const resq_level *level,
                           resq_gpu_arithmetic arithmetic, const int64_t *rows, int n_rows,
                           resq_program_builder *program, resq_object_source *sources,
@@ -63,6 +74,8 @@ bool resq_gpu_level_lower(MlirOperation module, const resq_level *level,
     ok = lower_chip(module, level, &how, rows, n_rows, variants + done, &done, &sources[translated],
                     err);
   }
+  if (ok)
+    add_prepares(program, variants, n_rows);
   for (int i = 0; ok && i < n_rows; i++) {
     gather_launches(&variants[i], n_rows);
     resq_program_add_entries(program, &variants[i].entries);

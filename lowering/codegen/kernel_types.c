@@ -9,8 +9,8 @@
 
 #include <stdlib.h>
 
-/// On a CPU a worker and an op come first, on a GPU a variant and scratch memory last.
-enum { MOST = RESQ_MAX_FORMALS + 2 };
+/// On a CPU a worker and an op come first, on a GPU what its plan chooses last.
+enum { MOST = RESQ_MAX_FORMALS + 5 };
 
 /// What kernels.def says of a kernel at a level: the names and the types of its arguments.
 typedef struct signature {
@@ -43,6 +43,11 @@ static signature signature_of(const resq_target *target, const resq_kernel *kern
   if (target->gpu) {
     expect(&s, "variant", i64);
     expect(&s, "scratch", pointer);
+  }
+  if (target->gpu && kernel->by_units) {
+    expect(&s, "threads", i64);
+    expect(&s, "unit", i64);
+    expect(&s, "units", i64);
   }
   return s;
 }

@@ -20,6 +20,7 @@
 #include <llvm-c/TargetMachine.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ struct resq_program_builder {
   struct list {
     LLVMValueRef *items;
     unsigned count;
-  } entries, caches, params, sites, images;
+  } entries, caches, params, sites, images, prepares;
   LLVMValueRef scheme;
   int64_t context_length;
 };
@@ -241,7 +242,8 @@ static LLVMValueRef const_gpu(resq_program_builder *b, const resq_gpu_code *gpu)
   return global(b, LLVMTypeOf(code), code);
 }
 
-static LLVMValueRef const_image(resq_program_builder *b, const resq_gpu_image *image) {
+static LLVMValueRef const_image(resq_program_builder *b, const resq_gpu_image *image,
+                                LLVMValueRef prepare) {
   LLVMValueRef cubin = LLVMConstNull(b->ptr);
   if (image->cubin) {
     cubin = const_text(b, (const char *)image->cubin, image->cubin_size);
@@ -253,13 +255,18 @@ static LLVMValueRef const_image(resq_program_builder *b, const resq_gpu_image *i
                            const_c_str(b, image->ptx),
                            cubin,
                            const_i64(b, (int64_t)image->cubin_size),
-                           const_launches(b, &image->prepare, 0),
+                           prepare,
                            const_i64(b, image->prepared_bytes)};
   return const_struct(b, fields, sizeof fields / sizeof *fields);
 }
 
+void resq_program_add_prepare(resq_program_builder *b, const resq_gpu_launches *launches) {
+  push(&b->prepares, const_launches(b, launches, 0));
+}
+
 void resq_program_add_image(resq_program_builder *b, const resq_gpu_image *image) {
-  push(&b->images, const_image(b, image));
+  assert(b->images.count < b->prepares.count); // level cuda was lowered before its images are made
+  push(&b->images, const_image(b, image, b->prepares.items[b->images.count]));
 }
 
 //===-- The table ---------------------------------------------------------===//
@@ -339,6 +346,7 @@ void resq_program_free(resq_program_builder *b) {
   free(b->params.items);
   free(b->sites.items);
   free(b->images.items);
+  free(b->prepares.items);
   LLVMDisposeModule(b->module);
   LLVMContextDispose(b->ctx);
   free(b);

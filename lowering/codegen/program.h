@@ -13,7 +13,9 @@ typedef struct resq_program_builder resq_program_builder;
 resq_program_builder *resq_program_begin(MlirOperation module, const char *scheme);
 /// Adds the rows of what a lowering made of a module. Copies them.
 void resq_program_add_entries(resq_program_builder *b, const resq_entries *entries);
-/// Adds an image, best first; of level cuda there is one for each of resq_gpu_targets. Copies it.
+/// Adds the prepare list of the next image, before all images. Copies it.
+void resq_program_add_prepare(resq_program_builder *b, const resq_gpu_launches *launches);
+/// Adds an image, whose prepare list was added, best first; of level cuda there is one for each of resq_gpu_targets. Copies it.
 void resq_program_add_image(resq_program_builder *b, const resq_gpu_image *image);
 /// For the architecture of `level`. `name`: a second name of the table, for programs that link several
 /// libraries; NULL: none.

@@ -65,8 +65,7 @@ bool resq_compile_check_shape(MlirOperation module, const resq_compile_options *
          o->emit == RESQ_EMIT_RESQ || o->emit == RESQ_EMIT_GENERIC ||
          resq_fail(err, RESQ_USAGE,
                    "%s: a model's shape, without weights: --params=absent compiles its code alone; "
-                   "to compile the model, convert its checkpoint to GGUF with llama.cpp's "
-                   "convert_hf_to_gguf.py",
+                   "to compile the model, give the folder with its weights",
                    o->input);
 }
 

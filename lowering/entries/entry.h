@@ -28,7 +28,9 @@ typedef struct resq_lowered_entry {
 typedef struct resq_entries {
   resq_lowered_entry *items;
   int count;
-  resq_arena memory; ///< of all that the items point to
+  resq_gpu_launches
+      prepare; ///< at level cuda: the prepare list of the chip that the module was lowered for
+  resq_arena memory; ///< of all that items and prepare point to
 } resq_entries;
 
 /// Adds the entry of a public function before it is lowered: facts of its ops, names, and at least

@@ -4,6 +4,7 @@
 
 #include "launch.h"
 #include "passes/pass.h"
+#include "prepare.h"
 
 bool resq_lower_gpu(MlirOperation module, const resq_gpu_lowering *how, int64_t max_rows,
                     resq_entries *entries) {
@@ -16,6 +17,7 @@ bool resq_lower_gpu(MlirOperation module, const resq_gpu_lowering *how, int64_t 
     e->launches = resq_gpu_launches_of(resq_symbol(module, resq_str(e->symbol)), &entries->memory);
     e->launches.workspace_bytes = e->row.workspace_bytes;
   }
+  entries->prepare = resq_prepare_launches(module, how->chip, &entries->memory);
   return true;
 }
 

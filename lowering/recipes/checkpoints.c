@@ -14,26 +14,30 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-/// The digest that the module states must be the file's: weights of another file would go
+static void set_digest(resq_named_checkpoint *c, XXH128_hash_t hash) {
+  c->digest[0] = hash.low64;
+  c->digest[1] = hash.high64;
+}
+
+/// The digest that the module states must be the checkpoint's: weights of another one would go
 /// unnoticed.
-static bool check_digest(resq_checkpoint *c, resq_checkpoint_file *file, MlirStringRef stated,
+static bool check_digest(resq_named_checkpoint *c, resq_checkpoint *opened, MlirStringRef stated,
                          resq_error *err) {
-  XXH128_hash_t hash = resq_checkpoint_file_digest(file);
+  XXH128_hash_t hash = resq_checkpoint_digest(opened);
   char hex[33];
   snprintf(hex, sizeof hex, "%016llx%016llx", (unsigned long long)hash.high64,
            (unsigned long long)hash.low64);
-  c->digest[0] = hash.low64;
-  c->digest[1] = hash.high64;
+  set_digest(c, hash);
   if (stated.length != 32 || strncasecmp(stated.data, hex, 32) != 0)
     return resq_fail(err, RESQ_BAD_INPUT,
                      "'%s' has changed: its digest is %s, but the module was made from %.*s",
-                     file->gguf.path, hex, (int)(stated.length < 64 ? stated.length : 64),
+                     opened->path, hex, (int)(stated.length < 64 ? stated.length : 64),
                      stated.data);
   return true;
 }
 
 /// Without a digest: path, size and time of change stand for the contents.
-static bool identify_by_name(resq_checkpoint *c, const char *path, resq_error *err) {
+static bool hash_name(const char *path, XXH128_hash_t *hash, resq_error *err) {
   struct stat info;
   if (stat(path, &info) != 0)
     return resq_fail(err, RESQ_IO, "cannot inspect '%s'", path);
@@ -41,39 +45,60 @@ static bool identify_by_name(resq_checkpoint *c, const char *path, resq_error *e
   const char *name = real ? real : path;
   int64_t facts[3] = {(int64_t)info.st_size, (int64_t)info.st_mtim.tv_sec,
                       (int64_t)info.st_mtim.tv_nsec};
-  XXH128_hash_t hash = XXH3_128bits_withSeed(name, strlen(name), XXH3_64bits(facts, sizeof facts));
+  *hash = XXH3_128bits_withSeed(name, strlen(name), XXH3_64bits(facts, sizeof facts));
   free(real);
-  c->digest[0] = hash.low64;
-  c->digest[1] = hash.high64;
   return true;
 }
 
-static bool open_gguf(resq_evaluator *e, resq_checkpoint *c, const char *path, MlirStringRef digest,
-                      resq_error *err) {
+static bool identify_by_names(resq_named_checkpoint *c, const resq_checkpoint *opened,
+                              resq_error *err) {
+  XXH128_hash_t all = {0, 0}, file;
+  for (size_t i = 0; i < opened->n_files; ++i) {
+    if (!hash_name(opened->files[i].path, &file, err))
+      return false;
+    const uint64_t both[4] = {all.low64, all.high64, file.low64, file.high64};
+    all = i ? XXH3_128bits(both, sizeof both) : file;
+  }
+  set_digest(c, all);
+  return true;
+}
+
+static bool open_tensors(resq_evaluator *e, resq_named_checkpoint *c, const char *path,
+                         MlirStringRef digest, resq_error *err) {
   if (!e->files) {
     e->files = resq_checkpoints_create();
     e->owns_files = true;
   }
-  resq_checkpoint_file *file = resq_checkpoints_open(e->files, path, err);
-  bool ok = file && (digest.length > 0 ? check_digest(c, file, digest, err)
-                                       : identify_by_name(c, path, err));
+  resq_checkpoint *opened = resq_checkpoints_open(e->files, path, err);
+  bool ok = opened && (digest.length > 0 ? check_digest(c, opened, digest, err)
+                                         : identify_by_names(c, opened, err));
   if (ok)
-    c->gguf = &file->gguf;
+    c->checkpoint = opened;
   return ok;
 }
 
-static bool open_checkpoint(resq_evaluator *e, resq_checkpoint *c, MlirOperation op,
+/// No value is read from a shape.
+static bool open_shape(resq_named_checkpoint *c, const char *path, resq_error *err) {
+  XXH128_hash_t hash;
+  if (!hash_name(path, &hash, err))
+    return false;
+  set_digest(c, hash);
+  return true;
+}
+
+static bool open_checkpoint(resq_evaluator *e, resq_named_checkpoint *c, MlirOperation op,
                             resq_error *err) {
   MlirStringRef text = resqCheckpointOpGetPath(op);
   char *path = resq_copy_part(text.data, text.length);
   bool ok = resqCheckpointOpGetFormat(op) == RESQ_CHECKPOINT_FORMAT_SHAPE
-                ? identify_by_name(c, path, err) // no value is read from it
-                : open_gguf(e, c, path, resqCheckpointOpGetDigest(op), err);
+                ? open_shape(c, path, err)
+                : open_tensors(e, c, path, resqCheckpointOpGetDigest(op), err);
   free(path);
   return ok;
 }
 
-resq_checkpoint *resq_checkpoint_get(resq_evaluator *e, MlirStringRef name, resq_error *err) {
+resq_named_checkpoint *resq_named_checkpoint_get(resq_evaluator *e, MlirStringRef name,
+                                                 resq_error *err) {
   for (int32_t i = 0; i < e->n_checkpoints; ++i)
     if (resq_str_eq(name, e->checkpoints[i].symbol))
       return &e->checkpoints[i];
@@ -82,7 +107,7 @@ resq_checkpoint *resq_checkpoint_get(resq_evaluator *e, MlirStringRef name, resq
     resq_fail(err, RESQ_BAD_INPUT, "no resq.checkpoint @%.*s", (int)name.length, name.data);
     return NULL;
   }
-  resq_checkpoint c = {0};
+  resq_named_checkpoint c = {0};
   if (!open_checkpoint(e, &c, op, err))
     return NULL;
   c.symbol = resq_copy_part(name.data, name.length);

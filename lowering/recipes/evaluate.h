@@ -97,11 +97,11 @@ struct resq_node {
 };
 
 /// What a resq.checkpoint names.
-typedef struct resq_checkpoint {
+typedef struct resq_named_checkpoint {
   char *symbol;
-  const resq_gguf *gguf; ///< of evaluator.files; NULL: a shape, which has no tensors
-  uint64_t digest[2];    ///< identifies the contents in keys
-} resq_checkpoint;
+  const resq_checkpoint *checkpoint; ///< of evaluator.files; NULL: a shape, which has no tensors
+  uint64_t digest[2];                ///< identifies the contents in keys
+} resq_named_checkpoint;
 
 typedef struct resq_sink {
   MlirOperation op; ///< the resq.param
@@ -120,7 +120,7 @@ struct resq_evaluator {
   int32_t by_key_capacity;
   resq_checkpoints *files; ///< NULL: opened when asked for, closed with the evaluator
   bool owns_files;
-  resq_checkpoint *checkpoints;
+  resq_named_checkpoint *checkpoints;
   int32_t n_checkpoints;
   resq_sink *sinks; ///< params that functions read, in module order
   int32_t n_sinks;
@@ -143,8 +143,9 @@ bool resq_check_indices(resq_evaluator *e, MlirOperation param, const int32_t *v
 void resq_blame(resq_error *err, MlirOperation op);
 
 //===-- checkpoints.c -----------------------------------------------------===//
-/// The open file of checkpoint symbol `name`; NULL on failure.
-resq_checkpoint *resq_checkpoint_get(resq_evaluator *e, MlirStringRef name, resq_error *err);
+/// The open checkpoint of symbol `name`; NULL on failure.
+resq_named_checkpoint *resq_named_checkpoint_get(resq_evaluator *e, MlirStringRef name,
+                                                 resq_error *err);
 /// Takes what was read of the files out of memory.
 void resq_evaluator_drop_pages(const resq_evaluator *e);
 /// Frees what the evaluator knows of checkpoints; files that are somebody else's stay open.

@@ -4,6 +4,7 @@
 // Where values come from: checkpoints, calibration, constants and seeds.
 //===----------------------------------------------------------------------===//
 #include "evaluate.h"
+#include "dialect/memory.h"
 #include "lowering/numeric/linalg.h"
 
 #include <math.h>
@@ -18,63 +19,56 @@ static void drop(resq_value **out) {
 
 //===-- Leaves ------------------------------------------------------------===//
 
-/// "576x1536" of extents, outermost first.
-static const char *extents_text(char *buffer, size_t size, const int64_t *extents, int n) {
-  size_t at = 0;
-  buffer[0] = 0;
-  for (int i = 0; i < n && at + 24 < size; ++i)
-    at += (size_t)snprintf(buffer + at, size - at, "%s%lld", i ? "x" : "", (long long)extents[i]);
-  return buffer;
+/// The tensor in the recipe's shape; other writers' dimensions of 1 are overlooked.
+static bool shape_tensor(const resq_checkpoint *c, const char *name, const resq_tensor_info *info,
+                         resq_checkpoint_tensor *out, resq_error *err) {
+  resq_checkpoint_tensor tensor;
+  if (!resq_checkpoint_find(c, name, &tensor))
+    return resq_fail(err, RESQ_BAD_INPUT, "'%s' has no tensor '%s'", c->path, name);
+  if (info->kind != RESQ_ELEMENT_FLOAT)
+    return resq_fail(err, RESQ_BAD_INPUT, "a leaf is decoded to a float type only");
+  if (resq_checkpoint_view(&tensor, (uint32_t)info->rank, info->shape, out))
+    return true;
+  char have[RESQ_SHAPE_TEXT], want[RESQ_SHAPE_TEXT];
+  resq_shape_text(tensor.rank, tensor.shape, have);
+  resq_shape_text((uint32_t)info->rank, info->shape, want);
+  return resq_fail(err, RESQ_BAD_INPUT,
+                   "tensor '%s' of '%s' has shape [%s], but the recipe says [%s]", name, c->path,
+                   have, want);
 }
 
-/// The tensor in the recipe's shape; other writers' dimensions of 1 are overlooked.
-static bool shape_tensor(const resq_checkpoint *c, const resq_gguf_tensor *tensor,
-                         const resq_tensor_info *info, resq_gguf_tensor *out, resq_error *err) {
-  if (resq_gguf_view(tensor, (uint32_t)info->rank, info->shape, out))
+static bool read_leaf(const resq_rule_call *call, const resq_checkpoint *c, const char *name,
+                      resq_value **out, resq_error *err) {
+  const resq_range range = call->range;
+  resq_checkpoint_tensor tensor;
+  if (!shape_tensor(c, name, &call->node->info, &tensor, err) ||
+      !resq_new_value(call->node, RESQ_VALUE_F32, range.rows, out, err))
+    return false;
+  if (resq_checkpoint_rows(c, &tensor, range.begin, range.begin + range.rows, resq_f32(*out), err))
     return true;
-  int64_t found[RESQ_GGUF_MAX_DIMS];
-  for (uint32_t i = 0; i < tensor->n_dims; ++i)
-    found[i] = (int64_t)resq_gguf_outer_dim(tensor, i);
-  char have[128], want[128];
-  return resq_fail(err, RESQ_BAD_INPUT, "tensor '%s' of '%s' is %s, but the recipe says %s",
-                   tensor->name, c->gguf->path,
-                   extents_text(have, sizeof have, found, (int)tensor->n_dims),
-                   extents_text(want, sizeof want, info->shape, info->rank));
+  drop(out);
+  return false;
 }
 
 bool resq_evaluate_leaf(const resq_rule_call *call, resq_value **out, resq_error *err) {
-  resq_evaluator *e = call->e;
   const resq_node *node = call->node;
-  const resq_range range = call->range;
-  resq_checkpoint *c = resq_checkpoint_get(e, resqLeafOpGetCheckpoint(node->op), err);
+  const resq_named_checkpoint *c =
+      resq_named_checkpoint_get(call->e, resqLeafOpGetCheckpoint(node->op), err);
   if (!c)
     return false;
-  if (!c->gguf)
+  if (!c->checkpoint)
     return resq_fail(err, RESQ_BAD_INPUT,
                      "checkpoint @%s is a model's shape, without tensors: its parameters cannot be "
                      "computed",
                      c->symbol);
   MlirStringRef text = resqLeafOpGetTensor(node->op);
-  char name[RESQ_GGUF_MAX_NAME + 2];
-  snprintf(name, sizeof name, "%.*s", (int)text.length, text.data);
-  const resq_gguf_tensor *tensor = resq_gguf_find(c->gguf, name);
-  if (!tensor)
-    return resq_fail(err, RESQ_BAD_INPUT, "'%s' has no tensor '%s'", c->gguf->path, name);
-  if (node->info.kind != RESQ_ELEMENT_FLOAT)
-    return resq_fail(err, RESQ_BAD_INPUT, "a leaf is decoded to a float type only");
-  resq_gguf_tensor shaped;
-  if (!shape_tensor(c, tensor, &node->info, &shaped, err) ||
-      !resq_new_value(node, RESQ_VALUE_F32, range.rows, out, err))
-    return false;
-  if (!resq_gguf_decode_rows(c->gguf, &shaped, (uint64_t)range.begin,
-                             (uint64_t)(range.begin + range.rows), resq_f32(*out), err)) {
-    drop(out);
-    return false;
-  }
-  if (node->info.element == RESQ_FLOAT_F32 || node->info.element == RESQ_FLOAT_F64)
-    return true;
+  char *name = resq_copy_part(text.data, text.length);
+  bool ok = read_leaf(call, c->checkpoint, name, out, err);
+  free(name);
+  if (!ok || node->info.element == RESQ_FLOAT_F32 || node->info.element == RESQ_FLOAT_F64)
+    return ok;
   resq_value *raw = *out;
-  bool ok = resq_evaluate_cast(&(resq_rule_call){call->e, node, range, &raw}, out, err);
+  ok = resq_evaluate_cast(&(resq_rule_call){call->e, node, call->range, &raw}, out, err);
   resq_value_release(raw);
   return ok;
 }

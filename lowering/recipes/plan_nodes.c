@@ -62,7 +62,7 @@ static bool hash_op(resq_evaluator *e, const resq_node *node, const char *kind, 
     hash_end(state);
   }
   if (strcmp(kind, RESQ_OP_LEAF) == 0) {
-    resq_checkpoint *c = resq_checkpoint_get(e, resqLeafOpGetCheckpoint(node->op), err);
+    resq_named_checkpoint *c = resq_named_checkpoint_get(e, resqLeafOpGetCheckpoint(node->op), err);
     if (!c)
       return false;
     XXH3_128bits_update(state, c->digest, sizeof c->digest);

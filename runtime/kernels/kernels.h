@@ -180,6 +180,9 @@ static inline int64_t resq_kv_groups_bytes(resq_kv_groups g) {
 #define RESQ_GPU_ARGUMENTS(...) RESQ_WITHOUT_FIRST(__VA_ARGS__)
 #define KERNEL(name, ...)                                                                          \
   void RESQ_KERNEL(name)(RESQ_GPU_ARGUMENTS(__VA_ARGS__), int64_t variant, uint8_t *scratch);
+#define KERNEL_BY_UNITS(name, ...)                                                                 \
+  void RESQ_KERNEL(name)(RESQ_GPU_ARGUMENTS(__VA_ARGS__), int64_t variant, uint8_t *scratch,       \
+                         int64_t threads, int64_t unit, int64_t units);
 #else
 #define KERNEL(name, ...) void RESQ_KERNEL(name)(resq_worker * w, int32_t op __VA_ARGS__);
 #endif

@@ -230,18 +230,18 @@ def qwen2_tensors(good, layout):
 
 def foreign_files():
     """(name, content, what the error says it looks like), each in a file named .gguf."""
-    convert = "convert_hf_to_gguf.py"
+    convert, folder = "save the model as safetensors", "give the folder with its config.json"
     yield "a Git LFS pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12\n", ["Git LFS pointer", "git lfs pull"]
     yield "an HTML page", b"\n<!DOCTYPE html>\n<html><head><title>Log in</title></head></html>\n", ["HTML page"]
     yield "a server's refusal", b"Entry not found", ["server's error message"]
     yield "a server's refusal in JSON", b'{"error":"Repository not found"}', ["server's error message, in JSON"]
     yield "a server's refusal in XML", b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', ["XML"]
-    yield "a config.json", b'{\n  "architectures": ["LlamaForCausalLM"],\n  "model_type": "llama"\n}\n', ["config.json", convert]
-    yield "an index", b'{"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}', ["index", convert]
-    yield "other JSON", b'[1, 2, 3]', ["JSON", convert]
+    yield "a config.json", b'{\n  "architectures": ["LlamaForCausalLM"],\n  "model_type": "llama"\n}\n', ["config.json", folder]
+    yield "an index", b'{"metadata": {}, "weight_map": {"a": "model-00001-of-00002.safetensors"}}', ["index", folder]
+    yield "other JSON", b'[1, 2, 3]', ["JSON", "a Hugging Face folder"]
     yield "a zip", b"PK\x03\x04" + bytes(60), ["zip archive", "PyTorch", convert]
     yield "a pickle", b"\x80\x02}q\x00.", ["pickle", convert]
-    yield "a safetensors file", struct.pack("<Q", 20) + b'{"a":{"dtype":"F32"}}' + bytes(40), ["safetensors", convert]
+    yield "a safetensors file", struct.pack("<Q", 20) + b'{"a":{"dtype":"F32"}}' + bytes(40), ["safetensors", folder]
     yield "an ONNX model", b"\x08\x07\x12\x07pytorch\x1a\x052.1.0", ["ONNX", convert]
     yield "an ONNX model without a producer", b"\x08\x0a:\x9b\x04", ["ONNX", convert]
     yield "GGML", b"lmgg" + bytes(28), ["GGML"]
@@ -408,6 +408,8 @@ def bad_options(folder, good):
             yield one(f"--{option}={value}", option)
     for value in ("16", "0,16", "16,0", "16,x", "257,2048", "16,4097", ",", "16,32,64", "99999999999999999999999999999999999,1"):
         yield one(f"--gpu-rows={value}", "--gpu-rows")
+    for value in ("", "quick", "exact,fast"):
+        yield one(f"--gpu-arithmetic={value}", "--gpu-arithmetic", "fast, exact")
     yield one("--chip=sm_70", "sm_70", "sm_90a, sm_80")
     yield one("--chip=", "chip ''")
     yield one("--chip=sm_80:/nowhere/kernels.bc", "/nowhere/kernels.bc")

@@ -430,8 +430,8 @@ def fast_module():
     m = Module("fast", 15)
     for label, heads, group, size, keys, values, bound in [
             ("f32", 2, 3, 64, CODES["f32"], CODES["f32"], 1e-5), ("f16", 1, 4, 128, CODES["f16"], CODES["f16"], 1e-5),
-            ("int4", 2, 4, 128, split_code(4, 16), split_code(4, 16), 1e-5), ("int4odd", 3, 1, 48, CODES["int4"], split_code(4, 8), 1e-5),
-            ("int4wide", 1, 9, 64, split_code(4, 8), split_code(4, 8), 1e-5), ("mixed", 2, 3, 64, split_code(4, 8), CODES["f16"], 1e-5),
+            ("int4", 2, 4, 128, split_code(4, 16), split_code(4, 16), 5e-4), ("int4odd", 3, 1, 48, CODES["int4"], split_code(4, 8), 5e-4),
+            ("int4wide", 1, 9, 64, split_code(4, 8), split_code(4, 8), 5e-4), ("mixed", 2, 3, 64, split_code(4, 8), CODES["f16"], 1e-5),
             ("lm4", 2, 3, 64, split_code(4, 8, "lm"), split_code(4, 8, "lm"), 5e-4)]:
         cache(m, label, heads, group, size, keys, values, bound, order=deep_schedule, value_bound=bound, capacity=640)
     return m

@@ -14,9 +14,10 @@ SMALL = ["--width", "32", "--heads", "2", "--kv-heads", "1", "--layers", "1", "-
 ROWS = "--gpu-rows=4,24"
 COMMON = ["--calibration-windows=1"]
 EXACT = "--gpu-arithmetic=exact"
-# Floats and a cache of signs; codes of integers and of E4M3, and rotations; then fast kernels, whose logits may be so far from
+# Floats and a cache of signs; trellis codes, which the prepare list recodes; codes of integers and of E4M3, and rotations; then fast kernels, whose logits may be so far from
 # level generic's, in norm. All kinds of them: tests/gpu/suite.py, on a GPU.
 MODELS = {"float": ("sm_90a", ["--scheme=none", "--kv=keys=qjl:rows=4d:buffer=32,values=f16", EXACT], 0),
+          "trellis": ("sm_90a", ["--scheme=best-w4a8kv4", EXACT], 0),
           "codes": ("sm_80", ["--scheme=resq-w4a8kv4", "--high=e4m3", EXACT], 0),
           "fast": ("sm_90a", ["--scheme=none", "--kv=f16"], 1e-5)}
 

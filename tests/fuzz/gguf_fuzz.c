@@ -6,8 +6,9 @@
 // outside the file, configurations that the tensor checks let through, decoding
 // past a row. What opens is read in full; the tables must agree with each other.
 //===----------------------------------------------------------------------===//
-#include "dialect/import/decoder_config.h"
-#include "dialect/import/tokenizer_source.h"
+#include "dialect/import/checkpoint/decoder_tensors.h"
+#include "dialect/import/gguf/gguf.h"
+#include "dialect/import/gguf/gguf_checkpoint.h"
 
 #include <stdlib.h>
 
@@ -33,31 +34,34 @@ static void read_values(const resq_gguf *gguf) {
   }
 }
 
-static void read_tensors(const resq_gguf *gguf) {
+static void read_tensors(const resq_checkpoint *c) {
   enum { MOST = 1 << 16 };
-  for (uint64_t i = 0; i < gguf->n_tensors; ++i) {
-    const resq_gguf_tensor *tensor = &gguf->tensors[i];
-    if (resq_gguf_find(gguf, tensor->name) != tensor)
+  for (uint64_t i = 0; i < resq_checkpoint_count(c); ++i) {
+    resq_checkpoint_tensor tensor = resq_checkpoint_tensor_at(c, i), found;
+    if (!resq_checkpoint_find(c, tensor.name, &found) || found.index != i)
       abort();
-    if (tensor->dims[0] > MOST)
+    int64_t width = tensor.shape[tensor.rank - 1], rows = 1;
+    for (uint32_t k = 0; k + 1 < tensor.rank; ++k)
+      rows *= tensor.shape[k];
+    if (width > MOST)
       continue;
-    float *row = malloc((size_t)tensor->dims[0] * sizeof *row);
+    float *row = malloc((size_t)width * sizeof *row);
     if (!row)
       abort();
-    for (uint64_t r = 0; r < tensor->n_rows && r < 16; ++r)
-      resq_gguf_decode_rows(gguf, tensor, r, r + 1, row, NULL);
-    resq_gguf_decode_rows(gguf, tensor, tensor->n_rows - 1, tensor->n_rows, row, NULL);
+    for (int64_t r = 0; r < rows && r < 16; ++r)
+      resq_checkpoint_rows(c, &tensor, r, r + 1, row, NULL);
+    resq_checkpoint_rows(c, &tensor, rows - 1, rows, row, NULL);
     free(row);
   }
 }
 
 /// What the file says of its tokenizer is refused, or built and of use.
-static void build_tokenizer(const resq_gguf *gguf) {
-  resq_tokenizer_source source;
-  if (!resq_import_has_tokenizer(gguf) || !resq_import_tokenizer_source(gguf, &source, NULL))
+static void build_tokenizer(const resq_checkpoint *c) {
+  resq_checkpoint_tokenizer read;
+  if (!resq_checkpoint_has_tokenizer(c) || !resq_checkpoint_read_tokenizer(c, &read, NULL))
     return;
   uint64_t size;
-  uint8_t *blob = resq_tokenizer_build(&source, &size, NULL);
+  uint8_t *blob = resq_tokenizer_build(&read.source, &size, NULL);
   resq_tokenizer *t = blob ? resq_tokenizer_open(blob, size, NULL) : NULL;
   if (blob && !t)
     abort();
@@ -68,7 +72,7 @@ static void build_tokenizer(const resq_gguf *gguf) {
     free(ids);
   resq_tokenizer_close(t);
   free(blob);
-  resq_import_tokenizer_source_free(&source);
+  resq_checkpoint_free_tokenizer(&read);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -79,10 +83,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!resq_gguf_parse(&gguf, data, size, "fuzz", &err))
     return 0;
   read_values(&gguf);
-  read_tensors(&gguf);
-  resq_decoder_config config;
-  resq_decoder_config_read(&gguf, &config, &err);
-  build_tokenizer(&gguf);
   resq_gguf_close(&gguf);
+  resq_checkpoint *c = resq_gguf_checkpoint_parse(data, size, "fuzz", &err);
+  if (!c)
+    abort();
+  resq_decoder_config config;
+  resq_generation_settings settings = {0};
+  read_tensors(c);
+  resq_decoder_config_read(c, &config, &err);
+  build_tokenizer(c);
+  c->driver->generation(c, &settings, &err);
+  resq_checkpoint_close(c);
   return 0;
 }

@@ -5,7 +5,7 @@
 // What is accepted has sizes within their bounds that fit each other, since the module's types are
 // made of them.
 //===----------------------------------------------------------------------===//
-#include "dialect/import/decoder_shape.h"
+#include "dialect/import/huggingface/config.h"
 
 #include <stdlib.h>
 

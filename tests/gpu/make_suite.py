@@ -42,10 +42,10 @@ SHAPES = {"odd": ["--width", "48", "--heads", "3", "--kv-heads", "1", "--interme
 WIDTHS = ["--width", "576", "--heads", "9", "--kv-heads", "3", "--intermediate", "1536", "--vocabulary", "4096", "--type", "Q8_0"]
 GROUPS = ("small", "widths")
 # Of fast arithmetic: options, and how far logits may be from level generic's, in norm. Codes that flip carry last-bit differences of floats on.
-FAST = {"none fast": (["--scheme=none"], 1e-5), "f16 fast": (["--scheme=none", "--kv=f16"], 1e-3),
+FAST = {"none fast": (["--scheme=none"], 1e-5), "f16 fast": (["--scheme=none", "--kv=f16"], 1e-5),
         "int4 fast": (["--scheme=none", "--kv=keys=resq:int4:basis=balanced:per=head,values=resq:int4"], 0.05),
-        "lm4 fast": (["--scheme=none", "--kv=keys=resq:lm4,values=lm4"], 0.05), "best-w4a8kv4 fast": (["--scheme=best-w4a8kv4"], 0.2)}
-OTHER_IMAGE = ("none", "best-w4a8kv4", "float", "cache")
+        "lm4 fast": (["--scheme=none", "--kv=keys=resq:lm4,values=lm4"], 0.05), "best-w4a8kv4 fast": (["--scheme=best-w4a8kv4"], 0.1)}
+OTHER_IMAGE = ("none", "best-w4a8kv4", "float", "cache", "none fast", "best-w4a8kv4 fast")
 SANITIZED = ("fast", "none", "best-w4a8kv4", "keys=resq:qjl3:basis=balanced:per=head,values=f16", "quantised")
 FILES = ["gpu/suite.py", "gpu/checks.py", "diff/session.py", "diff/cases.py", "diff/run.py", "tools/cpu_levels.py",
          "tools/make_tiny_gguf.py"]
@@ -76,6 +76,7 @@ def plan(o):
             yield "small", f"{shape} {scheme}", options, [f"--scheme={scheme}", *quick], 0
     for name, (options, bound) in FAST.items():
         yield "small", name, ["--head-size", "64"], [*options, *quick], bound
+        yield "widths", f"widths {name}", WIDTHS, [*options, *quick], bound
     for make in cases.MODULES + cases.FAST_MODULES:
         module = make()
         yield "small", module.name, None, module, 0 if make in cases.MODULES else max(case.bound for case in module.cases)

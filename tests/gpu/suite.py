@@ -5,8 +5,8 @@
   python3 FOLDER/suite.py [--quick] [--jobs N] [--only TEXT] [--images best|all] [--part all|checks|sanitizer]
 
 FOLDER is what make_suite.py wrote where there is a compiler. Every model and every op there must give on the GPU what level
-generic of the same file gives, bit for bit where it was compiled with exact arithmetic, else within a bound; then the command line, the errors of a real driver, many tokens without a leak, and
-compute-sanitizer over a part. Last line: N passed, N failed.
+generic of the same file gives, bit for bit where it was compiled with exact arithmetic, else within a bound; then the command line,
+the errors of a real driver, many tokens without a leak, and compute-sanitizer over a part. Last line: N passed, N failed.
 """
 import argparse
 import concurrent.futures
@@ -81,7 +81,8 @@ def run_cases(found, o, total):
         for case, out, passed, failed, seconds in pool.map(one, found):
             total.passed, total.failed = total.passed + passed, total.failed + failed
             apart = "".join(f", {line}" for line in out.splitlines() if line.startswith("at most "))
-            print(f"{'ok  ' if not failed else 'FAIL'} {case['name']}: {passed} passed, {failed} failed, {seconds:.1f} s{apart}", flush=True)
+            print(f"{'ok  ' if not failed else 'FAIL'} {case['name']}: {passed} passed, {failed} failed, {seconds:.1f} s{apart}",
+                  flush=True)
             if failed:
                 print("\n".join(out.splitlines()[-12:]), flush=True)
 
@@ -153,9 +154,9 @@ def check_errors(report):
             report.check(text in str(error), f"{name}: {error}")
 
 
-def check_leaks(report, tokens):
+def check_leaks(report, file, tokens):
     """Many decoded tokens, with calls of other sizes between: memory of the device and of the process stays."""
-    model = checks.Model(path("model.so"))
+    model = checks.Model(path(file))
     s = model.start(device="cuda", sequences=1)
     driver = ctypes.CDLL("libcuda.so.1")
 
@@ -179,8 +180,8 @@ def check_leaks(report, tokens):
         position += n
     after = free_bytes(), resident()
     s.close()
-    report.check(before[0] - after[0] < 32 << 20, f"{tokens} tokens: {before[0] - after[0]} bytes of the device gone")
-    report.check(after[1] - before[1] < 16 << 20, f"{tokens} tokens: {after[1] - before[1]} bytes of the process more")
+    report.check(before[0] - after[0] < 32 << 20, f"{file}, {tokens} tokens: {before[0] - after[0]} bytes of the device gone")
+    report.check(after[1] - before[1] < 16 << 20, f"{file}, {tokens} tokens: {after[1] - before[1]} bytes of the process more")
 
 
 #===-- compute-sanitizer --------------------------------------------------===#
@@ -223,9 +224,11 @@ def main():
     total = Report("suite")
     if o.part != "sanitizer":
         run_cases([c for c in found if o.only in c["name"]], o, total)
+    # One model of exact arithmetic, and one of fast, which has other kernels.
+    steady = ["model.so", *(c["file"] for c in found if c["name"] == "best-w4a8kv4 fast")]
     if o.part != "sanitizer" and not o.only and suite["programs"]:
         for text, function in (("the command line", lambda: check_commands(total)), ("errors", lambda: check_errors(total)),
-                               ("leaks", lambda: check_leaks(total, 500 if o.quick else 10000))):
+                               ("leaks", lambda: [check_leaks(total, file, 500 if o.quick else 10000) for file in steady])):
             print(f"{text} ...", flush=True)
             try:
                 function()

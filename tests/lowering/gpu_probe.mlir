@@ -14,7 +14,7 @@ resq.param @up : !w attributes {offset = 2304 : i64, size = 3538944 : i64}
 resq.param @down : !s attributes {offset = 3541248 : i64, size = 3538944 : i64}
 
 // CHECK: gpu.module @sm_80
-// CHECK: func.func private @resq_rms_norm_cuda(!llvm.ptr, !llvm.ptr, !llvm.ptr, i64, i64, i64, i64, f32, i64, !llvm.ptr)
+// CHECK: func.func private @resq_rms_norm_cuda(!llvm.ptr, !llvm.ptr, !llvm.ptr, i64, i64, i64, i64, f32, i64, !llvm.ptr, i64, i64, i64)
 // CHECK: gpu.func @[[NORM:resq_rms_norm_cuda__576_576_576_f3727c5ac]](%[[X:.*]]: !llvm.ptr, %[[G:.*]]: !llvm.ptr, %[[Y:.*]]: !llvm.ptr, %[[R:.*]]: i64) kernel attributes {known_block_size = array<i32: 96, 1, 1>} {
 // CHECK: func.call @resq_rms_norm_cuda(%[[X]], %[[G]], %[[Y]], %[[R]], %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}})
 // CHECK-NEXT: gpu.return

@@ -10,9 +10,9 @@ import sys
 
 ALLOCATES = {
     "dialect/generate/records.c",  # a tool of the build, without the compiler's layers
-    "dialect/import/gguf_index.c",
-    "dialect/import/gguf_parse.c",
-    "dialect/import/gguf_value.c",
+    "dialect/import/gguf/gguf_index.c",
+    "dialect/import/gguf/gguf_parse.c",
+    "dialect/import/gguf/gguf_value.c",
     "dialect/import/text_scan.c",  # a table that only texts with aliases need
     "dialect/memory.c",
     "lowering/calibrate/calibration_documents.c",

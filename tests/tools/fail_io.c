@@ -12,6 +12,9 @@
 //   RESQ_FAIL_IO_COUNT=FILE   nothing fails; at the end of each process a line "CALL NUMBER N..." is
 //                             appended to FILE for each CALL: how many were made, and which of them
 //                             were the first from their place (the stack of callers).
+//   RESQ_FAIL_IO_PROGRAM=FILE calls of processes that run FILE (as /proc/self/exe names it) count and
+//                             fail, those of others do not; !FILE: those of others alone. Without it
+//                             all do.
 //
 // Descriptor 2 is left alone, so that messages arrive. stdio's own system calls cannot be seen here.
 //===----------------------------------------------------------------------===//
@@ -51,6 +54,7 @@ static struct {
   long n;
   int code; // errno; 0: short
   char count[4096];
+  int absent; // this process is not one that counts
 } plan = {.call = -1};
 static atomic_long calls[N_CALLS];
 
@@ -81,8 +85,19 @@ static void note_place(int call, long n) {
   atomic_flag_clear(&places_lock);
 }
 
+static int is_absent(const char *program) {
+  char self[4096];
+  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (!program || length < 0)
+    return 0;
+  self[length] = 0;
+  return program[0] == '!' ? !strcmp(self, program + 1) : strcmp(self, program) != 0;
+}
+
 __attribute__((constructor)) static void read_plan(void) {
   char call[16], how[16];
+  if ((plan.absent = is_absent(getenv("RESQ_FAIL_IO_PROGRAM"))))
+    return;
   const char *text = getenv("RESQ_FAIL_IO"), *count = getenv("RESQ_FAIL_IO_COUNT");
   void *frame;
   backtrace(&frame, 1); // the first time it loads a library
@@ -131,6 +146,8 @@ void _exit(int status) {
 
 /// True when this call is to fail, with errno; *size, where given, is cut when it is to be short.
 static int fails(int call, size_t *size) {
+  if (plan.absent)
+    return 0;
   long n = atomic_fetch_add(&calls[call], 1) + 1;
   if (plan.count[0])
     note_place(call, n);

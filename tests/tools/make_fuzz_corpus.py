@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Writes inputs that fuzz targets begin with, tests/fuzz/corpus/NAME/, where they have a structure that mutation would take long to
 find: what each target expects is told at the head of its file. Inputs of other origin (findings, cases) lie beside them."""
+import json
 import os
 import struct
 
@@ -31,7 +32,33 @@ def statistics(*sites):
     return bytes(data) + directory
 
 
+def safetensors(header, data):
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def write_hugging_face():
+    tensor = lambda dtype, shape, begin, end: {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+    write("safetensors", "three", safetensors({"__metadata__": {"format": "pt"}, "a": tensor("F32", [2, 2], 0, 16),
+                                               "b": tensor("F16", [4], 16, 24), "c": tensor("BF16", [2, 1, 2], 24, 32)}, bytes(range(32))))
+    write("safetensors", "none", safetensors({}, b""))
+    write("safetensors", "overlap", safetensors({"a": tensor("F32", [2], 0, 8), "b": tensor("F32", [2], 4, 12)}, bytes(12)))
+    write("safetensors", "huge", safetensors({"a": tensor("F32", [1 << 62, 4], 0, 16)}, bytes(16)))
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    template = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+                "pair": [], "special_tokens": {"<s>": {"id": "<s>", "ids": [3], "tokens": ["<s>"]}}}
+    added = [{"id": 3, "content": "<s>", "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}]
+    for i, merges in enumerate((["a b"], [["a", "b"]])):
+        digits = {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": True}, level]}
+        write("tokenizer_json", f"merges{i}", json.dumps({
+            "version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": None,
+            "pre_tokenizer": digits if i else level, "post_processor": {"type": "Sequence", "processors": [level, template]},
+            "decoder": {"type": "ByteLevel"}, "model": {"type": "BPE", "dropout": None, "unk_token": None, "ignore_merges": False,
+                                                       "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": merges}}).encode())
+
+
 def main():
+    write_hugging_face()
     write("statistics", "one", statistics((b"l0.q.in", 4, 4, 9, 2, 3)))
     write("statistics", "two", statistics((b"a", 6, 3, 5, 0, 0), (b"b", 1, 1, 1, 1, 1)))
     write("statistics", "none", statistics())

@@ -5,6 +5,7 @@
     make_pretokenizer_ids.py corpus                     writes corpus.txt and merges.txt
     make_pretokenizer_ids.py ids                        writes PATTERN[-nfc][-whole].ids by Hugging Face's `tokenizers`
     make_pretokenizer_ids.py model NAME GGUF PATTERN    writes NAME.ids by `tokenizers` from the GGUF's own tokens and merges
+    make_pretokenizer_ids.py stages                     writes stages.json: what `tokenizers` saves of the same tokenizers
     make_pretokenizer_ids.py llama                      compares with llama.cpp (llama-cpp-python) over GGUF files it writes
 
 Needs the Python packages `tokenizers`, `gguf`, and for the last one `llama-cpp-python`; the tests themselves need
@@ -61,7 +62,7 @@ PATTERNS = {
                       r"\p{N}+"], "deepseek-llm"),
     "deepseek_coder": (["[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", HAN, "digits"], "deepseek-coder"),
     "deepseek_v3": ([r"\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+",
-                     r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|"
+                     r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|"""
                      r" ?[\p{P}\p{S}]+[\r\n]*" + TAIL], "deepseek-v3"),
     "unnamed": ([r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"], "default"),
     "poro": ([PORO], "poro-chat"),
@@ -236,6 +237,17 @@ def write_all_ids():
         write_ids(FOLDER / f"{name}.ids", [t.encode(x, add_special_tokens=False).ids for x in texts])
 
 
+def write_stages():
+    """Normalizer, pre-tokenizer and ignore_merges of a tokenizer.json, by the name of the ids."""
+    import json
+    found = {}
+    for name in PATTERNS:
+        saved = json.loads(tokenizer(name, ["a"], []).to_str())
+        found[name] = {"normalizer": saved["normalizer"], "pre_tokenizer": saved["pre_tokenizer"],
+                       "ignore_merges": saved["model"]["ignore_merges"]}
+    (FOLDER / "stages.json").write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
 def model_ids(name, path, pattern):
     import gguf
     fields = gguf.GGUFReader(path).fields
@@ -281,8 +293,8 @@ def compare_llama():
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("command", choices=["corpus", "ids", "model", "llama"])
+parser.add_argument("command", choices=["corpus", "ids", "stages", "model", "llama"])
 parser.add_argument("arguments", nargs="*")
 parser.add_argument("--show", type=int, default=0, help="print so many texts that differ")
 args = parser.parse_args()
-{"corpus": write_corpus, "ids": write_all_ids, "model": lambda: model_ids(*args.arguments), "llama": compare_llama}[args.command]()
+{"corpus": write_corpus, "ids": write_all_ids, "stages": write_stages, "model": lambda: model_ids(*args.arguments), "llama": compare_llama}[args.command]()

@@ -56,29 +56,29 @@ static int tear_down(void **state) {
 
 static void registry(void **state) {
   (void)state;
-  resq_gguf_counts before = resq_gguf_counted();
+  resq_checkpoint_counts before = resq_checkpoint_counted();
   resq_checkpoints *c = resq_checkpoints_create();
   resq_error err = {0};
   assert_null(resq_checkpoints_open(c, paths[OTHER], &err));
   assert_int_equal(err.code, RESQ_IO);
-  resq_checkpoint_file *file = resq_checkpoints_open(c, paths[MODEL], &err);
+  resq_checkpoint *file = resq_checkpoints_open(c, paths[MODEL], &err);
   assert_non_null(file);
   assert_ptr_equal(resq_checkpoints_open(c, paths[MODEL], &err), file);
-  XXH128_hash_t digest = resq_checkpoint_file_digest(file);
+  XXH128_hash_t digest = resq_checkpoint_digest(file);
   resq_checkpoints_drop_pages(c);
-  assert_true(XXH128_isEqual(resq_checkpoint_file_digest(file), digest));
+  assert_true(XXH128_isEqual(resq_checkpoint_digest(file), digest));
   // A file that was not there is looked for again.
   assert_null(resq_checkpoints_open(c, paths[OTHER], &err));
   resq_checkpoints_destroy(c);
   resq_checkpoints_destroy(NULL);
-  resq_gguf_counts after = resq_gguf_counted();
+  resq_checkpoint_counts after = resq_checkpoint_counted();
   assert_int_equal(after.opened - before.opened, 3);
   assert_int_equal(after.digested - before.digested, 1);
 }
 
 static void compile_once(void **state) {
   (void)state;
-  resq_gguf_counts before = resq_gguf_counted();
+  resq_checkpoint_counts before = resq_checkpoint_counted();
   resq_compile_options options = {.input = paths[MODEL],
                                   .output = paths[OUTPUT],
                                   .scheme = "resq-w4a8kv4",
@@ -92,7 +92,7 @@ static void compile_once(void **state) {
   resq_error err = {0};
   if (!resq_compile(&options, &err))
     fail_msg("%s", err.message);
-  resq_gguf_counts after = resq_gguf_counted();
+  resq_checkpoint_counts after = resq_checkpoint_counted();
   assert_int_equal(after.opened - before.opened, 1);
   assert_int_equal(after.digested - before.digested, 1);
 }

@@ -6,7 +6,8 @@
 // element i of a block stand, and the exact value in double. The decoders work on
 // whole blocks; nothing is shared with them.
 //===----------------------------------------------------------------------===//
-#include "dialect/import/gguf.h"
+#include "dialect/import/gguf/gguf.h"
+#include "dialect/import/gguf/gguf_checkpoint.h"
 #include "tests/unit/gguf_writer.h"
 
 #include <setjmp.h>
@@ -147,6 +148,16 @@ static void fill(const struct format *f, uint8_t *data, int pattern) {
         data[b * f->bytes + f->halves[h] + 1] &= 0xbf; // finite
 }
 
+/// Rows of a file's last tensor.
+static bool read_rows(gguf_bytes file, int64_t begin, int64_t end, float *out, resq_error *err) {
+  resq_checkpoint *c = resq_gguf_checkpoint_parse(file.data, file.size, "test", err);
+  assert_non_null(c);
+  resq_checkpoint_tensor tensor = resq_checkpoint_tensor_at(c, resq_checkpoint_count(c) - 1);
+  bool ok = resq_checkpoint_rows(c, &tensor, begin, end, out, err);
+  resq_checkpoint_close(c);
+  return ok;
+}
+
 /// Bit for bit: only the last operation of an element rounds.
 static void test_elements(void **state) {
   (void)state;
@@ -158,10 +169,8 @@ static void test_elements(void **state) {
       fill(f, data, pattern);
       gguf_bytes file = one_tensor(f, (uint64_t)(BLOCKS / ROWS * f->elements), ROWS, data,
                                    (size_t)(BLOCKS * f->bytes));
-      resq_gguf gguf;
       resq_error err = {0};
-      if (!resq_gguf_parse(&gguf, file.data, file.size, "test", &err) ||
-          !resq_gguf_decode_rows(&gguf, &gguf.tensors[0], 0, ROWS, found, &err))
+      if (!read_rows(file, 0, ROWS, found, &err))
         fail_msg("%s: %s", f->name, err.message);
       for (int i = 0; i < BLOCKS * f->elements; ++i) {
         float wanted = (float)f->element(data + i / f->elements * f->bytes, i % f->elements);
@@ -169,7 +178,6 @@ static void test_elements(void **state) {
           fail_msg("%s, pattern %d, element %d: %a, wanted %a", f->name, pattern, i,
                    (double)found[i], (double)wanted);
       }
-      resq_gguf_close(&gguf);
       free(file.data);
     }
 }
@@ -219,17 +227,14 @@ static void test_not_finite(void **state) {
       for (int nan = 0; nan < 2; ++nan) {
         uint8_t data[BLOCKS * MOST_BYTES];
         float found[2 * MOST_ELEMENTS];
-        resq_gguf gguf;
         resq_error err = {0};
         fill(f, data, 2);
         memcpy(data + f->bytes + f->halves[h], nan ? "\x01\x7c" : "\x00\x7c", 2);
         gguf_bytes file = one_tensor(f, (uint64_t)f->elements, 2, data, (size_t)(2 * f->bytes));
-        assert_true(resq_gguf_parse(&gguf, file.data, file.size, "test", &err));
-        assert_true(resq_gguf_decode_rows(&gguf, &gguf.tensors[0], 0, 1, found, &err));
-        assert_false(resq_gguf_decode_rows(&gguf, &gguf.tensors[0], 0, 2, found, &err));
+        assert_true(read_rows(file, 0, 1, found, &err));
+        assert_false(read_rows(file, 0, 2, found, &err));
         assert_non_null(strstr(err.message, "of row 1 is"));
         assert_non_null(strstr(err.message, "weights must be finite"));
-        resq_gguf_close(&gguf);
         free(file.data);
       }
 }

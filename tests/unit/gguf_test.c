@@ -1,8 +1,8 @@
 // LINK: compiler
 //===-- gguf_test.c - the GGUF reader, good files and bad -----------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "dialect/import/gguf.h"
-#include "dialect/import/tokenizer_source.h"
+#include "dialect/import/gguf/gguf.h"
+#include "dialect/import/gguf/gguf_checkpoint.h"
 #include "tests/unit/gguf_writer.h"
 
 #include <setjmp.h>
@@ -222,6 +222,16 @@ static void test_bad_values(void **state) {
   expect_writer_refused(w, "passes the end of the file");
 }
 
+/// Rows of a file's last tensor.
+static bool read_rows(gguf_bytes file, int64_t begin, int64_t end, float *out, resq_error *err) {
+  resq_checkpoint *c = resq_gguf_checkpoint_parse(file.data, file.size, "test", err);
+  assert_non_null(c);
+  resq_checkpoint_tensor tensor = resq_checkpoint_tensor_at(c, resq_checkpoint_count(c) - 1);
+  bool ok = resq_checkpoint_rows(c, &tensor, begin, end, out, err);
+  resq_checkpoint_close(c);
+  return ok;
+}
+
 static void test_alignment(void **state) {
   (void)state;
   static const uint32_t bad[] = {0, 3, 33, 1u << 21, UINT32_MAX};
@@ -243,7 +253,7 @@ static void test_alignment(void **state) {
     resq_gguf gguf = expect_open(bytes);
     float row[7];
     uint32_t noise = 2;
-    assert_true(resq_gguf_decode_rows(&gguf, resq_gguf_find(&gguf, "b"), 0, 1, row, NULL));
+    assert_true(read_rows(bytes, 0, 1, row, NULL));
     assert_true(row[0] == gguf_noise(&noise));
     resq_gguf_close(&gguf);
     free(bytes.data);
@@ -386,18 +396,17 @@ static void test_decoding_is_ggmls(void **state) {
     gguf_tensor(&w, "x", cases[c].type, 2, (const uint64_t[]){512, 8}, data, size);
     gguf_bytes file = gguf_writer_finish(&w);
     resq_gguf gguf = expect_open(file);
-    const resq_gguf_tensor *x = resq_gguf_find(&gguf, "x");
     float whole[ELEMENTS], part[ELEMENTS];
     resq_error err = {0};
-    assert_true(resq_gguf_decode_rows(&gguf, x, 0, 8, whole, &err));
+    assert_true(read_rows(file, 0, 8, whole, &err));
     if (fnv1a(whole, sizeof whole) != cases[c].hash)
       fail_msg("%s decodes otherwise than by ggml", name);
     // A range of rows is that part of the whole.
-    assert_true(resq_gguf_decode_rows(&gguf, x, 3, 6, part, &err));
+    assert_true(read_rows(file, 3, 6, part, &err));
     assert_memory_equal(part, whole + 3 * 512, 3 * 512 * sizeof(float));
-    assert_true(resq_gguf_decode_rows(&gguf, x, 8, 8, part, &err));
-    assert_false(resq_gguf_decode_rows(&gguf, x, 3, 9, part, &err));
-    assert_false(resq_gguf_decode_rows(&gguf, x, 4, 3, part, &err));
+    assert_true(read_rows(file, 8, 8, part, &err));
+    assert_false(read_rows(file, 3, 9, part, &err));
+    assert_false(read_rows(file, 4, 3, part, &err));
     resq_gguf_close(&gguf);
     free(file.data);
   }
@@ -415,7 +424,7 @@ static void test_all_halves(void **state) {
   gguf_tensor(&w, "x", 1, 1, (const uint64_t[]){HALVES}, halves, HALVES * sizeof *halves);
   gguf_bytes file = gguf_writer_finish(&w);
   resq_gguf gguf = expect_open(file);
-  assert_true(resq_gguf_decode_rows(&gguf, resq_gguf_find(&gguf, "x"), 0, 1, decoded, NULL));
+  assert_true(read_rows(file, 0, 1, decoded, NULL));
   for (int i = 0; i < HALVES; ++i) {
     int exponent = halves[i] >> 10 & 31, mantissa = halves[i] & 1023;
     double value = exponent ? ldexp(1024 + mantissa, exponent - 25) : ldexp(mantissa, -24);
@@ -440,8 +449,8 @@ static void test_not_finite(void **state) {
     resq_gguf gguf = expect_open(file);
     resq_error err = {0};
     float out[300];
-    assert_true(resq_gguf_decode_rows(&gguf, &gguf.tensors[0], 0, 2, out, &err));
-    assert_false(resq_gguf_decode_rows(&gguf, &gguf.tensors[0], 1, 3, out, &err));
+    assert_true(read_rows(file, 0, 2, out, &err));
+    assert_false(read_rows(file, 1, 3, out, &err));
     assert_non_null(strstr(err.message, "tensor 'x': element 11 of row 2 is"));
     resq_gguf_close(&gguf);
     free(file.data);
@@ -454,35 +463,39 @@ static void test_tokenizer_source(void **state) {
   (void)state;
   gguf_writer w = gguf_tiny_llama(&(gguf_tiny_options){0});
   gguf_bytes bytes = gguf_writer_finish(&w);
-  resq_gguf gguf = expect_open(bytes);
-  resq_tokenizer_source source;
+  resq_checkpoint_tokenizer read;
   resq_error err = {0};
-  assert_true(resq_import_has_tokenizer(&gguf));
-  assert_true(resq_import_tokenizer_source(&gguf, &source, &err));
-  assert_int_equal(source.n_tokens, 260);
-  assert_int_equal(source.n_merges, 1);
-  assert_memory_equal(source.tokens[259].data, "t259", 4);
-  assert_memory_equal(source.merges[0].data, "t2 t3", 5);
-  assert_int_equal(source.token_types[1], 3);
-  assert_string_equal(source.pre, "smollm");
-  assert_string_equal(source.chat_template, "{{ messages }}");
-  assert_true(source.bos == 0 && source.eos == 1 && source.add_bos);
-  resq_import_tokenizer_source_free(&source);
-  resq_import_tokenizer_source_free(&source);
-  resq_gguf_close(&gguf);
+  resq_checkpoint *c = resq_gguf_checkpoint_parse(bytes.data, bytes.size, "test", &err);
+  assert_non_null(c);
+  assert_true(resq_checkpoint_has_tokenizer(c));
+  assert_true(resq_checkpoint_read_tokenizer(c, &read, &err));
+  const resq_tokenizer_source *source = &read.source;
+  assert_int_equal(source->n_tokens, 260);
+  assert_int_equal(source->n_merges, 1);
+  assert_memory_equal(source->tokens[259].data, "t259", 4);
+  assert_memory_equal(source->merges[0].data, "t2 t3", 5);
+  assert_int_equal(source->token_types[1], 3);
+  assert_string_equal(source->pre, "smollm");
+  assert_string_equal(source->chat_template, "{{ messages }}");
+  assert_true(source->bos == 0 && source->eos == 1 && source->add_bos);
+  assert_false(read.pre_guessed || read.add_bos_guessed);
+  resq_checkpoint_free_tokenizer(&read);
+  resq_checkpoint_free_tokenizer(&read);
+  resq_checkpoint_close(c);
   free(bytes.data);
 }
 
 static void expect_tokenizer_refused(gguf_writer w, const char *why) {
   gguf_bytes bytes = gguf_writer_finish(&w);
-  resq_gguf gguf = expect_open(bytes);
-  resq_tokenizer_source source;
+  resq_checkpoint_tokenizer read;
   resq_error err = {0};
-  assert_false(resq_import_tokenizer_source(&gguf, &source, &err));
+  resq_checkpoint *c = resq_gguf_checkpoint_parse(bytes.data, bytes.size, "test", &err);
+  assert_non_null(c);
+  assert_false(resq_checkpoint_read_tokenizer(c, &read, &err));
   if (err.code != RESQ_BAD_INPUT || !strstr(err.message, why))
     fail_msg("wanted '%s', got code %d: %s", why, err.code, err.message);
-  assert_null(source.tokens);
-  resq_gguf_close(&gguf);
+  assert_null(read.source.tokens);
+  resq_checkpoint_close(c);
   free(bytes.data);
 }
 
@@ -524,18 +537,19 @@ static void test_real_model(void **state) {
     print_message("skipped: RESQ_TEST_MODEL names no model\n");
     skip();
   }
-  resq_gguf gguf;
   resq_error err = {0};
-  if (!resq_gguf_open(&gguf, path, &err))
+  resq_checkpoint *c = resq_gguf_checkpoint_open(path, &err);
+  if (!c)
     fail_msg("%s", err.message);
-  for (uint64_t i = 0; i < gguf.n_tensors; ++i) {
-    const resq_gguf_tensor *tensor = &gguf.tensors[i];
-    float *row = malloc((size_t)tensor->dims[0] * sizeof *row);
-    for (uint64_t r = 0; r < tensor->n_rows; ++r)
-      assert_true(resq_gguf_decode_rows(&gguf, tensor, r, r + 1, row, &err));
+  for (uint64_t i = 0; i < resq_checkpoint_count(c); ++i) {
+    resq_checkpoint_tensor tensor = resq_checkpoint_tensor_at(c, i);
+    int64_t width = tensor.shape[tensor.rank - 1], rows = tensor.rank > 1 ? tensor.shape[0] : 1;
+    float *row = malloc((size_t)width * sizeof *row);
+    for (int64_t r = 0; r < rows; ++r)
+      assert_true(resq_checkpoint_rows(c, &tensor, r, r + 1, row, &err));
     free(row);
   }
-  resq_gguf_close(&gguf);
+  resq_checkpoint_close(c);
 }
 
 int main(void) {

@@ -123,10 +123,14 @@ static void launch(const resq_gpu_plan *plan, int64_t multiprocessors, void (*ke
   free(c->scratch);
 }
 
+/// Probabilities are one f16 in the kernel of many rows where values are codes.
 static void check_distance(const attention_case *c, const char *how, const float *got,
                            const float *want, int64_t n) {
   const double d = distance(got, want, n);
-  if (!(d <= c->bound * c->bound))
+  const bool is_rounded =
+      c->variant == RESQ_ATTENTION_MANY && resq_attention_is_coded(c->values) && c->bound < 5e-4;
+  const double bound = is_rounded ? 5e-4 : c->bound;
+  if (!(d <= bound * bound))
     fail_msg("%s, %s: the square of the distance is %g", c->name, how, d);
 }
 

@@ -5,8 +5,15 @@
 // groups that are no multiple of a unit, scales by row and by group, fewer rows than a launch is made
 // for, channels that fill no tile, and more or fewer chunks than warps. Nothing past n is written.
 #define RESQ_EMULATED "tests/gpu/emulator/device_host.h"
+#define RESQ_LEVEL cuda
+#define RESQ_GPU_KERNELS
+#define RESQ_SM 90
 #include "kernels/nvptx/qlinear_fast.h"
+#include "kernels/nvptx/qlinear_recode_cuda.c"
 #include "tests/gpu/emulator/emulator.c"
+
+#define CALLS_OF_CPU
+#include "tests/gpu/kernels/calls.h"
 
 #include "quant_harness.h"
 
@@ -39,14 +46,15 @@ static void call_generic(resq_worker *w, void *p) {
 }
 static void call_fast(void *p) {
   const linear_case *c = p;
-  resq_qlinear_fast(OPERANDS(c->b[0]), OPERANDS(c->b[1]), c->bias_values, c->y, c->rows,
-                    c->n + SPARE, c->n, OF_BRANCH(c->b[0]), OF_BRANCH(c->b[1]), c->most_rows,
-                    c->warps, c->stages, c->units);
+  const resq_qshape a = {OPERANDS(c->b[0]), c->n, OF_BRANCH(c->b[0])};
+  const resq_qshape b = {OPERANDS(c->b[1]), c->n, OF_BRANCH(c->b[1])};
+  resq_qlinear_fast(&a, &b, c->bias_values, c->y, c->rows, c->n + SPARE,
+                    (resq_qplan){c->most_rows, c->warps, c->stages, c->units});
 }
 static void call_recode(void *p) {
   const linear_case *c = p;
   const branch *b = &c->b[c->recode];
-  resq_qlinear_recode(b->weight, c->n, b->k, b->group, 32);
+  resq_qlinear_recode_cuda(b->weight, c->n, b->k, b->group, 0, NULL);
 }
 static void quantize_rows(resq_worker *w, void *p) {
   const linear_case *c = p;
@@ -67,7 +75,7 @@ static void fill_branch(branch *b, int64_t rows, int64_t n, uint64_t seed) {
 
 static void run_fast(linear_case *c) {
   const branch *a = &c->b[0], *b = &c->b[1];
-  emulator_launch launch = {.blocks_x = 2, .blocks_y = 1, .threads = 32, .seed = 3};
+  emulator_launch launch = {.blocks_x = 2, .blocks_y = 1, .threads = RESQ_QRECODE_THREADS, .seed = 3};
   const char *fault = NULL;
   for (c->recode = 0; c->recode < 2 && !fault; c->recode++)
     if (c->b[c->recode].k && c->b[c->recode].trellis)

@@ -29,7 +29,8 @@ static void norm_generic(resq_worker *w, void *p) {
 }
 static void norm_fast(void *p) {
   const row_case *c = p;
-  resq_rms_norm_fast(c->x, c->other, c->y, ROWS, LD_X, LD_Y, c->width, 1e-5f, c->threads);
+  resq_rms_norm_fast(c->x, c->other, c->y, ROWS, LD_X, LD_Y, c->width, 1e-5f,
+                     resq_whole(c->threads));
 }
 static void hadamard_generic(resq_worker *w, void *p) {
   const row_case *c = p;
@@ -39,7 +40,7 @@ static void hadamard_generic(resq_worker *w, void *p) {
 static void hadamard_fast(void *p) {
   const row_case *c = p;
   resq_hadamard_fast(c->x, c->signs, c->y, ROWS, LD_X, LD_Y, c->width, c->size, c->order,
-                     c->threads);
+                     resq_whole(c->threads));
 }
 static void rotate_generic(resq_worker *w, void *p) {
   const row_case *c = p;
@@ -47,7 +48,7 @@ static void rotate_generic(resq_worker *w, void *p) {
 }
 static void rotate_fast(void *p) {
   const row_case *c = p;
-  resq_rotate_fast(c->x, c->other, c->y, ROWS, LD_X, LD_Y, 4, c->size, 2);
+  resq_rotate_fast(c->x, c->other, c->y, ROWS, LD_X, LD_Y, 4, c->size, 2, resq_whole(c->threads));
 }
 static void rope_generic(resq_worker *w, void *p) {
   const row_case *c = p;
@@ -55,7 +56,7 @@ static void rope_generic(resq_worker *w, void *p) {
 }
 static void rope_fast(void *p) {
   const row_case *c = p;
-  resq_rope_fast(c->x, c->other, c->y, ROWS, LD_X, LD_Y, 5, 40, 24);
+  resq_rope_fast(c->x, c->other, c->y, ROWS, LD_X, LD_Y, 5, 40, 24, resq_whole(c->threads));
 }
 static void silu_generic(resq_worker *w, void *p) {
   const row_case *c = p;
@@ -63,7 +64,7 @@ static void silu_generic(resq_worker *w, void *p) {
 }
 static void silu_fast(void *p) {
   const row_case *c = p;
-  resq_silu_gate_fast(c->x, c->other, c->y, ROWS, LD_X, 700, LD_Y, 633);
+  resq_silu_gate_fast(c->x, c->other, c->y, ROWS, LD_X, 700, LD_Y, 633, resq_whole(c->threads));
 }
 static void add_generic(resq_worker *w, void *p) {
   const row_case *c = p;
@@ -71,7 +72,7 @@ static void add_generic(resq_worker *w, void *p) {
 }
 static void add_fast(void *p) {
   const row_case *c = p;
-  resq_add_fast(c->x, c->other, c->y, ROWS, LD_X, 700, LD_Y, 633);
+  resq_add_fast(c->x, c->other, c->y, ROWS, LD_X, 700, LD_Y, 633, resq_whole(c->threads));
 }
 static void split_generic(resq_worker *w, void *p) {
   const row_case *c = p;
@@ -79,7 +80,8 @@ static void split_generic(resq_worker *w, void *p) {
 }
 static void split_fast(void *p) {
   const row_case *c = p;
-  resq_split_fast(c->x, c->y, c->y + ROWS * LD_Y / 2, ROWS, LD_X, 500, 130, 165, 33, 9);
+  resq_split_fast(c->x, c->y, c->y + ROWS * LD_Y / 2, ROWS, LD_X, 500, 130, 165, 33, 9,
+                  resq_whole(c->threads));
 }
 static void quantize_generic(resq_worker *w, void *p) {
   const row_case *c = p;
@@ -89,7 +91,7 @@ static void quantize_generic(resq_worker *w, void *p) {
 static void quantize_fast(void *p) {
   const row_case *c = p;
   resq_quantize_fast(c->x, c->other, c->codes, c->meta, ROWS, LD_X, c->width, c->group, c->range,
-                     c->bits, 1.0f, c->threads);
+                     c->bits, 1.0f, resq_whole(c->threads));
 }
 
 static float *mixed_rows(int64_t count, uint64_t seed) {

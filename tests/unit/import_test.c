@@ -285,7 +285,7 @@ static void test_unsupported(void **state) {
   expect_model_refused(w, "mixtures of experts");
   w = gguf_tiny_llama(&(gguf_tiny_options){0});
   gguf_u32(&w, "split.count", 3);
-  expect_model_refused(w, "models in one file");
+  expect_model_refused(w, "key 'split.count' is 3, and the file is not named as a part of so many");
   w = gguf_tiny_llama(&(gguf_tiny_options){0});
   gguf_bool(&w, "llama.attention.causal", 0);
   expect_model_refused(w, "true is needed");
@@ -457,14 +457,15 @@ static void test_rope_factor(void **state) {
                     "scale = 1.250000e-01");
 }
 
-/// The case "part 2": a later part of a split file lacks the architecture, and gets the words that the first gets.
+/// The case "part 2": a later part of a split file lacks the architecture, and gets the words that the first gets, where
+/// its name does not tell the others.
 static void test_part_2(void **state) {
   (void)state;
   gguf_writer w = gguf_writer_begin();
   gguf_u32(&w, "split.no", 1);
   gguf_u32(&w, "split.count", 2);
   gguf_random(&w, "blk.1.attn_q.weight", 64, 64);
-  expect_model_refused(w, "key 'split.count' is 2; resq reads models in one file");
+  expect_model_refused(w, "key 'split.count' is 2, and the file is not named as a part of so many");
 }
 
 /// The case "harmless oddities": what other loaders overlook.

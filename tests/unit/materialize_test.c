@@ -863,7 +863,7 @@ static void test_errors(void **state) {
                "p : tensor<4xf32>", "no tensor 'nope'");
   expect_error("resq.param @p : tensor<16x24xf32> { %0 = resq.leaf @m \"w\" : tensor<16x24xf32>\n"
                "resq.yield %0 : tensor<16x24xf32> }",
-               "p : tensor<16x24xf32>", "is 24x16, but the recipe says 16x24");
+               "p : tensor<16x24xf32>", "has shape [24, 16], but the recipe says [16, 24]");
   expect_error("resq.param @p : tensor<4xf32>", "p : tensor<4xf32>", "no recipe");
   expect_error("resq.param @p : tensor<4xf32> attributes {offset = 0 : i64, size = 16 : i64}",
                "p : tensor<4xf32>", "materialized already");

@@ -66,10 +66,11 @@ enum { n_options = sizeof table / sizeof *table };
 static void print_help(void) {
   printf(
       "usage: resqc MODEL -o OUT [options]\n\n"
-      "Compiles a GGUF checkpoint (architecture llama or qwen2), or a module of the resq dialect "
-      "(.mlir), to\n"
-      "one executable file that generates text. MODEL is never changed; OUT appears only when it "
-      "is "
+      "Compiles a checkpoint of architecture llama or qwen2, which is a GGUF file, any part of a "
+      "split one or\n"
+      "a Hugging Face folder with safetensors, or a module of the resq dialect (.mlir), to one "
+      "executable file\n"
+      "that generates text. MODEL is never changed; OUT appears only when it is "
       "whole.\n\noptions:\n"
       "  -o OUT                        the file to write; - is standard output for text forms\n");
   for (int i = 0; i < n_options; i++) {

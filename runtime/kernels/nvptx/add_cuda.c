@@ -4,7 +4,8 @@
 
 void RESQ_KERNEL(resq_add)(const float *a, const float *b, float *y, int64_t rows, int64_t lda,
                            int64_t ldb, int64_t ldy, int64_t width, int64_t variant,
-                           uint8_t *scratch) {
+                           uint8_t *scratch, int64_t threads, int64_t unit, int64_t units) {
+  const resq_part part = {(int)threads, unit, units};
   (void)variant, (void)scratch;
-  resq_add_fast(a, b, y, rows, lda, ldb, ldy, width);
+  resq_add_fast(a, b, y, rows, lda, ldb, ldy, width, part);
 }

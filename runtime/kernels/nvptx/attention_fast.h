@@ -147,8 +147,8 @@ typedef struct resq_attention_item {
 /// Unit `unit` of 32 tokens to a stage of the warp.
 RESQ_INLINE void resq_attention_copy_ahead(const resq_attention_warp *w, int64_t unit,
                                            uint32_t stage) {
-  resq_attention_copy(&w->stage, &w->key, &w->value, unit * RESQ_ATTENTION_TOKENS,
-                      w->stages + w->stage.bytes * stage, w->barriers + 8 * stage, w->lane);
+  resq_attention_copy(&w->piece, unit, w->stages + w->stage.bytes * stage, w->stage.bytes,
+                      w->barriers + 8 * stage, w->lane);
 }
 
 /// A warp's share of the positions: units of 32 tokens. `turn` counts what its stages have held.
@@ -313,10 +313,11 @@ RESQ_INLINE void resq_attention_few(const resq_attention_call *c, const resq_att
       continue;
     const int64_t head = kv * group + first;
     w.queries = (int)resq_plan_least(t.piece, group - first);
-    w.key = resq_kv_head(c->cache, f.keys, f.values, c->capacity, s->kv_heads, c->sequences[row],
-                         kv, 1);
-    w.value = resq_kv_head(c->cache, f.keys, f.values, c->capacity, s->kv_heads, c->sequences[row],
-                           kv, 0);
+    const resq_kv_view key = resq_kv_head(c->cache, f.keys, f.values, c->capacity, s->kv_heads,
+                                          c->sequences[row], kv, 1);
+    const resq_kv_view value = resq_kv_head(c->cache, f.keys, f.values, c->capacity, s->kv_heads,
+                                            c->sequences[row], kv, 0);
+    w.piece = resq_attention_piece_of(&p.stage, &key, &value, w.lane);
     item.out = c->y + row * s->ldy + head * s->head_size;
     resq_attention_load_queries(&f, w.queries_at, c->q + row * s->ldq + head * s->head_size,
                                 w.queries, c->scale * 1.44269504f, threads);

@@ -156,7 +156,7 @@ typedef struct resq_prefill_plan {
   uint32_t key_line;               ///< bytes
   int copies;                      ///< of f32: two, f16 and what they leave
   uint32_t key_bytes, value_bytes; ///< of a copy
-  uint32_t raw, keys, values, scales, largest, barrier, shared;
+  uint32_t raw, keys, values, scales, back, barrier, shared;
 } resq_prefill_plan;
 
 RESQ_INLINE resq_prefill_plan resq_prefill_plan_of(resq_kv_format keys, resq_kv_format values) {
@@ -175,8 +175,8 @@ RESQ_INLINE resq_prefill_plan resq_prefill_plan_of(resq_kv_format keys, resq_kv_
   p.keys = p.raw + p.stage.bytes;
   p.values = p.keys + (uint32_t)p.copies * p.key_bytes;
   p.scales = p.values + (uint32_t)p.copies * p.value_bytes;
-  p.largest = p.scales + 4 * 4 * RESQ_PREFILL_TOKENS;
-  p.barrier = p.largest + 16;
+  p.back = p.scales + 4 * 4 * RESQ_PREFILL_TOKENS;
+  p.barrier = p.back + 16;
   p.shared = p.barrier + 16;
   return p;
 }
@@ -190,7 +190,8 @@ static inline resq_gpu_plan resq_attention_many_plan(const resq_attention_shape 
   return (resq_gpu_plan){.items_per_row = s->kv_heads * t.pieces,
                          .items_per_block = t.rows > 1 ? t.rows / 2 : 1,
                          .threads = RESQ_PREFILL_THREADS,
-                         .blocks_at_once = 2 * p.shared <= RESQ_GPU_MOST_SHARED ? 2 : 1,
+                         .blocks_at_once = (int32_t)resq_plan_least(RESQ_GPU_MOST_SHARED / p.shared,
+                                                                    s->head_size <= 64 ? 3 : 2),
                          .shared_bytes = (int32_t)p.shared,
                          .variant = RESQ_ATTENTION_MANY};
 }

@@ -3,8 +3,8 @@
 //
 // A block does 64 queries, the heads of a kv head in neighboring rows of a sequence, 64 tokens at a time: these are
 // decoded to shared memory once, while the next ones are on their way from the cache. A warp does 16 queries. Scores
-// and sums of values are matrix products of f16 with sums in f32, queries and probabilities sums of two f16, f32 caches,
-// too. Bounds are those of attention_fast.h.
+// and sums of values are matrix products of f16 with sums in f32; queries are sums of two f16, and so are f32 caches, and
+// probabilities where values are floats. Bounds are those of attention_fast.h, but 5e-4 where values are codes.
 //
 // A lane is 4 g + q. Column 2 q + i of product j of 8 is token 16 q + 2 j + i, so that a lane has the scores of 16
 // neighboring tokens, for query g in [j][0], [j][1], for query g + 8 in [j][2], [j][3].
@@ -84,9 +84,9 @@ RESQ_INLINE void resq_prefill_steps(const resq_prefill *b, const resq_prefill_qu
   uint32_t k[RESQ_PREFILL_AT_ONCE][4];
   RESQ_UNROLL
   for (int i = 0; i < RESQ_PREFILL_AT_ONCE; ++i) {
-    const uint32_t token = (uint32_t)(16 * (b->g / 2) + 2 * (j + i) + b->g % 2);
-    const uint32_t at = b->shared + b->p.keys + copy * b->p.key_bytes + token * b->p.key_line +
-                        4 * (uint32_t)resq_prefill_step_word(&b->p, step, b->q);
+    const uint32_t line = copy * b->p.key_bytes + (uint32_t)(2 * (j + i)) * b->p.key_line;
+    const uint32_t at = count == 2 ? b->doubles_at + line + 32 * (uint32_t)step
+                                   : b->singles_at + line + 32 * (uint32_t)step;
     if (count == 2) {
       const resq_u32x4 v = resq_shared_load_x4(at);
       k[i][0] = v[0], k[i][1] = v[1], k[i][2] = v[2], k[i][3] = v[3];
@@ -185,41 +185,50 @@ RESQ_INLINE void resq_prefill_soften(const resq_prefill *b, resq_prefill_state *
 
 //===-- Values ------------------------------------------------------------===//
 
-/// Probabilities by scales as left operands of four products of 16 tokens.
-RESQ_INLINE void resq_prefill_weigh(const resq_prefill *b, float (*p)[4], int part, float fit,
-                                    uint32_t (*hi)[4], uint32_t (*lo)[4]) {
+/// Probabilities by scales as left operands of four products of 16 tokens: of floats sums of two f16. Codes are far enough
+/// from what they stand for that one f16 does.
+typedef struct resq_prefill_weights {
+  uint32_t hi[4][4], lo[4][4];
+} resq_prefill_weights;
+
+RESQ_INLINE void resq_prefill_weigh(const resq_prefill *b, float (*p)[4], int part,
+                                    resq_prefill_weights *w) {
   RESQ_UNROLL
-  for (int j = 0; j < 8; ++j) {
-    float scale[2] = {1.0f, 1.0f};
-    if (resq_attention_is_coded(b->f.values))
-      resq_prefill_two_scales(b, 1, part, j, scale);
+  for (int j = 0; j < 8; ++j)
     RESQ_UNROLL
-    for (int h = 0; h < 2; ++h)
-      resq_attention_halves(p[j][2 * h] * (scale[0] * fit), p[j][2 * h + 1] * (scale[1] * fit),
-                            &hi[j / 2][2 * (j % 2) + h], &lo[j / 2][2 * (j % 2) + h]);
+  for (int h = 0; h < 2; ++h) {
+    uint32_t *hi = &w->hi[j / 2][2 * (j % 2) + h];
+    if (resq_attention_is_coded(b->f.values)) {
+      float scale[2];
+      resq_prefill_two_scales(b, 1, part, j, scale);
+      *hi = resq_half2(p[j][2 * h] * scale[0], p[j][2 * h + 1] * scale[1]);
+    } else {
+      resq_attention_halves(p[j][2 * h] * 0x1p11f, p[j][2 * h + 1] * 0x1p11f, hi,
+                            &w->lo[j / 2][2 * (j % 2) + h]);
+    }
   }
 }
 
 /// o = o * factors + the weighted values, for `count` times 8 columns from `first` on.
 RESQ_INLINE void resq_prefill_add(const resq_prefill *b, resq_prefill_state *s, int first,
-                                  int count, uint32_t (*hi)[4], uint32_t (*lo)[4],
-                                  const float *factors, float back) {
+                                  int count, const resq_prefill_weights *w, const float *factors,
+                                  float back) {
   const int copies = b->f.values.kind == RESQ_KV_F32 ? 2 : 1;
   RESQ_UNROLL
   for (int n = first; n < first + count; ++n) {
     float c[2][4] = {{0}};
     RESQ_UNROLL
     for (int copy = 0; copy < copies; ++copy) {
-      const uint32_t at = b->shared + b->p.values + (uint32_t)copy * b->p.value_bytes +
-                          (uint32_t)(8 * n + b->g) * RESQ_PREFILL_VALUE_LINE + 32 * (uint32_t)b->q;
+      const uint32_t at = b->values_at + (uint32_t)copy * b->p.value_bytes +
+                          (uint32_t)(8 * n) * RESQ_PREFILL_VALUE_LINE;
       RESQ_UNROLL
       for (int t = 0; t < 4; t += 2) {
         const resq_u32x4 v = resq_shared_load_x4(at + 8 * (uint32_t)t);
         RESQ_UNROLL
         for (int i = 0; i < 2; ++i) {
-          resq_prefill_multiply(c[0], hi[t + i], v[2 * i], v[2 * i + 1]);
-          if (copy == 0)
-            resq_prefill_multiply(c[1], lo[t + i], v[2 * i], v[2 * i + 1]);
+          resq_prefill_multiply(c[i], w->hi[t + i], v[2 * i], v[2 * i + 1]);
+          if (copy == 0 && !resq_attention_is_coded(b->f.values))
+            resq_prefill_multiply(c[1 - i], w->lo[t + i], v[2 * i], v[2 * i + 1]);
         }
       }
     }
@@ -232,36 +241,37 @@ RESQ_INLINE void resq_prefill_add(const resq_prefill *b, resq_prefill_state *s, 
 RESQ_INLINE void resq_prefill_add_values(const resq_prefill *b, resq_prefill_state *s,
                                          float (*p)[4], const float *factors) {
   const int lows = (int)resq_attention_low(b->f.values) / 8;
-  uint32_t hi[4][4], lo[4][4];
-  float largest = 1.0f, back;
-  if (resq_attention_is_coded(b->f.values)) {
-    const resq_u32x2 v = resq_shared_load_x2(b->shared + b->p.largest);
-    const float x = resq_float_of(v[0]), y = resq_float_of(v[1]);
-    largest = x > y ? x : y;
-  }
-  const float fit = resq_attention_fit(largest, &back);
-  resq_prefill_weigh(b, p, 0, fit, hi, lo);
-  resq_prefill_add(b, s, 0, lows, hi, lo, factors, back);
+  const float back =
+      resq_attention_is_coded(b->f.values) ? resq_shared_load_f32(b->shared + b->p.back) : 0x1p-11f;
+  resq_prefill_weights w;
+  resq_prefill_weigh(b, p, 0, &w);
+  resq_prefill_add(b, s, 0, lows, &w, factors, back);
   if (resq_attention_high(b->f.values)) {
-    resq_prefill_weigh(b, p, 1, fit, hi, lo);
-    resq_prefill_add(b, s, lows, (int)resq_attention_high(b->f.values) / 8, hi, lo, factors, back);
+    resq_prefill_weigh(b, p, 1, &w);
+    resq_prefill_add(b, s, lows, (int)resq_attention_high(b->f.values) / 8, &w, factors, back);
   }
 }
 
 //===-- The kernel --------------------------------------------------------===//
 
+/// 64 tokens on their way to the block's stage, by one warp.
+RESQ_INLINE void resq_prefill_copy(const resq_prefill *b, int64_t unit) {
+  resq_attention_copy(&b->piece, unit, b->shared + b->p.raw, b->p.stage.bytes,
+                      b->shared + b->p.barrier, b->lane);
+}
+
 /// One run: `turn` counts what has been copied to the block's stage.
 RESQ_INLINE void resq_prefill_run_rows(const resq_prefill *b, const resq_attention_call *call,
                                        const resq_attention_shape *shape, const resq_prefill_run *r,
                                        uint32_t *turn) {
-  const uint32_t raw = b->shared + b->p.raw, barrier = b->shared + b->p.barrier;
+  const uint32_t barrier = b->shared + b->p.barrier;
   resq_prefill_state s = {{-1.0e30f, -1.0e30f}, {0.0f, 0.0f}, {{0}}};
   resq_prefill_queries a;
   int64_t positions = 0, least = INT32_MAX, sees[2];
   for (int64_t row = r->begin; row < r->end; ++row)
     positions = call->positions[row] + 1 > positions ? call->positions[row] + 1 : positions;
   if (b->warp == 0)
-    resq_attention_copy(&b->p.stage, &b->key, &b->value, 0, raw, barrier, b->lane);
+    resq_prefill_copy(b, 0);
   RESQ_UNROLL
   for (int h = 0; h < 2; ++h) {
     const int64_t row = resq_prefill_row(r, 16 * b->warp + b->g + 8 * h);
@@ -280,11 +290,11 @@ RESQ_INLINE void resq_prefill_run_rows(const resq_prefill *b, const resq_attenti
     else
       resq_prefill_float_keys(b);
     resq_prefill_values(b, positions - first);
-    resq_prefill_scales(b, positions - first);
+    if (b->warp == RESQ_PREFILL_THREADS / RESQ_WARP - 1)
+      resq_prefill_scales(b, positions - first);
     resq_sync_block();
     if (b->warp == 0 && first + RESQ_PREFILL_TOKENS < positions)
-      resq_attention_copy(&b->p.stage, &b->key, &b->value, first + RESQ_PREFILL_TOKENS, raw,
-                          barrier, b->lane);
+      resq_prefill_copy(b, first / RESQ_PREFILL_TOKENS + 1);
     const int64_t counts[2] = {sees[0] - first, sees[1] - first};
     float p[8][4] = {{0}}, factors[2];
     resq_prefill_scores(b, &a, p);
@@ -323,6 +333,12 @@ RESQ_INLINE void resq_attention_many(const resq_attention_call *c, const resq_at
   uint32_t turn = 0;
   b.g = b.lane / 4;
   b.q = b.lane % 4;
+  const uint32_t keys_at =
+      b.shared + b.p.keys + (uint32_t)(16 * (b.g / 2) + b.g % 2) * b.p.key_line;
+  b.doubles_at = keys_at + 16 * (uint32_t)b.q;
+  b.singles_at = keys_at + 8 * (uint32_t)b.q;
+  b.values_at =
+      b.shared + b.p.values + (uint32_t)b.g * RESQ_PREFILL_VALUE_LINE + 32 * (uint32_t)b.q;
   resq_let_next_launch_start();
   if (resq_thread() == 0) {
     resq_mbarrier_init(b.shared + b.p.barrier, 1);
@@ -349,10 +365,11 @@ RESQ_INLINE void resq_attention_many(const resq_attention_call *c, const resq_at
       r.end = r.begin + 1;
       while (r.end < last && c->sequences[r.end] == c->sequences[r.begin])
         ++r.end;
-      b.key = resq_kv_head(c->cache, keys, values, c->capacity, s->kv_heads, c->sequences[r.begin],
-                           kv, 1);
-      b.value = resq_kv_head(c->cache, keys, values, c->capacity, s->kv_heads,
-                             c->sequences[r.begin], kv, 0);
+      const resq_kv_view key = resq_kv_head(c->cache, keys, values, c->capacity, s->kv_heads,
+                                            c->sequences[r.begin], kv, 1);
+      const resq_kv_view value = resq_kv_head(c->cache, keys, values, c->capacity, s->kv_heads,
+                                              c->sequences[r.begin], kv, 0);
+      b.piece = resq_attention_piece_of(&b.p.stage, &key, &value, b.lane);
       resq_prefill_run_rows(&b, c, s, &r, &turn);
     }
   }

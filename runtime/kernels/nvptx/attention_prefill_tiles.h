@@ -15,7 +15,9 @@ typedef struct resq_prefill {
   resq_prefill_plan p;
   uint32_t shared;
   int lane, g, q, warp;
-  resq_kv_view key, value;
+  uint32_t doubles_at, singles_at,
+      values_at; ///< what the lane multiplies by: words of keys, values
+  resq_attention_piece piece;
 } resq_prefill;
 
 /// Four tokens' word `word` of what has been copied; i: which four.
@@ -166,32 +168,39 @@ RESQ_INLINE void resq_prefill_values(const resq_prefill *b, int64_t count) {
 
 //===-- Scales ------------------------------------------------------------===//
 
-/// Scales of 64 tokens, of which the call sees `count`: [keys or values][part], and the largest of the values'.
+/// Scales of 64 tokens, of which the call sees `count`, by one warp: [keys or values][part]. Those of values are
+/// multiplied by what resq_attention_fit says of the largest, whose counterpart comes to stand at `back`.
 RESQ_INLINE void resq_prefill_scales(const resq_prefill *b, int64_t count) {
-  const int t = resq_thread();
-  if (t >= RESQ_PREFILL_TOKENS)
-    return; // whole warps
-  float largest = 0.0f;
+  float scales[4][2] = {{0}}, largest = 0.0f, back;
   RESQ_UNROLL
-  for (int i = 0; i < 2; ++i)
-    RESQ_UNROLL
-  for (int part = 0; part < 2; ++part)
-    if (b->p.stage.scales[i][part]) {
-      const uint32_t half =
-          resq_shared_load_u16(b->shared + b->p.raw, b->p.stage.scales[i][part] + 2 * (uint32_t)t);
-      const float scale = t < count ? resq_half_low(half) : 0.0f;
-      resq_shared_store_f32(b->shared + b->p.scales +
-                                4 * (uint32_t)((2 * i + part) * RESQ_PREFILL_TOKENS + t),
-                            scale);
-      if (i == 1)
-        largest = scale > largest ? scale : largest;
+  for (int i = 0; i < 4; ++i)
+    if (b->p.stage.scales[i / 2][i % 2]) {
+      RESQ_UNROLL
+      for (int k = 0; k < 2; ++k) {
+        const int t = b->lane + RESQ_WARP * k;
+        const uint32_t half = resq_shared_load_u16(
+            b->shared + b->p.raw, b->p.stage.scales[i / 2][i % 2] + 2 * (uint32_t)t);
+        scales[i][k] = t < count ? resq_half_low(half) : 0.0f;
+        if (i >= 2)
+          largest = scales[i][k] > largest ? scales[i][k] : largest;
+      }
     }
   for (int distance = RESQ_WARP / 2; distance > 0; distance /= 2) {
     const float other = resq_shuffle_xor_f32(largest, distance);
     largest = other > largest ? other : largest;
   }
+  const float fit = resq_attention_fit(largest, &back);
+  RESQ_UNROLL
+  for (int i = 0; i < 4; ++i)
+    if (b->p.stage.scales[i / 2][i % 2]) {
+      RESQ_UNROLL
+      for (int k = 0; k < 2; ++k)
+        resq_shared_store_f32(b->shared + b->p.scales +
+                                  4 * (uint32_t)(i * RESQ_PREFILL_TOKENS + b->lane + RESQ_WARP * k),
+                              i >= 2 ? scales[i][k] * fit : scales[i][k]);
+    }
   if (b->lane == 0)
-    resq_shared_store_f32(b->shared + b->p.largest + 4 * (uint32_t)b->warp, largest);
+    resq_shared_store_f32(b->shared + b->p.back, back);
 }
 
 /// Scales of tokens 16 q + 2 j and the next.

@@ -14,6 +14,46 @@
 #pragma clang fp contract(fast)
 #endif
 
+//===-- Copies ------------------------------------------------------------===//
+
+/// What a lane copies of each unit of a stage's tokens: keys or values, or a plane of theirs. No bytes: nothing.
+typedef struct resq_attention_piece {
+  const uint8_t *from; ///< of the first unit; that of the next is `bytes` behind it
+  uint32_t at, bytes;  ///< in a stage
+} resq_attention_piece;
+
+RESQ_INLINE resq_attention_piece resq_attention_piece_of(const resq_attention_stage *s,
+                                                         const resq_kv_view *key,
+                                                         const resq_kv_view *value, int lane) {
+  resq_attention_piece p = {0};
+  int n = 0;
+  RESQ_UNROLL
+  for (int i = 0; i < 2; ++i) {
+    const resq_kv_view *v = i ? value : key;
+    if (lane == n++)
+      p = (resq_attention_piece){v->codes, s->codes[i], s->code_bytes[i]};
+    RESQ_UNROLL
+    for (int part = 0; part < 2; ++part) {
+      if (s->scales[i][part] && lane == n++)
+        p = (resq_attention_piece){v->scales[part], s->scales[i][part], 2 * s->tokens};
+      if (s->zeros[i][part] && lane == n++)
+        p = (resq_attention_piece){v->zeros[part], s->zeros[i][part], s->tokens};
+    }
+  }
+  return p;
+}
+
+/// Unit `unit` to a stage of `stage_bytes`, by all lanes of a warp.
+RESQ_INLINE void resq_attention_copy(const resq_attention_piece *p, int64_t unit, uint32_t to,
+                                     uint32_t stage_bytes, uint32_t barrier, int lane) {
+  if (lane == 0)
+    resq_mbarrier_expect(barrier, stage_bytes);
+  if (p->bytes)
+    resq_bulk_copy(to + p->at, p->from + unit * p->bytes, p->bytes, barrier);
+}
+
+//===-- A warp ------------------------------------------------------------===//
+
 enum { RESQ_ATTENTION_GROUPS = 2 }; ///< of 64 columns of values, of the low part
 
 /// How vectors are coded. Apart from the rest, whose arrays the compiler can only take to registers once it
@@ -24,7 +64,7 @@ typedef struct resq_attention_formats {
 
 typedef struct resq_attention_warp {
   resq_attention_stage stage; ///< where a stage has what
-  resq_kv_view key, value;
+  resq_attention_piece piece;
   int lane, g, q, queries;
   uint32_t table; ///< the lane's copy
   uint32_t queries_at, stages, barriers;
@@ -40,8 +80,8 @@ typedef struct resq_attention_warp {
 RESQ_INLINE int resq_attention_low_slots(resq_kv_format f) {
   const int turns = (resq_attention_words(f) + 3) / 4;
   const int slots = resq_attention_is_coded(f) ? 4 * turns
-                    : f.kind == RESQ_KV_F16 ? turns
-                                            : (turns + 1) / 2;
+                    : f.kind == RESQ_KV_F16    ? turns
+                                               : (turns + 1) / 2;
   return (slots + 1) / 2 * 2;
 }
 RESQ_INLINE int resq_attention_slots(resq_kv_format f) {
@@ -103,32 +143,6 @@ RESQ_INLINE resq_u32x4 resq_attention_query(const resq_attention_warp *w, int sl
 }
 RESQ_INLINE void resq_attention_multiply(float *c, resq_u32x4 a, uint32_t b0, uint32_t b1) {
   resq_mma_f16(c, a[0], a[1], a[2], a[3], b0, b1);
-}
-
-//===-- Copies ------------------------------------------------------------===//
-
-/// Lane i copies piece i of the tokens from `first` on: all that a stage holds.
-RESQ_INLINE void resq_attention_copy(const resq_attention_stage *s, const resq_kv_view *key,
-                                     const resq_kv_view *value, int64_t first, uint32_t to,
-                                     uint32_t barrier, int lane) {
-  int piece = 0;
-  if (lane == 0)
-    resq_mbarrier_expect(barrier, s->bytes);
-  RESQ_UNROLL
-  for (int i = 0; i < 2; ++i) {
-    const resq_kv_view *v = i ? value : key;
-    if (lane == piece++)
-      resq_bulk_copy(to + s->codes[i], v->codes + first / s->tokens * s->code_bytes[i],
-                     s->code_bytes[i], barrier);
-    RESQ_UNROLL
-    for (int part = 0; part < 2; ++part) {
-      if (s->scales[i][part] && lane == piece++)
-        resq_bulk_copy(to + s->scales[i][part], v->scales[part] + 2 * first, 2 * s->tokens,
-                       barrier);
-      if (s->zeros[i][part] && lane == piece++)
-        resq_bulk_copy(to + s->zeros[i][part], v->zeros[part] + first, s->tokens, barrier);
-    }
-  }
 }
 
 //===-- Scores ------------------------------------------------------------===//

@@ -85,6 +85,14 @@ RESQ_INLINE int32_t resq_warp_add(int32_t v) {
 
 //===-- Bits --------------------------------------------------------------===//
 
+/// p, of which the compiler knows nothing: what is added to it is added where it is used, and not held in a register for
+/// each place.
+RESQ_INLINE const void *resq_hide(const void *p) {
+  const void *r;
+  __asm__ volatile("mov.u64 %0, %1;" : "=l"(r) : "l"(p));
+  return r;
+}
+
 /// The upper word of (high, low) << count, count below 32.
 RESQ_INLINE uint32_t resq_shift_left(uint32_t high, uint32_t low, uint32_t count) {
   return __builtin_elementwise_fshl(high, low, count);
@@ -225,6 +233,20 @@ RESQ_INLINE uint32_t resq_load(const void *p) {
   uint32_t r;
   __asm__ volatile("ld.global.u32 %0, [%1];" : "=r"(r) : "l"(p) : "memory");
   return r;
+}
+/// 8 bytes of global memory on their way to shared memory, zeros where not `there`. A thread's copies since the last
+/// end of a group are a group; it waits until at most `pending` (a constant) of its groups are under way. What other threads
+/// copied is there behind their wait and a barrier.
+RESQ_INLINE void resq_copy_ahead_x2(uint32_t to, const void *from, bool there) {
+  __asm__ volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"(to), "l"(from),
+                   "r"(there ? 8 : 0)
+                   : "memory");
+}
+RESQ_INLINE void resq_copies_end_group(void) {
+  __asm__ volatile("cp.async.commit_group;" ::: "memory");
+}
+RESQ_INLINE void resq_copies_wait(int pending) {
+  __asm__ volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
 }
 /// The line of p on its way to the L2 cache.
 RESQ_INLINE void resq_prefetch(const void *p) {

@@ -6,7 +6,8 @@ void RESQ_KERNEL(resq_gather_rows)(const float *x, const int32_t *index, float *
                                    int64_t ldx, int64_t ldy, int64_t width, int64_t variant,
                                    uint8_t *scratch) {
   (void)variant, (void)scratch;
+  const resq_turns turns = resq_element_turns(resq_whole(RESQ_ELEMENT_THREADS), rows, width);
   resq_begin();
-  RESQ_EACH_ELEMENT(rows, width, r, i)
+  RESQ_EACH_ELEMENT(turns, width, r, i)
   y[r * ldy + i] = x[(index ? index[r] : r) * ldx + i];
 }

@@ -6,14 +6,15 @@
 /// in y, products with signs by a few columns at a time.
 RESQ_INLINE void resq_hadamard_wide(const float *x, const int8_t *signs, float *y, int64_t rows,
                                     int64_t ldx, int64_t ldy, int64_t width, int64_t size,
-                                    int64_t order, int threads) {
+                                    int64_t order, resq_part part) {
   const uint32_t shared = resq_dynamic_shared();
   const int64_t blocks = width / size, length = size / order;
   const int64_t columns = resq_hadamard_columns(order);
   const float scale = resq_hadamard_scale(size);
-  const int thread = resq_thread();
+  const resq_turns turns = resq_turns_of(part, rows, blocks, 1);
+  const int thread = resq_thread(), threads = part.threads;
   resq_begin();
-  for (int64_t b = resq_block_x(); b < rows * blocks; b += resq_blocks_x()) {
+  for (int64_t b = turns.first; b < turns.end; b += turns.step) {
     const float *from = x + b / blocks * ldx + b % blocks * size;
     float *t = y + b / blocks * ldy + b % blocks * size;
     for (int64_t i = thread; i < size; i += threads)
@@ -51,11 +52,14 @@ RESQ_INLINE void resq_hadamard_wide(const float *x, const int8_t *signs, float *
 
 void RESQ_KERNEL(resq_hadamard)(const float *x, const int8_t *signs, float *y, int64_t rows,
                                 int64_t ldx, int64_t ldy, int64_t width, int64_t size,
-                                int64_t order, int64_t variant, uint8_t *scratch) {
+                                int64_t order, int64_t variant, uint8_t *scratch, int64_t threads,
+                                int64_t unit, int64_t units) {
+  const resq_part part = {(int)threads, unit, units};
   (void)scratch;
-  if (variant == RESQ_HADAMARD_SHARED)
-    resq_hadamard_fast(x, signs, y, rows, ldx, ldy, width, size, order,
-                       resq_hadamard_threads(size, order));
+  if (variant == RESQ_GPU_AHEAD)
+    resq_bring_near(signs, order > 1 ? order * order : 0, threads);
+  else if (variant == RESQ_HADAMARD_SHARED)
+    resq_hadamard_fast(x, signs, y, rows, ldx, ldy, width, size, order, part);
   else
-    resq_hadamard_wide(x, signs, y, rows, ldx, ldy, width, size, order, RESQ_HADAMARD_WIDE_THREADS);
+    resq_hadamard_wide(x, signs, y, rows, ldx, ldy, width, size, order, part);
 }

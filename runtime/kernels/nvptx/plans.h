@@ -12,34 +12,44 @@
 #include "kernels/layout/pack_layout.h"
 #include "kernels/shapes.h"
 #include "plan.h"
+#include "qlinear_plan.h"
 
 //===-- An element for each thread ----------------------------------------===//
 
-enum { RESQ_ELEMENT_THREADS = 256 };
+enum {
+  RESQ_ELEMENT_THREADS = 256,
+  RESQ_UNIT_ELEMENTS = 4, ///< of a thread, where a block has a unit
+};
 
-static inline resq_gpu_plan resq_elements_plan(int64_t items_per_row) {
-  return (resq_gpu_plan){.items_per_row = items_per_row,
-                         .items_per_block = RESQ_ELEMENT_THREADS,
-                         .threads = RESQ_ELEMENT_THREADS};
+/// A row can be cut into `units`, 0: it is never done by units.
+static inline resq_gpu_plan resq_elements_plan(int64_t items_per_row, int64_t units) {
+  return (resq_gpu_plan){
+      .items_per_row = items_per_row,
+      .items_per_block = RESQ_ELEMENT_THREADS,
+      .threads = RESQ_ELEMENT_THREADS,
+      .unit = {.most = units,
+               .threads = resq_plan_ceil(items_per_row, RESQ_UNIT_ELEMENTS),
+               .most_threads = RESQ_GPU_MOST_THREADS},
+  };
 }
 
-#define RESQ_ELEMENTS_PLAN(op, items)                                                              \
+#define RESQ_ELEMENTS_PLAN(op, items, units)                                                       \
   static inline resq_gpu_plan op##_plan(const op##_shape *s, resq_gpu_setting g) {                 \
     (void)g;                                                                                       \
-    return resq_elements_plan(items);                                                              \
+    return resq_elements_plan(items, units);                                                       \
   }
-RESQ_ELEMENTS_PLAN(resq_embed_f32, s->width)
-RESQ_ELEMENTS_PLAN(resq_embed_bf16, s->width)
-RESQ_ELEMENTS_PLAN(resq_embed_f16, s->width)
-RESQ_ELEMENTS_PLAN(resq_embed_codes, s->width)
-RESQ_ELEMENTS_PLAN(resq_rope_angles, s->size / 2)
-RESQ_ELEMENTS_PLAN(resq_rope, s->heads *(s->head_size - s->size / 2))
-RESQ_ELEMENTS_PLAN(resq_silu_gate, s->width)
-RESQ_ELEMENTS_PLAN(resq_add, s->width)
-RESQ_ELEMENTS_PLAN(resq_gather_rows, s->width)
-RESQ_ELEMENTS_PLAN(resq_permute, s->width)
-RESQ_ELEMENTS_PLAN(resq_split, s->width)
-RESQ_ELEMENTS_PLAN(resq_join, s->width)
+RESQ_ELEMENTS_PLAN(resq_embed_f32, s->width, s->width)
+RESQ_ELEMENTS_PLAN(resq_embed_bf16, s->width, s->width)
+RESQ_ELEMENTS_PLAN(resq_embed_f16, s->width, s->width)
+RESQ_ELEMENTS_PLAN(resq_embed_codes, s->width, s->width / s->group)
+RESQ_ELEMENTS_PLAN(resq_rope_angles, s->size / 2, 1)
+RESQ_ELEMENTS_PLAN(resq_rope, s->heads *(s->head_size - s->size / 2), s->heads)
+RESQ_ELEMENTS_PLAN(resq_silu_gate, s->width, s->width)
+RESQ_ELEMENTS_PLAN(resq_add, s->width, s->width)
+RESQ_ELEMENTS_PLAN(resq_gather_rows, s->width, 0)
+RESQ_ELEMENTS_PLAN(resq_permute, s->width, 1)
+RESQ_ELEMENTS_PLAN(resq_split, s->width, s->width % s->block ? 1 : s->width / s->block)
+RESQ_ELEMENTS_PLAN(resq_join, s->width, s->width % s->block ? 1 : s->width / s->block)
 #undef RESQ_ELEMENTS_PLAN
 
 //===-- A row, or a part of one, for each block ---------------------------===//
@@ -52,8 +62,16 @@ static inline resq_gpu_plan resq_blocks_plan(int64_t items_per_row, int32_t thre
                          .shared_bytes = (int32_t)shared_bytes,
                          .variant = variant};
 }
+/// The same by units: `units` of a row, in which `threads` have work, or fewer units.
+static inline resq_gpu_plan resq_plan_by_units(resq_gpu_plan plan, int64_t units, int64_t threads) {
+  plan.unit = (resq_unit_plan){.most = units,
+                               .threads = threads,
+                               .most_threads = RESQ_GPU_MOST_THREADS,
+                               .shared_bytes = plan.shared_bytes,
+                               .variant = plan.variant};
+  return plan;
+}
 
-enum resq_rms_norm_variant { RESQ_RMS_NORM_HELD, RESQ_RMS_NORM_WIDE };
 enum { RESQ_NORM_LANES = 16, RESQ_NORM_HELD = 16 }; ///< partial sums; elements of a thread at most
 
 static inline int32_t resq_rms_norm_threads(int64_t width) {
@@ -68,29 +86,43 @@ static inline int64_t resq_norm_each(int64_t width) {
 static inline int64_t resq_rms_norm_shared(int64_t width) {
   return 4 * RESQ_NORM_LANES * (resq_norm_each(width) + 4) + 16;
 }
+/// Whether the registers of so many threads hold a row.
+static inline int resq_rms_norm_is_held(int64_t width, int64_t threads) {
+  return width <= RESQ_NORM_HELD * threads;
+}
 static inline resq_gpu_plan resq_rms_norm_plan(const resq_rms_norm_shape *s, resq_gpu_setting g) {
   const int32_t threads = resq_rms_norm_threads(s->width);
   (void)g;
-  if (s->width > RESQ_NORM_HELD * threads)
-    return resq_blocks_plan(1, threads, 16, RESQ_RMS_NORM_WIDE);
-  return resq_blocks_plan(1, threads, resq_rms_norm_shared(s->width), RESQ_RMS_NORM_HELD);
+  // A wide row needs the least of it, but a block that has more threads than this one holds it.
+  const int64_t shared =
+      resq_rms_norm_is_held(s->width, RESQ_GPU_MOST_THREADS) ? resq_rms_norm_shared(s->width) : 16;
+  resq_gpu_plan plan = resq_plan_by_units(resq_blocks_plan(1, threads, shared, 0), 1,
+                                          resq_plan_ceil(s->width, RESQ_UNIT_ELEMENTS));
+  plan.unit.ahead = 1;
+  return plan;
 }
 
-enum { RESQ_QUANTIZE_SHARED = 3 * 4 * 32, RESQ_QUANTIZE_LONG = 512 };
+enum { RESQ_QUANTIZE_SHARED = 3 * 4 * 32, RESQ_QUANTIZE_LONG = 256 };
 
 /// A range of `width` that is long is a block's, others are a warp's.
 static inline int32_t resq_quantize_threads(int64_t width, int64_t range) {
   return range >= RESQ_QUANTIZE_LONG ? resq_plan_threads(resq_plan_ceil(range, 8), 64, 1024)
                                      : resq_plan_threads(width / range * 32, 32, 512);
 }
+static inline resq_gpu_plan resq_ranges_plan(int64_t width, int64_t range) {
+  return resq_plan_by_units(
+      resq_blocks_plan(1, resq_quantize_threads(width, range), RESQ_QUANTIZE_SHARED, 0),
+      width / range,
+      range >= RESQ_QUANTIZE_LONG ? resq_plan_ceil(width, RESQ_UNIT_ELEMENTS) : width / range * 32);
+}
 static inline resq_gpu_plan resq_quantize_plan(const resq_quantize_shape *s, resq_gpu_setting g) {
   (void)g;
-  return resq_blocks_plan(1, resq_quantize_threads(s->width, s->range), RESQ_QUANTIZE_SHARED, 0);
+  return resq_ranges_plan(s->width, s->range);
 }
 static inline resq_gpu_plan resq_quantize_e4m3_plan(const resq_quantize_e4m3_shape *s,
                                                     resq_gpu_setting g) {
   (void)g;
-  return resq_blocks_plan(1, resq_quantize_threads(s->width, s->group), RESQ_QUANTIZE_SHARED, 0);
+  return resq_ranges_plan(s->width, s->group);
 }
 
 //===-- Hadamard transforms -----------------------------------------------===//
@@ -107,8 +139,13 @@ static inline int64_t resq_hadamard_shared(int64_t size, int64_t order) {
   return resq_hadamard_signs_at(size) + 4 * order * resq_hadamard_row(order);
 }
 /// A thread holds a column of `order` in registers.
+static inline int32_t resq_hadamard_most_threads(int64_t order) {
+  return order > 32 ? 256 : order > 16 ? 512 : RESQ_GPU_MOST_THREADS;
+}
 static inline int32_t resq_hadamard_threads(int64_t size, int64_t order) {
-  return resq_plan_threads(resq_plan_ceil(size, 4), 64, order > 32 ? 256 : order > 8 ? 512 : 1024);
+  return resq_plan_threads(resq_plan_ceil(size, 4), 64,
+                           order > 8 ? resq_plan_least(512, resq_hadamard_most_threads(order))
+                                     : RESQ_GPU_MOST_THREADS);
 }
 /// Columns that a block in global memory takes at once, for the products with signs.
 static inline int64_t resq_hadamard_columns(int64_t order) {
@@ -116,11 +153,17 @@ static inline int64_t resq_hadamard_columns(int64_t order) {
 }
 static inline resq_gpu_plan resq_hadamard_plan(const resq_hadamard_shape *s, resq_gpu_setting g) {
   const int64_t shared = resq_hadamard_shared(s->size, s->order), blocks = s->width / s->size;
-  if (s->order <= RESQ_HADAMARD_MOST_ORDER && shared <= resq_plan_most_shared(g.capability))
-    return resq_blocks_plan(blocks, resq_hadamard_threads(s->size, s->order), shared,
-                            RESQ_HADAMARD_SHARED);
-  return resq_blocks_plan(blocks, RESQ_HADAMARD_WIDE_THREADS,
-                          4 * s->order * resq_hadamard_columns(s->order), RESQ_HADAMARD_GLOBAL);
+  if (s->order > RESQ_HADAMARD_MOST_ORDER || shared > resq_plan_most_shared(g.capability))
+    return resq_plan_by_units(resq_blocks_plan(blocks, RESQ_HADAMARD_WIDE_THREADS,
+                                               4 * s->order * resq_hadamard_columns(s->order),
+                                               RESQ_HADAMARD_GLOBAL),
+                              blocks, blocks * RESQ_HADAMARD_WIDE_THREADS);
+  const int32_t threads = resq_hadamard_threads(s->size, s->order);
+  resq_gpu_plan plan = resq_plan_by_units(
+      resq_blocks_plan(blocks, threads, shared, RESQ_HADAMARD_SHARED), blocks, blocks * threads);
+  plan.unit.most_threads = resq_hadamard_most_threads(s->order);
+  plan.unit.ahead = 1;
+  return plan;
 }
 
 //===-- Products with floats ----------------------------------------------===//
@@ -159,19 +202,35 @@ static inline resq_gpu_plan resq_tile_plan(int64_t products, int64_t n, int64_t 
 RESQ_TILE_PLAN(resq_linear_f32, 1, s->n)
 RESQ_TILE_PLAN(resq_linear_bf16, 1, s->n)
 RESQ_TILE_PLAN(resq_linear_f16, 1, s->n)
-RESQ_TILE_PLAN(resq_rotate, s->groups, s->size)
 RESQ_TILE_PLAN(resq_qlinear_e4m3, 1, s->n)
 #undef RESQ_TILE_PLAN
 
-//===-- Quantized linears -------------------------------------------------===//
-// qlinear_tile.h: few rows, a block does a tile of 16 channels and its warps share the inputs; many, a warp does a
-// tile of 16 channels by RESQ_QTILE_ROWS rows.
+enum { RESQ_ROTATE_HELD = 128 }; ///< a column of a matrix that a thread has in registers, at most
 
+/// A unit is done by a thread for each element; many rows want tiles, which use a matrix for 64 of them.
+static inline resq_gpu_plan resq_rotate_plan(const resq_rotate_shape *s, resq_gpu_setting g) {
+  resq_gpu_plan plan = resq_tile_plan(s->groups, s->size, g.max_rows);
+  if (g.max_rows <= RESQ_GPU_FEW_ROWS && s->size <= RESQ_ROTATE_HELD)
+    plan.unit = (resq_unit_plan){
+        .most = s->groups, .threads = s->groups * s->size, .most_threads = 256, .ahead = 1};
+  return plan;
+}
+
+//===-- Quantized linears -------------------------------------------------===//
+// qlinear_fast.h: few rows, blocks own tiles of 16 channels, whose weights are copied ahead. Where that does not do,
+// qlinear_cuda.c has a block for a tile of 16 channels, whose warps share the inputs. qlinear_many.h: many rows, a block does
+// a tile of 64 or 128 channels by as many rows. All of them read trellis codes as resq_qlinear_recode leaves them.
+
+enum resq_qlinear_variant {
+  RESQ_QLINEAR_FEW,
+  RESQ_QLINEAR_MANY, ///< + 4 times the cut, as the next
+  RESQ_QLINEAR_FAST,
+};
 enum {
   RESQ_QFEW_THREADS = 256,
-  RESQ_QMANY_THREADS = 128,
-  RESQ_QTILE_ROWS = 64,
-  RESQ_QTABLE = 64, ///< bytes of shared memory for what the trellis codes of a branch stand for
+  RESQ_QVALUES = 64, ///< bytes of shared memory for what trellis codes of 3 bits stand for
+  RESQ_QTABLE = RESQ_QVALUES + 4 * RESQ_QPAIR_LINES, ///< and for the pairs of those of 4 bits
+  RESQ_QRECODE_THREADS = 256,
   RESQ_QFEW_COLUMNS = RESQ_GPU_FEW_ROWS + 1, ///< rows, and the sums of weights
 };
 
@@ -183,8 +242,144 @@ static inline int64_t resq_qlinear_slots(const resq_qlinear_shape *s) {
 static inline int64_t resq_qlinear_slots_at_once(const resq_qlinear_shape *s) {
   return resq_plan_least(resq_qlinear_slots(s), 64);
 }
+
+/// Of every plan of the shape: all of its kernels read trellis codes in one form.
+static inline int32_t resq_qlinear_recoded(const resq_qlinear_shape *s) {
+  return resq_qrecodes(s->wbits_a, s->trellis_a) |
+         (s->k_b && resq_qrecodes(s->wbits_b, s->trellis_b)) << 1;
+}
+
+/// How qlinear_fast.h is cut. There are two codes, chosen by the rows of a call, with one number of threads.
+typedef struct resq_qfast_cut {
+  int64_t warps;
+  int64_t units_of_one; ///< in a chunk, of the code for one row
+  int64_t units;        ///< of that for up to RESQ_GPU_FEW_ROWS
+} resq_qfast_cut;
+enum {
+  RESQ_QFAST_STAGES = 2,
+  RESQ_QFAST_TWO_BLOCKS = 113 * 1024 /* bytes, so that two find room */
+};
+
+static inline int64_t resq_qfast_shared(const resq_qlinear_shape *s, int64_t rows, int64_t warps,
+                                        int64_t units) {
+  return resq_qlinear_fast_shared(s->k_a, s->group_a, s->wbits_a, s->trellis_a, s->k_b, s->group_b,
+                                  s->wbits_b, s->trellis_b, rows, warps, RESQ_QFAST_STAGES, units);
+}
+static inline int64_t resq_qfast_shared_of(const resq_qlinear_shape *s, const resq_qfast_cut *c) {
+  return resq_plan_most(resq_qfast_shared(s, 1, c->warps, c->units_of_one),
+                        resq_qfast_shared(s, RESQ_GPU_FEW_ROWS, c->warps, c->units));
+}
+/// The most units of a chunk, 32, 24, 16 or 8, with which the code for so many rows fits; 0: none.
+static inline int64_t resq_qfast_units(const resq_qlinear_shape *s, int64_t rows, int64_t warps,
+                                       int64_t most_shared) {
+  int64_t units = 32;
+  while (units > 0 && resq_qfast_shared(s, rows, warps, units) > most_shared)
+    units -= 8;
+  return units;
+}
+/// Whether a branch is one for qlinear_fast.h: codes of nibbles or bytes, and sums of 16 times the products within 32 bits.
+static inline int resq_qfast_takes(int64_t k, int64_t group, int64_t wbits) {
+  return k == 0 || ((wbits == 4 || wbits == 8) && group <= 65536);
+}
+/// Two blocks of 8 warps for each multiprocessor where they find room, else one of 16; units are 0 where nothing does.
+static inline resq_qfast_cut resq_qfast_cut_of(const resq_qlinear_shape *s, int64_t most_shared) {
+  const resq_qfast_cut two = {8, 32, 32};
+  if (resq_qfast_shared_of(s, &two) <= RESQ_QFAST_TWO_BLOCKS)
+    return two;
+  return (resq_qfast_cut){16, resq_qfast_units(s, 1, 16, most_shared),
+                          resq_qfast_units(s, RESQ_GPU_FEW_ROWS, 16, most_shared)};
+}
+/// The cut as the variant has it, and back.
+static inline int32_t resq_qfast_variant(const resq_qfast_cut *c) {
+  return (int32_t)(RESQ_QLINEAR_FAST +
+                   4 * (c->units_of_one / 8 - 1 + 4 * (c->units / 8 - 1) + 16 * (c->warps / 16)));
+}
+static inline resq_qfast_cut resq_qfast_of_variant(int64_t variant) {
+  return (resq_qfast_cut){variant / 64 ? 16 : 8, (variant / 4 % 4 + 1) * 8,
+                          (variant / 16 % 4 + 1) * 8};
+}
+static inline resq_gpu_plan resq_qlinear_fast_plan(const resq_qlinear_shape *s,
+                                                   const resq_qfast_cut *c) {
+  return (resq_gpu_plan){.items_per_row = resq_plan_ceil(s->n, RESQ_TILE_N),
+                         .items_per_block = 1,
+                         .rows_together = 1,
+                         .threads = (int32_t)(32 * c->warps),
+                         .blocks_at_once = c->warps == 8 ? 2 : 1,
+                         .blocks_per_sm = c->warps == 8 ? 2 : 1,
+                         .shared_bytes = (int32_t)resq_qfast_shared_of(s, c),
+                         .recoded = resq_qlinear_recoded(s),
+                         .variant = resq_qfast_variant(c)};
+}
+
+/// How qlinear_many.h cuts a tile: `across` warps of 32 channels each by RESQ_QMANY_ALONG warps of 8 * tiles rows each.
+typedef struct resq_qmany_cut {
+  int across, tiles;
+  int copies; ///< of the table of trellis codes; 0: there is none
+} resq_qmany_cut;
+enum {
+  RESQ_QMANY_ALONG = 2,
+  RESQ_QMANY_STEPS = 2,  ///< of 32 inputs in a stage
+  RESQ_QMANY_STAGES = 4, ///< of activations in shared memory; of weights there are two
+  RESQ_QMANY_BUSY = 96,  ///< large tiles are for shapes of which 512 rows have so many
+};
+static inline int resq_qmany_rows(const resq_qmany_cut *c) {
+  return RESQ_QMANY_ALONG * 8 * c->tiles;
+}
+static inline int resq_qmany_threads(const resq_qmany_cut *c) {
+  return 32 * RESQ_QMANY_ALONG * c->across;
+}
+/// Where parts of the shared memory begin: the table, decoded weights, activations.
+static inline int64_t resq_qmany_weights_offset(const resq_qmany_cut *c) {
+  return RESQ_QVALUES + 4 * RESQ_QPAIR_LINES * c->copies;
+}
+static inline int64_t resq_qmany_codes_offset(const resq_qmany_cut *c) {
+  return resq_qmany_weights_offset(c) + 2 * RESQ_QMANY_STEPS * 512 * (2 * c->across);
+}
+static inline int64_t resq_qmany_shared(const resq_qmany_cut *c) {
+  return resq_qmany_codes_offset(c) +
+         RESQ_QMANY_STAGES * RESQ_QMANY_STEPS * 32 * resq_qmany_rows(c);
+}
+/// Whether each branch has one group: sums of a group are no registers of their own then.
+static inline int resq_qlinear_one_group(const resq_qlinear_shape *s) {
+  return resq_qlinear_slots(s) == (s->k_b ? 2 : 1);
+}
+static inline resq_qmany_cut resq_qmany_cut_of(const resq_qlinear_shape *s, int64_t capability) {
+  const int large =
+      resq_qlinear_one_group(s) && resq_plan_ceil(s->n, 128) * (512 / 128) >= RESQ_QMANY_BUSY;
+  const int copies = !resq_qlinear_recoded(s) ? 0 : large && capability >= 90 ? 32 : 8;
+  return large ? (resq_qmany_cut){4, 8, copies} : (resq_qmany_cut){2, 4, copies};
+}
+static inline int32_t resq_qmany_variant(const resq_qmany_cut *c) {
+  return RESQ_QLINEAR_MANY + 4 * ((c->across == 4) + 2 * (c->copies / 8));
+}
+static inline resq_qmany_cut resq_qmany_of_variant(int64_t variant) {
+  const int large = variant / 4 % 2, copies = (int)(variant / 8) * 8;
+  return large ? (resq_qmany_cut){4, 8, copies} : (resq_qmany_cut){2, 4, copies};
+}
+static inline resq_gpu_plan resq_qlinear_many_plan(const resq_qlinear_shape *s,
+                                                   int64_t capability) {
+  const resq_qmany_cut c = resq_qmany_cut_of(s, capability);
+  const int32_t blocks = c.across == 4               ? 1
+                         : resq_qlinear_one_group(s) ? 3
+                                                     : 2; // as registers allow
+  // The last rows fill no tile, so that there may be more tiles than rows / tile rows: blocks without one end at once.
+  return (resq_gpu_plan){.items_per_row = resq_plan_ceil(s->n, 32 * c.across),
+                         .items_per_block = resq_qmany_rows(&c) / 2,
+                         .threads = resq_qmany_threads(&c),
+                         .blocks_at_once = blocks,
+                         .blocks_per_sm = blocks,
+                         .shared_bytes = (int32_t)resq_qmany_shared(&c),
+                         .recoded = resq_qlinear_recoded(s),
+                         .variant = resq_qmany_variant(&c)};
+}
+
 static inline resq_gpu_plan resq_qlinear_plan(const resq_qlinear_shape *s, resq_gpu_setting g) {
   const int64_t tiles = resq_plan_ceil(s->n, RESQ_TILE_N);
+  const resq_qfast_cut cut = resq_qfast_cut_of(s, resq_plan_most_shared(g.capability));
+  if (g.max_rows <= RESQ_GPU_FEW_ROWS && g.capability >= 90 && // bulk copies
+      resq_qfast_takes(s->k_a, s->group_a, s->wbits_a) &&
+      resq_qfast_takes(s->k_b, s->group_b, s->wbits_b) && cut.units_of_one && cut.units)
+    return resq_qlinear_fast_plan(s, &cut);
   if (g.max_rows <= RESQ_GPU_FEW_ROWS)
     return (resq_gpu_plan){.items_per_row = tiles,
                            .items_per_block = 1,
@@ -192,15 +387,20 @@ static inline resq_gpu_plan resq_qlinear_plan(const resq_qlinear_shape *s, resq_
                            .blocks_at_once = 2,
                            .blocks_per_sm = 4,
                            .shared_bytes =
-                               (int32_t)(2 * RESQ_QTABLE + resq_qlinear_slots_at_once(s) *
-                                                               RESQ_QFEW_COLUMNS * RESQ_TILE_N * 4),
-                           .variant = RESQ_TILE_FEW};
-  return (resq_gpu_plan){.items_per_row = tiles,
-                         .items_per_block = RESQ_QMANY_THREADS / 32,
-                         .threads = RESQ_QMANY_THREADS,
-                         .blocks_per_sm = 8,
-                         .shared_bytes = 2 * RESQ_QTABLE,
-                         .variant = RESQ_TILE_MANY};
+                               (int32_t)(RESQ_QTABLE + resq_qlinear_slots_at_once(s) *
+                                                           RESQ_QFEW_COLUMNS * RESQ_TILE_N * 4),
+                           .recoded = resq_qlinear_recoded(s),
+                           .variant = RESQ_QLINEAR_FEW};
+  return resq_qlinear_many_plan(s, g.capability);
+}
+
+static inline resq_gpu_plan resq_qlinear_recode_plan(const resq_qlinear_recode_shape *s,
+                                                     resq_gpu_setting g) {
+  (void)g;
+  return (resq_gpu_plan){.items_per_row = resq_qrecode_steps(s->n, s->k, s->group),
+                         .items_per_block = RESQ_QRECODE_THREADS / 32,
+                         .threads = RESQ_QRECODE_THREADS,
+                         .blocks_per_sm = 8};
 }
 
 //===-- Caches ------------------------------------------------------------===//
@@ -220,11 +420,12 @@ static inline resq_kv_format resq_kv_append_values(const resq_kv_append_shape *s
 static inline resq_gpu_plan resq_kv_append_plan(const resq_kv_append_shape *s, resq_gpu_setting g) {
   const resq_kv_format keys = resq_kv_append_keys(s), values = resq_kv_append_values(s);
   const int32_t warps = RESQ_KV_APPEND_THREADS / 32;
-  return (resq_gpu_plan){.items_per_row = 2 * s->heads, // keys and values
-                         .items_per_block = warps,
-                         .threads = RESQ_KV_APPEND_THREADS,
-                         .shared_bytes = (int32_t)(warps * resq_kv_append_bytes(keys, values)),
-                         .variant = (int32_t)resq_gpu_kv_layout_of(keys, values, g)};
+  const resq_gpu_plan plan = {.items_per_row = 2 * s->heads, // keys and values
+                              .items_per_block = warps,
+                              .threads = RESQ_KV_APPEND_THREADS,
+                              .shared_bytes = (int32_t)(warps * resq_kv_append_bytes(keys, values)),
+                              .variant = (int32_t)resq_gpu_kv_layout_of(keys, values, g)};
+  return resq_plan_by_units(plan, s->heads, 2 * s->heads * 32);
 }
 
 static inline resq_gpu_plan resq_attention_plan(const resq_attention_shape *s, resq_gpu_setting g) {

@@ -1,11 +1,14 @@
 //===-- qlinear_cuda.c - quantized linears --------------------------------===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Few rows: a block owns a tile of 16 channels, its warps share the inputs and add their exact sums up in shared
+// Few rows on chips of 9.0 and later: qlinear_fast.h. What that does not take: a block owns a tile of 16 channels, its warps share the inputs and add their exact sums up in shared
 // memory, where a slot is a group of a branch; then each thread takes the f32 steps of a row and a channel.
-// Many rows: a warp owns 16 channels by 64 rows over all inputs.
+// Many rows: qlinear_many.h.
 //===----------------------------------------------------------------------===//
-#include "qlinear_tile.h"
+#include "qlinear_many.h"
+#if RESQ_SM >= 90
+#include "qlinear_fast.h"
+#endif
 
 //===-- Few rows ----------------------------------------------------------===//
 
@@ -75,7 +78,7 @@ RESQ_INLINE void resq_qfew_multiply(const resq_qshape *b, int64_t tile, int64_t 
                           rows - row, lane);
         slot = at / steps;
       }
-      const resq_qints v = resq_qdecode(b, &raw[k], table, lane);
+      const resq_qints v = resq_qdecode(b, &raw[k], table, 1, lane);
       RESQ_UNROLL
       for (int t = 0; t < RESQ_GPU_FEW_ROWS / 8; ++t)
         if (row + 8 * t < rows) // for all lanes
@@ -130,97 +133,22 @@ RESQ_INLINE float resq_qfew_branch(const resq_qshape *b, int64_t tile, int64_t r
 
 RESQ_INLINE void resq_qlinear_few(const resq_qshape *a, const resq_qshape *b, const float *bias,
                                   float *y, int64_t rows, int64_t ldy, int64_t at_once) {
-  const uint32_t tables = resq_dynamic_shared(), slots = tables + 2 * RESQ_QTABLE;
+  const uint32_t table = resq_dynamic_shared(), slots = table + RESQ_QTABLE;
   const int64_t tiles = resq_qtiles(a->n), down = resq_plan_ceil(rows, RESQ_GPU_FEW_ROWS);
   for (int64_t item = resq_block_x(); item < tiles * down; item += resq_blocks_x()) {
     const int64_t tile = item % tiles, row = item / tiles * RESQ_GPU_FEW_ROWS;
     const int64_t own = row + resq_thread() / RESQ_TILE_N;
     const int64_t channel = tile * RESQ_TILE_N + resq_thread() % RESQ_TILE_N;
     float value = bias && channel < a->n ? bias[channel] : 0.0f;
-    value = resq_qfew_branch(a, tile, row, rows, at_once, slots, tables, value);
+    value = resq_qfew_branch(a, tile, row, rows, at_once, slots, table, value);
     if (b->k)
-      value = resq_qfew_branch(b, tile, row, rows, at_once, slots, tables + RESQ_QTABLE, value);
+      value = resq_qfew_branch(b, tile, row, rows, at_once, slots, table, value);
     if (own < rows && channel < a->n)
       y[own * ldy + channel] = value;
   }
 }
 
-//===-- Many rows ---------------------------------------------------------===//
-
-enum { MANY_TILES = RESQ_QTILE_ROWS / 8 /* of 8 rows */ };
-
-/// Adds the branch's product of a tile and of 64 rows to the lane's results.
-RESQ_INLINE void resq_qmany_branch(const resq_qshape *b, int64_t tile, int64_t row, int64_t rows,
-                                   uint32_t table, int lane, resq_qresult (*results)[4]) {
-  const int64_t steps = resq_qgroup_steps(b);
-  for (int64_t g = 0; g < resq_qgroups(b); ++g) {
-    int32_t sums[MANY_TILES][4] = {{0}}, weights[4] = {0};
-    const uint8_t *group = resq_qweight(b, tile, g);
-    resq_qraw next = resq_qstep_load(b, group, 0, lane);
-    for (int64_t step = 0; step < steps; ++step) {
-      const resq_qraw raw = next;
-      resq_u32x2 x[MANY_TILES];
-      RESQ_UNROLL
-      for (int t = 0; t < MANY_TILES; ++t)
-        x[t] = resq_qactivations(b, row + 8 * t, rows, g, step, lane);
-      if (step + 1 < steps)
-        next = resq_qstep_load(b, group, step + 1, lane);
-      const resq_qints v = resq_qdecode(b, &raw, table, lane);
-      RESQ_UNROLL
-      for (int t = 0; t < MANY_TILES; ++t)
-        resq_qproduct(sums[t], &v, x[t]);
-      if (b->abits == 8)
-        resq_qproduct(weights, &v, resq_qsum_of_weights(b, step, lane));
-    }
-    RESQ_UNROLL
-    for (int c = 0; c < 2; ++c) {
-      const float scale = resq_qweight_scale(b, tile * RESQ_TILE_N + 2 * (lane >> 2) + c, g);
-      RESQ_UNROLL
-      for (int t = 0; t < MANY_TILES; ++t)
-        RESQ_UNROLL
-      for (int i = 0; i < 2; ++i) {
-        const int64_t own = row + 8 * t + 2 * (lane & 3) + i;
-        if (own < rows)
-          resq_qadd_group(b, g, resq_qscaling_of(b, own, g), sums[t][2 * c + i], weights[2 * c],
-                          scale, &results[t][2 * c + i]);
-      }
-    }
-  }
-}
-
-RESQ_INLINE void resq_qlinear_many(const resq_qshape *a, const resq_qshape *b, const float *bias,
-                                   float *y, int64_t rows, int64_t ldy) {
-  const int warps = RESQ_QMANY_THREADS / RESQ_WARP, lane = resq_thread() % RESQ_WARP;
-  const int64_t tiles = resq_qtiles(a->n), down = resq_plan_ceil(rows, RESQ_QTILE_ROWS);
-  const int64_t across = (tiles + warps - 1) / warps;
-  // The warps of a block share rows.
-  for (int64_t item = resq_block_x(); item < across * down; item += resq_blocks_x()) {
-    const int64_t tile = item % across * warps + resq_thread() / RESQ_WARP;
-    const int64_t row = item / across * RESQ_QTILE_ROWS;
-    resq_qresult results[MANY_TILES][4];
-    if (tile >= tiles)
-      continue; // the whole warp, behind the last barrier
-    RESQ_UNROLL
-    for (int t = 0; t < MANY_TILES; ++t)
-      RESQ_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      const int64_t channel = tile * RESQ_TILE_N + 2 * (lane >> 2) + i / 2;
-      results[t][i] = (resq_qresult){0.0f, bias && channel < a->n ? bias[channel] : 0.0f};
-    }
-    resq_qmany_branch(a, tile, row, rows, resq_dynamic_shared(), lane, results);
-    if (b->k)
-      resq_qmany_branch(b, tile, row, rows, resq_dynamic_shared() + RESQ_QTABLE, lane, results);
-    RESQ_UNROLL
-    for (int t = 0; t < MANY_TILES; ++t)
-      RESQ_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      const int64_t channel = tile * RESQ_TILE_N + 2 * (lane >> 2) + i / 2;
-      const int64_t own = row + 8 * t + 2 * (lane & 3) + i % 2;
-      if (own < rows && channel < a->n)
-        y[own * ldy + channel] = results[t][i].y;
-    }
-  }
-}
+//===-- The kernel --------------------------------------------------------===//
 
 void RESQ_KERNEL(resq_qlinear)(const int8_t *codes_a, const resq_quant_meta *meta_a,
                                const uint8_t *weight_a, const int8_t *codes_b,
@@ -237,13 +165,26 @@ void RESQ_KERNEL(resq_qlinear)(const int8_t *codes_a, const resq_quant_meta *met
   const resq_qshape b = {codes_b, meta_b,   weight_b, n,       k_b,
                          group_b, wgroup_b, abits_b,  wbits_b, trellis_b};
   (void)scratch;
+#if RESQ_SM >= 90 // the plan of other chips never says so
+  if (variant % 4 == RESQ_QLINEAR_FAST) {
+    const resq_qfast_cut c = resq_qfast_of_variant(variant);
+    if (rows == 1)
+      resq_qlinear_fast(&a, &b, bias, y, rows, ldy,
+                        (resq_qplan){1, c.warps, RESQ_QFAST_STAGES, c.units_of_one});
+    else
+      resq_qlinear_fast(&a, &b, bias, y, rows, ldy,
+                        (resq_qplan){RESQ_GPU_FEW_ROWS, c.warps, RESQ_QFAST_STAGES, c.units});
+    return;
+  }
+#endif
+  if (variant != RESQ_QLINEAR_FEW) {
+    resq_qlinear_many(&a, &b, bias, y, rows, ldy, resq_qmany_of_variant(variant));
+    return;
+  }
   if (trellis_a || trellis_b) {
-    resq_qtable_fill(resq_dynamic_shared(), &a, &b);
+    resq_qtable_fill(resq_dynamic_shared(), &a, &b, 1);
     resq_sync_block();
   }
   resq_begin();
-  if (variant == RESQ_TILE_FEW)
-    resq_qlinear_few(&a, &b, bias, y, rows, ldy, resq_qlinear_slots_at_once(&s));
-  else
-    resq_qlinear_many(&a, &b, bias, y, rows, ldy);
+  resq_qlinear_few(&a, &b, bias, y, rows, ldy, resq_qlinear_slots_at_once(&s));
 }

@@ -14,8 +14,7 @@
 // group are added up in shared memory, exact in any order; the warp whose turn it is takes the f32 steps of
 // qlinear_shape.h in their order while the others are at the next tile.
 //
-// Integers are read as the parameter section holds them (kernels.h), trellis codes as qlinear_trellis.h recodes
-// them.
+// Integers are read as the parameter section holds them (kernels.h), trellis codes recoded (qlinear_trellis.h).
 //
 // Launch: up to one block for each multiprocessor or tile, `warps` warps, resq_qlinear_fast_shared bytes of shared
 // memory. Chip: 9.0 and later (bulk copies).
@@ -25,6 +24,18 @@
 
 #include "qlinear_plan.h"
 #include "qlinear_trellis.h"
+
+/// The table of pairs at the beginning of shared memory: each bank has a copy.
+RESQ_INLINE void resq_qmake_table(int threads) {
+  for (int line = resq_thread(); line < RESQ_QPAIR_LINES; line += threads) {
+    const uint32_t v = resq_qpair_line((uint32_t)line);
+    RESQ_UNROLL
+    for (int i = 0; i < 8; ++i) // in turns, for the sake of the banks
+      resq_shared_store_x4(resq_dynamic_shared() + (uint32_t)line * 128 +
+                               (uint32_t)((i + line) & 7) * 16,
+                           (resq_u32x4){v, v, v, v});
+  }
+}
 
 //===-- Products ----------------------------------------------------------===//
 
@@ -39,18 +50,15 @@ RESQ_INLINE resq_qweights resq_qweights_of(const resq_qshape *b, uint32_t at, in
   if (b->trellis) {
     const resq_u32x2 own = resq_shared_load_x2(at + 8 * ((uint32_t)units * g + q));
     const resq_u32x2 below = resq_shared_load_x2(at + 8 * ((uint32_t)units * ((g + 7) & 7) + q));
-    uint32_t e[8], m[4];
+    uint32_t e[8];
+    resq_qweights v;
     RESQ_UNROLL
-    for (uint32_t i = 0; i < 8; ++i) {
-      const uint32_t both = resq_pick_bytes(below[i / 4], own[i / 4], (i % 4) | (4 + i % 4) << 4);
-      e[i] = resq_shared_load_u16(resq_dynamic_shared(), (both & 0xff82) | 4 * (uint32_t)lane);
-    }
-    RESQ_UNROLL
-    for (int i = 0; i < 4; ++i)
-      m[i] = resq_merge_halves(e[2 * i + 1], e[2 * i]);
-    return (resq_qweights){
-        {resq_pick_bytes(m[0], m[1], 0x6420), resq_pick_bytes(m[0], m[1], 0x7531),
-         resq_pick_bytes(m[2], m[3], 0x6420), resq_pick_bytes(m[2], m[3], 0x7531)}};
+    for (uint32_t i = 0; i < 8; ++i)
+      e[i] =
+          resq_shared_load_u16(resq_dynamic_shared(),
+                               (resq_qpair_of_input(own, below, i) & 0xff82) | 4 * (uint32_t)lane);
+    resq_qpairs_apart(e, v.a);
+    return v;
   }
   if (b->wbits == 8) {
     const resq_u32x2 v = resq_shared_load_x2(at + 128 * q + 8 * g);
@@ -266,23 +274,21 @@ RESQ_INLINE void resq_qprefetch_scales(const resq_qwork *w, int64_t begin, int32
         resq_prefetch(resq_qscales(&w->branch[i], begin + t, 0));
 }
 
+/// A chunk on its way to shared memory.
+RESQ_INLINE void resq_qcopy(const resq_qchunk *c, uint32_t to, uint32_t barrier) {
+  resq_mbarrier_expect(barrier, c->bytes);
+  resq_bulk_copy_once(to, c->from, c->bytes, barrier);
+}
+
 //===-- The kernel --------------------------------------------------------===//
 
-/// Arguments of resq_qlinear, most_rows, which rows does not exceed, and how the launch is cut.
-RESQ_INLINE void resq_qlinear_fast(const int8_t *codes_a, const resq_quant_meta *meta_a,
-                                   const uint8_t *weight_a, const int8_t *codes_b,
-                                   const resq_quant_meta *meta_b, const uint8_t *weight_b,
-                                   const float *bias, float *y, int64_t rows, int64_t ldy,
-                                   int64_t n, int64_t k_a, int64_t group_a, int64_t wgroup_a,
-                                   int64_t abits_a, int64_t wbits_a, int64_t trellis_a, int64_t k_b,
-                                   int64_t group_b, int64_t wgroup_b, int64_t abits_b,
-                                   int64_t wbits_b, int64_t trellis_b, int64_t most_rows,
-                                   int64_t warps, int64_t stages, int64_t units) {
-  const resq_qwork w = {
-      {{codes_a, meta_a, weight_a, n, k_a, group_a, wgroup_a, abits_a, wbits_a, trellis_a},
-       {codes_b, meta_b, weight_b, n, k_b, k_b ? group_b : 1, wgroup_b, abits_b, wbits_b,
-        trellis_b}},
-      {most_rows, warps, stages, units}};
+/// The branches and the other arguments of resq_qlinear; plan.rows is at least rows. All but pointers and rows is constant.
+RESQ_INLINE void resq_qlinear_fast(const resq_qshape *a, const resq_qshape *b, const float *bias,
+                                   float *y, int64_t rows, int64_t ldy, resq_qplan plan) {
+  resq_qwork w = {{*a, *b}, plan};
+  if (!b->k)
+    w.branch[1].group = 1; // of no inputs
+  const int64_t n = a->n, warps = plan.warps, stages = plan.stages, units = plan.units;
   const int lane = resq_thread() % RESQ_WARP, warp = resq_thread() / RESQ_WARP;
   const uint32_t shared = resq_dynamic_shared();
   resq_let_next_launch_start();

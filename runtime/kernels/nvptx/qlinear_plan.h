@@ -1,19 +1,21 @@
-//===-- qlinear_plan.h - how qlinear_fast.h cuts its work and memory ------===//
+//===-- qlinear_plan.h - how quantized linears cut their work and memory --===//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Chunks are what one bulk copy brings: whole groups of a tile's weights, as many as a stage of a ring has
+// Plain C, which the compiler plans launches with (plans.h) and kernels find their way around shared memory by. Most of
+// it is of qlinear_fast.h: chunks are what one bulk copy brings: whole groups of a tile's weights, as many as a stage of a ring has
 // room for, or a part of one group.
 //===----------------------------------------------------------------------===//
 #ifndef RESQ_KERNELS_NVPTX_QLINEAR_PLAN_H
 #define RESQ_KERNELS_NVPTX_QLINEAR_PLAN_H
 
 #include "kernels/templates/qlinear_shape.h"
-#include "device.h"
+#include <stdbool.h>
 
 enum {
   RESQ_QSTEP_UNITS = 4,      ///< of one product
   RESQ_QMOST_STEPS = 16,     ///< of a chunk
-  RESQ_QTABLE_BYTES = 65536, ///< 512 lines of two pairs, 32 times each
+  RESQ_QPAIR_LINES = 512,    ///< of the table of trellis codes, 4 bytes each: two pairs of weights
+  RESQ_QTABLE_BYTES = 65536, ///< of the table, each line 32 times
   RESQ_QCOLUMN_WORDS =
       20, ///< 16 sums of a column, so placed that a warp's additions meet no bank twice
   RESQ_QMOST_COPIES = 8,      ///< of a tile's sums: tiles that are under way
@@ -53,6 +55,15 @@ RESQ_INLINE int64_t resq_qparts(const resq_qwork *w, int i) {
 }
 RESQ_INLINE int64_t resq_qsteps(int64_t units) {
   return (units + RESQ_QSTEP_UNITS - 1) / RESQ_QSTEP_UNITS;
+}
+/// Whether trellis codes are read as resq_qlinear_recode leaves them (qlinear_trellis.h): those of 4 bits, by all kernels.
+RESQ_INLINE bool resq_qrecodes(int64_t wbits, int64_t trellis) { return trellis && wbits == 4; }
+RESQ_INLINE bool resq_qis_recoded(const resq_qshape *b) {
+  return resq_qrecodes(b->wbits, b->trellis);
+}
+/// Steps of all groups of a weight [n, k]: what resq_qlinear_recode has to do.
+RESQ_INLINE int64_t resq_qrecode_steps(int64_t n, int64_t k, int64_t group) {
+  return resq_qtiles(n) * (k / group) * resq_qsteps((group + 7) / 8);
 }
 RESQ_INLINE int64_t resq_qleast(int64_t a, int64_t b) { return a < b ? a : b; }
 RESQ_INLINE int64_t resq_qtogether(const resq_qwork *w, int i) {
@@ -164,11 +175,6 @@ RESQ_INLINE resq_qchunk resq_qchunk_at(const resq_qwork *w, int64_t tile, int32_
   if (w->branch[1].k && at >= before)
     return resq_qbranch_chunk(w, 1, tile, at - before);
   return resq_qbranch_chunk(w, 0, tile, at);
-}
-
-RESQ_INLINE void resq_qcopy(const resq_qchunk *c, uint32_t to, uint32_t barrier) {
-  resq_mbarrier_expect(barrier, c->bytes);
-  resq_bulk_copy_once(to, c->from, c->bytes, barrier);
 }
 
 #endif // RESQ_KERNELS_NVPTX_QLINEAR_PLAN_H

@@ -10,9 +10,9 @@
 #define RESQ_KERNELS_NVPTX_QLINEAR_TILE_H
 
 #include "elements.h"
-#include "kernels/templates/qlinear_shape.h"
+#include "qlinear_trellis.h"
 
-enum { RESQ_QSTEP = 4 /* units */, RESQ_QMOST_PLANES = 3 };
+enum { RESQ_QSTEP = RESQ_QSTEP_UNITS, RESQ_QMOST_PLANES = 3 };
 
 /// Steps of a group.
 RESQ_INLINE int64_t resq_qgroup_steps(const resq_qshape *b) {
@@ -21,14 +21,19 @@ RESQ_INLINE int64_t resq_qgroup_steps(const resq_qshape *b) {
 
 //===-- Weights -----------------------------------------------------------===//
 
-/// What the trellis codes of both branches stand for to shared memory at `table`, RESQ_QTABLE bytes for each;
-/// a barrier comes after.
-RESQ_INLINE void resq_qtable_fill(uint32_t table, const resq_qshape *a, const resq_qshape *b) {
-  const int i = resq_thread() % RESQ_QTABLE;
-  const resq_qshape *of = resq_thread() < RESQ_QTABLE ? a : b;
-  if (resq_thread() < 2 * RESQ_QTABLE && of->trellis)
+/// What trellis codes of either branch stand for to shared memory at `table`: values of 3 bits by their places,
+/// RESQ_QVALUES bytes; behind them the pairs of recoded codes, each line `copies` times, so that fewer lanes meet in a bank. A
+/// barrier comes after.
+RESQ_INLINE void resq_qtable_fill(uint32_t table, const resq_qshape *a, const resq_qshape *b,
+                                  int copies) {
+  const bool pairs = resq_qis_recoded(a) || (b->k && resq_qis_recoded(b));
+  const bool values = (a->trellis && a->wbits == 3) || (b->k && b->trellis && b->wbits == 3);
+  if (values && resq_thread() < RESQ_QVALUES)
     resq_shared_store_u8(table + (uint32_t)resq_thread(),
-                         (uint8_t)resq_trellis_values(of->wbits)[i]);
+                         (uint8_t)resq_trellis_values(3)[resq_thread()]);
+  for (int i = resq_thread(); pairs && i < RESQ_QPAIR_LINES * copies; i += resq_threads())
+    resq_shared_store(table + RESQ_QVALUES + 4 * (uint32_t)i,
+                      resq_qpair_line((uint32_t)(i / copies)));
 }
 
 /// The codes of a lane as they are stored.
@@ -48,7 +53,7 @@ RESQ_INLINE int resq_qpair_shift(const resq_qshape *b, int pair, int half) {
   return 4 * half + (resq_packed_base(b->wbits) == 2 ? 2 * (pair >> 2 & 1) : 0);
 }
 
-/// Those of the unit at `unit`.
+/// Those of the unit at `unit`; of recoded codes resq_qstep_load loads them.
 RESQ_INLINE resq_qraw resq_qraw_load(const resq_qshape *b, const uint8_t *unit, int lane) {
   const int g = lane >> 2;
   resq_qraw r = {0};
@@ -100,15 +105,27 @@ RESQ_INLINE void resq_qtrellis_places(const resq_qshape *b, const resq_qraw *r, 
   }
 }
 
-/// table: of the branch's trellis.
+/// table: as resq_qtable_fill fills it.
 RESQ_INLINE resq_qints resq_qdecode(const resq_qshape *b, const resq_qraw *r, uint32_t table,
-                                    int lane) {
+                                    int copies, int lane) {
   const uint32_t ones = RESQ_QLAST_BITS, signs = 0x80808080;
   const int base = (int)resq_packed_base(b->wbits), g = lane >> 2;
   resq_qints v;
   if (base == 8)
     return (resq_qints){
         {r->own[0] ^ signs, r->own[1] ^ signs, r->upper[0] ^ signs, r->upper[1] ^ signs}};
+  if (resq_qis_recoded(b)) {
+    uint32_t e[8];
+    RESQ_UNROLL
+    for (uint32_t i = 0; i < 8; ++i) {
+      const uint32_t both = resq_qpair_of_input(r->own, r->below, i);
+      e[i] = resq_shared_load_u16(table + RESQ_QVALUES,
+                                  (both >> 7 & (RESQ_QPAIR_LINES - 1)) * 4 * (uint32_t)copies |
+                                      4 * (uint32_t)(lane % copies) | (both & 2));
+    }
+    resq_qpairs_apart(e, v.a);
+    return v;
+  }
   RESQ_UNROLL
   for (int half = 0; half < 2; ++half) {
     const uint32_t field = ones * ((1u << base) - 1);
@@ -138,6 +155,14 @@ RESQ_INLINE resq_qraw resq_qstep_load(const resq_qshape *b, const uint8_t *group
                                       int lane) {
   const int64_t wanted = step * RESQ_QSTEP + (lane & 3), units = resq_qunits(b);
   const int64_t unit = wanted < units ? wanted : units - 1; // its activations are 0
+  if (resq_qis_recoded(b)) { // units of a step side by side, pair by pair
+    const int64_t first = step * RESQ_QSTEP, left = units - first;
+    const int64_t count = left < RESQ_QSTEP ? left : RESQ_QSTEP, g = lane >> 2;
+    const uint8_t *at = group + 64 * first + 8 * (unit - first);
+    const resq_u32x2 own = resq_load_constant_x2(at + 8 * count * g);
+    const resq_u32x2 below = resq_load_constant_x2(at + 8 * count * ((g + 7) & 7));
+    return (resq_qraw){.own = own, .below = below};
+  }
   return resq_qraw_load(b, group + unit * resq_qunit_bytes(b), lane);
 }
 

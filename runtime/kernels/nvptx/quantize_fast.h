@@ -3,7 +3,7 @@
 //
 // Codes, scales and sums equal level "generic" bit for bit: extremes and sums of integers need no order,
 // the rest is the arithmetic of quantize_range.h. Where a range is long, the block looks for its
-// extremes together, else warps take ranges in turns. `threads` of a block: a constant, a multiple
+// extremes together, else warps take ranges in turns. The threads of a block are a constant, a multiple
 // of 32 up to 1,024, so that loops have known lengths and their loads are under way together (loops
 // whose length is not known stay rolled: collectives must not be cloned into remainders).
 // RESQ_QUANTIZE_SHARED bytes of shared memory.
@@ -138,36 +138,42 @@ RESQ_INLINE void resq_quantize_range_fast(resq_team t, const float *x, int8_t *c
   }
 }
 
-/// A row by the whole block, of `threads` threads.
+/// The ranges [begin, end) of a row by the whole block, of `threads` threads; with the last what is behind
+/// the codes.
 RESQ_INLINE void resq_quantize_row_fast(const float *x, int8_t *codes, resq_quant_meta *meta,
                                         int64_t width, int64_t group, int64_t range, int64_t bits,
-                                        float clip, uint32_t shared, int threads) {
+                                        float clip, uint32_t shared, int threads, int64_t begin,
+                                        int64_t end) {
   const int thread = resq_thread();
   const int64_t padded = resq_round_up(group, 8), groups = range / group;
   const bool together = range >= RESQ_QUANTIZE_LONG;
   const resq_team team = {together ? thread : thread % RESQ_WARP, together ? threads : RESQ_WARP,
                           shared};
   const int64_t first = together ? 0 : thread / RESQ_WARP, by = together ? 1 : threads / RESQ_WARP;
-  for (int64_t i = first; i < width / range; i += by)
+  for (int64_t i = begin + first; i < end; i += by)
     resq_quantize_range_fast(team, x + i * range, codes + i * groups * padded, meta + i * groups,
                              group, range, bits, clip);
-  for (int64_t i = width / group * padded + thread; i < resq_code_stride(width, group);
-       i += threads)
+  for (int64_t i = width / group * padded + thread;
+       end == width / range && i < resq_code_stride(width, group); i += threads)
     codes[i] = 0;
 }
 
 RESQ_INLINE void resq_quantize_fast(const float *x, const float *clip_by, int8_t *codes,
                                     resq_quant_meta *meta, int64_t rows, int64_t ldx, int64_t width,
                                     int64_t group, int64_t range, int64_t bits, float clip,
-                                    int threads) {
+                                    resq_part part) {
+  const int64_t cuts = part.units ? part.units : 1, ranges = width / range / cuts;
+  const resq_turns turns = resq_turns_of(part, rows, cuts, 1);
   resq_let_next_launch_start();
   if (clip_by)
     clip = *clip_by;
   resq_wait_for_launches();
-  for (int64_t r = resq_block_x(); r < rows; r += resq_blocks_x())
+  for (int64_t i = turns.first; i < turns.end; i += turns.step) {
+    const int64_t r = i / cuts, begin = i % cuts * ranges;
     resq_quantize_row_fast(x + r * ldx, codes + r * resq_code_stride(width, group),
                            meta + r * (width / group), width, group, range, bits, clip,
-                           resq_dynamic_shared(), threads);
+                           resq_dynamic_shared(), part.threads, begin, begin + ranges);
+  }
 }
 
 #endif // RESQ_KERNELS_NVPTX_QUANTIZE_FAST_H

@@ -5,11 +5,12 @@
 /// Rows that a block's registers have no room for: 16 lanes add up a partial sum each.
 RESQ_INLINE void resq_rms_norm_wide(const float *x, const float *gain, float *y, int64_t rows,
                                     int64_t ldx, int64_t ldy, int64_t width, float eps,
-                                    int threads) {
+                                    resq_part part) {
+  const resq_turns turns = resq_turns_of(part, rows, 1, 1);
   const uint32_t shared = resq_dynamic_shared();
   const int thread = resq_thread(), lane = thread % RESQ_NORM_LANES;
   resq_begin();
-  for (int64_t r = resq_block_x(); r < rows; r += resq_blocks_x()) {
+  for (int64_t r = turns.first; r < turns.end; r += turns.step) {
     const float *in = x + r * ldx;
     if (thread < RESQ_WARP) {
       float sum = 0.0f;
@@ -22,7 +23,7 @@ RESQ_INLINE void resq_rms_norm_wide(const float *x, const float *gain, float *y,
     }
     resq_sync_block();
     const float root = resq_shared_load_f32(shared);
-    for (int64_t i = thread; i < width; i += threads)
+    for (int64_t i = thread; i < width; i += part.threads)
       y[r * ldy + i] = gain ? in[i] / root * gain[i] : in[i] / root;
     resq_sync_block();
   }
@@ -30,11 +31,13 @@ RESQ_INLINE void resq_rms_norm_wide(const float *x, const float *gain, float *y,
 
 void RESQ_KERNEL(resq_rms_norm)(const float *x, const float *gain, float *y, int64_t rows,
                                 int64_t ldx, int64_t ldy, int64_t width, float eps, int64_t variant,
-                                uint8_t *scratch) {
-  const int threads = resq_rms_norm_threads(width);
+                                uint8_t *scratch, int64_t threads, int64_t unit, int64_t units) {
+  const resq_part part = {(int)threads, unit, units};
   (void)scratch;
-  if (variant == RESQ_RMS_NORM_HELD)
-    resq_rms_norm_fast(x, gain, y, rows, ldx, ldy, width, eps, threads);
+  if (variant == RESQ_GPU_AHEAD)
+    resq_bring_near(gain, gain ? 4 * width : 0, threads);
+  else if (resq_rms_norm_is_held(width, threads))
+    resq_rms_norm_fast(x, gain, y, rows, ldx, ldy, width, eps, part);
   else
-    resq_rms_norm_wide(x, gain, y, rows, ldx, ldy, width, eps, threads);
+    resq_rms_norm_wide(x, gain, y, rows, ldx, ldy, width, eps, part);
 }

@@ -13,28 +13,57 @@
 #include "kernels/templates/hadamard_plan.h"
 #include "elements.h"
 
-RESQ_INLINE void resq_add_fast(const float *a, const float *b, float *y, int64_t rows, int64_t lda,
-                               int64_t ldb, int64_t ldy, int64_t width) {
+enum { RESQ_ELEMENTS_AT_ONCE = 4 }; ///< of a thread, whose loads are under way together
+
+typedef enum resq_pair_op { RESQ_PAIR_ADD, RESQ_PAIR_GATE } resq_pair_op;
+
+RESQ_INLINE float resq_of_pair(resq_pair_op op, float a, float b) {
+  return op == RESQ_PAIR_ADD ? a + b : a / (1.0f + resq_exp(-a)) * b;
+}
+
+/// y = a op b, element by element. y may be either.
+RESQ_INLINE void resq_pairs_fast(resq_pair_op op, const float *a, const float *b, float *y,
+                                 int64_t rows, int64_t lda, int64_t ldb, int64_t ldy, int64_t width,
+                                 resq_part part) {
+  const resq_turns turns = resq_element_turns(part, rows, width);
+  const int at_once = part.units ? RESQ_ELEMENTS_AT_ONCE : 1; // a thread of the grid has one
   resq_begin();
-  RESQ_EACH_ELEMENT(rows, width, r, i)
-  y[r * ldy + i] = a[r * lda + i] + b[r * ldb + i];
+  for (int64_t first = turns.first + resq_thread(); first < turns.end;
+       first += at_once * turns.step) {
+    float p[RESQ_ELEMENTS_AT_ONCE], q[RESQ_ELEMENTS_AT_ONCE];
+    RESQ_UNROLL
+    for (int k = 0; k < at_once; ++k) {
+      const int64_t at = first + k * turns.step, r = at / width, i = at % width;
+      p[k] = at < turns.end ? a[r * lda + i] : 0.0f;
+      q[k] = at < turns.end ? b[r * ldb + i] : 0.0f;
+    }
+    RESQ_UNROLL
+    for (int k = 0; k < at_once; ++k) {
+      const int64_t at = first + k * turns.step;
+      if (at < turns.end)
+        y[at / width * ldy + at % width] = resq_of_pair(op, p[k], q[k]);
+    }
+  }
+}
+
+RESQ_INLINE void resq_add_fast(const float *a, const float *b, float *y, int64_t rows, int64_t lda,
+                               int64_t ldb, int64_t ldy, int64_t width, resq_part part) {
+  resq_pairs_fast(RESQ_PAIR_ADD, a, b, y, rows, lda, ldb, ldy, width, part);
 }
 
 RESQ_INLINE void resq_silu_gate_fast(const float *gate, const float *up, float *y, int64_t rows,
-                                     int64_t ldg, int64_t ldu, int64_t ldy, int64_t width) {
-  resq_begin();
-  RESQ_EACH_ELEMENT(rows, width, r, i) {
-    const float g = gate[r * ldg + i];
-    y[r * ldy + i] = g / (1.0f + resq_exp(-g)) * up[r * ldu + i];
-  }
+                                     int64_t ldg, int64_t ldu, int64_t ldy, int64_t width,
+                                     resq_part part) {
+  resq_pairs_fast(RESQ_PAIR_GATE, gate, up, y, rows, ldg, ldu, ldy, width, part);
 }
 
 RESQ_INLINE void resq_rope_fast(const float *x, const float *angles, float *y, int64_t rows,
                                 int64_t ldx, int64_t ldy, int64_t heads, int64_t head_size,
-                                int64_t size) {
+                                int64_t size, resq_part part) {
   const int64_t half = size / 2, pairs = head_size - half;
+  const resq_turns turns = resq_element_turns(part, rows, heads * pairs);
   resq_begin();
-  RESQ_EACH_ELEMENT(rows, heads * pairs, r, at) { // a pair, or an element behind them
+  RESQ_EACH_ELEMENT(turns, heads * pairs, r, at) { // a pair, or an element behind them
     const int64_t h = at / pairs, i = at % pairs;
     const float *from = x + r * ldx + h * head_size;
     float *to = y + r * ldy + h * head_size;
@@ -51,10 +80,11 @@ RESQ_INLINE void resq_rope_fast(const float *x, const float *angles, float *y, i
 
 RESQ_INLINE void resq_split_fast(const float *x, float *low, float *high_part, int64_t rows,
                                  int64_t ldx, int64_t ld_low, int64_t ld_high, int64_t width,
-                                 int64_t block, int64_t high) {
+                                 int64_t block, int64_t high, resq_part part) {
   const int64_t kept = block - high;
+  const resq_turns turns = resq_element_turns(part, rows, width);
   resq_begin();
-  RESQ_EACH_ELEMENT(rows, width, r, i) {
+  RESQ_EACH_ELEMENT(turns, width, r, i) {
     const int64_t b = i / block, j = i % block;
     const float v = x[r * ldx + i];
     if (j < kept)
@@ -64,8 +94,6 @@ RESQ_INLINE void resq_split_fast(const float *x, float *low, float *high_part, i
   }
 }
 
-enum { RESQ_ROTATE_HELD = 128 };
-
 /// Column `column` of a matrix [size, size], a parameter: it is loaded before the launches that this
 /// one waits for have ended.
 RESQ_INLINE void resq_rotate_hold(const float *matrix, int64_t size, int64_t column, float *m) {
@@ -74,26 +102,27 @@ RESQ_INLINE void resq_rotate_hold(const float *matrix, int64_t size, int64_t col
     m[k] = matrix[k * size + column];
 }
 
-/// A column of a block of a row is a thread's, of one for each; sums run over rising k, as everywhere.
-/// Blocks of at most RESQ_ROTATE_HELD elements.
+/// A column of a block of a row is a thread's at once; sums run over rising k, as everywhere. Blocks of
+/// at most RESQ_ROTATE_HELD elements.
 RESQ_INLINE void resq_rotate_fast(const float *x, const float *matrix, float *y, int64_t rows,
                                   int64_t ldx, int64_t ldy, int64_t groups, int64_t size,
-                                  int64_t blocks) {
+                                  int64_t blocks, resq_part part) {
   float m[RESQ_ROTATE_HELD];
-  const int64_t at = resq_block_x() * resq_threads() + resq_thread(), width = groups * size;
-  const int64_t j = at % width / size;
+  const int64_t width = groups * size;
+  const resq_turns turns = resq_element_turns(part, rows, width);
   resq_let_next_launch_start();
-  if (at < rows * width)
+  for (int64_t at = turns.first + resq_thread(); at < turns.end; at += turns.step) {
+    const int64_t j = at % width / size;
+    const float *from = x + at / width * ldx + j * size;
     resq_rotate_hold(matrix + j * blocks / groups * size * size, size, at % size, m);
-  resq_wait_for_launches();
-  if (at >= rows * width)
-    return;
-  const float *from = x + at / width * ldx + j * size;
-  float sum = 0.0f;
-  RESQ_UNROLL
-  for (int k = 0; k < (int)size; ++k)
-    sum += from[k] * m[k];
-  y[at / width * ldy + at % width] = sum;
+    resq_wait_for_launches();
+    float sum = 0.0f;
+    RESQ_UNROLL
+    for (int k = 0; k < (int)size; ++k)
+      sum += from[k] * m[k];
+    y[at / width * ldy + at % width] = sum;
+  }
+  resq_wait_for_launches(); // a launch that has seen no end of those before it must not end itself
 }
 
 //===-- rms_norm ----------------------------------------------------------===//
@@ -129,12 +158,13 @@ RESQ_INLINE float resq_norm_root(int64_t width, float eps, uint32_t shared) {
   return resq_shared_load_f32(root);
 }
 
-/// `threads` of a block, a constant: a row has at most RESQ_NORM_HELD times as many elements.
+/// A row has at most RESQ_NORM_HELD times as many elements as the block threads.
 RESQ_INLINE void resq_rms_norm_fast(const float *x, const float *gain, float *y, int64_t rows,
                                     int64_t ldx, int64_t ldy, int64_t width, float eps,
-                                    int threads) {
+                                    resq_part part) {
   const uint32_t shared = resq_dynamic_shared();
-  const int each = (int)((width + threads - 1) / threads);
+  const resq_turns turns = resq_turns_of(part, rows, 1, 1);
+  const int threads = part.threads, each = (int)((width + threads - 1) / threads);
   float v[RESQ_NORM_HELD], g[RESQ_NORM_HELD];
   resq_let_next_launch_start();
   RESQ_UNROLL
@@ -143,7 +173,7 @@ RESQ_INLINE void resq_rms_norm_fast(const float *x, const float *gain, float *y,
     g[k] = gain && i < width ? gain[i] : 1.0f;
   }
   resq_wait_for_launches();
-  for (int64_t r = resq_block_x(); r < rows; r += resq_blocks_x()) {
+  for (int64_t r = turns.first; r < turns.end; r += turns.step) {
     RESQ_UNROLL
     for (int k = 0; k < each; ++k) {
       const int64_t i = resq_thread() + (int64_t)k * threads;
@@ -264,17 +294,19 @@ RESQ_INLINE void resq_hadamard_block(uint32_t t, float *y, int64_t size, int64_t
   }
 }
 
-/// Blocks of rows are blocks of the grid, of `threads` threads, a constant.
+/// A block of a row is a block's at once.
 RESQ_INLINE void resq_hadamard_fast(const float *x, const int8_t *signs, float *y, int64_t rows,
                                     int64_t ldx, int64_t ldy, int64_t width, int64_t size,
-                                    int64_t order, int threads) {
+                                    int64_t order, resq_part part) {
   const uint32_t t = resq_dynamic_shared();
   const int64_t blocks = width / size;
+  const resq_turns turns = resq_turns_of(part, rows, blocks, 1);
+  const int threads = part.threads;
   resq_let_next_launch_start();
   if (order > 1)
     resq_hadamard_load_signs(t + resq_hadamard_signs_at(size), signs, order, threads);
   resq_wait_for_launches();
-  for (int64_t b = resq_block_x(); b < rows * blocks; b += resq_blocks_x()) {
+  for (int64_t b = turns.first; b < turns.end; b += turns.step) {
     const float *from = x + b / blocks * ldx + b % blocks * size;
     RESQ_UNROLL_BY(16)
     for (int64_t k = 0; k < (size + threads - 1) / threads; ++k) {

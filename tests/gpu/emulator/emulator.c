@@ -159,6 +159,11 @@ static void resume(int thread) {
 
 emulator_place emulator_here(void) { return e.place; }
 
+int64_t emulator_block_x(void) { return e.place.block_x; }
+void emulator_sync_block(void) {
+  emulator_barrier(0, (e.place.threads + WARP - 1) / WARP * WARP, 1);
+}
+
 //===-- Clocks ------------------------------------------------------------===//
 
 static size_t clock_words(void) { return (size_t)e.launch.threads + 1; }

@@ -42,6 +42,10 @@ typedef struct emulator_place {
 } emulator_place;
 emulator_place emulator_here(void);
 
+/// For wrappers of groups (lowering/gpu/gpu_wrapper.c), which are no C: a block's number, a barrier of the block.
+int64_t emulator_block_x(void);
+void emulator_sync_block(void);
+
 /// What shared memory is read or written as; atomic accesses may meet each other.
 typedef enum emulator_access { EMULATOR_READ, EMULATOR_WRITE, EMULATOR_ATOMIC } emulator_access;
 /// The bytes at a shared address, checked.

@@ -96,6 +96,7 @@ def build_cases(out, name, chip, wanted=None):
 # Calls whose PTX is looked at: each kernel, with few and with many rows where it has plans of both.
 CHECKED = [f"s{rows}_{call}" for rows in (16, 128) for call in
            ("qlinear_qkv", "qlinear_o", "attention", "rotate_q")]
+CHECKED += ["b128_qlinear_gateup", "recode"]
 CHECKED += ["n16_linear_qkv", "n128_linear_qkv", "s16_rms_norm", "s16_quantize_504", "s16_quantize_504_56", "s16_kv_append", "s16_hadamard",
             "embed_codes6_few", "add_few", "silu_gate_few", "rope_few", "rope_angles_few", "gather_rows_few", "permute_few", "split_few",
             "join_few", "quantize_e4m3_few", "qlinear_e4m3_few", "qlinear_e4m3_tiles_many", "append_groups_few", "attention_groups_few"]

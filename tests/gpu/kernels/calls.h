@@ -4,7 +4,9 @@
 // Of each kernel K of kernels.def:
 //   K_arguments                            its arguments, in their order
 //   K_planned(arguments, max_rows, capability)   its launch, with exact arithmetic
-//   K_on_gpu(arguments, variant)           calls the kernel for a GPU
+//   K_on_gpu(arguments, plan)              calls the kernel for a GPU, all blocks sharing its work
+//   K_of_unit(arguments, plan, threads, unit, units)   calls it for one unit, where it has any
+//   CALLS_RECODE(arguments, plan, i, out)  how weight i is recoded before, if it is
 //   K_on_cpu(worker, arguments)            calls level "generic" (with CALLS_OF_CPU)
 // Whoever includes this has defined RESQ_LEVEL as cuda and RESQ_GPU_KERNELS, as the build of those kernels does.
 //===----------------------------------------------------------------------===//
@@ -13,6 +15,8 @@
 
 #include "kernels/kernels.h"
 #include "kernels/nvptx/plans.h"
+
+#include <stdbool.h>
 
 #define CALLS_TAIL(first, ...) __VA_ARGS__
 #define CALLS_BEHIND_FIRST(...) CALLS_TAIL(__VA_ARGS__)
@@ -80,10 +84,44 @@
 #define CONSTANT(x) , a->x
 #define CONSTANT_F32(x) , a->x
 #define KERNEL(name, ...)                                                                          \
-  static inline void name##_on_gpu(const name##_arguments *a, int64_t variant) {                   \
-    name##_cuda(CALLS_BEHIND_FIRST(__VA_ARGS__), variant, (uint8_t *)0);                           \
+  static inline void name##_on_gpu(const name##_arguments *a, const resq_gpu_plan *plan) {         \
+    name##_cuda(CALLS_BEHIND_FIRST(__VA_ARGS__), plan->variant, (uint8_t *)0);                     \
+  }                                                                                                \
+  static inline void name##_of_unit(const name##_arguments *a, const resq_gpu_plan *plan,          \
+                                    int64_t threads, int64_t unit, int64_t units) {                \
+    (void)a, (void)plan, (void)threads, (void)unit, (void)units;                                   \
+  }
+#define KERNEL_BY_UNITS(name, ...)                                                                 \
+  static inline void name##_on_gpu(const name##_arguments *a, const resq_gpu_plan *plan) {         \
+    name##_cuda(CALLS_BEHIND_FIRST(__VA_ARGS__), plan->variant, (uint8_t *)0, plan->threads, 0,    \
+                0);                                                                                \
+  }                                                                                                \
+  static inline void name##_of_unit(const name##_arguments *a, const resq_gpu_plan *plan,          \
+                                    int64_t threads, int64_t unit, int64_t units) {                \
+    name##_cuda(CALLS_BEHIND_FIRST(__VA_ARGS__), plan->unit.variant, (uint8_t *)0, threads, unit,  \
+                units);                                                                            \
   }
 #include "kernels/kernels.def"
+
+/// Whether a call under this plan reads its weight `i` recoded: by the call *out.
+static inline bool calls_recode_nothing(const void *a, const resq_gpu_plan *plan, int i,
+                                        resq_qlinear_recode_arguments *out) {
+  (void)a, (void)plan, (void)i, (void)out;
+  return false;
+}
+static inline bool calls_recode_qlinear(const void *p, const resq_gpu_plan *plan, int i,
+                                        resq_qlinear_recode_arguments *out) {
+  const resq_qlinear_arguments *a = p;
+  *out = i ? (resq_qlinear_recode_arguments){(uint8_t *)(uintptr_t)a->weight_b, a->n, a->k_b,
+                                             a->group_b}
+           : (resq_qlinear_recode_arguments){(uint8_t *)(uintptr_t)a->weight_a, a->n, a->k_a,
+                                             a->group_a};
+  return plan->recoded >> i & 1;
+}
+#define CALLS_RECODE(a, plan, i, out)                                                              \
+  _Generic((a),                                                                                    \
+      const resq_qlinear_arguments *: calls_recode_qlinear,                                        \
+      default: calls_recode_nothing)(a, plan, i, out)
 
 #ifdef CALLS_OF_CPU
 #define READ(T, x) , const T *x

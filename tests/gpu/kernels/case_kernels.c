@@ -12,7 +12,8 @@
                                            void *b5, void *b6, void *b7, int64_t rows) {           \
     void *const b[] = {b0, b1, b2, b3, b4, b5, b6, b7};                                            \
     const kernel##_arguments a = {__VA_ARGS__};                                                    \
-    kernel##_on_gpu(&a, kernel##_planned(&a, max_rows, RESQ_SM).variant);                          \
+    const resq_gpu_plan plan = kernel##_planned(&a, max_rows, RESQ_SM);                            \
+    kernel##_on_gpu(&a, &plan);                                                                    \
   }
 #define CASE(name, rows_, fills, kernel, ...)                                                      \
   ENTRY(name##_few, RESQ_GPU_FEW_ROWS, kernel, __VA_ARGS__)                                        \
@@ -20,3 +21,9 @@
 #include "cases.h"
 #define STEP(name, rows_, launches, fills, kernel, ...) ENTRY(name, rows_, kernel, __VA_ARGS__)
 #include "steps.h"
+/// What a session does before launches that read weights recoded; `plans` has a line for it, too.
+__attribute__((device_kernel)) void recode(uint8_t *weight, int64_t n, int64_t k, int64_t group) {
+  const resq_qlinear_recode_arguments a = {weight, n, k, group};
+  const resq_gpu_plan plan = resq_qlinear_recode_planned(&a, 1, RESQ_SM);
+  resq_qlinear_recode_on_gpu(&a, &plan);
+}

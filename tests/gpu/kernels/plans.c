@@ -33,5 +33,6 @@ int main(int argc, char **argv) {
   (void)b, (void)rows;
 #include "cases.h"
 #include "steps.h"
+  printf("recode %d 0\n", RESQ_QRECODE_THREADS);
   return 0;
 }
