@@ -75,7 +75,8 @@ static void fill_branch(branch *b, int64_t rows, int64_t n, uint64_t seed) {
 
 static void run_fast(linear_case *c) {
   const branch *a = &c->b[0], *b = &c->b[1];
-  emulator_launch launch = {.blocks_x = 2, .blocks_y = 1, .threads = RESQ_QRECODE_THREADS, .seed = 3};
+  emulator_launch launch = {
+      .blocks_x = 2, .blocks_y = 1, .threads = RESQ_QRECODE_THREADS, .seed = 3};
   const char *fault = NULL;
   for (c->recode = 0; c->recode < 2 && !fault; c->recode++)
     if (c->b[c->recode].k && c->b[c->recode].trellis)
