@@ -45,7 +45,8 @@ static void append_fast(void *p) {
   const attention_case *c = p;
   const int64_t width = KV_HEADS * c->keys.size;
   resq_kv_append_cuda(c->k, c->v, c->positions, c->sequences, NULL, c->cache, c->rows, width, width,
-                      CAPACITY, KV_HEADS, c->keys.size, FORMATS(c), c->variant, NULL);
+                      CAPACITY, KV_HEADS, c->keys.size, FORMATS(c), c->variant, NULL,
+                      RESQ_KV_APPEND_THREADS, 0, 0);
 }
 static float scale_of(const attention_case *c) { return c->keys.size == 128 ? 0.088388f : 0.125f; }
 static void attention_generic(resq_worker *w, void *p) {
