@@ -20,8 +20,9 @@ method="resq-fold-norm,resq-split{basis=random},resq-quantize{weights=4 activati
 # 2. Its recipes are evaluated: the file params holds what kernels read, and params become offsets into it.
 "$build/bin/resq-opt" --resq-materialize="output=params" 1-quantized.mlir -o 2-materialized.mlir
 
-# 3. A call of a kernel for each op, for entries of up to 16 rows: kernels are GPU functions with the call's shapes in them, in a
-# gpu.module; the function is the list of their launches, with grids for this chip and byte offsets of a workspace.
+# 3. A call of a kernel for each op, for entries of up to 16 rows. Neighboring calls that depend on each other only within a row
+# become one launch. What a launch runs is a GPU function in a gpu.module, with the shapes of its calls in it; the function that is
+# lowered becomes the list of its launches, with grids for this chip and byte offsets of a workspace.
 "$build/bin/resq-opt" --resq-lower-gpu="chip=sm_90a rows=16" 2-materialized.mlir -o 3-launches.mlir
 echo "the launches of a call of up to 16 rows:"
 sed -n '/func.func @mlp__cuda/,/^ *}/s/^ *\(resq.launch.*\)/  \1/p' 3-launches.mlir

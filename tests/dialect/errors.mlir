@@ -161,7 +161,7 @@ resq.kv_cache @c heads 2 size 16 keys #resq.kv_qjl_groups<rows = 16, outliers = 
 
 // -----
 
-// expected-error@+1 {{expected one of [gguf, shape] for a format of checkpoints, got: onnx}}
+// expected-error@+1 {{expected one of [gguf, shape, huggingface] for a format of checkpoints, got: onnx}}
 resq.checkpoint @c "m.onnx", onnx
 
 // -----

@@ -437,11 +437,13 @@ static inline resq_gpu_plan resq_attention_plan(const resq_attention_shape *s, r
       resq_attention_queries(s, g.max_rows, resq_plan_most_shared(g.capability));
   const resq_attention_tiles t = resq_attention_tiles_of(s, queries);
   // Tiles are cut for each call anew, so that one more than rows / t.rows may have a row: blocks without a tile end at
-  // once.
+  // once. The registers of two blocks at once are too few for some tiles on chips of 8.0: ptxas spills.
   return (resq_gpu_plan){.items_per_row = s->kv_heads * t.pieces,
                          .items_per_block = t.rows > 1 ? t.rows / 2 : 1,
                          .threads = RESQ_ATTENTION_THREADS,
-                         .blocks_at_once = queries >= 16 ? 2 : 0,
+                         .blocks_at_once = g.capability < 90 ? 1
+                                           : queries >= 16   ? 2
+                                                             : 0,
                          .shared_bytes = (int32_t)resq_attention_shared(s, queries),
                          .variant = (int32_t)queries};
 }
