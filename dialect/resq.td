@@ -716,7 +716,7 @@ def Resq_GpuArg : Resq_Enum<"GpuArg", "where an argument of a launch comes from"
 def Resq_LaunchOp : Resq_LoweredOp<"launch", [MemoryEffects<[MemRead, MemWrite]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a kernel started on a GPU, after the launches before it";
   let description = [{
-    `op` is the number of the function's kernel call that the launch belongs to, `label` its name for people. `args` are triples of kind, index and byte
+    `op` is the number of the launch among the function's, by which profiles and errors find its name, and `label` that name, which says which kernels it runs. `args` are triples of kind, index and byte
     offset, in text words: `workspace 64`, `param 128`, `prepared 0` are bytes of one region, `argument 1` and `cache 3` are the function's, with
     `+ 64` where they begin further back, `rows 0` is the number of rows of argument 0, and `capacity` the tokens that a sequence holds.
 

@@ -53,6 +53,24 @@ void resq_gpu_add_symbol(MlirOperation gpu_module, const char *op, const char *n
   mlirBlockAppendOwnedOperation(body_of(gpu_module), mlirOperationCreate(&state));
 }
 
+MlirOperation resq_gpu_add_function(MlirOperation after, MlirLocation loc, const char *name,
+                                    bool is_private) {
+  MlirContext ctx = mlirOperationGetContext(after);
+  const MlirNamedAttribute attrs[] = {
+      resq_attr_symbol_name(ctx, name),
+      resq_attr(ctx, "function_type", mlirTypeAttrGet(mlirFunctionTypeGet(ctx, 0, NULL, 0, NULL))),
+      resq_attr_str(ctx, "sym_visibility", "private"),
+  };
+  MlirOperationState state = mlirOperationStateGet(resq_str("func.func"), loc);
+  mlirOperationStateAddAttributes(&state, is_private ? 3 : 2, attrs);
+  MlirRegion region = mlirRegionCreate();
+  mlirRegionAppendOwnedBlock(region, mlirBlockCreate(0, NULL, NULL));
+  mlirOperationStateAddOwnedRegions(&state, 1, &region);
+  MlirOperation function = mlirOperationCreate(&state);
+  mlirBlockInsertOwnedOperationAfter(mlirOperationGetBlock(after), after, function);
+  return function;
+}
+
 //===-- Constant arrays ---------------------------------------------------===//
 
 void resq_gpu_name_table(const resq_actual *a, char *out) {

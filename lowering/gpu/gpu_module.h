@@ -17,6 +17,10 @@ bool resq_gpu_has_symbol(MlirOperation gpu_module, const char *name);
 void resq_gpu_add_symbol(MlirOperation gpu_module, const char *op, const char *name,
                          MlirRegion region, intptr_t n, const MlirNamedAttribute *attrs);
 
+/// An empty func.func @name() -> () behind `after`, whose body has no terminator yet.
+MlirOperation resq_gpu_add_function(MlirOperation after, MlirLocation loc, const char *name,
+                                    bool is_private);
+
 enum { RESQ_TABLE_NAME = 80 };
 /// "inv_freq_0123456789abcdef" to `out`, RESQ_TABLE_NAME bytes: of equal constant arrays the same.
 void resq_gpu_name_table(const resq_actual *a, char *out);

@@ -187,20 +187,8 @@ static void open_function(resq_frame *f, const char *symbol) {
   g->how = f->device->options;
   g->kernels = resq_gpu_module(f->module, g->how->chip);
   MlirLocation loc = mlirOperationGetLocation(f->source);
-  MlirOperationState state = mlirOperationStateGet(resq_str("func.func"), loc);
-  const MlirNamedAttribute attrs[] = {
-      resq_attr_symbol_name(f->ctx, symbol),
-      resq_attr(f->ctx, "function_type",
-                mlirTypeAttrGet(mlirFunctionTypeGet(f->ctx, 0, NULL, 0, NULL))),
-  };
-  mlirOperationStateAddAttributes(&state, 2, attrs);
-  MlirRegion region = mlirRegionCreate();
-  MlirBlock body = mlirBlockCreate(0, NULL, NULL);
-  mlirRegionAppendOwnedBlock(region, body);
-  mlirOperationStateAddOwnedRegions(&state, 1, &region);
-  f->target = mlirOperationCreate(&state);
-  mlirBlockInsertOwnedOperationAfter(mlirOperationGetBlock(f->source), f->source, f->target);
-  g->b = resq_build_at_end(body, loc);
+  f->target = resq_gpu_add_function(f->source, loc, symbol, false);
+  g->b = resq_build_at_end(mlirRegionGetFirstBlock(mlirOperationGetRegion(f->target, 0)), loc);
   g->b.ctx = f->ctx;
 }
 

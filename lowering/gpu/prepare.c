@@ -3,6 +3,7 @@
 #include "prepare.h"
 
 #include "dialect/ops.h"
+#include "gpu_module.h"
 #include "gpu_wrapper.h"
 #include "launch.h"
 #include "lowering/calls/kernel_call.h"
@@ -23,31 +24,19 @@ static MlirOperation find_function(MlirOperation module, const resq_gpu_target *
   return resq_symbol(module, resq_str(function_name(chip, name, sizeof name)));
 }
 
-/// An empty one behind the kernels.
-static MlirOperation make_function(const resq_gpu_target *chip, MlirOperation kernels) {
-  MlirContext ctx = mlirOperationGetContext(kernels);
-  MlirLocation loc = mlirOperationGetLocation(kernels);
-  char name[64];
-  const MlirNamedAttribute attrs[] = {
-      resq_attr_symbol_name(ctx, function_name(chip, name, sizeof name)),
-      resq_attr(ctx, "function_type", mlirTypeAttrGet(mlirFunctionTypeGet(ctx, 0, NULL, 0, NULL))),
-      resq_attr_str(ctx, "sym_visibility", "private"), // of no entry
-  };
-  MlirOperationState state = mlirOperationStateGet(resq_str("func.func"), loc);
-  mlirOperationStateAddAttributes(&state, sizeof attrs / sizeof *attrs, attrs);
-  MlirRegion region = mlirRegionCreate();
-  MlirBlock body = mlirBlockCreate(0, NULL, NULL);
-  mlirRegionAppendOwnedBlock(region, body);
-  mlirOperationStateAddOwnedRegions(&state, 1, &region);
-  MlirOperation function = mlirOperationCreate(&state);
-  mlirBlockInsertOwnedOperationAfter(mlirOperationGetBlock(kernels), kernels, function);
-  resq_builder b = resq_build_at_end(body, loc);
-  resq_build_op(&b, "func.return", 0, NULL, 0, NULL, 0, NULL);
-  return function;
-}
-
 static MlirBlock body_of(MlirOperation function) {
   return mlirRegionGetFirstBlock(mlirOperationGetRegion(function, 0));
+}
+
+/// An empty one behind the kernels; of no entry.
+static MlirOperation make_function(const resq_gpu_target *chip, MlirOperation kernels) {
+  MlirLocation loc = mlirOperationGetLocation(kernels);
+  char name[64];
+  MlirOperation function =
+      resq_gpu_add_function(kernels, loc, function_name(chip, name, sizeof name), true);
+  resq_builder b = resq_build_at_end(body_of(function), loc);
+  resq_build_op(&b, "func.return", 0, NULL, 0, NULL, 0, NULL);
+  return function;
 }
 
 //===-- Who reads a parameter ---------------------------------------------===//
@@ -74,7 +63,7 @@ static bool was_read(MlirOperation module, int64_t offset) {
   MlirBlock body = mlirModuleGetBody(mlirModuleFromOperation(module));
   for (MlirOperation op = mlirBlockGetFirstOperation(body); !mlirOperationIsNull(op);
        op = mlirOperationGetNextInBlock(op)) {
-    if (!resq_str_eq(mlirIdentifierStr(mlirOperationGetName(op)), "func.func") ||
+    if (!resq_op_is(op, "func.func") ||
         mlirBlockIsNull(mlirRegionGetFirstBlock(mlirOperationGetRegion(op, 0))))
       continue;
     if (!mlirOperationIsNull(find_launch(op, offset)))

@@ -73,8 +73,9 @@ const resq_gpu_target *resq_gpu_target_find(const char *name, size_t length) {
 
 // By value of the enum.
 static const char *const arithmetic_names[] = {
-    [RESQ_GPU_FAST] = "fast",
-    [RESQ_GPU_EXACT] = "exact",
+#define ARITHMETIC(name, word) word,
+    RESQ_GPU_ARITHMETICS(ARITHMETIC)
+#undef ARITHMETIC
 };
 enum { N_ARITHMETICS = sizeof arithmetic_names / sizeof *arithmetic_names };
 
@@ -82,7 +83,11 @@ const char *resq_gpu_arithmetic_name(resq_gpu_arithmetic arithmetic) {
   return arithmetic_names[arithmetic];
 }
 
-const char *resq_gpu_arithmetic_names(void) { return "fast, exact"; }
+#define ARITHMETIC(name, word) ", " word
+const char *resq_gpu_arithmetic_names(void) {
+  return RESQ_GPU_ARITHMETICS(ARITHMETIC) + strlen(", ");
+}
+#undef ARITHMETIC
 
 bool resq_gpu_arithmetic_find(const char *name, size_t length, resq_gpu_arithmetic *out) {
   for (int i = 0; i < N_ARITHMETICS; i++)

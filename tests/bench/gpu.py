@@ -79,11 +79,11 @@ def show(o, shape, measured, bytes_of, rate):
     print(f"{os.path.basename(shape)}: ms, median (least to most) of {o.rounds} rounds")
     base = None
     for name, rows in measured.items():
-        cells = []
+        now, cells = {}, []
         for what in ("decode", "prefill"):
             found = [row[what] for row in rows]
-            cells.append(f"{statistics.median(found):8.3f} ({min(found):.3f} to {max(found):.3f})")
-        now = {what: statistics.median(row[what] for row in rows) for what in ("decode", "prefill")}
+            now[what] = statistics.median(found)
+            cells.append(f"{now[what]:8.3f} ({min(found):.3f} to {max(found):.3f})")
         base = base or now
         roof = ""
         if name in bytes_of and rate:

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "dialect/import/gguf/gguf.h"
 #include "dialect/import/gguf/gguf_checkpoint.h"
+#include "tests/unit/gguf_rows.h"
 #include "tests/unit/gguf_writer.h"
 
 #include <setjmp.h>
@@ -146,16 +147,6 @@ static void fill(const struct format *f, uint8_t *data, int pattern) {
     for (int h = 0; h < 2; ++h)
       if (f->halves[h] >= 0)
         data[b * f->bytes + f->halves[h] + 1] &= 0xbf; // finite
-}
-
-/// Rows of a file's last tensor.
-static bool read_rows(gguf_bytes file, int64_t begin, int64_t end, float *out, resq_error *err) {
-  resq_checkpoint *c = resq_gguf_checkpoint_parse(file.data, file.size, "test", err);
-  assert_non_null(c);
-  resq_checkpoint_tensor tensor = resq_checkpoint_tensor_at(c, resq_checkpoint_count(c) - 1);
-  bool ok = resq_checkpoint_rows(c, &tensor, begin, end, out, err);
-  resq_checkpoint_close(c);
-  return ok;
 }
 
 /// Bit for bit: only the last operation of an element rounds.

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "dialect/import/gguf/gguf.h"
 #include "dialect/import/gguf/gguf_checkpoint.h"
+#include "tests/unit/gguf_rows.h"
 #include "tests/unit/gguf_writer.h"
 
 #include <setjmp.h>
@@ -220,16 +221,6 @@ static void test_bad_values(void **state) {
   w = gguf_writer_begin();
   gguf_key(&w, "k", GGUF_W_STRING), gguf_put_u64(&w.values, 1ull << 63);
   expect_writer_refused(w, "passes the end of the file");
-}
-
-/// Rows of a file's last tensor.
-static bool read_rows(gguf_bytes file, int64_t begin, int64_t end, float *out, resq_error *err) {
-  resq_checkpoint *c = resq_gguf_checkpoint_parse(file.data, file.size, "test", err);
-  assert_non_null(c);
-  resq_checkpoint_tensor tensor = resq_checkpoint_tensor_at(c, resq_checkpoint_count(c) - 1);
-  bool ok = resq_checkpoint_rows(c, &tensor, begin, end, out, err);
-  resq_checkpoint_close(c);
-  return ok;
 }
 
 static void test_alignment(void **state) {

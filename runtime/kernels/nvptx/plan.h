@@ -55,7 +55,12 @@ enum {
 
 /// How results relate to those of level "generic": its bits, or within bounds (docs/gpu.md). A choice of who compiles,
 /// the same for all launches of a program.
-typedef enum resq_gpu_arithmetic { RESQ_GPU_FAST, RESQ_GPU_EXACT } resq_gpu_arithmetic;
+#define RESQ_GPU_ARITHMETICS(X) X(FAST, "fast") X(EXACT, "exact")
+typedef enum resq_gpu_arithmetic {
+#define RESQ_GPU_ARITHMETIC(name, word) RESQ_GPU_##name,
+  RESQ_GPU_ARITHMETICS(RESQ_GPU_ARITHMETIC)
+#undef RESQ_GPU_ARITHMETIC
+} resq_gpu_arithmetic;
 
 /// What a launch is planned for, besides the constants of its call.
 typedef struct resq_gpu_setting {
