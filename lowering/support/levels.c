@@ -84,10 +84,9 @@ const char *resq_gpu_arithmetic_name(resq_gpu_arithmetic arithmetic) {
 }
 
 #define ARITHMETIC(name, word) ", " word
-const char *resq_gpu_arithmetic_names(void) {
-  return RESQ_GPU_ARITHMETICS(ARITHMETIC) + strlen(", ");
-}
+static const char arithmetic_list[] = RESQ_GPU_ARITHMETICS(ARITHMETIC);
 #undef ARITHMETIC
+const char *resq_gpu_arithmetic_names(void) { return arithmetic_list + strlen(", "); }
 
 bool resq_gpu_arithmetic_find(const char *name, size_t length, resq_gpu_arithmetic *out) {
   for (int i = 0; i < N_ARITHMETICS; i++)
