@@ -57,7 +57,8 @@ static void run_thread(void *context) {
 
 static volatile sig_atomic_t in_kernel;
 
-/// A fence was touched. The thread's fiber is left for good, as in all faults.
+/// A fence was touched. The thread's fiber is left for good, as in all faults: nothing returns from here, so the signal
+/// must not have been blocked (SA_NODEFER).
 static void on_signal(int number, siginfo_t *info, void *context) {
   (void)context;
   if (in_kernel)
@@ -67,7 +68,8 @@ static void on_signal(int number, siginfo_t *info, void *context) {
 
 static int run_kernel(fake_operation *o) {
   fake_launch *l = &fake_cuda.launches[fake_cuda.n_launches++ % 64];
-  struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO}, segv, bus;
+  struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER};
+  struct sigaction segv, bus;
   *l = o->launch;
   sigaction(SIGSEGV, &action, &segv);
   sigaction(SIGBUS, &action, &bus);
