@@ -189,9 +189,9 @@ RESQ_INLINE void resq_qmany_branch(const resq_qmany *w, const resq_qshape *b,
   const bool has_rows = resq_qmany_row(w, 0, 0) - 2 * (w->lane & 3) < w->rows; // all lanes alike
   resq_qmany_sums sums = {{{{0}}}, {{0}}};
   resq_qraw raw[RESQ_QMANY_STEPS];
-  resq_copies_wait(
-      0);            // copies of one thread land in any order: none of those before may land later
-  resq_sync_block(); // nobody reads what was there before
+  // Copies of one thread land in any order: none of those before may land later, and nobody may still read.
+  resq_copies_wait(0);
+  resq_sync_block();
   RESQ_UNROLL
   for (int64_t stage = 0; stage < RESQ_QMANY_STAGES - 1; ++stage)
     resq_qmany_copy(w, b, stage);

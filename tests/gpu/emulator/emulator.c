@@ -21,8 +21,8 @@
 #ifdef EMULATOR_ASAN
 #include <sanitizer/common_interface_defs.h>
 
-/// Looking for uses of a stack after its function's return maps and unmaps a second stack for every
-/// fiber, which takes ten times as long as all else that the emulator does.
+/// To look for uses of variables after their function's return, the sanitizer maps and unmaps a second stack for every
+/// fiber, which takes longer than all else that the emulator does.
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "detect_stack_use_after_return=0"; }
 #endif
